@@ -1,0 +1,54 @@
+# Every target sets up its own environment: only Python 3.11+ and a package registry are needed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format manifests benchmark lock clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY)  ## create .venv with everything this project needs
+
+# uv where it is present, else venv and pip; the same locked versions either way.
+$(READY): pyproject.toml constraints.txt
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python ">=3.11" $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
+	else \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=…")' && \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
+	fi
+	@touch $@
+
+demo: $(READY)  ## deploy, call, pause, wake and delete a real model on this machine
+	@$(BIN)/inference-endpoints-mcp demo
+
+test: $(READY)  ## run the test suite
+	@$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+
+check: $(READY)  ## lint, types, import rules, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m inference_endpoints_mcp.manifests --check
+
+format: $(READY)  ## let ruff fix and format
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+manifests: $(READY)  ## regenerate the tool contract and the manifests
+	@$(BIN)/python -m inference_endpoints_mcp.manifests
+
+benchmark: $(READY)  ## measure against the bare SDK and print the ratios
+	@$(BIN)/python -m tests.benchmarks
+
+lock: $(READY)  ## write the installed versions to constraints.txt
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip > constraints.txt
+
+clean:  ## remove the environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build

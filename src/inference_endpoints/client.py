@@ -1,0 +1,179 @@
+"""The client of a control plane: one short method per operation."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Self
+
+from inference_endpoints import operations
+from inference_endpoints.backend import Backend
+from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
+from inference_endpoints.http import EndpointCall, Guard, Http, Renew
+from inference_endpoints.models import CatalogueModel, Endpoint, LogEntry, Replica, Vendors, WhoAmI
+from inference_endpoints.specs import EndpointChange, EndpointSpec, differences
+
+PAGE_SIZE = 100
+
+
+class AsyncEndpointsClient:
+    """Every operation on endpoints, asynchronous and typed.
+
+    `namespace` is used where a call names none; without it, the caller's own. All methods raise errors of
+    `inference_endpoints.errors`.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        namespace: str | None = None,
+        guard: Guard | None = None,
+        renew: Renew | None = None,
+    ) -> None:
+        self.http = Http(backend, guard=guard, renew=renew)
+        self._namespace = namespace
+
+    @property
+    def backend(self) -> Backend:
+        return self.http.backend
+
+    async def whoami(self) -> WhoAmI:
+        return await self._send(operations.WHOAMI)
+
+    async def namespace(self, given: str | None = None) -> str:
+        """The namespace a call means. Asks the service once, since it limits how often it may be asked."""
+        if given:
+            return given
+        if self._namespace is None:
+            self._namespace = (await self.whoami()).name
+        return self._namespace
+
+    async def get(self, name: str, namespace: str | None = None) -> Endpoint:
+        return await self._send(operations.GET, namespace=await self.namespace(namespace), name=name)
+
+    async def list(self, namespace: str | None = None) -> Sequence[Endpoint]:
+        """All endpoints of a namespace, every page of them."""
+        return [endpoint async for endpoint in self.iterate(namespace)]
+
+    async def iterate(self, namespace: str | None = None) -> AsyncIterator[Endpoint]:
+        """The endpoints of a namespace, page by page as they are needed."""
+        namespace = await self.namespace(namespace)
+        cursor: str | None = None
+        while True:
+            query = {"limit": PAGE_SIZE, "cursor": cursor}
+            page = await self._send(operations.LIST, query=query, namespace=namespace)
+            for endpoint in page.items:
+                yield endpoint
+            if not page.next_cursor or page.next_cursor == cursor:
+                return
+            cursor = page.next_cursor
+
+    async def create(self, spec: EndpointSpec, namespace: str | None = None) -> Endpoint:
+        """Create an endpoint. If the answer is lost, looks whether it exists rather than asking twice.
+
+        Raises `AlreadyExists` for a taken name, `QuotaExceeded`, `NoCapacity`, `BadRequest`.
+        """
+        return await self.create_from(spec.payload(), namespace)
+
+    async def create_from(self, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
+        """Create an endpoint from the body of a create request, as a plan shows it."""
+        namespace = await self.namespace(namespace)
+        try:
+            return await self._send(operations.CREATE, body=payload, namespace=namespace)
+        except OutcomeUnknown as lost:
+            try:
+                there = await self.get(payload["name"], namespace)
+            except InferenceEndpointError:
+                raise lost from None
+            model = {key: value for key, value in payload["model"].items() if key != "secrets"}
+            if differences(there, {**payload, "model": model}):
+                raise AlreadyExists(
+                    f"An endpoint named {namespace}/{payload['name']} exists with other settings.",
+                    hint="Choose another name, or update it.",
+                ) from lost
+            return there
+
+    async def update(self, name: str, change: EndpointChange, namespace: str | None = None) -> Endpoint:
+        return await self.update_from(name, change.payload(), namespace)
+
+    async def update_from(self, name: str, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
+        """Update an endpoint from the body of an update request, as a plan shows it."""
+        namespace = await self.namespace(namespace)
+        return await self._send(operations.UPDATE, body=payload, namespace=namespace, name=name)
+
+    async def pause(self, name: str, namespace: str | None = None) -> Endpoint:
+        return await self._send(operations.PAUSE, namespace=await self.namespace(namespace), name=name)
+
+    async def resume(self, name: str, namespace: str | None = None, *, running_ok: bool = True) -> Endpoint:
+        """Resume an endpoint. One that is running already is an `AlreadyRunning` only if not `running_ok`."""
+        namespace = await self.namespace(namespace)
+        try:
+            return await self._send(operations.RESUME, namespace=namespace, name=name)
+        except AlreadyRunning:
+            if not running_ok:
+                raise
+            return await self.get(name, namespace)
+
+    async def scale_to_zero(self, name: str, namespace: str | None = None) -> Endpoint:
+        return await self._send(operations.SCALE_TO_ZERO, namespace=await self.namespace(namespace), name=name)
+
+    async def delete(self, name: str, namespace: str | None = None) -> None:
+        """Delete an endpoint. If the answer is lost, looks whether it is gone."""
+        namespace = await self.namespace(namespace)
+        try:
+            await self._send(operations.DELETE, namespace=namespace, name=name)
+        except OutcomeUnknown as lost:
+            try:
+                await self.get(name, namespace)
+            except NotFound:
+                return
+            except InferenceEndpointError:
+                pass
+            raise lost from None
+
+    async def logs(
+        self, name: str, namespace: str | None = None, *, tail: int | None = None, replica: str | None = None
+    ) -> Sequence[LogEntry]:
+        """The newest `tail` lines of the replicas' output, oldest first."""
+        namespace = await self.namespace(namespace)
+        query = {"tail": tail, "replica": replica}
+        return await self._send(operations.LOGS, query=query, namespace=namespace, name=name)
+
+    async def replicas(self, name: str, namespace: str | None = None) -> Sequence[Replica]:
+        answer = await self._send(operations.REPLICAS, namespace=await self.namespace(namespace), name=name)
+        return answer.items
+
+    async def hardware(self, namespace: str | None = None) -> Vendors:
+        """Vendors, regions and instances, with prices and what the namespace's quota leaves."""
+        return await self._send(operations.VENDORS, namespace=await self.namespace(namespace))
+
+    async def catalogue(
+        self, *, search: str | None = None, task: str | None = None, limit: int | None = None
+    ) -> Sequence[CatalogueModel]:
+        """Models known to deploy."""
+        query = {"search": search, "task": task, "limit": limit}
+        return (await self._send(operations.CATALOGUE, query=query)).items
+
+    async def healthy(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> bool:
+        """Whether a running endpoint's health route answers 200 within `deadline` seconds."""
+        route = "/" + (endpoint.health_route or "/health").lstrip("/")
+        call = EndpointCall(endpoint, namespace, route, "GET", timeout=deadline)
+        async with self.http.endpoint(call) as response:
+            return bool(response.status_code == 200)
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _send(
+        self,
+        operation: "operations.Operation[operations.Answer]",
+        *,
+        query: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        **arguments: str,
+    ) -> "operations.Answer":
+        return await self.http.control(operation.build(query=query, body=body, **arguments), operation)

@@ -1,0 +1,108 @@
+"""Pure: which hardware there is, what of it can be had, and what things cost. Prices in USD per hour."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from inference_endpoints.errors import BadRequest, NoCapacity
+from inference_endpoints.models import Endpoint, Instance, Vendors
+from inference_endpoints.specs import Hardware
+
+HOURS_PER_MONTH = 730
+
+_NOT_TO_BE_HAD = frozenset({"deprecated", "not_available"})
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One instance in one region, as the control plane offers it now."""
+
+    hardware: Hardware
+    instance: Instance
+
+    @property
+    def id(self) -> str:
+        return self.instance.id
+
+    @property
+    def price(self) -> float | None:
+        """USD per hour and replica."""
+        return self.instance.price_per_hour
+
+    @property
+    def available(self) -> bool:
+        """Whether one replica could be created now: on offer, and within quota.
+
+        The same rule as the service's own interface and huggingface_hub's command line have.
+        """
+        quota = self.instance.quota
+        within = quota is None or quota.left >= self.instance.num_accelerators
+        return self.instance.status not in _NOT_TO_BE_HAD and within
+
+
+def offers(vendors: Vendors) -> list[Offer]:
+    return [
+        Offer(Hardware.of(vendor.name, region.name, instance), instance)
+        for vendor, region, instance in vendors.instances()
+    ]
+
+
+def find(available: Sequence[Offer], hardware_id: str) -> Offer:
+    """The offer of this id. Raises `BadRequest`, naming the nearest ids, if there is none."""
+    by_id = {offer.id: offer for offer in available}
+    if hardware_id in by_id:
+        return by_id[hardware_id]
+    near = difflib.get_close_matches(hardware_id, by_id, n=3, cutoff=0.5)
+    raise BadRequest(
+        "There is no such hardware.",
+        hint=f"Nearest: {', '.join(near)}." if near else "get_vendors lists what there is.",
+    )
+
+
+def choose(available: Sequence[Offer]) -> Offer:
+    """The hardware for a caller who named none: this machine where it is on offer, else the cheapest GPU.
+
+    Raises `NoCapacity` if nothing fitting can be had.
+    """
+    free = [offer for offer in available if offer.available and offer.price is not None]
+    chosen = min(
+        (offer for offer in free if offer.price == 0 or offer.instance.accelerator == "gpu"),
+        key=lambda offer: (offer.price or 0.0, offer.id),
+        default=None,
+    )
+    if chosen is None:
+        raise NoCapacity("No hardware is available within quota.", hint="get_vendors says why for each.")
+    return chosen
+
+
+def alternatives(available: Sequence[Offer], wanted: Offer, limit: int = 2) -> list[Offer]:
+    """What could be had instead: the same kind of accelerator, cheapest first."""
+    same = [
+        offer
+        for offer in available
+        if offer.available and offer.id != wanted.id and offer.instance.accelerator == wanted.instance.accelerator
+    ]
+    return sorted(same, key=lambda offer: (offer.price or float("inf"), offer.id))[:limit]
+
+
+class Prices:
+    """What endpoints cost, from one hardware listing."""
+
+    def __init__(self, vendors: Vendors) -> None:
+        self._by_id = {instance.id: instance.price_per_hour for _, _, instance in vendors.instances()}
+
+    def replica(self, endpoint: Endpoint) -> float | None:
+        """USD per hour of one replica; None if the hardware is not listed with a price."""
+        return self._by_id.get(endpoint.hardware)
+
+    def now(self, endpoint: Endpoint) -> float | None:
+        """USD per hour this endpoint is billed at this moment. What is paused, asleep or failed costs nothing."""
+        if not endpoint.state.billed:
+            return 0.0
+        replica = self.replica(endpoint)
+        return None if replica is None else replica * max(endpoint.status.target_replica, endpoint.status.ready_replica)
+
+    def total(self, endpoints: Iterable[Endpoint]) -> tuple[float, int]:
+        """USD per hour of all together, and how many have no known price and are not in it."""
+        prices = [self.now(endpoint) for endpoint in endpoints]
+        return sum(price for price in prices if price is not None), prices.count(None)

@@ -1,0 +1,306 @@
+"""The only module that speaks HTTP: deadlines, retries, who may see the token, and the two sends.
+
+Everything that reaches a control plane passes `Http.control`, everything that reaches an endpoint passes
+`Http.endpoint`, and both ask the guard first; so nothing built on top can get round it.
+
+httpx2 is the maintained continuation of httpx, with the same API, and what mcp itself runs on.
+"""
+
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote
+
+import anyio
+import httpx2 as httpx  # noqa: TID251
+from pydantic import ValidationError
+
+from inference_endpoints.backend import LOCAL, Backend
+from inference_endpoints.errors import (
+    BadRequest,
+    InferenceEndpointError,
+    InferenceEndpointTimeoutError,
+    NotConfigured,
+    NotDeployed,
+    OutcomeUnknown,
+    RateLimited,
+    Unavailable,
+    from_response,
+)
+from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+from inference_endpoints.operations import Effect, Operation, Request, Retry
+
+Answer = TypeVar("Answer")
+
+CONTROL_DEADLINE_S = 30.0
+"""Longest a control-plane call may take, retries included."""
+ATTEMPTS = 4
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes of one control-plane answer; more is refused."""
+LARGEST_ERROR_BODY = 64 * 1024
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+@dataclass(frozen=True)
+class EndpointCall:
+    """One request to an endpoint's own address. `path` is appended to the address; times in seconds."""
+
+    endpoint: Endpoint
+    namespace: str
+    path: str = "/"
+    method: str = "POST"
+    body: Any = None
+    content: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 120.0
+
+    @property
+    def effect(self) -> Effect:
+        """A call that wakes an endpoint starts a replica, which is billed."""
+        return Effect.SPENDS if self.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO else Effect.READS
+
+    @property
+    def who(self) -> str:
+        """The endpoint, as a message begins with it."""
+        return f"Endpoint {self.namespace}/{self.endpoint.name}"
+
+    @property
+    def doing(self) -> str:
+        return f"call endpoint {self.namespace}/{self.endpoint.name}"
+
+
+class Guard(Protocol):
+    """Asked before every send. It raises `Refused`, or any other error of the tree, to prevent it."""
+
+    async def control(self, request: Request) -> None: ...
+
+    async def call(self, call: EndpointCall) -> None: ...
+
+
+Renew = Callable[[Backend], Awaitable[Backend]]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Http:
+    """One connection pool for one backend.
+
+    `renew` is asked for the backend once more when nothing listens at its address: an embedded control plane
+    that has ended is started again. `deadline` is the longest a control-plane call may take, in seconds, retries
+    included. `transport` and `sleep` are the seams for tests.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        guard: Guard | None = None,
+        renew: Renew | None = None,
+        deadline: float = CONTROL_DEADLINE_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Sleep = anyio.sleep,
+        user_agent: str = "inference-endpoints-mcp",
+    ) -> None:
+        self.backend = backend
+        self.guard = guard
+        self._renew = renew
+        self._deadline = deadline
+        self._transport = transport
+        self._sleep = sleep
+        self._user_agent = user_agent
+        self._pool: httpx.AsyncClient | None = None
+
+    async def control(self, request: Request, operation: Operation[Answer]) -> Answer:
+        """Send one operation to the control plane and return its answer, typed.
+
+        Raises an `InferenceEndpointError`: `OutcomeUnknown` if a change that may not be repeated was sent and
+        its answer was lost.
+        """
+        if self.backend.token is None:
+            raise NotConfigured(
+                "No Hugging Face token is configured, so nothing was sent.",
+                hint="Set HF_TOKEN (a fine-grained token with the Inference Endpoints scope), "
+                "or start the server with --local to use real small models on this machine without an account.",
+            )
+        if self.guard is not None:
+            await self.guard.control(request)
+        try:
+            with anyio.fail_after(self._deadline):
+                payload = await self._with_retries(request)
+        except TimeoutError as error:
+            raise self._lost(request, "did not answer in time") from error
+        try:
+            return operation.parse(payload)
+        except ValidationError as error:
+            raise Unavailable(
+                f"Could not {request.doing}: the control plane's answer was not understood.",
+                hint="Its form may be newer than this version.",
+            ) from error
+
+    @asynccontextmanager
+    async def endpoint(self, call: EndpointCall) -> AsyncIterator[httpx.Response]:
+        """Send one request to an endpoint; the answer's body is still to be read.
+
+        Any status is an answer. Raises `NotDeployed` without an address, `BadRequest` for a path that would leave
+        the endpoint, `Unavailable` where none answers, `InferenceEndpointTimeoutError` after `call.timeout`.
+        """
+        url = _address(call)
+        if self.guard is not None:
+            await self.guard.call(call)
+        request = self._client().build_request(
+            call.method,
+            url,
+            json=call.body,
+            content=call.content,
+            headers=self._endpoint_headers(url) | dict(call.headers),
+            timeout=httpx.Timeout(call.timeout, connect=min(10.0, call.timeout)),
+        )
+        try:
+            response = await self._client().send(request, stream=True)
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+            raise InferenceEndpointTimeoutError(
+                f"{call.who} did not answer within {call.timeout:g} s.",
+                hint="Ask for less at a time, or allow more time.",
+            ) from error
+        except httpx.RequestError as error:
+            raise Unavailable(
+                f"{call.who} cannot be reached at its address.",
+                hint="Look at its state; it may have just stopped.",
+            ) from error
+        try:
+            yield response
+        except httpx.TimeoutException as error:
+            raise InferenceEndpointTimeoutError(
+                f"{call.who} stopped answering part of the way.",
+                hint="Ask for less at a time, or allow more time.",
+            ) from error
+        except httpx.RequestError as error:
+            raise Unavailable(
+                f"{call.who} broke off its answer.",
+                hint="Try again; if it happens again, read its logs.",
+            ) from error
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        # Made on first use: a TLS context costs up to 90 ms, which must not delay the handshake.
+        if self._pool is None:
+            self._pool = httpx.AsyncClient(
+                transport=self._transport,
+                # What is on this machine is reached directly, never through a proxy that would see the token.
+                trust_env=self.backend.name != LOCAL,
+                follow_redirects=False,
+                timeout=httpx.Timeout(CONTROL_DEADLINE_S, connect=10.0),
+                headers={"User-Agent": self._user_agent},
+            )
+        return self._pool
+
+    def _endpoint_headers(self, url: str) -> dict[str, str]:
+        trusted = self.backend.token is not None and self.backend.trusts(url)
+        return {"Authorization": f"Bearer {self.backend.token}"} if trusted else {}
+
+    async def _with_retries(self, request: Request) -> Any:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._once(request)
+            except (httpx.RequestError, RateLimited, Unavailable) as error:
+                pause = getattr(error, "retry_after", None) or _pause_after(attempt)
+                in_time = anyio.current_time() + pause < anyio.current_effective_deadline()
+                if attempt == ATTEMPTS or not in_time or not _may_repeat(request, error):
+                    raise self._final(request, error) from error
+                if isinstance(error, _NEVER_SENT) and self._renew is not None:
+                    self.backend = await self._renew(self.backend)
+                await self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _final(self, request: Request, error: Exception) -> InferenceEndpointError:
+        """The error to raise when nothing more is tried."""
+        if isinstance(error, _NEVER_SENT):
+            return Unavailable(
+                f"The control plane ({self.backend.name}) cannot be reached; nothing was sent.",
+                hint="Check the network, or run `inference-endpoints-mcp doctor`.",
+            )
+        if isinstance(error, httpx.RequestError):
+            return self._lost(request, "broke off the connection")
+        if isinstance(error, Unavailable) and request.operation.retry is Retry.UNSENT:
+            return self._lost(request, f"answered {error.status}")
+        assert isinstance(error, InferenceEndpointError)
+        return error
+
+    async def _once(self, request: Request) -> Any:
+        address = self.backend.address(request.operation.service)
+        async with self._client().stream(
+            request.operation.method,
+            address.rstrip("/") + request.path,
+            json=request.body,
+            headers={"Authorization": f"Bearer {self.backend.token}"},
+        ) as response:
+            if not response.is_success:
+                body = await read_up_to(response, LARGEST_ERROR_BODY)
+                raise from_response(request.doing, response.status_code, response.headers, body)
+            body = await read_up_to(response, LARGEST_ANSWER + 1)
+        if len(body) > LARGEST_ANSWER:
+            raise BadRequest(f"Could not {request.doing}: the answer is larger than 16 MiB.", hint="Ask for less.")
+        if "json" not in response.headers.get("content-type", "json"):
+            return body.decode("utf-8", "replace")
+        try:
+            return json.loads(body or b"{}")
+        except ValueError as error:
+            raise Unavailable(f"Could not {request.doing}: the answer is not valid JSON.", hint="Try again.") from error
+
+    @staticmethod
+    def _lost(request: Request, how: str) -> InferenceEndpointError:
+        if request.operation.retry is Retry.SAFE:
+            return Unavailable(f"Could not {request.doing}: the control plane {how}.", hint="Try again in a moment.")
+        return OutcomeUnknown(
+            f"The control plane {how} after it was asked to {request.doing}: it may have done it or not.",
+            hint="Look at the endpoint before asking again.",
+        )
+
+
+async def read_up_to(response: httpx.Response, limit: int) -> bytes:
+    """The body's first `limit` bytes; what comes after is not read."""
+    parts: list[bytes] = []
+    left = limit
+    async for part in response.aiter_bytes():
+        parts.append(part[:left])
+        left -= len(parts[-1])
+        if left <= 0:
+            break
+    return b"".join(parts)
+
+
+def _address(call: EndpointCall) -> str:
+    """Where a call goes: below the endpoint's own address, so that no path can lead the token elsewhere."""
+    url = call.endpoint.url
+    if url is None:
+        raise NotDeployed(
+            f"{call.who} has no address yet.",
+            hint="Wait until it is running.",
+        )
+    steps = unquote(call.path.partition("?")[0]).replace("\\", "/").split("/")
+    if steps[0] or ".." in steps:
+        raise BadRequest("The path given leads out of the endpoint.", hint="It starts with '/' and has no '..'.")
+    return url.rstrip("/") + call.path
+
+
+def _may_repeat(request: Request, error: Exception) -> bool:
+    if isinstance(error, RateLimited):
+        return (error.retry_after or 0) < CONTROL_DEADLINE_S / 2
+    return isinstance(error, _NEVER_SENT) or request.operation.retry is Retry.SAFE
+
+
+def _pause_after(attempt: int) -> float:
+    """Seconds between this attempt and the next: doubling, with full jitter, at most 8."""
+    return random.uniform(0.1, min(8.0, 0.5 * 2**attempt))  # noqa: S311
+
+
+__all__ = ["EndpointCall", "Guard", "Http", "Renew", "Sleep", "httpx", "read_up_to"]

@@ -1,0 +1,31 @@
+"""Which kind of media a file is, by its first bytes.
+
+The Inference Toolkit refuses a media file without a Content-Type, and knows it by that alone.
+"""
+
+UNKNOWN = "application/octet-stream"
+
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"\x1aE\xdf\xa3", "audio/webm"),
+)
+_RIFF = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
+
+
+def media_type(content: bytes) -> str:
+    """The media type of a file's content, `application/octet-stream` if it is not one of the common ones."""
+    if content.startswith(b"RIFF"):
+        return _RIFF.get(content[8:12], UNKNOWN)
+    if content[4:8] == b"ftyp":
+        return "audio/mp4"
+    return next((kind for magic, kind in _MAGIC if content.startswith(magic)), UNKNOWN)

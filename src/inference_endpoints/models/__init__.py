@@ -1,0 +1,58 @@
+"""What the control plane says: documents with Python names and wire aliases."""
+
+from inference_endpoints.models.account import Organization, WhoAmI
+from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.endpoint import (
+    Compute,
+    Endpoint,
+    EndpointPage,
+    ModelSettings,
+    Person,
+    Provider,
+    Scaling,
+    Status,
+)
+from inference_endpoints.models.fleet import (
+    Catalogue,
+    CatalogueModel,
+    Instance,
+    Quota,
+    Recipe,
+    Region,
+    Vendor,
+    Vendors,
+)
+from inference_endpoints.models.image import Image
+from inference_endpoints.models.observe import LogEntry, Logs, Replica, Replicas, ReplicaStatus
+from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
+
+__all__ = [
+    "Catalogue",
+    "CatalogueModel",
+    "Compute",
+    "Document",
+    "Endpoint",
+    "EndpointPage",
+    "Image",
+    "InferenceEndpointStatus",
+    "InferenceEndpointType",
+    "Instance",
+    "LogEntry",
+    "Logs",
+    "ModelSettings",
+    "Organization",
+    "Person",
+    "Provider",
+    "Quota",
+    "Recipe",
+    "Region",
+    "Replica",
+    "ReplicaStatus",
+    "Replicas",
+    "Scaling",
+    "Status",
+    "Vendor",
+    "Vendors",
+    "WhoAmI",
+    "Wire",
+]

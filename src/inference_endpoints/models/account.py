@@ -1,0 +1,28 @@
+"""Who is calling, and for which namespaces they may act."""
+
+from pydantic import Field
+
+from inference_endpoints.models.base import Document, Wire
+
+
+class Organization(Wire):
+    name: str
+    fullname: str | None = None
+    role_in_org: str | None = None
+    can_pay: bool | None = None
+
+
+class WhoAmI(Document):
+    """The answer of `GET /api/whoami-v2`. The token's own details stay in `raw` alone."""
+
+    name: str
+    type: str = "user"
+    fullname: str | None = None
+    is_pro: bool | None = None
+    can_pay: bool | None = None
+    orgs: list[Organization] = Field(default_factory=list)
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The caller's own namespace first, then those of their organizations."""
+        return [self.name, *(organization.name for organization in self.orgs)]

@@ -1,0 +1,126 @@
+"""The endpoint document, as the control plane has answered it since 2023."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.image import Image
+from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
+
+
+class Provider(Wire):
+    vendor: str = ""
+    region: str = ""
+
+
+class Scaling(Wire):
+    """Replica bounds. `scale_to_zero_timeout` is in minutes and needs `min_replica` 0."""
+
+    min_replica: int = 0
+    max_replica: int = 1
+    scale_to_zero_timeout: int | None = None
+    measure: dict[str, Any] | None = None
+
+
+class Compute(Wire):
+    """What the endpoint runs on. `id` is `{vendor}-{region}-{instance type}-{instance size}`."""
+
+    id: str | None = None
+    accelerator: str = ""
+    instance_type: str = ""
+    instance_size: str = ""
+    scaling: Scaling = Field(default_factory=Scaling)
+
+
+class ModelSettings(Wire):
+    """The model and its container. `env` and `secrets` map names to values; secrets come back masked."""
+
+    repository: str = ""
+    framework: str | None = None
+    revision: str | None = None
+    task: str | None = None
+    image: Image | None = None
+    env: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, Any] = Field(default_factory=dict)
+    args: list[str] | None = None
+    command: list[str] | None = None
+
+
+class Person(Wire):
+    id: str | None = None
+    name: str | None = None
+
+
+class Status(Wire):
+    """Where the endpoint stands. `message` and `error_message` may quote the container: strangers' text."""
+
+    state: InferenceEndpointStatus
+    message: str | None = None
+    error_message: str | None = None
+    url: str | None = None
+    ready_replica: int = 0
+    target_replica: int = 0
+    created_at: datetime | None = None
+    created_by: Person | None = None
+    updated_at: datetime | None = None
+    updated_by: Person | None = None
+    engine: str | None = Field(default=None, description="Set by the embedded control plane: process or simulated.")
+
+
+class Endpoint(Document):
+    """An endpoint with its status. `raw` is the whole answer."""
+
+    name: str
+    type: InferenceEndpointType = InferenceEndpointType.PRIVATE
+    provider: Provider = Field(default_factory=Provider)
+    compute: Compute = Field(default_factory=Compute)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    status: Status
+    health_route: str | None = None
+    tags: list[str] | None = None
+
+    @property
+    def state(self) -> InferenceEndpointStatus:
+        return self.status.state
+
+    @property
+    def url(self) -> str | None:
+        """Where the endpoint answers; None until the control plane has given it an address."""
+        return self.status.url or None
+
+    @property
+    def hardware(self) -> str:
+        """The hardware as one string, `aws-us-east-1-nvidia-l4-x1`."""
+        if self.compute.id:
+            return self.compute.id
+        parts = (
+            self.provider.vendor,
+            self.provider.region,
+            self.compute.instance_type,
+            self.compute.instance_size,
+        )
+        return "-".join(part for part in parts if part)
+
+    @property
+    def identity(self) -> str:
+        """Tells this endpoint from a later one of the same name: its creation time in full digits.
+
+        The control plane gives an endpoint no id of its own.
+        """
+        status = self.raw.get("status") or {}
+        return str(status.get("createdAt") or "")
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The document without its status: what was asked for."""
+        return {key: value for key, value in self.raw.items() if key != "status"}
+
+
+class EndpointPage(Wire):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    items: list[Endpoint] = Field(default_factory=list)
+    next_cursor: str | None = None
+    total_items: int | None = None

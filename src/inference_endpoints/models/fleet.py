@@ -1,0 +1,86 @@
+"""Hardware with prices and quota, and the catalogue of models."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pydantic import Field
+
+from inference_endpoints.models.base import Document, Wire
+
+
+class Quota(Wire):
+    """Accelerators of one kind a namespace may use (CPU instances count their own)."""
+
+    max_accelerators: int = 0
+    used_accelerators: int = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, self.max_accelerators - self.used_accelerators)
+
+
+class Instance(Wire):
+    """One instance type and size in one region. Memory in GB, prices in USD per hour and replica."""
+
+    id: str
+    accelerator: str = ""
+    num_accelerators: int = 1
+    num_cpus: float | None = None
+    memory_gb: float | None = None
+    gpu_memory_gb: float | None = None
+    instance_type: str = ""
+    instance_size: str = ""
+    architecture: str = ""
+    status: str = "available"
+    price_per_hour: float | None = None
+    quota: Quota | None = None
+
+
+class Region(Wire):
+    name: str
+    label: str | None = None
+    status: str = "available"
+    computes: list[Instance] = Field(default_factory=list)
+
+
+class Vendor(Wire):
+    name: str
+    status: str = "available"
+    regions: list[Region] = Field(default_factory=list)
+
+
+class Vendors(Document):
+    """The answer of `GET /v2/provider[/{namespace}]`."""
+
+    vendors: list[Vendor] = Field(default_factory=list)
+
+    def instances(self) -> Iterator[tuple[Vendor, Region, Instance]]:
+        """Every instance with where it stands, in the order served."""
+        for vendor in self.vendors:
+            for region in vendor.regions:
+                for instance in region.computes:
+                    yield vendor, region, instance
+
+
+class Recipe(Wire):
+    public_id: str = ""
+    accelerator: str = ""
+    engine_type: str = ""
+    gguf_file: str | None = None
+    revision: str | None = None
+
+
+class CatalogueModel(Wire):
+    """A model that is known to deploy, with its recipes."""
+
+    repo_id: str
+    model_name: str | None = None
+    author_name: str | None = None
+    license: str | None = None
+    task: str | None = None
+    created_at: datetime | None = None
+    recipes: list[Recipe] = Field(default_factory=list)
+
+
+class Catalogue(Document):
+    items: list[CatalogueModel] = Field(default_factory=list)

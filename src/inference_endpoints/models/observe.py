@@ -1,0 +1,58 @@
+"""What an endpoint shows of its insides: replicas and logs."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from inference_endpoints.models.base import Document, Wire
+
+
+class ReplicaStatus(Wire):
+    stage: str = ""
+    live: bool = False
+
+
+class Replica(Wire):
+    id: str
+    status: ReplicaStatus = Field(default_factory=ReplicaStatus)
+
+
+class Replicas(Document):
+    items: list[Replica] = Field(default_factory=list)
+
+
+class LogEntry(Wire):
+    """One line of a replica's output: strangers' text. The one document of the API with snake_case keys."""
+
+    timestamp: str | None = None
+    line: str = ""
+    stream: str | None = None
+    replica_id: str | None = Field(default=None, alias="replica_id")
+    level: str | None = None
+
+
+def _entries(payload: Any) -> Any:
+    """Logs come as a list of entries, as `{"items": […]}`, or as text: plain lines or one entry a line.
+
+    The service's OpenAPI document does not say which.
+    """
+    if isinstance(payload, dict):
+        return payload.get("items", [])
+    if not isinstance(payload, str):
+        return payload
+    return [_entry(line) for line in payload.splitlines() if line.strip()]
+
+
+def _entry(line: str) -> dict[str, Any]:
+    if line.startswith("{"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return {"line": line}
+        if isinstance(entry, dict) and "line" in entry:
+            return entry
+    return {"line": line}
+
+
+Logs = Annotated[list[LogEntry], BeforeValidator(_entries)]

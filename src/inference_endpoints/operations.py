@@ -1,0 +1,168 @@
+"""Every operation of the control plane, once.
+
+The client's requests and retries, the embedded plane's routes and the tools' annotations come from here.
+Paths and answers: the service's OpenAPI document and huggingface_hub 2.4.0.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import TypeAdapter
+
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.models import Catalogue, Endpoint, EndpointPage, LogEntry, Logs, Replicas, Vendors, WhoAmI
+
+Answer = TypeVar("Answer")
+
+
+class Effect(StrEnum):
+    """The worst an operation can do, mildest first."""
+
+    READS = "reads"
+    SPENDS = "spends"
+    DISRUPTS = "disrupts"
+    DESTROYS = "destroys"
+
+
+class Retry(StrEnum):
+    """What may be sent again after a failure that may have been passing."""
+
+    SAFE = "safe"  # doing it twice is doing it once
+    UNSENT = "unsent"  # only if the first certainly never took effect
+
+
+class Service(Enum):
+    """Which of the service's three addresses an operation goes to."""
+
+    CONTROL_PLANE = "control_plane"
+    HUB = "hub"
+    CATALOGUE = "catalogue"
+
+
+@dataclass(frozen=True)
+class Request:
+    """An operation with its arguments filled in: nothing is left to interpret."""
+
+    operation: "Operation[Any]"
+    path: str
+    body: dict[str, Any] | None
+    subject: str
+    """What it is about, in our words: `acme/chat`."""
+    arguments: Mapping[str, str]
+
+    @property
+    def doing(self) -> str:
+        """`pause endpoint acme/chat`: for messages."""
+        return f"{self.operation.does} {self.subject}".strip()
+
+
+@dataclass(frozen=True)
+class Operation(Generic[Answer]):
+    """One verb and path of the API, what it answers, what it may do and what may be retried."""
+
+    name: str
+    method: str
+    path: str
+    returns: Any
+    effect: Effect = Effect.READS
+    retry: Retry = Retry.SAFE
+    service: Service = Service.CONTROL_PLANE
+    words: str = ""
+
+    @property
+    def does(self) -> str:
+        """`pause endpoint`: for messages."""
+        return self.words or self.name.replace("_", " ")
+
+    def build(
+        self,
+        *,
+        query: Mapping[str, str | int | bool | None] | None = None,
+        body: dict[str, Any] | None = None,
+        **arguments: str,
+    ) -> Request:
+        """Fill the path in, each segment encoded for itself. Raises `BadRequest` on a name that cannot be one."""
+        for kind, value in arguments.items():
+            check_segment(kind, value)
+        path = self.path.format(**{kind: quote(value, safe="") for kind, value in arguments.items()})
+        asked = {key: str(value) for key, value in (query or {}).items() if value is not None}
+        if asked:
+            path += "?" + urlencode(asked)
+        created = [str(body["name"])] if body and "name" in body and "name" not in arguments else []
+        return Request(self, path, body, "/".join([*arguments.values(), *created]), arguments)
+
+    def parse(self, payload: Any) -> Answer:
+        """The answer, typed. Raises pydantic's `ValidationError` where the payload cannot be what it should."""
+        answer: Answer = self._adapter.validate_python(payload)
+        return answer
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.returns)
+
+
+_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
+
+
+def check_segment(kind: str, value: str) -> None:
+    """A namespace or name as the service allows it, so that none can leave its place in a path."""
+    if not _SEGMENT.fullmatch(value) or ".." in value or len(value) > 96:
+        raise BadRequest(
+            f"The {kind} given is not one the service could have.",
+            hint="It consists of letters, digits, '-', '_' and '.', and starts with a letter or digit.",
+        )
+
+
+_ALL = "/endpoint/{namespace}"
+_ONE = "/endpoint/{namespace}/{name}"
+
+LIST = Operation[EndpointPage]("list_endpoints", "GET", _ALL, EndpointPage, words="list the endpoints of")
+GET = Operation[Endpoint]("get_endpoint", "GET", _ONE, Endpoint)
+CREATE = Operation[Endpoint]("create_endpoint", "POST", _ALL, Endpoint, Effect.SPENDS, Retry.UNSENT)
+UPDATE = Operation[Endpoint]("update_endpoint", "PUT", _ONE, Endpoint, Effect.DISRUPTS)
+DELETE = Operation[dict[str, Any]]("delete_endpoint", "DELETE", _ONE, dict[str, Any], Effect.DESTROYS, Retry.UNSENT)
+PAUSE = Operation[Endpoint]("pause_endpoint", "POST", _ONE + "/pause", Endpoint, Effect.DISRUPTS)
+RESUME = Operation[Endpoint]("resume_endpoint", "POST", _ONE + "/resume", Endpoint, Effect.SPENDS)
+SCALE_TO_ZERO = Operation[Endpoint](
+    "scale_endpoint_to_zero",
+    "POST",
+    _ONE + "/scale-to-zero",
+    Endpoint,
+    Effect.DISRUPTS,
+    words="scale to zero endpoint",
+)
+LOGS = Operation[list[LogEntry]]("get_logs", "GET", _ONE + "/logs", Logs, words="read the logs of endpoint")
+REPLICAS = Operation[Replicas](
+    "get_replicas", "GET", _ONE + "/replica", Replicas, words="list the replicas of endpoint"
+)
+VENDORS = Operation[Vendors]("list_hardware", "GET", "/provider/{namespace}", Vendors, words="list hardware for")
+WHOAMI = Operation[WhoAmI](
+    "whoami", "GET", "/api/whoami-v2", WhoAmI, service=Service.HUB, words="ask whose token this is"
+)
+CATALOGUE = Operation[Catalogue](
+    "list_catalogue", "GET", "/list", Catalogue, service=Service.CATALOGUE, words="list the catalogue"
+)
+
+CALL_EFFECT = Effect.SPENDS
+"""Calling an endpoint is no operation of the control plane, but can wake one that is then billed."""
+
+OPERATIONS = (
+    LIST,
+    GET,
+    CREATE,
+    UPDATE,
+    DELETE,
+    PAUSE,
+    RESUME,
+    SCALE_TO_ZERO,
+    LOGS,
+    REPLICAS,
+    VENDORS,
+    WHOAMI,
+    CATALOGUE,
+)

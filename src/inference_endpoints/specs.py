@@ -1,0 +1,202 @@
+"""What a caller asks for: a new endpoint, or a change of one. Only what was set goes on the wire."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.models import Endpoint, Image
+from inference_endpoints.models.fleet import Instance
+
+EndpointName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
+"""Lowercase letters, digits and '-', at most 32 (the service's rule since 2022)."""
+
+ScalingMetric = Literal["hardwareUsage", "pendingRequests"]
+AccessType = Literal["public", "authenticated", "private"]
+
+
+class Hardware(BaseModel):
+    """One instance in one place, as a create request names it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    vendor: str
+    region: str
+    accelerator: str
+    instance_type: str
+    instance_size: str
+
+    @classmethod
+    def of(cls, vendor: str, region: str, instance: Instance) -> "Hardware":
+        return cls(
+            vendor=vendor,
+            region=region,
+            accelerator=instance.accelerator,
+            instance_type=instance.instance_type,
+            instance_size=instance.instance_size,
+        )
+
+    @property
+    def id(self) -> str:
+        return f"{self.vendor}-{self.region}-{self.instance_type}-{self.instance_size}"
+
+
+class Settings(BaseModel):
+    """What creating and updating have in common. None is unset: it is not sent.
+
+    `scale_to_zero_timeout` is in minutes. `image` is one engine with its settings, sent whole.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    framework: str | None = None
+    revision: str | None = None
+    task: str | None = None
+    image: dict[str, dict[str, Any]] | None = None
+    min_replica: Annotated[int, Field(ge=0)] | None = None
+    max_replica: Annotated[int, Field(ge=0)] | None = None
+    scale_to_zero_timeout: Annotated[int, Field(gt=0)] | None = None
+    scaling_metric: ScalingMetric | None = None
+    scaling_threshold: float | None = None
+    env: dict[str, str] | None = None
+    secrets: dict[str, str] | None = Field(default=None, repr=False)
+    args: list[str] | None = None
+    command: list[str] | None = None
+    type: AccessType | None = None
+    tags: list[str] | None = None
+    cache_http_responses: bool | None = None
+
+    @classmethod
+    def checked(cls, **values: Any) -> Self:
+        """The same, with `BadRequest` naming the settings that are wrong, never their values."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+                for problem in error.errors(include_url=False, include_input=False, include_context=False)
+            )
+            raise BadRequest(f"Not a valid request: {problems}.") from error
+
+    def _scaling(self) -> dict[str, Any]:
+        measure = None
+        if self.scaling_metric is not None:
+            measure = {self.scaling_metric: self.scaling_threshold}
+        return _set_only(
+            minReplica=self.min_replica,
+            maxReplica=self.max_replica,
+            scaleToZeroTimeout=self.scale_to_zero_timeout,
+            measure=measure,
+        )
+
+    def _model(self) -> dict[str, Any]:
+        # `task: null` is refused by the service, and an omitted one is filled in: unset means left out.
+        return _set_only(
+            framework=self.framework,
+            revision=self.revision,
+            task=self.task,
+            image=self.image,
+            env=self.env,
+            secrets=self.secrets,
+            args=self.args,
+            command=self.command,
+        )
+
+    def _top(self) -> dict[str, Any]:
+        return _set_only(type=self.type, tags=self.tags, cacheHttpResponses=self.cache_http_responses)
+
+    def _check(self) -> None:
+        if self.image is not None and len(self.image) != 1:
+            raise BadRequest("An image is an object with exactly one key, the engine.")
+        low, high = self.min_replica, self.max_replica
+        if low is not None and high is not None and low > high:
+            raise BadRequest(f"min_replica ({low}) is above max_replica ({high}).", hint="Raise max_replica.")
+        if self.scale_to_zero_timeout is not None and low is not None and low > 0:
+            raise BadRequest(
+                "scale_to_zero_timeout needs min_replica 0: an endpoint that keeps a replica never scales to zero.",
+                hint="Set min_replica to 0, or leave scale_to_zero_timeout out.",
+            )
+
+
+class EndpointSpec(Settings):
+    """A new endpoint. The defaults are the money-safe ones: none kept running, one at most, asleep after 15 min."""
+
+    name: EndpointName
+    repository: Annotated[str, Field(min_length=1, max_length=512)]
+    hardware: Hardware
+    framework: str | None = "pytorch"
+    min_replica: Annotated[int, Field(ge=0)] | None = 0
+    max_replica: Annotated[int, Field(ge=1)] | None = 1
+    type: AccessType | None = "private"
+
+    def payload(self) -> dict[str, Any]:
+        """The body of a create request. Raises `BadRequest` where the parts contradict each other."""
+        self._check()
+        scaling = self._scaling()
+        if self.min_replica == 0:
+            scaling.setdefault("scaleToZeroTimeout", 15)
+        return {
+            "name": self.name,
+            "provider": {"vendor": self.hardware.vendor, "region": self.hardware.region},
+            "compute": {
+                "accelerator": self.hardware.accelerator,
+                "instanceType": self.hardware.instance_type,
+                "instanceSize": self.hardware.instance_size,
+                "scaling": scaling,
+            },
+            "model": {"repository": self.repository, "image": {"huggingface": {}}} | self._model(),
+        } | self._top()
+
+
+class EndpointChange(Settings):
+    """A change of an endpoint: what is None stays as it is. Vendor, region and name cannot be changed."""
+
+    repository: str | None = None
+    accelerator: str | None = None
+    instance_type: str | None = None
+    instance_size: str | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """The body of an update request. Raises `BadRequest` if it would change nothing at all."""
+        self._check()
+        compute = _set_only(
+            accelerator=self.accelerator,
+            instanceType=self.instance_type,
+            instanceSize=self.instance_size,
+            scaling=self._scaling() or None,
+        )
+        model = _set_only(repository=self.repository) | self._model()
+        payload = _set_only(compute=compute or None, model=model or None) | self._top()
+        if not payload:
+            raise BadRequest("Nothing to change was given; nothing was sent.", hint="Name at least one setting.")
+        return payload
+
+
+def differences(current: Endpoint, payload: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What a payload would change in an endpoint: dotted path to (before, after). Secrets never compare equal."""
+    changes: dict[str, tuple[Any, Any]] = {}
+    _compare("", current.raw, payload, changes)
+    return changes
+
+
+def _compare(path: str, before: Any, after: Any, changes: dict[str, tuple[Any, Any]]) -> None:
+    whole = path in {"model.env", "model.secrets"}
+    if isinstance(after, dict) and not whole and path != "model.image":
+        for key, value in after.items():
+            inner = before.get(key) if isinstance(before, dict) else None
+            _compare(f"{path}.{key}".lstrip("."), inner, value, changes)
+    elif path == "model.image":
+        if not _same_image(before, after):
+            changes[path] = (before, after)
+    elif (before or None) != (after or None) or path == "model.secrets":
+        changes[path] = (before, after)
+
+
+def _same_image(before: Any, after: Any) -> bool:
+    """The service fills in an image's defaults, so an image is the same if all that is asked for is there."""
+    old, new = Image.model_validate(before or {}), Image.model_validate(after or {})
+    return old.engine == new.engine and all(old.settings.get(key) == value for key, value in new.settings.items())
+
+
+def _set_only(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

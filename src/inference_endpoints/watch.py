@@ -1,0 +1,212 @@
+"""Watching endpoints: one poller per endpoint, however many wait for it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import anyio
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import (
+    DeploymentFailed,
+    Forbidden,
+    InferenceEndpointError,
+    InferenceEndpointTimeoutError,
+    NotConfigured,
+    NotFound,
+    Paused,
+    ScaledToZero,
+    Unauthorized,
+)
+from inference_endpoints.goals import Goal, Prospect, judge
+from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+
+QUICK_S = 1.0
+"""Seconds between two looks while something changes."""
+CALM_S = 5.0
+"""Seconds between two looks while nothing does."""
+
+_LASTING = (Unauthorized, Forbidden, NotConfigured)
+
+_NEVER_BECAUSE: dict[InferenceEndpointStatus, type[InferenceEndpointError]] = {
+    InferenceEndpointStatus.PAUSED: Paused,
+    InferenceEndpointStatus.SCALED_TO_ZERO: ScaledToZero,
+}
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at an endpoint. `endpoint` is None once it is gone; `trouble` is a failure to look."""
+
+    endpoint: Endpoint | None
+    healthy: bool = False
+    trouble: InferenceEndpointError | None = None
+
+    @property
+    def gist(self) -> tuple[object, ...]:
+        """What has to differ for a look to be news."""
+        if self.endpoint is None:
+            return (None, type(self.trouble))
+        status = self.endpoint.status
+        replicas = (status.ready_replica, status.target_replica)
+        return status.state, *replicas, status.message, status.error_message, self.healthy, type(self.trouble)
+
+
+@dataclass
+class _Poller:
+    task: asyncio.Task[None]
+    slots: set["Slot"] = field(default_factory=set)
+
+
+class Slot:
+    """Where a watcher finds the newest look: a slow one misses what was overtaken, and holds nobody up."""
+
+    def __init__(self) -> None:
+        self._newest: Look | None = None
+        self._arrived = asyncio.Event()
+
+    def put(self, look: Look) -> None:
+        self._newest = look
+        self._arrived.set()
+
+    async def next(self) -> Look:
+        await self._arrived.wait()
+        self._arrived.clear()
+        assert self._newest is not None
+        return self._newest
+
+
+class Watcher:
+    """Shares looks at endpoints among all who watch them.
+
+    `refresh_every` bounds the time between two looks, in seconds; `sleep` is the seam for tests.
+    """
+
+    def __init__(
+        self,
+        client: AsyncEndpointsClient,
+        *,
+        refresh_every: float = CALM_S,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._client = client
+        self._refresh_every = refresh_every
+        self._sleep = sleep
+        self._pollers: dict[Key, _Poller] = {}
+        self._changed_at: dict[Key, datetime] = {}
+
+    @property
+    def polled(self) -> set[Key]:
+        """The endpoints that are being looked at."""
+        return set(self._pollers)
+
+    def changed(self, namespace: str, endpoint: Endpoint) -> None:
+        """Note the answer to a change of ours, so that no older state is mistaken for its outcome."""
+        if endpoint.status.updated_at is not None:
+            self._changed_at[namespace, endpoint.name] = endpoint.status.updated_at
+
+    @asynccontextmanager
+    async def watch(self, name: str, namespace: str) -> AsyncIterator[Slot]:
+        """Look at an endpoint for as long as the context lasts; each look arrives in the slot."""
+        key = (namespace, name)
+        slot = Slot()
+        poller = self._pollers.get(key)
+        if poller is None:
+            poller = _Poller(asyncio.create_task(self._poll(key), name=f"watch {namespace}/{name}"))
+            self._pollers[key] = poller
+        poller.slots.add(slot)
+        try:
+            yield slot
+        finally:
+            poller.slots.discard(slot)
+            if not poller.slots:
+                self._pollers.pop(key, None)
+                poller.task.cancel()
+
+    async def wait(
+        self,
+        name: str,
+        namespace: str,
+        goal: Goal = Goal.RUNNING,
+        *,
+        timeout: float | None = None,
+        on_look: Callable[[Look], None] | None = None,
+    ) -> Endpoint | None:
+        """Wait until the goal is reached; returns the endpoint, or None for one that was to be deleted.
+
+        `timeout` is in seconds, None for no limit. `on_look` is told every look and must not block.
+        Raises `InferenceEndpointTimeoutError`; as soon as the goal can no longer be reached, `DeploymentFailed`,
+        `Paused`, `ScaledToZero` or `NotFound`. A passing failure to look is survived.
+        """
+        if timeout is not None and timeout < 0:
+            raise ValueError("timeout must not be negative")
+        try:
+            with anyio.fail_after(timeout):
+                async with self.watch(name, namespace) as slot:
+                    while True:
+                        look = await slot.next()
+                        if on_look is not None:
+                            on_look(look)
+                        if self._decided(look, goal, (namespace, name)):
+                            return look.endpoint
+        except TimeoutError as error:
+            if isinstance(error, InferenceEndpointTimeoutError):
+                raise
+            raise InferenceEndpointTimeoutError(
+                f"Endpoint {namespace}/{name} was not {goal.value.replace('_', ' ')} within {timeout:g} s.",
+                hint="It goes on by itself; wait again, or look at its state.",
+            ) from None
+
+    def _decided(self, look: Look, goal: Goal, key: Key) -> bool:
+        """Whether the goal is reached. Raises if it never will be."""
+        if isinstance(look.trouble, _LASTING):
+            raise look.trouble
+        if look.trouble is not None:
+            return False
+        judgement = judge(goal, look.endpoint, healthy=look.healthy, changed_at=self._changed_at.get(key))
+        if judgement.prospect is not Prospect.NEVER:
+            return judgement.prospect is Prospect.REACHED
+        label = "/".join(key)
+        if look.endpoint is None:
+            raise NotFound(f"Endpoint {label} does not exist.", hint="list_endpoints shows what does.")
+        kind = _NEVER_BECAUSE.get(look.endpoint.state, DeploymentFailed)
+        raise kind(
+            f"Endpoint {label} will not become {goal.value.replace('_', ' ')}: {judgement.why}.",
+            hint="Resume it first." if kind in _NEVER_BECAUSE.values() else "",
+            upstream=look.endpoint.status.error_message or "",
+        )
+
+    async def _poll(self, key: Key) -> None:
+        last: Look | None = None
+        while True:
+            look = await self._look(key)
+            poller = self._pollers.get(key)
+            for slot in tuple(poller.slots if poller else ()):
+                slot.put(look)
+            await self._sleep(self._pause(look, news=last is None or look.gist != last.gist))
+            last = look
+
+    async def _look(self, key: Key) -> Look:
+        namespace, name = key
+        try:
+            endpoint = await self._client.get(name, namespace)
+            if endpoint.state is not InferenceEndpointStatus.RUNNING or endpoint.url is None:
+                return Look(endpoint)
+        except NotFound:
+            return Look(None)
+        except InferenceEndpointError as trouble:
+            return Look(None, trouble=trouble)
+        try:
+            return Look(endpoint, healthy=await self._client.healthy(endpoint, namespace))
+        except InferenceEndpointError:
+            return Look(endpoint, healthy=False)
+
+    def _pause(self, look: Look, *, news: bool) -> float:
+        moving = news or (look.endpoint is not None and (look.endpoint.state.changing or not look.healthy))
+        pause = min(QUICK_S if moving else CALM_S, self._refresh_every)
+        return pause * random.uniform(0.8, 1.0)  # noqa: S311

@@ -1,0 +1,49 @@
+"""Processes that outlived an earlier plane: told by pid and start time, so that no stranger is ever ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+GRACE_S = 2.0
+platform = str(sys.platform)
+
+
+def identity_of(pid: int) -> str | None:
+    """What tells the process from a later one of the same number; None if there is none, or no way to tell."""
+    if platform == "linux":
+        try:
+            # Start time in ticks since boot; field 22, counted behind the name, which may hold anything.
+            started = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            return None
+        return None if started[0] == "Z" else f"{boot}:{started[19]}"
+    if platform == "win32":
+        return None  # best effort: a worker there ends when its stdin closes
+    return _started(pid)
+
+
+def _started(pid: int) -> str | None:
+    """The start time `ps` tells, on other kinds of Unix."""
+    command = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a number and constants
+    return listed.stdout.strip() or None
+
+
+def sweep(started: Mapping[int, str]) -> None:
+    """End those of these processes that still are what they were; blocks for up to `GRACE_S` seconds."""
+    left = [pid for pid, identity in started.items() if identity_of(pid) == identity]
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        for pid in left:
+            try:
+                os.kill(pid, number)
+            except OSError:
+                continue  # it ended in between
+        deadline = time.monotonic() + GRACE_S
+        while left and time.monotonic() < deadline:
+            left = [pid for pid in left if identity_of(pid) == started[pid]]
+            time.sleep(0.02 if left else 0)

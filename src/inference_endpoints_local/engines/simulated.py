@@ -1,0 +1,136 @@
+"""An engine that runs nothing: replicas follow a script on a clock that can be sped up and moved.
+
+For large fleets, long waits and failures that cannot be had otherwise. Never chosen silently: it runs what is
+deployed on cloud hardware, and every answer about such an endpoint says so.
+"""
+
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from inference_endpoints_local.clock import Clock
+from inference_endpoints_local.engines.base import Order, Sighting, Stage
+from inference_endpoints_local.logs import LogBook, ReplicaLog
+from inference_endpoints_local.record import Spec
+
+FAULT_VARIABLE = "SIMULATED_FAULT"
+FAULTS = ("slow_start", "image_pull_failure", "crash_on_start", "out_of_memory")
+SCHEDULED_S, PULLED_S, LOADED_S = 5.0, 65.0, 140.0
+"""A start on one accelerator, in seconds from the order; the service takes 3 to 5 minutes (its quick start)."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What can be seen until `until` seconds after the order; `log` is printed when it begins."""
+
+    until: float
+    sighting: Sighting
+    log: str = ""
+
+
+class SimulatedReplica:
+    """One replica, whose sighting follows from its script and the time alone."""
+
+    address = None
+
+    def __init__(self, replica_id: str, order: Order, clock: Clock, log: ReplicaLog) -> None:
+        self.id = replica_id
+        self.generation = order.generation
+        self.in_flight = 0
+        self._clock = clock
+        self._log = log
+        self._ordered_at = clock.now()
+        self._script = script_for(order.spec)
+        self._printed = 0
+        self._stopped_at: float | None = None
+
+    def look(self) -> Sighting:
+        if self._stopped_at is not None:
+            return Sighting(Stage.EXITED, ended_at=self._stopped_at)
+        age = self._clock.now() - self._ordered_at
+        index = next(index for index, phase in enumerate(self._script) if age < phase.until)
+        for phase in self._script[self._printed : index + 1]:
+            for line in phase.log.splitlines():
+                self._log.add(line)
+        self._printed = max(self._printed, index + 1)
+        began = self._ordered_at + (self._script[index - 1].until if index else 0.0)
+        phase = self._script[index]
+        last = phase.until == float("inf")
+        return replace(
+            phase.sighting,
+            ready_at=began if phase.sighting.stage is Stage.READY else None,
+            ended_at=began,
+            changes_at=None if last else self._ordered_at + phase.until,
+        )
+
+    def stop(self, drain: bool) -> None:
+        del drain  # nothing is being answered
+        if self._stopped_at is None:
+            self._stopped_at = self._clock.now()
+            self._log.add("Received SIGTERM, shutting down")
+
+
+class SimulatedEngine:
+    """Has room for everything, starts nothing."""
+
+    name = "simulated"
+
+    def __init__(self, clock: Clock, logs: LogBook) -> None:
+        self.clock = clock
+        self._logs = logs
+
+    def admit(self, spec: Spec) -> str | None:
+        """The task the container's engine is for; the real service reads it off the model's repository.
+
+        Never none: the service sends a task always, and refuses to be sent null back.
+        """
+        engine = next(iter(spec["model"]["image"]))
+        if engine in {"tgi", "tgiNeuron", "vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp"}:
+            return "text-generation"
+        return "feature-extraction" if engine == "tei" else "custom"
+
+    def room(self, spec: Spec) -> int:
+        del spec
+        return sys.maxsize
+
+    def launch(self, order: Order, changed: Callable[[], None]) -> SimulatedReplica:
+        del changed  # time alone changes what there is to see
+        replica_id = f"{order.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
+        return SimulatedReplica(replica_id, order, self.clock, self._logs.open(order.endpoint_id, replica_id))
+
+    async def start(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+
+def script_for(spec: Spec) -> tuple[Phase, ...]:
+    """The phases of a start. Larger instances take longer: more to pull, more shards to load."""
+    fault = spec["model"]["env"].get(FAULT_VARIABLE)
+    accelerators = int(spec["compute"]["instanceSize"].lstrip("x"))
+    factor = (1 + 0.25 * (accelerators - 1)) * (10.0 if fault == "slow_start" else 1.0)
+    url = next(iter(spec["model"]["image"].values())).get("url") or "huggingface/inference-endpoints:latest"
+    waiting = Phase(SCHEDULED_S * factor, Sighting(Stage.WAITING, "waiting to be scheduled"))
+    pulling = Phase(PULLED_S * factor, Sighting(Stage.STARTING, "pulling the image"), f"Pulling image {url}")
+    loading = Phase(
+        LOADED_S * factor,
+        Sighting(Stage.STARTING, "loading the model"),
+        f"Loading {spec['model']['repository']} ({accelerators} of {accelerators} shards to go)",
+    )
+    end = {
+        "image_pull_failure": _end(f'Failed to pull image "{url}": manifest unknown', fatal=True),
+        "crash_on_start": _end(
+            "RuntimeError: Failed to load the model: weights are not in a known format\nExit code 1"
+        ),
+        "out_of_memory": _end("CUDA out of memory. Tried to allocate 2.00 GiB\nOOMKilled: exit code 137"),
+    }.get(str(fault))
+    if fault == "image_pull_failure" and end:
+        return waiting, pulling, end
+    ready = Phase(float("inf"), Sighting(Stage.READY, "ready"), "Listening on 0.0.0.0:80")
+    return waiting, pulling, loading, end or ready
+
+
+def _end(words: str, fatal: bool = False) -> Phase:
+    return Phase(float("inf"), Sighting(Stage.EXITED, error=words, fatal=fatal), words)

@@ -1,0 +1,73 @@
+"""Failures of the control plane on demand, so that clients can be tried against them. With the simulation only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+HANG_UP: Message = {"type": "inference_endpoints_local.hang_up"}
+"""Not a message of ASGI, which has no word for it: the outermost layer closes the connection on it."""
+
+
+class Fault(StrEnum):
+    """What can go wrong with a request; the first four happen instead of it, the last after it took effect."""
+
+    NO_CAPACITY = "no_capacity"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    DROP_ANSWER = "drop_answer"
+
+    def answer(self) -> Response:
+        """The answer given instead of the operation's own."""
+        status, message, headers = _ANSWERS[self]
+        return JSONResponse({"error": message}, status, headers)
+
+
+_ANSWERS: dict[Fault, tuple[int, str, dict[str, str]]] = {
+    Fault.NO_CAPACITY: (400, "Bad Request: Compute instance not available yet", {}),
+    Fault.QUOTA_EXCEEDED: (409, "Conflict: Quota exceeded", {}),
+    Fault.RATE_LIMITED: (429, "Too Many Requests", {"retry-after": "1"}),
+    Fault.SERVER_ERROR: (500, "Internal Server Error", {}),
+}
+
+
+@dataclass
+class _Armed:
+    fault: Fault
+    operation: str | None
+    times: int
+
+
+class Faults:
+    """The faults waiting to happen."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed] = []
+
+    def arm(self, fault: Fault, operation: str | None = None, times: int = 1) -> None:
+        """Let the next `times` requests fail; only those of one operation, if it is named."""
+        self._armed.append(_Armed(fault, operation, times))
+
+    def clear(self) -> None:
+        self._armed.clear()
+
+    def take(self, operation: str) -> Fault | None:
+        """The fault this request is to meet, if any; oldest first."""
+        for armed in self._armed:
+            if armed.operation in (None, operation):
+                armed.times -= 1
+                if armed.times <= 0:
+                    self._armed.remove(armed)
+                return armed.fault
+        return None
+
+
+class Dropped(Response):
+    """No answer at all: the connection is closed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(HANG_UP)
+        while (await receive())["type"] != "http.disconnect":
+            pass

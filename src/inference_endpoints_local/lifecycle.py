@@ -1,0 +1,185 @@
+"""What the lifecycle requests mean: which are refused, in what state, and what they leave wanted."""
+
+import secrets
+import string
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from inference_endpoints.models import InferenceEndpointStatus as State
+from inference_endpoints_local import intake
+from inference_endpoints_local.clock import wall_ns
+from inference_endpoints_local.engines.base import CannotRun, Engine
+from inference_endpoints_local.hardware import LOCAL, UNAVAILABLE, Fleet, Instance
+from inference_endpoints_local.logs import LogBook
+from inference_endpoints_local.record import Power, Record, Spec, what_runs
+from inference_endpoints_local.run import Entry, Runner
+
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+class Refused(Exception):
+    """A request that is not done; `status` is the HTTP status, the message the error text."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Lifecycle:
+    """The endpoints of one namespace. Raises Refused, BadBody and NotSaved; then nothing was changed."""
+
+    def __init__(
+        self, runner: Runner, engines: Mapping[str, Engine], fleet: Fleet, logs: LogBook, namespace: str
+    ) -> None:
+        self._runner = runner
+        self._engines = engines
+        self.fleet = fleet
+        self.logs = logs
+        self.namespace = namespace
+
+    def entries(self) -> Iterator[Entry]:
+        return (entry for entry in self._runner if entry.record.namespace == self.namespace)
+
+    def find(self, name: str) -> Entry:
+        entry = self._runner.find(self.namespace, name)
+        if entry is None:
+            raise Refused(404, f"Not Found: endpoint {name}")
+        return entry
+
+    def create(self, body: dict[str, Any]) -> Entry:
+        spec = intake.create(body)
+        if self._runner.find(self.namespace, spec["name"]):
+            raise Refused(409, f"Conflict: an endpoint named {spec['name']} already exists")
+        spec, instance = self._placed(spec)
+        now = wall_ns()
+        record = Record(
+            id="".join(secrets.choice(_ALPHABET) for _ in range(16)),
+            namespace=self.namespace,
+            name=spec["name"],
+            engine=_engine_of(instance),
+            spec=spec,
+            created_ns=now,
+            updated_ns=now,
+        )
+        self._check_quota(record, instance)
+        return self._runner.add(record)
+
+    def update(self, entry: Entry, body: dict[str, Any]) -> Entry:
+        current = entry.record
+        spec = intake.update(current.spec, body)
+        instance = None
+        if what_runs(spec) != what_runs(current.spec):
+            if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
+                spec["model"]["task"] = None  # that of the old model; the new one brings its own
+            spec, instance = self._placed(spec)
+        record = current.updated(spec, wall_ns())
+        self._check_quota(record, instance or self._instance(spec))
+        self._runner.change(entry, record)
+        return entry
+
+    def delete(self, entry: Entry) -> None:
+        self._runner.remove(entry)
+
+    def pause(self, entry: Entry) -> Entry:
+        """From any state; pausing what is paused succeeds and changes nothing."""
+        if entry.record.power is not Power.PAUSED:
+            self._runner.change(entry, entry.record.turned(Power.PAUSED, wall_ns()))
+        return entry
+
+    def resume(self, entry: Entry) -> Entry:
+        """Start what is paused, asleep or failed. What is on its way succeeds unchanged."""
+        if entry.status.state in (State.RUNNING, State.UPDATING, State.UPDATE_FAILED):
+            # huggingface_hub looks for these two words in the body of a 400.
+            raise Refused(400, "Bad Request: the endpoint is already running")
+        if entry.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
+            record = entry.record.resumed(wall_ns())
+            self._check_quota(record, self._instance(record.spec))
+            self._runner.change(entry, record)
+        return entry
+
+    def scale_to_zero(self, entry: Entry) -> Entry:
+        """Allowed whatever `minReplica` is: the next request wakes it to that. Asleep already: success."""
+        if entry.status.state in (State.PAUSED, State.FAILED):
+            raise Refused(400, f"Bad Request: the endpoint is {entry.status.state} and cannot be scaled to zero")
+        if entry.record.power is not Power.ZERO:
+            self._runner.change(entry, entry.record.turned(Power.ZERO, wall_ns()))
+        return entry
+
+    def used(self, instance: Instance) -> int:
+        """Accelerators, or here cores, that count against the quota this instance belongs to."""
+        return sum(self._counted(entry.record, instance) for entry in self.entries())
+
+    def _placed(self, spec: Spec) -> tuple[Spec, Instance]:
+        """The configuration with its instance and task, once it is certain that it can run. Raises Refused."""
+        instance = self._instance(spec)
+        if instance.status in UNAVAILABLE:
+            raise Refused(400, "Bad Request: Compute instance not available yet")
+        if instance.vendor != LOCAL and not self.fleet.simulated:
+            raise Refused(
+                400,
+                f"Bad Request: {instance.id} is cloud hardware, and this is a control plane of one machine. Deploy on "
+                "vendor local, region machine, instance type cpu; or turn the simulation on (--simulated), which has "
+                "the clouds' hardware and runs nothing",
+            )
+        compute = spec["compute"]
+        if compute["accelerator"] != instance.accelerator:
+            raise intake.BadBody(f"VALIDATION_FAILED: compute.accelerator: {instance.id} is {instance.accelerator}")
+        if instance.vendor == LOCAL:
+            intake.check_environment(spec)
+        self._check_parallelism(spec, instance)
+        try:
+            task = self._engines[_engine_of(instance)].admit(spec)
+        except CannotRun as reason:
+            raise Refused(400, f"Bad Request: {reason}") from reason
+        model = spec["model"] | {"task": spec["model"]["task"] or task}
+        return spec | {"compute": compute | {"id": instance.id}, "model": model}, instance
+
+    def _instance(self, spec: Spec) -> Instance:
+        provider, compute = spec["provider"], spec["compute"]
+        found = self.fleet.find(
+            provider["vendor"], provider["region"], compute["instanceType"], compute["instanceSize"]
+        )
+        if found is None:
+            offered = sorted(
+                {f"{one.instance_type} {one.instance_size}" for one in self.fleet.offered() if _at(one, spec)}
+            )
+            raise intake.BadBody(
+                f"VALIDATION_FAILED: compute: no {compute['instanceType']} {compute['instanceSize']} in "
+                f"{provider['vendor']} {provider['region']}; there is {', '.join(offered) or 'nothing'}"
+            )
+        return found
+
+    def _check_parallelism(self, spec: Spec, instance: Instance) -> None:
+        """The service's rule since 2026: these engines would load one accelerator and have all of them billed."""
+        engine, settings = next(iter(spec["model"]["image"].items()))
+        unset = not settings.get("tensorParallelSize") and not settings.get("dataParallelSize")
+        if engine in ("vLLM", "sGLang") and instance.accelerator == "gpu" and instance.num_accelerators > 1 and unset:
+            raise intake.BadBody(
+                f"VALIDATION_FAILED: model.image.{engine}: set tensorParallelSize or dataParallelSize on an instance "
+                f"with {instance.num_accelerators} accelerators"
+            )
+
+    def _check_quota(self, record: Record, instance: Instance) -> None:
+        others = (entry.record for entry in self.entries() if entry.record.id != record.id)
+        used = sum(self._counted(other, instance) for other in others)
+        if used + self._counted(record, instance) > self.fleet.quota(instance):
+            raise Refused(409, "Conflict: Quota exceeded")
+
+    def _counted(self, record: Record, instance: Instance) -> int:
+        """On this machine what runs counts. In the clouds all that is not paused does, asleep or not (the service's
+        documentation): with as many replicas as it may grow to, since sleeping ones could not count otherwise."""
+        own = self._instance(record.spec)
+        if own.quota_key != instance.quota_key:
+            return 0
+        if own.vendor == LOCAL:
+            return own.num_accelerators * record.replicas if record.runs else 0
+        replicas = int(record.spec["compute"]["scaling"]["maxReplica"])
+        return 0 if record.power is Power.PAUSED else own.num_accelerators * replicas
+
+
+def _engine_of(instance: Instance) -> str:
+    return "process" if instance.vendor == LOCAL else "simulated"
+
+
+def _at(instance: Instance, spec: Spec) -> bool:
+    return bool(spec["provider"] == {"vendor": instance.vendor, "region": instance.region})

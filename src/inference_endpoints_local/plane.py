@@ -1,0 +1,159 @@
+"""The embedded control plane, put together."""
+
+import asyncio
+import contextlib
+import getpass
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+
+from inference_endpoints.operations import OPERATIONS
+from inference_endpoints_local import app, weights
+from inference_endpoints_local.clock import Clock, ControllableClock, SystemClock
+from inference_endpoints_local.engines.base import Engine
+from inference_endpoints_local.engines.process import ProcessEngine
+from inference_endpoints_local.engines.simulated import SimulatedEngine
+from inference_endpoints_local.faults import Fault, Faults
+from inference_endpoints_local.gateway import Gateway
+from inference_endpoints_local.hardware import Fleet
+from inference_endpoints_local.lifecycle import Lifecycle, Refused
+from inference_endpoints_local.logs import LogBook
+from inference_endpoints_local.programs import Programs, from_catalogue
+from inference_endpoints_local.run import Runner
+from inference_endpoints_local.store import Store
+
+
+def default_namespace() -> str:
+    """The name of the user of this machine, as a namespace may be written; `local` where there is none."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = ""
+    return re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:32].strip("-") or "local"
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class PlaneOptions:
+    """`clock` is that of process endpoints; simulated ones have their own, which runs `simulated_speed` times as
+    fast as real time (0: only when it is moved). `cloud_quota` is in accelerators per vendor and instance type.
+    `programs` decides what serves a model."""
+
+    data_dir: Path
+    token: str = field(repr=False)
+    namespace: str = field(default_factory=default_namespace)
+    simulated: bool = False
+    simulated_speed: float = 1.0
+    cloud_quota: int = 16
+    cores: int = field(default_factory=available_cores)
+    weights_cache: Path = field(default_factory=weights.default_cache_dir)
+    clock: Clock = field(default_factory=SystemClock)
+    programs: Programs = from_catalogue
+
+
+class Plane:
+    """Set `url` once the port is bound, `await start()`, serve `app`, `await stop()`.
+
+    Raises StoreDamaged if the data folder's store cannot be read; then nothing was changed.
+    """
+
+    def __init__(self, options: PlaneOptions) -> None:
+        if not options.token:
+            raise ValueError("a control plane needs a token")
+        self.options = options
+        self.url = ""
+        self.simulated_clock = ControllableClock(options.simulated_speed)
+        self.faults = Faults()
+        self._store = Store(options.data_dir / "plane.sqlite3")
+        logs = LogBook(options.data_dir / "logs")
+        process: Engine = ProcessEngine(
+            clock=options.clock,
+            logs=logs,
+            ledger=self._store,
+            programs=options.programs,
+            cache_dir=options.weights_cache,
+            cores=options.cores,
+        )
+        self._engines: dict[str, Engine] = {
+            process.name: process,
+            SimulatedEngine.name: SimulatedEngine(self.simulated_clock, logs),
+        }
+        self.runner = Runner(self._store, self._engines, logs)
+        self.simulated_clock.next_stop = lambda: self.runner.next_stop(self.simulated_clock)
+        self.simulated_clock.on_move = self.runner.step
+        fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
+        lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
+        self._api = app.Api(lifecycle, self.faults, token=options.token, url=lambda: self.url)
+        self.app: Starlette = app.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether any replica runs, starts or ends."""
+        return self.runner.busy
+
+    async def start(self) -> None:
+        """Bring every endpoint to its wanted state, whatever an earlier run left behind."""
+        for engine in self._engines.values():
+            await engine.start()
+        self._running = asyncio.create_task(self.runner.run(), name="control plane")
+
+    async def stop(self) -> None:
+        """End every replica. What is wanted stays as it is, for the next start."""
+        if self._running:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        for engine in self._engines.values():
+            await engine.close()
+        self._store.close()
+
+    async def settle(self) -> None:
+        """Do what is due now, without waiting for time to pass or processes to act."""
+        self.runner.step()
+        await asyncio.sleep(0)
+
+    def _simulation_routes(self) -> list[BaseRoute]:
+        if not self.options.simulated:
+            return []
+        return [
+            Route("/local/clock", self._api.authorized(self._move_clock), methods=["POST"]),
+            Route("/local/faults", self._api.authorized(self._arm_fault), methods=["POST"]),
+            Route("/local/faults", self._api.authorized(self._clear_faults), methods=["DELETE"]),
+        ]
+
+    async def _move_clock(self, request: Request) -> Any:
+        seconds = (await app.body_of(request)).get("advance_s")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 1e9:
+            raise Refused(400, "VALIDATION_FAILED: advance_s: expected a number of seconds, 0 or more")
+        self.runner.step()
+        self.simulated_clock.advance(seconds)
+        return {"now": self.simulated_clock.now()}
+
+    async def _arm_fault(self, request: Request) -> Any:
+        body = await app.body_of(request)
+        fault, operation, times = body.get("fault"), body.get("operation"), body.get("times", 1)
+        if fault not in list(Fault):
+            raise Refused(400, f"VALIDATION_FAILED: fault: expected one of {', '.join(Fault)}")
+        if operation is not None and operation not in [known.name for known in OPERATIONS]:
+            raise Refused(400, "VALIDATION_FAILED: operation: not one of " + ", ".join(o.name for o in OPERATIONS))
+        if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+            raise Refused(400, "VALIDATION_FAILED: times: expected a whole number of at least 1")
+        self.faults.arm(Fault(fault), operation, times)
+        return {}
+
+    async def _clear_faults(self, request: Request) -> Any:
+        del request
+        self.faults.clear()
+        return {}

@@ -1,0 +1,134 @@
+"""HTTP/1.1 to a worker: one request per connection, bodies streamed both ways, nothing buffered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import h11
+
+from inference_endpoints_local.engines.base import Address
+
+CONNECT_S = 5.0
+CHUNK_BYTES = 65_536
+# Those of one connection (RFC 9110, 7.6.1), and those the server in front sets itself.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_NOT_SENT = HOP_BY_HOP | {b"host", b"authorization", b"expect", b"cookie"}
+_NOT_ANSWERED = HOP_BY_HOP | {b"date", b"server"}
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class WorkerFailed(Exception):
+    """The worker could not be reached, or ended in the middle of an answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The head of a worker's answer; its body is to be read from `body` while the exchange is open."""
+
+    status: int
+    headers: Headers
+    body: AsyncIterator[bytes]
+
+
+class Exchange:
+    """One request to a worker and its answer. `send` and `answer` may run at the same time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.CLIENT)
+
+    async def start(self, address: Address, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send the head. A body whose length is not known is sent in chunks."""
+        asked = list(headers)
+        kept = [(name, value) for name, value in asked if name not in _NOT_SENT and name not in _listed(asked)]
+        if any(name == b"transfer-encoding" for name, _ in asked):
+            kept = [(name, value) for name, value in kept if name != b"content-length"]
+            kept.append((b"transfer-encoding", b"chunked"))
+        kept += [
+            (b"host", f"{address.host}:{address.port}".encode()),
+            (b"authorization", f"Bearer {address.secret}".encode()),
+            (b"connection", b"close"),
+        ]
+        await self._write(h11.Request(method=method, target=target, headers=kept))
+
+    async def send(self, chunk: bytes) -> None:
+        if chunk:
+            await self._write(h11.Data(data=chunk))
+
+    async def finish(self) -> None:
+        await self._write(h11.EndOfMessage())
+
+    async def answer(self) -> Answer:
+        """Wait for the head of the answer."""
+        while isinstance(event := await self._next(), h11.InformationalResponse):
+            pass
+        if not isinstance(event, h11.Response):
+            raise WorkerFailed("The worker closed the connection without an answer.")
+        headers = [(name, value) for name, value in event.headers if name not in _NOT_ANSWERED]
+        return Answer(event.status_code, headers, self._body())
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        while isinstance(event := await self._next(), h11.Data):
+            yield bytes(event.data)
+
+    async def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+        try:
+            if data := self._http.send(event):
+                self._writer.write(data)
+                await self._writer.drain()
+        except (OSError, h11.LocalProtocolError) as error:
+            raise WorkerFailed(f"The worker did not take the request: {error}") from error
+
+    async def _next(self) -> h11.Event | type[h11.PAUSED] | type[h11.NEED_DATA]:
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                self._http.receive_data(await self._reader.read(CHUNK_BYTES))
+        except (OSError, h11.RemoteProtocolError) as error:
+            raise WorkerFailed(f"The worker broke off its answer: {error}") from error
+        return event
+
+
+@asynccontextmanager
+async def exchange_with(address: Address) -> AsyncIterator[Exchange]:
+    """A connection to the worker, closed at the end whatever happens. Raises WorkerFailed."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+    except (OSError, TimeoutError) as error:
+        raise WorkerFailed(f"The worker cannot be reached: {error}") from error
+    try:
+        yield Exchange(reader, writer)
+    finally:
+        # Not waited for: an answer that was cut short would hold the caller up.
+        writer.transport.abort()
+
+
+async def status_of(address: Address, path: str) -> int:
+    """The status a GET is answered with, within a few seconds. Raises WorkerFailed."""
+    try:
+        async with asyncio.timeout(CONNECT_S), exchange_with(address) as exchange:
+            await exchange.start(address, "GET", path.encode(), [])
+            await exchange.finish()
+            return (await exchange.answer()).status
+    except TimeoutError as error:
+        raise WorkerFailed("The worker did not answer in time.") from error
+
+
+def _listed(headers: Headers) -> set[bytes]:
+    """Further headers that `Connection` says are of this connection only."""
+    return {word.strip().lower() for name, value in headers if name == b"connection" for word in value.split(b",")}

@@ -1,0 +1,118 @@
+"""What is wanted of one endpoint, and how a request changes that. Pure: a record never changes, it is replaced."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+Spec = dict[str, Any]
+"""The endpoint document as it was asked for, without its status; secrets in clear."""
+
+
+class Power(StrEnum):
+    """Whether replicas are wanted."""
+
+    ON = "on"
+    WOKEN = "woken"  # on, by a call that found it asleep
+    PAUSED = "paused"
+    ZERO = "zero"
+    GONE = "gone"  # deleted; its replicas may still be ending
+
+
+@dataclass(frozen=True)
+class Version:
+    """One configuration of what runs. A change of model or hardware makes the next `generation`."""
+
+    generation: int
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A generation that was given up, and its last words."""
+
+    generation: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One endpoint: its configuration and what was last asked of it. Times are nanoseconds since 1970.
+
+    `good` is the version that served last: what an update that fails falls back to.
+    """
+
+    id: str
+    namespace: str
+    name: str
+    engine: str
+    spec: Spec
+    created_ns: int
+    updated_ns: int
+    power: Power = Power.ON
+    generation: int = 1
+    good: Version | None = None
+    failure: Failure | None = None
+
+    @property
+    def version(self) -> Version | None:
+        """What should run when it is on; None if there is nothing left to try."""
+        if self.failure is None:
+            return Version(self.generation, self.spec)
+        if self.good and self.failure.generation != self.good.generation:
+            return self.good
+        return None
+
+    @property
+    def on(self) -> bool:
+        return self.power in (Power.ON, Power.WOKEN)
+
+    @property
+    def runs(self) -> bool:
+        """Whether replicas should run now."""
+        return self.on and self.version is not None
+
+    @property
+    def update_failed(self) -> bool:
+        """The last update was given up, and the version before it is what should run."""
+        return self.failure is not None and self.version is not None
+
+    @property
+    def replicas(self) -> int:
+        """Replicas wanted while it is on. There is no load-based scaling: the minimum, but one at least."""
+        return max(1, int(self.spec["compute"]["scaling"]["minReplica"]))
+
+    @property
+    def idle_s(self) -> float | None:
+        """Seconds without a request after which it scales to zero; None: never by itself."""
+        scaling = self.spec["compute"]["scaling"]
+        minutes = scaling["scaleToZeroTimeout"]
+        return None if scaling["minReplica"] or not minutes else 60.0 * minutes
+
+    def updated(self, spec: Spec, now_ns: int) -> "Record":
+        """With a new configuration; a new generation if what runs changes with it."""
+        changed = replace(self, spec=spec, updated_ns=now_ns)
+        if what_runs(spec) == what_runs(self.spec) and self.failure is None:
+            return changed
+        # Only a version whose replicas are wanted right now is there to fall back to.
+        return replace(changed, generation=self.generation + 1, failure=None, good=self.good if self.runs else None)
+
+    def resumed(self, now_ns: int) -> "Record":
+        """On, with a fresh set of attempts at the latest configuration."""
+        good = self.good if self.good and self.good.generation == self.generation else None
+        return replace(self, power=Power.ON, failure=None, good=good, updated_ns=now_ns)
+
+    def turned(self, power: Power, now_ns: int) -> "Record":
+        return replace(self, power=power, updated_ns=now_ns)
+
+    def served(self) -> "Record":
+        """The version that should run does."""
+        return replace(self, good=self.version)
+
+    def failed(self, generation: int, message: str) -> "Record":
+        return replace(self, failure=Failure(generation, message))
+
+
+def what_runs(spec: Spec) -> tuple[Any, ...]:
+    """The part of a configuration that replicas are started from: scaling, tags and access are not."""
+    compute = {key: value for key, value in spec["compute"].items() if key != "scaling"}
+    return spec["provider"], compute, spec["model"]

@@ -1,0 +1,259 @@
+"""The executor: sees what is there, asks `reconcile`, does what it says. The only writer of status.
+
+`step` is synchronous and does everything that is due now, so it can be driven without a loop and without sleeping.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from inference_endpoints.models import InferenceEndpointStatus as State
+from inference_endpoints_local.clock import Clock, wall_ns
+from inference_endpoints_local.engines.base import Engine, Order, Replica, Stage
+from inference_endpoints_local.logs import LogBook
+from inference_endpoints_local.reconcile import (
+    Action,
+    Bury,
+    Decision,
+    GiveUp,
+    Launch,
+    Observed,
+    Seen,
+    Served,
+    Sleep,
+    Status,
+    Stop,
+    reconcile,
+)
+from inference_endpoints_local.record import Power, Record
+from inference_endpoints_local.store import NotSaved, Store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Entry:
+    """An endpoint and everything known of it. Times are seconds of its engine's clock but for `used_ns`."""
+
+    record: Record
+    engine: Engine
+    status: Status = field(default_factory=lambda: Status(State.PENDING, "Endpoint waiting to be scheduled"))
+    replicas: list[Replica] = field(default_factory=list)
+    attempts: int = 0
+    failed_at: float = 0.0
+    used_at: float = 0.0
+    used_ns: int | None = None
+    again_at: float | None = None
+    starved: bool = False
+    watchers: list["asyncio.Future[None]"] = field(default_factory=list)
+
+    @property
+    def ready(self) -> list[Replica]:
+        return [replica for replica in self.replicas if replica.look().stage is Stage.READY]
+
+    def observed(self) -> Observed:
+        version = self.record.version
+        return Observed(
+            replicas=tuple(Seen(replica.id, replica.generation, replica.look()) for replica in self.replicas),
+            room=self.engine.room(version.spec) if version else 0,
+            attempts=self.attempts,
+            failed_at=self.failed_at,
+            requests=sum(replica.in_flight for replica in self.replicas),
+            used_at=self.used_at,
+        )
+
+
+class Runner:
+    """Keeps every endpoint what it should be. Changes are durable before they are seen; raises NotSaved otherwise."""
+
+    def __init__(self, store: Store, engines: Mapping[str, Engine], logs: LogBook) -> None:
+        self._store = store
+        self._engines = engines
+        self._logs = logs
+        self._entries: dict[str, Entry] = {}
+        self._named: dict[tuple[str, str], Entry] = {}
+        self._dirty: set[str] = set()
+        self._unsaved: dict[str, Record] = {}
+        self._wake = asyncio.Event()
+        for record in store.load():
+            self._adopt(record)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every endpoint that was not deleted, oldest first."""
+        return iter(self._named.values())
+
+    def find(self, namespace: str, name: str) -> Entry | None:
+        return self._named.get((namespace, name))
+
+    def at(self, endpoint_id: str) -> Entry | None:
+        """The endpoint of that id, unless it was deleted."""
+        entry = self._entries.get(endpoint_id)
+        return entry if entry and entry.record.power is not Power.GONE else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether any replica runs, starts or ends, or should."""
+        return any(entry.replicas or entry.record.runs for entry in self._entries.values())
+
+    def add(self, record: Record) -> Entry:
+        self._save(record)
+        return self._adopt(record)
+
+    def change(self, entry: Entry, record: Record) -> None:
+        """Take a new wish: saved, and shown at once; acted on in the next step, with a fresh set of attempts."""
+        self._save(record)
+        entry.record = record
+        entry.attempts = 0
+        entry.status = self._decide(entry).status
+        self.poke(record.id)
+
+    def remove(self, entry: Entry) -> None:
+        record = entry.record
+        self._store.delete(record.id)
+        self._unsaved.pop(record.id, None)
+        entry.record = replace(record, power=Power.GONE)
+        del self._named[record.namespace, record.name]
+        self.poke(record.id)
+
+    def use(self, entry: Entry) -> None:
+        """A request came for it: it wakes if it sleeps."""
+        if entry.record.power is Power.ZERO:
+            self.change(entry, entry.record.turned(Power.WOKEN, entry.record.updated_ns))
+        entry.used_ns = wall_ns()
+        self.touch(entry)
+
+    def touch(self, entry: Entry) -> None:
+        """A request begins or ends now: it is not idle."""
+        entry.used_at = entry.engine.clock.now()
+        self.poke(entry.record.id)
+
+    def poke(self, endpoint_id: str) -> None:
+        """Something about this endpoint may be different: look at it in the next step."""
+        self._dirty.add(endpoint_id)
+        self._wake.set()
+
+    def step(self) -> None:
+        """Do everything that is due now."""
+        while due := self._due():
+            for endpoint_id in due:
+                self._dirty.discard(endpoint_id)
+                entry = self._entries.get(endpoint_id)
+                if entry is None:
+                    continue
+                entry.again_at = None
+                try:
+                    self._work(entry)
+                except Exception:
+                    # One endpoint that cannot be handled must not stop the others.
+                    logger.exception("endpoint %s could not be handled", entry.record.name)
+
+    def next_stop(self, clock: Clock) -> float | None:
+        """When, by this clock, something falls due."""
+        times = (entry.again_at for entry in self._entries.values() if entry.engine.clock is clock)
+        return min((time for time in times if time is not None), default=None)
+
+    async def run(self) -> None:
+        """Step whenever something changed or falls due, until cancelled."""
+        while True:
+            self._wake.clear()
+            self.step()
+            try:
+                async with asyncio.timeout(self._seconds_left()):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def until(self, entry: Entry, holds: Callable[[Entry], bool]) -> None:
+        """Wait until something holds of an endpoint; asked anew whenever it was looked at."""
+        while not holds(entry):
+            watcher = asyncio.get_running_loop().create_future()
+            entry.watchers.append(watcher)
+            try:
+                await watcher
+            finally:
+                if watcher in entry.watchers:
+                    entry.watchers.remove(watcher)
+
+    def _adopt(self, record: Record) -> Entry:
+        entry = Entry(record, self._engines[record.engine])
+        entry.status = self._decide(entry).status
+        self._entries[record.id] = entry
+        self._named[record.namespace, record.name] = entry
+        self.poke(record.id)
+        return entry
+
+    def _due(self) -> list[str]:
+        now = {engine.clock: engine.clock.now() for engine in self._engines.values()}
+        due = set(self._dirty)
+        for endpoint_id, entry in self._entries.items():
+            if entry.again_at is not None and entry.again_at <= now[entry.engine.clock]:
+                due.add(endpoint_id)
+        return sorted(due)
+
+    def _seconds_left(self) -> float | None:
+        clocks = {engine.clock for engine in self._engines.values()}
+        stops = ((clock, self.next_stop(clock)) for clock in clocks)
+        waits = (clock.seconds_until(stop) for clock, stop in stops if stop is not None)
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _work(self, entry: Entry) -> None:
+        """Act until there is nothing left to do now."""
+        decision = self._decide(entry)
+        while decision.actions:
+            for action in decision.actions:
+                self._do(entry, action)
+            decision = self._decide(entry)
+        entry.status = decision.status
+        entry.starved = decision.starved
+        changes = (replica.look().changes_at for replica in entry.replicas)
+        entry.again_at = min((time for time in (decision.again_at, *changes) if time is not None), default=None)
+        if entry.record.power is Power.GONE and not entry.replicas:
+            del self._entries[entry.record.id]
+            self._logs.drop(entry.record.id)
+        for watcher in entry.watchers:
+            if not watcher.done():
+                watcher.set_result(None)
+        entry.watchers.clear()
+
+    def _decide(self, entry: Entry) -> Decision:
+        return reconcile(entry.record, entry.observed(), entry.engine.clock.now())
+
+    def _do(self, entry: Entry, action: Action) -> None:
+        record = entry.record
+        match action:
+            case Launch():
+                assert record.version is not None
+                order = Order(record.id, record.name, record.version.generation, record.version.spec)
+                entry.replicas.append(entry.engine.launch(order, lambda: self.poke(record.id)))
+            case Stop(replica, drain):
+                next(one for one in entry.replicas if one.id == replica).stop(drain)
+            case Bury(replica, attempts, at):
+                entry.replicas = [one for one in entry.replicas if one.id != replica]
+                entry.attempts, entry.failed_at = attempts, at
+                self._poke_starved()
+            case GiveUp(generation, message):
+                entry.attempts = 0
+                self._settle(entry, record.failed(generation, message))
+            case Served():
+                self._settle(entry, record.served())
+            case Sleep():
+                self._settle(entry, record.turned(Power.ZERO, record.updated_ns))
+
+    def _poke_starved(self) -> None:
+        for entry in self._entries.values():
+            if entry.starved:
+                self.poke(entry.record.id)
+
+    def _settle(self, entry: Entry, record: Record) -> None:
+        """Note what became of an endpoint. It is so whether or not the disk has room; the next save catches up."""
+        entry.record = record
+        try:
+            self._save(record)
+        except NotSaved as error:
+            logger.warning("endpoint %s: %s", record.name, error)
+            self._unsaved[record.id] = record
+
+    def _save(self, record: Record) -> None:
+        self._store.save([*(late for late in self._unsaved.values() if late.id != record.id), record])
+        self._unsaved.clear()

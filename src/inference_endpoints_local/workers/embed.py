@@ -1,0 +1,193 @@
+"""Sentence embedding worker: vectors, similarity, and zero-shot classification by comparing vectors.
+
+Zero-shot here is a bi-encoder, not an entailment model: a label scores by how near its vector is to the text's, with a
+hand-set scale. It ranks topics well and cannot reason about negation.
+"""
+
+import base64
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from inference_endpoints_local.workers.server import WorkerConfig, serve
+from inference_endpoints_local.workers.wire import (
+    note_tokens,
+    parameters,
+    read_json,
+    texts,
+    unless_gone,
+    unprocessable,
+)
+
+if TYPE_CHECKING:
+    from inference_endpoints_local.workers.bert import Floats, SentenceEncoder, TokenIds
+
+BATCH = 8
+MAX_TEXTS = 1024
+HYPOTHESIS = "This is {}."
+# Cosines of fitting and other labels lie around 0.28 and 0.06: the scale tells them apart, the middle divides them.
+SCALE = 1 / 0.07
+MIDDLE = 0.17
+
+
+class EmbeddingModel:
+    """The routes of the worker. One forward pass runs at a time, on all the threads the worker was given."""
+
+    def __init__(self, encoder: "SentenceEncoder", model: str) -> None:
+        self._encoder = encoder
+        self._model = model
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+
+    async def feature_extraction(self, request: Request) -> Response:
+        """`{"inputs"}` to one vector per text, also for a single one; options stand at the root of the body."""
+        body = await read_json(request)
+        vectors = await self._vectors(request, texts(body.get("inputs"), "inputs"), body)
+        return JSONResponse(vectors.tolist())
+
+    async def sentence_similarity(self, request: Request) -> Response:
+        """`{"inputs": {"source_sentence", "sentences"}}` to one cosine per sentence."""
+        inputs = (await read_json(request)).get("inputs")
+        if not isinstance(inputs, dict) or not isinstance(inputs.get("source_sentence"), str):
+            raise unprocessable("`inputs` must be an object with `source_sentence` and `sentences`")
+        sentences = texts(inputs.get("sentences"), "inputs.sentences")
+        source = texts(inputs["source_sentence"], "inputs.source_sentence")
+        vectors = await self._vectors(request, source + sentences, {})
+        return JSONResponse((vectors[1:] @ vectors[0]).tolist())
+
+    async def zero_shot_classification(self, request: Request) -> Response:
+        """Labels by falling score for one text; a list of such lists for a list of texts."""
+        body = await read_json(request)
+        inputs = texts(body.get("inputs"), "inputs")
+        options = parameters(body)
+        labels = texts(options.get("candidate_labels"), "parameters.candidate_labels")
+        template = options.get("hypothesis_template", HYPOTHESIS)
+        if not isinstance(template, str) or "{}" not in template:
+            raise unprocessable("`parameters.hypothesis_template` must be a string with {} where the label goes")
+        hypotheses = [template.replace("{}", label) for label in labels]
+        vectors = await self._vectors(request, inputs + hypotheses, {})
+        cosines = vectors[: len(inputs)] @ vectors[len(inputs) :].T
+        ranked = [_ranked(labels, row) for row in _scores(cosines, multi_label=bool(options.get("multi_label")))]
+        return JSONResponse(ranked if isinstance(body["inputs"], list) else ranked[0])
+
+    async def openai_embeddings(self, request: Request) -> Response:
+        """`POST /v1/embeddings`, as floats or as base64 of little-endian float32."""
+        body = await read_json(request)
+        encoding = body.get("encoding_format") or "float"
+        if encoding not in ("float", "base64"):
+            raise unprocessable("`encoding_format` must be float or base64")
+        vectors = await self._vectors(
+            request, texts(body.get("input"), "input"), {"dimensions": body.get("dimensions")}
+        )
+        tokens = request.state.prompt_tokens
+        return JSONResponse(
+            {
+                "object": "list",
+                "model": self._model,
+                "data": [
+                    {"object": "embedding", "index": index, "embedding": _encoded(vector, encoding)}
+                    for index, vector in enumerate(vectors)
+                ],
+                "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            }
+        )
+
+    async def _vectors(self, request: Request, inputs: list[str], options: dict[str, Any]) -> "Floats":
+        """One vector per text. Options: normalize, truncate, truncation_direction, dimensions (TEI's meanings).
+
+        Texts are truncated unless told not to; then a long one is a 413, as are too many texts.
+        """
+        from inference_endpoints_local.workers.bert import normalised
+
+        if len(inputs) > MAX_TEXTS:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Send at most {MAX_TEXTS} texts at a time")
+        dimensions = options.get("dimensions") or self._encoder.dimensions
+        if type(dimensions) is not int or not 1 <= dimensions <= self._encoder.dimensions:
+            raise unprocessable(f"`dimensions` must be a whole number from 1 to {self._encoder.dimensions}")
+        if options.get("prompt_name"):
+            raise unprocessable("This model has no prompts; leave out `prompt_name`")
+        tokens = await anyio.to_thread.run_sync(self._tokens, inputs, options, limiter=self._one_at_a_time)
+        request.state.prompt_tokens = sum(map(len, tokens))
+        note_tokens(request, prompt=request.state.prompt_tokens)
+        vectors = (await unless_gone(request, self._embed(tokens)))[:, :dimensions]
+        return vectors if options.get("normalize") is False else normalised(vectors)
+
+    def _tokens(self, inputs: list[str], options: dict[str, Any]) -> "list[TokenIds]":
+        from inference_endpoints_local.workers.bert import MAX_TOKENS, truncated
+
+        tokens = self._encoder.tokenize(inputs)
+        longest = max(map(len, tokens))
+        if options.get("truncate") is False and longest > MAX_TOKENS:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"A text of {longest} tokens is longer than the model's {MAX_TOKENS}; leave `truncate` out to cut it",
+            )
+        side: Literal["left", "right"] = (
+            "left" if str(options.get("truncation_direction")).lower() == "left" else "right"
+        )
+        return [truncated(text, side) for text in tokens]
+
+    async def _embed(self, tokens: "list[TokenIds]") -> "Floats":
+        """Batches of similar length, so that little is spent on padding; a caller who leaves stops the next one."""
+        import numpy as np
+
+        order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
+        vectors = np.empty((len(tokens), self._encoder.dimensions), dtype=np.float32)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            batch = [tokens[row] for row in rows]
+            vectors[rows] = await anyio.to_thread.run_sync(self._encoder.embed, batch, limiter=self._one_at_a_time)
+        return vectors
+
+
+def _scores(cosines: "Floats", *, multi_label: bool) -> "Floats":
+    import numpy as np
+
+    from inference_endpoints_local.workers.bert import softmax
+
+    if not multi_label:
+        return softmax(cosines * np.float32(SCALE))
+    scores: Floats = 1 / (1 + np.exp((MIDDLE - cosines) * np.float32(SCALE)))
+    return scores
+
+
+def _ranked(labels: list[str], scores: "Floats") -> list[dict[str, Any]]:
+    pairs = zip(labels, scores.tolist(), strict=True)
+    return [{"label": label, "score": score} for label, score in sorted(pairs, key=lambda pair: -pair[1])]
+
+
+def _encoded(vector: "Floats", encoding: str) -> str | list[float]:
+    if encoding == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    values: list[float] = vector.tolist()
+    return values
+
+
+def load(config: WorkerConfig) -> list[Route]:
+    """Map the weights, warm up, and say what the model answers to; `POST /` serves the endpoint's task."""
+    from inference_endpoints_local.workers.bert import SentenceEncoder
+
+    encoder = SentenceEncoder(config.files["model"], config.files["tokenizer"])
+    encoder.embed(encoder.tokenize(["warm up"]))
+    model = EmbeddingModel(encoder, config.model)
+    task = {
+        "feature-extraction": model.feature_extraction,
+        "sentence-similarity": model.sentence_similarity,
+        "zero-shot-classification": model.zero_shot_classification,
+    }[config.task]
+    routes = {
+        "/": task,
+        "/predict": task,
+        "/embed": model.feature_extraction,
+        "/similarity": model.sentence_similarity,
+        "/v1/embeddings": model.openai_embeddings,
+    }
+    return [Route(path, handler, methods=["POST"]) for path, handler in routes.items()]
+
+
+if __name__ == "__main__":
+    serve(load)

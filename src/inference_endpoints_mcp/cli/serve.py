@@ -1,0 +1,50 @@
+"""The MCP server, put together from the operator's settings: over stdio, or `serve --http`."""
+
+import sys
+
+from inference_endpoints_local.connect import StartOptions
+from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, hugging_face_token
+from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.policy import Limits
+from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.backends import HuggingFace, LocalPlane
+from inference_endpoints_mcp.server.gate import Access, UnsafeAddress
+from inference_endpoints_mcp.server.serve import Address, CannotListen, serve_http, serve_stdio
+
+
+def run(settings: ServerSettings) -> int:
+    return serve_stdio(options_of(settings))
+
+
+def run_serve(settings: ServeSettings) -> int:
+    if not settings.http:
+        return run(settings)
+    hosts = [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
+    try:
+        access = Access.of(settings.host, hosts, settings.api_key_file)
+        return serve_http(options_of(settings), Address(settings.host, settings.port, access))
+    except (UnsafeAddress, CannotListen) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def options_of(settings: ServerSettings) -> Options:
+    """What the settings mean for a server."""
+    plane = local_plane(settings) if settings.local else None
+    return Options(
+        reach=plane.reach if plane else HuggingFace(hugging_face_token()).reach,
+        renew=plane.renew if plane else None,
+        namespace=settings.namespace,
+        limits=Limits(read_only=settings.read_only, max_price_per_hour=settings.max_price_per_hour),
+        confirm=Confirm(settings.confirm),
+        hold=settings.hold,
+    )
+
+
+def local_plane(settings: ServerSettings) -> LocalPlane:
+    start = StartOptions(
+        namespace=settings.namespace,
+        simulated=settings.simulated,
+        simulated_speed=settings.simulated_speed,
+    )
+    return LocalPlane(settings.folder, start)

@@ -1,0 +1,152 @@
+"""The operator's settings: each a flag, an `INFERENCE_ENDPOINTS_…` variable and a line of help."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+
+PREFIX = "INFERENCE_ENDPOINTS_"
+
+Chosen = TypeVar("Chosen", bound="Settings")
+
+
+class Settings(BaseSettings):
+    """What every command knows."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        cli_prog_name="inference-endpoints-mcp",
+        env_ignore_empty=True,
+        cli_kebab_case=True,
+        cli_implicit_flags="toggle",
+        cli_avoid_json=True,
+        cli_hide_none_type=True,
+        extra="ignore",
+    )
+
+    data_dir: Path | None = Field(
+        default=None, description="Folder of the embedded control plane. Default: the user's data folder."
+    )
+    namespace: str | None = Field(default=None, description="Namespace where a call names none. Default: your own.")
+    simulated: bool = Field(
+        default=False, description="Let the embedded control plane also simulate public cloud hardware and its prices."
+    )
+    simulated_speed: float = Field(
+        default=1.0, gt=0, le=1_000, description="How much faster than the clock simulated time runs."
+    )
+
+    @property
+    def folder(self) -> Path:
+        from inference_endpoints_local.connect import default_data_dir
+
+        return self.data_dir or default_data_dir()
+
+
+class ServerSettings(Settings):
+    """An MCP server for Hugging Face Inference Endpoints, over stdio.
+
+    Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
+    `hf auth login`. Further commands, each with --help: serve --http, demo, doctor, control-plane,
+    control-plane stop.
+    Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR.
+    """
+
+    local: bool = Field(
+        default=False, description="Use the embedded control plane on this machine, starting it if none runs."
+    )
+    read_only: bool = Field(default=False, description="Hide and refuse everything that could change something.")
+    max_price_per_hour: float | None = Field(
+        default=None, gt=0, description="Refuse what could bring a namespace above so many USD per hour."
+    )
+    confirm: Literal["elicit", "off"] = Field(
+        default="elicit",
+        description="How deletions are approved: elicit asks a person through the host, off asks nobody.",
+    )
+    hold: float | None = Field(
+        default=None, gt=0, description="Longest to hold one call, in seconds. Default: what the host is known to bear."
+    )
+
+
+class ServeSettings(ServerSettings):
+    """Serve MCP over streamable HTTP, at /mcp, for several hosts at once.
+
+    Any address but this machine's own needs --api-key-file and --allowed-hosts.
+    """
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp serve")
+
+    http: bool = Field(default=False, description="Over streamable HTTP; without it, over stdio.")
+    host: str = Field(default="127.0.0.1", description="Address to listen at.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen at; 0 takes any that is free.")
+    api_key_file: Path | None = Field(
+        default=None, description="File with the key callers show as `Authorization: Bearer …`."
+    )
+    allowed_hosts: str = Field(default="", description="Names this server is reached by, separated by commas.")
+
+
+class ControlPlaneSettings(Settings):
+    """Run the embedded control plane in the foreground: the REST API of Inference Endpoints, on this machine.
+
+    `control-plane stop` ends the one that runs on the data folder.
+    """
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp control-plane")
+
+    port: int | None = Field(default=None, ge=0, le=65_535, description="Port on loopback. Default: the one it had.")
+    linger: float | None = Field(default=None, ge=0, description="End after so many seconds unused. Default: never.")
+    json_: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("json"),
+        description="Print one line of JSON once it is ready: url, namespace, token_file.",
+    )
+
+
+class DemoSettings(Settings):
+    """Deploy a real model on this machine through an assistant's tool calls: wait, chat, pause, wake, delete."""
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp demo")
+
+    json_: bool = Field(
+        default=False, validation_alias=AliasChoices("json"), description="Print one JSON object at the end."
+    )
+
+
+class DoctorSettings(ServerSettings):
+    """Show what is configured, what can be reached, and what is missing."""
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp doctor")
+
+    live: bool = Field(default=False, description="Walk the real API of Hugging Face, with reads only.")
+
+
+def hugging_face_token() -> str | None:
+    """The token in HF_TOKEN, else the one `hf auth login` saved (locations: huggingface_hub 2.4.0, `constants.py`).
+
+    A variable or a file only: what stands on a command line can be read by others.
+    """
+    given = os.environ.get("HF_TOKEN", "").strip()
+    if given:
+        return given
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    path = Path(os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or cache) / "token")
+    try:
+        return path.read_text("utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def parse(kind: type[Chosen], words: list[str]) -> Chosen:
+    """Settings from flags, then variables, then defaults. Ends the process with a plain sentence on a wrong one."""
+    try:
+        return CliApp.run(kind, cli_args=words)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            flag = "--" + "-".join(str(part) for part in problem["loc"]).replace("_", "-")
+            print(f"{flag}: {problem['msg']}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None

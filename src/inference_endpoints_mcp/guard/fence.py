@@ -1,0 +1,40 @@
+"""Strangers' text is data: cleaned, capped, and fenced with a nonce no stranger can know.
+
+Logs, model output, error bodies and tags can be written by anyone who reaches an endpoint. What an agent reads
+of them stands between marks that carry a nonce made for this one answer, so that no text can close its fence.
+"""
+
+import re
+import secrets
+import unicodedata
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_LINE_KEEPERS = {"\n", "\t"}
+
+
+def clean(text: str) -> str:
+    """The text without ANSI sequences and without control, BiDi, zero-width, tag and private characters."""
+    text = _ANSI.sub("", text.replace("\r\n", "\n"))
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char for char in text if char in _LINE_KEEPERS or unicodedata.category(char) not in _UNSEEN)
+
+
+def line(text: str, limit: int = 200) -> str:
+    """Cleaned, on one line, at most `limit` characters."""
+    text = " ".join(clean(text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class Fence:
+    """Fences for one answer."""
+
+    def __init__(self) -> None:
+        self._mark = f"untrusted-{secrets.token_hex(6)}"
+
+    def wrap(self, source: str, text: str, limit: int = 8_000) -> str:
+        """The text, cleaned and capped to its last `limit` characters, between marks that name its source."""
+        text = clean(text).strip("\n")
+        cut = f"[{len(text) - limit} earlier characters left out]\n" if len(text) > limit else ""
+        return f'<{self._mark} source="{source}">\n{cut}{text[-limit:]}\n</{self._mark}>'

@@ -1,0 +1,73 @@
+"""The one redactor: what looks like a secret leaves this process nowhere.
+
+Secrets are known by value (the configured token), by shape (Hugging Face tokens, bearer headers, credentials
+in a URL) or by the name they stand under.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MASK = "***"
+
+_SHAPES = (
+    re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}\b"),
+    re.compile(r"(?<=bearer )[A-Za-z0-9._~+/-]{12,}=*", re.IGNORECASE),
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+)
+_NAMES = re.compile(
+    r"(?:^|[_-])(?:token|secret|password|passwd|pwd|credentials?|api[_-]?key|access[_-]?key|private[_-]?key|auth)s?"
+    r"(?:$|[_-])",
+    re.IGNORECASE,
+)
+_SHORTEST = 8
+
+
+class Redactor:
+    """Masks secrets in text and in plain data. Values shorter than 8 characters are too common to mask."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._values: set[str] = set()
+        for value in secrets:
+            self.add(value)
+
+    def add(self, value: str | None) -> None:
+        """Have this exact value masked from now on."""
+        if value and len(value) >= _SHORTEST:
+            self._values.add(value)
+
+    def text(self, text: str) -> str:
+        for value in self._values:
+            text = text.replace(value, MASK)
+        for shape in _SHAPES:
+            text = shape.sub(MASK, text)
+        return text
+
+    def data(self, value: Any) -> Any:
+        """The same data with every string masked where it shows a secret, or stands under a secret's name."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self._under(str(key), item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.data(item) for item in value]
+        return value
+
+    def _under(self, name: str, value: Any) -> Any:
+        return MASK if isinstance(value, str) and value and _NAMES.search(name) else self.data(value)
+
+
+class RedactingFilter(logging.Filter):
+    """Redacts log records, their arguments and tracebacks included."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._redactor.text(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = self._redactor.text(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True

@@ -1,0 +1,111 @@
+"""What stands behind a running server: one client, one watcher, one policy, made on the first call."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from mcp.server.mcpserver import Context
+
+from inference_endpoints.backend import Backend
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.http import Renew
+from inference_endpoints.inference import AsyncInference
+from inference_endpoints.listing import HardwareListing
+from inference_endpoints.watch import Watcher
+from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.policy import Limits, Policy
+from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.server.hosts import patience_of
+from inference_endpoints_mcp.server.progress import listens, telling
+from inference_endpoints_mcp.tools.ports import CallScope
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the operator chose. `hold` is in seconds; `reach` opens the backend, on the first call."""
+
+    reach: Callable[[AsyncExitStack], Awaitable[Backend]]
+    renew: Renew | None = None
+    namespace: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    confirm: Confirm = Confirm.ELICIT
+    hold: float | None = None
+
+
+@dataclass(frozen=True)
+class _Parts:
+    client: AsyncEndpointsClient
+    watcher: Watcher
+    inference: AsyncInference
+    listing: HardwareListing
+
+
+class RunningApplication:
+    """Opens a scope for each call. Nothing is reached before the first."""
+
+    def __init__(self, options: Options, redactor: Redactor) -> None:
+        self._options = options
+        self._redactor = redactor
+        self._stack = AsyncExitStack()
+        self._parts: _Parts | None = None
+        self._opening = asyncio.Lock()
+
+    async def open_call(self, context: Context[Any, Any]) -> CallScope:
+        parts = await self._opened()
+        return CallScope(
+            endpoints=parts.client,
+            watcher=parts.watcher,
+            inference=parts.inference,
+            listing=parts.listing,
+            redactor=self._redactor,
+            confirm=self._options.confirm,
+            hold_s=self._hold(context),
+            telling=partial(telling, context),
+            sent=_sent(context),
+        )
+
+    async def aclose(self) -> None:
+        await self._stack.aclose()
+
+    async def _opened(self) -> _Parts:
+        async with self._opening:
+            if self._parts is None:
+                self._parts = await self._open()
+            return self._parts
+
+    async def _open(self) -> _Parts:
+        backend = await self._options.reach(self._stack)
+        self._redactor.add(backend.token)
+        policy = Policy(self._options.limits)
+        client = AsyncEndpointsClient(
+            backend, namespace=self._options.namespace, guard=policy, renew=self._options.renew
+        )
+        self._stack.push_async_callback(client.aclose)
+        listing = HardwareListing(client)
+        policy.watch_prices(client, listing)
+        return _Parts(client, Watcher(client), AsyncInference(client), listing)
+
+    def _hold(self, context: Context[Any, Any]) -> float:
+        if self._options.hold is not None:
+            return self._options.hold
+        host = context.session.client_params
+        patience = patience_of(host.client_info.name if host else None)
+        return patience.bears(listens=listens(context), http=context.headers is not None)
+
+
+@asynccontextmanager
+async def running(options: Options, redactor: Redactor) -> AsyncIterator[RunningApplication]:
+    application = RunningApplication(options, redactor)
+    try:
+        yield application
+    finally:
+        await application.aclose()
+
+
+def _sent(context: Context[Any, Any]) -> frozenset[str]:
+    params = context.request_context.params or {}
+    arguments = params.get("arguments") or {}
+    return frozenset(arguments)

@@ -1,0 +1,160 @@
+"""What tools answer: typed facts, with prose in `now` alone. What is None is left out."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.backend import LOCAL
+from inference_endpoints.hardware import Prices
+from inference_endpoints.models import Endpoint
+from inference_endpoints.plan import Plan
+from inference_endpoints_mcp.guard.fence import line
+
+BackendName = Literal["huggingface", "local", "simulated"]
+
+
+class NextCall(BaseModel):
+    """A complete call that makes sense next."""
+
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Answer(BaseModel):
+    """What every answer may say: what is true now, and at most two calls that could follow."""
+
+    now: str = ""
+    next: list[NextCall] = Field(default_factory=list, max_length=2)
+
+
+class EndpointRow(BaseModel):
+    """An endpoint in a list."""
+
+    endpoint_name: str
+    state: str
+    repository: str
+    hardware: str
+    ready_replicas: int
+    target_replicas: int
+    price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
+    backend: BackendName
+
+
+class EndpointList(Answer):
+    namespace: str
+    endpoints: list[EndpointRow]
+    total: int
+    shown: int
+    next_offset: int | None = None
+    cost_now_per_hour_usd: float = Field(description="Of all endpoints that match, at this moment.")
+
+
+class PlanAnswer(BaseModel):
+    """What would be done, and its price in USD at minimum and maximum replicas."""
+
+    effect: str
+    payload: dict[str, Any] | None = None
+    changes: list[dict[str, Any]] = Field(default_factory=list)
+    per_hour_at_min_usd: float | None = None
+    per_hour_at_max_usd: float | None = None
+    per_month_at_max_usd: float | None = None
+    quota_left: int | None = None
+    warnings: list[str] = Field(default_factory=list)
+
+
+class EndpointAnswer(Answer):
+    endpoint_name: str
+    namespace: str
+    state: str | None = None
+    changed: bool | None = Field(default=None, description="Whether this call changed anything.")
+    repository: str | None = None
+    task: str | None = None
+    ready_replicas: int | None = None
+    target_replicas: int | None = None
+    min_replica: int | None = None
+    max_replica: int | None = None
+    scale_to_zero_timeout: int | None = Field(default=None, description="Minutes.")
+    hardware: str | None = None
+    price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
+    cost_now_per_hour_usd: float | None = None
+    url: str | None = None
+    backend: BackendName
+    message: str | None = Field(default=None, description="The control plane's own words.")
+    plan: PlanAnswer | None = None
+
+
+class EndpointDetails(EndpointAnswer):
+    type: str | None = None
+    revision: str | None = None
+    framework: str | None = None
+    engine: str | None = None
+    image_url: str | None = None
+    env: dict[str, str] | None = None
+    secret_names: list[str] | None = None
+    args: list[str] | None = None
+    tags: str | None = Field(default=None, description="Fenced: others can write them.")
+    created_at: str | None = None
+    updated_at: str | None = None
+    error: str | None = Field(default=None, description="Fenced: what the failed container said.")
+
+
+class WaitAnswer(EndpointAnswer):
+    reached: bool
+    waited_s: float
+    states_seen: list[str] = Field(default_factory=list)
+
+
+def backend_of(endpoint: Endpoint | None, backend: str) -> BackendName:
+    """Where an endpoint runs: on Hugging Face, here as a real process, or here simulated."""
+    if backend != LOCAL:
+        return "huggingface"
+    return "simulated" if endpoint is not None and endpoint.status.engine == "simulated" else "local"
+
+
+def billing_from_now(backend: BackendName, price: float | None) -> str:
+    """The sentence a start of replicas is announced with: nobody may take a simulated price for a real one."""
+    if backend == "simulated":
+        return "It is simulated: no model runs and nothing is billed."
+    if backend == "local":
+        return "It runs on this machine and costs nothing."
+    return f"It is billed from now, at ${price:g}/h for each replica." if price else "It is billed from now."
+
+
+def facts_of(endpoint: Endpoint, namespace: str, prices: Prices | None, backend: str) -> dict[str, Any]:
+    """The facts every answer about one endpoint gives, as arguments of `EndpointAnswer`."""
+    scaling = endpoint.compute.scaling
+    return {
+        "endpoint_name": endpoint.name,
+        "namespace": namespace,
+        "state": endpoint.state.value,
+        "repository": endpoint.model.repository,
+        "task": endpoint.model.task,
+        "ready_replicas": endpoint.status.ready_replica,
+        "target_replicas": endpoint.status.target_replica,
+        "min_replica": scaling.min_replica,
+        "max_replica": scaling.max_replica,
+        "scale_to_zero_timeout": scaling.scale_to_zero_timeout,
+        "hardware": endpoint.hardware,
+        "price_per_hour_usd": prices.replica(endpoint) if prices else None,
+        "cost_now_per_hour_usd": prices.now(endpoint) if prices else None,
+        "url": endpoint.url,
+        "backend": backend_of(endpoint, backend),
+        "message": line(endpoint.status.message) if endpoint.status.message else None,
+    }
+
+
+def plan_answer(plan: Plan) -> PlanAnswer:
+    return PlanAnswer(
+        effect=plan.effect.value,
+        payload=plan.shown(),
+        changes=[change.model_dump() for change in plan.changes],
+        per_hour_at_min_usd=plan.cost.per_hour_at_min,
+        per_hour_at_max_usd=plan.cost.per_hour_at_max,
+        per_month_at_max_usd=plan.cost.per_month_at_max,
+        quota_left=plan.quota_left,
+        warnings=plan.warnings,
+    )
+
+
+def call_of(tool: str, namespace: str, name: str, **more: Any) -> NextCall:
+    return NextCall(tool=tool, arguments={"endpoint_name": name, "namespace": namespace, **more})

@@ -1,0 +1,19 @@
+"""The arguments tools share, with the words a model reads about them. Empty means not given: no null unions."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="Endpoint name, or namespace/name.")]
+Namespace = Annotated[
+    str, Field(max_length=96, description="User or organization. Default: the operator's setting, else your own.")
+]
+DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]
+HardwareId = Annotated[
+    str, Field(max_length=96, description="An id as get_vendors prints it, e.g. aws-us-east-1-nvidia-l4-x1.")
+]
+State = Literal[
+    "", "pending", "initializing", "updating", "updateFailed", "running", "paused", "failed", "scaledToZero"
+]
+TimeoutSeconds = Annotated[int, Field(ge=1, le=86_400, description="Longest to wait, in seconds.")]
+JsonObject = dict[str, Any]

@@ -1,0 +1,121 @@
+"""What there is to deploy, and on what."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints import operations
+from inference_endpoints.hardware import Offer, offers
+from inference_endpoints_mcp.guard.fence import line
+from inference_endpoints_mcp.tools.answers import Answer
+from inference_endpoints_mcp.tools.arguments import Namespace
+from inference_endpoints_mcp.tools.ports import Call
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+
+class HardwareRow(BaseModel):
+    """One instance. Memory in GB; the price per replica."""
+
+    hardware: str
+    accelerator: str
+    accelerators: int
+    accelerator_memory_gb: float | None = None
+    cpus: float | None = None
+    memory_gb: float | None = None
+    price_per_hour_usd: float | None = None
+    status: str
+    available: bool = Field(description="On offer now, and within quota.")
+    quota_left: int | None = None
+
+
+class HardwareList(Answer):
+    namespace: str
+    hardware: list[HardwareRow]
+    total: int
+    next_offset: int | None = None
+
+
+class CatalogRow(BaseModel):
+    repository: str
+    task: str | None = None
+    license: str | None = None
+    accelerators: list[str] = Field(default_factory=list)
+    engines: list[str] = Field(default_factory=list)
+
+
+class CatalogList(Answer):
+    models: list[CatalogRow]
+    total: int
+
+
+@tool(uses=operations.VENDORS, toolset=Toolset.CATALOG, title="List hardware and prices")
+async def get_vendors(
+    call: Call,
+    namespace: Namespace = "",
+    vendor: Annotated[str, Field(max_length=32, description="E.g. aws.")] = "",
+    accelerator: Literal["", "cpu", "gpu", "neuron"] = "",
+    only_available: bool = True,
+    limit: Annotated[int, Field(ge=1, le=100)] = 30,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> HardwareList:
+    """List hardware, cheapest first, with price, availability and what quota leaves. Its ids go into
+    create_endpoint."""
+    namespace = await call.endpoints.namespace(namespace or None)
+    found = [
+        offer
+        for offer in offers(await call.listing.vendors(namespace))
+        if (not vendor or offer.hardware.vendor == vendor)
+        and (not accelerator or offer.hardware.accelerator == accelerator)
+        and (offer.available or not only_available)
+    ]
+    found.sort(key=lambda offer: (offer.price if offer.price is not None else float("inf"), offer.id))
+    page = found[offset : offset + limit]
+    following = offset + len(page)
+    return HardwareList(
+        namespace=namespace,
+        hardware=[_row(offer) for offer in page],
+        total=len(found),
+        next_offset=following if following < len(found) else None,
+        now=f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD.",
+    )
+
+
+@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="List models known to deploy")
+async def list_catalog_items(
+    call: Call,
+    search: Annotated[str, Field(max_length=100)] = "",
+    task: Annotated[str, Field(max_length=64, description="E.g. text-generation.")] = "",
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+) -> CatalogList:
+    """List models that are known to deploy on this backend, with task and licence."""
+    items = await call.endpoints.catalogue(search=search or None, task=task or None)
+    return CatalogList(
+        models=[
+            CatalogRow(
+                repository=line(item.repo_id),
+                task=item.task,
+                license=line(item.license) if item.license else None,
+                accelerators=sorted({recipe.accelerator for recipe in item.recipes if recipe.accelerator}),
+                engines=sorted({recipe.engine_type for recipe in item.recipes if recipe.engine_type}),
+            )
+            for item in items[:limit]
+        ],
+        total=len(items),
+        now=f"{min(limit, len(items))} of {len(items)} shown.",
+    )
+
+
+def _row(offer: Offer) -> HardwareRow:
+    instance = offer.instance
+    return HardwareRow(
+        hardware=offer.id,
+        accelerator=instance.accelerator,
+        accelerators=instance.num_accelerators,
+        accelerator_memory_gb=instance.gpu_memory_gb,
+        cpus=instance.num_cpus,
+        memory_gb=instance.memory_gb,
+        price_per_hour_usd=offer.price,
+        status=instance.status,
+        available=offer.available,
+        quota_left=instance.quota.left if instance.quota else None,
+    )

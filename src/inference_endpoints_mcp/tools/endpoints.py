@@ -1,0 +1,135 @@
+"""Seeing endpoints: all of them, or one with its settings."""
+
+from collections import Counter
+from typing import Annotated
+
+from pydantic import Field
+
+from inference_endpoints import operations
+from inference_endpoints.models import Endpoint
+from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints_mcp.tools.answers import (
+    EndpointDetails,
+    EndpointList,
+    EndpointRow,
+    NextCall,
+    backend_of,
+    call_of,
+    facts_of,
+)
+from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, State
+from inference_endpoints_mcp.tools.ports import Call
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+
+@tool(uses=operations.LIST, toolset=Toolset.LIFECYCLE, title="List endpoints")
+async def list_endpoints(
+    call: Call,
+    namespace: Namespace = "",
+    state: Annotated[State, Field(description="Only endpoints in this state.")] = "",
+    search: Annotated[str, Field(max_length=100, description="Part of a name or model.")] = "",
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> EndpointList:
+    """List endpoints with state, hardware and price, and what all of them cost per hour now."""
+    namespace = await call.endpoints.namespace(namespace or None)
+    wanted = [endpoint for endpoint in await call.endpoints.list(namespace) if _matches(endpoint, state, search)]
+    prices = await call.listing.prices(namespace)
+    cost, unpriced = prices.total(wanted)
+    page = wanted[offset : offset + limit]
+    following = offset + len(page)
+    more = following < len(wanted)
+    return EndpointList(
+        namespace=namespace,
+        endpoints=[
+            EndpointRow(
+                endpoint_name=endpoint.name,
+                state=endpoint.state.value,
+                repository=endpoint.model.repository,
+                hardware=endpoint.hardware,
+                ready_replicas=endpoint.status.ready_replica,
+                target_replicas=endpoint.status.target_replica,
+                price_per_hour_usd=prices.replica(endpoint),
+                backend=backend_of(endpoint, call.endpoints.backend.name),
+            )
+            for endpoint in page
+        ],
+        total=len(wanted),
+        shown=len(page),
+        next_offset=following if more else None,
+        cost_now_per_hour_usd=round(cost, 4),
+        now=_summary(wanted, cost, unpriced),
+        next=[
+            NextCall(
+                tool="list_endpoints",
+                arguments={"namespace": namespace, "state": state, "search": search, "limit": limit}
+                | {"offset": following},
+            )
+        ]
+        if more
+        else [],
+    )
+
+
+@tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Inspect an endpoint")
+async def get_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> EndpointDetails:
+    """Show one endpoint: state, replicas, price, address and settings. Secrets show by name only."""
+    namespace, name = await call.target(endpoint_name, namespace)
+    endpoint = await call.endpoints.get(name, namespace)
+    prices = await call.listing.prices(namespace)
+    model, status = endpoint.model, endpoint.status
+    return EndpointDetails(
+        **facts_of(endpoint, namespace, prices, call.endpoints.backend.name),
+        type=endpoint.type.value,
+        revision=model.revision,
+        framework=model.framework,
+        engine=model.image.engine if model.image else None,
+        image_url=model.image.settings.get("url") if model.image else None,
+        env=call.redactor.data({key: str(value) for key, value in model.env.items()}) or None,
+        secret_names=sorted(model.secrets) or None,
+        args=model.args or None,
+        tags=call.fence.wrap("tags", ", ".join(endpoint.tags), 1_000) if endpoint.tags else None,
+        created_at=endpoint.identity or None,
+        updated_at=status.updated_at.isoformat() if status.updated_at else None,
+        error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
+        now=_standing(endpoint),
+        next=_next_calls(endpoint, namespace),
+    )
+
+
+def _matches(endpoint: Endpoint, state: str, search: str) -> bool:
+    text = f"{endpoint.name} {endpoint.model.repository}".lower()
+    return (not state or endpoint.state == state) and search.lower() in text
+
+
+def _summary(endpoints: list[Endpoint], cost: float, unpriced: int) -> str:
+    if not endpoints:
+        return "No endpoints match."
+    states = Counter(endpoint.state.value for endpoint in endpoints)
+    counted = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    unknown = f", {unpriced} at unknown prices not counted" if unpriced else ""
+    return f"{len(endpoints)} endpoint(s): {counted}. They cost ${cost:.2f}/h now{unknown}."
+
+
+def _standing(endpoint: Endpoint) -> str:
+    sentences = {
+        Status.RUNNING: "It is running and can be called.",
+        Status.PAUSED: "It is paused: not billed, and it does not answer until it is resumed.",
+        Status.SCALED_TO_ZERO: "It is scaled to zero: not billed; the next call wakes it.",
+        Status.FAILED: "It failed to deploy; its logs and `error` say why.",
+        Status.UPDATE_FAILED: "Its last update failed; the configuration before it may still be serving.",
+        Status.UPDATING: "An update is being applied.",
+    }
+    return sentences.get(endpoint.state, f"It is {endpoint.state.value}: not ready yet.")
+
+
+def _next_calls(endpoint: Endpoint, namespace: str) -> list[NextCall]:
+    following = {
+        Status.PAUSED: "resume_endpoint",
+        Status.FAILED: "get_endpoint_logs",
+        Status.UPDATE_FAILED: "get_endpoint_logs",
+        Status.PENDING: "wait_for_endpoint",
+        Status.INITIALIZING: "wait_for_endpoint",
+        Status.UPDATING: "wait_for_endpoint",
+    }.get(endpoint.state)
+    return [call_of(following, namespace, endpoint.name)] if following else []

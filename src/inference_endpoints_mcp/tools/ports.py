@@ -1,0 +1,70 @@
+"""What tools need from the server: a narrow bundle the server fills in for every call."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol
+
+from mcp.server.mcpserver import Context, Resolve
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.inference import AsyncInference
+from inference_endpoints.listing import HardwareListing
+from inference_endpoints.watch import Watcher
+from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.fence import Fence
+from inference_endpoints_mcp.guard.redact import Redactor
+
+Tell = Callable[[], str]
+"""Gives the message of the moment, at most 199 characters; asked again at every heartbeat."""
+
+
+class Progress(Protocol):
+    """Tells whoever listens what is happening."""
+
+    def show(self, tell: Tell) -> None:
+        """Set what is told next. Never blocks; a message overtaken by a newer one is not told."""
+
+
+@dataclass(frozen=True)
+class CallScope:
+    """Everything one call of a tool may use."""
+
+    endpoints: AsyncEndpointsClient
+    watcher: Watcher
+    inference: AsyncInference
+    listing: HardwareListing
+    redactor: Redactor
+    confirm: Confirm
+    hold_s: float
+    """Seconds this host is known to bear one call."""
+    telling: Callable[[], AbstractAsyncContextManager[Progress]]
+    """Progress notifications for as long as the context lasts."""
+    sent: frozenset[str] = frozenset()
+    """The arguments the caller named, which tells an unset one from an emptied one."""
+    fence: Fence = field(default_factory=Fence)
+
+    async def target(self, endpoint_name: str, namespace: str = "") -> tuple[str, str]:
+        """The (namespace, name) meant by `name` or `namespace/name`. Raises `BadRequest` if the two disagree."""
+        before, slash, name = endpoint_name.rpartition("/")
+        if slash and namespace and before != namespace:
+            raise BadRequest(
+                "endpoint_name and namespace name two different namespaces.", hint="Give one of them only."
+            )
+        return await self.endpoints.namespace(before or namespace or None), name
+
+
+class Application(Protocol):
+    """What stands behind a running server: it opens a scope for each call."""
+
+    def open_call(self, context: "Context[Any, Any]") -> Awaitable[CallScope]: ...
+
+
+async def open_call(context: Context[Any, Any]) -> CallScope:
+    """The resolver every tool's `call` parameter is filled by."""
+    application: Application = context.request_context.lifespan_context
+    return await application.open_call(context)
+
+
+Call = Annotated[CallScope, Resolve(open_call)]

@@ -1,0 +1,23 @@
+"""All tools, in the order they are listed."""
+
+from inference_endpoints_mcp.tools import account, catalog, deploy, endpoints, inference, observe, steps, wait
+from inference_endpoints_mcp.tools.spec import ToolSpec
+
+TOOLS: tuple[ToolSpec, ...] = (
+    endpoints.list_endpoints,
+    endpoints.get_endpoint,
+    deploy.create_endpoint,
+    deploy.update_endpoint,
+    steps.pause_endpoint,
+    steps.resume_endpoint,
+    steps.scale_endpoint_to_zero,
+    steps.delete_endpoint,
+    wait.wait_for_endpoint,
+    inference.call_endpoint,
+    inference.chat_with_endpoint,
+    catalog.get_vendors,
+    catalog.list_catalog_items,
+    observe.get_endpoint_logs,
+    observe.get_endpoint_replicas,
+    account.whoami,
+)

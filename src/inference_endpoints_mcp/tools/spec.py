@@ -1,0 +1,60 @@
+"""What a tool says of itself. Annotations, filters and manifests are derived from it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from inference_endpoints.operations import Effect, Operation
+
+ToolFunction = Callable[..., Awaitable[Any]]
+
+
+class Toolset(StrEnum):
+    LIFECYCLE = "lifecycle"
+    INFERENCE = "inference"
+    CATALOG = "catalog"
+    OBSERVE = "observe"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One tool: a typed function, the worst it can do, and where it belongs."""
+
+    fn: ToolFunction
+    title: str
+    toolset: Toolset
+    effect: Effect
+
+    @property
+    def name(self) -> str:
+        return self.fn.__name__
+
+    @property
+    def description(self) -> str:
+        return " ".join((self.fn.__doc__ or "").split())
+
+    @property
+    def annotations(self) -> dict[str, bool | str]:
+        """The MCP tool annotations, by their wire names.
+
+        Everything but a call is idempotent: what already is as asked is a success that changes nothing.
+        """
+        return {
+            "title": self.title,
+            "readOnlyHint": self.effect is Effect.READS,
+            "destructiveHint": self.effect in {Effect.DISRUPTS, Effect.DESTROYS},
+            "idempotentHint": self.toolset is not Toolset.INFERENCE,
+            "openWorldHint": True,
+        }
+
+
+def tool(*, uses: Operation[Any] | Effect, toolset: Toolset, title: str) -> Callable[[ToolFunction], ToolSpec]:
+    """Make a tool of a function. `uses` is the operation at its heart, or the effect where there is none."""
+    effect = uses if isinstance(uses, Effect) else uses.effect
+
+    def make(fn: ToolFunction) -> ToolSpec:
+        return ToolSpec(fn, title, toolset, effect)
+
+    return make

@@ -1,0 +1,148 @@
+"""Waiting: held no longer than the host bears, told all the way, ended at once when the goal is out of reach."""
+
+import time
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from inference_endpoints import operations
+from inference_endpoints.errors import DeploymentFailed, InferenceEndpointError, InferenceEndpointTimeoutError
+from inference_endpoints.goals import Goal
+from inference_endpoints.models import Endpoint
+from inference_endpoints.watch import Look
+from inference_endpoints_mcp.guard.fence import line
+from inference_endpoints_mcp.tools.answers import WaitAnswer, backend_of, call_of, facts_of
+from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds
+from inference_endpoints_mcp.tools.ports import Call, CallScope
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+Until = Literal["running", "paused", "scaled_to_zero", "deleted"]
+LAST_LINES = 20
+
+
+@tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Wait for an endpoint")
+async def wait_for_endpoint(
+    call: Call,
+    endpoint_name: EndpointName,
+    namespace: Namespace = "",
+    until: Annotated[Until, Field(description="What to wait for; running includes a health check.")] = "running",
+    timeout_s: TimeoutSeconds = 600,
+) -> WaitAnswer:
+    """Wait until an endpoint is ready, with progress. Fails at once if it cannot become so, with the cause. If it
+    takes longer than this host bears, answers reached=false and the call that continues."""
+    namespace, name = await call.target(endpoint_name, namespace)
+    story = _Story(namespace, name)
+    goal, held = Goal(until), min(float(timeout_s), call.hold_s)
+    try:
+        async with call.telling() as progress:
+
+            def on_look(look: Look) -> None:
+                if story.add(look):
+                    progress.show(story.tell)
+
+            progress.show(story.tell)
+            endpoint = await call.watcher.wait(name, namespace, goal, timeout=held, on_look=on_look)
+    except InferenceEndpointTimeoutError:
+        return await _not_yet(call, story, goal, timeout_s)
+    except DeploymentFailed as failure:
+        failure.upstream = await _last_words(call, namespace, name, failure.upstream)
+        raise
+    return await _answer(call, story, endpoint, reached=True, now=_REACHED[goal])
+
+
+_REACHED = {
+    Goal.RUNNING: "It is running and has answered its health check: it can be called.",
+    Goal.PAUSED: "It is paused and not billed.",
+    Goal.SCALED_TO_ZERO: "It is scaled to zero and not billed.",
+    Goal.DELETED: "It is gone.",
+}
+
+
+class _Story:
+    """What has been seen of an endpoint during one wait."""
+
+    def __init__(self, namespace: str, name: str) -> None:
+        self.namespace, self.name = namespace, name
+        self.states: list[str] = []
+        self.last: Endpoint | None = None
+        self._healthy = False
+        self._trouble: InferenceEndpointError | None = None
+        self._gist: tuple[object, ...] | None = None
+        self._started = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def add(self, look: Look) -> bool:
+        """Take a look in; returns whether it is news."""
+        news, self._gist = look.gist != self._gist, look.gist
+        self._trouble = look.trouble
+        if look.endpoint is None:
+            return news
+        self.last, self._healthy = look.endpoint, look.healthy
+        state = look.endpoint.state.value
+        if not self.states or self.states[-1] != state:
+            self.states.append(state)
+        return news
+
+    def tell(self) -> str:
+        """`initializing · 0/1 replicas · 1m 42s · Loading the model`"""
+        if self.last is None:
+            return f"looking at {self.name} · {_spoken(self.elapsed)}"
+        status = self.last.status
+        replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
+        happening = (
+            "the control plane does not answer, still trying" if self._trouble else self._happening(status.message)
+        )
+        parts = [status.state.value, replicas, _spoken(self.elapsed), happening]
+        return line(" · ".join(part for part in parts if part), 199)
+
+    def _happening(self, message: str | None) -> str:
+        if self.last is not None and self.last.state == "running" and not self._healthy:
+            return "waiting for the health check"
+        return line(message or "", 120)
+
+
+async def _not_yet(call: CallScope, story: _Story, goal: Goal, timeout_s: int) -> WaitAnswer:
+    left = max(0, round(timeout_s - story.elapsed))
+    wanted = goal.value.replace("_", " ")
+    how = f"Not {wanted} yet after {_spoken(story.elapsed)}"
+    now = (
+        f"{how}; it goes on by itself."
+        if left == 0
+        else f"{how}: as long as this host bears one call. Call again to go on."
+    )
+    answer = await _answer(call, story, story.last, reached=False, now=now)
+    again = call_of("wait_for_endpoint", story.namespace, story.name, until=goal.value, timeout_s=left or timeout_s)
+    return answer.model_copy(update={"next": [again]})
+
+
+async def _answer(call: CallScope, story: _Story, endpoint: Endpoint | None, *, reached: bool, now: str) -> WaitAnswer:
+    seen = {"reached": reached, "waited_s": round(story.elapsed, 1), "states_seen": story.states, "now": now}
+    backend = call.endpoints.backend.name
+    if endpoint is None:
+        where = backend_of(story.last, backend)
+        return WaitAnswer(endpoint_name=story.name, namespace=story.namespace, backend=where, **seen)
+    prices = await call.listing.prices(story.namespace)
+    ready = reached and endpoint.state == "running"
+    following = [call_of("chat_with_endpoint" if _chats(endpoint) else "call_endpoint", story.namespace, story.name)]
+    return WaitAnswer(**facts_of(endpoint, story.namespace, prices, backend), **seen, next=following if ready else [])
+
+
+def _chats(endpoint: Endpoint) -> bool:
+    return endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}
+
+
+async def _last_words(call: CallScope, namespace: str, name: str, said: str) -> str:
+    """What a failed endpoint said: the control plane's reason and the end of its log."""
+    try:
+        entries = await call.endpoints.logs(name, namespace, tail=LAST_LINES)
+    except InferenceEndpointError:
+        return said
+    return "\n".join([said, *(entry.line for entry in entries)]).strip()
+
+
+def _spoken(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"

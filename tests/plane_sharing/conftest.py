@@ -1,0 +1,14 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .machine import Machine
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A data folder that is not there yet; whatever serves it at the end is killed."""
+    machine = Machine(tmp_path / "data")
+    yield machine
+    machine.clear()

@@ -1,0 +1,152 @@
+"""The daemon: how it begins, how it ends, and what it says when it cannot."""
+
+import asyncio
+import errno
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from inference_endpoints_local.connect import (
+    DiskFull,
+    FolderUnusable,
+    Held,
+    NotReachable,
+    PortInUse,
+    StartOptions,
+    StoreUnusable,
+    connect,
+    find,
+    lease,
+)
+from inference_endpoints_local.daemon import DaemonOptions, serve
+from inference_endpoints_local.folder import DataFolder
+from inference_endpoints_local.front import Front
+
+from .machine import Machine, eventually, line_of
+
+pytestmark = pytest.mark.anyio
+
+SIMULATED = StartOptions(simulated=True)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Path:
+    """A folder in which nothing can be made, not even by root."""
+    if os.geteuid() == 0:
+        return Path("/proc/self/fd")
+    folder = tmp_path / "unwritable"
+    folder.mkdir(mode=0o500)
+    return folder
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_soon_though_a_lease_is_open(machine: Machine, end: signal.Signals) -> None:
+    daemon = machine.serve("--simulated", "--foreground")
+    said = json.loads(await line_of(daemon))
+    assert said["url"] == machine.plane.url
+    async with await lease(machine.plane) as held:
+        asked = time.monotonic()
+        daemon.send_signal(end)
+        assert await asyncio.to_thread(daemon.wait, 10) == 0
+        assert time.monotonic() - asked < 3
+        await eventually(lambda: not held.alive)
+    assert find(machine.data_dir) is None
+    assert machine.processes() == []
+
+
+async def test_a_second_one_on_the_same_folder_ends_and_says_why(machine: Machine) -> None:
+    await connect(machine.data_dir, SIMULATED)
+    second = machine.serve("--simulated")
+    assert await asyncio.to_thread(second.wait, 10) == Held.exit_code
+    with pytest.raises(Held, match="already serves the data folder"):
+        await serve(DaemonOptions(machine.data_dir), lambda _: None)
+
+
+async def test_a_port_in_use_is_named(machine: Machine, taken_port: int) -> None:
+    with pytest.raises(PortInUse, match=f"Port {taken_port} of 127.0.0.1 is in use"):
+        await connect(machine.data_dir, StartOptions(simulated=True, port=taken_port))
+
+
+async def test_the_last_port_is_left_to_others_when_they_have_it(machine: Machine, taken_port: int) -> None:
+    machine.data_dir.mkdir()
+    (machine.data_dir / "port").write_text(str(taken_port))
+    assert (await connect(machine.data_dir, SIMULATED)).port != taken_port
+
+
+async def test_a_folder_that_cannot_be_written_is_named(unwritable: Path) -> None:
+    with pytest.raises(FolderUnusable, match="cannot be used"):
+        await connect(unwritable)
+
+
+async def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "data"
+    file.touch()
+    with pytest.raises(FolderUnusable, match="it is a file"):
+        await connect(file)
+    with pytest.raises(FolderUnusable, match="Not a directory"):
+        await connect(file / "below")
+
+
+async def test_a_full_disk_is_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(DiskFull, match="Free some space"):
+        await serve(DaemonOptions(machine.data_dir), lambda _: None)
+
+
+async def test_what_keeps_it_from_starting_is_left_to_the_log(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(NotReachable, match=r"an error it did not expect.*plane\.log shows what happened"):
+        await connect(machine.data_dir)
+
+
+async def test_a_damaged_store_is_named_and_left_as_it_is(machine: Machine) -> None:
+    machine.data_dir.mkdir()
+    store = machine.data_dir / "plane.sqlite3"
+    store.write_text("not a store" * 100)
+    with pytest.raises(StoreUnusable, match=r"The end of .*plane\.log says what to do"):
+        await connect(machine.data_dir, SIMULATED)
+    assert store.read_text() == "not a store" * 100
+    assert "Restore it from a backup" in (machine.data_dir / "plane.log").read_text().splitlines()[-1]
+
+
+async def test_a_damaged_token_is_made_anew(machine: Machine) -> None:
+    folder = DataFolder(machine.data_dir)
+    folder.prepare()
+    folder.token_file.write_bytes(b"\xff")
+    token = folder.token()
+    assert len(token) > 32
+    assert folder.token() == token
+
+
+async def test_a_request_under_way_is_a_use() -> None:
+    answered = asyncio.Event()
+
+    async def slow(_: Scope, __: Receive, ___: Send) -> None:
+        await answered.wait()
+
+    front = Front(slow, "token", may_end=lambda: True, end=lambda: None)
+    request = asyncio.create_task(front({"type": "http", "path": "/", "method": "GET", "headers": []}, None, None))  # type: ignore[arg-type]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await front.unused_for(0.05)
+    answered.set()
+    await request
+    await front.unused_for(0.05)

