@@ -60,7 +60,8 @@ def run(settings: DemoSettings) -> int:
 
 
 async def _play(folder: Path, record: Record, result: dict[str, Any], out: TextIO) -> None:
-    arguments = ["--local", "--data-dir", str(folder), "--simulated", "--simulated-speed", str(SPEED)]
+    arguments = ["--local", "--data-dir", str(folder), "--namespace", "demo"]
+    arguments += ["--simulated", "--simulated-speed", str(SPEED)]
     approved: list[str] = []
 
     def approve(question: str) -> str:

@@ -1,0 +1,1 @@
+"""What is published beside the code, generated from the registry of tools and the settings."""

@@ -1,0 +1,49 @@
+"""`server.json`, by which the MCP registry lists the server."""
+
+from typing import Any
+
+from inference_endpoints_mcp import __version__
+from inference_endpoints_mcp.cli.settings import PREFIX, ServerSettings
+
+NAME = "io.github.inference-endpoints-mcp/inference-endpoints-mcp"
+
+_FORMATS: dict[Any, str] = {bool: "boolean", float: "number", float | None: "number"}
+
+
+def entry() -> dict[str, Any]:
+    """The entry, in the schema of 2025-12-11."""
+    variables = [
+        {
+            "name": "HF_TOKEN",
+            "description": "Hugging Face token with the Inference Endpoints scope. Not needed with --local.",
+            "isRequired": False,
+            "isSecret": True,
+            "format": "string",
+        },
+        *(
+            {
+                "name": f"{PREFIX}{name.upper()}",
+                "description": field.description,
+                "isRequired": False,
+                "format": _FORMATS.get(field.annotation, "string"),
+            }
+            for name, field in ServerSettings.model_fields.items()
+        ),
+    ]
+    return {
+        "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+        "name": NAME,
+        "title": "Inference Endpoints",
+        "description": "Deploy, watch, call and price Hugging Face Inference Endpoints, or try it all locally.",
+        "version": __version__,
+        "packages": [
+            {
+                "registryType": "pypi",
+                "identifier": "inference-endpoints-mcp",
+                "version": __version__,
+                "runtimeHint": "uvx",
+                "transport": {"type": "stdio"},
+                "environmentVariables": variables,
+            }
+        ],
+    }
