@@ -11,7 +11,6 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -158,7 +157,7 @@ class Api:
 
     async def _vendors(self, request: Request) -> Any:
         del request
-        return self._lifecycle.fleet.document(self._lifecycle.used)
+        return self._lifecycle.fleet.document(self._lifecycle.used())
 
     async def _whoami(self, request: Request) -> Any:
         del request
@@ -202,6 +201,8 @@ class Outermost:
                 transport = getattr(getattr(send, "__self__", None), "transport", None)
                 if transport is not None:
                     transport.close()
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
                 return
             if message["type"] == "http.response.start":
                 headers = [(key, value) for key, value in message.get("headers", ()) if key.lower() != b"x-request-id"]
@@ -211,14 +212,11 @@ class Outermost:
         await self._app(scope, receive, sending)
 
 
-def build(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> Starlette:
+def build(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> ASGIApp:
     """Control plane, data plane and whatever else is served, on one origin."""
     data_plane = [Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
-    return Starlette(
-        routes=[*api.routes(), *data_plane, *extra],
-        middleware=[Middleware(Outermost)],
-        exception_handlers={HTTPException: _http_error, Exception: _crash},
-    )
+    routes = [*api.routes(), *data_plane, *extra]
+    return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _crash}))
 
 
 async def body_of(request: Request) -> dict[str, Any]:

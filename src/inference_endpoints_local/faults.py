@@ -69,5 +69,3 @@ class Dropped(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send(HANG_UP)
-        while (await receive())["type"] != "http.disconnect":
-            pass

@@ -84,9 +84,8 @@ class Gateway:
                 async with asyncio.timeout(hold):
                     await self._runner.until(entry, lambda entry: bool(entry.ready) or not entry.record.runs)
         if not (ready := entry.ready):
-            if entry.record.runs:
-                return error(503, f"Service Unavailable: the endpoint is starting ({entry.status.message})")
-            return error(400, "Bad Request: Invalid state")
+            starting = error(503, f"Service Unavailable: the endpoint is starting ({entry.status.message})")
+            return self._refusal(entry, request) or starting
         return min(ready, key=lambda replica: replica.in_flight)
 
     async def _serve(self, entry: Entry, replica: Replica, request: Request, send: Send) -> None:

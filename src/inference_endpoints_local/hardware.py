@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -71,13 +71,16 @@ class Fleet:
     def quota(self, instance: Instance) -> int:
         return self.cores if instance.vendor == LOCAL else self._cloud_quota
 
-    def document(self, used: Callable[[Instance], int] | None) -> dict[str, Any]:
-        """The answer of `GET /v2/provider[/{namespace}]`; without `used`, the public one with no quota at all."""
+    def document(self, used: Mapping[tuple[str, str], int] | None) -> dict[str, Any]:
+        """The answer of `GET /v2/provider[/{namespace}]`, with what is used by quota key.
+
+        Without `used` it is the public one, which has no quota at all.
+        """
         vendors: dict[str, dict[str, list[dict[str, Any]]]] = {}
         for one in self.offered():
             quota = {"maxAccelerators": 0, "usedAccelerators": 0}
-            if used:
-                quota = {"maxAccelerators": self.quota(one), "usedAccelerators": used(one)}
+            if used is not None:
+                quota = {"maxAccelerators": self.quota(one), "usedAccelerators": used.get(one.quota_key, 0)}
             vendors.setdefault(one.vendor, {}).setdefault(one.region, []).append(_document(one) | {"quota": quota})
         return {
             "vendors": [

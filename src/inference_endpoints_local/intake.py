@@ -14,6 +14,8 @@ from inference_endpoints_local.record import Spec
 
 SCALE_TO_ZERO_MINUTES = 15
 """The service's default where `minReplica` is 0."""
+DEPTH = 32
+"""Levels of nesting; the deepest documented body has six."""
 _WHOLE = frozenset({"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"})
 # Settings each container engine knows beside `url`, `port` and `healthRoute`; None: not published, taken as they come.
 # The service drops unknown settings silently and refuses unknown engines.
@@ -122,6 +124,8 @@ def read(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BadBody(f"Failed to parse the request body as JSON: {reason}") from error
+    if _deeper_than(DEPTH, parsed):
+        raise BadBody("Failed to parse the request body as JSON: nested too deeply")
     if not isinstance(parsed, dict):
         raise BadBody("Failed to parse the request body as JSON: expected an object")
     model = parsed.get("model")
@@ -129,6 +133,13 @@ def read(body: bytes) -> dict[str, Any]:
         # Recorded from the service: the one optional field that may be left out but not be null.
         raise BadBody("Failed to parse the request body as JSON: model.task: expected value")
     return parsed
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(levels - 1, one) for one in inner)
 
 
 def create(body: dict[str, Any]) -> Spec:

@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from inference_endpoints_local.clock import wall_ns
 from inference_endpoints_local.engines.base import CannotRun, Engine
 from inference_endpoints_local.hardware import LOCAL, UNAVAILABLE, Fleet, Instance
 from inference_endpoints_local.logs import LogBook
-from inference_endpoints_local.record import Power, Record, Spec, what_runs
+from inference_endpoints_local.record import Power, Record, Spec, size_of, what_runs
 from inference_endpoints_local.run import Entry, Runner
 
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -61,19 +62,18 @@ class Lifecycle:
             created_ns=now,
             updated_ns=now,
         )
-        self._check_quota(record, instance)
+        self._check_quota(record, None)
         return self._runner.add(record)
 
     def update(self, entry: Entry, body: dict[str, Any]) -> Entry:
         current = entry.record
         spec = intake.update(current.spec, body)
-        instance = None
         if what_runs(spec) != what_runs(current.spec):
             if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
                 spec["model"]["task"] = None  # that of the old model; the new one brings its own
-            spec, instance = self._placed(spec)
+            spec, _ = self._placed(spec)
         record = current.updated(spec, wall_ns())
-        self._check_quota(record, instance or self._instance(spec))
+        self._check_quota(record, current)
         self._runner.change(entry, record)
         return entry
 
@@ -93,7 +93,7 @@ class Lifecycle:
             raise Refused(400, "Bad Request: the endpoint is already running")
         if entry.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
             record = entry.record.resumed(wall_ns())
-            self._check_quota(record, self._instance(record.spec))
+            self._check_quota(record, entry.record)
             self._runner.change(entry, record)
         return entry
 
@@ -105,9 +105,12 @@ class Lifecycle:
             self._runner.change(entry, entry.record.turned(Power.ZERO, wall_ns()))
         return entry
 
-    def used(self, instance: Instance) -> int:
-        """Accelerators, or here cores, that count against the quota this instance belongs to."""
-        return sum(self._counted(entry.record, instance) for entry in self.entries())
+    def used(self) -> Counter[tuple[str, str]]:
+        """What counts against each quota: accelerators, or here cores, by vendor and instance type."""
+        used: Counter[tuple[str, str]] = Counter()
+        for entry in self.entries():
+            used[_quota_key(entry.record.spec)] += _counted(entry.record)
+        return used
 
     def _placed(self, spec: Spec) -> tuple[Spec, Instance]:
         """The configuration with its instance and task, once it is certain that it can run. Raises Refused."""
@@ -159,22 +162,28 @@ class Lifecycle:
                 f"with {instance.num_accelerators} accelerators"
             )
 
-    def _check_quota(self, record: Record, instance: Instance) -> None:
-        others = (entry.record for entry in self.entries() if entry.record.id != record.id)
-        used = sum(self._counted(other, instance) for other in others)
-        if used + self._counted(record, instance) > self.fleet.quota(instance):
+    def _check_quota(self, record: Record, before: Record | None) -> None:
+        """Raises Refused if this asks for more than before, and for more than there is."""
+        key, asked = _quota_key(record.spec), _counted(record)
+        had = _counted(before) if before and _quota_key(before.spec) == key else 0
+        if asked > had and self.used()[key] - had + asked > self.fleet.quota(self._instance(record.spec)):
             raise Refused(409, "Conflict: Quota exceeded")
 
-    def _counted(self, record: Record, instance: Instance) -> int:
-        """On this machine what runs counts. In the clouds all that is not paused does, asleep or not (the service's
-        documentation): with as many replicas as it may grow to, since sleeping ones could not count otherwise."""
-        own = self._instance(record.spec)
-        if own.quota_key != instance.quota_key:
-            return 0
-        if own.vendor == LOCAL:
-            return own.num_accelerators * record.replicas if record.runs else 0
-        replicas = int(record.spec["compute"]["scaling"]["maxReplica"])
-        return 0 if record.power is Power.PAUSED else own.num_accelerators * replicas
+
+def _quota_key(spec: Spec) -> tuple[str, str]:
+    return spec["provider"]["vendor"], spec["compute"]["instanceType"]
+
+
+def _counted(record: Record) -> int:
+    """Accelerators, or here cores, that count against the quota.
+
+    On this machine what runs counts. In the clouds all that is not paused does, asleep or not (the service's
+    documentation): with as many replicas as it may grow to, since sleeping ones could not count otherwise.
+    """
+    size = size_of(record.spec)
+    if _quota_key(record.spec)[0] == LOCAL:
+        return size * record.replicas if record.runs else 0
+    return 0 if record.power is Power.PAUSED else size * int(record.spec["compute"]["scaling"]["maxReplica"])
 
 
 def _engine_of(instance: Instance) -> str:

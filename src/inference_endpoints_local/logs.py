@@ -3,14 +3,14 @@
 import json
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-LINES = 2_000
+LINES = 1_000
 """Lines kept of one replica."""
-LINE_CHARACTERS = 8_192
+LINE_CHARACTERS = 4_096
 FILE_BYTES = 1_000_000
 REPLICAS = 5
 """Replicas of an endpoint whose lines are kept, the newest."""
@@ -28,7 +28,7 @@ class ReplicaLog:
         self._size = 0
 
     def add(self, line: str, stream: str = "stderr") -> None:
-        """Keep a line. A full disk costs the copy on disk, never the replica."""
+        """Keep a line. A full disk costs the line its place in the log, never the replica its life."""
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = line.rstrip()[:LINE_CHARACTERS]
         entry = {
@@ -82,7 +82,7 @@ class LogBook:
             for path in self._files(endpoint_id)[: -(REPLICAS - 1)]:
                 path.unlink(missing_ok=True)
         except OSError:
-            pass  # a full or read-only disk: the lines are kept in memory
+            pass  # a full or read-only disk: there will be last words, but no log
         return ReplicaLog(replica_id, folder / f"{replica_id}.jsonl")
 
     def read(
@@ -104,6 +104,13 @@ class LogBook:
 
     def drop(self, endpoint_id: str) -> None:
         shutil.rmtree(self._folder / endpoint_id, ignore_errors=True)
+
+    def keep_only(self, endpoint_ids: Container[str]) -> None:
+        """Drop the logs of endpoints that are no more."""
+        if self._folder.is_dir():
+            for folder in self._folder.iterdir():
+                if folder.name not in endpoint_ids:
+                    self.drop(folder.name)
 
     def _files(self, endpoint_id: str) -> list[Path]:
         """An endpoint's log files, oldest replica first."""

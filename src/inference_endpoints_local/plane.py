@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from inference_endpoints.operations import OPERATIONS
 from inference_endpoints_local import app, weights
@@ -76,7 +76,7 @@ class Plane:
         self.simulated_clock = ControllableClock(options.simulated_speed)
         self.faults = Faults()
         self._store = Store(options.data_dir / "plane.sqlite3")
-        logs = LogBook(options.data_dir / "logs")
+        self._logs = logs = LogBook(options.data_dir / "logs")
         process: Engine = ProcessEngine(
             clock=options.clock,
             logs=logs,
@@ -95,7 +95,7 @@ class Plane:
         fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
         lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
         self._api = app.Api(lifecycle, self.faults, token=options.token, url=lambda: self.url)
-        self.app: Starlette = app.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
+        self.app: ASGIApp = app.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -107,6 +107,7 @@ class Plane:
         """Bring every endpoint to its wanted state, whatever an earlier run left behind."""
         for engine in self._engines.values():
             await engine.start()
+        self._logs.keep_only({entry.record.id for entry in self.runner})
         self._running = asyncio.create_task(self.runner.run(), name="control plane")
 
     async def stop(self) -> None:

@@ -25,7 +25,7 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_NOT_SENT = HOP_BY_HOP | {b"host", b"authorization", b"expect", b"cookie"}
+_NOT_SENT = HOP_BY_HOP | {b"host", b"authorization", b"expect"}
 _NOT_ANSWERED = HOP_BY_HOP | {b"date", b"server"}
 
 Headers = list[tuple[bytes, bytes]]

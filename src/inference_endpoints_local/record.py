@@ -112,6 +112,11 @@ class Record:
         return replace(self, failure=Failure(generation, message))
 
 
+def size_of(spec: Spec) -> int:
+    """Accelerators of its instance; on this machine, threads."""
+    return int(spec["compute"]["instanceSize"].removeprefix("x"))
+
+
 def what_runs(spec: Spec) -> tuple[Any, ...]:
     """The part of a configuration that replicas are started from: scaling, tags and access are not."""
     compute = {key: value for key, value in spec["compute"].items() if key != "scaling"}

@@ -7,7 +7,7 @@ used from the event loop's thread: rows are small, changes rare, and one commit 
 import json
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,7 @@ class Store:
                 cursor.executemany(statement, rows)
                 cursor.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._db.in_transaction:
+            with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise NotSaved(f"The change could not be written to {self.path} ({error}) and was not made.") from error
 

@@ -1,254 +1,19 @@
-"""An engine that runs each replica as a worker process of this machine.
-
-A worker gets one JSON line on stdin (what to serve), answers with one on stdout (the port it listens on), logs on
-stderr, and ends when its stdin closes: it cannot outlive the plane.
-"""
+"""An engine that runs each replica as a worker process of this machine."""
 
 import asyncio
-import json
-import logging
-import os
 import secrets
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from inference_endpoints_local.artifacts import Progress, WeightsError
+from inference_endpoints_local.artifacts import WeightsError
 from inference_endpoints_local.clock import Clock
-from inference_endpoints_local.engines.base import Address, CannotRun, Order, Sighting, Stage
-from inference_endpoints_local.engines.pids import identity_of, sweep
-from inference_endpoints_local.logs import LogBook, ReplicaLog
+from inference_endpoints_local.engines.base import CannotRun, Order, Stage
+from inference_endpoints_local.engines.pids import sweep
+from inference_endpoints_local.engines.worker import Ledger, ProcessReplica
+from inference_endpoints_local.logs import LogBook
 from inference_endpoints_local.programs import Program, Programs
-from inference_endpoints_local.proxy import WorkerFailed, status_of
-from inference_endpoints_local.record import Spec
-from inference_endpoints_local.store import NotSaved
-
-logger = logging.getLogger(__name__)
-
-LOAD_S = 300.0
-"""How long a worker may take from its start until it is healthy."""
-STOP_S = 5.0
-"""How long a worker may take to end before it is killed."""
-DRAIN_S = 30.0
-"""How long a replica that is replaced may finish its requests."""
-LINE_BYTES = 1 << 20
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "TEMP", "TMP")
-
-
-class Ledger(Protocol):
-    """Where started processes are noted, to be found again after a crash."""
-
-    def processes(self) -> dict[int, str]: ...
-    def process_started(self, pid: int, identity: str) -> None: ...
-    def process_ended(self, pid: int) -> None: ...
-
-
-class Failed(Exception):
-    """A replica cannot start. `fatal`: trying again would not help."""
-
-    def __init__(self, message: str, fatal: bool = False) -> None:
-        super().__init__(message)
-        self.fatal = fatal
-
-
-@dataclass
-class ProcessReplica:
-    """One worker process, from fetching its weights to its end."""
-
-    id: str
-    order: Order
-    program: Program
-    clock: Clock
-    log: ReplicaLog
-    ledger: Ledger
-    cache_dir: Path
-    changed: Callable[[], None]
-    in_flight: int = 0
-    address: Address | None = None
-    _sighting: Sighting = field(default_factory=lambda: Sighting(Stage.STARTING, "Starting"))
-    _stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _drain: bool = False
-
-    @property
-    def generation(self) -> int:
-        return self.order.generation
-
-    @property
-    def threads(self) -> int:
-        return threads_of(self.order.spec)
-
-    def look(self) -> Sighting:
-        return self._sighting
-
-    def stop(self, drain: bool) -> None:
-        self._drain = drain
-        self._stop.set()
-        self._show(Stage.STOPPING, "Stopping")
-
-    async def live(self) -> None:
-        """From start to end. Whatever happens, it ends as EXITED, with no process left."""
-        error, fatal = "", False
-        started = asyncio.create_task(self._run())
-        stopped = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait({started, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if self._stop.is_set() and self._drain:
-                await self._drained(started)
-        finally:
-            stopped.cancel()
-            started.cancel()
-            try:
-                await started
-            except asyncio.CancelledError:
-                pass
-            except Failed as failure:
-                error, fatal = str(failure), failure.fatal
-            except Exception as failure:
-                logger.exception("replica %s", self.id)
-                error = f"{type(failure).__name__}: {failure}"
-            self.address = None
-            self._sighting = replace(
-                self._sighting,
-                stage=Stage.EXITED,
-                ended_at=self.clock.now(),
-                error="" if self._stop.is_set() else error,
-                fatal=fatal,
-            )
-            self.changed()
-
-    async def _drained(self, running: "asyncio.Task[None]") -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while self.in_flight and not running.done():  # noqa: ASYNC110 - a plain count that the gateway keeps
-                    await asyncio.sleep(0.02)
-
-    async def _run(self) -> None:
-        """Start the worker and wait for it to end by itself, which is always a failure. Raises Failed."""
-        files = await self._fetch()
-        secret = secrets.token_urlsafe(24)
-        process = await self._spawn()
-        readers: list[asyncio.Task[None]] = []
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            readers.append(asyncio.create_task(self._copy(process.stderr, "stderr")))
-            self._show(Stage.STARTING, "Loading the model")
-            self._tell(process, files, secret)
-            try:
-                async with asyncio.timeout(LOAD_S):
-                    address = Address("127.0.0.1", await self._port(process.stdout), secret)
-                    readers.append(asyncio.create_task(self._copy(process.stdout, "stdout")))
-                    await self._healthy(process, address)
-            except TimeoutError:
-                raise Failed(f"The worker was not healthy after {LOAD_S:.0f} s.\n{self.log.last_words()}") from None
-            self.address = address
-            self._show(Stage.READY, "Endpoint is ready", ready_at=self.clock.now())
-            await process.wait()
-            await self._raise_ended(process, readers)
-        finally:
-            await _end(process)
-            for reader in readers:
-                reader.cancel()
-            self._note(self.ledger.process_ended, process.pid)
-
-    async def _fetch(self) -> dict[str, Path]:
-        """The weights, in a thread; a stop ends the fetch at its next step."""
-        loop = asyncio.get_running_loop()
-
-        def on_progress(progress: Progress) -> None:
-            if self._stop.is_set():
-                raise WeightsError("The replica was stopped.")
-            done, total = progress.done // 1_000_000, -(-progress.total // 1_000_000)
-            loop.call_soon_threadsafe(self._show, Stage.STARTING, f"Fetching weights ({done} of {total} MB)")
-
-        try:
-            return await asyncio.to_thread(self.program.files, self.cache_dir, on_progress)
-        except WeightsError as error:
-            self.log.add(str(error))
-            raise Failed(str(error), fatal=True) from error
-
-    async def _spawn(self) -> Process:
-        """The process, noted so that it can be found again. From the loop's thread: a worker may be tied to it."""
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self.program.command,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                env=environment_for(self.order.spec, self.threads),
-                limit=LINE_BYTES,
-                # Signals meant for the plane's terminal are not for its workers.
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Failed(f"The worker could not be started: {error}") from error
-        if identity := identity_of(process.pid):
-            self._note(self.ledger.process_started, process.pid, identity)
-        return process
-
-    def _note(self, write: Callable[..., None], *facts: Any) -> None:
-        try:
-            write(*facts)
-        except NotSaved as error:
-            # Not worth failing for: a worker ends with the plane anyway.
-            logger.warning("%s", error)
-
-    def _tell(self, process: Process, files: dict[str, Path], secret: str) -> None:
-        model = self.order.spec["model"]
-        settings = next(iter(model["image"].values()))
-        order = {
-            "endpoint": self.order.endpoint,
-            "model": model["repository"],
-            "task": self.program.task,
-            "files": {role: str(path) for role, path in files.items()},
-            "secret": secret,
-            "threads": self.threads,
-            "context": settings.get("ctxSize") or 4096,
-            "parallel": settings.get("nParallel") or 2,
-        }
-        assert process.stdin
-        process.stdin.write(json.dumps(order).encode() + b"\n")
-
-    async def _port(self, stdout: asyncio.StreamReader) -> int:
-        """The port, from the first line that says one; other lines are output like any."""
-        while line := await _line(stdout):
-            try:
-                return int(json.loads(line)["port"])
-            except (ValueError, TypeError, KeyError):
-                self.log.add(line, "stdout")
-        # It closed its stdout: it is ending, or cannot be talked to.
-        await asyncio.sleep(0.05)
-        raise Failed(f"The worker ended before it listened.\n{self.log.last_words()}".strip())
-
-    async def _healthy(self, process: Process, address: Address) -> None:
-        pause = 0.02
-        while process.returncode is None:
-            try:
-                if await status_of(address, "/health") == 200:
-                    return
-            except WorkerFailed:
-                pass  # not listening yet
-            await asyncio.sleep(pause)
-            pause = min(0.25, pause * 1.5)
-
-    async def _raise_ended(self, process: Process, readers: "list[asyncio.Task[None]]") -> None:
-        await asyncio.wait(readers, timeout=0.5)
-        code = process.returncode
-        how = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
-        raise Failed(f"The worker {how}.\n{self.log.last_words()}".strip())
-
-    async def _copy(self, stream: asyncio.StreamReader, name: str) -> None:
-        while line := await _line(stream):
-            self.log.add(line, name)
-
-    def _show(self, stage: Stage, message: str, ready_at: float | None = None) -> None:
-        if self._sighting.stage in (Stage.STOPPING, Stage.EXITED):
-            return
-        self._sighting = Sighting(stage, message, ready_at=ready_at or self._sighting.ready_at)
-        self.changed()
+from inference_endpoints_local.record import Spec, size_of
 
 
 class ProcessEngine:
@@ -272,7 +37,7 @@ class ProcessEngine:
 
     def room(self, spec: Spec) -> int:
         used = sum(replica.threads for replica in self._lives.values() if replica.look().stage is not Stage.EXITED)
-        return max(0, self._cores - used) // threads_of(spec)
+        return max(0, self._cores - used) // size_of(spec)
 
     def launch(self, order: Order, changed: Callable[[], None]) -> ProcessReplica:
         replica_id = f"{order.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
@@ -314,44 +79,3 @@ class ProcessEngine:
             replica.stop(drain=False)
         if self._lives:
             await asyncio.wait(set(self._lives))
-
-
-def threads_of(spec: Spec) -> int:
-    return int(spec["compute"]["instanceSize"].removeprefix("x"))
-
-
-def environment_for(spec: Spec, threads: int) -> Mapping[str, str]:
-    """A worker's environment: what a program needs to run, and the endpoint's own; nothing of the plane's."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    ours = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
-    own: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
-    return kept | ours | own
-
-
-async def _line(stream: asyncio.StreamReader) -> str:
-    """The next line, or "" at the end. One too long for the buffer is passed over in pieces."""
-    try:
-        line = await stream.readline()
-    except ValueError:
-        line = b"(a line too long to keep)\n"
-    return line.decode("utf-8", "replace")
-
-
-async def _end(process: Process) -> None:
-    """SIGTERM, then SIGKILL; returns when it is gone. Shielded: a cancelled caller must not leave it behind."""
-    if process.returncode is not None:
-        return
-    if process.stdin:
-        process.stdin.close()
-    for signal in (process.terminate, process.kill):
-        try:
-            signal()
-        except ProcessLookupError:
-            break
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-                return
-        except TimeoutError:
-            continue
-    await process.wait()

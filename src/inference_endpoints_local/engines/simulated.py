@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from inference_endpoints_local.clock import Clock
 from inference_endpoints_local.engines.base import Order, Sighting, Stage
 from inference_endpoints_local.logs import LogBook, ReplicaLog
-from inference_endpoints_local.record import Spec
+from inference_endpoints_local.record import Spec, size_of
 
 FAULT_VARIABLE = "SIMULATED_FAULT"
 FAULTS = ("slow_start", "image_pull_failure", "crash_on_start", "out_of_memory")
@@ -109,7 +109,7 @@ class SimulatedEngine:
 def script_for(spec: Spec) -> tuple[Phase, ...]:
     """The phases of a start. Larger instances take longer: more to pull, more shards to load."""
     fault = spec["model"]["env"].get(FAULT_VARIABLE)
-    accelerators = int(spec["compute"]["instanceSize"].lstrip("x"))
+    accelerators = size_of(spec)
     factor = (1 + 0.25 * (accelerators - 1)) * (10.0 if fault == "slow_start" else 1.0)
     url = next(iter(spec["model"]["image"].values())).get("url") or "huggingface/inference-endpoints:latest"
     waiting = Phase(SCHEDULED_S * factor, Sighting(Stage.WAITING, "waiting to be scheduled"))

@@ -1,0 +1,141 @@
+"""Drives a plane with raw JSON over HTTP, so that what is compared is the wire."""
+
+import asyncio
+import http.client
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference_endpoints_local.engines.base import CannotRun
+from inference_endpoints_local.plane import Plane
+from inference_endpoints_local.programs import Program
+from inference_endpoints_local.record import Spec
+
+TOKEN = "secret-token"
+TINY = Path(__file__).with_name("tiny_worker.py")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class Driver:
+    """A plane and a raw client of it. Endpoints are in namespace `acme`."""
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, token: str | None = TOKEN, **headers: str
+    ) -> Answer:
+        """One request; `body` is sent as JSON, or as it is if it is bytes."""
+        return await asyncio.to_thread(self._call, method, path, body, token, headers)
+
+    def _call(self, method: str, path: str, body: Any, token: str | None, headers: dict[str, str]) -> Answer:
+        connection = http.client.HTTPConnection(self.plane.url.removeprefix("http://"), timeout=20)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        is_json = response.headers.get_content_type() == "application/json"
+        known = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, known, json.loads(content) if is_json else content)
+
+    async def create(self, name: str = "chat", **changes: Any) -> Answer:
+        return await self.call("POST", "/v2/endpoint/acme", cloud(name, **changes))
+
+    async def create_local(self, name: str = "tiny", **changes: Any) -> Answer:
+        return await self.call("POST", "/v2/endpoint/acme", local(name, **changes))
+
+    async def do(self, name: str, action: str) -> Answer:
+        return await self.call("POST", f"/v2/endpoint/acme/{name}/{action}")
+
+    async def get(self, name: str) -> dict[str, Any]:
+        answer = await self.call("GET", f"/v2/endpoint/acme/{name}")
+        assert answer.status == 200, answer
+        return dict(answer.body)
+
+    async def state(self, name: str) -> str:
+        return str((await self.get(name))["status"]["state"])
+
+    async def advance(self, seconds: float) -> None:
+        assert (await self.call("POST", "/local/clock", {"advance_s": seconds})).status == 200
+
+    async def reach(self, name: str, *states: str) -> dict[str, Any]:
+        """The document once the endpoint is in one of these states. No polling: told by the executor."""
+        entry = self.plane.runner.find("acme", name)
+        assert entry is not None
+        async with asyncio.timeout(20):
+            await self.plane.runner.until(entry, lambda entry: entry.status.state in states)
+        return await self.get(name)
+
+    async def path_of(self, name: str) -> str:
+        """The path of the endpoint's own address, whatever its state."""
+        entry = self.plane.runner.find("acme", name)
+        assert entry is not None
+        return f"/e/{entry.record.id}"
+
+
+def cloud(name: str, **changes: Any) -> dict[str, Any]:
+    """The body huggingface_hub 2.4.0 sends for a minimal create (recorded)."""
+    return merged(
+        {
+            "compute": {
+                "accelerator": "cpu",
+                "instanceSize": "x1",
+                "instanceType": "intel-spr",
+                "scaling": {"maxReplica": 1, "minReplica": 1, "scaleToZeroTimeout": None},
+            },
+            "model": {"framework": "pytorch", "repository": "gpt2", "revision": None, "image": {"huggingface": {}}},
+            "name": name,
+            "provider": {"region": "us-east-1", "vendor": "aws"},
+            "type": "authenticated",
+        },
+        changes,
+    )
+
+
+def local(name: str, **changes: Any) -> dict[str, Any]:
+    """One replica of the tiny worker, on one core of this machine."""
+    body = cloud(
+        name,
+        provider={"region": "machine", "vendor": "local"},
+        compute={"instanceType": "cpu"},
+        model={"repository": "tiny/echo"},
+    )
+    return merged(body, changes)
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        inner = result.get(key)
+        whole = key in {"image", "env", "secrets"}
+        result[key] = (
+            merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) and not whole else value
+        )
+    return result
+
+
+def tiny_programs(spec: Spec) -> Program:
+    """`tiny/…` models are served by the worker beside this file, which runs no model."""
+    if not spec["model"]["repository"].startswith("tiny/"):
+        raise CannotRun("only tiny/… runs here")
+    return Program((sys.executable, str(TINY)), "text-generation", lambda *_: {})
+
+
+PlaneOf = Callable[..., AbstractAsyncContextManager[Driver]]
