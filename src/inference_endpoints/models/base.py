@@ -1,9 +1,17 @@
 """What every document of the control plane has in common."""
 
+from functools import cache
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 from pydantic.alias_generators import to_camel
+
+
+@cache
+def _never_null(model: type["Wire"]) -> frozenset[str]:
+    """The wire names of the fields that cannot be None."""
+    fields = model.model_fields.items()
+    return frozenset(field.alias or name for name, field in fields if field.get_default() is not None)
 
 
 class Wire(BaseModel):
@@ -23,9 +31,7 @@ class Wire(BaseModel):
         """The API sends null where a field was never set; a field that cannot be None takes its default."""
         if not isinstance(data, dict) or None not in data.values():
             return data
-        never_null = {
-            field.alias or name for name, field in cls.model_fields.items() if field.get_default() is not None
-        }
+        never_null = _never_null(cls)
         return {key: value for key, value in data.items() if value is not None or key not in never_null}
 
 

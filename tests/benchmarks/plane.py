@@ -1,0 +1,69 @@
+"""The plane that clients are measured against: in a process of its own, in a folder that goes with it."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from inference_endpoints.http import httpx
+from inference_endpoints_local.connect import Connection, StartOptions, connect, lease, stop
+
+SIMULATED_SPEED = 1_000.0
+_CREATE = Path(__file__).parents[1] / "wire" / "create-minimal-hub-2.4.0.json"
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A running plane, with the plainest client there is."""
+
+    folder: Path
+    connection: Connection
+    http: httpx.Client
+
+    @property
+    def server_options(self) -> list[str]:
+        """What our server is started with to join it."""
+        return ["--local", "--data-dir", str(self.folder), "--simulated"]
+
+    def path(self, *parts: str) -> str:
+        """Where a namespace's endpoints are, or one of them."""
+        return "/".join((f"{self.connection.url}/v2/endpoint/{self.connection.namespace}", *parts))
+
+    def get(self, name: str) -> dict[str, Any]:
+        return dict(self.http.get(self.path(name)).raise_for_status().json())
+
+    def create(self, name: str) -> None:
+        """Create a simulated endpoint of one replica."""
+        body = json.loads(_CREATE.read_text("utf-8")) | {"name": name}
+        self.http.post(self.path(), json=body).raise_for_status()
+
+    def fill(self, count: int) -> None:
+        """Create so many endpoints, each paused at once: quota counts those that are not."""
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(self._create_paused, range(count)))
+
+    def _create_paused(self, number: int) -> None:
+        name = f"fleet-{number}"
+        self.create(name)
+        self.http.post(self.path(name, "pause")).raise_for_status()
+
+
+@contextmanager
+def running_plane() -> Iterator[Plane]:
+    """Start a plane that also simulates; stop it at the end, whatever happens, and remove its folder."""
+    options = StartOptions(namespace="bench", simulated=True, simulated_speed=SIMULATED_SPEED)
+    with TemporaryDirectory(prefix="inference-endpoints-benchmark-") as name, asyncio.Runner() as runner:
+        folder = Path(name)
+        connection = runner.run(connect(folder, options))
+        held = runner.run(lease(connection))
+        try:
+            with httpx.Client(headers={"Authorization": f"Bearer {connection.token}"}, timeout=30) as http:
+                yield Plane(folder, connection, http)
+        finally:
+            runner.run(held.aclose())
+            runner.run(stop(folder))
