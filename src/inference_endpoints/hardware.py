@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inference_endpoints.backend import LOCAL
 from inference_endpoints.errors import BadRequest, NoCapacity
 from inference_endpoints.models import Endpoint, Instance, Vendors
 from inference_endpoints.specs import Hardware
@@ -28,6 +29,15 @@ class Offer:
     def price(self) -> float | None:
         """USD per hour and replica."""
         return self.instance.price_per_hour
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.hardware.vendor, self.hardware.region
+
+    @property
+    def here(self) -> bool:
+        """Whether it is this machine; everything else a local backend offers is simulated."""
+        return self.hardware.vendor == LOCAL
 
     @property
     def available(self) -> bool:
@@ -60,29 +70,42 @@ def find(available: Sequence[Offer], hardware_id: str) -> Offer:
 
 
 def choose(available: Sequence[Offer]) -> Offer:
-    """The hardware for a caller who named none: this machine where it is on offer, else the cheapest GPU.
+    """The hardware for a caller who named none: this machine where the backend is local, else the cheapest GPU.
 
-    Raises `NoCapacity` if nothing fitting can be had.
+    Raises `NoCapacity` if nothing fitting can be had; a full machine never means another one.
     """
-    free = [offer for offer in available if offer.available and offer.price is not None]
-    chosen = min(
-        (offer for offer in free if offer.price == 0 or offer.instance.accelerator == "gpu"),
-        key=lambda offer: (offer.price or 0.0, offer.id),
-        default=None,
-    )
-    if chosen is None:
-        raise NoCapacity("No hardware is available within quota.", hint="get_vendors says why for each.")
-    return chosen
+    local = any(offer.here for offer in available)
+    fitting = [offer for offer in available if (offer.here if local else offer.instance.accelerator == "gpu")]
+    free = [offer for offer in fitting if offer.available and offer.price is not None]
+    if not free:
+        where = "on this machine" if local else "within quota"
+        raise NoCapacity(f"No hardware is available {where}.", hint="get_vendors says why for each.")
+    return min(free, key=_cheapest)
 
 
 def alternatives(available: Sequence[Offer], wanted: Offer, limit: int = 2) -> list[Offer]:
-    """What could be had instead: the same kind of accelerator, cheapest first."""
-    same = [
+    """What could be had instead, of the same kind of accelerator, cheapest first: the first in the same place, then
+    the same in another place. Never simulated hardware for this machine, or the reverse.
+    """
+    kind = (wanted.here, wanted.instance.accelerator)
+    could = [
         offer
         for offer in available
-        if offer.available and offer.id != wanted.id and offer.instance.accelerator == wanted.instance.accelerator
+        if offer.available and offer.id != wanted.id and (offer.here, offer.instance.accelerator) == kind
     ]
-    return sorted(same, key=lambda offer: (offer.price or float("inf"), offer.id))[:limit]
+    could.sort(key=_cheapest)
+    near = [offer for offer in could if offer.place == wanted.place]
+    same = [offer for offer in could if _type_of(offer) == _type_of(wanted)]
+    each = {offer.id: offer for offer in [*near[:1], *same[:1], *near, *could]}
+    return list(each.values())[:limit]
+
+
+def _cheapest(offer: Offer) -> tuple[float, str]:
+    return offer.price if offer.price is not None else float("inf"), offer.id
+
+
+def _type_of(offer: Offer) -> tuple[str, str]:
+    return offer.hardware.instance_type, offer.hardware.instance_size
 
 
 class Prices:

@@ -8,10 +8,10 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware import Prices
 from inference_endpoints.models import Vendors
 
-SHOWING_S = 300.0
-"""Age in seconds up to which a listing may be shown."""
-DECIDING_S = 10.0
-"""Age in seconds up to which a listing may decide about money."""
+PRICES_S = 300.0
+"""Age in seconds up to which prices may be shown."""
+OFFERS_S = 10.0
+"""Age in seconds up to which a listing may say what can be had, or decide about money."""
 
 
 class HardwareListing:
@@ -21,15 +21,25 @@ class HardwareListing:
         self._client = client
         self._now = now
         self._kept: dict[str, tuple[float, Vendors]] = {}
+        self._changed_at: dict[str, float] = {}
         self._fetching = asyncio.Lock()
 
-    async def vendors(self, namespace: str, max_age: float = SHOWING_S) -> Vendors:
+    def changed(self, namespace: str) -> None:
+        """Note a change of ours, after which other hardware may be within quota."""
+        self._changed_at[namespace] = self._now()
+
+    async def vendors(self, namespace: str) -> Vendors:
+        """What can be had now: at most 10 s old, and newer than our own last change."""
+        age = self._now() - self._changed_at.get(namespace, float("-inf"))
+        return await self._listed(namespace, min(OFFERS_S, age))
+
+    async def prices(self, namespace: str) -> Prices:
+        return Prices(await self._listed(namespace, PRICES_S))
+
+    async def _listed(self, namespace: str, max_age: float) -> Vendors:
         async with self._fetching:
             kept = self._kept.get(namespace)
-            if kept is None or self._now() - kept[0] > max_age:
+            if kept is None or self._now() - kept[0] >= max_age:
                 kept = (self._now(), await self._client.hardware(namespace))
                 self._kept[namespace] = kept
             return kept[1]
-
-    async def prices(self, namespace: str, max_age: float = SHOWING_S) -> Prices:
-        return Prices(await self.vendors(namespace, max_age))

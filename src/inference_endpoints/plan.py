@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from inference_endpoints import operations
+from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware import HOURS_PER_MONTH, Offer, offers
 from inference_endpoints.models import Endpoint, Scaling, Vendors
 from inference_endpoints.operations import Effect, Operation
@@ -120,14 +121,12 @@ def plan_step(operation: Operation[Any], current: Endpoint, namespace: str, vend
 
 def fewest_replicas(payload: dict[str, Any], current: Endpoint | None = None) -> int:
     """The replicas a create or update body keeps running."""
-    asked = payload.get("compute", {}).get("scaling", {}).get("minReplica")
-    return int(_scaling_of(current).min_replica if asked is None else asked)
+    return _replicas(payload, "minReplica", _scaling_of(current).min_replica)
 
 
 def most_replicas(payload: dict[str, Any], current: Endpoint | None = None) -> int:
     """The replicas a create or update body allows for, at most."""
-    asked = payload.get("compute", {}).get("scaling", {}).get("maxReplica")
-    return max(1, int(_scaling_of(current).max_replica if asked is None else asked))
+    return max(1, _replicas(payload, "maxReplica", _scaling_of(current).max_replica))
 
 
 def hardware_after(payload: dict[str, Any], current: Endpoint) -> str:
@@ -139,6 +138,15 @@ def hardware_after(payload: dict[str, Any], current: Endpoint) -> str:
 def hardware_id(vendor: str, region: str, compute: dict[str, Any]) -> str:
     """`{vendor}-{region}-{instance type}-{instance size}`, as the service forms it."""
     return "-".join((vendor, region, str(compute.get("instanceType")), str(compute.get("instanceSize"))))
+
+
+def _replicas(payload: dict[str, Any], setting: str, otherwise: int) -> int:
+    asked = payload.get("compute", {}).get("scaling", {}).get(setting)
+    if asked is None:
+        return otherwise
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
+        raise BadRequest(f"compute.scaling.{setting} is a whole number, 0 or more.")
+    return asked
 
 
 def _scaling_of(current: Endpoint | None) -> Scaling:

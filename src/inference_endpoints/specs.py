@@ -44,7 +44,8 @@ class Hardware(BaseModel):
 class Settings(BaseModel):
     """What creating and updating have in common. None is unset: it is not sent.
 
-    `scale_to_zero_timeout` is in minutes. `image` is one engine with its settings, sent whole.
+    `scale_to_zero_timeout` is in minutes. `image` is one engine with its settings, sent whole. `domain` and `path`
+    are those of the endpoint's own route.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -65,6 +66,8 @@ class Settings(BaseModel):
     type: AccessType | None = None
     tags: list[str] | None = None
     cache_http_responses: bool | None = None
+    domain: str | None = None
+    path: str | None = None
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
@@ -103,7 +106,10 @@ class Settings(BaseModel):
         )
 
     def _top(self) -> dict[str, Any]:
-        return _set_only(type=self.type, tags=self.tags, cacheHttpResponses=self.cache_http_responses)
+        route = _set_only(domain=self.domain, path=self.path)
+        return _set_only(
+            type=self.type, tags=self.tags, cacheHttpResponses=self.cache_http_responses, route=route or None
+        )
 
     def _check(self) -> None:
         if self.image is not None and len(self.image) != 1:
@@ -119,7 +125,11 @@ class Settings(BaseModel):
 
 
 class EndpointSpec(Settings):
-    """A new endpoint. The defaults are the money-safe ones: none kept running, one at most, asleep after 15 min."""
+    """A new endpoint. The defaults are the money-safe ones: none kept running, one at most, asleep after 15 min.
+
+    The registry's credentials are for a `custom` image. `private_link_region` is that of the PrivateLink entry point,
+    whatever the endpoint's own: us-east-1 or eu-west-1 (huggingface_hub 2.4.0).
+    """
 
     name: EndpointName
     repository: Annotated[str, Field(min_length=1, max_length=512)]
@@ -128,6 +138,10 @@ class EndpointSpec(Settings):
     min_replica: Annotated[int, Field(ge=0)] | None = 0
     max_replica: Annotated[int, Field(ge=1)] | None = 1
     type: AccessType | None = "private"
+    registry_username: str | None = None
+    registry_password: str | None = Field(default=None, repr=False)
+    private_link_account_id: str | None = None
+    private_link_region: str | None = None
 
     def payload(self) -> dict[str, Any]:
         """The body of a create request. Raises `BadRequest` where the parts contradict each other."""
@@ -146,6 +160,24 @@ class EndpointSpec(Settings):
             },
             "model": {"repository": self.repository, "image": {"huggingface": {}}} | self._model(),
         } | self._top()
+
+    def _model(self) -> dict[str, Any]:
+        model = super()._model()
+        if self.registry_username is None and self.registry_password is None:
+            return model
+        custom = (self.image or {}).get("custom")
+        if self.registry_username is None or custom is None:
+            raise BadRequest("Registry credentials need a user name, and an image of the engine custom.")
+        credentials = _set_only(username=self.registry_username, password=self.registry_password)
+        return model | {"image": {"custom": custom | {"credentials": credentials}}}
+
+    def _top(self) -> dict[str, Any]:
+        account, region = self.private_link_account_id, self.private_link_region
+        if account is None:
+            return super()._top()
+        if region is None:
+            raise BadRequest("private_link_account_id needs private_link_region.", hint="us-east-1 or eu-west-1.")
+        return super()._top() | {"privateService": {"accountId": account, "region": region}}
 
 
 class EndpointChange(Settings):
@@ -172,16 +204,27 @@ class EndpointChange(Settings):
         return payload
 
 
+def image_of(custom_image: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An image as the API has it, of a container's settings (they have a `url`) or of an engine with its own."""
+    return {"custom": custom_image} if custom_image and "url" in custom_image else custom_image
+
+
 def differences(current: Endpoint, payload: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What a payload would change in an endpoint: dotted path to (before, after). Secrets never compare equal."""
+    """What a payload would change in an endpoint: dotted path to (before, after). Secrets never compare equal.
+
+    Of the environment only the variables that differ, since the service keeps the others.
+    """
     changes: dict[str, tuple[Any, Any]] = {}
     _compare("", current.raw, payload, changes)
     return changes
 
 
 def _compare(path: str, before: Any, after: Any, changes: dict[str, tuple[Any, Any]]) -> None:
-    whole = path in {"model.env", "model.secrets"}
-    if isinstance(after, dict) and not whole and path != "model.image":
+    if path == "model.env" and isinstance(before, dict) and isinstance(after, dict):
+        different = {name: value for name, value in after.items() if before.get(name) != value}
+        if different:
+            changes[path] = ({name: before.get(name) for name in different}, different)
+    elif isinstance(after, dict) and path not in {"model.env", "model.secrets", "model.image"}:
         for key, value in after.items():
             inner = before.get(key) if isinstance(before, dict) else None
             _compare(f"{path}.{key}".lstrip("."), inner, value, changes)

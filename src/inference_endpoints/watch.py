@@ -12,14 +12,11 @@ import anyio
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import (
     DeploymentFailed,
-    Forbidden,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
-    NotConfigured,
     NotFound,
     Paused,
     ScaledToZero,
-    Unauthorized,
 )
 from inference_endpoints.goals import Goal, Prospect, judge
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
@@ -28,8 +25,6 @@ QUICK_S = 1.0
 """Seconds between two looks while something changes."""
 CALM_S = 5.0
 """Seconds between two looks while nothing does."""
-
-_LASTING = (Unauthorized, Forbidden, NotConfigured)
 
 _NEVER_BECAUSE: dict[InferenceEndpointStatus, type[InferenceEndpointError]] = {
     InferenceEndpointStatus.PAUSED: Paused,
@@ -41,10 +36,13 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Look:
-    """One look at an endpoint. `endpoint` is None once it is gone; `trouble` is a failure to look."""
+    """One look at an endpoint. `endpoint` is None once it is gone; `trouble` is a failure to look.
+
+    `healthy` is None where nobody asked the health route.
+    """
 
     endpoint: Endpoint | None
-    healthy: bool = False
+    healthy: bool | None = None
     trouble: InferenceEndpointError | None = None
 
     @property
@@ -57,16 +55,11 @@ class Look:
         return status.state, *replicas, status.message, status.error_message, self.healthy, type(self.trouble)
 
 
-@dataclass
-class _Poller:
-    task: asyncio.Task[None]
-    slots: set["Slot"] = field(default_factory=set)
-
-
 class Slot:
     """Where a watcher finds the newest look: a slow one misses what was overtaken, and holds nobody up."""
 
-    def __init__(self) -> None:
+    def __init__(self, health: bool) -> None:
+        self.health = health
         self._newest: Look | None = None
         self._arrived = asyncio.Event()
 
@@ -79,6 +72,13 @@ class Slot:
         self._arrived.clear()
         assert self._newest is not None
         return self._newest
+
+
+@dataclass
+class _Poller:
+    slots: set[Slot] = field(default_factory=set)
+    joined: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] = field(init=False)
 
 
 class Watcher:
@@ -111,15 +111,20 @@ class Watcher:
             self._changed_at[namespace, endpoint.name] = endpoint.status.updated_at
 
     @asynccontextmanager
-    async def watch(self, name: str, namespace: str) -> AsyncIterator[Slot]:
-        """Look at an endpoint for as long as the context lasts; each look arrives in the slot."""
+    async def watch(self, name: str, namespace: str, *, health: bool = True) -> AsyncIterator[Slot]:
+        """Look at an endpoint for as long as the context lasts; each look arrives in the slot, the first at once.
+
+        `health`: ask the health route of a running one as well. That keeps it awake, and wakes one that just fell
+        asleep.
+        """
         key = (namespace, name)
-        slot = Slot()
+        slot = Slot(health)
         poller = self._pollers.get(key)
         if poller is None:
-            poller = _Poller(asyncio.create_task(self._poll(key), name=f"watch {namespace}/{name}"))
-            self._pollers[key] = poller
+            poller = self._pollers[key] = _Poller()
+            poller.task = asyncio.create_task(self._poll(key, poller), name=f"watch {namespace}/{name}")
         poller.slots.add(slot)
+        poller.joined.set()
         try:
             yield slot
         finally:
@@ -147,7 +152,7 @@ class Watcher:
             raise ValueError("timeout must not be negative")
         try:
             with anyio.fail_after(timeout):
-                async with self.watch(name, namespace) as slot:
+                async with self.watch(name, namespace, health=goal is Goal.RUNNING) as slot:
                     while True:
                         look = await slot.next()
                         if on_look is not None:
@@ -164,11 +169,11 @@ class Watcher:
 
     def _decided(self, look: Look, goal: Goal, key: Key) -> bool:
         """Whether the goal is reached. Raises if it never will be."""
-        if isinstance(look.trouble, _LASTING):
-            raise look.trouble
         if look.trouble is not None:
-            return False
-        judgement = judge(goal, look.endpoint, healthy=look.healthy, changed_at=self._changed_at.get(key))
+            if look.trouble.retryable:
+                return False
+            raise look.trouble
+        judgement = judge(goal, look.endpoint, healthy=bool(look.healthy), changed_at=self._changed_at.get(key))
         if judgement.prospect is not Prospect.NEVER:
             return judgement.prospect is Prospect.REACHED
         label = "/".join(key)
@@ -181,21 +186,30 @@ class Watcher:
             upstream=look.endpoint.status.error_message or "",
         )
 
-    async def _poll(self, key: Key) -> None:
+    async def _poll(self, key: Key, poller: _Poller) -> None:
         last: Look | None = None
         while True:
-            look = await self._look(key)
-            poller = self._pollers.get(key)
-            for slot in tuple(poller.slots if poller else ()):
+            poller.joined.clear()
+            look = await self._look(key, health=any(slot.health for slot in poller.slots))
+            for slot in tuple(poller.slots):
                 slot.put(look)
-            await self._sleep(self._pause(look, news=last is None or look.gist != last.gist))
+            await self._nap(poller, self._pause(look, news=last is None or look.gist != last.gist))
             last = look
 
-    async def _look(self, key: Key) -> Look:
+    async def _nap(self, poller: _Poller, seconds: float) -> None:
+        """Until it is time for another look, or somebody joins."""
+        ends = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(poller.joined.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+
+    async def _look(self, key: Key, *, health: bool) -> Look:
         namespace, name = key
         try:
             endpoint = await self._client.get(name, namespace)
-            if endpoint.state is not InferenceEndpointStatus.RUNNING or endpoint.url is None:
+            if not health or endpoint.state is not InferenceEndpointStatus.RUNNING or endpoint.url is None:
                 return Look(endpoint)
         except NotFound:
             return Look(None)
@@ -207,6 +221,6 @@ class Watcher:
             return Look(endpoint, healthy=False)
 
     def _pause(self, look: Look, *, news: bool) -> float:
-        moving = news or (look.endpoint is not None and (look.endpoint.state.changing or not look.healthy))
+        moving = news or (look.endpoint is not None and (look.endpoint.state.changing or look.healthy is False))
         pause = min(QUICK_S if moving else CALM_S, self._refresh_every)
         return pause * random.uniform(0.8, 1.0)  # noqa: S311

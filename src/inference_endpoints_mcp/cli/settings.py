@@ -1,12 +1,13 @@
 """The operator's settings: each a flag, an `INFERENCE_ENDPOINTS_…` variable and a line of help."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+
+from inference_endpoints.token import hugging_face_token as hugging_face_token
 
 PREFIX = "INFERENCE_ENDPOINTS_"
 
@@ -120,22 +121,6 @@ class DoctorSettings(ServerSettings):
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp doctor")
 
     live: bool = Field(default=False, description="Walk the real API of Hugging Face, with reads only.")
-
-
-def hugging_face_token() -> str | None:
-    """The token in HF_TOKEN, else the one `hf auth login` saved (locations: huggingface_hub 2.4.0, `constants.py`).
-
-    A variable or a file only: what stands on a command line can be read by others.
-    """
-    given = os.environ.get("HF_TOKEN", "").strip()
-    if given:
-        return given
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    path = Path(os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or cache) / "token")
-    try:
-        return path.read_text("utf-8").strip() or None
-    except OSError:
-        return None
 
 
 def parse(kind: type[Chosen], words: list[str]) -> Chosen:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
@@ -18,9 +19,11 @@ class Confirm(StrEnum):
 
 
 class TypedName(BaseModel):
-    """The form a person fills in."""
+    """The form a person fills in. What a host sends instead of a name is one that matches nothing."""
 
-    name: str = Field(title="Endpoint name", description="Type the endpoint's name to delete it.")
+    name: Annotated[str, BeforeValidator(str)] = Field(
+        default="", title="Endpoint name", description="Type the endpoint's name to delete it."
+    )
 
 
 @dataclass(frozen=True)

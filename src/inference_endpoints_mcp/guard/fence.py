@@ -7,9 +7,10 @@ of them stands between marks that carry a nonce made for this one answer, so tha
 import re
 import secrets
 import unicodedata
+from collections.abc import Callable
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _LINE_KEEPERS = {"\n", "\t"}
 
 
@@ -28,13 +29,14 @@ def line(text: str, limit: int = 200) -> str:
 
 
 class Fence:
-    """Fences for one answer."""
+    """Fences for one answer. `redact` masks secrets before anything is cut off, so that no part of one remains."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
         self._mark = f"untrusted-{secrets.token_hex(6)}"
 
     def wrap(self, source: str, text: str, limit: int = 8_000) -> str:
         """The text, cleaned and capped to its last `limit` characters, between marks that name its source."""
-        text = clean(text).strip("\n")
+        text = self._redact(clean(text)).strip("\n")
         cut = f"[{len(text) - limit} earlier characters left out]\n" if len(text) > limit else ""
         return f'<{self._mark} source="{source}">\n{cut}{text[-limit:]}\n</{self._mark}>'

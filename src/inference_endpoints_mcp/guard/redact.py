@@ -17,10 +17,10 @@ _SHAPES = (
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
 )
 _NAMES = re.compile(
-    r"(?:^|[_-])(?:token|secret|password|passwd|pwd|credentials?|api[_-]?key|access[_-]?key|private[_-]?key|auth)s?"
-    r"(?:$|[_-])",
+    r"(?:^|[_-])(?:tokens?|secrets?|[a-z]*passw(?:or)?ds?|pass|passphrase|pwd|credentials?|keys?|auth)(?:$|[_-])",
     re.IGNORECASE,
 )
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SHORTEST = 8
 
 
@@ -49,13 +49,16 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {key: self._under(str(key), item) for key, item in value.items()}
+            return {self.text(str(key)): self._under(str(key), item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.data(item) for item in value]
         return value
 
     def _under(self, name: str, value: Any) -> Any:
-        return MASK if isinstance(value, str) and value and _NAMES.search(name) else self.data(value)
+        if not isinstance(value, str) or not value or not _NAMES.search(_HUMP.sub("_", name)):
+            return self.data(value)
+        counts = value.isdecimal() and len(value) < _SHORTEST  # MAX_TOTAL_TOKENS=4096
+        return value if counts else MASK
 
 
 class RedactingFilter(logging.Filter):

@@ -14,8 +14,9 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.http import Renew
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.listing import HardwareListing
-from inference_endpoints.watch import Watcher
+from inference_endpoints.watch import CALM_S, Watcher
 from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.fence import Fence
 from inference_endpoints_mcp.guard.policy import Limits, Policy
 from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.server.hosts import patience_of
@@ -25,7 +26,11 @@ from inference_endpoints_mcp.tools.ports import CallScope
 
 @dataclass(frozen=True)
 class Options:
-    """What the operator chose. `hold` is in seconds; `reach` opens the backend, on the first call."""
+    """What the operator chose. Times are in seconds; `reach` opens the backend, on the first call.
+
+    `look_every` is the longest between two looks at an endpoint that is waited for, `answer_within` how long a
+    person may take to approve a deletion.
+    """
 
     reach: Callable[[AsyncExitStack], Awaitable[Backend]]
     renew: Renew | None = None
@@ -33,6 +38,8 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     confirm: Confirm = Confirm.ELICIT
     hold: float | None = None
+    look_every: float = CALM_S
+    answer_within: float = 600.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,10 @@ class RunningApplication:
             redactor=self._redactor,
             confirm=self._options.confirm,
             hold_s=self._hold(context),
-            telling=partial(telling, context),
+            answer_within_s=self._options.answer_within,
+            telling=partial(telling, context, redactor=self._redactor),
             sent=_sent(context),
+            fence=Fence(self._redactor.text),
         )
 
     async def aclose(self) -> None:
@@ -86,7 +95,8 @@ class RunningApplication:
         self._stack.push_async_callback(client.aclose)
         listing = HardwareListing(client)
         policy.watch_prices(client, listing)
-        return _Parts(client, Watcher(client), AsyncInference(client), listing)
+        watcher = Watcher(client, refresh_every=self._options.look_every)
+        return _Parts(client, watcher, AsyncInference(client), listing)
 
     def _hold(self, context: Context[Any, Any]) -> float:
         if self._options.hold is not None:

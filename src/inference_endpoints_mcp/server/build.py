@@ -101,7 +101,7 @@ class EndpointsServer(MCPServer[Application]):
                 return render.failure(cause, self._redactor)
         if isinstance(error.__cause__, ValidationError):
             known = list(self._tool(spec).parameters.get("properties", {}))
-            return render.wrong_arguments(spec.name, error.__cause__, known, _nearest(error.__cause__, known))
+            return render.wrong_arguments(spec.name, error.__cause__, known, self._redactor)
         request_id = secrets.token_hex(6)
         log.error("tool %s crashed [%s]", spec.name, request_id, exc_info=error.__cause__)
         return render.crash(spec.name, request_id)
@@ -129,9 +129,3 @@ def _causes(error: BaseException) -> list[BaseException]:
         chain.append(cause)
         cause = cause.__cause__
     return chain
-
-
-def _nearest(error: ValidationError, known: list[str]) -> dict[str, str]:
-    given = [str(problem["loc"][0]) for problem in error.errors() if problem["type"] == "extra_forbidden"]
-    matches = {name: difflib.get_close_matches(name, known, n=1, cutoff=0.5) for name in given}
-    return {name: close[0] for name, close in matches.items() if close}

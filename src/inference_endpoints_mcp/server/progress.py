@@ -9,6 +9,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 
+from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.tools.ports import Progress, Tell
 
 HEARTBEAT_S = 5.0
@@ -33,9 +34,17 @@ class Teller:
     Sending waits for the host to read, so it has a task of its own, and what was overtaken is never sent.
     """
 
-    def __init__(self, notify: Notify, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        notify: Notify,
+        now: Callable[[], float] = time.monotonic,
+        heartbeat: float = HEARTBEAT_S,
+        gap: float = SHORTEST_GAP_S,
+    ) -> None:
         self._notify = notify
         self._now = now
+        self._heartbeat = heartbeat
+        self._gap = gap
         self._tell: Tell | None = None
         self._news = asyncio.Event()
 
@@ -47,23 +56,27 @@ class Teller:
         started, last = self._now(), -1.0
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_S):
+                async with asyncio.timeout(self._heartbeat):
                     await self._news.wait()
             self._news.clear()
             if self._tell is None:
                 continue
             last = max(round(self._now() - started, 1), round(last + 0.1, 1))
             await self._notify(last, None, self._tell()[:LONGEST_MESSAGE])
-            await asyncio.sleep(SHORTEST_GAP_S)
+            await asyncio.sleep(self._gap)
 
 
 @asynccontextmanager
-async def telling(context: Context[Any, Any]) -> AsyncIterator[Progress]:
-    """Notify this call's host for as long as the context lasts; nothing is sent after it."""
+async def telling(context: Context[Any, Any], redactor: Redactor) -> AsyncIterator[Progress]:
+    """Notify this call's host for as long as the context lasts; nothing is sent after it, and no secret ever."""
     if not listens(context):
         yield Silence()
         return
-    teller = Teller(context.report_progress)
+
+    async def notify(progress: float, total: float | None, message: str | None) -> None:
+        await context.report_progress(progress, total, redactor.text(message or ""))
+
+    teller = Teller(notify)
     task = asyncio.create_task(teller.run(), name="progress")
     try:
         yield teller

@@ -1,5 +1,6 @@
 """What tools answer: typed facts, with prose in `now` alone. What is None is left out."""
 
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -9,6 +10,10 @@ from inference_endpoints.hardware import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.plan import Plan
 from inference_endpoints_mcp.guard.fence import line
+
+LONGEST_PAYLOAD = 8_000
+"""Characters of a payload that is shown as it is."""
+MOST_CHANGES, LONGEST_VALUE = 40, 200
 
 BackendName = Literal["huggingface", "local", "simulated"]
 
@@ -127,7 +132,7 @@ def facts_of(endpoint: Endpoint, namespace: str, prices: Prices | None, backend:
         "endpoint_name": endpoint.name,
         "namespace": namespace,
         "state": endpoint.state.value,
-        "repository": endpoint.model.repository,
+        "repository": line(endpoint.model.repository, 512),
         "task": endpoint.model.task,
         "ready_replicas": endpoint.status.ready_replica,
         "target_replicas": endpoint.status.target_replica,
@@ -144,16 +149,31 @@ def facts_of(endpoint: Endpoint, namespace: str, prices: Prices | None, backend:
 
 
 def plan_answer(plan: Plan) -> PlanAnswer:
+    payload, warnings = plan.shown(), list(plan.warnings)
+    if len(json.dumps(payload)) > LONGEST_PAYLOAD:
+        payload = None
+        warnings.append("The payload is too long to be shown.")
+    if len(plan.changes) > MOST_CHANGES:
+        warnings.append(f"{len(plan.changes) - MOST_CHANGES} more changes are not shown.")
     return PlanAnswer(
         effect=plan.effect.value,
-        payload=plan.shown(),
-        changes=[change.model_dump() for change in plan.changes],
+        payload=payload,
+        changes=[
+            {"setting": line(change.setting), "before": _brief(change.before), "after": _brief(change.after)}
+            for change in plan.changes[:MOST_CHANGES]
+        ],
         per_hour_at_min_usd=plan.cost.per_hour_at_min,
         per_hour_at_max_usd=plan.cost.per_hour_at_max,
         per_month_at_max_usd=plan.cost.per_month_at_max,
         quota_left=plan.quota_left,
-        warnings=plan.warnings,
+        warnings=warnings,
     )
+
+
+def _brief(value: Any) -> Any:
+    """The value, or how long it is."""
+    length = len(json.dumps(value))
+    return value if length <= LONGEST_VALUE else f"({length} characters)"
 
 
 def call_of(tool: str, namespace: str, name: str, **more: Any) -> NextCall:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import anyio
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
 
 from inference_endpoints.errors import NotFound
@@ -32,7 +33,15 @@ async def _ask(
         return TypedName(name=endpoint.name if endpoint else "")
     if not _can_ask(context):
         raise cannot_ask()
-    return Elicit(deletion_question(endpoint, namespace), TypedName)
+    question = call.redactor.text(deletion_question(endpoint, namespace))
+    if context.protocol_version == _MODERN:
+        return Elicit(question, TypedName)
+    # Older hosts are asked in the middle of the call, and some that say they can ask show nothing and never answer.
+    with anyio.move_on_after(call.answer_within_s):
+        answer = await context.elicit(question, TypedName)
+        if isinstance(answer, AcceptedElicitation):
+            return answer.data
+    return TypedName(name="")
 
 
 async def _approval(subject: Subject, answer: Annotated[ElicitationResult[TypedName], Resolve(_ask)]) -> Approval:

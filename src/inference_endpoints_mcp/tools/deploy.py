@@ -20,6 +20,8 @@ Config = Annotated[
     JsonObject, Field(description="Further settings, nested as in the API (compute, model, …). No secrets.")
 ]
 Env = Annotated[dict[str, str], Field(description="Environment of the container. No secrets.")]
+_OF_THEIR_OWN = {"name", "provider"}
+_OBJECTS = {"compute", "compute.scaling", "model", "model.env", "model.image"}
 Access = Literal["", "public", "authenticated", "private"]
 
 
@@ -82,8 +84,8 @@ async def create_endpoint(
     except AlreadyExists as error:
         return await _existing(call, plan.payload, namespace, name, error)
     except (NoCapacity, QuotaExceeded) as error:
-        raise _with_alternatives(error, available, offer) from error
-    call.watcher.changed(namespace, created)
+        raise await _with_alternatives(call, namespace, error, offer) from error
+    call.changed(namespace, created)
     return _accepted(call, created, namespace, vendors, plan, chosen=not hardware)
 
 
@@ -99,7 +101,7 @@ async def update_endpoint(
     min_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
     max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
     scale_to_zero_timeout: Annotated[int, Field(ge=0, le=10_080, description="Idle minutes; 0: as it is.")] = 0,
-    env: Annotated[dict[str, str], Field(description="Replaces the container's environment. No secrets.")] = {},  # noqa: B006
+    env: Annotated[dict[str, str], Field(description="Variables to set; others stay. No secrets.")] = {},  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
 ) -> EndpointAnswer:
@@ -126,9 +128,9 @@ async def update_endpoint(
     try:
         updated = await call.endpoints.update_from(name, payload, namespace)
     except (NoCapacity, QuotaExceeded) as error:
-        available = offers(vendors)
-        raise _with_alternatives(error, available, find(available, plan.cost.hardware)) from error
-    call.watcher.changed(namespace, updated)
+        wanted = find(offers(vendors), plan.cost.hardware)
+        raise await _with_alternatives(call, namespace, error, wanted, place=wanted.place) from error
+    call.changed(namespace, updated)
     prices = await call.listing.prices(namespace)
     return EndpointAnswer(
         **facts_of(updated, namespace, prices, call.endpoints.backend.name),
@@ -174,7 +176,6 @@ async def _existing(
     """The name is taken: by the same endpoint, which is a success, or by another, which is not."""
     current = await call.endpoints.get(name, namespace)
     different = differences(current, payload)
-    different.pop("model.task", None) if "task" not in call.sent else None
     if different:
         raise AlreadyExists(
             f"An endpoint {namespace}/{name} exists with other settings ({', '.join(sorted(different))}): "
@@ -204,8 +205,14 @@ def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -
     }
 
 
-def _with_alternatives(error: Conflict, available: list[Offer], wanted: Offer) -> Conflict:
-    others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in alternatives(available, wanted)]
+async def _with_alternatives(
+    call: CallScope, namespace: str, error: Conflict, wanted: Offer, *, place: tuple[str, str] | None = None
+) -> Conflict:
+    """The same error, with what could be had instead: only in this place, if one is given."""
+    call.listing.changed(namespace)
+    available = offers(await call.listing.vendors(namespace))
+    there = [offer for offer in available if place in (None, offer.place)]
+    others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in alternatives(there, wanted)]
     instead = f"Within quota and available: {', '.join(others)}." if others else "Nothing like it is available now."
     return type(error)(
         f"{wanted.id}: {error.message} Nothing was changed.", hint=instead, status=error.status, upstream=error.upstream
@@ -223,21 +230,30 @@ def _with_config(payload: dict[str, Any], config: dict[str, Any]) -> dict[str, A
             "config may not hold secrets or credentials: what a model reads or writes is no secret. Nothing was sent.",
             hint="Leave them out; the operator can set them on the endpoint itself.",
         )
+    if own := sorted(_OF_THEIR_OWN & set(config)):
+        raise BadRequest(
+            f"config may not hold {' or '.join(own)}: nothing was sent.",
+            hint="endpoint_name and hardware say that, and neither name nor place of an endpoint can change.",
+        )
     if config.get("type") == "protected":
         raise BadRequest("The type 'protected' makes an endpoint nobody can reach.", hint="Take private.")
     return _merged(payload, config)
 
 
 def _holds(value: Any, name: str) -> bool:
+    if isinstance(value, list):
+        return any(_holds(item, name) for item in value)
     if isinstance(value, dict):
-        return bool(value.get(name)) or any(_holds(item, name) for item in value.values())
+        return bool(value.get(name)) or _holds(list(value.values()), name)
     return False
 
 
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _merged(below: dict[str, Any], above: dict[str, Any], path: str = "") -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        inner = merged.get(key)
-        nested = isinstance(value, dict) and isinstance(inner, dict) and key not in {"image", "env"}
-        merged[key] = _merged(inner, value) if nested and isinstance(inner, dict) else value
+        where, inner = f"{path}{key}", merged.get(key)
+        if where in _OBJECTS and not isinstance(value, dict):
+            raise BadRequest(f"config.{where} is an object in the API: nothing was sent.")
+        nested = isinstance(value, dict) and isinstance(inner, dict) and key != "image"
+        merged[key] = _merged(inner, value, f"{where}.") if nested and isinstance(inner, dict) else value
     return merged

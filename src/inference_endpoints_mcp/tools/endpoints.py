@@ -1,13 +1,16 @@
 """Seeing endpoints: all of them, or one with its settings."""
 
 from collections import Counter
+from itertools import islice
 from typing import Annotated
 
 from pydantic import Field
 
 from inference_endpoints import operations
+from inference_endpoints.backend import LOCAL
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import (
     EndpointDetails,
     EndpointList,
@@ -20,6 +23,9 @@ from inference_endpoints_mcp.tools.answers import (
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, State
 from inference_endpoints_mcp.tools.ports import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+SETTINGS_SHOWN = 30
+"""Variables, names of secrets and arguments shown of one endpoint, of each so many."""
 
 
 @tool(uses=operations.LIST, toolset=Toolset.LIFECYCLE, title="List endpoints")
@@ -45,7 +51,7 @@ async def list_endpoints(
             EndpointRow(
                 endpoint_name=endpoint.name,
                 state=endpoint.state.value,
-                repository=endpoint.model.repository,
+                repository=line(endpoint.model.repository, 80),
                 hardware=endpoint.hardware,
                 ready_replicas=endpoint.status.ready_replica,
                 target_replicas=endpoint.status.target_replica,
@@ -58,7 +64,7 @@ async def list_endpoints(
         shown=len(page),
         next_offset=following if more else None,
         cost_now_per_hour_usd=round(cost, 4),
-        now=_summary(wanted, cost, unpriced),
+        now=_summary(wanted, cost, unpriced, call.endpoints.backend.name),
         next=[
             NextCall(
                 tool="list_endpoints",
@@ -78,23 +84,31 @@ async def get_endpoint(call: Call, endpoint_name: EndpointName, namespace: Names
     endpoint = await call.endpoints.get(name, namespace)
     prices = await call.listing.prices(namespace)
     model, status = endpoint.model, endpoint.status
+    env = call.redactor.data({key: str(value) for key, value in model.env.items()})
+    names, arguments = sorted(model.secrets), model.args or []
+    left_out = sum(max(0, len(settings) - SETTINGS_SHOWN) for settings in (env, names, arguments))
     return EndpointDetails(
         **facts_of(endpoint, namespace, prices, call.endpoints.backend.name),
         type=endpoint.type.value,
         revision=model.revision,
         framework=model.framework,
         engine=model.image.engine if model.image else None,
-        image_url=model.image.settings.get("url") if model.image else None,
-        env=call.redactor.data({key: str(value) for key, value in model.env.items()}) or None,
-        secret_names=sorted(model.secrets) or None,
-        args=model.args or None,
+        image_url=_image_url(endpoint),
+        env={line(name): line(value) for name, value in islice(env.items(), SETTINGS_SHOWN)} or None,
+        secret_names=[line(name) for name in names[:SETTINGS_SHOWN]] or None,
+        args=[line(call.redactor.text(argument)) for argument in arguments[:SETTINGS_SHOWN]] or None,
         tags=call.fence.wrap("tags", ", ".join(endpoint.tags), 1_000) if endpoint.tags else None,
         created_at=endpoint.identity or None,
         updated_at=status.updated_at.isoformat() if status.updated_at else None,
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
-        now=_standing(endpoint),
+        now=_standing(endpoint) + (f" {left_out} variables or arguments are left out." if left_out else ""),
         next=_next_calls(endpoint, namespace),
     )
+
+
+def _image_url(endpoint: Endpoint) -> str | None:
+    url = endpoint.model.image.settings.get("url") if endpoint.model.image else None
+    return line(str(url)) if url else None
 
 
 def _matches(endpoint: Endpoint, state: str, search: str) -> bool:
@@ -102,13 +116,14 @@ def _matches(endpoint: Endpoint, state: str, search: str) -> bool:
     return (not state or endpoint.state == state) and search.lower() in text
 
 
-def _summary(endpoints: list[Endpoint], cost: float, unpriced: int) -> str:
+def _summary(endpoints: list[Endpoint], cost: float, unpriced: int, backend: str) -> str:
     if not endpoints:
         return "No endpoints match."
     states = Counter(endpoint.state.value for endpoint in endpoints)
     counted = ", ".join(f"{count} {state}" for state, count in states.most_common())
     unknown = f", {unpriced} at unknown prices not counted" if unpriced else ""
-    return f"{len(endpoints)} endpoint(s): {counted}. They cost ${cost:.2f}/h now{unknown}."
+    simulated = " (simulated: nothing is billed)" if backend == LOCAL and cost else ""
+    return f"{len(endpoints)} endpoint(s): {counted}. They cost ${cost:.2f}/h now{unknown}{simulated}."
 
 
 def _standing(endpoint: Endpoint) -> str:

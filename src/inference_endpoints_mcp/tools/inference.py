@@ -177,7 +177,10 @@ def _body(text: str, texts: list[str], body: dict[str, Any], parameters: dict[st
         raise BadRequest("Give exactly one of text, texts and body: nothing was sent.")
     request: dict[str, Any] = dict(body) if body else {"inputs": text or texts}
     if parameters:
-        request["parameters"] = {**request.get("parameters", {}), **parameters}
+        given = request.get("parameters", {})
+        if not isinstance(given, dict):
+            raise BadRequest("The parameters in body are no object: nothing was sent.", hint="Give them there or here.")
+        request["parameters"] = given | parameters
     return request
 
 

@@ -49,7 +49,9 @@ async def get_endpoint_logs(
     wanted = READ_AT_MOST if contains else tail
     entries = await call.endpoints.logs(name, namespace, tail=wanted, replica=replica or None)
     matching = [entry for entry in entries if contains.lower() in entry.line.lower()][-tail:]
-    text = "\n".join(f"{entry.timestamp or ''} {line(entry.line, 500)}".strip() for entry in matching)
+    text = "\n".join(
+        f"{entry.timestamp or ''} {line(call.redactor.text(entry.line), 500)}".strip() for entry in matching
+    )
     return LogsAnswer(
         endpoint_name=name,
         namespace=namespace,

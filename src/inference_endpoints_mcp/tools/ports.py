@@ -11,6 +11,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.listing import HardwareListing
+from inference_endpoints.models import Endpoint
 from inference_endpoints.watch import Watcher
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.fence import Fence
@@ -39,11 +40,18 @@ class CallScope:
     confirm: Confirm
     hold_s: float
     """Seconds this host is known to bear one call."""
+    answer_within_s: float
+    """Seconds a person may take to answer a question."""
     telling: Callable[[], AbstractAsyncContextManager[Progress]]
     """Progress notifications for as long as the context lasts."""
     sent: frozenset[str] = frozenset()
     """The arguments the caller named, which tells an unset one from an emptied one."""
     fence: Fence = field(default_factory=Fence)
+
+    def changed(self, namespace: str, endpoint: Endpoint) -> None:
+        """Note the answer to a change of ours: what was seen before it is out of date."""
+        self.watcher.changed(namespace, endpoint)
+        self.listing.changed(namespace)
 
     async def target(self, endpoint_name: str, namespace: str = "") -> tuple[str, str]:
         """The (namespace, name) meant by `name` or `namespace/name`. Raises `BadRequest` if the two disagree."""

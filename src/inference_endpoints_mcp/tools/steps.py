@@ -52,7 +52,7 @@ async def resume_endpoint(
     step = _Step(
         operations.RESUME,
         call.endpoints.resume,
-        done={Status.RUNNING, Status.PENDING, Status.INITIALIZING, Status.UPDATING},
+        done={Status.RUNNING, Status.PENDING, Status.INITIALIZING, Status.UPDATING, Status.UPDATE_FAILED},
         told="Accepted: it is starting.",
         follow="wait_for_endpoint",
     )
@@ -92,6 +92,7 @@ async def delete_endpoint(
             return await _planned(operations.DELETE, call, current, namespace)
         approval.check(current)
         await call.endpoints.delete(name, namespace)
+        call.listing.changed(namespace)
     except NotFound:
         now = "There is no such endpoint: nothing to delete."
         return EndpointAnswer(endpoint_name=name, namespace=namespace, backend=backend, changed=False, now=now)
@@ -103,6 +104,9 @@ async def delete_endpoint(
         now="It is deleted and not billed any more. This cannot be undone.",
         next=[NextCall(tool="list_endpoints", arguments={"namespace": namespace})],
     )
+
+
+_SETTLED = {Status.RUNNING, Status.UPDATE_FAILED}
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class _Step:
         changed = current.state not in self.done
         if changed:
             current = await self.send(name, namespace)
-            call.watcher.changed(namespace, current)
+            call.changed(namespace, current)
         prices = await call.listing.prices(namespace)
         facts = facts_of(current, namespace, prices, call.endpoints.backend.name)
         told = self.told
@@ -133,7 +137,7 @@ class _Step:
             **facts,
             changed=changed,
             now=told if changed else f"It already is {current.state.value}: nothing was sent.",
-            next=[] if not changed and current.state is Status.RUNNING else [call_of(self.follow, namespace, name)],
+            next=[call_of(self.follow, namespace, name)] if changed or current.state not in _SETTLED else [],
         )
 
 

@@ -30,8 +30,7 @@ async def wait_for_endpoint(
 ) -> WaitAnswer:
     """Wait until an endpoint is ready, with progress. Fails at once if it cannot become so, with the cause. If it
     takes longer than this host bears, answers reached=false and the call that continues."""
-    namespace, name = await call.target(endpoint_name, namespace)
-    story = _Story(namespace, name)
+    story = _Story(line(endpoint_name, 64))
     goal, held = Goal(until), min(float(timeout_s), call.hold_s)
     try:
         async with call.telling() as progress:
@@ -41,6 +40,8 @@ async def wait_for_endpoint(
                     progress.show(story.tell)
 
             progress.show(story.tell)
+            namespace, name = await call.target(endpoint_name, namespace)
+            story.namespace, story.name = namespace, name
             endpoint = await call.watcher.wait(name, namespace, goal, timeout=held, on_look=on_look)
     except InferenceEndpointTimeoutError:
         return await _not_yet(call, story, goal, timeout_s)
@@ -61,11 +62,11 @@ _REACHED = {
 class _Story:
     """What has been seen of an endpoint during one wait."""
 
-    def __init__(self, namespace: str, name: str) -> None:
-        self.namespace, self.name = namespace, name
+    def __init__(self, name: str) -> None:
+        self.namespace, self.name = "", name
         self.states: list[str] = []
         self.last: Endpoint | None = None
-        self._healthy = False
+        self._healthy: bool | None = None
         self._trouble: InferenceEndpointError | None = None
         self._gist: tuple[object, ...] | None = None
         self._started = time.monotonic()
@@ -99,7 +100,7 @@ class _Story:
         return line(" · ".join(part for part in parts if part), 199)
 
     def _happening(self, message: str | None) -> str:
-        if self.last is not None and self.last.state == "running" and not self._healthy:
+        if self.last is not None and self.last.state == "running" and self._healthy is False:
             return "waiting for the health check"
         return line(message or "", 120)
 

@@ -1,0 +1,95 @@
+"""The one redactor: by value, by shape, by name."""
+
+import logging
+import sys
+
+import pytest
+
+from inference_endpoints_mcp.guard.redact import MASK, RedactingFilter, Redactor
+
+TOKEN = "hf_" + "a1B2" * 9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"token {TOKEN} in a sentence",
+        f"Authorization: Bearer {'x' * 30}",
+        f"bearer {'eyJh.b-c_d~e+f/g' * 2}==",
+        "https://user:password1@example.com/x",
+        "api_org_" + "Z" * 30,
+        f"two {TOKEN} and {TOKEN}",
+    ],
+)
+def test_what_is_shaped_like_a_secret_is_masked_anywhere(text: str) -> None:
+    masked = Redactor().text(text)
+    assert MASK in masked
+    for secret in (TOKEN, "x" * 30, "eyJh", "password1", "Z" * 30):
+        assert secret not in masked
+
+
+def test_a_known_value_is_masked_whatever_it_looks_like() -> None:
+    redactor = Redactor(["correct horse"])
+    assert redactor.text("my correct horse!") == f"my {MASK}!"
+    redactor.add("battery staple")
+    assert redactor.data({"a": ["battery staple"]}) == {"a": [MASK]}
+
+
+def test_a_value_too_short_to_be_a_secret_is_not_masked_everywhere() -> None:
+    assert Redactor(["local"]).text("local is local") == "local is local"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HF_TOKEN",
+        "OPENAI_API_KEY",
+        "API_KEYS",
+        "DB_PASSWORD",
+        "SECRET",
+        "secret-key",
+        "AWS_SECRET_ACCESS_KEY",
+        "WANDB_KEY",
+        "SIGNING_KEY",
+        "apiKey",
+        "accessToken",
+        "X_AUTH",
+        "PGPASSWORD",
+        "DB_PASS",
+        "HUB_CREDENTIALS",
+    ],
+)
+def test_a_value_under_the_name_of_a_secret_is_masked(name: str) -> None:
+    assert Redactor().data({"env": {name: "whatever"}}) == {"env": {name: MASK}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_TOTAL_TOKENS", "4096"),
+        ("TOKENIZERS_PARALLELISM", "false"),
+        ("completion_tokens", 12),
+        ("MONKEY", "banana"),
+        ("AUTHOR", "someone"),
+        ("KEYBOARD", "qwerty"),
+        ("COMPASS", "north"),
+        ("HF_TOKEN", ""),
+    ],
+)
+def test_other_values_are_shown(name: str, value: object) -> None:
+    assert Redactor().data({name: value}) == {name: value}
+
+
+def test_a_name_that_is_a_secret_itself_is_masked() -> None:
+    assert TOKEN not in str(Redactor().data({TOKEN: 1}))
+
+
+def test_log_records_are_masked_with_their_arguments_and_tracebacks() -> None:
+    try:
+        raise ValueError(TOKEN)
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "saw %s", (TOKEN,), sys.exc_info())
+    RedactingFilter(Redactor()).filter(record)
+    shown = logging.Formatter().format(record)
+    assert TOKEN not in shown
+    assert "ValueError" in shown

@@ -1,0 +1,124 @@
+"""An intent and the facts give a plan, before anything is sent."""
+
+import re
+from typing import Any
+
+import pytest
+
+from inference_endpoints import operations
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.operations import Effect
+from inference_endpoints.plan import plan_create, plan_step, plan_update
+
+L4: dict[str, Any] = {
+    "id": "aws-east-l4-x1",
+    "instanceType": "l4",
+    "instanceSize": "x1",
+    "accelerator": "gpu",
+    "pricePerHour": 0.8,
+    "quota": {"maxAccelerators": 4, "usedAccelerators": 1},
+}
+OLD = L4 | {"id": "aws-east-k80-x1", "instanceType": "k80", "pricePerHour": 0.2, "status": "deprecated", "quota": None}
+VENDORS = Vendors.model_validate({"vendors": [{"name": "aws", "regions": [{"name": "east", "computes": [L4, OLD]}]}]})
+
+
+def payload(minimum: Any = 0, maximum: Any = 1, type_: str = "l4", **model: Any) -> dict[str, Any]:
+    return {
+        "name": "chat",
+        "provider": {"vendor": "aws", "region": "east"},
+        "compute": {
+            "instanceType": type_,
+            "instanceSize": "x1",
+            "scaling": {"minReplica": minimum, "maxReplica": maximum},
+        },
+        "model": {"repository": "org/model", **model},
+    }
+
+
+@pytest.fixture
+def current() -> Endpoint:
+    return Endpoint.model_validate(payload(1, 2) | {"status": {"state": "running"}})
+
+
+def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
+    plan = plan_create(payload(1, 3), "acme", VENDORS)
+    cost = plan.cost
+    assert (cost.hardware, cost.per_hour_at_min, cost.per_hour_at_max) == ("aws-east-l4-x1", 0.8, 2.4)
+    assert cost.per_month_at_max == pytest.approx(2.4 * 730)
+    assert (plan.effect, plan.endpoint, plan.quota_left) == (Effect.SPENDS, "acme/chat", 0)
+
+
+@pytest.mark.parametrize(
+    ("wish", "warning"),
+    [
+        (payload(1, 1), r"day and night: \$0.8/h"),
+        (payload(0, 5), "2 accelerators over the namespace's quota"),
+        (payload(type_="k80"), "listed as deprecated"),
+        (payload(type_="b300"), "not in the current listing"),
+    ],
+)
+def test_what_to_think_of_first_is_a_warning(wish: dict[str, Any], warning: str) -> None:
+    assert any(re.search(warning, found) for found in plan_create(wish, "acme", VENDORS).warnings)
+
+
+def test_a_harmless_creation_has_no_warnings() -> None:
+    assert plan_create(payload(), "acme", VENDORS).warnings == []
+
+
+def test_hardware_without_a_price_has_no_cost_rather_than_none_at_all() -> None:
+    cost = plan_create(payload(type_="b300"), "acme", VENDORS).cost
+    assert (cost.per_hour_at_min, cost.per_hour_at_max, cost.per_month_at_max) == (None, None, None)
+
+
+@pytest.mark.parametrize("replicas", ["many", [1], 1.5, True, -1, float("nan"), float("inf"), {}])
+def test_replicas_that_are_no_whole_number_are_refused(replicas: Any) -> None:
+    for wish in (payload(minimum=replicas), payload(maximum=replicas)):
+        with pytest.raises(BadRequest, match="is a whole number"):
+            plan_create(wish, "acme", VENDORS)
+
+
+def test_an_update_shows_each_difference_and_keeps_what_is_not_given(current: Endpoint) -> None:
+    wish = {"compute": {"scaling": {"maxReplica": 3}}, "model": {"repository": "org/model"}}
+    plan = plan_update(wish, current, "acme", VENDORS)
+    assert [change.model_dump() for change in plan.changes] == [
+        {"setting": "compute.scaling.maxReplica", "before": 2, "after": 3}
+    ]
+    assert (plan.cost.per_hour_at_min, plan.cost.per_hour_at_max) == (0.8, 2.4)
+    assert plan.effect is Effect.DISRUPTS
+
+
+def test_an_update_to_what_already_is_has_no_effect(current: Endpoint) -> None:
+    plan = plan_update({"model": {"repository": "org/model"}}, current, "acme", VENDORS)
+    assert (plan.changes, plan.effect) == ([], Effect.READS)
+
+
+def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
+    plan = plan_update({"compute": {"instanceType": "k80"}}, current, "acme", VENDORS)
+    assert (plan.cost.hardware, plan.cost.per_hour_at_max) == ("aws-east-k80-x1", 0.4)
+
+
+@pytest.mark.parametrize(
+    ("operation", "costs"),
+    [
+        (operations.PAUSE, (0, 0)),
+        (operations.SCALE_TO_ZERO, (0, 0)),
+        (operations.DELETE, (0, 0)),
+        (operations.RESUME, (0.8, 1.6)),
+    ],
+)
+def test_a_step_costs_what_runs_after_it(
+    current: Endpoint, operation: operations.Operation[Any], costs: tuple[float, float]
+) -> None:
+    plan = plan_step(operation, current, "acme", VENDORS)
+    assert (plan.cost.per_hour_at_min, plan.cost.per_hour_at_max) == costs
+    assert plan.effect is operation.effect
+
+
+def test_secrets_are_sent_and_never_shown() -> None:
+    image = {"custom": {"url": "r/x", "credentials": {"username": "me", "password": "hunter2"}}}
+    plan = plan_create(payload(secrets={"HF_TOKEN": "hunter2"}, image=image), "acme", VENDORS)
+    assert plan.payload is not None
+    assert plan.payload["model"]["secrets"] == {"HF_TOKEN": "hunter2"}
+    assert "hunter2" not in str(plan.shown())
+    assert "hunter2" not in repr(plan)

@@ -1,0 +1,135 @@
+"""A host's side of the protocol: connects to a server in this process, and keeps all it is told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mcp import Client
+from mcp.client._memory import InMemoryTransport
+from mcp.client._transport import Transport
+from mcp.client.context import ClientRequestContext
+from mcp.types import (
+    CallToolResult,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    Implementation,
+    TextContent,
+)
+
+from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.build import EndpointsServer
+from inference_endpoints_mcp.server.render import ERROR_META
+
+Mode = Literal["auto", "legacy"]
+Answer = Callable[[str], Any]
+"""Given a question, what is answered: a name, None for a refusal, or an `ElicitResult`; may be awaitable."""
+
+
+@dataclass
+class Host:
+    """A connected client with everything it was notified of."""
+
+    client: Client
+    told: list[tuple[float, str]] = field(default_factory=list)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
+        """The facts a tool answers with. Both channels must carry the same ones, compact."""
+        result = await self.send(tool, **arguments)
+        assert not result.is_error, text_of(result)
+        text, facts = text_of(result), result.structured_content
+        assert json.loads(text) == facts
+        assert text == json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+        return dict(facts or {})
+
+    async def refused(self, tool: str, code: str, /, **arguments: Any) -> str:
+        """The words a tool refuses with, which must be of this code."""
+        result = await self.send(tool, **arguments)
+        text = text_of(result)
+        assert result.is_error, text
+        assert text.startswith(f"{code}: "), text
+        assert (result.meta or {})[ERROR_META]["code"] == code
+        assert result.structured_content is None
+        return text
+
+    async def send(self, tool: str, /, **arguments: Any) -> CallToolResult:
+        result = await self.client.call_tool(tool, arguments, progress_callback=self._hear)
+        assert isinstance(result, CallToolResult)
+        return result
+
+    async def heard(self, what: str) -> None:
+        """Return once a notification contains this."""
+        async with asyncio.timeout(10), self.news:
+            await self.news.wait_for(lambda: any(what in message for _, message in self.told))
+
+    async def _hear(self, progress: float, total: float | None, message: str | None) -> None:
+        async with self.news:
+            self.told.append((progress, message or ""))
+            self.news.notify_all()
+
+
+@asynccontextmanager
+async def connected(
+    transport: Transport, mode: Mode, *, answer: Answer | None = None, name: str = "mcp"
+) -> AsyncIterator[Host]:
+    """A host of this name; with `answer` it can ask a person."""
+
+    async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        assert answer is not None
+        said = answer(params.message)
+        said = await said if asyncio.iscoroutine(said) else said
+        if isinstance(said, ElicitResult):
+            return said
+        return (
+            ElicitResult(action="accept", content={"name": said})
+            if said is not None
+            else ElicitResult(action="decline")
+        )
+
+    client = Client(
+        transport,
+        mode=mode,
+        client_info=Implementation(name=name, version="1"),
+        elicitation_callback=ask if answer else None,
+    )
+    async with client:
+        yield Host(client)
+
+
+@asynccontextmanager
+async def serving(
+    options: Options, mode: Mode = "auto", *, answer: Answer | None = None, name: str = "mcp"
+) -> AsyncIterator[Host]:
+    """A host of a server in this process."""
+    server = EndpointsServer(options, Redactor())
+    async with connected(InMemoryTransport(server), mode, answer=answer, name=name) as host:
+        yield host
+
+
+async def eventually(holds: Callable[[], bool], within: float = 5.0) -> None:
+    """Return once something holds that nobody announces."""
+    async with asyncio.timeout(within):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def pollers() -> list[str]:
+    """The endpoints somebody in this process looks at, again and again."""
+    return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("watch ")]
+
+
+def text_of(result: CallToolResult) -> str:
+    """The first block, which is the server's own words."""
+    first = result.content[0]
+    assert isinstance(first, TextContent)
+    return first.text
+
+
+def blocks_of(result: CallToolResult) -> list[str]:
+    return [block.text for block in result.content if isinstance(block, TextContent)]

@@ -1,0 +1,32 @@
+"""A plane behind a real server on an ephemeral port, in this process."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from tests.plane.driver import Driver
+
+from inference_endpoints_local.plane import Plane, PlaneOptions
+
+
+@asynccontextmanager
+async def serving(options: PlaneOptions) -> AsyncIterator[Driver]:
+    """Started and ended step by step: uvicorn's own loop and shutdown each rest for a tenth of a second."""
+    plane = Plane(options)
+    config = uvicorn.Config(plane.app, log_config=None, lifespan="off", access_log=False)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        plane.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        await plane.start()
+        await server.startup(sockets=[listener])
+        try:
+            yield Driver(plane)
+        finally:
+            for accepting in server.servers:
+                accepting.close()
+            for connection in list(server.server_state.connections):
+                connection.shutdown()
+            await plane.stop()

@@ -1,0 +1,141 @@
+"""What is published of the tools: names, schemas, annotations, sizes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from mcp import MCPError
+from tests.support.host import Host
+
+from inference_endpoints.operations import Effect
+from inference_endpoints_mcp.manifests.__main__ import PACKAGE, generated
+from inference_endpoints_mcp.manifests.tools import seen_by_model
+from inference_endpoints_mcp.tools.registry import TOOLS
+
+pytestmark = pytest.mark.anyio
+
+NAMES = [
+    "list_endpoints",
+    "get_endpoint",
+    "create_endpoint",
+    "update_endpoint",
+    "pause_endpoint",
+    "resume_endpoint",
+    "scale_endpoint_to_zero",
+    "delete_endpoint",
+    "wait_for_endpoint",
+    "call_endpoint",
+    "chat_with_endpoint",
+    "get_vendors",
+    "list_catalog_items",
+    "get_endpoint_logs",
+    "get_endpoint_replicas",
+    "whoami",
+]
+
+
+async def listed(host: Host) -> list[dict[str, Any]]:
+    tools = (await host.client.list_tools()).tools
+    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+
+
+def nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every schema within a schema; what stands under `properties` are names, not keywords."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from nodes(item)
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    for key, value in schema.items():
+        for item in value.values() if key == "properties" else [value]:
+            yield from nodes(item)
+
+
+async def test_sixteen_tools_are_listed_in_order_in_both_eras(host: Host) -> None:
+    assert [tool["name"] for tool in await listed(host)] == NAMES
+
+
+async def test_what_is_served_is_what_the_registry_generates(modern: Host) -> None:
+    contract = generated()[PACKAGE / "contract.json"]
+    assert (PACKAGE / "contract.json").read_text("utf-8") == contract
+    assert await listed(modern) == json.loads(contract)
+
+
+async def test_schemas_are_flat_objects_that_every_model_accepts(host: Host) -> None:
+    for tool in await listed(host):
+        for schema in (tool["inputSchema"], tool["outputSchema"]):
+            assert schema["type"] == "object", tool["name"]
+            for node in nodes(schema):
+                assert not {"$ref", "$defs", "$schema", "title", "anyOf", "oneOf", "allOf"} & set(node), tool["name"]
+                assert node.get("type") != "null", tool["name"]
+                assert node.get("default", "") is not None, tool["name"]
+
+
+async def test_arguments_are_flat_but_for_the_few_that_are_the_apis_own(host: Host) -> None:
+    objects = set()
+    for tool in await listed(host):
+        assert tool["inputSchema"]["additionalProperties"] is False
+        for name, schema in tool["inputSchema"]["properties"].items():
+            assert "type" in schema, (tool["name"], name)
+            if any(node.get("type") == "object" for node in nodes(schema)):
+                objects.add(name)
+    assert objects == {"config", "env", "body", "parameters", "messages"}
+
+
+async def test_no_tool_takes_an_address_or_a_secret(host: Host) -> None:
+    for tool in await listed(host):
+        assert not {"url", "token", "secret", "secrets", "api_key"} & set(tool["inputSchema"]["properties"])
+
+
+async def test_every_tool_says_what_it_is_and_the_worst_it_can_do(host: Host) -> None:
+    effects = {spec.name: spec.effect for spec in TOOLS}
+    for tool in await listed(host):
+        effect, hints = effects[tool["name"]], tool["annotations"]
+        assert tool["title"] == hints["title"]
+        assert len(tool["description"]) > 30
+        assert hints["readOnlyHint"] is (effect is Effect.READS)
+        assert hints["destructiveHint"] is (effect in {Effect.DISRUPTS, Effect.DESTROYS})
+        assert hints["openWorldHint"] is True
+        assert hints["idempotentHint"] is (tool["name"] not in {"call_endpoint", "chat_with_endpoint"})
+
+
+def test_the_tools_that_spend_disrupt_and_destroy_are_known_to_do_so() -> None:
+    assert {spec.name: spec.effect.value for spec in TOOLS if spec.effect is not Effect.READS} == {
+        "create_endpoint": "spends",
+        "update_endpoint": "disrupts",
+        "pause_endpoint": "disrupts",
+        "resume_endpoint": "spends",
+        "scale_endpoint_to_zero": "disrupts",
+        "delete_endpoint": "destroys",
+        "call_endpoint": "spends",
+        "chat_with_endpoint": "spends",
+    }
+
+
+async def test_defaults_are_money_safe(modern: Host) -> None:
+    properties = next(tool for tool in await listed(modern) if tool["name"] == "create_endpoint")["inputSchema"][
+        "properties"
+    ]
+    defaults = [properties[name]["default"] for name in ("min_replica", "max_replica", "scale_to_zero_timeout")]
+    assert defaults == [0, 1, 15]
+
+
+async def test_all_tools_together_stay_below_eighteen_thousand_characters(modern: Host) -> None:
+    assert sum(seen_by_model(tool) for tool in await listed(modern)) < 18_000
+
+
+async def test_an_unknown_argument_is_refused_by_name_with_the_nearest(host: Host) -> None:
+    words = await host.refused(
+        "create_endpoint", "INVALID_ARGUMENTS", endpoint_name="a", repository="b", min_replicas=3
+    )
+    assert "min_replicas is not an argument; did you mean min_replica?" in words
+    assert "Its arguments: endpoint_name, repository, hardware" in words
+
+
+async def test_an_unknown_tool_is_an_error_of_the_protocol(host: Host) -> None:
+    with pytest.raises(MCPError) as raised:
+        await host.send("create_endpoints", endpoint_name="a")
+    assert raised.value.error.code == -32602
+    assert "create_endpoint" in raised.value.error.message

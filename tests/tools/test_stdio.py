@@ -1,0 +1,180 @@
+"""The command as hosts run it: over stdio, in a process of its own."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from tests.support.host import Mode, connected
+
+from inference_endpoints_local import connect
+
+pytestmark = pytest.mark.anyio
+
+COMMAND = ("-m", "inference_endpoints_mcp")
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
+}
+READY = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+LIST = {"jsonrpc": "2.0", "method": "tools/list"}
+NONSENSE = [
+    b"this is no JSON",
+    b'{"jsonrpc": "2.0", "id": 99, "meth',
+    b"\xff\xfe\x00",
+    b"[]",
+    b"",
+    b'{"jsonrpc": "2.0", "id": 99, "method": "no/such/method"}',
+    b'{"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": {"name": "whoami", "arguments": "x"}}',
+    b'{"a":' * 50_000,
+    b'{"jsonrpc": "2.0", "id": 99, "method": "' + b"x" * 1_000_000 + b'"}',
+]
+LONGEST_LINE = 4 * 1024 * 1024
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Without anything of the user who runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}}
+    return kept | {"HOME": str(home)}
+
+
+@pytest.fixture
+async def folder(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Path]:
+    """A data folder, whose plane is ended in the end."""
+    yield tmp_path / "data"
+    await connect.stop(tmp_path / "data")
+
+
+@asynccontextmanager
+async def started(home: Path, *flags: str, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A server whose stdin and stdout are the test's."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *COMMAND,
+        *flags,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        limit=LONGEST_LINE,
+        env=environment(home) | variables,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def say(process: asyncio.subprocess.Process, *messages: Any) -> None:
+    assert process.stdin is not None
+    for message in messages:
+        process.stdin.write(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n")
+    await process.stdin.drain()
+
+
+async def answer_to(process: asyncio.subprocess.Process, request_id: int) -> dict[str, Any]:
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        while True:
+            message = json.loads(await process.stdout.readline())
+            if message.get("id") == request_id:
+                return dict(message)
+
+
+async def test_without_a_token_tools_are_listed_and_each_names_the_two_ways_forward(tmp_path: Path, mode: Mode) -> None:
+    minimal = {"endpoint_name": "chat", "repository": "org/model", "text": "a", "message": "a", "max_replica": 2}
+    server = StdioServerParameters(command=sys.executable, args=[*COMMAND], env=environment(tmp_path))
+    async with connected(stdio_client(server), mode, answer=lambda _: "chat") as host:
+        tools = (await host.client.list_tools()).tools
+        assert len(tools) == 16
+        for tool in tools:
+            known = tool.input_schema["properties"]
+            required = {*tool.input_schema.get("required", ()), "text", "message"}
+            arguments = {name: value for name, value in minimal.items() if name in known and name in required}
+            if tool.name == "update_endpoint":
+                arguments["max_replica"] = 2
+            for namespace in ({}, {"namespace": "acme"}):
+                if namespace.keys() <= known.keys():
+                    words = await host.refused(tool.name, "NOT_CONFIGURED", **arguments, **namespace)
+                    assert "HF_TOKEN" in words
+                    assert "--local" in words
+
+
+async def test_a_life_on_the_embedded_plane_over_stdio(tmp_path: Path, folder: Path, mode: Mode) -> None:
+    flags = ["--local", "--data-dir", str(folder), "--simulated", "--simulated-speed", "1000"]
+    server = StdioServerParameters(command=sys.executable, args=[*COMMAND, *flags], env=environment(tmp_path))
+    async with connected(stdio_client(server), mode, answer=lambda _: "chat") as host:
+        spec = {"endpoint_name": "chat", "repository": "org/model", "hardware": "aws-us-east-1-nvidia-l4-x1"}
+        assert (await host.call("create_endpoint", **spec))["backend"] == "simulated"
+        assert (await host.call("wait_for_endpoint", endpoint_name="chat"))["reached"] is True
+        assert host.told
+        assert (await host.call("pause_endpoint", endpoint_name="chat"))["state"] == "paused"
+        assert (await host.call("delete_endpoint", endpoint_name="chat"))["changed"] is True
+        assert (await host.call("list_endpoints"))["total"] == 0
+
+
+async def test_after_a_line_that_is_no_message_the_server_still_answers(tmp_path: Path) -> None:
+    async with started(tmp_path) as process:
+        await say(process, HELLO)
+        assert "result" in await answer_to(process, 1)
+        await say(process, READY)
+        for number, nonsense in enumerate(NONSENSE, 2):
+            await say(process, nonsense + b"\n", LIST | {"id": number})
+            assert len((await answer_to(process, number))["result"]["tools"]) == 16, nonsense[:50]
+
+
+async def test_half_a_message_and_a_closed_pipe_end_the_server_quietly(tmp_path: Path) -> None:
+    async with started(tmp_path) as process:
+        await say(process, HELLO)
+        await answer_to(process, 1)
+        await say(process, b'{"jsonrpc": "2.0", "id"')
+        assert process.stdin is not None
+        process.stdin.close()
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+        assert process.stderr is not None
+        assert b"Traceback" not in await process.stderr.read()
+
+
+async def test_no_secret_of_the_environment_reaches_stdout_or_stderr(tmp_path: Path) -> None:
+    canary = "hf_" + "Canary01" * 5
+    call = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "get_endpoint", "arguments": {}}}
+    wrong = call["params"] | {"arguments": {"endpoint_name": f"{canary}/{canary}", canary: canary}}  # type: ignore[operator]
+    async with started(tmp_path, "--namespace", "acme", HF_TOKEN=canary) as process:
+        await say(process, HELLO)
+        hello = await answer_to(process, 1)
+        await say(process, READY, canary.encode() + b"\n", call | {"params": wrong})
+        refused = await answer_to(process, 3)
+        assert process.stdin is not None
+        process.stdin.close()
+        out, err = await process.communicate()
+    assert refused["result"]["isError"]
+    assert canary not in json.dumps([hello, refused])
+    assert canary.encode() not in out + err
+
+
+@pytest.mark.parametrize(
+    ("flags", "about"),
+    [
+        (["--hold", "-1"], "--hold"),
+        (["--max-price-per-hour", "cheap"], "--max-price-per-hour"),
+        (["--confirm", "never"], "--confirm"),
+        (["nonsense"], "There is no command"),
+    ],
+)
+async def test_a_wrong_flag_is_named_and_nothing_is_served(tmp_path: Path, flags: list[str], about: str) -> None:
+    async with started(tmp_path, *flags) as process:
+        out, err = await process.communicate()
+    assert process.returncode == 2
+    assert about in err.decode()
+    assert out == b""
