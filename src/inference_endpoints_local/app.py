@@ -1,38 +1,36 @@
-"""The REST API, on the routes of `inference_endpoints.operations`.
+"""The REST API: what each request of the contract does.
 
 What the service does where nobody has seen it is decided here, each time in favour of the least surprise.
 """
 
 import logging
-import re
 import uuid
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference_endpoints import operations
-from inference_endpoints.operations import Operation, Service
-from inference_endpoints_local import catalogue, documents
+from inference_endpoints_local import answers, catalogue, contract, documents, openapi, queries, recipes
+from inference_endpoints_local.bodies import BadBody, ModelOrder, RecipeOrder, held_to
+from inference_endpoints_local.connect import own_version
+from inference_endpoints_local.contract import Contract
 from inference_endpoints_local.faults import HANG_UP, Dropped, Fault, Faults
 from inference_endpoints_local.gateway import Gateway, bearer_of, error, is_token
-from inference_endpoints_local.intake import BadBody
 from inference_endpoints_local.intake import read as parse
 from inference_endpoints_local.lifecycle import Lifecycle, Refused
+from inference_endpoints_local.queries import query_of
 from inference_endpoints_local.run import Entry
 from inference_endpoints_local.store import NotSaved
 
 logger = logging.getLogger(__name__)
 
-PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"}
 BODY_BYTES = 1024 * 1024
-PAGE = 20  # the service's default; the largest page is not published
-LARGEST_PAGE = 100
 
 Handler = Callable[[Request], Awaitable[Any]]
 
@@ -47,26 +45,32 @@ class Api:
         self._url = url
 
     def routes(self) -> list[BaseRoute]:
-        handlers: list[tuple[Operation[Any], Handler]] = [
-            (operations.LIST, self._list),
-            (operations.CREATE, self._create),
-            (operations.GET, self._get),
-            (operations.UPDATE, self._update),
-            (operations.DELETE, self._delete),
-            (operations.PAUSE, self._pause),
-            (operations.RESUME, self._resume),
-            (operations.SCALE_TO_ZERO, self._scale_to_zero),
-            (operations.LOGS, self._logs),
-            (operations.REPLICAS, self._replicas),
-            (operations.VENDORS, self._vendors),
-            (operations.WHOAMI, self._whoami),
-            (operations.CATALOGUE, self._catalogue),
+        served: list[tuple[Contract, Handler]] = [
+            (contract.LIST, self._list),
+            (contract.CREATE, self._create),
+            (contract.GET, self._get),
+            (contract.UPDATE, self._update),
+            (contract.DELETE, self._delete),
+            (contract.PAUSE, self._pause),
+            (contract.RESUME, self._resume),
+            (contract.SCALE_TO_ZERO, self._scale_to_zero),
+            (contract.LOGS, self._logs),
+            (contract.REPLICAS, self._replicas),
+            (contract.VENDORS, self._vendors),
+            (contract.WHOAMI, self._whoami),
+            (contract.CATALOGUE, self._catalogue),
+            (contract.DEPLOY_MODEL, self._deploy_model),
+            (contract.DEPLOY_RECIPE, self._deploy_recipe),
         ]
-        routes: list[BaseRoute] = [Route("/v2/provider", self._public_vendors), Route("/healthz", self._health)]
-        for operation, handler in handlers:
-            path = PREFIX[operation.service] + operation.path
-            routes.append(Route(path, self._route(operation, handler), methods=[operation.method]))
-        return routes
+        public: list[tuple[Contract, Handler]] = [
+            (contract.PUBLIC_VENDORS, self._public_vendors),
+            (contract.HEALTH, self._health),
+            (contract.OPENAPI, self._openapi),
+        ]
+        return [
+            *(Route(one.path, self._route(one, handler), methods=[one.method]) for one, handler in served),
+            *(Route(one.path, handler, methods=[one.method]) for one, handler in public),
+        ]
 
     def authorized(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """The handler behind the token, its refusals as answers of the documented form."""
@@ -86,13 +90,10 @@ class Api:
 
         return answer
 
-    def _route(self, operation: Operation[Any], handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, one: Contract, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Any:
-            namespace = request.path_params.get("namespace")
-            if namespace is not None and namespace != self._lifecycle.namespace:
-                # 404 rather than 403: there is one user here, and no right that could be had to another's endpoints.
-                raise Refused(404, f"Not Found: namespace {namespace}; this one serves {self._lifecycle.namespace}")
-            fault = self._faults.take(operation.name)
+            self._check_namespace(request.path_params.get("namespace"))
+            fault = self._faults.take(one.name)
             if fault is not None and fault is not Fault.DROP_ANSWER:
                 return fault.answer()
             result = await handler(request)
@@ -100,17 +101,22 @@ class Api:
 
         return self.authorized(answer)
 
-    async def _list(self, request: Request) -> Any:
-        query = request.query_params
-        limit = min(whole_number(query.get("limit"), "limit", least=1) or PAGE, LARGEST_PAGE)
-        tags = [tag for tag in query.get("tags", "").split(",") if tag]
+    def _check_namespace(self, namespace: str | None) -> None:
+        if namespace not in (None, self._lifecycle.namespace):
+            # 404 rather than 403: there is one user here, and no right that could be had to another's endpoints.
+            raise Refused(404, f"Not Found: namespace {namespace}; this one serves {self._lifecycle.namespace}")
+
+    async def _list(self, request: Request) -> answers.Endpoints:
+        query = query_of(request, queries.Page)
+        limit = min(query.limit, queries.LARGEST_PAGE)
+        tags = {tag for tag in query.tags.split(",") if tag}
         found = [
             entry
             for entry in self._lifecycle.entries()
-            if query.get("search", "") in entry.record.name and set(tags) <= set(entry.record.spec["tags"])
+            if query.search in entry.record.name and tags <= set(entry.record.spec["tags"])
         ]
         # A cursor names where the last page ended, so that endpoints deleted in between move nothing.
-        after = _position(query["cursor"]) if query.get("cursor") else (0, "")
+        after = _position(query.cursor) if query.cursor else (0, "")
         left = [entry for entry in found if (entry.record.created_ns, entry.record.id) > after]
         page, last = left[:limit], left[limit - 1].record if len(left) > limit else None
         return {
@@ -119,54 +125,65 @@ class Api:
             "totalItems": len(found),
         }
 
-    async def _create(self, request: Request) -> Any:
+    async def _create(self, request: Request) -> answers.Endpoint:
         return self._document(self._lifecycle.create(await body_of(request)))
 
-    async def _get(self, request: Request) -> Any:
+    async def _get(self, request: Request) -> answers.Endpoint:
         return self._document(self._entry(request))
 
-    async def _update(self, request: Request) -> Any:
+    async def _update(self, request: Request) -> answers.Endpoint:
         # The body first: what is known of the endpoint must still be so when it is changed.
         body = await body_of(request)
         return self._document(self._lifecycle.update(self._entry(request), body))
 
-    async def _delete(self, request: Request) -> Any:
+    async def _delete(self, request: Request) -> answers.Nothing:
         self._lifecycle.delete(self._entry(request))
         return {}
 
-    async def _pause(self, request: Request) -> Any:
+    async def _pause(self, request: Request) -> answers.Endpoint:
         return self._document(self._lifecycle.pause(self._entry(request)))
 
-    async def _resume(self, request: Request) -> Any:
+    async def _resume(self, request: Request) -> answers.Endpoint:
         return self._document(self._lifecycle.resume(self._entry(request)))
 
-    async def _scale_to_zero(self, request: Request) -> Any:
+    async def _scale_to_zero(self, request: Request) -> answers.Endpoint:
         return self._document(self._lifecycle.scale_to_zero(self._entry(request)))
 
     async def _logs(self, request: Request) -> Any:
-        query = request.query_params
-        return self._lifecycle.logs.read(
-            self._entry(request).record.id,
-            query.get("replica"),
-            whole_number(query.get("tail"), "tail"),
-            whole_number(query.get("line_max_length"), "line_max_length"),
-        )
+        query = query_of(request, queries.Lines)
+        entry = self._entry(request)
+        return self._lifecycle.logs.read(entry.record.id, query.replica, query.tail, query.line_max_length)
 
-    async def _replicas(self, request: Request) -> Any:
+    async def _replicas(self, request: Request) -> answers.Replicas:
         return documents.replicas(self._entry(request))
 
     async def _vendors(self, request: Request) -> Any:
         del request
         return self._lifecycle.fleet.document(self._lifecycle.used())
 
-    async def _whoami(self, request: Request) -> Any:
+    async def _whoami(self, request: Request) -> answers.WhoAmI:
         del request
         return documents.whoami(self._lifecycle.namespace)
 
     async def _catalogue(self, request: Request) -> Any:
-        query = request.query_params
-        limit = whole_number(query.get("limit"), "limit")
-        return {"items": [item for item in catalogue.items() if _matches(item, query)][:limit]}
+        query = query_of(request, queries.Models)
+        return {"items": [item for item in catalogue.items() if _matches(item, query)][: query.limit]}
+
+    async def _deploy_model(self, request: Request) -> answers.Deployed:
+        order = held_to(ModelOrder, await body_of(request))
+        repository = "{owner}/{model}".format(**request.path_params)
+        return self._deploy(order, recipes.of_model(repository, order.accelerator, order.gguf_file))
+
+    async def _deploy_recipe(self, request: Request) -> answers.Deployed:
+        order = held_to(RecipeOrder, await body_of(request))
+        return self._deploy(order, catalogue.by_recipe(request.path_params["recipe"]))
+
+    def _deploy(self, order: RecipeOrder, model: catalogue.Model | None) -> answers.Deployed:
+        self._check_namespace(order.namespace)
+        if model is None:
+            raise Refused(404, "Not Found: no such model or recipe in the catalogue")
+        name = (order.config and order.config.name) or recipes.new_name(model)
+        return {"endpoint": self._document(self._lifecycle.create(recipes.endpoint(model, name)))}
 
     async def _public_vendors(self, request: Request) -> Response:
         del request
@@ -176,10 +193,14 @@ class Api:
         del request
         return PlainTextResponse("ok")
 
+    async def _openapi(self, request: Request) -> Response:
+        del request
+        return JSONResponse(openapi.document(own_version(), self._lifecycle.fleet.simulated))
+
     def _entry(self, request: Request) -> Entry:
         return self._lifecycle.find(request.path_params["name"])
 
-    def _document(self, entry: Entry) -> dict[str, Any]:
+    def _document(self, entry: Entry) -> answers.Endpoint:
         return documents.endpoint(entry, self._url())
 
 
@@ -216,7 +237,7 @@ def build(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> ASGIApp:
     """Control plane, data plane and whatever else is served, on one origin."""
     data_plane = [Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
     routes = [*api.routes(), *data_plane, *extra]
-    return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _crash}))
+    return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: http_error, Exception: _crash}))
 
 
 async def body_of(request: Request) -> dict[str, Any]:
@@ -229,37 +250,31 @@ async def body_of(request: Request) -> dict[str, Any]:
     return parse(bytes(received))
 
 
-def whole_number(text: str | None, name: str, least: int = 0) -> int | None:
-    """A number of the query. Raises Refused if it is none, or too small."""
-    if text is None or text == "":
-        return None
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-        raise Refused(400, f"VALIDATION_FAILED: {name}: expected a whole number of at least {least}")
-    return int(text)
-
-
 def _position(cursor: str) -> tuple[int, str]:
-    if not (found := re.fullmatch(r"([0-9]{1,20})-([a-z0-9]+)", cursor)):
-        raise Refused(400, "VALIDATION_FAILED: cursor: not one of ours")
-    return int(found[1]), found[2]
+    created, _, identity = cursor.partition("-")
+    return int(created), identity
 
 
-def _matches(item: dict[str, Any], query: Any) -> bool:
-    """The catalogue's filters; an unset one matches everything."""
+def _matches(item: dict[str, Any], query: queries.Models) -> bool:
     recipes = item["recipes"]
     return (
-        query.get("task") in (None, item["task"])
-        and query.get("license") in (None, item["license"])
-        and ("accelerator" not in query or any(recipe["accelerator"] == query["accelerator"] for recipe in recipes))
-        and ("engine" not in query or any(recipe["engineType"] == query["engine"] for recipe in recipes))
-        and query.get("search", "").lower() in item["repoId"].lower()
+        query.task in (None, item["task"])
+        and query.license in (None, item["license"])
+        and any(query.accelerator in (None, recipe["accelerator"]) for recipe in recipes)
+        and any(query.engine in (None, recipe["engineType"]) for recipe in recipes)
+        and query.search.lower() in item["repoId"].lower()
     )
 
 
-async def _http_error(request: Request, failure: Exception) -> Response:
-    del request
+async def http_error(request: Request, failure: Exception) -> Response:
+    """A refusal of the framework, in the documented form."""
     assert isinstance(failure, HTTPException)
-    return JSONResponse({"error": failure.detail}, failure.status_code, failure.headers)
+    headers = dict(failure.headers or {})
+    if failure.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The framework names the methods of one route; a path may have several.
+        routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+        headers["Allow"] = ", ".join(sorted({method for route in routes for method in route.methods}))
+    return JSONResponse({"error": failure.detail}, failure.status_code, headers)
 
 
 async def _crash(request: Request, failure: Exception) -> Response:

@@ -62,12 +62,14 @@ _DETACHED: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess
 class StartOptions:
     """What a plane is started with where none runs. The namespace is the user's name unless one is given.
 
-    It ends after `linger` seconds in which nobody used it.
+    `cloud_quota` is in simulated accelerators per vendor and instance type. It ends after `linger` seconds in which
+    nobody used it.
     """
 
     namespace: str | None = None
     simulated: bool = False
     simulated_speed: float = 1.0
+    cloud_quota: int = 16
     port: int | None = None
     linger: float = 60.0
 
@@ -209,7 +211,9 @@ class _Start:
         command = [sys.executable, "-P", "-m", "inference_endpoints_local.daemon", f"--data-dir={self._folder.path}"]
         command += [f"--linger={options.linger}"]
         command += [f"--namespace={options.namespace}"] if options.namespace else []
-        command += ["--simulated", f"--simulated-speed={options.simulated_speed}"] if options.simulated else []
+        if options.simulated:
+            command += ["--simulated", f"--simulated-speed={options.simulated_speed}"]
+            command += [f"--cloud-quota={options.cloud_quota}"]
         command += [f"--port={options.port}"] if options.port else []
         try:
             with self._folder.open_log() as log:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import pkgutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ from inference_endpoints_local.plane_errors import PlaneError, PortInUse, StoreU
 class DaemonOptions:
     """How to serve a data folder. The namespace is the user's name unless one is given.
 
-    The plane ends after `linger` seconds in which nobody used it; without, it stays until it is stopped.
+    The plane ends after `linger` seconds in which nobody used it; without, it stays until it is stopped. `programs` is
+    a `module:function` that says what serves a model, for development.
     """
 
     data_dir: Path
@@ -33,7 +35,9 @@ class DaemonOptions:
     namespace: str | None = None
     simulated: bool = False
     simulated_speed: float = 1.0
+    cloud_quota: int = StartOptions.cloud_quota
     linger: float | None = None
+    programs: str | None = None
 
 
 async def serve(options: DaemonOptions, ready: Callable[[Connection], None]) -> int:
@@ -63,9 +67,12 @@ async def _serve(
         token=folder.token(),
         simulated=options.simulated,
         simulated_speed=options.simulated_speed,
+        cloud_quota=options.cloud_quota,
     )
     if options.namespace is not None:
         wanted = replace(wanted, namespace=options.namespace)
+    if options.programs is not None:
+        wanted = replace(wanted, programs=pkgutil.resolve_name(options.programs))
     try:
         plane = Plane(wanted)
     except StoreError as error:
@@ -97,7 +104,11 @@ def _listen(asked: int | None, last: int) -> socket.socket:
     """A socket at the port asked for, else at the last one if that is free, else at any."""
     for port in (asked,) if asked else (last, 0):
         try:
-            return socket.create_server(("127.0.0.1", port))
+            listener = socket.create_server(("127.0.0.1", port))
+            # Connections inherit it. asyncio sets it only where a socket states its protocol, and without it an
+            # answer's body waits 40 ms for the delayed acknowledgement of its head.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listener
         except (OSError, OverflowError):
             continue
     raise PortInUse(asked or 0)
@@ -130,6 +141,8 @@ def _parse(arguments: Sequence[str] | None) -> tuple[DaemonOptions, bool]:
     parser.add_argument("--namespace", help="default: the name of the user")
     parser.add_argument("--simulated", action="store_true", help="run nothing, with public cloud hardware and prices")
     parser.add_argument("--simulated-speed", type=float, default=1.0)
+    parser.add_argument("--cloud-quota", type=int, default=StartOptions.cloud_quota, help="simulated accelerators")
+    parser.add_argument("--programs", metavar="MODULE:FUNCTION", help="what serves a model, for development")
     parser.add_argument("--linger", type=float, help="seconds to stay without a lease")
     parser.add_argument("--foreground", action="store_true", help="stay until stopped")
     parser.add_argument("--json", action="store_true", help="say where it is as one line of JSON")
@@ -141,7 +154,9 @@ def _parse(arguments: Sequence[str] | None) -> tuple[DaemonOptions, bool]:
         namespace=given.namespace,
         simulated=given.simulated,
         simulated_speed=given.simulated_speed,
+        cloud_quota=given.cloud_quota,
         linger=linger,
+        programs=given.programs,
     )
     return options, given.json
 

@@ -1,10 +1,11 @@
-"""Stored rows and status as documents of the API. Keys and shapes: captures of the service, huggingface_hub 2.4.0."""
+"""Stored rows and status as answers of the API. Keys and shapes: captures of the service, huggingface_hub 2.4.0."""
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
+from inference_endpoints_local import answers
 from inference_endpoints_local.engines.base import Stage
 from inference_endpoints_local.reconcile import Status
 from inference_endpoints_local.record import Record, Spec
@@ -15,10 +16,10 @@ DEFAULT_HEALTH_ROUTE = "/health"
 _ADDRESSED = frozenset({State.INITIALIZING, State.RUNNING, State.UPDATING, State.UPDATE_FAILED, State.SCALED_TO_ZERO})
 
 
-def endpoint(entry: Entry, plane_url: str) -> dict[str, Any]:
-    """`EndpointWithStatus`."""
+def endpoint(entry: Entry, plane_url: str) -> answers.Endpoint:
     record = entry.record
-    return public(record.spec) | {"status": _status(record, entry.status, entry.used_ns, plane_url)}
+    document = public(record.spec) | {"status": _status(record, entry.status, entry.used_ns, plane_url)}
+    return cast("answers.Endpoint", document)
 
 
 def public(spec: Spec) -> Spec:
@@ -46,16 +47,16 @@ def endpoint_url(record: Record, plane_url: str) -> str:
     return f"{plane_url}/e/{record.id}"
 
 
-def replicas(entry: Entry) -> dict[str, Any]:
-    """`Replicas`. The service's words for stages are not published: ours are those of endpoint states."""
-    items = []
+def replicas(entry: Entry) -> answers.Replicas:
+    """The service's words for stages are not published: ours are those of endpoint states."""
+    items: list[answers.Replica] = []
     for replica in entry.replicas:
         stage = replica.look().stage
         items.append({"id": replica.id, "status": {"stage": str(stage), "live": stage is Stage.READY}})
     return {"items": items}
 
 
-def whoami(namespace: str) -> dict[str, Any]:
+def whoami(namespace: str) -> answers.WhoAmI:
     """The hub's `whoami-v2` for the one user there is."""
     return {
         "type": "user",
@@ -69,7 +70,7 @@ def whoami(namespace: str) -> dict[str, Any]:
     }
 
 
-def person(namespace: str) -> dict[str, str]:
+def person(namespace: str) -> answers.Person:
     """An id of the hub's form, 24 hex digits."""
     return {"id": hashlib.sha256(namespace.encode()).hexdigest()[:24], "name": namespace}
 
@@ -80,18 +81,18 @@ def timestamp(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
-def _status(record: Record, status: Status, used_ns: int | None, plane_url: str) -> dict[str, Any]:
+def _status(record: Record, status: Status, used_ns: int | None, plane_url: str) -> answers.Status:
     simulated = record.engine == "simulated"
-    document: dict[str, Any] = {
+    document: answers.Status = {
         "createdAt": timestamp(record.created_ns),
         "createdBy": person(record.namespace),
         "updatedAt": timestamp(record.updated_ns),
         "updatedBy": person(record.namespace),
-        "state": str(status.state),
+        "state": status.state,
         "message": f"Simulated: {status.message}" if simulated else status.message,
         "readyReplica": status.ready,
         "targetReplica": status.target,
-        "engine": record.engine,
+        "engine": "simulated" if simulated else "process",
     }
     if status.error:
         document["errorMessage"] = status.error

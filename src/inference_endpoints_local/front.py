@@ -4,10 +4,19 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from inference_endpoints_local import contract
+from inference_endpoints_local.app import Outermost, http_error
+from inference_endpoints_local.bodies import BadBody
+from inference_endpoints_local.contract import Contract
+from inference_endpoints_local.gateway import error
+from inference_endpoints_local.queries import Ending, query_of
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -24,22 +33,23 @@ class Front:
         self._expected = f"Bearer {token}".encode()
         self._may_end = may_end
         self._end = end
+        self.leases = 0
         self._under_way = 0
         self._changed = asyncio.Event()
-        self._routes = Router(
-            routes=[
-                Route("/local/status", self._with_token(self._status)),
-                Route("/local/lease", self._with_token(self._lease)),
-                Route("/local/stop", self._with_token(self._stop), methods=["POST"]),
-                Mount("/", app),
-            ]
-        )
+        self._app = app
+        routes = [
+            self._route(contract.STATUS, self._status),
+            self._route(contract.LEASE, self._lease),
+            self._route(contract.STOP, self._stop),
+        ]
+        own = Outermost(Starlette(routes=routes, exception_handlers={HTTPException: http_error}))
+        self._own = {route.path: own for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._under_way += 1
         self._changed.set()
         try:
-            await self._routes(scope, receive, send)
+            await self._own.get(scope["path"], self._app)(scope, receive, send)
         except asyncio.CancelledError:
             # Cut off by the end of the plane, which is not an error to trace.
             if not self.ending.is_set():
@@ -58,27 +68,34 @@ class Front:
             except TimeoutError:
                 return
 
-    def _with_token(self, route: _Handler) -> _Handler:
+    def _route(self, one: Contract, handler: _Handler) -> Route:
         async def checked(request: Request) -> Response:
             shown = request.headers.get("authorization", "").encode()
             if not secrets.compare_digest(shown, self._expected):
-                return JSONResponse({"error": "The token is missing or not this plane's."}, 401)
-            return await route(request)
+                return error(401, "The token is missing or not this plane's.")
+            try:
+                return await handler(request)
+            except BadBody as reason:
+                return error(400, str(reason))
 
-        return checked
+        return Route(one.path, checked, methods=[one.method])
 
     async def _status(self, _: Request) -> Response:
         return JSONResponse({"may_end": self._may_end()})
 
     async def _lease(self, _: Request) -> Response:
         async def nothing_until_the_end() -> AsyncIterator[bytes]:
-            await self.ending.wait()
+            self.leases += 1
+            try:
+                await self.ending.wait()
+            finally:
+                self.leases -= 1
             yield b""
 
         return StreamingResponse(nothing_until_the_end())
 
     async def _stop(self, request: Request) -> Response:
-        if request.query_params.get("when") == "idle" and not self._may_end():
-            return JSONResponse({"error": "The plane is busy, or was asked to stay."}, 409)
+        if query_of(request, Ending).when == "idle" and not self._may_end():
+            return error(409, "The plane is busy, or was asked to stay.")
         self._end()
         return JSONResponse({}, 202)

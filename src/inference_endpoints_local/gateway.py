@@ -53,12 +53,20 @@ class Gateway:
             return
         refusal = self._refusal(entry, request)
         if refusal is None:
-            replica = await self._replica(entry, request)
-            if not isinstance(replica, Response):
-                await self._serve(entry, replica, request, send)
+            try:
+                with self._runner.request(entry):
+                    await self._answer(entry, request, send)
                 return
-            refusal = replica
+            except NotSaved as failure:
+                refusal = error(507, f"Insufficient Storage: {failure}")
         await refusal(scope, receive, send)
+
+    async def _answer(self, entry: Entry, request: Request, send: Send) -> None:
+        replica = await self._replica(entry, request)
+        if isinstance(replica, Response):
+            await replica(request.scope, request.receive, send)
+        else:
+            await self._serve(entry, replica, request, send)
 
     def _refusal(self, entry: Entry, request: Request) -> Response | None:
         if entry.record.spec["type"] != "public" and not is_token(bearer_of(request), self._token):
@@ -75,10 +83,6 @@ class Gateway:
 
     async def _replica(self, entry: Entry, request: Request) -> Replica | Response:
         """The ready replica with the least to do; waits for one as long as the caller allows."""
-        try:
-            self._runner.use(entry)
-        except NotSaved as failure:
-            return error(507, f"Insufficient Storage: {failure}")
         if not entry.ready and (hold := _hold_s(request)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(hold):
@@ -105,7 +109,6 @@ class Gateway:
             await _Forwarding(request, send).run(replica.address, target)
         finally:
             replica.in_flight -= 1
-            self._runner.touch(entry)
 
 
 class _Forwarding:

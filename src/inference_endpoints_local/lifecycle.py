@@ -73,7 +73,7 @@ class Lifecycle:
                 spec["model"]["task"] = None  # that of the old model; the new one brings its own
             spec, _ = self._placed(spec)
         record = current.updated(spec, wall_ns())
-        self._check_quota(record, current)
+        self._check_quota(record, entry)
         self._runner.change(entry, record)
         return entry
 
@@ -93,7 +93,7 @@ class Lifecycle:
             raise Refused(400, "Bad Request: the endpoint is already running")
         if entry.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
             record = entry.record.resumed(wall_ns())
-            self._check_quota(record, entry.record)
+            self._check_quota(record, entry)
             self._runner.change(entry, record)
         return entry
 
@@ -109,7 +109,7 @@ class Lifecycle:
         """What counts against each quota: accelerators, or here cores, by vendor and instance type."""
         used: Counter[tuple[str, str]] = Counter()
         for entry in self.entries():
-            used[_quota_key(entry.record.spec)] += _counted(entry.record)
+            used[_quota_key(entry.record.spec)] += _counted(entry.record, entry.status.target)
         return used
 
     def _placed(self, spec: Spec) -> tuple[Spec, Instance]:
@@ -162,10 +162,11 @@ class Lifecycle:
                 f"with {instance.num_accelerators} accelerators"
             )
 
-    def _check_quota(self, record: Record, before: Record | None) -> None:
-        """Raises Refused if this asks for more than before, and for more than there is."""
-        key, asked = _quota_key(record.spec), _counted(record)
-        had = _counted(before) if before and _quota_key(before.spec) == key else 0
+    def _check_quota(self, record: Record, entry: Entry | None) -> None:
+        """Raises Refused if this asks for more than the endpoint has, and for more than there is."""
+        key, asked, had = _quota_key(record.spec), _counted(record, record.least), 0
+        if entry and _quota_key(entry.record.spec) == key:
+            had = _counted(entry.record, entry.status.target)
         if asked > had and self.used()[key] - had + asked > self.fleet.quota(self._instance(record.spec)):
             raise Refused(409, "Conflict: Quota exceeded")
 
@@ -174,16 +175,16 @@ def _quota_key(spec: Spec) -> tuple[str, str]:
     return spec["provider"]["vendor"], spec["compute"]["instanceType"]
 
 
-def _counted(record: Record) -> int:
-    """Accelerators, or here cores, that count against the quota.
+def _counted(record: Record, replicas: int) -> int:
+    """Accelerators, or here cores, that count against the quota when so many replicas run.
 
     On this machine what runs counts. In the clouds all that is not paused does, asleep or not (the service's
     documentation): with as many replicas as it may grow to, since sleeping ones could not count otherwise.
     """
     size = size_of(record.spec)
     if _quota_key(record.spec)[0] == LOCAL:
-        return size * record.replicas if record.runs else 0
-    return 0 if record.power is Power.PAUSED else size * int(record.spec["compute"]["scaling"]["maxReplica"])
+        return size * replicas if record.runs else 0
+    return 0 if record.power is Power.PAUSED else size * record.most
 
 
 def _engine_of(instance: Instance) -> str:

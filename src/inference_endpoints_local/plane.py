@@ -7,19 +7,18 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from inference_endpoints.operations import OPERATIONS
-from inference_endpoints_local import app, weights
+from inference_endpoints_local import answers, app, contract, weights
+from inference_endpoints_local.bodies import ArmedFault, ClockMove, PretendedLoad, held_to
 from inference_endpoints_local.clock import Clock, ControllableClock, SystemClock
 from inference_endpoints_local.engines.base import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.simulated import SimulatedEngine
-from inference_endpoints_local.faults import Fault, Faults
+from inference_endpoints_local.faults import Faults
 from inference_endpoints_local.gateway import Gateway
 from inference_endpoints_local.hardware import Fleet
 from inference_endpoints_local.lifecycle import Lifecycle, Refused
@@ -93,15 +92,20 @@ class Plane:
         self.simulated_clock.next_stop = lambda: self.runner.next_stop(self.simulated_clock)
         self.simulated_clock.on_move = self.runner.step
         fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
-        lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
-        self._api = app.Api(lifecycle, self.faults, token=options.token, url=lambda: self.url)
+        self._lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
+        self._api = app.Api(self._lifecycle, self.faults, token=options.token, url=lambda: self.url)
         self.app: ASGIApp = app.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
         self._running: asyncio.Task[None] | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether any replica runs, starts or ends."""
-        return self.runner.busy
+        """Whether any worker runs, starts or ends."""
+        return self.runner.busy(ProcessEngine.name)
+
+    @property
+    def simulates(self) -> bool:
+        """Whether simulated replicas run. Nothing is lost if the plane ends: the next starts them anew."""
+        return self.runner.busy(SimulatedEngine.name)
 
     async def start(self) -> None:
         """Bring every endpoint to its wanted state, whatever an earlier run left behind."""
@@ -128,33 +132,35 @@ class Plane:
     def _simulation_routes(self) -> list[BaseRoute]:
         if not self.options.simulated:
             return []
-        return [
-            Route("/local/clock", self._api.authorized(self._move_clock), methods=["POST"]),
-            Route("/local/faults", self._api.authorized(self._arm_fault), methods=["POST"]),
-            Route("/local/faults", self._api.authorized(self._clear_faults), methods=["DELETE"]),
+        served = [
+            (contract.MOVE_CLOCK, self._move_clock),
+            (contract.PRETEND_LOAD, self._pretend_load),
+            (contract.ARM_FAULT, self._arm_fault),
+            (contract.CLEAR_FAULTS, self._clear_faults),
         ]
+        return [Route(one.path, self._api.authorized(handler), methods=[one.method]) for one, handler in served]
 
-    async def _move_clock(self, request: Request) -> Any:
-        seconds = (await app.body_of(request)).get("advance_s")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 1e9:
-            raise Refused(400, "VALIDATION_FAILED: advance_s: expected a number of seconds, 0 or more")
+    async def _move_clock(self, request: Request) -> answers.Now:
+        asked = held_to(ClockMove, await app.body_of(request))
         self.runner.step()
-        self.simulated_clock.advance(seconds)
+        self.simulated_clock.advance(asked.advance_s)
         return {"now": self.simulated_clock.now()}
 
-    async def _arm_fault(self, request: Request) -> Any:
-        body = await app.body_of(request)
-        fault, operation, times = body.get("fault"), body.get("operation"), body.get("times", 1)
-        if fault not in list(Fault):
-            raise Refused(400, f"VALIDATION_FAILED: fault: expected one of {', '.join(Fault)}")
-        if operation is not None and operation not in [known.name for known in OPERATIONS]:
-            raise Refused(400, "VALIDATION_FAILED: operation: not one of " + ", ".join(o.name for o in OPERATIONS))
-        if isinstance(times, bool) or not isinstance(times, int) or times < 1:
-            raise Refused(400, "VALIDATION_FAILED: times: expected a whole number of at least 1")
-        self.faults.arm(Fault(fault), operation, times)
+    async def _pretend_load(self, request: Request) -> answers.Nothing:
+        """Calls of simulated endpoints end at once and are no load to scale by: what is pretended here is."""
+        asked = held_to(PretendedLoad, await app.body_of(request))
+        entry = self._lifecycle.find(asked.name)
+        if entry.engine.name != SimulatedEngine.name:
+            raise Refused(400, f"VALIDATION_FAILED: name: {asked.name} is not simulated, and its load is what it gets")
+        self.runner.pretend(entry, asked.requests)
         return {}
 
-    async def _clear_faults(self, request: Request) -> Any:
+    async def _arm_fault(self, request: Request) -> answers.Nothing:
+        asked = held_to(ArmedFault, await app.body_of(request))
+        self.faults.arm(asked.fault, asked.operation, asked.times)
+        return {}
+
+    async def _clear_faults(self, request: Request) -> answers.Nothing:
         del request
         self.faults.clear()
         return {}

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local.engines.base import Sighting, Stage
+from inference_endpoints_local.engines.base import LIVE, Sighting, Stage
 from inference_endpoints_local.record import Power, Record
 
 ATTEMPTS = 3
-"""Failures in a row after which a version is given up; the waits between them are 1, 2, 4 … seconds."""
+"""Failures in a row after which a version is given up; the waits between them are 1, 2, 4 … seconds.
+
+One that serves is not given up for a further replica that cannot start: that is tried again, up to once a minute.
+"""
+LONGEST_WAIT_S = 60.0
 STEADY_S = 30.0
 """A replica that was ready this long started well: its end begins a new count of attempts."""
 
@@ -24,7 +28,7 @@ class Seen:
 
     @property
     def live(self) -> bool:
-        return self.sighting.stage in (Stage.WAITING, Stage.STARTING, Stage.READY)
+        return self.sighting.stage in LIVE
 
     @property
     def ready(self) -> bool:
@@ -33,10 +37,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Observed:
-    """What is there. `attempts` are failures in a row, the last at `failed_at`; `requests` are being answered now."""
+    """What is there. `attempts` are failures in a row, the last at `failed_at`; `requests` are being answered now.
+
+    `asked` are the replicas the load asks for.
+    """
 
     replicas: tuple[Seen, ...] = ()
     room: int = 1
+    asked: int = 1
     attempts: int = 0
     failed_at: float = 0.0
     requests: int = 0
@@ -115,41 +123,49 @@ def reconcile(wanted: Record, observed: Observed, now: float) -> Decision:
     others = [seen for seen in observed.replicas if seen.live and seen.generation != version.generation]
     if unfinished := tuple(Stop(seen.id) for seen in others if not seen.ready):
         return Decision(status, unfinished)
-    if len(current) < wanted.replicas:
+    if len(current) < status.target:
         return _start(wanted, observed, current, others, now, status)
     return _keep(wanted, observed, current, others, now, status)
 
 
 def _mourn(wanted: Record, observed: Observed) -> Iterable[Action]:
-    attempts = observed.attempts
+    attempts, version = observed.attempts, wanted.version
     for seen in observed.replicas:
         sighting = seen.sighting
         if sighting.stage is not Stage.EXITED:
             continue
         # Ends of replicas that no longer matter are no failures of what should run.
-        version = wanted.version
         unexpected = bool(sighting.error) and wanted.on and version and version.generation == seen.generation
         if unexpected:
             steady = sighting.ready_at is not None and sighting.ended_at - sighting.ready_at >= STEADY_S
             attempts = 1 if steady else attempts + 1
         yield Bury(seen.id, attempts, sighting.ended_at if unexpected else observed.failed_at)
-        if unexpected and (sighting.fatal or attempts >= ATTEMPTS):
+        if unexpected and (sighting.fatal or attempts >= ATTEMPTS) and not _serves(wanted, observed):
             yield GiveUp(seen.generation, sighting.error)
             return
+
+
+def _serves(wanted: Record, observed: Observed) -> bool:
+    """Whether the version that should run served before, and still does."""
+    good, version = wanted.good, wanted.version
+    if good is None or version is None or good.generation != version.generation:
+        return False
+    return any(seen.ready and seen.generation == good.generation for seen in observed.replicas)
 
 
 def _start(
     wanted: Record, observed: Observed, current: list[Seen], others: list[Seen], now: float, status: Status
 ) -> Decision:
     assert wanted.version is not None
-    again_at = observed.failed_at + 2.0 ** (observed.attempts - 1) if observed.attempts else now
-    if now < again_at:
-        return Decision(status, again_at=again_at)
-    missing = wanted.replicas - len(current)
+    wait = min(2.0 ** min(observed.attempts - 1, 10), LONGEST_WAIT_S) if observed.attempts else 0.0
+    if now < observed.failed_at + wait:
+        return Decision(status, again_at=observed.failed_at + wait)
+    missing = status.target - len(current)
     if observed.room > 0:
         return Decision(status, (Launch(wanted.version.generation),) * min(missing, observed.room))
-    if others:
-        # No room for old and new side by side: the old gives way.
+    leaving = any(seen.sighting.stage is Stage.STOPPING for seen in observed.replicas)
+    if others and not leaving and all(seen.ready for seen in current):
+        # No room for old and new side by side: the old gives way, one at a time.
         return Decision(status, (Stop(others[0].id, drain=True),), starved=True)
     return Decision(status, starved=True)
 
@@ -158,9 +174,11 @@ def _keep(
     wanted: Record, observed: Observed, current: list[Seen], others: list[Seen], now: float, status: Status
 ) -> Decision:
     version = wanted.version
-    surplus = current[wanted.replicas :]
-    if not all(seen.ready for seen in current[: wanted.replicas]):
-        return Decision(status, tuple(Stop(seen.id) for seen in surplus))
+    # Those that serve stay, of these the oldest.
+    ranked = sorted(current, key=lambda seen: not seen.ready)
+    kept, surplus = ranked[: status.target], ranked[status.target :]
+    if not all(seen.ready for seen in kept):
+        return Decision(status, tuple(Stop(seen.id, drain=True) for seen in surplus))
     actions: list[Action] = [Stop(seen.id, drain=True) for seen in (*others, *surplus)]
     if wanted.good != version:
         actions.append(Served())
@@ -178,22 +196,23 @@ def _status(wanted: Record, observed: Observed) -> Status:
     if wanted.power is Power.ZERO:
         return Status(State.SCALED_TO_ZERO, "Endpoint is scaled to zero")
     error = wanted.failure.message if wanted.failure else ""
+    target = max(wanted.least, min(observed.asked, wanted.most))
     if version is None:
-        return Status(State.FAILED, "Endpoint failed to start", error, target=wanted.replicas)
+        return Status(State.FAILED, "Endpoint failed to start", error, target=target)
     ready = [seen for seen in observed.replicas if seen.ready]
     current = [seen for seen in observed.replicas if seen.live and seen.generation == version.generation]
-    state, message = _progress(wanted, observed, current)
+    state, message = _progress(wanted, observed, current, target)
     if wanted.update_failed:
         serving = "the version before it serves" if ready else "the version before it is being started"
         state, message = State.UPDATE_FAILED, f"Update failed; {serving}"
-    return Status(state, message, error, ready=len(ready), target=wanted.replicas)
+    return Status(state, message, error, ready=len(ready), target=target)
 
 
-def _progress(wanted: Record, observed: Observed, current: list[Seen]) -> tuple[State, str]:
+def _progress(wanted: Record, observed: Observed, current: list[Seen], target: int) -> tuple[State, str]:
     """The state of an endpoint that should run, and what is happening, in words for a progress line."""
     serving = [seen for seen in current if seen.ready]
     updating = wanted.good is not None and wanted.good.generation != wanted.generation
-    if serving and not (updating and len(serving) < wanted.replicas):
+    if serving and not (updating and len(serving) < target):
         return State.RUNNING, "Endpoint is ready"
     starting = [seen for seen in current if seen.sighting.stage is Stage.STARTING]
     if starting:

@@ -77,9 +77,14 @@ class Record:
         return self.failure is not None and self.version is not None
 
     @property
-    def replicas(self) -> int:
-        """Replicas wanted while it is on. There is no load-based scaling: the minimum, but one at least."""
+    def least(self) -> int:
+        """Replicas wanted while it is on, whatever the load: the minimum, but one at least."""
         return max(1, int(self.spec["compute"]["scaling"]["minReplica"]))
+
+    @property
+    def most(self) -> int:
+        """Replicas it may have, however high the load."""
+        return int(self.spec["compute"]["scaling"]["maxReplica"])
 
     @property
     def idle_s(self) -> float | None:

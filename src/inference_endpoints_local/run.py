@@ -6,11 +6,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from inference_endpoints.models import InferenceEndpointStatus as State
+from inference_endpoints_local.autoscale import rule_of
 from inference_endpoints_local.clock import Clock, wall_ns
-from inference_endpoints_local.engines.base import Engine, Order, Replica, Stage
+from inference_endpoints_local.engines.base import LIVE, Engine, Order, Replica, Stage
+from inference_endpoints_local.load import Load
 from inference_endpoints_local.logs import LogBook
 from inference_endpoints_local.reconcile import (
     Action,
@@ -34,12 +37,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Entry:
-    """An endpoint and everything known of it. Times are seconds of its engine's clock but for `used_ns`."""
+    """An endpoint and everything known of it. Times are seconds of its engine's clock but for `used_ns`.
+
+    `pretended` are requests that are not there, of a simulation's load.
+    """
 
     record: Record
     engine: Engine
     status: Status = field(default_factory=lambda: Status(State.PENDING, "Endpoint waiting to be scheduled"))
     replicas: list[Replica] = field(default_factory=list)
+    load: Load = field(default_factory=Load)
+    pretended: int = 0
     attempts: int = 0
     failed_at: float = 0.0
     used_at: float = 0.0
@@ -57,9 +65,10 @@ class Entry:
         return Observed(
             replicas=tuple(Seen(replica.id, replica.generation, replica.look()) for replica in self.replicas),
             room=self.engine.room(version.spec) if version else 0,
+            asked=self.load.scale.replicas,
             attempts=self.attempts,
             failed_at=self.failed_at,
-            requests=sum(replica.in_flight for replica in self.replicas),
+            requests=self.load.requests,
             used_at=self.used_at,
         )
 
@@ -91,10 +100,10 @@ class Runner:
         entry = self._entries.get(endpoint_id)
         return entry if entry and entry.record.power is not Power.GONE else None
 
-    @property
-    def busy(self) -> bool:
-        """Whether any replica runs, starts or ends, or should."""
-        return any(entry.replicas or entry.record.runs for entry in self._entries.values())
+    def busy(self, engine: str) -> bool:
+        """Whether any replica of an engine runs, starts or ends, or should."""
+        ours = (entry for entry in self._entries.values() if entry.record.engine == engine)
+        return any(entry.replicas or entry.record.runs for entry in ours)
 
     def add(self, record: Record) -> Entry:
         self._save(record)
@@ -115,6 +124,25 @@ class Runner:
         entry.record = replace(record, power=Power.GONE)
         del self._named[record.namespace, record.name]
         self.poke(record.id)
+
+    @contextmanager
+    def request(self, entry: Entry) -> Iterator[None]:
+        """A request is under way: a sleeping endpoint wakes, and has a load until it ends. Raises NotSaved."""
+        self.use(entry)
+        entry.load.add(1, entry.engine.clock.now())
+        try:
+            yield
+        finally:
+            entry.load.add(-1, entry.engine.clock.now())
+            self.touch(entry)
+
+    def pretend(self, entry: Entry, requests: int) -> None:
+        """From now on so many requests are taken to be under way, though there are none. Raises NotSaved."""
+        if requests:
+            self.use(entry)
+        entry.load.add(requests - entry.pretended, entry.engine.clock.now())
+        entry.pretended = requests
+        self.touch(entry)
 
     def use(self, entry: Entry) -> None:
         """A request came for it: it wakes if it sleeps."""
@@ -199,6 +227,7 @@ class Runner:
 
     def _work(self, entry: Entry) -> None:
         """Act until there is nothing left to do now."""
+        measured_at = self._scale(entry)
         decision = self._decide(entry)
         while decision.actions:
             for action in decision.actions:
@@ -207,7 +236,8 @@ class Runner:
         entry.status = decision.status
         entry.starved = decision.starved
         changes = (replica.look().changes_at for replica in entry.replicas)
-        entry.again_at = min((time for time in (decision.again_at, *changes) if time is not None), default=None)
+        times = (decision.again_at, measured_at, *changes)
+        entry.again_at = min((time for time in times if time is not None), default=None)
         if entry.record.power is Power.GONE and not entry.replicas:
             del self._entries[entry.record.id]
             self._logs.drop(entry.record.id)
@@ -215,6 +245,20 @@ class Runner:
             if not watcher.done():
                 watcher.set_result(None)
         entry.watchers.clear()
+
+    def _scale(self, entry: Entry) -> float | None:
+        """Let the load say how many replicas it takes, within the room there is; when to ask again."""
+        version = entry.record.version
+        if version is None or not entry.record.on:
+            entry.load.rest()
+            return None
+        affordable = 0
+        # What others need at least goes before what this one could have on top.
+        others = (other for other in self._entries.values() if other is not entry and other.engine is entry.engine)
+        if not any(other.starved for other in others):
+            live = sum(replica.look().stage in LIVE for replica in entry.replicas)
+            affordable = live + entry.engine.room(version.spec)
+        return entry.load.look(rule_of(entry.record, affordable), entry.ready, entry.used_at, entry.engine.clock.now())
 
     def _decide(self, entry: Entry) -> Decision:
         return reconcile(entry.record, entry.observed(), entry.engine.clock.now())

@@ -58,8 +58,12 @@ class Serving:
             await self._stop_plane()
 
     def _may_end(self) -> bool:
-        """Whether it may make room for another: not while it works, nor where a person started it."""
-        return self._linger is not None and not self._plane.busy
+        """Whether it may make room for another: not while it works, nor where a person started it.
+
+        What it simulates is work only to those who hold a lease: they would see it start again.
+        """
+        watched = self._plane.simulates and self._front.leases > 0
+        return self._linger is not None and not self._plane.busy and not watched
 
     def _started(self) -> None:
         self._folder.publish(self._connection)

@@ -2,8 +2,6 @@
 
 import asyncio
 import http.client
-import os
-import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -160,32 +158,6 @@ async def test_a_caller_that_leaves_frees_the_worker(driver: Driver) -> None:
     assert (await driver.call("GET", await driver.path_of("tiny") + "/left")).body == {"left": True}
 
 
-async def test_a_worker_that_dies_is_started_again(driver: Driver) -> None:
-    await driver.create_local()
-    await driver.reach("tiny", "running")
-    first = (await call(driver)).body["pid"]
-    died = await call(driver, "/die")
-    assert died.status == 502
-    assert "error" in died.body
-    status = (await driver.reach("tiny", "initializing"))["status"]
-    assert status["readyReplica"] == 0
-    await driver.reach("tiny", "running")
-    assert (await call(driver)).body["pid"] != first
-    lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
-    assert "ERROR the tiny worker was told to die" in lines
-
-
-async def test_a_worker_that_cannot_start_is_tried_three_times_and_fails_with_its_last_words(plane_of: PlaneOf) -> None:
-    clock = ControllableClock(speed=100)  # the waits between attempts, shortened
-    async with plane_of(clock=clock) as driver:
-        await driver.create_local(model={"env": {"TINY_FAILS": "ValueError: the model is odd"}})
-        status = (await driver.reach("tiny", "failed"))["status"]
-        assert "ValueError: the model is odd" in status["errorMessage"]
-        lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
-        assert lines.count("ValueError: the model is odd") == 3
-        assert (await call(driver)).status == 400
-
-
 async def test_a_sleeping_endpoint_holds_a_call_until_it_is_awake_if_the_caller_allows(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
@@ -256,46 +228,6 @@ async def test_calls_are_spread_over_replicas(driver: Driver) -> None:
     writer.close()
 
 
-async def test_an_update_keeps_the_old_replica_serving_until_the_new_one_is_ready(
-    driver: Driver, tmp_path: Path
-) -> None:
-    await driver.create_local()
-    await driver.reach("tiny", "running")
-    old = (await call(driver)).body["pid"]
-    change = {"model": {"env": {"TINY_LOADS_UNTIL": str(tmp_path / "loaded")}}}
-    answer = await driver.call("PUT", "/v2/endpoint/acme/tiny", change)
-    assert answer.body["status"]["state"] == "updating"
-    assert (await call(driver)).body["pid"] == old
-    (tmp_path / "loaded").touch()
-    await driver.reach("tiny", "running")
-    assert (await call(driver)).body["pid"] != old
-    await gone(old)
-
-
-async def test_a_bad_update_leaves_the_old_replica_serving(plane_of: PlaneOf) -> None:
-    async with plane_of(clock=ControllableClock(speed=100)) as driver:
-        await driver.create_local()
-        await driver.reach("tiny", "running")
-        old = (await call(driver)).body["pid"]
-        await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
-        status = (await driver.reach("tiny", "updateFailed"))["status"]
-        assert "bad flag" in status["errorMessage"]
-        assert (await call(driver)).body["pid"] == old
-
-
-async def test_a_bad_update_without_room_for_two_brings_the_old_version_back(plane_of: PlaneOf) -> None:
-    async with plane_of(clock=ControllableClock(speed=100)) as driver:
-        await driver.create_local(compute={"instanceSize": "x2"})
-        await driver.reach("tiny", "running")
-        await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
-        await driver.reach("tiny", "updateFailed")
-        entry = next(iter(driver.plane.runner))
-        await driver.plane.runner.until(entry, lambda entry: bool(entry.ready))
-        answer = await call(driver)
-        assert (answer.status, "TINY_FAILS" in answer.body["environment"]) == (200, False)
-        assert await driver.state("tiny") == "updateFailed"
-
-
 async def test_what_cannot_run_here_is_refused_with_what_can(driver: Driver, plane_of: PlaneOf) -> None:
     answer = await driver.create_local(model={"repository": "org/huge"})
     assert (answer.status, answer.body["error"]) == (400, "Bad Request: only tiny/… runs here")
@@ -317,18 +249,6 @@ async def test_stopping_the_plane_ends_every_worker(plane_of: PlaneOf) -> None:
         await driver.reach("tiny", "running")
         pid = (await call(driver)).body["pid"]
     assert identity_of(pid) is None
-
-
-async def test_a_worker_that_ignores_being_told_to_end_is_killed(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("inference_endpoints_local.engines.worker.STOP_S", 0.1)
-    await driver.create_local()
-    await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
-    os.kill(pid, signal.SIGSTOP)  # a stopped process does not even see a SIGTERM
-    await driver.do("tiny", "pause")
-    await gone(pid)
 
 
 async def test_fetching_weights_is_told_as_it_goes(plane_of: PlaneOf) -> None:
@@ -375,19 +295,6 @@ async def test_pausing_ends_a_fetch(plane_of: PlaneOf) -> None:
         await asyncio.to_thread(fetching.wait, 10)
         await driver.do("tiny", "pause")
         assert await asyncio.to_thread(ended.wait, 10)
-
-
-async def test_a_worker_that_dies_in_the_middle_of_an_answer_cuts_it_off(driver: Driver) -> None:
-    """Rather than ending it as if it were whole."""
-    await driver.create_local()
-    await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
-    reader, writer = await connect(driver, "/chunks")
-    os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(10):
-        rest = await reader.read()
-    assert not rest.endswith(b"0\r\n\r\n")
-    writer.close()
 
 
 async def test_an_endpoint_larger_than_this_machine_has_become_stands_in_nobodys_way(plane_of: PlaneOf) -> None:

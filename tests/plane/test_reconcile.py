@@ -85,6 +85,27 @@ def test_a_replica_that_ran_steadily_starts_a_new_count_when_it_dies() -> None:
     assert reconcile(wanted(), Observed((died,), attempts=2), 31).actions == (Bury("r", 1, 31.0),)
 
 
+def test_what_serves_is_not_given_up_for_a_further_replica_that_cannot_start() -> None:
+    record = wanted({"minReplica": 2, "maxReplica": 2}).served()
+    replicas = (seen(Stage.READY), seen(Stage.EXITED, "second", error="boom", fatal=True, ended_at=10.0))
+    assert reconcile(record, Observed(replicas, attempts=8), 10).actions == (Bury("second", 9, 10.0),)
+    waiting = reconcile(record, Observed(replicas[:1], attempts=9, failed_at=10.0), 10)
+    assert (waiting.status.state, waiting.status.ready, waiting.status.target) == ("running", 1, 2)
+    assert waiting.again_at == 10.0 + 60.0
+
+
+def test_an_update_is_given_up_though_what_it_replaces_serves() -> None:
+    replicas = (seen(Stage.READY), seen(Stage.EXITED, "new", 2, error="boom"))
+    assert GiveUp(2, "boom") in reconcile(UPDATING, Observed(replicas, attempts=2), 0).actions
+
+
+def test_the_load_asks_for_replicas_between_the_minimum_and_the_maximum() -> None:
+    record = wanted({"minReplica": 2, "maxReplica": 4})
+    for asked, target in ((1, 2), (3, 3), (9, 4)):
+        decision = reconcile(record, Observed(asked=asked, room=9), 0)
+        assert (decision.status.target, len(decision.actions)) == (target, target)
+
+
 def test_a_fatal_end_is_not_tried_again() -> None:
     died = seen(Stage.EXITED, error="no such image", fatal=True)
     assert GiveUp(1, "no such image") in reconcile(wanted(), Observed((died,)), 0).actions
@@ -103,6 +124,16 @@ def test_an_update_starts_the_new_beside_the_old_where_there_is_room() -> None:
 
 def test_an_update_lets_the_old_give_way_where_there_is_no_room() -> None:
     assert reconcile(UPDATING, Observed((seen(Stage.READY),), room=0), 0).actions == (Stop("r", drain=True),)
+
+
+def test_of_several_old_ones_the_next_gives_way_only_when_a_new_one_serves() -> None:
+    record = replace(UPDATING, spec=spec(minReplica=2, maxReplica=2))
+    old, leaving = seen(Stage.READY, "b"), seen(Stage.STOPPING, "a")
+    for other in (leaving, seen(Stage.STARTING, "new", 2)):
+        assert reconcile(record, Observed((old, other), room=0), 0).actions == ()
+    assert reconcile(record, Observed((old, seen(Stage.READY, "new", 2)), room=0), 0).actions == (
+        Stop("b", drain=True),
+    )
 
 
 def test_the_old_is_stopped_once_the_new_is_ready() -> None:
@@ -143,9 +174,11 @@ def test_an_endpoint_that_keeps_a_replica_never_sleeps() -> None:
     assert (decision.actions, decision.again_at) == ((), None)
 
 
-def test_surplus_replicas_are_stopped() -> None:
-    replicas = (seen(Stage.READY), seen(Stage.READY, "second"))
-    assert Stop("second", drain=True) in reconcile(wanted(), Observed(replicas), 0).actions
+def test_of_surplus_replicas_those_that_do_not_serve_go_first_and_then_the_newest() -> None:
+    serving, second, starting = seen(Stage.READY), seen(Stage.READY, "second"), seen(Stage.STARTING, "third")
+    record = wanted().served()
+    assert reconcile(record, Observed((serving, second)), 0).actions == (Stop("second", drain=True),)
+    assert reconcile(record, Observed((starting, serving)), 0).actions == (Stop("third", drain=True),)
 
 
 def test_every_situation_comes_to_rest() -> None:

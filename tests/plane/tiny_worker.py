@@ -32,6 +32,8 @@ class Handler(BaseHTTPRequestHandler):
         if action in ("die", "events", "chunks", "hang"):
             getattr(self, action)()
             return
+        if action == "slow":
+            time.sleep(1)
         body = self.body().decode()
         self.answer(
             200,

@@ -23,6 +23,9 @@ class Stage(StrEnum):
     EXITED = "exited"
 
 
+LIVE = frozenset({Stage.WAITING, Stage.STARTING, Stage.READY})
+
+
 @dataclass(frozen=True)
 class Sighting:
     """What an engine sees of a replica. Times are seconds of the engine's clock.
@@ -76,6 +79,9 @@ class Replica(Protocol):
         """Where to send requests once it is ready; None: nothing runs there that could answer."""
 
     def look(self) -> Sighting: ...
+
+    def work_s(self) -> float | None:
+        """Seconds in full use so far: with all its threads or accelerators. None: that cannot be measured."""
 
     def stop(self, drain: bool) -> None:
         """End it; with `drain` after letting it finish its requests, within reason."""

@@ -64,6 +64,9 @@ class SimulatedReplica:
             changes_at=None if last else self._ordered_at + phase.until,
         )
 
+    def work_s(self) -> float | None:
+        return None  # nothing works here: load is what is pretended, by requests
+
     def stop(self, drain: bool) -> None:
         del drain  # nothing is being answered
         if self._stopped_at is None:

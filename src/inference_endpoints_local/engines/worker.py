@@ -7,10 +7,9 @@ stderr, and ends when its stdin closes: it cannot outlive the plane.
 import asyncio
 import json
 import logging
-import os
 import secrets
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping
+from asyncio.subprocess import Process
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,23 +18,26 @@ from typing import Any, Protocol
 from inference_endpoints_local.artifacts import Progress, WeightsError
 from inference_endpoints_local.clock import Clock
 from inference_endpoints_local.engines.base import Address, Order, Sighting, Stage
-from inference_endpoints_local.engines.pids import identity_of
+from inference_endpoints_local.engines.child import end, environment_for, line_of, spawn
+from inference_endpoints_local.engines.pids import cpu_seconds_of, identity_of
 from inference_endpoints_local.logs import ReplicaLog
 from inference_endpoints_local.programs import Program
 from inference_endpoints_local.proxy import WorkerFailed, status_of
-from inference_endpoints_local.record import Spec, size_of
+from inference_endpoints_local.record import size_of
 from inference_endpoints_local.store import NotSaved
 
 logger = logging.getLogger(__name__)
 
 LOAD_S = 300.0
 """How long a worker may take from its start until it is healthy."""
-STOP_S = 5.0
-"""How long a worker may take to end before it is killed."""
 DRAIN_S = 30.0
-"""How long a replica that is replaced may finish its requests."""
-LINE_BYTES = 1 << 20
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "TEMP", "TMP")
+"""How long a replica that is replaced or no longer needed may finish its requests."""
+CHECK_EVERY_S = 5.0
+CHECKS = 12
+"""Checks of its health in a row that a ready worker may leave unanswered, each for some seconds: then it hangs.
+
+Counted rather than timed, so that a machine that slept, or a plane that was held up, is not taken for a worker that is.
+"""
 
 
 class Ledger(Protocol):
@@ -69,6 +71,7 @@ class ProcessReplica:
     in_flight: int = 0
     address: Address | None = None
     _sighting: Sighting = field(default_factory=lambda: Sighting(Stage.STARTING, "Starting"))
+    _pid: int | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _drain: bool = False
 
@@ -82,6 +85,10 @@ class ProcessReplica:
 
     def look(self) -> Sighting:
         return self._sighting
+
+    def work_s(self) -> float | None:
+        taken = cpu_seconds_of(self._pid) if self._pid else None
+        return None if taken is None else taken / self.threads
 
     def stop(self, drain: bool) -> None:
         self._drain = drain
@@ -147,12 +154,12 @@ class ProcessReplica:
             except TimeoutError:
                 raise Failed(f"The worker was not healthy after {LOAD_S:.0f} s.\n{self.log.last_words()}") from None
             if process.returncode is None:
-                self.address = address
+                self.address, self._pid = address, process.pid
                 self._show(Stage.READY, "Endpoint is ready", ready_at=self.clock.now())
-            await process.wait()
+                await self._watch(process, address)
             await self._raise_ended(process, readers)
         finally:
-            await _end(process)
+            await end(process)
             for reader in readers:
                 reader.cancel()
             self._note(self.ledger.process_ended, process.pid)
@@ -174,18 +181,9 @@ class ProcessReplica:
             raise Failed(str(error), fatal=True) from error
 
     async def _spawn(self) -> Process:
-        """The process, noted so that it can be found again. From the loop's thread: a worker may be tied to it."""
+        """The process, noted so that it can be found again."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self.program.command,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                env=environment_for(self.order.spec, self.threads),
-                limit=LINE_BYTES,
-                # Signals meant for the plane's terminal are not for its workers.
-                start_new_session=True,
-            )
+            process = await spawn(self.program.command, environment_for(self.order.spec, self.threads))
         except OSError as error:
             raise Failed(f"The worker could not be started: {error}") from error
         if identity := identity_of(process.pid):
@@ -217,7 +215,7 @@ class ProcessReplica:
 
     async def _port(self, stdout: asyncio.StreamReader) -> int:
         """The port, from the first line that says one; other lines are output like any. 0 if it is ending."""
-        while line := await _line(stdout):
+        while line := await line_of(stdout):
             try:
                 return int(json.loads(line)["port"])
             except (ValueError, TypeError, KeyError):
@@ -236,6 +234,23 @@ class ProcessReplica:
             await asyncio.sleep(pause)
             pause = min(0.25, pause * 1.5)
 
+    async def _watch(self, process: Process, address: Address) -> None:
+        """Return once it has ended. Raises Failed if it lives on but answers no more."""
+        unanswered = 0
+        while process.returncode is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_EVERY_S):
+                    await process.wait()
+                    return
+            try:
+                await status_of(address, "/health")
+                unanswered = 0
+            except WorkerFailed:
+                unanswered += 1
+            if unanswered >= CHECKS and process.returncode is None:
+                self.log.add(f"The worker left {CHECKS} checks of its health unanswered and is ended")
+                raise Failed(f"The worker hangs: it answered none of {CHECKS} checks.\n{self.log.last_words()}")
+
     async def _raise_ended(self, process: Process, readers: "list[asyncio.Task[None]]") -> None:
         await asyncio.wait(readers, timeout=0.5)
         code = process.returncode
@@ -243,7 +258,7 @@ class ProcessReplica:
         raise Failed(f"The worker {how}.\n{self.log.last_words()}".strip())
 
     async def _copy(self, stream: asyncio.StreamReader, name: str) -> None:
-        while line := await _line(stream):
+        while line := await line_of(stream):
             self.log.add(line, name)
 
     def _show(self, stage: Stage, message: str, ready_at: float | None = None) -> None:
@@ -251,40 +266,3 @@ class ProcessReplica:
             return
         self._sighting = Sighting(stage, message, ready_at=ready_at or self._sighting.ready_at)
         self.changed()
-
-
-def environment_for(spec: Spec, threads: int) -> Mapping[str, str]:
-    """A worker's environment: what a program needs to run, and the endpoint's own; nothing of the plane's."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    ours = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
-    own: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
-    return kept | ours | own
-
-
-async def _line(stream: asyncio.StreamReader) -> str:
-    """The next line, or "" at the end. One too long for the buffer is passed over in pieces."""
-    try:
-        line = await stream.readline()
-    except ValueError:
-        line = b"(a line too long to keep)\n"
-    return line.decode("utf-8", "replace")
-
-
-async def _end(process: Process) -> None:
-    """Close its stdin and SIGTERM it, then SIGKILL; returns when it is gone."""
-    if process.returncode is not None:
-        return
-    if process.stdin:
-        process.stdin.close()
-    for signal in (process.terminate, process.kill):
-        try:
-            signal()
-        except ProcessLookupError:
-            break
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-                return
-        except TimeoutError:
-            continue
-    await process.wait()

@@ -1,0 +1,226 @@
+"""What the plane answers, key by key, spelled as on the wire. A key that is not listed here is not sent.
+
+Typed dictionaries rather than the model layer's models: those read whatever a newer service may say, these say what
+this one does say.
+"""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic reads those of the standard library only from Python 3.12 on
+
+from inference_endpoints.models import InferenceEndpointStatus
+from inference_endpoints_local.bodies import Metric, Name
+from inference_endpoints_local.images import Image
+
+Timestamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{6})?Z$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Error(TypedDict):
+    error: str
+
+
+class Person(TypedDict):
+    id: str
+    name: str
+
+
+class Provider(TypedDict):
+    vendor: str
+    region: str
+
+
+class Scaling(TypedDict):
+    minReplica: Count
+    maxReplica: Count
+    scaleToZeroTimeout: int | None
+    measure: dict[Metric, float | None]
+    metric: Metric
+
+
+class Compute(TypedDict):
+    id: str
+    accelerator: str
+    instanceType: str
+    instanceSize: str
+    scaling: Scaling
+
+
+class Model(TypedDict):
+    """`secrets` has their names alone."""
+
+    repository: str
+    framework: str
+    revision: str | None
+    task: str | None
+    image: Image
+    env: dict[str, str]
+    secrets: dict[str, None]
+    args: NotRequired[list[str]]
+    command: NotRequired[list[str]]
+
+
+class Status(TypedDict):
+    """`engine` is this plane's own: process or simulated."""
+
+    createdAt: Timestamp
+    createdBy: Person
+    updatedAt: Timestamp
+    updatedBy: Person
+    state: InferenceEndpointStatus
+    message: str
+    readyReplica: Count
+    targetReplica: Count
+    engine: Literal["process", "simulated"]
+    errorMessage: NotRequired[str]
+    url: NotRequired[str]
+    lastUsedAt: NotRequired[Timestamp]
+
+
+class Endpoint(TypedDict):
+    name: Name
+    type: Literal["public", "authenticated", "private"]
+    provider: Provider
+    healthRoute: str
+    compute: Compute
+    model: Model
+    tags: list[str]
+    status: Status
+    route: NotRequired[dict[str, Any]]
+    cacheHttpResponses: NotRequired[bool]
+    experimentalFeatures: NotRequired[dict[str, Any]]
+    privateService: NotRequired[dict[str, Any]]
+    network: NotRequired[dict[str, Any]]
+    notifications: NotRequired[dict[str, Any]]
+    customRouter: NotRequired[dict[str, Any]]
+
+
+class Endpoints(TypedDict):
+    """One page; `nextCursor` is null on the last."""
+
+    items: list[Endpoint]
+    nextCursor: str | None
+    totalItems: Count
+
+
+class Deployed(TypedDict):
+    endpoint: Endpoint
+
+
+class Nothing(TypedDict):
+    pass
+
+
+class LogEntry(TypedDict):
+    timestamp: Timestamp
+    line: str
+    stream: Literal["stdout", "stderr"]
+    replica_id: str
+    level: Literal["error", "warning", "info"] | None
+
+
+class ReplicaStatus(TypedDict):
+    stage: str
+    live: bool
+
+
+class Replica(TypedDict):
+    id: str
+    status: ReplicaStatus
+
+
+class Replicas(TypedDict):
+    items: list[Replica]
+
+
+class Quota(TypedDict):
+    maxAccelerators: Count
+    usedAccelerators: Count
+
+
+class Instance(TypedDict):
+    """Memory in GB, price in USD per hour and replica."""
+
+    id: str
+    accelerator: Literal["cpu", "gpu", "neuron"]
+    numAccelerators: Count
+    memoryGb: float | None
+    gpuMemoryGb: float | None
+    instanceType: str
+    instanceSize: str
+    architecture: str
+    status: Literal["available", "low_availability", "not_available", "reserved", "deprecated"]
+    pricePerHour: float
+    quota: Quota
+
+
+class Region(TypedDict):
+    name: str
+    label: str
+    status: Literal["available"]
+    computes: list[Instance]
+
+
+class Vendor(TypedDict):
+    name: str
+    status: Literal["available"]
+    regions: list[Region]
+
+
+class Vendors(TypedDict):
+    vendors: list[Vendor]
+
+
+class AccessToken(TypedDict):
+    displayName: str
+    role: str
+
+
+class Auth(TypedDict):
+    type: Literal["access_token"]
+    accessToken: AccessToken
+
+
+class WhoAmI(TypedDict):
+    type: Literal["user"]
+    id: Annotated[str, Field(pattern="^[0-9a-f]{24}$")]
+    name: str
+    fullname: str
+    isPro: bool
+    canPay: bool
+    orgs: list[Any]
+    auth: Auth
+
+
+class Recipe(TypedDict):
+    publicId: str
+    accelerator: str
+    engineType: str
+    ggufFile: NotRequired[str]
+
+
+class CatalogueModel(TypedDict):
+    repoId: str
+    modelName: str
+    authorName: str
+    license: str
+    task: str
+    createdAt: Timestamp
+    recipes: list[Recipe]
+
+
+class Catalogue(TypedDict):
+    items: list[CatalogueModel]
+
+
+class Now(TypedDict):
+    """Seconds on the simulation's clock."""
+
+    now: float
+
+
+class Idle(TypedDict):
+    """Whether the plane can make room for another."""
+
+    may_end: bool

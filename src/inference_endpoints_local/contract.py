@@ -1,0 +1,153 @@
+"""Every route of the REST API: what it takes and what it answers.
+
+Requests are routed and held to this, and `/openapi.json` says it.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from inference_endpoints import operations
+from inference_endpoints.operations import Operation, Service
+from inference_endpoints_local import answers, bodies, queries
+
+_PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"}
+FAULTS = frozenset({400, 409, 429, 500})
+"""What a simulated fault answers with."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One method of one path. `answers` is the type of the JSON it answers with, None if it is none.
+
+    `refusals` are those that do not follow from the rest.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answers: Any = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    refusals: frozenset[int] = field(default=frozenset())
+    status: int = 200
+    media: str | None = "application/json"
+    public: bool = False
+    simulated: bool = False
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names in the path."""
+        return re.findall(r"{(\w+)}", self.path)
+
+    @property
+    def statuses(self) -> set[int]:
+        """Every status but success that it may answer with."""
+        found = set(self.refusals)
+        if not self.public:
+            found.add(401)
+        if self.parameters:
+            found.add(404)
+        if self.query:
+            found.add(400)
+        if self.body:
+            found |= {400, 413}
+        return found
+
+
+def _of(operation: Operation[Any], answer: Any, *refusals: int, **more: Any) -> Contract:
+    path = _PREFIX[operation.service] + operation.path
+    summary = operation.name.replace("_", " ").capitalize()
+    return Contract(operation.name, operation.method, path, summary, answer, refusals=frozenset(refusals), **more)
+
+
+LIST = _of(operations.LIST, answers.Endpoints, query=queries.Page)
+CREATE = _of(operations.CREATE, answers.Endpoint, 409, 507, body=bodies.EndpointBody)
+GET = _of(operations.GET, answers.Endpoint)
+UPDATE = _of(operations.UPDATE, answers.Endpoint, 409, 507, body=bodies.EndpointChange)
+DELETE = _of(operations.DELETE, answers.Nothing, 507)
+PAUSE = _of(operations.PAUSE, answers.Endpoint, 507)
+RESUME = _of(operations.RESUME, answers.Endpoint, 400, 409, 507)
+SCALE_TO_ZERO = _of(operations.SCALE_TO_ZERO, answers.Endpoint, 400, 507)
+LOGS = _of(operations.LOGS, list[answers.LogEntry], query=queries.Lines)
+REPLICAS = _of(operations.REPLICAS, answers.Replicas)
+VENDORS = _of(operations.VENDORS, answers.Vendors)
+WHOAMI = _of(operations.WHOAMI, answers.WhoAmI)
+CATALOGUE = _of(operations.CATALOGUE, answers.Catalogue, query=queries.Models)
+_DEPLOYS: dict[str, Any] = {"answers": answers.Deployed, "refusals": frozenset({404, 409, 507})}
+DEPLOY_MODEL = Contract(
+    "deploy_catalogue_model",
+    "POST",
+    "/api/v1/catalog/model/{owner}/{model}/deploy",
+    "Deploy a model of the catalogue",
+    body=bodies.ModelOrder,
+    **_DEPLOYS,
+)
+DEPLOY_RECIPE = Contract(
+    "deploy_catalogue_recipe",
+    "POST",
+    "/api/v1/catalog/recipe/{recipe}/deploy",
+    "Deploy a recipe of the catalogue",
+    body=bodies.RecipeOrder,
+    **_DEPLOYS,
+)
+PUBLIC_VENDORS = Contract(
+    "list_public_hardware", "GET", "/v2/provider", "List hardware, without quota", answers.Vendors, public=True
+)
+HEALTH = Contract("health", "GET", "/healthz", "Tell that it answers", media="text/plain", public=True)
+OPENAPI = Contract("openapi", "GET", "/openapi.json", "Describe this API", dict[str, Any], public=True)
+
+MOVE_CLOCK = Contract(
+    "move_clock",
+    "POST",
+    "/local/clock",
+    "Skip time of the simulation",
+    answers.Now,
+    body=bodies.ClockMove,
+    simulated=True,
+)
+PRETEND_LOAD = Contract(
+    "pretend_load",
+    "POST",
+    "/local/load",
+    "Pretend requests to a simulated endpoint",
+    answers.Nothing,
+    body=bodies.PretendedLoad,
+    refusals=frozenset({404}),
+    simulated=True,
+)
+ARM_FAULT = Contract(
+    "arm_fault",
+    "POST",
+    "/local/faults",
+    "Let requests fail",
+    answers.Nothing,
+    body=bodies.ArmedFault,
+    simulated=True,
+)
+CLEAR_FAULTS = Contract(
+    "clear_faults", "DELETE", "/local/faults", "Let requests fail no more", answers.Nothing, simulated=True
+)
+STATUS = Contract("status", "GET", "/local/status", "Tell whether the plane is idle", answers.Idle)
+LEASE = Contract("lease", "GET", "/local/lease", "Keep the plane alive while this request lasts", media=None)
+STOP = Contract(
+    "stop",
+    "POST",
+    "/local/stop",
+    "End the plane",
+    answers.Nothing,
+    query=queries.Ending,
+    refusals=frozenset({409}),
+    status=202,
+)
+
+API = (
+    *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, WHOAMI, CATALOGUE),
+    *(DEPLOY_MODEL, DEPLOY_RECIPE),
+)
+"""The service's own; what a simulated fault can befall."""
+OTHERS = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)
+"""Those of this plane, and the public ones."""

@@ -1,0 +1,64 @@
+"""A child process of the plane: what it sees of the plane's world, how it is read, and how it is ended."""
+
+import asyncio
+import os
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+
+from inference_endpoints_local.record import Spec
+
+STOP_S = 5.0
+"""How long a worker may take to end before it is killed."""
+LINE_BYTES = 1 << 20
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "TEMP", "TMP")
+
+
+def environment_for(spec: Spec, threads: int) -> Mapping[str, str]:
+    """A worker's environment: what a program needs to run, and the endpoint's own; nothing of the plane's."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    ours = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
+    own: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
+    return kept | ours | own
+
+
+async def spawn(command: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """The process, its three streams in our hands. From the loop's thread: a worker may be tied to it."""
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment,
+        limit=LINE_BYTES,
+        # Signals meant for the plane's terminal are not for its workers.
+        start_new_session=True,
+    )
+
+
+async def line_of(stream: asyncio.StreamReader) -> str:
+    """The next line, or "" at the end. One too long for the buffer is passed over in pieces."""
+    try:
+        line = await stream.readline()
+    except ValueError:
+        line = b"(a line too long to keep)\n"
+    return line.decode("utf-8", "replace")
+
+
+async def end(process: Process) -> None:
+    """Close its stdin and SIGTERM it, then SIGKILL; returns when it is gone."""
+    if process.returncode is not None:
+        return
+    if process.stdin:
+        process.stdin.close()
+    for signal in (process.terminate, process.kill):
+        try:
+            signal()
+        except ProcessLookupError:
+            break
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+                return
+        except TimeoutError:
+            continue
+    await process.wait()
