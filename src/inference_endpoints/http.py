@@ -9,7 +9,7 @@ httpx2 is the maintained continuation of httpx, with the same API, and what mcp 
 import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
@@ -74,11 +74,24 @@ class EndpointCall:
 
 
 class Guard(Protocol):
-    """Asked before every send. It raises `Refused`, or any other error of the tree, to prevent it."""
+    """Stands around every send. It raises `Refused`, or any other error of the tree, to prevent it, and sees how it
+    ends."""
 
-    async def control(self, request: Request) -> None: ...
+    def control(self, request: Request) -> AbstractAsyncContextManager[None]: ...
 
-    async def call(self, call: EndpointCall) -> None: ...
+    def call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]: ...
+
+
+class _Unguarded:
+    """Lets everything pass: for scripts, where nobody set limits."""
+
+    @asynccontextmanager
+    async def control(self, request: Request) -> AsyncIterator[None]:
+        yield
+
+    @asynccontextmanager
+    async def call(self, call: EndpointCall) -> AsyncIterator[None]:
+        yield
 
 
 Renew = Callable[[Backend], Awaitable[Backend]]
@@ -106,6 +119,7 @@ class Http:
     ) -> None:
         self.backend = backend
         self.guard = guard
+        self._around: Guard = guard or _Unguarded()
         self._renew = renew
         self._deadline = deadline
         self._transport = transport
@@ -125,8 +139,43 @@ class Http:
                 hint="Set HF_TOKEN (a fine-grained token with the Inference Endpoints scope), "
                 "or start the server with --local to use real small models on this machine without an account.",
             )
-        if self.guard is not None:
-            await self.guard.control(request)
+        async with self._around.control(request):
+            return await self._answered(request, operation)
+
+    @asynccontextmanager
+    async def endpoint(self, call: EndpointCall) -> AsyncIterator[httpx.Response]:
+        """Send one request to an endpoint; the answer's body is still to be read.
+
+        Any status is an answer. Raises `NotDeployed` without an address, `BadRequest` for a path that would leave
+        the endpoint, `Unavailable` where none answers, `InferenceEndpointTimeoutError` after `call.timeout`.
+        """
+        url = _address(call)
+        async with self._around.call(call), self._opened(call, url) as response:
+            yield response
+
+    async def aclose(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        # Made on first use: a TLS context costs up to 90 ms, which must not delay the handshake.
+        if self._pool is None:
+            self._pool = httpx.AsyncClient(
+                transport=self._transport,
+                # What is on this machine is reached directly, never through a proxy that would see the token.
+                trust_env=self.backend.name != LOCAL,
+                follow_redirects=False,
+                timeout=httpx.Timeout(CONTROL_DEADLINE_S, connect=10.0),
+                headers={"User-Agent": self._user_agent},
+            )
+        return self._pool
+
+    def _endpoint_headers(self, url: str) -> dict[str, str]:
+        trusted = self.backend.token is not None and self.backend.trusts(url)
+        return {"Authorization": f"Bearer {self.backend.token}"} if trusted else {}
+
+    async def _answered(self, request: Request, operation: Operation[Answer]) -> Answer:
         try:
             with anyio.fail_after(self._deadline):
                 payload = await self._with_retries(request)
@@ -141,15 +190,7 @@ class Http:
             ) from error
 
     @asynccontextmanager
-    async def endpoint(self, call: EndpointCall) -> AsyncIterator[httpx.Response]:
-        """Send one request to an endpoint; the answer's body is still to be read.
-
-        Any status is an answer. Raises `NotDeployed` without an address, `BadRequest` for a path that would leave
-        the endpoint, `Unavailable` where none answers, `InferenceEndpointTimeoutError` after `call.timeout`.
-        """
-        url = _address(call)
-        if self.guard is not None:
-            await self.guard.call(call)
+    async def _opened(self, call: EndpointCall, url: str) -> AsyncIterator[httpx.Response]:
         request = self._client().build_request(
             call.method,
             url,
@@ -184,28 +225,6 @@ class Http:
             ) from error
         finally:
             await response.aclose()
-
-    async def aclose(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.aclose()
-
-    def _client(self) -> httpx.AsyncClient:
-        # Made on first use: a TLS context costs up to 90 ms, which must not delay the handshake.
-        if self._pool is None:
-            self._pool = httpx.AsyncClient(
-                transport=self._transport,
-                # What is on this machine is reached directly, never through a proxy that would see the token.
-                trust_env=self.backend.name != LOCAL,
-                follow_redirects=False,
-                timeout=httpx.Timeout(CONTROL_DEADLINE_S, connect=10.0),
-                headers={"User-Agent": self._user_agent},
-            )
-        return self._pool
-
-    def _endpoint_headers(self, url: str) -> dict[str, str]:
-        trusted = self.backend.token is not None and self.backend.trusts(url)
-        return {"Authorization": f"Bearer {self.backend.token}"} if trusted else {}
 
     async def _with_retries(self, request: Request) -> Any:
         for attempt in range(1, ATTEMPTS + 1):

@@ -12,7 +12,8 @@ from inference_endpoints.backend import local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
 from inference_endpoints.listing import HardwareListing
-from inference_endpoints_mcp.guard.policy import Limits, Policy
+from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.guard.policy import Policy
 
 pytestmark = pytest.mark.anyio
 
@@ -124,7 +125,7 @@ async def test_waking_counts_the_most_replicas_it_may_grow_to(driver: Driver, ho
 async def test_it_holds_at_the_send_and_hardware_without_a_price_is_refused(driver: Driver) -> None:
     policy = Policy(ONE)
     async with AsyncEndpointsClient(local(driver.plane.url, TOKEN), namespace="acme", guard=policy) as client:
-        policy.watch_prices(client, HardwareListing(client))
+        policy.reads_through(client, HardwareListing(client))
         for compute in (GPU | {"instanceType": "nvidia-next"}, GPU | {"instanceSize": "x4"}):
             body = {
                 "name": "new",

@@ -10,7 +10,7 @@ from tests.support.host import Answer, Mode
 from tests.tools.conftest import HostOf
 
 from inference_endpoints_mcp.guard.confirm import Confirm
-from inference_endpoints_mcp.guard.policy import Limits
+from inference_endpoints_mcp.guard.limits import Limits
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,8 @@
 """The two sends: what is retried, who sees the token, and what is never sent at all."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -50,11 +51,15 @@ class Recorder:
         self.asked: list[str] = []
         self._refusing = refusing
 
-    async def control(self, request: Request) -> None:
+    @asynccontextmanager
+    async def control(self, request: Request) -> AsyncIterator[None]:
         self._asked(request.doing)
+        yield
 
-    async def call(self, call: EndpointCall) -> None:
+    @asynccontextmanager
+    async def call(self, call: EndpointCall) -> AsyncIterator[None]:
         self._asked(call.doing)
+        yield
 
     def _asked(self, doing: str) -> None:
         self.asked.append(doing)

@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
 
 from inference_endpoints.token import hugging_face_token as hugging_face_token
+from inference_endpoints_mcp.guard.limits import Limits, read_limits
 
 PREFIX = "INFERENCE_ENDPOINTS_"
 
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         cli_prog_name="inference-endpoints-mcp",
         env_ignore_empty=True,
+        enable_decoding=False,
         cli_kebab_case=True,
         cli_implicit_flags="toggle",
         cli_avoid_json=True,
@@ -46,7 +48,7 @@ class Settings(BaseSettings):
         return self.data_dir or default_data_dir()
 
 
-class ServerSettings(Settings):
+class ServerSettings(Settings, Limits):
     """An MCP server for Hugging Face Inference Endpoints, over stdio.
 
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
@@ -55,16 +57,21 @@ class ServerSettings(Settings):
     Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR.
     """
 
+    model_config = SettingsConfigDict(extra="ignore", frozen=False)
+
     local: bool = Field(
         default=False, description="Use the embedded control plane on this machine, starting it if none runs."
-    )
-    read_only: bool = Field(default=False, description="Hide and refuse everything that could change something.")
-    max_price_per_hour: float | None = Field(
-        default=None, gt=0, description="Refuse what could bring a namespace above so many USD per hour."
     )
     confirm: Literal["elicit", "off"] = Field(
         default="elicit",
         description="How deletions are approved: elicit asks a person through the host, off asks nobody.",
+    )
+    policy: Path | None = Field(
+        default=None,
+        description="TOML file with limits, by the names of these flags; flags and variables go before it.",
+    )
+    audit_file: Path | None = Field(
+        default=None, description="Append a line of JSON for each plan, approval, refusal and change."
     )
     hold: float | None = Field(
         default=None, gt=0, description="Longest to hold one call, in seconds. Default: what the host is known to bear."
@@ -121,6 +128,12 @@ class DoctorSettings(ServerSettings):
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp doctor")
 
     live: bool = Field(default=False, description="Walk the real API of Hugging Face, with reads only.")
+
+
+def limits_of(settings: ServerSettings) -> Limits:
+    """The limits that flags and variables set, before those of the policy file. Raises `LimitsError`."""
+    given = settings.model_dump(include=set(Limits.model_fields) & settings.model_fields_set)
+    return Limits(**(read_limits(settings.policy) if settings.policy else {}) | given)
 
 
 def parse(kind: type[Chosen], words: list[str]) -> Chosen:

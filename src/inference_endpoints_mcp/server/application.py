@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -17,7 +18,8 @@ from inference_endpoints.listing import HardwareListing
 from inference_endpoints.watch import CALM_S, Watcher
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.fence import Fence
-from inference_endpoints_mcp.guard.policy import Limits, Policy
+from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.guard.policy import Policy
 from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.server.hosts import patience_of
 from inference_endpoints_mcp.server.progress import listens, telling
@@ -37,6 +39,7 @@ class Options:
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
     confirm: Confirm = Confirm.ELICIT
+    audit_file: Path | None = None
     hold: float | None = None
     look_every: float = CALM_S
     answer_within: float = 600.0
@@ -53,9 +56,10 @@ class _Parts:
 class RunningApplication:
     """Opens a scope for each call. Nothing is reached before the first."""
 
-    def __init__(self, options: Options, redactor: Redactor) -> None:
+    def __init__(self, options: Options, redactor: Redactor, policy: Policy) -> None:
         self._options = options
         self._redactor = redactor
+        self._policy = policy
         self._stack = AsyncExitStack()
         self._parts: _Parts | None = None
         self._opening = asyncio.Lock()
@@ -88,13 +92,12 @@ class RunningApplication:
     async def _open(self) -> _Parts:
         backend = await self._options.reach(self._stack)
         self._redactor.add(backend.token)
-        policy = Policy(self._options.limits)
         client = AsyncEndpointsClient(
-            backend, namespace=self._options.namespace, guard=policy, renew=self._options.renew
+            backend, namespace=self._options.namespace, guard=self._policy, renew=self._options.renew
         )
         self._stack.push_async_callback(client.aclose)
         listing = HardwareListing(client)
-        policy.watch_prices(client, listing)
+        self._policy.reads_through(client, listing)
         watcher = Watcher(client, refresh_every=self._options.look_every)
         return _Parts(client, watcher, AsyncInference(client), listing)
 
@@ -107,8 +110,8 @@ class RunningApplication:
 
 
 @asynccontextmanager
-async def running(options: Options, redactor: Redactor) -> AsyncIterator[RunningApplication]:
-    application = RunningApplication(options, redactor)
+async def running(options: Options, redactor: Redactor, policy: Policy) -> AsyncIterator[RunningApplication]:
+    application = RunningApplication(options, redactor, policy)
     try:
         yield application
     finally:

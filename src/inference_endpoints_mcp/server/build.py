@@ -21,10 +21,12 @@ from pydantic import ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
+from inference_endpoints_mcp.guard.audit import Audit
 from inference_endpoints_mcp.guard.policy import Policy
 from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.server import render
 from inference_endpoints_mcp.server.application import Options, RunningApplication, running
+from inference_endpoints_mcp.server.narrow import narrowing
 from inference_endpoints_mcp.tools.ports import Application
 from inference_endpoints_mcp.tools.spec import ToolSpec
 
@@ -47,12 +49,12 @@ class EndpointsServer(MCPServer[Application]):
     building them all would double the time to the first answer."""
 
     def __init__(self, options: Options, redactor: Redactor) -> None:
-        self._policy = Policy(options.limits)
+        self._policy = Policy(options.limits, Audit(options.audit_file, redactor))
         self._redactor = redactor
         self._built: dict[str, Tool] = {}
 
         def lifespan(_: MCPServer[Application]) -> AbstractAsyncContextManager[RunningApplication]:
-            return running(options, redactor)
+            return running(options, redactor, self._policy)
 
         super().__init__(
             "inference-endpoints-mcp",
@@ -61,11 +63,14 @@ class EndpointsServer(MCPServer[Application]):
             instructions=INSTRUCTIONS,
             lifespan=lifespan,
             cache_hints={"tools/list": CacheHint(LIST_TTL_MS, "private")},
+            middleware=[narrowing],
             log_level="WARNING",
         )
 
     async def list_tools(self) -> list[ListedTool]:
-        return [tool for tool in published() if not tool.annotations or self._lists(tool.annotations.read_only_hint)]
+        if self._policy.allows_every_tool:
+            return list(published())
+        return [tool for tool in published() if self._policy.offers(specs()[tool.name])]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Application, Any] | None = None
@@ -75,7 +80,7 @@ class EndpointsServer(MCPServer[Application]):
             near = difflib.get_close_matches(name, specs(), n=1)
             raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near[0]}?" if near else ""))
         try:
-            self._policy.check(spec.effect)
+            self._policy.check_tool(spec)
             result = await self._tool(spec).run(arguments, context or Context(mcp_server=self))
         except InferenceEndpointError as error:
             return render.failure(error, self._redactor)
@@ -84,9 +89,6 @@ class EndpointsServer(MCPServer[Application]):
         if isinstance(result, InputRequiredResult):
             return result
         return render.answer(result, self._redactor)
-
-    def _lists(self, read_only: bool | None) -> bool:
-        return bool(read_only) or not self._policy.limits.read_only
 
     def _tool(self, spec: ToolSpec) -> Tool:
         if spec.name not in self._built:
