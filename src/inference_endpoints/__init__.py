@@ -1,0 +1,144 @@
+"""The model layer: Inference Endpoints on Hugging Face or on this machine, blocking and asynchronous.
+
+    from inference_endpoints import get_inference_endpoint
+
+The functions and the handle keep the names and signatures of huggingface_hub; `aio` has the same to be awaited.
+A name is imported when it is first used, so that using one part does not load the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inference_endpoints import aio as aio
+    from inference_endpoints.backend import Backend, hugging_face, local
+    from inference_endpoints.client import AsyncEndpointsClient
+    from inference_endpoints.errors import (
+        AlreadyExists,
+        AlreadyRunning,
+        BadRequest,
+        Conflict,
+        DeploymentFailed,
+        Forbidden,
+        InferenceEndpointError,
+        InferenceEndpointTimeoutError,
+        NoCapacity,
+        NotConfigured,
+        NotDeployed,
+        NotFound,
+        OutcomeUnknown,
+        Paused,
+        QuotaExceeded,
+        RateLimited,
+        Refused,
+        ScaledToZero,
+        Unauthorized,
+        Unavailable,
+    )
+    from inference_endpoints.functions import EndpointList
+    from inference_endpoints.goals import Goal
+    from inference_endpoints.handle import AsyncInferenceEndpoint
+    from inference_endpoints.inference import AsyncInference, Label, Reply
+    from inference_endpoints.inference.bound import AsyncInferenceClient, InferenceClient
+    from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
+    from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware
+    from inference_endpoints.sync import (
+        EndpointsClient,
+        InferenceEndpoint,
+        create_inference_endpoint,
+        delete_inference_endpoint,
+        get_inference_endpoint,
+        list_inference_endpoints,
+        pause_inference_endpoint,
+        resume_inference_endpoint,
+        scale_to_zero_inference_endpoint,
+        update_inference_endpoint,
+    )
+    from inference_endpoints.watch import Watcher
+
+_NAMES = {
+    "backend": "Backend hugging_face local",
+    "client": "AsyncEndpointsClient",
+    "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
+    "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused QuotaExceeded "
+    "RateLimited Refused ScaledToZero Unauthorized Unavailable",
+    "functions": "EndpointList",
+    "goals": "Goal",
+    "handle": "AsyncInferenceEndpoint",
+    "inference": "AsyncInference Label Reply",
+    "inference.bound": "AsyncInferenceClient InferenceClient",
+    "models": "Endpoint InferenceEndpointStatus InferenceEndpointType",
+    "specs": "EndpointChange EndpointSpec Hardware",
+    "sync": "EndpointsClient InferenceEndpoint create_inference_endpoint delete_inference_endpoint "
+    "get_inference_endpoint list_inference_endpoints pause_inference_endpoint resume_inference_endpoint "
+    "scale_to_zero_inference_endpoint update_inference_endpoint",
+    "watch": "Watcher",
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = [
+    "AlreadyExists",
+    "AlreadyRunning",
+    "AsyncEndpointsClient",
+    "AsyncInference",
+    "AsyncInferenceClient",
+    "AsyncInferenceEndpoint",
+    "Backend",
+    "BadRequest",
+    "Conflict",
+    "DeploymentFailed",
+    "Endpoint",
+    "EndpointChange",
+    "EndpointList",
+    "EndpointSpec",
+    "EndpointsClient",
+    "Forbidden",
+    "Goal",
+    "Hardware",
+    "InferenceClient",
+    "InferenceEndpoint",
+    "InferenceEndpointError",
+    "InferenceEndpointStatus",
+    "InferenceEndpointTimeoutError",
+    "InferenceEndpointType",
+    "Label",
+    "NoCapacity",
+    "NotConfigured",
+    "NotDeployed",
+    "NotFound",
+    "OutcomeUnknown",
+    "Paused",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "Reply",
+    "ScaledToZero",
+    "Unauthorized",
+    "Unavailable",
+    "Watcher",
+    "aio",
+    "create_inference_endpoint",
+    "delete_inference_endpoint",
+    "get_inference_endpoint",
+    "hugging_face",
+    "list_inference_endpoints",
+    "local",
+    "pause_inference_endpoint",
+    "resume_inference_endpoint",
+    "scale_to_zero_inference_endpoint",
+    "update_inference_endpoint",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "aio":
+        return import_module("inference_endpoints.aio")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -58,14 +58,18 @@ class Reply:
 class AsyncInference:
     """Calls endpoints by name, waking and awaiting them where need be.
 
-    `namespace` defaults as in the client it is made from. Every method raises errors of
+    `namespace` defaults as in the client it is made from. `running` is an endpoint that was last seen running: calls to
+    it begin without looking it up. Every method raises errors of
     `inference_endpoints.errors`: `Paused`, `NotDeployed`, `DeploymentFailed`, `ScaledToZero` from the endpoint's
     state; `BadRequest`, `NotFound`, `RateLimited`, `Unavailable` from the engine, whose words are in `upstream`;
     `InferenceEndpointTimeoutError`.
     """
 
-    def __init__(self, endpoints: AsyncEndpointsClient, *, sleep: Sleep = anyio.sleep) -> None:
+    def __init__(
+        self, endpoints: AsyncEndpointsClient, *, running: Endpoint | None = None, sleep: Sleep = anyio.sleep
+    ) -> None:
         self._endpoints = endpoints
+        self._running = running
         self._sleep = sleep
 
     async def chat(
@@ -273,7 +277,7 @@ class AsyncInference:
 
         with patience.limit("The control plane did not say where the endpoint is"):
             namespace = await self._endpoints.namespace(namespace)
-            endpoint = await find()
+            endpoint = self._running if self._running and self._running.name == name else await find()
         asked = ask(endpoint)
         given = dict(headers or {})
         if asked.content is not None and "content-type" not in {key.lower() for key in given}:

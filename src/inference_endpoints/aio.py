@@ -1,0 +1,15 @@
+"""The eight functions of the reference, to be awaited: `await aio.get_inference_endpoint(…)`."""
+
+from inference_endpoints.functions import Functions
+from inference_endpoints.handle import AsyncInferenceEndpoint
+
+_functions = Functions(AsyncInferenceEndpoint)
+
+get_inference_endpoint = _functions.get_inference_endpoint
+list_inference_endpoints = _functions.list_inference_endpoints
+create_inference_endpoint = _functions.create_inference_endpoint
+update_inference_endpoint = _functions.update_inference_endpoint
+delete_inference_endpoint = _functions.delete_inference_endpoint
+pause_inference_endpoint = _functions.pause_inference_endpoint
+resume_inference_endpoint = _functions.resume_inference_endpoint
+scale_to_zero_inference_endpoint = _functions.scale_to_zero_inference_endpoint

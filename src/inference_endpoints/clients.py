@@ -1,0 +1,123 @@
+"""Which control plane is meant where none is named, and one client of it for each event loop."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from functools import lru_cache
+
+from inference_endpoints.backend import Backend, hugging_face, local
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import NotConfigured
+from inference_endpoints.http import Guard, Renew
+from inference_endpoints.token import hugging_face_token
+
+URL_VARIABLE = "INFERENCE_ENDPOINTS_URL"
+TOKEN_VARIABLE = "INFERENCE_ENDPOINTS_TOKEN"  # noqa: S105 - a name, not a token
+
+Token = str | bool | None
+"""A token; None or True for the one of this machine, False for none at all."""
+
+
+class Clients:
+    """Clients of one control plane, made as they are needed: connections belong to the event loop they are made in.
+
+    Each is closed with its loop: `asyncio.run` and its like close every asynchronous generator begun in it.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        namespace: str | None = None,
+        guard: Guard | None = None,
+        renew: Renew | None = None,
+    ) -> None:
+        self.backend = backend
+        self._namespace = namespace
+        self._guard = guard
+        self._renew = renew
+        self._made: dict[
+            asyncio.AbstractEventLoop, tuple[AsyncEndpointsClient, AsyncGenerator[AsyncEndpointsClient]]
+        ] = {}
+
+    async def here(self) -> AsyncEndpointsClient:
+        """The client of the running loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._made:
+            self._made = {known: made for known, made in self._made.items() if not known.is_closed()}
+            client = AsyncEndpointsClient(self.backend, namespace=self._namespace, guard=self._guard, renew=self._renew)
+            open_until_the_end = _open(client)
+            await anext(open_until_the_end)
+            self._made[loop] = client, open_until_the_end
+        return self._made[loop][0]
+
+    async def aclose(self) -> None:
+        """Close the client of the running loop; the next call makes another."""
+        if made := self._made.pop(asyncio.get_running_loop(), None):
+            await made[1].aclose()
+
+    def with_token(self, token: str | None) -> "Clients":
+        """The same control plane under the same guard, with another token."""
+        backend = replace(self.backend, token=token)
+        return Clients(backend, namespace=self._namespace, guard=self._guard, renew=self._renew)
+
+
+async def _open(client: AsyncEndpointsClient) -> AsyncGenerator[AsyncEndpointsClient]:
+    async with client:
+        yield client
+
+
+Api = AsyncEndpointsClient | Clients
+"""What a handle may be given to work with. A client belongs to the loop it was first used in; `Clients` to none."""
+
+
+async def client_of(api: Api) -> AsyncEndpointsClient:
+    return api if isinstance(api, AsyncEndpointsClient) else await api.here()
+
+
+def api_for(token: Token, api: Api | None = None) -> Api:
+    """What a call with these arguments works with: `api`, or else the control plane that is meant by default.
+
+    A token given beside `api` replaces its own; the guard stays.
+    """
+    if api is None:
+        return _shared(backend_for(token))
+    wanted = _wanted(token, api.backend.token)
+    if wanted == api.backend.token:
+        return api
+    return any_loop(api).with_token(wanted)
+
+
+def any_loop(api: Api) -> Clients:
+    """The same, for use from any event loop."""
+    return api if isinstance(api, Clients) else Clients(api.backend, guard=api.http.guard)
+
+
+def backend_for(token: Token = None) -> Backend:
+    """The control plane that is meant where none is named: Hugging Face.
+
+    `INFERENCE_ENDPOINTS_URL` names an embedded one instead, with its token in `INFERENCE_ENDPOINTS_TOKEN`
+    (`inference-endpoints-mcp control-plane --json` prints where both are). The Hugging Face token is never sent
+    there. Raises `NotConfigured` if that token is missing.
+    """
+    url = os.environ.get(URL_VARIABLE, "").strip().rstrip("/")
+    if not url:
+        return hugging_face(_wanted(token, hugging_face_token()))
+    wanted = _wanted(token, os.environ.get(TOKEN_VARIABLE, "").strip() or None)
+    if wanted is None and token is not False:
+        raise NotConfigured(
+            f"{URL_VARIABLE} names a control plane, but there is no token for it.", hint=f"Set {TOKEN_VARIABLE}."
+        )
+    return replace(local(url, ""), token=wanted)
+
+
+def _wanted(given: Token, default: str | None) -> str | None:
+    if isinstance(given, str):
+        return given
+    return None if given is False else default
+
+
+@lru_cache(maxsize=64)
+def _shared(backend: Backend) -> Clients:
+    return Clients(backend)

@@ -1,0 +1,218 @@
+"""The eight functions of the reference, written once for either kind of handle.
+
+Names, order and defaults of arguments: huggingface_hub 2.4.0, `HfApi`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+from inference_endpoints.arguments import change_from, spec_from
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients import Api, Token, api_for, client_of
+from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
+from inference_endpoints.handle import Handle
+from inference_endpoints.models import Endpoint
+
+H = TypeVar("H", bound=Handle)
+
+EVERY_NAMESPACE = "*"
+
+
+class EndpointList(list[H]):
+    """Endpoints, and the namespaces that would not list theirs: `refused` has the reason for each.
+
+    Whoever belongs to an organization need not have a right to its endpoints, so that is no error.
+    """
+
+    refused: Mapping[str, InferenceEndpointError]
+
+    def __init__(
+        self, endpoints: Iterable[H] = (), refused: Mapping[str, InferenceEndpointError] | None = None
+    ) -> None:
+        super().__init__(endpoints)
+        self.refused = refused or {}
+
+    def __repr__(self) -> str:
+        refused = f" (refused: {', '.join(self.refused)})" if self.refused else ""
+        return super().__repr__() + refused
+
+
+class Functions(Generic[H]):
+    """The functions, for one kind of handle.
+
+    All take `namespace` (default: the caller's own), `token` (default: that of this machine; False for none) and `api`
+    (default: the control plane of `clients.backend_for`), and raise errors of `inference_endpoints.errors`.
+    """
+
+    def __init__(self, handle: type[H]) -> None:
+        self._handle = handle
+
+    async def get_inference_endpoint(
+        self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
+    ) -> H:
+        """The endpoint of this name. Raises `NotFound`."""
+        client, namespace, api = await _place(namespace, token, api)
+        return self._handle(await client.get(name, namespace), namespace, api)
+
+    async def list_inference_endpoints(
+        self, namespace: str | None = None, *, token: Token = None, api: Api | None = None
+    ) -> EndpointList[H]:
+        """All endpoints of a namespace, every page of them; "*" for all namespaces the caller belongs to.
+
+        With "*", organizations that refuse the token (401, 403) stand in the list's `refused`; any other failure is
+        raised, since a list with holes would look whole.
+        """
+        api = api_for(token, api)
+        client = await client_of(api)
+        if namespace != EVERY_NAMESPACE:
+            namespace = await client.namespace(namespace)
+            return EndpointList(self._handles(await client.list(namespace), namespace, api))
+        own, *organizations = (await client.whoami()).namespaces
+        found = self._handles(await client.list(own), own, api)
+        refused: dict[str, InferenceEndpointError] = {}
+        for organization in organizations:
+            try:
+                found += self._handles(await client.list(organization), organization, api)
+            except (Unauthorized, Forbidden) as refusal:
+                refused[organization] = refusal
+        return EndpointList(found, refused)
+
+    async def create_inference_endpoint(
+        self,
+        name: str,
+        *,
+        repository: str,
+        framework: str,
+        accelerator: str,
+        instance_size: str,
+        instance_type: str,
+        region: str,
+        vendor: str,
+        account_id: str | None = None,
+        private_link_account_id: str | None = None,
+        private_link_region: str | None = None,
+        min_replica: int = 1,
+        max_replica: int = 1,
+        scaling_metric: str | None = None,
+        scaling_threshold: float | None = None,
+        scale_to_zero_timeout: int | None = None,
+        revision: str | None = None,
+        task: str | None = None,
+        custom_image: dict[str, Any] | None = None,
+        container_registry_username: str | None = None,
+        container_registry_password: str | None = None,
+        container_command: list[str] | None = None,
+        container_args: list[str] | None = None,
+        env: dict[str, str] | None = None,
+        secrets: dict[str, str] | None = None,
+        type: str = "authenticated",  # noqa: A002 - the reference's name
+        domain: str | None = None,
+        path: str | None = None,
+        cache_http_responses: bool | None = None,
+        tags: list[str] | None = None,
+        namespace: str | None = None,
+        token: Token = None,
+        api: Api | None = None,
+    ) -> H:
+        """Create an endpoint; it is billed from then on. Returns once accepted: then `wait()`.
+
+        The defaults are the reference's: one replica is kept running. `scale_to_zero_timeout` is in minutes and needs
+        `min_replica=0`; `scaling_metric` is hardwareUsage (`scaling_threshold` in percent) or pendingRequests (per
+        replica); `type` is public, authenticated or private. `custom_image` is an engine with its settings
+        (`{"vLLM": {"url": …}}`), or a container's settings (`{"url": …, "port": …}`), to which alone the registry's
+        credentials belong. `account_id` is ignored with a `FutureWarning`.
+
+        Raises `BadRequest` (also a `ValueError`), `AlreadyExists` for a taken name, `QuotaExceeded`, `NoCapacity`.
+        """
+        given = {key: value for key, value in locals().items() if key not in {"self", "namespace", "token", "api"}}
+        spec = spec_from(given)
+        client, namespace, api = await _place(namespace, token, api)
+        return self._handle(await client.create(spec, namespace), namespace, api)
+
+    async def update_inference_endpoint(
+        self,
+        name: str,
+        *,
+        accelerator: str | None = None,
+        instance_size: str | None = None,
+        instance_type: str | None = None,
+        min_replica: int | None = None,
+        max_replica: int | None = None,
+        scale_to_zero_timeout: int | None = None,
+        scaling_metric: str | None = None,
+        scaling_threshold: float | None = None,
+        repository: str | None = None,
+        framework: str | None = None,
+        revision: str | None = None,
+        task: str | None = None,
+        custom_image: dict[str, Any] | None = None,
+        container_command: list[str] | None = None,
+        container_args: list[str] | None = None,
+        tensor_parallel_size: int | None = None,
+        data_parallel_size: int | None = None,
+        env: dict[str, str] | None = None,
+        secrets: dict[str, str] | None = None,
+        domain: str | None = None,
+        path: str | None = None,
+        cache_http_responses: bool | None = None,
+        tags: list[str] | None = None,
+        namespace: str | None = None,
+        token: Token = None,
+        api: Api | None = None,
+    ) -> H:
+        """Change the settings of an endpoint that are given, and no others; an image is replaced whole.
+
+        `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. The two parallelism sizes go into the image
+        given, or else into the one it has. Raises `BadRequest`, which is a `ValueError`, if none is given; then nothing
+        was sent.
+        """
+        other = {"self", "name", "namespace", "token", "api"}
+        given = {key: value for key, value in locals().items() if key not in {*other, "other"}}
+        api = api_for(token, api)
+        client = await client_of(api)
+        change = await change_from(given, lambda: client.get(name, namespace))
+        namespace = await client.namespace(namespace)
+        return self._handle(await client.update(name, change, namespace), namespace, api)
+
+    async def delete_inference_endpoint(
+        self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
+    ) -> None:
+        """Delete an endpoint, which cannot be undone."""
+        client = await client_of(api_for(token, api))
+        await client.delete(name, namespace)
+
+    async def pause_inference_endpoint(
+        self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
+    ) -> H:
+        """Stop an endpoint and its billing, until it is resumed."""
+        client, namespace, api = await _place(namespace, token, api)
+        return self._handle(await client.pause(name, namespace), namespace, api)
+
+    async def resume_inference_endpoint(
+        self,
+        name: str,
+        *,
+        namespace: str | None = None,
+        running_ok: bool = True,
+        token: Token = None,
+        api: Api | None = None,
+    ) -> H:
+        """Start an endpoint after a pause. One that is running is an `AlreadyRunning` only if not `running_ok`."""
+        client, namespace, api = await _place(namespace, token, api)
+        return self._handle(await client.resume(name, namespace, running_ok=running_ok), namespace, api)
+
+    async def scale_to_zero_inference_endpoint(
+        self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
+    ) -> H:
+        """Stop an endpoint and its billing, until it is called."""
+        client, namespace, api = await _place(namespace, token, api)
+        return self._handle(await client.scale_to_zero(name, namespace), namespace, api)
+
+    def _handles(self, endpoints: Iterable[Endpoint], namespace: str, api: Api) -> list[H]:
+        return [self._handle(endpoint, namespace, api) for endpoint in endpoints]
+
+
+async def _place(namespace: str | None, token: Token, api: Api | None) -> tuple[AsyncEndpointsClient, str, Api]:
+    api = api_for(token, api)
+    client = await client_of(api)
+    return client, await client.namespace(namespace), api

@@ -1,0 +1,263 @@
+"""The live object: an endpoint as it was last seen, which changes in place with what is done to it.
+
+Names, defaults and return values: huggingface_hub 2.4.0, `InferenceEndpoint`.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import anyio
+
+from inference_endpoints.arguments import change_from
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients import Api, Token, any_loop, api_for, client_of
+from inference_endpoints.errors import (
+    DeploymentFailed,
+    InferenceEndpointError,
+    InferenceEndpointTimeoutError,
+    NotDeployed,
+    ScaledToZero,
+    Unavailable,
+)
+from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
+from inference_endpoints.watch import QUICK_S, Look, Watcher
+
+if TYPE_CHECKING:
+    from inference_endpoints.inference.bound import AsyncInferenceClient, InferenceClient
+
+FIRST_LOOK_S = 2.0
+"""Seconds that a wait allows for its first look, however short its timeout is."""
+LAST_LINES = 20
+"""Lines of its log that the error about a failed endpoint keeps."""
+LONGEST_LINE = 300
+
+
+class Handle:
+    """What an endpoint's handles have in common: the attributes, and where they come from."""
+
+    name: str
+    namespace: str
+    repository: str
+    status: InferenceEndpointStatus
+    url: str | None
+    health_route: str | None
+    framework: str | None
+    revision: str | None
+    task: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    type: InferenceEndpointType
+    raw: dict[str, Any]
+
+    def __init__(self, endpoint: Endpoint, namespace: str, api: Api) -> None:
+        self.namespace = namespace
+        self._api = api
+        self._take(endpoint)
+
+    @classmethod
+    def from_raw(cls, raw: dict[str, Any], namespace: str, token: Token = None, api: Api | None = None) -> Self:
+        """A handle for an answer of the API. The token is kept: it is used for all that the handle does.
+
+        `token` defaults to that of `api`, and `api` to the control plane meant by default (`clients.backend_for`).
+        """
+        return cls(Endpoint.model_validate(raw), namespace, api_for(token, api))
+
+    @property
+    def token(self) -> str | None:
+        return self._api.backend.token
+
+    @property
+    def client(self) -> "InferenceClient":
+        """A blocking client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
+        from inference_endpoints.inference.bound import InferenceClient
+
+        return InferenceClient(self._deployed(), self.namespace, any_loop(self._api))
+
+    @property
+    def async_client(self) -> "AsyncInferenceClient":
+        """An asynchronous client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
+        from inference_endpoints.inference.bound import AsyncInferenceClient
+
+        return AsyncInferenceClient(self._deployed(), self.namespace, self._api)
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in ("name", "namespace", "repository", "status", "url")}
+        shown["status"] = str(self.status)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and (self.namespace, self.raw) == (other.namespace, other.raw)
+
+    def _take(self, endpoint: Endpoint) -> Self:
+        """Become what the endpoint is now."""
+        model, status = endpoint.model, endpoint.status
+        self._endpoint = endpoint
+        self.name, self.type, self.raw = endpoint.name, endpoint.type, endpoint.raw
+        self.repository, self.framework = model.repository, model.framework
+        self.revision, self.task = model.revision, model.task
+        self.status, self.url, self.health_route = status.state, endpoint.url, endpoint.health_route
+        self.created_at, self.updated_at = status.created_at, status.updated_at
+        return self
+
+    def _see(self, look: Look) -> None:
+        """Take in what was seen, unless it is older than what is known."""
+        if look.endpoint is None:
+            return
+        seen = look.endpoint.status.updated_at
+        if seen is None or self.updated_at is None or seen >= self.updated_at:
+            self._take(look.endpoint)
+
+    def _deployed(self) -> Endpoint:
+        if self.url is None:
+            raise NotDeployed(
+                f"Endpoint {self.namespace}/{self.name} has no address to call: it is {self.status}.",
+                hint="Resume it first." if self.status == "paused" else "Call wait() first.",
+            )
+        return self._endpoint
+
+    async def _until_running(self, refresh_every: float, on_look: Callable[[Look], None], *, wake: bool) -> None:
+        client = await client_of(self._api)
+        watcher = Watcher(client, refresh_every=refresh_every)
+        watcher.changed(self.namespace, self._endpoint)
+        while True:
+            try:
+                await watcher.wait(self.name, self.namespace, on_look=on_look)
+                return
+            except ScaledToZero:
+                if not wake:
+                    raise
+                await _wake(client, self._endpoint, self.namespace)
+                await anyio.sleep(min(QUICK_S, refresh_every))
+            except DeploymentFailed as failure:
+                await _explain(failure, client, self.name, self.namespace)
+                raise
+
+
+H = TypeVar("H", bound=Handle)
+
+
+class AsyncInferenceEndpoint(Handle):
+    """An endpoint. What is done to it changes this object in place, and returns it.
+
+    Attributes: `name`, `namespace`, `repository`, `status`, `url` (None until it has an address), `health_route`,
+    `framework`, `revision`, `task`, `created_at`, `updated_at`, `type`, `raw` (the whole answer of the API),
+    `token`. All methods raise errors of `inference_endpoints.errors`.
+    """
+
+    # `self` is any handle, since a blocking one lends itself to these methods (see blocking.py).
+    # ruff: noqa: PYI019
+
+    async def fetch(self: H) -> H:
+        """Look at the endpoint as it is now. Raises `NotFound` if it is gone."""
+        client = await client_of(self._api)
+        return self._take(await client.get(self.name, self.namespace))
+
+    async def update(
+        self: H,
+        *,
+        accelerator: str | None = None,
+        instance_size: str | None = None,
+        instance_type: str | None = None,
+        min_replica: int | None = None,
+        max_replica: int | None = None,
+        scale_to_zero_timeout: int | None = None,
+        scaling_metric: str | None = None,
+        scaling_threshold: float | None = None,
+        repository: str | None = None,
+        framework: str | None = None,
+        revision: str | None = None,
+        task: str | None = None,
+        custom_image: dict[str, Any] | None = None,
+        container_command: list[str] | None = None,
+        container_args: list[str] | None = None,
+        tensor_parallel_size: int | None = None,
+        data_parallel_size: int | None = None,
+        env: dict[str, str] | None = None,
+        secrets: dict[str, str] | None = None,
+        domain: str | None = None,
+        path: str | None = None,
+        cache_http_responses: bool | None = None,
+        tags: list[str] | None = None,
+    ) -> H:
+        """Change the settings that are given, and no others; an image is replaced whole.
+
+        `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. Raises `BadRequest`, which is a `ValueError`,
+        if none is given; then nothing was sent.
+        """
+        given = {name: value for name, value in locals().items() if name != "self"}
+        client = await client_of(self._api)
+        change = await change_from(given, lambda: client.get(self.name, self.namespace))
+        return self._take(await client.update(self.name, change, self.namespace))
+
+    async def pause(self: H) -> H:
+        """Stop the endpoint and its billing, until it is resumed."""
+        client = await client_of(self._api)
+        return self._take(await client.pause(self.name, self.namespace))
+
+    async def resume(self: H, running_ok: bool = True) -> H:
+        """Start the endpoint after a pause. One that is running is an `AlreadyRunning` only if not `running_ok`."""
+        client = await client_of(self._api)
+        return self._take(await client.resume(self.name, self.namespace, running_ok=running_ok))
+
+    async def scale_to_zero(self: H) -> H:
+        """Stop the endpoint and its billing, until it is called."""
+        client = await client_of(self._api)
+        return self._take(await client.scale_to_zero(self.name, self.namespace))
+
+    async def delete(self: H) -> None:
+        """Delete the endpoint, which cannot be undone."""
+        client = await client_of(self._api)
+        await client.delete(self.name, self.namespace)
+
+    async def wait(self: H, timeout: float | None = None, refresh_every: float = 5, *, wake: bool = False) -> H:
+        """Wait until the endpoint runs and its health route answers.
+
+        `timeout` is in seconds, None for no limit; `refresh_every` is the longest time between two looks, in seconds.
+        `wake` wakes one that is scaled to zero, which is then billed. A passing failure to look is survived.
+
+        Raises, as soon as it can no longer come to run, `DeploymentFailed` (`upstream` and the error's note have the
+        container's own words), `Paused`, `ScaledToZero` or `NotFound`; `InferenceEndpointTimeoutError` after `timeout`,
+        at the earliest after a first look; `ValueError` for a negative timeout or a `refresh_every` that is not
+        positive.
+        """
+        if timeout is not None and timeout < 0:
+            raise ValueError("timeout must not be negative")
+        if refresh_every <= 0:
+            raise ValueError("refresh_every must be positive")
+        limit = float("inf") if timeout is None else timeout
+        started = anyio.current_time()
+        with anyio.CancelScope(deadline=started + max(limit, FIRST_LOOK_S)) as scope:
+
+            def on_look(look: Look) -> None:
+                scope.deadline = started + limit
+                self._see(look)
+
+            await self._until_running(refresh_every, on_look, wake=wake)
+            return self
+        raise InferenceEndpointTimeoutError(
+            f"Endpoint {self.namespace}/{self.name} was not running within {limit:g} s: it is {self.status}.",
+            hint="It goes on by itself; wait again, or look at its logs.",
+        )
+
+
+async def _wake(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str) -> None:
+    """Any request starts a replica; what it is answered does not matter."""
+    with suppress(Unavailable, InferenceEndpointTimeoutError):
+        await client.healthy(endpoint, namespace)
+
+
+async def _explain(failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str) -> None:
+    """Add the container's last words: to `upstream`, and as a note, which a traceback shows below the message."""
+    lines = [failure.upstream]
+    with suppress(InferenceEndpointError):
+        lines += [entry.line[:LONGEST_LINE] for entry in await client.logs(name, namespace, tail=LAST_LINES)]
+    failure.upstream = "\n".join(line for line in lines if line)
+    if failure.upstream:
+        failure.add_note(f"The container's own words:\n{_visible(failure.upstream)}")
+
+
+def _visible(text: str) -> str:
+    """Without control, direction and other invisible characters, which could deceive who reads a terminal."""
+    return "".join(character for character in text if character.isprintable() or character == "\n")

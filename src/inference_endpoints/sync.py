@@ -1,0 +1,93 @@
+"""The blocking twins: the client, the handle and the eight functions of the reference."""
+
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from inference_endpoints.blocking import blocking
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients import Clients
+from inference_endpoints.functions import Functions
+from inference_endpoints.handle import AsyncInferenceEndpoint, Handle
+from inference_endpoints.models import Endpoint
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _of_client(
+    method: Callable[Concatenate[AsyncEndpointsClient, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate["EndpointsClient", P], R]:
+    """A blocking client's method, of the asynchronous client's."""
+
+    @functools.wraps(method)
+    async def call(self: "EndpointsClient", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await method(await self.here(), *args, **kwargs)
+
+    return blocking(call)
+
+
+class EndpointsClient(Clients):
+    """Every operation on endpoints, blocking and typed: `AsyncEndpointsClient` without `await`.
+
+    It may be used from any thread, and given as `api` to what takes one.
+    """
+
+    whoami = _of_client(AsyncEndpointsClient.whoami)
+    namespace = _of_client(AsyncEndpointsClient.namespace)
+    get = _of_client(AsyncEndpointsClient.get)
+    list = _of_client(AsyncEndpointsClient.list)
+    create = _of_client(AsyncEndpointsClient.create)
+    create_from = _of_client(AsyncEndpointsClient.create_from)
+    update = _of_client(AsyncEndpointsClient.update)
+    update_from = _of_client(AsyncEndpointsClient.update_from)
+    pause = _of_client(AsyncEndpointsClient.pause)
+    resume = _of_client(AsyncEndpointsClient.resume)
+    scale_to_zero = _of_client(AsyncEndpointsClient.scale_to_zero)
+    delete = _of_client(AsyncEndpointsClient.delete)
+    logs = _of_client(AsyncEndpointsClient.logs)
+    replicas = _of_client(AsyncEndpointsClient.replicas)
+    hardware = _of_client(AsyncEndpointsClient.hardware)
+    catalogue = _of_client(AsyncEndpointsClient.catalogue)
+    healthy = _of_client(AsyncEndpointsClient.healthy)
+    close = blocking(Clients.aclose)
+
+    @blocking
+    async def iterate(self, namespace: str | None = None) -> AsyncIterator[Endpoint]:
+        """The endpoints of a namespace, page by page as they are needed."""
+        client = await self.here()
+        async for endpoint in client.iterate(namespace):
+            yield endpoint
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class InferenceEndpoint(Handle):
+    """An endpoint. What is done to it changes this object in place, and returns it.
+
+    `AsyncInferenceEndpoint` without `await`: see there for the attributes.
+    """
+
+    fetch = blocking(AsyncInferenceEndpoint.fetch)
+    update = blocking(AsyncInferenceEndpoint.update)
+    pause = blocking(AsyncInferenceEndpoint.pause)
+    resume = blocking(AsyncInferenceEndpoint.resume)
+    scale_to_zero = blocking(AsyncInferenceEndpoint.scale_to_zero)
+    delete = blocking(AsyncInferenceEndpoint.delete)
+    wait = blocking(AsyncInferenceEndpoint.wait)
+
+
+_functions = Functions(InferenceEndpoint)
+
+get_inference_endpoint = blocking(_functions.get_inference_endpoint)
+list_inference_endpoints = blocking(_functions.list_inference_endpoints)
+create_inference_endpoint = blocking(_functions.create_inference_endpoint)
+update_inference_endpoint = blocking(_functions.update_inference_endpoint)
+delete_inference_endpoint = blocking(_functions.delete_inference_endpoint)
+pause_inference_endpoint = blocking(_functions.pause_inference_endpoint)
+resume_inference_endpoint = blocking(_functions.resume_inference_endpoint)
+scale_to_zero_inference_endpoint = blocking(_functions.scale_to_zero_inference_endpoint)

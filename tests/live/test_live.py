@@ -1,0 +1,110 @@
+"""The real API, with reads only, against the captures in tests/wire. Needs HF_TOKEN and INFERENCE_ENDPOINTS_LIVE=1.
+
+What every capture of a kind has must still be there. What no capture has is no failure, since models keep unknown
+fields; it is recorded in the report (`--junit-xml`) as `unknown_keys`.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_endpoints import AsyncEndpointsClient, operations
+from inference_endpoints.clients import backend_for
+from inference_endpoints.operations import Operation
+from inference_endpoints.token import hugging_face_token
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(
+        os.environ.get("INFERENCE_ENDPOINTS_LIVE") != "1" or hugging_face_token() is None,
+        reason="reads the real API: set INFERENCE_ENDPOINTS_LIVE=1 and HF_TOKEN",
+    ),
+]
+
+WIRE = Path(__file__).parent.parent / "wire"
+FREE = {"env", "secrets", "image", "measure", "auth"}
+"""Objects whose keys are the user's, or one of many; and the token's own details."""
+OPTIONAL = {
+    ".billingMode",
+    ".vendors[].regions[].computes[].numCpus",
+    ".items[].recipes[].ggufFile",
+    ".items[].recipes[].revision",
+}
+"""In the captures' examples, and documented as left out where there is none."""
+Record = Callable[[str, object], None]
+
+
+@pytest.fixture
+async def client(anyio_backend: str) -> AsyncIterator[AsyncEndpointsClient]:
+    async with AsyncEndpointsClient(backend_for()) as client:
+        yield client
+
+
+async def test_whoami_has_the_captured_shape(client: AsyncEndpointsClient, record_property: Record) -> None:
+    compare(await raw(client, operations.WHOAMI), ["whoami-user", "whoami-org"], record_property)
+
+
+async def test_pages_of_endpoints_have_the_captured_shape(
+    client: AsyncEndpointsClient, record_property: Record
+) -> None:
+    page = await raw(client, operations.LIST, {"limit": 100}, namespace=await client.namespace())
+    assert {"items", "nextCursor"} <= page.keys()
+    for endpoint in page["items"]:
+        compare(endpoint, ENDPOINTS, record_property)
+
+
+async def test_each_endpoint_and_its_insides_have_the_captured_shape(
+    client: AsyncEndpointsClient, record_property: Record
+) -> None:
+    namespace = await client.namespace()
+    listed = await client.list(namespace)
+    if not listed:
+        pytest.skip("the namespace has no endpoint to look at")
+    name = listed[0].name
+    compare(await raw(client, operations.GET, namespace=namespace, name=name), ENDPOINTS, record_property)
+    compare(await raw(client, operations.REPLICAS, namespace=namespace, name=name), ["replicas"], record_property)
+    assert all(isinstance(entry.line, str) for entry in await client.logs(name, namespace, tail=20))
+
+
+async def test_the_hardware_listing_has_the_captured_shape(
+    client: AsyncEndpointsClient, record_property: Record
+) -> None:
+    compare(await raw(client, operations.VENDORS, namespace=await client.namespace()), ["vendors"], record_property)
+
+
+async def test_the_catalogue_has_the_captured_shape(client: AsyncEndpointsClient, record_property: Record) -> None:
+    compare(await raw(client, operations.CATALOGUE, {"limit": 5}), ["catalogue"], record_property)
+
+
+ENDPOINTS = [path.stem for path in WIRE.glob("endpoint-*.json")]
+
+
+async def raw(
+    client: AsyncEndpointsClient, operation: Operation[Any], query: dict[str, Any] | None = None, **arguments: str
+) -> Any:
+    """The answer as it came. The operation only reads."""
+    assert operation.method == "GET"
+    as_it_came = replace(operation, returns=Any)
+    return await client.http.control(as_it_came.build(query=query, **arguments), as_it_came)
+
+
+def compare(said: Any, captures: list[str], record_property: Record) -> None:
+    known = [keys(json.loads((WIRE / f"{name}.json").read_text())) for name in captures]
+    found = keys(said)
+    assert set.intersection(*known) - OPTIONAL <= found
+    record_property("unknown_keys", sorted(found - set.union(*known)))
+
+
+def keys(value: Any, path: str = "") -> set[str]:
+    """Every key in it by its path; the items of a list share one."""
+    if isinstance(value, list):
+        return {key for item in value for key in keys(item, f"{path}[]")}
+    if not isinstance(value, dict):
+        return set()
+    inner = {key for name, item in value.items() if name not in FREE for key in keys(item, f"{path}.{name}")}
+    return inner | {f"{path}.{name}" for name in value}
