@@ -308,7 +308,12 @@ def _address(call: EndpointCall) -> str:
     steps = unquote(call.path.partition("?")[0]).replace("\\", "/").split("/")
     if steps[0] or ".." in steps:
         raise BadRequest("The path given leads out of the endpoint.", hint="It starts with '/' and has no '..'.")
-    return url.rstrip("/") + call.path
+    address = url.rstrip("/") + call.path
+    try:
+        httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise Unavailable(f"{call.who} has an address that is none.", hint="Look at its state again.") from error
+    return address
 
 
 def _may_repeat(request: Request, error: Exception) -> bool:

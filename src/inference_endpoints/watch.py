@@ -1,6 +1,7 @@
 """Watching endpoints: one poller per endpoint, however many wait for it."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.goals import Goal, Prospect, judge
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+
+log = logging.getLogger(__name__)
 
 QUICK_S = 1.0
 """Seconds between two looks while something changes."""
@@ -215,6 +218,12 @@ class Watcher:
             return Look(None)
         except InferenceEndpointError as trouble:
             return Look(None, trouble=trouble)
+        except Exception as crash:
+            # Whoever waits is told, rather than left waiting for a poller that has died.
+            log.exception("looking at %s/%s failed", namespace, name)
+            failure = InferenceEndpointError("Looking at the endpoint failed unexpectedly.", hint="Try again.")
+            failure.__cause__ = crash
+            return Look(None, trouble=failure)
         try:
             return Look(endpoint, healthy=await self._client.healthy(endpoint, namespace))
         except InferenceEndpointError:

@@ -31,6 +31,7 @@ _MEANINGS: Mapping[int, _Meaning] = {
     413: (BadRequest, "was sent more than it takes", "Send less at a time."),
     415: (BadRequest, "does not take this kind of content", "Name the media type of what is sent."),
     422: (BadRequest, "did not understand the request", "Its reason stands beside this message."),
+    501: (BadRequest, "does not do this", "Its words stand beside this message."),
     424: (BadRequest, "could not do this with its model", "The model may be of another kind than this task needs."),
 }
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.backend import HUGGING_FACE
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference import ChatDelta, Reply
+from inference_endpoints.inference import ChatAnswer, ChatDelta, Reply
 from inference_endpoints.models import Endpoint
 from inference_endpoints.operations import CALL_EFFECT
 from inference_endpoints_mcp.guard.fence import line
@@ -19,6 +19,8 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 NUMBERS_SHOWN = 8
 """Of each vector, so many numbers are shown: a model cannot use more, and a vector has thousands."""
+FEWEST_TIMED = 16
+"""Tokens an answer must have for its speed to mean something."""
 OUTPUT_LIMIT = 24_000
 """Characters of model output in one answer."""
 
@@ -126,7 +128,7 @@ async def chat_with_endpoint(
             on_wait=_tell_of_waking(progress, name),
             on_delta=writing.add,
         )
-    speed, first = answer.tokens_per_second, answer.seconds_to_first_token
+    speed, first = _speed(answer), answer.seconds_to_first_token
     return ChatToolAnswer(
         endpoint_name=name,
         namespace=namespace,
@@ -135,7 +137,7 @@ async def chat_with_endpoint(
         finish_reason=answer.finish_reason,
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
-        tokens_per_second=round(speed, 1) if speed else None,
+        tokens_per_second=speed,
         seconds_to_first_token=round(first, 3) if first is not None else None,
         seconds=round(answer.seconds, 3),
         woke=answer.woke,
@@ -219,6 +221,12 @@ def _vectors(value: Any) -> list[list[float]]:
         return []
     long = all(isinstance(item, list) and len(item) > NUMBERS_SHOWN for item in value)
     return value if long and all(isinstance(number, int | float) for item in value for number in item) else []
+
+
+def _speed(answer: ChatAnswer) -> float | None:
+    """Tokens per second. Of a few tokens it would say nothing: the first ones arrive together."""
+    speed, written = answer.tokens_per_second, answer.usage.completion_tokens or 0
+    return round(speed, 1) if speed and written >= FEWEST_TIMED else None
 
 
 def _answered(call: CallScope, endpoint: Endpoint, woke: bool, seconds: float) -> str:
