@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format manifests benchmark lock clean
+.PHONY: help setup demo test test-crash check format manifests benchmark lock clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY)  ## create .venv with everything this project needs
 
@@ -28,7 +28,10 @@ demo: $(READY)  ## deploy, call, pause, wake and delete a real model on this mac
 	@$(BIN)/inference-endpoints-mcp demo
 
 test: $(READY)  ## run the test suite
-	@$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+	@$(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/crash
+
+test-crash: $(READY)  ## kill the control plane and its workers at 200 random points
+	@$(BIN)/python -m pytest tests/crash
 
 check: $(READY)  ## lint, types, import rules, generated files
 	@$(BIN)/ruff check .

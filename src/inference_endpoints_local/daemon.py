@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from inference_endpoints_local.connect import StartOptions, own_version
 from inference_endpoints_local.folder import Connection, DataFolder
-from inference_endpoints_local.plane_errors import PlaneError, PortInUse, StoreUnusable
+from inference_endpoints_local.plane_errors import DiskFull, PlaneError, PortInUse, StoreUnusable
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ async def _serve(
 ) -> None:
     from inference_endpoints_local.plane import Plane, PlaneOptions
     from inference_endpoints_local.serving import Serving
-    from inference_endpoints_local.store import StoreError
+    from inference_endpoints_local.store import StoreError, StoreFull
 
     wanted = PlaneOptions(
         data_dir=folder.path,
@@ -75,6 +75,8 @@ async def _serve(
         wanted = replace(wanted, programs=pkgutil.resolve_name(options.programs))
     try:
         plane = Plane(wanted)
+    except StoreFull as error:
+        raise DiskFull(folder.path) from error
     except StoreError as error:
         raise StoreUnusable(str(error)) from error
     plane.url = "http://127.0.0.1:{1}".format(*listener.getsockname())

@@ -34,7 +34,7 @@ class Load:
         self.requests += requests
 
     def rest(self) -> None:
-        """It runs nothing: what was measured says nothing about the next time."""
+        """It runs nothing, or nothing that scales: what was measured says nothing about the next time."""
         self._readings.clear()
         self.scale = Scale(1)
 

@@ -26,6 +26,7 @@ class ReplicaLog:
         self._path = path
         self._lines: deque[Entry] = deque(maxlen=LINES)
         self._size = 0
+        self._gap = ""
 
     def add(self, line: str, stream: str = "stderr") -> None:
         """Keep a line. A full disk costs the line its place in the log, never the replica its life."""
@@ -45,10 +46,11 @@ class ReplicaLog:
                 self._rewrite()
                 return
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(text)
+                file.write(self._gap + text)
             self._size += len(text)
+            self._gap = ""
         except OSError:
-            return
+            self._gap = "\n"  # what was written of it must not spoil the next
 
     def last_words(self, lines: int = 5, characters: int = 1_000) -> str:
         """The last lines of its stderr."""

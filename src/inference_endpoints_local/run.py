@@ -248,8 +248,8 @@ class Runner:
 
     def _scale(self, entry: Entry) -> float | None:
         """Let the load say how many replicas it takes, within the room there is; when to ask again."""
-        version = entry.record.version
-        if version is None or not entry.record.on:
+        record, version = entry.record, entry.record.version
+        if version is None or not record.on or record.most == record.least:
             entry.load.rest()
             return None
         affordable = 0
@@ -258,7 +258,7 @@ class Runner:
         if not any(other.starved for other in others):
             live = sum(replica.look().stage in LIVE for replica in entry.replicas)
             affordable = live + entry.engine.room(version.spec)
-        return entry.load.look(rule_of(entry.record, affordable), entry.ready, entry.used_at, entry.engine.clock.now())
+        return entry.load.look(rule_of(record, affordable), entry.ready, entry.used_at, entry.engine.clock.now())
 
     def _decide(self, entry: Entry) -> Decision:
         return reconcile(entry.record, entry.observed(), entry.engine.clock.now())

@@ -15,6 +15,7 @@ from typing import Any
 from inference_endpoints_local.record import Failure, Power, Record, Version
 
 SCHEMA_VERSION = 1
+_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the latter: no room for the index of the WAL
 _SCHEMA = """
 CREATE TABLE endpoint (
     id TEXT PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, created_ns INTEGER NOT NULL, record TEXT NOT NULL,
@@ -32,12 +33,16 @@ class StoreDamaged(StoreError):
     """The file is not a store, or no longer one. It is left exactly as it was found."""
 
 
+class StoreFull(StoreError):
+    """There is no room to open the store in. Nothing in it was changed."""
+
+
 class NotSaved(StoreError):
     """A change could not be written, and did not happen."""
 
 
 class Store:
-    """The endpoints of one data folder. Raises StoreDamaged on opening, NotSaved on writing."""
+    """The endpoints of one data folder. Raises StoreDamaged or StoreFull on opening, NotSaved on writing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,6 +51,8 @@ class Store:
         try:
             self._db = self._open()
         except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorname", "") in _FULL:
+                raise StoreFull(f"There is no room to open the store {path} in ({error}). Free some space.") from error
             raise StoreDamaged(
                 f"The store {path} cannot be read ({error}). Nothing was changed. Restore it from a backup, or move "
                 "it away (with its -wal and -shm files) to start with no endpoints."

@@ -63,6 +63,7 @@ async def test_a_worker_that_lives_but_answers_no_more_is_started_again(
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]
     os.kill(pid, signal.SIGSTOP)
+    await driver.reach("tiny", "initializing")
     await gone(pid)
     await driver.reach("tiny", "running")
     assert (await call(driver)).body["pid"] != pid

@@ -118,10 +118,20 @@ async def endpoints_of(plane: Connection) -> list[str]:
     return [item["name"] for item in json.loads(body)["items"]]
 
 
-async def create_endpoint(plane: Connection) -> None:
-    """Give a plane that simulates something to do: endpoint `e`."""
-    status, _ = await asyncio.to_thread(_send, _endpoints(plane), plane.token, "POST", CREATE.read_bytes())
+async def create_endpoint(plane: Connection, body: bytes | None = None) -> None:
+    """Give a plane something to do: endpoint `e`, simulated unless the body says otherwise."""
+    status, _ = await asyncio.to_thread(_send, _endpoints(plane), plane.token, "POST", body or CREATE.read_bytes())
     assert status == 200
+
+
+async def quotas_of(plane: Connection) -> dict[str, set[int]]:
+    """What each vendor's quota is."""
+    url = f"{plane.url}/v2/provider/{plane.namespace}"
+    vendors = json.loads((await asyncio.to_thread(_send, url, plane.token, "GET", None))[1])["vendors"]
+    return {
+        vendor["name"]: {one["quota"]["maxAccelerators"] for region in vendor["regions"] for one in region["computes"]}
+        for vendor in vendors
+    }
 
 
 def _endpoints(plane: Connection) -> str:

@@ -29,7 +29,7 @@ from inference_endpoints_local.daemon import DaemonOptions, serve
 from inference_endpoints_local.folder import DataFolder
 from inference_endpoints_local.front import Front
 
-from .machine import Machine, eventually, line_of
+from .machine import Machine, eventually, line_of, quotas_of
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +65,11 @@ async def test_a_signal_ends_it_soon_though_a_lease_is_open(machine: Machine, en
         await eventually(lambda: not held.alive)
     assert find(machine.data_dir) is None
     assert machine.processes() == []
+
+
+async def test_the_quota_of_simulated_clouds_is_what_it_was_started_with(machine: Machine) -> None:
+    quotas = await quotas_of(await connect(machine.data_dir, StartOptions(simulated=True, cloud_quota=1_000)))
+    assert {vendor for vendor, quota in quotas.items() if quota == {1_000}} == {"aws", "azure", "gcp"}
 
 
 async def test_a_second_one_on_the_same_folder_ends_and_says_why(machine: Machine) -> None:

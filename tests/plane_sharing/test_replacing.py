@@ -1,10 +1,13 @@
 """When a plane makes room for another, and when it is joined as it is."""
 
+import json
+
 import pytest
+from tests.plane.driver import local
 
-from inference_endpoints_local.connect import NotSimulated, StartOptions, connect
+from inference_endpoints_local.connect import NotSimulated, StartOptions, connect, lease
 
-from .machine import Machine, create_endpoint, line_of
+from .machine import Machine, create_endpoint, endpoints_of, line_of
 
 pytestmark = pytest.mark.anyio
 
@@ -32,12 +35,30 @@ async def test_an_older_plane_that_was_asked_to_stay_is_joined(machine: Machine)
     assert await connect(machine.data_dir, SIMULATED) == machine.plane
 
 
-async def test_a_busy_older_plane_is_joined_and_says_its_version(machine: Machine) -> None:
-    await create_endpoint(await connect(machine.data_dir, SIMULATED))
+async def test_an_older_plane_whose_simulation_is_watched_is_joined_and_says_its_version(machine: Machine) -> None:
+    old = await connect(machine.data_dir, SIMULATED)
+    await create_endpoint(old)
+    async with await lease(old):
+        age(machine)
+        joined = await connect(machine.data_dir, SIMULATED)
+        assert joined.version == "0.0.1"
+        assert joined == machine.plane
+
+
+async def test_an_older_plane_with_a_worker_is_joined_though_nobody_holds_a_lease(machine: Machine) -> None:
+    await line_of(machine.serve("--linger=60", "--programs=tests.plane.driver:tiny_programs"))
+    await create_endpoint(machine.plane, json.dumps(local("e")).encode())
     age(machine)
-    joined = await connect(machine.data_dir, SIMULATED)
-    assert joined.version == "0.0.1"
-    assert joined == machine.plane
+    assert await connect(machine.data_dir, REAL) == machine.plane
+
+
+async def test_a_simulation_nobody_holds_a_lease_on_makes_room_and_goes_on_in_the_next_plane(machine: Machine) -> None:
+    old = await connect(machine.data_dir, SIMULATED)
+    await create_endpoint(old)
+    age(machine)
+    new = await connect(machine.data_dir, SIMULATED)
+    assert new.pid != old.pid
+    assert await endpoints_of(new) == ["e"]
 
 
 async def test_simulation_replaces_an_idle_plane_that_lacks_it(machine: Machine) -> None:

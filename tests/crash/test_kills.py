@@ -1,0 +1,136 @@
+"""kill -9 of the plane, of a worker, or of both, at any moment under load: what was acknowledged is there again.
+
+Planes are real daemons, one after the other on the same folder. Several clients change and call endpoints all the
+time, workers and simulated ones; what each was told is compared with what is found after every kill.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.crash.clients import ENDPOINTS, Client, Documents
+from tests.crash.site import Site, eventually
+
+from inference_endpoints_local.plane import available_cores
+
+pytestmark = pytest.mark.anyio
+
+# A worker that was killed is started after a pause, and given up after three in a row: so never twice in a row.
+KINDS = {"plane": 5, "both": 3, "stopped worker and plane": 0.3, "worker": 2}
+UNDER_LOAD_S = 0.3
+STARTS_WITHIN_S = 0.5
+
+
+class Trial:
+    """A folder, its clients, and one crash after the other."""
+
+    def __init__(self, path: Path, random: Random) -> None:
+        self.site = Site(path)
+        self._random = random
+        workers = [Client(self.site, random, f"w{n}", local=True) for n in range(min(2, available_cores()))]
+        simulated = [Client(self.site, random, *(f"s{n}{m}" for m in range(3)), local=False) for n in range(2)]
+        self.clients = [*workers, *simulated]
+        self._last = ""
+
+    async def start(self) -> None:
+        """Start the plane, which may be killed on its way."""
+        self.site.spawn()
+        while self._random.random() < 0.15:
+            await asyncio.sleep(self._random.uniform(0, STARTS_WITHIN_S))
+            self.site.kill_plane()
+            self.site.spawn()
+        await self.site.up()
+
+    async def crash(self) -> None:
+        """Load, a kill at some moment, and everything as it was told to be."""
+        kind = self._random.choices([*KINDS], [*KINDS.values()])[0]
+        kind = "plane" if kind == self._last == "worker" else kind
+        self._last = kind
+        async with self._load():
+            await asyncio.sleep(self._random.uniform(0, UNDER_LOAD_S))
+            self._kill(kind)
+        if kind != "worker":
+            await self.start()
+        await self.check()
+        if self._random.random() < 0.7:
+            await self.check_settled()  # else the next crash finds it on its way
+
+    def _kill(self, kind: str) -> None:
+        which = self._random.randrange(100)
+        plane_first = self._random.random() < 0.5
+        if kind == "both" and plane_first:
+            self.site.kill_plane()
+        if kind in ("both", "worker"):
+            self.site.kill_worker(which)
+        if kind == "stopped worker and plane":
+            self.site.stop_worker(which)
+        if kind != "worker":
+            self.site.kill_plane()
+
+    @asynccontextmanager
+    async def _load(self) -> AsyncIterator[None]:
+        over = asyncio.Event()
+        calling = [asyncio.create_task(client.run(over)) for client in self.clients]
+        try:
+            yield
+        finally:
+            over.set()
+            await asyncio.gather(*calling)
+
+    async def check(self) -> None:
+        """What was acknowledged is there, and nothing else."""
+        documents = await self._documents()
+        for client in self.clients:
+            client.found(documents)
+        known = {name for client in self.clients for name, account in client.accounts.items() if account.known}
+        assert set(documents) == known == self.site.stored()
+
+    async def check_settled(self) -> None:
+        """Every endpoint becomes what is wanted of it, and every worker is one that is wanted."""
+
+        async def settled() -> bool:
+            documents = await self._documents()
+            return all(client.settled(documents) for client in self.clients)
+
+        await eventually(settled, "every endpoint is what is wanted of it")
+        wishes = [account.known for client in self.clients if client.local for account in client.accounts.values()]
+        wanted = sum(wish is not None and wish.power == "on" for wish in wishes)
+        await eventually(lambda: self.site.children() == (wanted, wanted), f"{wanted} workers, all of this plane")
+        await self._check_versions()
+
+    async def _check_versions(self) -> None:
+        """Workers run what was acknowledged last."""
+        documents = await self._documents()
+        for client in self.clients:
+            for name, account in client.accounts.items():
+                if client.local and account.known and account.known.power == "on":
+                    path = "/e/" + documents[name]["status"]["url"].rpartition("/")[2]
+                    answer = await self.site.call("POST", path, {}, X_Scale_Up_Timeout="10")
+                    assert answer.status == 200, answer
+                    assert answer.body["environment"]["VERSION"] == str(account.known.version)
+
+    async def _documents(self) -> Documents:
+        page = await self.site.call("GET", f"{ENDPOINTS}?limit=100")
+        return {document["name"]: document for document in page.body["items"]}
+
+
+@pytest.mark.timeout(600)
+async def test_nothing_acknowledged_is_lost_and_nothing_is_left_over(seed: str, kills: int, tmp_path: Path) -> None:
+    trial = Trial(tmp_path, Random(seed))
+    kill = 0
+    try:
+        await trial.start()
+        while kill < kills:
+            kill += 1
+            await trial.crash()
+        await trial.check_settled()
+        assert sum(client.answered for client in trial.clients) > 10 * kills
+    except BaseException as error:
+        error.add_note(f"at kill {kill} of {kills}, with CRASH_SEED={seed.rpartition('-')[0]}: {trial.site}")
+        raise
+    finally:
+        trial.site.clear()
+    await eventually(lambda: not trial.site.workers(), "no worker is left")
