@@ -114,9 +114,13 @@ class Prices:
     def __init__(self, vendors: Vendors) -> None:
         self._by_id = {instance.id: instance.price_per_hour for _, _, instance in vendors.instances()}
 
+    def of(self, hardware: str) -> float | None:
+        """USD per hour of one replica on hardware of this id; None if it is not listed with a price."""
+        return self._by_id.get(hardware)
+
     def replica(self, endpoint: Endpoint) -> float | None:
         """USD per hour of one replica; None if the hardware is not listed with a price."""
-        return self._by_id.get(endpoint.hardware)
+        return self.of(endpoint.hardware)
 
     def now(self, endpoint: Endpoint) -> float | None:
         """USD per hour this endpoint is billed at this moment. What is paused, asleep or failed costs nothing."""

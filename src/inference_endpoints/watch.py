@@ -1,6 +1,7 @@
 """Watching endpoints: one poller per endpoint, however many wait for it."""
 
 import asyncio
+import contextvars
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -125,7 +126,10 @@ class Watcher:
         poller = self._pollers.get(key)
         if poller is None:
             poller = self._pollers[key] = _Poller()
-            poller.task = asyncio.create_task(self._poll(key, poller), name=f"watch {namespace}/{name}")
+            # It looks for all who watch, so it takes nothing over from the context of the first.
+            poller.task = asyncio.create_task(
+                self._poll(key, poller), name=f"watch {namespace}/{name}", context=contextvars.Context()
+            )
         poller.slots.add(slot)
         poller.joined.set()
         try:

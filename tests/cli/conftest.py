@@ -15,6 +15,12 @@ Start = Callable[..., "subprocess.Popen[str]"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def address_of(process: "subprocess.Popen[str]") -> str:
+    """Where a server says that it serves."""
+    assert process.stderr is not None
+    return process.stderr.readline().removeprefix("Serving ").strip()
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing configured: no token, an empty home, and what a process needs to run at all."""

@@ -21,7 +21,8 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
 def test_every_setting_of_the_server_has_a_line_of_help(run: Run) -> None:
     shown = run("--help").stdout
     for name, field in ServerSettings.model_fields.items():
-        assert f"--{name.replace('_', '-')}" in shown
+        negated = "no-" if field.default is True else ""
+        assert f"--{negated}{name.replace('_', '-')}" in shown
         assert field.description
 
 

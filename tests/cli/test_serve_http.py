@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mcp.client.streamable_http import streamable_http_client
-from tests.cli.conftest import Run, Start
+from tests.cli.conftest import Run, Start, address_of
 from tests.support.host import Mode, connected
 
 from inference_endpoints.http import httpx
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 def server(start: Start, tmp_path: Path, run: Run) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A server on the simulated plane of a folder of its own, and its address."""
     process = start("serve", "--http", "--port", "0", "--local", "--simulated", "--data-dir", str(tmp_path / "plane"))
-    yield process, _address(process)
+    yield process, address_of(process)
     run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
 
 
@@ -78,7 +78,7 @@ async def test_it_ends_within_three_seconds_of_sigterm_with_a_wait_open(
 @pytest.mark.parametrize("key", ["", "wrong-key-of-some-length", "0123456789abcdef0123456789abcde"])
 def test_with_a_key_file_only_its_key_opens(start: Start, tmp_path: Path, key: str) -> None:
     (tmp_path / "key").write_text("0123456789abcdef0123456789abcdef\n")
-    address = _address(start("serve", "--http", "--port", "0", "--api-key-file", str(tmp_path / "key")))
+    address = address_of(start("serve", "--http", "--port", "0", "--api-key-file", str(tmp_path / "key")))
     refused = httpx.post(address, headers={"Authorization": f"Bearer {key}".strip()}, json={})
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == "Bearer"
@@ -107,11 +107,6 @@ def test_an_address_others_reach_needs_a_key_and_names(
     assert ended.returncode == 2
     assert needed in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def _address(process: "subprocess.Popen[str]") -> str:
-    assert process.stderr is not None
-    return process.stderr.readline().removeprefix("Serving ").strip()
 
 
 _WAIT = {

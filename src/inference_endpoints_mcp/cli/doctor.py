@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+import sys
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from inference_endpoints.errors import InferenceEndpointError, Unauthorized
 from inference_endpoints.hardware import offers
 from inference_endpoints_local import connect
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.cli.serve import local_plane
+from inference_endpoints_mcp.cli.serve import checked_limits, local_plane
 from inference_endpoints_mcp.cli.settings import DoctorSettings, hugging_face_token
 from inference_endpoints_mcp.guard.fence import line
+from inference_endpoints_mcp.guard.limits import Limits, LimitsError
+from inference_endpoints_mcp.guard.rules import flag
 
 ENGINES = {
     "xllamacpp": "chat and text generation",
@@ -42,9 +45,14 @@ class Finding:
 
 
 def run(settings: DoctorSettings) -> int:
-    """Print the report. Exit code 1 if the backend asked for cannot be used."""
+    """Print the report. Exit code 1 if the backend asked for cannot be used, 2 if a limit cannot be."""
+    try:
+        limits = checked_limits(settings)
+    except LimitsError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(f"inference-endpoints-mcp {__version__}, Python {platform.python_version()}, {platform.system()}\n")
-    for finding in [*_settings(settings), *_engines(), _plane(settings)]:
+    for finding in [*_settings(settings, limits), *_engines(), _plane(settings)]:
         print(finding)
     findings = asyncio.run(_backend(settings))
     for finding in findings:
@@ -52,17 +60,20 @@ def run(settings: DoctorSettings) -> int:
     return 0 if all(finding.ok is not False for finding in findings) else 1
 
 
-def _settings(settings: DoctorSettings) -> list[Finding]:
-    limits = [
-        "read-only" if settings.read_only else "changes allowed",
-        f"at most ${settings.max_price_per_hour:g}/h" if settings.max_price_per_hour else "no price ceiling",
-        f"deletions: {settings.confirm}",
-    ]
+def _settings(settings: DoctorSettings, limits: Limits) -> list[Finding]:
+    limited = [_spoken(rule, value) for rule, value in limits.model_dump(exclude_defaults=True).items()]
     return [
         Finding("backend", "embedded control plane (--local)" if settings.local else "Hugging Face", None),
-        Finding("limits", ", ".join(limits), None),
+        Finding("limits", " ".join(limited) or "none", None),
+        Finding("deletions", f"--confirm {settings.confirm}", None),
         Finding("data folder", str(settings.folder), None),
     ]
+
+
+def _spoken(rule: str, value: object) -> str:
+    """A limit as the flag that sets it."""
+    given = ",".join(value) if isinstance(value, tuple) else value
+    return flag(rule) if isinstance(value, bool) else f"{flag(rule)} {given}"
 
 
 def _engines() -> list[Finding]:

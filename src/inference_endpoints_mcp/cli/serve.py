@@ -4,19 +4,20 @@ import sys
 
 from inference_endpoints_local.connect import StartOptions
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, hugging_face_token, limits_of
+from inference_endpoints_mcp.guard.audit import AuditError
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.limits import Limits, LimitsError
 from inference_endpoints_mcp.server.application import Options
 from inference_endpoints_mcp.server.backends import HuggingFace, LocalPlane
 from inference_endpoints_mcp.server.gate import Access, UnsafeAddress
+from inference_endpoints_mcp.server.narrow import unknown_names
 from inference_endpoints_mcp.server.serve import Address, CannotListen, serve_http, serve_stdio
-from inference_endpoints_mcp.tools.spec import Toolset
 
 
 def run(settings: ServerSettings) -> int:
     try:
         return serve_stdio(options_of(settings))
-    except LimitsError as error:
+    except (LimitsError, AuditError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -28,7 +29,7 @@ def run_serve(settings: ServeSettings) -> int:
     try:
         access = Access.of(settings.host, hosts, settings.api_key_file)
         return serve_http(options_of(settings), Address(settings.host, settings.port, access))
-    except (LimitsError, UnsafeAddress, CannotListen) as error:
+    except (LimitsError, AuditError, UnsafeAddress, CannotListen) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -50,13 +51,8 @@ def options_of(settings: ServerSettings) -> Options:
 def checked_limits(settings: ServerSettings) -> Limits:
     """Raises `LimitsError` also where a tool or toolset is named that there is not."""
     limits = limits_of(settings)
-    unknown = set(limits.toolsets) - {toolset.value for toolset in Toolset}
-    if limits.tools:
-        from inference_endpoints_mcp.tools.registry import TOOLS
-
-        unknown |= set(limits.tools) - {spec.name for spec in TOOLS}
-    if unknown:
-        raise LimitsError(f"There is no tool or toolset called {', '.join(sorted(unknown))}.")
+    for rule, unknown in unknown_names(limits).items():
+        raise LimitsError(f"There are no {rule} called {', '.join(sorted(unknown))}.")
     return limits
 
 

@@ -54,7 +54,7 @@ class ServerSettings(Settings, Limits):
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
     `hf auth login`. Further commands, each with --help: serve --http, demo, doctor, control-plane,
     control-plane stop.
-    Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR.
+    Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR. Lists are separated by commas.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=False)

@@ -1,7 +1,8 @@
 """The ceilings on what may be spent per hour, from live prices and what already runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import math
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,15 +11,15 @@ from inference_endpoints.errors import Forbidden, NotFound, Unauthorized
 from inference_endpoints.hardware import Prices
 from inference_endpoints.listing import HardwareListing
 from inference_endpoints_mcp.guard.intent import Intent
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.rules import refused
+from inference_endpoints_mcp.guard.limits import TOTAL
+from inference_endpoints_mcp.guard.rules import Layer
 
 _NOT_OURS = (Unauthorized, Forbidden, NotFound)
 
 
 @dataclass(frozen=True)
 class Spending:
-    """USD per hour that one endpoint may come to cost."""
+    """USD per hour that one endpoint may come to cost: infinite where no price is published."""
 
     namespace: str
     name: str
@@ -37,34 +38,39 @@ class Ceilings:
         """What was allowed and is being sent: no listing shows it yet."""
 
     @asynccontextmanager
-    async def held(self, intent: Intent, layers: Iterable[tuple[Limits, str]]) -> AsyncIterator[None]:
-        """Hold an intent against the ceilings of these limits, and count it while it is sent. Raises `Refused`."""
+    async def held(self, intent: Intent, layers: Sequence[Layer]) -> AsyncIterator[list[str]]:
+        """Hold an intent against the ceilings of these layers, and count it while it is sent.
+
+        Raises `Refused` where a ceiling is enforced; gives what is said where one only warns.
+        """
         async with self._deciding:
-            spending = await self._decide(intent, list(layers))
+            spending = await self._spending(intent)
+            warnings = [warning for layer in layers for warning in await self._check(layer, spending)]
             self._under_way.append(spending)
         try:
-            yield
+            yield warnings
         finally:
             self._under_way.remove(spending)
 
-    async def _decide(self, intent: Intent, layers: list[tuple[Limits, str]]) -> Spending:
+    async def _spending(self, intent: Intent) -> Spending:
         vendors = await self._listing.vendors(intent.namespace)
-        price = next((found.price_per_hour for *_, found in vendors.instances() if found.id == intent.hardware), None)
-        if price is None:
-            whose = layers[0][1]
-            said = "The price of this hardware is not published, so it cannot be held against the ceiling"
-            raise refused("max_price_per_hour", said, whose)
-        spending = Spending(intent.namespace, intent.name, intent.most, price * intent.most)
-        for limits, whose in layers:
-            if limits.max_price_per_hour is not None:
-                running = await self._running([intent.namespace], spending)
-                _check("max_price_per_hour", limits.max_price_per_hour, spending, running, whose)
-            if limits.max_total_price_per_hour is not None:
-                running = await self._running((await self._client.whoami()).namespaces, spending)
-                _check("max_total_price_per_hour", limits.max_total_price_per_hour, spending, running, whose)
-        return spending
+        price = Prices(vendors).of(intent.hardware)
+        return Spending(intent.namespace, intent.name, intent.most, math.inf if price is None else price * intent.most)
 
-    async def _running(self, namespaces: list[str], besides: Spending) -> tuple[float, int]:
+    async def _check(self, layer: Layer, spending: Spending) -> list[str]:
+        """What is to be said of ceilings that only warn. Raises `Refused` for one that is enforced."""
+        warnings = []
+        for rule, ceiling in layer.limits.ceilings.items():
+            elsewhere = (await self._client.whoami()).namespaces if rule == TOTAL else []
+            said = _over(ceiling, spending, await self._running({spending.namespace, *elsewhere}, spending))
+            if said is None:
+                continue
+            if layer.limits.budget == "enforce":
+                raise layer.refuse(rule, said)
+            warnings.append(said)
+        return warnings
+
+    async def _running(self, namespaces: set[str], besides: Spending) -> tuple[float, int]:
         """USD per hour of everything else there, and how many endpoints have no known price."""
         totals = await asyncio.gather(*(self._running_in(namespace, besides) for namespace in namespaces))
         return sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
@@ -82,14 +88,15 @@ class Ceilings:
         return cost + sum(allowed.values()), unpriced
 
 
-def _check(rule: str, ceiling: float, spending: Spending, running: tuple[float, int], whose: str) -> None:
+def _over(ceiling: float, spending: Spending, running: tuple[float, int]) -> str | None:
+    """What is to be said of a ceiling that would be passed, None if it holds."""
     cost, unpriced = running
+    if math.isinf(spending.per_hour):
+        return "The price of this hardware is not published, so it cannot be held against the ceiling"
     if not unpriced and cost + spending.per_hour <= ceiling + 1e-9:
-        return
+        return None
     unknown = f" and {unpriced} endpoint(s) of unknown price" if unpriced else ""
-    raise refused(
-        rule,
+    return (
         f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). With what runs "
-        f"(${cost:g}/h{unknown}) it would pass the ceiling of ${ceiling:g}/h",
-        whose,
+        f"(${cost:g}/h{unknown}) it would pass the ceiling of ${ceiling:g}/h"
     )

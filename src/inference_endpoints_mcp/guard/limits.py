@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from typing_extensions import TypeAliasType
 
 from inference_endpoints.operations import Effect
+
+TOTAL = "max_total_price_per_hour"
 
 
 class LimitsError(ValueError):
@@ -18,7 +21,11 @@ def _items(value: Any) -> Any:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
-Listed = Annotated[tuple[str, ...], BeforeValidator(_items)]
+# Aliases with a name: it is what --help shows.
+Listed = TypeAliasType("Listed", Annotated[tuple[str, ...], BeforeValidator(_items)])
+Types = TypeAliasType(
+    "Types", Annotated[tuple[Literal["public", "authenticated", "private"], ...], BeforeValidator(_items)]
+)
 
 
 class Limits(BaseModel):
@@ -35,7 +42,9 @@ class Limits(BaseModel):
     namespaces: Listed = Field(default=(), description="Only these namespaces, reading included.")
     hardware: Listed = Field(default=(), description="Only hardware whose id matches one of these patterns.")
     repositories: Listed = Field(default=(), description="Only models whose id matches one of these patterns.")
-    types: Listed = Field(default=(), description="Only endpoints of these access types.")
+    types: Types = Field(
+        default=(), description="Only endpoints of these types of access: public, authenticated, private."
+    )
     max_replicas: int | None = Field(default=None, ge=1, description="Most replicas one endpoint may scale to.")
     no_always_on: bool = Field(default=False, description="Accelerators must be able to scale to zero.")
     max_price_per_hour: float | None = Field(
@@ -47,16 +56,25 @@ class Limits(BaseModel):
     budget: Literal["off", "warn", "enforce"] = Field(
         default="enforce", description="Whether ceilings on prices hold, warn in the log and audit trail, or are off."
     )
-    wake: bool = Field(default=True, description="Whether calling may wake an endpoint that is scaled to zero.")
+    no_wake: bool = Field(default=False, description="Calling may not wake an endpoint that is scaled to zero.")
 
     def allows(self, effect: Effect) -> bool:
         """Whether anything with this worst-case effect may be offered at all."""
         return effect is Effect.READS or not self.read_only
 
-    def offers(self, tool: str, toolset: str, effect: Effect) -> bool:
-        """Whether this tool may be listed and called."""
-        named = (not self.tools or tool in self.tools) and (not self.toolsets or toolset in self.toolsets)
-        return named and self.allows(effect)
+    def forbids(self, tool: str, toolset: str, effect: Effect) -> str | None:
+        """The rule by which this tool may be neither listed nor called, None if it may."""
+        if not self.allows(effect):
+            return "read_only"
+        if self.toolsets and toolset not in self.toolsets:
+            return "toolsets"
+        return "tools" if self.tools and tool not in self.tools else None
+
+    @property
+    def ceilings(self) -> dict[str, float]:
+        """The ceilings on prices that are set and not off, by their rules."""
+        ceilings = {rule: getattr(self, rule) for rule in ("max_price_per_hour", TOTAL) if self.budget != "off"}
+        return {rule: ceiling for rule, ceiling in ceilings.items() if ceiling is not None}
 
 
 def read_limits(path: Path) -> dict[str, Any]:
@@ -70,7 +88,8 @@ def read_limits(path: Path) -> dict[str, Any]:
         raise LimitsError(f"The policy file {path} is not TOML: {error}.") from error
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            f"{'.'.join(map(str, problem['loc']))}: "
+            + ("there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"])
             for problem in error.errors(include_url=False, include_input=False, include_context=False)
         )
         raise LimitsError(f"The policy file {path} is wrong: {problems}.") from error

@@ -1,14 +1,14 @@
 """What the operator allows, and the caller narrows: held around every send. No caller can widen it."""
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 from inference_endpoints import operations
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.errors import InferenceEndpointError, Refused
+from inference_endpoints.errors import InferenceEndpointError, OutcomeUnknown, Refused
 from inference_endpoints.http import EndpointCall
 from inference_endpoints.listing import HardwareListing
 from inference_endpoints.operations import CALL_EFFECT, Effect, Request
@@ -18,12 +18,14 @@ from inference_endpoints_mcp.guard.audit import Audit
 from inference_endpoints_mcp.guard.ceiling import Ceilings
 from inference_endpoints_mcp.guard.intent import Intent
 from inference_endpoints_mcp.guard.limits import Limits
-
-OPERATOR = "the operator of this server"
-CALLER = "whoever configured this connection"
+from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.guard.rules import Layer
 
 narrowed_to: ContextVar[Limits | None] = ContextVar("narrowed_to", default=None)
 """What the caller of the request under way narrowed the operator's limits to."""
+
+_deciding: ContextVar[bool] = ContextVar("deciding", default=False)
+"""Whether what is read now is read by the policy itself, which has to see what callers may not."""
 
 log = logging.getLogger(__name__)
 
@@ -45,63 +47,85 @@ class Policy:
     """Stands around the two sends of the model layer, so that no tool, prompt or resource gets round it."""
 
     def __init__(self, limits: Limits, audit: Audit | None = None) -> None:
-        self.limits = limits
-        self._audit = audit
+        self._operator = rules.of_operator(limits)
+        self._audit = audit or Audit(None, Redactor())
         self._client: AsyncEndpointsClient | None = None
+        self._listing: HardwareListing | None = None
         self._ceilings: Ceilings | None = None
 
     def reads_through(self, client: AsyncEndpointsClient, listing: HardwareListing) -> None:
         """What endpoints and live prices are read with. Its own reads change nothing and pass."""
         self._client = client
+        self._listing = listing
         self._ceilings = Ceilings(client, listing)
 
-    def layers(self) -> list[tuple[Limits, str]]:
-        """The limits that hold for the request under way, with who can change them. Each must allow it."""
+    def layers(self) -> list[Layer]:
+        """The limits that hold for the request under way. Each must allow it."""
         narrowed = narrowed_to.get()
-        return [(self.limits, OPERATOR), *([(narrowed, CALLER)] if narrowed is not None else [])]
+        return [self._operator, *([rules.of_caller(narrowed)] if narrowed is not None else [])]
 
     @property
     def allows_every_tool(self) -> bool:
-        return not any(limits.read_only or limits.tools or limits.toolsets for limits, _ in self.layers())
+        return not any(layer.limits.read_only or layer.limits.tools or layer.limits.toolsets for layer in self.layers())
 
     def offers(self, tool: Offered) -> bool:
         """Whether a tool may be listed and called."""
-        return all(limits.offers(tool.name, tool.toolset, tool.effect) for limits, _ in self.layers())
+        return not any(layer.limits.forbids(tool.name, tool.toolset, tool.effect) for layer in self.layers())
 
     def check_tool(self, tool: Offered) -> None:
         """Raises `Refused` if a tool may not be called."""
-        for limits, whose in self.layers():
-            _check_effect(limits, tool.effect, whose)
-            if not limits.offers(tool.name, tool.toolset, tool.effect):
-                raise rules.refused("tools", "This tool is not among those allowed", whose)
+        with self._refusals_noted({"tool": tool.name}):
+            for layer in self.layers():
+                rule = layer.limits.forbids(tool.name, tool.toolset, tool.effect)
+                if rule == "read_only":
+                    raise layer.refuse(rule, "This server is read-only")
+                if rule is not None:
+                    raise layer.refuse(rule, "This tool is not among those allowed")
+
+    def check_namespace(self, tool: str, namespace: str) -> None:
+        """Raises `Refused` if nothing of this namespace may be used: what is answered from memory passes no send."""
+        with self._refusals_noted({"tool": tool, "namespace": namespace}):
+            self._check(Effect.READS, namespace)
 
     @asynccontextmanager
     async def control(self, request: Request) -> AsyncIterator[None]:
         """Raises `Refused` if this operation may not be sent."""
-        effect = request.operation.effect
-        async with self._noted(request.operation.name, request.subject, effect), AsyncExitStack() as stack:
-            for limits, whose in self.layers():
-                _check_effect(limits, effect, whose)
-                _check_namespace(limits, request.arguments.get("namespace"), whose)
-            if request.operation.name in intents.STARTS and self._restricted():
-                await self._check_start(stack, await self._intent(request))
+        if _deciding.get():
+            yield
+            return
+        name, effect = request.operation.name, request.operation.effect
+        async with self._noted(name, request.subject, effect) as facts, AsyncExitStack() as stack:
+            self._check(effect, request.arguments.get("namespace"))
+            if name in intents.STARTS and self._looks_closer:
+                with _own_reads():
+                    await self._check_start(stack, await self._intent(request), facts)
             yield
 
     @asynccontextmanager
     async def call(self, call: EndpointCall) -> AsyncIterator[None]:
         """Raises `Refused` if this call may not be made: one that wakes an endpoint has it billed."""
         subject = f"{call.namespace}/{call.endpoint.name}"
-        async with self._noted("call_endpoint", subject, call.effect), AsyncExitStack() as stack:
-            for limits, whose in self.layers():
-                _check_namespace(limits, call.namespace, whose)
-                if call.effect is not Effect.READS:
-                    _check_effect(limits, CALL_EFFECT, whose)
-            if call.effect is not Effect.READS and self._restricted():
-                await self._check_start(stack, intents.of_wake(call))
+        wakes = call.effect is not Effect.READS
+        async with self._noted("call_endpoint", subject, call.effect) as facts, AsyncExitStack() as stack:
+            self._check(CALL_EFFECT if wakes else Effect.READS, call.namespace)
+            if wakes and self._looks_closer:
+                with _own_reads():
+                    await self._check_start(stack, intents.of_wake(call), facts)
             yield
 
-    def _restricted(self) -> bool:
-        return any(limits != Limits() for limits, _ in self.layers())
+    @property
+    def _looks_closer(self) -> bool:
+        """Whether anybody has to know what a start would bring about."""
+        return self._audit.kept or any(layer.limits != Limits() for layer in self.layers())
+
+    def _check(self, effect: Effect, namespace: str | None) -> None:
+        for layer in self.layers():
+            limits = layer.limits
+            if not limits.allows(effect):
+                raise layer.refuse("read_only", "This server is read-only")
+            if namespace is not None and limits.namespaces and namespace not in limits.namespaces:
+                said = f"Only these namespaces may be used: {', '.join(limits.namespaces)}"
+                raise layer.refuse("namespaces", said)
 
     async def _intent(self, request: Request) -> Intent:
         if request.operation is operations.CREATE:
@@ -110,53 +134,62 @@ class Policy:
         current = await self._client.get(request.arguments["name"], request.arguments["namespace"])
         return intents.of_change(request, current)
 
-    async def _check_start(self, stack: AsyncExitStack, intent: Intent) -> None:
-        for limits, whose in self.layers():
-            rules.check(limits, intent, whose)
-        priced = [layer for layer in self.layers() if _has_ceiling(layer[0])]
+    async def _check_start(self, stack: AsyncExitStack, intent: Intent, facts: dict[str, Any]) -> None:
+        for layer in self.layers():
+            layer.check(intent)
+        facts["price_per_hour_at_most_usd"] = await self._price(intent)
+        priced = [layer for layer in self.layers() if layer.limits.ceilings]
         if not priced or intent.costs_no_more:
             return
         assert self._ceilings is not None
+        for warning in await stack.enter_async_context(self._ceilings.held(intent, priced)):
+            log.warning("%s/%s: %s", intent.namespace, intent.name, warning)
+            self._audit.note("warning", **facts, said=warning)
+
+    async def _price(self, intent: Intent) -> float | None:
+        """USD per hour at the most replicas, for the audit trail. Nothing fails where it is not known."""
+        if not self._audit.kept or self._listing is None:
+            return None
         try:
-            await stack.enter_async_context(self._ceilings.held(intent, priced))
-        except Refused as over:
-            if any(limits.budget == "enforce" for limits, _ in priced):
-                raise
-            log.warning("%s", over.message)
-            self._note("warning", endpoint=f"{intent.namespace}/{intent.name}", said=over.message)
+            price = (await self._listing.prices(intent.namespace)).of(intent.hardware)
+        except InferenceEndpointError:
+            return None
+        return None if price is None else round(price * intent.most, 4)
 
     @asynccontextmanager
-    async def _noted(self, operation: str, subject: str, effect: Effect) -> AsyncIterator[None]:
-        """Note a change, or that it was refused or failed. Reads are not noted."""
-        if effect is Effect.READS:
-            yield
-            return
-        about = {"operation": operation, "endpoint": subject, "effect": effect.value}
+    async def _noted(self, operation: str, subject: str, effect: Effect) -> AsyncIterator[dict[str, Any]]:
+        """Note a refusal, and how a change ended; reads are not noted. Gives the facts, to be added to."""
+        facts: dict[str, Any] = {"operation": operation, "endpoint": subject, "effect": effect.value}
+        try:
+            with self._refusals_noted(facts):
+                yield facts
+        except Refused:
+            raise
+        except InferenceEndpointError as error:
+            self._note_change(facts, error.code, error.request_id)
+            raise
+        except BaseException:
+            self._note_change(facts, OutcomeUnknown.code)
+            raise
+        self._note_change(facts, "DONE")
+
+    def _note_change(self, facts: dict[str, Any], outcome: str, upstream_request_id: str | None = None) -> None:
+        if facts["effect"] != Effect.READS:
+            self._audit.note("change", **facts, outcome=outcome, upstream_request_id=upstream_request_id)
+
+    @contextmanager
+    def _refusals_noted(self, facts: Mapping[str, Any]) -> Iterator[None]:
         try:
             yield
         except Refused as refusal:
-            self._note("refusal", **about, said=refusal.message)
+            self._audit.note("refusal", **facts, said=refusal.message)
             raise
-        except InferenceEndpointError as error:
-            self._note("change", **about, outcome=error.code, request_id=error.request_id)
-            raise
-        self._note("change", **about, outcome="done")
-
-    def _note(self, event: str, **facts: str | None) -> None:
-        if self._audit is not None:
-            self._audit.note(event, **facts)
 
 
-def _has_ceiling(limits: Limits) -> bool:
-    ceilings = (limits.max_price_per_hour, limits.max_total_price_per_hour)
-    return limits.budget != "off" and any(ceiling is not None for ceiling in ceilings)
-
-
-def _check_effect(limits: Limits, effect: Effect, whose: str) -> None:
-    if not limits.allows(effect):
-        raise rules.refused("read_only", "This server is read-only", whose)
-
-
-def _check_namespace(limits: Limits, namespace: str | None, whose: str) -> None:
-    if namespace is not None and limits.namespaces and namespace not in limits.namespaces:
-        raise rules.refused("namespaces", f"Only these namespaces may be used: {', '.join(limits.namespaces)}", whose)
+@contextmanager
+def _own_reads() -> Iterator[None]:
+    before = _deciding.set(True)
+    try:
+        yield
+    finally:
+        _deciding.reset(before)

@@ -1,6 +1,7 @@
 """Pure: which of the operator's rules an intent breaks."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from inference_endpoints.errors import Refused
@@ -11,10 +12,31 @@ Rule = Callable[[Limits, Intent], str | None]
 """Says what an intent breaks, or None."""
 
 
-def check(limits: Limits, intent: Intent, whose: str) -> None:
-    """Raises `Refused`, naming the rule and who can change it, for the first rule that is broken."""
-    for name, said in broken(limits, intent):
-        raise refused(name, said, whose)
+@dataclass(frozen=True)
+class Layer:
+    """Limits, and who set them. `switch` gives a rule as that person sets it."""
+
+    limits: Limits
+    whose: str
+    switch: Callable[[str], str]
+
+    def refuse(self, rule: str, said: str) -> Refused:
+        """The error that names the rule and who can change it."""
+        hint = f"Only {self.whose} can change that ({self.switch(rule)})."
+        return Refused(f"{said}: nothing was changed.", hint=hint)
+
+    def check(self, intent: Intent) -> None:
+        """Raises `Refused` for the first rule that is broken."""
+        for rule, said in broken(self.limits, intent):
+            raise self.refuse(rule, said)
+
+
+def of_operator(limits: Limits) -> Layer:
+    return Layer(limits, "the operator of this server", flag)
+
+
+def of_caller(limits: Limits) -> Layer:
+    return Layer(limits, "whoever configured this connection", _header)
 
 
 def broken(limits: Limits, intent: Intent) -> Iterator[tuple[str, str]]:
@@ -25,8 +47,13 @@ def broken(limits: Limits, intent: Intent) -> Iterator[tuple[str, str]]:
             yield name, said
 
 
-def refused(rule: str, said: str, whose: str) -> Refused:
-    return Refused(f"{said}: nothing was changed.", hint=f"Only {whose} can change that (--{rule.replace('_', '-')}).")
+def flag(rule: str) -> str:
+    """The rule as a flag of the command: `--max-replicas`, `--no-wake`."""
+    return f"--{rule.replace('_', '-')}"
+
+
+def _header(rule: str) -> str:
+    return f"X-Endpoints-{rule.replace('_', '-').title()}"
 
 
 def _hardware(limits: Limits, intent: Intent) -> str | None:
@@ -55,8 +82,8 @@ def _no_always_on(limits: Limits, intent: Intent) -> str | None:
     return "Accelerators must be able to scale to zero (min_replica=0)"
 
 
-def _wake(limits: Limits, intent: Intent) -> str | None:
-    return "Calling may not wake an endpoint that is scaled to zero" if intent.wakes and not limits.wake else None
+def _no_wake(limits: Limits, intent: Intent) -> str | None:
+    return "Calling may not wake an endpoint that is scaled to zero" if intent.wakes and limits.no_wake else None
 
 
 def _unless_matching(what: str, value: str, patterns: tuple[str, ...]) -> str | None:
@@ -71,5 +98,5 @@ _RULES: dict[str, Rule] = {
     "types": _types,
     "max_replicas": _max_replicas,
     "no_always_on": _no_always_on,
-    "wake": _wake,
+    "no_wake": _no_wake,
 }

@@ -1,7 +1,7 @@
 """What stands behind a running server: one client, one watcher, one policy, made on the first call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -76,7 +76,8 @@ class RunningApplication:
             hold_s=self._hold(context),
             answer_within_s=self._options.answer_within,
             telling=partial(telling, context, redactor=self._redactor),
-            sent=_sent(context),
+            check_namespace=partial(self._policy.check_namespace, _params(context).get("name", "")),
+            sent=frozenset(_params(context).get("arguments") or {}),
             fence=Fence(self._redactor.text),
         )
 
@@ -118,7 +119,5 @@ async def running(options: Options, redactor: Redactor, policy: Policy) -> Async
         await application.aclose()
 
 
-def _sent(context: Context[Any, Any]) -> frozenset[str]:
-    params = context.request_context.params or {}
-    arguments = params.get("arguments") or {}
-    return frozenset(arguments)
+def _params(context: Context[Any, Any]) -> Mapping[str, Any]:
+    return context.request_context.params or {}

@@ -38,7 +38,7 @@ async def list_endpoints(
     offset: Annotated[int, Field(ge=0)] = 0,
 ) -> EndpointList:
     """List endpoints with state, hardware and price, and what all of them cost per hour now."""
-    namespace = await call.endpoints.namespace(namespace or None)
+    namespace = await call.namespace(namespace)
     wanted = [endpoint for endpoint in await call.endpoints.list(namespace) if _matches(endpoint, state, search)]
     prices = await call.listing.prices(namespace)
     cost, unpriced = prices.total(wanted)

@@ -44,6 +44,8 @@ class CallScope:
     """Seconds a person may take to answer a question."""
     telling: Callable[[], AbstractAsyncContextManager[Progress]]
     """Progress notifications for as long as the context lasts."""
+    check_namespace: Callable[[str], None]
+    """Raises `Refused` where the operator or the caller excluded a namespace."""
     sent: frozenset[str] = frozenset()
     """The arguments the caller named, which tells an unset one from an emptied one."""
     fence: Fence = field(default_factory=Fence)
@@ -60,7 +62,13 @@ class CallScope:
             raise BadRequest(
                 "endpoint_name and namespace name two different namespaces.", hint="Give one of them only."
             )
-        return await self.endpoints.namespace(before or namespace or None), name
+        return await self.namespace(before or namespace), name
+
+    async def namespace(self, given: str = "") -> str:
+        """The namespace meant. Raises `Refused` if it may not be used, whether or not anything would be sent."""
+        namespace = await self.endpoints.namespace(given or None)
+        self.check_namespace(namespace)
+        return namespace
 
 
 class Application(Protocol):
