@@ -4,6 +4,8 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 
+from inference_endpoints_mcp import __version__
+
 USAGE_ERROR = 2
 
 
@@ -13,6 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = _COMMANDS.get(words[0]) if words else None
     if command is not None:
         return command(words[1:])
+    if words[:1] == ["--version"]:
+        print(__version__)
+        return 0
     if words and not words[0].startswith("-"):
         print(f"There is no command {words[0]!r}. There are: {', '.join(_COMMANDS)}.", file=sys.stderr)
         return USAGE_ERROR

@@ -116,6 +116,13 @@ def backend_of(endpoint: Endpoint | None, backend: str) -> BackendName:
     return "simulated" if endpoint is not None and endpoint.status.engine == "simulated" else "local"
 
 
+def backend_of_hardware(hardware: str, backend: str) -> BackendName:
+    """Where this hardware is: on a local backend, whatever is not this machine is simulated."""
+    if backend != LOCAL:
+        return "huggingface"
+    return "local" if hardware.startswith("local-") else "simulated"
+
+
 def billing_from_now(backend: BackendName, price: float | None) -> str:
     """The sentence a start of replicas is announced with: nobody may take a simulated price for a real one."""
     if backend == "simulated":

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints import operations
 from inference_endpoints.hardware import Offer, offers
 from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.tools.answers import Answer
+from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware
 from inference_endpoints_mcp.tools.arguments import Namespace
 from inference_endpoints_mcp.tools.ports import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -26,6 +26,7 @@ class HardwareRow(BaseModel):
     status: str
     available: bool = Field(description="On offer now, and within quota.")
     quota_left: int | None = None
+    backend: BackendName
 
 
 class HardwareList(Answer):
@@ -60,23 +61,27 @@ async def get_vendors(
 ) -> HardwareList:
     """List hardware, cheapest first, with price, availability and what quota leaves. Its ids go into
     create_endpoint."""
-    namespace = await call.endpoints.namespace(namespace or None)
-    found = [
+    namespace = await call.namespace(namespace)
+    listed = [
         offer
         for offer in offers(await call.listing.vendors(namespace))
         if (not vendor or offer.hardware.vendor == vendor)
         and (not accelerator or offer.hardware.accelerator == accelerator)
-        and (offer.available or not only_available)
     ]
+    found = [offer for offer in listed if offer.available or not only_available]
     found.sort(key=lambda offer: (offer.price if offer.price is not None else float("inf"), offer.id))
     page = found[offset : offset + limit]
     following = offset + len(page)
+    hidden = len(listed) - len(found)
+    now = f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD."
+    if hidden:
+        now += f" {hidden} more cannot be had now, being off offer or over quota (only_available=false shows them)."
     return HardwareList(
         namespace=namespace,
-        hardware=[_row(offer) for offer in page],
+        hardware=[_row(offer, call.endpoints.backend.name) for offer in page],
         total=len(found),
         next_offset=following if following < len(found) else None,
-        now=f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD.",
+        now=now,
     )
 
 
@@ -105,7 +110,7 @@ async def list_catalog_items(
     )
 
 
-def _row(offer: Offer) -> HardwareRow:
+def _row(offer: Offer, backend: str) -> HardwareRow:
     instance = offer.instance
     return HardwareRow(
         hardware=offer.id,
@@ -118,4 +123,5 @@ def _row(offer: Offer) -> HardwareRow:
         status=instance.status,
         available=offer.available,
         quota_left=instance.quota.left if instance.quota else None,
+        backend=backend_of_hardware(offer.id, backend),
     )

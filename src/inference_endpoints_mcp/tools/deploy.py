@@ -10,7 +10,14 @@ from inference_endpoints.hardware import Offer, Prices, alternatives, choose, fi
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.plan import Plan, plan_create, plan_update
 from inference_endpoints.specs import EndpointChange, EndpointSpec, differences
-from inference_endpoints_mcp.tools.answers import EndpointAnswer, billing_from_now, call_of, facts_of, plan_answer
+from inference_endpoints_mcp.tools.answers import (
+    EndpointAnswer,
+    backend_of_hardware,
+    billing_from_now,
+    call_of,
+    facts_of,
+    plan_answer,
+)
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, HardwareId, JsonObject, Namespace
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -159,15 +166,8 @@ def _accepted(
 def _planned(plan: Plan, namespace: str, name: str, call: CallScope, current: Endpoint | None = None) -> EndpointAnswer:
     backend = call.endpoints.backend.name
     facts = facts_of(current, namespace, None, backend) if current else {"endpoint_name": name, "namespace": namespace}
-    facts |= {"hardware": plan.cost.hardware, "backend": _backend_for(plan.cost.hardware, backend)}
+    facts |= {"hardware": plan.cost.hardware, "backend": backend_of_hardware(plan.cost.hardware, backend)}
     return EndpointAnswer(**facts, changed=False, plan=plan_answer(plan), now="Dry run: nothing was changed.")
-
-
-def _backend_for(hardware: str, backend: str) -> str:
-    """Where this hardware is: on a local backend, whatever is not this machine is simulated."""
-    if backend != "local":
-        return "huggingface"
-    return "local" if hardware.startswith("local-") else "simulated"
 
 
 async def _existing(

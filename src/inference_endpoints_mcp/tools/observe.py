@@ -58,8 +58,16 @@ async def get_endpoint_logs(
         shown=len(matching),
         read=len(entries),
         lines=call.fence.wrap("logs", text, 16_000),
-        now=f"{len(matching)} line(s), oldest first." if matching else "No lines match; it may not have started.",
+        now=_said(len(matching), len(entries), filtered=bool(contains or replica)),
     )
+
+
+def _said(shown: int, read: int, *, filtered: bool) -> str:
+    if shown:
+        return f"{shown} line(s), oldest first."
+    if filtered:
+        return f"None of {read} line(s) match."
+    return "There are no lines: no replica has said anything yet."
 
 
 @tool(uses=operations.REPLICAS, toolset=Toolset.OBSERVE, title="List an endpoint's replicas")

@@ -67,7 +67,7 @@ class _Story:
         self.states: list[str] = []
         self.last: Endpoint | None = None
         self._healthy: bool | None = None
-        self._trouble: InferenceEndpointError | None = None
+        self.trouble: InferenceEndpointError | None = None
         self._gist: tuple[object, ...] | None = None
         self._started = time.monotonic()
 
@@ -78,7 +78,7 @@ class _Story:
     def add(self, look: Look) -> bool:
         """Take a look in; returns whether it is news."""
         news, self._gist = look.gist != self._gist, look.gist
-        self._trouble = look.trouble
+        self.trouble = look.trouble
         if look.endpoint is None:
             return news
         self.last, self._healthy = look.endpoint, look.healthy
@@ -89,34 +89,52 @@ class _Story:
 
     def tell(self) -> str:
         """`initializing · 0/1 replicas · 1m 42s · Loading the model`"""
-        if self.last is None:
-            return f"looking at {self.name} · {_spoken(self.elapsed)}"
-        status = self.last.status
-        replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
-        happening = (
-            "the control plane does not answer, still trying" if self._trouble else self._happening(status.message)
-        )
-        parts = [status.state.value, replicas, _spoken(self.elapsed), happening]
-        return line(" · ".join(part for part in parts if part), 199)
+        parts = [f"looking at {self.name}", _spoken(self.elapsed)]
+        if self.last is not None:
+            status = self.last.status
+            replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
+            parts = [status.state.value, replicas, _spoken(self.elapsed)]
+        return line(" · ".join([*parts, *self._happening()]), 199)
 
-    def _happening(self, message: str | None) -> str:
+    @property
+    def hindrance(self) -> str:
+        """What stands in the way, if it is not simply under way."""
+        if self.trouble is not None:
+            return "the control plane does not answer"
         if self.last is not None and self.last.state == "running" and self._healthy is False:
-            return "waiting for the health check"
-        return line(message or "", 120)
+            return "its health route does not answer yet"
+        return ""
+
+    def _happening(self) -> list[str]:
+        said = self.hindrance or (self.last.status.message if self.last else "")
+        if self.trouble is not None:
+            said = f"{said}, still trying"
+        return [line(said, 120)] if said else []
 
 
 async def _not_yet(call: CallScope, story: _Story, goal: Goal, timeout_s: int) -> WaitAnswer:
+    """What is true when the time is up. Raises what went wrong if the endpoint was never seen."""
+    if story.last is None and story.trouble is not None:
+        raise story.trouble
     left = max(0, round(timeout_s - story.elapsed))
-    wanted = goal.value.replace("_", " ")
-    how = f"Not {wanted} yet after {_spoken(story.elapsed)}"
-    now = (
-        f"{how}; it goes on by itself."
-        if left == 0
-        else f"{how}: as long as this host bears one call. Call again to go on."
-    )
+    start = _STARTED_BY.get(goal) if story.last is not None and not story.last.state.changing else None
+    now = f"Not {goal.value.replace('_', ' ')} yet after {_spoken(story.elapsed)}"
+    now += f": {story.hindrance}." if story.hindrance else "."
+    if start is not None:
+        now += f" Nothing here makes it so: {start} would."
+    elif left:
+        now += " This is as long as this host bears one call; call again to go on."
     answer = await _answer(call, story, story.last, reached=False, now=now)
     again = call_of("wait_for_endpoint", story.namespace, story.name, until=goal.value, timeout_s=left or timeout_s)
-    return answer.model_copy(update={"next": [again]})
+    following = again if start is None else call_of(start, story.namespace, story.name)
+    return answer.model_copy(update={"next": [following]})
+
+
+_STARTED_BY = {
+    Goal.PAUSED: "pause_endpoint",
+    Goal.SCALED_TO_ZERO: "scale_endpoint_to_zero",
+    Goal.DELETED: "delete_endpoint",
+}
 
 
 async def _answer(call: CallScope, story: _Story, endpoint: Endpoint | None, *, reached: bool, now: str) -> WaitAnswer:
@@ -141,7 +159,8 @@ async def _last_words(call: CallScope, namespace: str, name: str, said: str) -> 
         entries = await call.endpoints.logs(name, namespace, tail=LAST_LINES)
     except InferenceEndpointError:
         return said
-    return "\n".join([said, *(entry.line for entry in entries)]).strip()
+    said_already = set(said.splitlines())
+    return "\n".join([said, *(entry.line for entry in entries if entry.line not in said_already)]).strip()
 
 
 def _spoken(seconds: float) -> str:
