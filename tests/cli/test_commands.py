@@ -12,17 +12,17 @@ from inference_endpoints_mcp.cli.settings import ServerSettings
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"]])
-def test_every_command_has_help(run: Run, command: list[str]) -> None:
+def test_every_command_has_help_on_what_it_heeds(run: Run, command: list[str]) -> None:
     shown = run(*command, "--help")
     assert shown.returncode == 0
-    assert "--data-dir" in shown.stdout
+    assert ("--data-dir" in shown.stdout) is (command != ["demo"])
+    assert ("--simulated" in shown.stdout) is (command not in (["demo"], ["control-plane", "stop"]))
 
 
 def test_every_setting_of_the_server_has_a_line_of_help(run: Run) -> None:
     shown = run("--help").stdout
     for name, field in ServerSettings.model_fields.items():
-        negated = "no-" if field.default is True else ""
-        assert f"--{negated}{name.replace('_', '-')}" in shown
+        assert f"--{name.replace('_', '-')}" in shown
         assert field.description
 
 
@@ -39,6 +39,8 @@ def test_an_unknown_command_is_named_with_those_there_are(run: Run) -> None:
         (["--confirm", "maybe"], {}, "--confirm"),
         ([], {"INFERENCE_ENDPOINTS_HOLD": "soon"}, "--hold"),
         (["--no-such-flag"], {}, "--no-such-flag"),
+        (["--simulated"], {}, "--simulated needs --local."),
+        (["doctor"], {"INFERENCE_ENDPOINTS_SIMULATED_SPEED": "6"}, "--simulated-speed needs --local."),
     ],
 )
 def test_a_wrong_setting_is_a_plain_sentence(
@@ -61,7 +63,7 @@ def test_doctor_walks_the_embedded_plane(run: Run, tmp_path: Path) -> None:
     ended = run("doctor", "--local", "--data-dir", str(tmp_path / "plane"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for subject in ("whoami", "hardware", "endpoints", "catalogue"):
-        assert f"ok       {subject}" in ended.stdout
+        assert f"ok      {subject}" in ended.stdout
     run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
 
 

@@ -45,7 +45,8 @@ def test_every_host_configuration_parses_and_holds_no_secret() -> None:
     for name, text in hosts.configurations().items():
         parsed = tomllib.loads(text) if name.endswith(".toml") else json.loads(text)
         servers = parsed.get("mcpServers") or parsed.get("servers") or parsed["mcp_servers"]
-        assert set(servers) == {"inference-endpoints", "inference-endpoints-local"}
+        assert set(servers) == {"inference-endpoints"}
+        assert ("--local" in text) is (".local." in name)
         assert not re.search(r"hf_[A-Za-z0-9]{8,}", text)
 
 

@@ -6,7 +6,7 @@ import sys
 
 from inference_endpoints_local.connect import PlaneError
 from inference_endpoints_local.connect import stop as stop_plane
-from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, Settings
+from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, FolderSettings
 
 
 def run(settings: ControlPlaneSettings) -> int:
@@ -22,7 +22,7 @@ def run(settings: ControlPlaneSettings) -> int:
     os.execv(sys.executable, [sys.executable, "-m", "inference_endpoints_local.daemon", *words])  # noqa: S606
 
 
-def stop(settings: Settings) -> int:
+def stop(settings: FolderSettings) -> int:
     """End the control plane that runs on the data folder. Its endpoints come back when it starts again."""
     try:
         stopped = asyncio.run(stop_plane(settings.folder))

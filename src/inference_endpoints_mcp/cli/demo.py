@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import sys
 import tempfile
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import Any, TextIO
 
 from inference_endpoints_local.connect import PlaneError, stop
 from inference_endpoints_mcp.cli.settings import DemoSettings
-from inference_endpoints_mcp.cli.stage import Record, Stage, StepFailed, host, unfenced
+from inference_endpoints_mcp.cli.stage import Record, Stage, StepFailed, host, this_command, unfenced
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -23,18 +24,16 @@ PARAPHRASE = "A kitten naps on the couch."
 UNRELATED = "Interest rates rose again in March."
 
 HOSTS = """
-Now in your own assistant. With a Hugging Face token it manages your real endpoints; with --local, this machine:
+Now in your own assistant:
 
-  Claude Code   claude mcp add inference-endpoints -- uvx --from 'inference-endpoints-mcp[local]' \\
-                  inference-endpoints-mcp --local
-  Codex         codex mcp add inference-endpoints -- uvx --from 'inference-endpoints-mcp[local]' \\
-                  inference-endpoints-mcp --local
-  Cursor        ~/.cursor/mcp.json
-  VS Code       .vscode/mcp.json
-                  {"command": "uvx", "args": ["--from", "inference-endpoints-mcp[local]",
-                                              "inference-endpoints-mcp", "--local"]}
+  Claude Code   claude mcp add inference-endpoints -- {words} --local
+  Codex         codex mcp add inference-endpoints -- {words} --local
+  Cursor        ~/.cursor/mcp.json, below "mcpServers"
+  VS Code       .vscode/mcp.json, below "servers"
+                  "inference-endpoints": {server}
 
-For the real service leave --local out and set HF_TOKEN in the server's environment. manifests/hosts/ has whole files.
+That is this machine. For your real endpoints leave --local out, and set HF_TOKEN in the server's environment;
+--max-price-per-hour 5 keeps what it starts below $5/h. manifests/hosts/ has whole files.
 """
 
 
@@ -55,7 +54,7 @@ def run(settings: DemoSettings) -> int:
         seen = {"states_seen": record.states_seen, "progress_notifications": record.progress_notifications}
         print(json.dumps(result | {"steps": steps} | seen, ensure_ascii=False))
     elif ok:
-        print(HOSTS)
+        print(_what_to_paste())
     return 0 if ok else 1
 
 
@@ -192,6 +191,12 @@ async def _clean_up(stage: Stage, approved: list[str]) -> int:
 async def _wait(stage: Stage, name: str) -> None:
     facts = await stage.call("wait_for_endpoint", endpoint_name=name, timeout_s=300)
     _expect(facts["reached"] is True and facts["state"] == "running", f"{name} is running")
+
+
+def _what_to_paste() -> str:
+    command, *arguments = this_command()
+    server = {"command": command, "args": [*arguments, "--local"]}
+    return HOSTS.format(words=shlex.join([command, *arguments]), server=json.dumps(server))
 
 
 def _expect(true: bool, what: str) -> None:

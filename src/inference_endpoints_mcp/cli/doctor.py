@@ -1,4 +1,7 @@
-"""`doctor`: what is configured, what can be reached, what is missing. Reads only, and shows no secret."""
+"""`doctor`: what is configured, what can be reached, what is missing. Reads only, and shows no secret.
+
+With --local it starts the embedded control plane where none runs, as the server would.
+"""
 
 import asyncio
 import platform
@@ -40,8 +43,8 @@ class Finding:
     ok: bool | None = True
 
     def __str__(self) -> str:
-        mark = {True: "ok     ", False: "MISSING", None: "·      "}[self.ok]
-        return f"{mark}  {self.subject:<16} {self.said}"
+        mark = {True: "ok", False: "FAILED", None: "·"}[self.ok]
+        return f"{mark:<6}  {self.subject:<16} {self.said}"
 
 
 def run(settings: DoctorSettings) -> int:
@@ -97,7 +100,7 @@ async def _backend(settings: DoctorSettings) -> list[Finding]:
             try:
                 return await _walk(await local_plane(settings).reach(stack), live=True)
             except InferenceEndpointError as error:
-                return [Finding("embedded plane", str(error), ok=False)]
+                return [Finding("embedded plane", str(error.__cause__ or error.message), ok=False)]
         token = hugging_face_token()
         if token is None:
             said = "none: set HF_TOKEN, or use --local to try everything without an account"
@@ -122,7 +125,7 @@ async def _ask(subject: str, answer: Awaitable[str]) -> Finding:
     except Unauthorized:
         return Finding(subject, "reached, but the token was not accepted", ok=False)
     except InferenceEndpointError as error:
-        return Finding(subject, f"{error.code}: {error}", ok=False)
+        return Finding(subject, f"{error.code}: {error.message}", ok=False)
 
 
 async def _whoami(client: AsyncEndpointsClient) -> str:

@@ -59,10 +59,10 @@ def _doctor(words: list[str]) -> int:
 
 def _control_plane(words: list[str]) -> int:
     from inference_endpoints_mcp.cli import control_plane
-    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, Settings, parse
+    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, FolderSettings, parse
 
     if words[:1] == ["stop"]:
-        return control_plane.stop(parse(Settings, words[1:]))
+        return control_plane.stop(parse(FolderSettings, words[1:]))
     return control_plane.run(parse(ControlPlaneSettings, words))
 
 

@@ -1,11 +1,14 @@
 """The operator's settings: each a flag, an `INFERENCE_ENDPOINTS_…` variable and a line of help."""
 
+import re
 import sys
+from argparse import Action, RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 
 from inference_endpoints.token import hugging_face_token as hugging_face_token
 from inference_endpoints_mcp.guard.limits import Limits, read_limits
@@ -16,7 +19,7 @@ Chosen = TypeVar("Chosen", bound="Settings")
 
 
 class Settings(BaseSettings):
-    """What every command knows."""
+    """How every command reads its settings."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -30,15 +33,12 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
+
+class FolderSettings(Settings):
+    """For `control-plane stop`: which plane is meant."""
+
     data_dir: Path | None = Field(
         default=None, description="Folder of the embedded control plane. Default: the user's data folder."
-    )
-    namespace: str | None = Field(default=None, description="Namespace where a call names none. Default: your own.")
-    simulated: bool = Field(
-        default=False, description="Let the embedded control plane also simulate public cloud hardware and its prices."
-    )
-    simulated_speed: float = Field(
-        default=1.0, gt=0, le=1_000, description="How much faster than the clock simulated time runs."
     )
 
     @property
@@ -48,7 +48,19 @@ class Settings(BaseSettings):
         return self.data_dir or default_data_dir()
 
 
-class ServerSettings(Settings, Limits):
+class PlaneSettings(FolderSettings):
+    """How an embedded control plane is started."""
+
+    namespace: str | None = Field(default=None, description="Namespace where a call names none. Default: your own.")
+    simulated: bool = Field(
+        default=False, description="Let the embedded control plane also simulate public cloud hardware and its prices."
+    )
+    simulated_speed: float = Field(
+        default=1.0, gt=0, le=1_000, description="How much faster than the clock simulated time runs."
+    )
+
+
+class ServerSettings(PlaneSettings, Limits):
     """An MCP server for Hugging Face Inference Endpoints, over stdio.
 
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
@@ -77,6 +89,14 @@ class ServerSettings(Settings, Limits):
         default=None, gt=0, description="Longest to hold one call, in seconds. Default: what the host is known to bear."
     )
 
+    @model_validator(mode="after")
+    def _simulated_hardware_needs_the_plane(self) -> Self:
+        for name in ("simulated", "simulated_speed"):
+            if name in self.model_fields_set and not self.local:
+                flag = f"--{name.replace('_', '-')}"
+                raise PydanticCustomError("needs_local", "{flag} needs --local.", {"flag": flag})
+        return self
+
 
 class ServeSettings(ServerSettings):
     """Serve MCP over streamable HTTP, at /mcp, for several hosts at once.
@@ -95,7 +115,7 @@ class ServeSettings(ServerSettings):
     allowed_hosts: str = Field(default="", description="Names this server is reached by, separated by commas.")
 
 
-class ControlPlaneSettings(Settings):
+class ControlPlaneSettings(PlaneSettings):
     """Run the embedded control plane in the foreground: the REST API of Inference Endpoints, on this machine.
 
     `control-plane stop` ends the one that runs on the data folder.
@@ -136,14 +156,21 @@ def limits_of(settings: ServerSettings) -> Limits:
     return Limits(**(read_limits(settings.policy) if settings.policy else {}) | given)
 
 
+class _Help(RawDescriptionHelpFormatter):
+    """Tells a default only where it says something."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        return re.sub(r" \(default: (None|False|\(\)|)\)$", "", action.help or "")
+
+
 def parse(kind: type[Chosen], words: list[str]) -> Chosen:
     """Settings from flags, then variables, then defaults. Ends the process with a plain sentence on a wrong one."""
     try:
-        return CliApp.run(kind, cli_args=words)
+        return CliApp.run(kind, cli_args=words, cli_settings_source=CliSettingsSource(kind, formatter_class=_Help))
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
-            flag = "--" + "-".join(str(part) for part in problem["loc"]).replace("_", "-")
-            print(f"{flag}: {problem['msg']}", file=sys.stderr)
+            flag = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
+            print(f"--{flag}: {problem['msg']}" if flag else problem["msg"], file=sys.stderr)
         raise SystemExit(2) from None
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -1,11 +1,13 @@
 """The demo's stage: a real host's side of the protocol, shown as a person would want to see it."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
 from mcp import Client
@@ -79,7 +81,7 @@ class Stage:
         """Call a tool and return its facts. Raises `StepFailed` if it answers with an error."""
         result = await self._send(tool, arguments)
         if result.is_error:
-            raise StepFailed(_text(result))
+            raise StepFailed(unfenced(_text(result)))
         facts = result.structured_content or {}
         self.record.saw(facts.get("states_seen") or [facts["state"]] if facts.get("state") else [])
         self._write(f"  {self._paint(_GREEN, '←')} {facts.get('now', '')}")
@@ -137,10 +139,26 @@ async def host(arguments: list[str], approve: Callable[[str], str]) -> AsyncIter
         assert isinstance(params, ElicitRequestFormParams)
         return ElicitResult(action="accept", content={"name": approve(params.message)})
 
-    command = [sys.executable, "-m", "inference_endpoints_mcp", *arguments]
-    server = StdioServerParameters(command=command[0], args=command[1:])
+    command = [*this_command(), *arguments]
+    server = StdioServerParameters(command=command[0], args=command[1:], env=_environment())
     async with Client(stdio_client(server), client_info=HOST, elicitation_callback=on_question) as client:
         yield client
+
+
+def this_command() -> list[str]:
+    """The words that run this installation, from anywhere."""
+    script = Path(sys.executable).with_name("inference-endpoints-mcp")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "inference_endpoints_mcp"]
+
+
+def _environment() -> dict[str, str]:
+    """Everything of ours (proxies, folders) but what would set the server up in another way than the demo says."""
+    kept = {"INFERENCE_ENDPOINTS_CACHE_DIR"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in kept or not name.startswith(("HF_", "INFERENCE_ENDPOINTS_"))
+    }
 
 
 def unfenced(text: str) -> str:
@@ -149,4 +167,4 @@ def unfenced(text: str) -> str:
 
 
 def _text(result: CallToolResult) -> str:
-    return " ".join(block.text for block in result.content if isinstance(block, TextContent))
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))

@@ -1,42 +1,51 @@
-"""Configurations to paste into hosts: the real service, and this machine without an account."""
+"""Configurations to paste into hosts: for the real service, and for this machine without an account."""
 
 import json
 from typing import Any
 
+NAME = "inference-endpoints"
+REAL = {"command": "uvx", "args": ["inference-endpoints-mcp", "--max-price-per-hour", "5"]}
+LOCAL = {"command": "uvx", "args": ["--from", "inference-endpoints-mcp[local]", "inference-endpoints-mcp", "--local"]}
+LONGEST_CALL_S = 120
+
 
 def configurations() -> dict[str, str]:
-    """The text of each host's file, by its name."""
-    real = {"command": "uvx", "args": ["inference-endpoints-mcp"], "env": {"HF_TOKEN": "${HF_TOKEN}"}}
-    local_arguments = ["--from", "inference-endpoints-mcp[local]", "inference-endpoints-mcp", "--local"]
-    local = {"command": "uvx", "args": local_arguments}
-    servers = {"inference-endpoints": real, "inference-endpoints-local": local}
-    asked = {"type": "promptString", "id": "hf-token", "description": "Hugging Face token", "password": True}
-    prompted = {"type": "stdio", **real, "env": {"HF_TOKEN": "${input:hf-token}"}}
-    in_code = {"inference-endpoints": prompted, "inference-endpoints-local": {"type": "stdio", **local}}
+    """The text of each host's file, by its name. No file names both: their tools are called the same."""
     return {
-        "claude-code.mcp.json": as_json({"mcpServers": servers}),
-        "cursor.mcp.json": as_json({"mcpServers": servers | {"inference-endpoints": _in_cursor(real)}}),
-        "vscode.mcp.json": as_json({"inputs": [asked], "servers": in_code}),
-        "codex.config.toml": _toml(local_arguments),
+        # Claude Code starts no server whose variable is not set, unless it is given a default.
+        "claude-code.mcp.json": _mcp_servers(_with_token("${HF_TOKEN:-}")),
+        "claude-code.local.mcp.json": _mcp_servers(LOCAL),
+        "cursor.mcp.json": _mcp_servers(_with_token("${env:HF_TOKEN}")),
+        "cursor.local.mcp.json": _mcp_servers(LOCAL),
+        "vscode.mcp.json": _vscode(_with_token("${input:hf-token}"), asked=["hf-token"]),
+        "vscode.local.mcp.json": _vscode(LOCAL),
+        "codex.config.toml": _codex(REAL, 'env_vars = ["HF_TOKEN"]\n'),
+        "codex.local.config.toml": _codex(LOCAL),
     }
 
 
-def _in_cursor(server: dict[str, Any]) -> dict[str, Any]:
-    return {**server, "env": {"HF_TOKEN": "${env:HF_TOKEN}"}}
+def _with_token(token: str) -> dict[str, Any]:
+    return {**REAL, "env": {"HF_TOKEN": token}}
 
 
-def _toml(local_arguments: list[str]) -> str:
+def _mcp_servers(server: dict[str, Any]) -> str:
+    return as_json({"mcpServers": {NAME: server}})
+
+
+def _vscode(server: dict[str, Any], asked: list[str] | None = None) -> str:
+    inputs = [
+        {"type": "promptString", "id": name, "description": "Hugging Face token", "password": True}
+        for name in asked or []
+    ]
+    return as_json(({"inputs": inputs} if inputs else {}) | {"servers": {NAME: {"type": "stdio", **server}}})
+
+
+def _codex(server: dict[str, Any], environment: str = "") -> str:
     return f"""\
-[mcp_servers.inference-endpoints]
-command = "uvx"
-args = ["inference-endpoints-mcp"]
-env_vars = ["HF_TOKEN"]
-tool_timeout_sec = 120
-
-[mcp_servers.inference-endpoints-local]
-command = "uvx"
-args = {json.dumps(local_arguments)}
-tool_timeout_sec = 120
+[mcp_servers.{NAME}]
+command = {json.dumps(server["command"])}
+args = {json.dumps(server["args"])}
+{environment}tool_timeout_sec = {LONGEST_CALL_S}
 """
 
 
