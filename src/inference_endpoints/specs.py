@@ -1,15 +1,28 @@
 """What a caller asks for: a new endpoint, or a change of one. Only what was set goes on the wire."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, Image
 from inference_endpoints.models.fleet import Instance
 
-EndpointName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
-"""Lowercase letters, digits and '-', at most 32 (the service's rule since 2022)."""
+LONGEST_NAME = 32
+
+
+def _checked_name(name: str) -> str:
+    if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name) and len(name) <= LONGEST_NAME:
+        return name
+    rule = f"has up to {LONGEST_NAME} lower-case letters, digits and '-', none of them '-' at either end"
+    like = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_NAME].strip("-")
+    raise PydanticCustomError("endpoint_name", "{said}", {"said": rule + (f", like {like}" if like else "")})
+
+
+EndpointName = Annotated[str, AfterValidator(_checked_name)]
+"""Lower-case letters, digits and '-', at most 32 (the service's rule since 2022)."""
 
 ScalingMetric = Literal["hardwareUsage", "pendingRequests"]
 AccessType = Literal["public", "authenticated", "private"]
@@ -76,10 +89,10 @@ class Settings(BaseModel):
             return cls(**values)
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+                f"{'.'.join(map(str, problem['loc']))} {problem['msg']}"
                 for problem in error.errors(include_url=False, include_input=False, include_context=False)
             )
-            raise BadRequest(f"Not a valid request: {problems}.") from error
+            raise BadRequest(f"Not a valid request, so nothing was sent: {problems}.") from error
 
     def _scaling(self) -> dict[str, Any]:
         measure = None

@@ -130,8 +130,22 @@ async def test_an_unknown_argument_is_refused_by_name_with_the_nearest(host: Hos
     words = await host.refused(
         "create_endpoint", "INVALID_ARGUMENTS", endpoint_name="a", repository="b", min_replicas=3
     )
-    assert "min_replicas is not an argument; did you mean min_replica?" in words
+    assert "min_replicas is not an argument (did you mean min_replica?)" in words
     assert "Its arguments: endpoint_name, repository, hardware" in words
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("repo", "repository"), ("nmae", "endpoint_name"), ("mn_replica", "min_replica"), ("Hardware", "hardware")],
+)
+async def test_the_argument_that_was_meant_is_guessed(modern: Host, given: str, meant: str) -> None:
+    words = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", **{given: "x"})
+    assert f"{given} is not an argument (did you mean {meant}?)" in words
+
+
+async def test_a_missing_argument_is_called_missing(modern: Host) -> None:
+    words = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", endpoint_name="a")
+    assert "repository is missing" in words
 
 
 async def test_an_unknown_tool_is_an_error_of_the_protocol(host: Host) -> None:

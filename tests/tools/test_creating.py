@@ -164,3 +164,9 @@ async def test_config_that_cannot_be_is_refused_and_nothing_is_sent(
 async def test_replica_bounds_that_contradict_each_other_are_refused(modern: Host) -> None:
     words = await modern.refused("create_endpoint", "BAD_REQUEST", **CHAT, min_replica=3, max_replica=2)
     assert "min_replica (3) is above max_replica (2)" in words
+
+
+async def test_a_name_no_endpoint_can_have_is_answered_with_the_rule_and_one_like_it(host: Host) -> None:
+    words = await host.refused("create_endpoint", "BAD_REQUEST", endpoint_name="My Chat!", repository="org/model")
+    assert "up to 32 lower-case letters" in words
+    assert "like my-chat" in words

@@ -148,3 +148,8 @@ async def test_whoami_names_the_namespace_and_the_backend(host: Host) -> None:
     facts = await host.call("whoami")
     assert (facts["name"], facts["default_namespace"], facts["backend"]) == ("acme", "acme", "local")
     assert facts["namespaces"] == ["acme"]
+
+
+async def test_hardware_of_a_vendor_there_is_not_names_those_there_are(host: Host) -> None:
+    words = await host.refused("get_vendors", "BAD_REQUEST", vendor="awz")
+    assert "aws, azure, gcp" in words

@@ -85,7 +85,7 @@ class EndpointsServer(MCPServer[Application]):
     ) -> CallToolResult | InputRequiredResult:
         spec = specs().get(name)
         if spec is None:
-            near = difflib.get_close_matches(name, specs(), n=1)
+            near = difflib.get_close_matches(name, specs(), n=1, cutoff=0.8)
             raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near[0]}?" if near else ""))
         try:
             self._policy.check_tool(spec)

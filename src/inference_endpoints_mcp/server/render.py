@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from mcp.types import CallToolResult, TextContent
@@ -12,6 +13,7 @@ from inference_endpoints_mcp.guard.fence import Fence, line
 from inference_endpoints_mcp.guard.redact import Redactor
 
 ERROR_META = "io.github.inference-endpoints-mcp/error"
+LEAST_LIKENESS = 0.7
 UPSTREAM_SHOWN = 4_000
 """Characters of strangers' text that an error may carry beside its message."""
 
@@ -41,15 +43,27 @@ def wrong_arguments(tool: str, error: ValidationError, known: list[str], redacto
     for problem in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
         where = line(redactor.text(".".join(str(part) for part in problem["loc"][:3])), 60)
         if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(where, known, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            near = nearest(where, known)
+            hint = f" (did you mean {near}?)" if near else ""
             problems.append({"argument": where, "problem": f"is not an argument{hint}"})
         else:
-            problems.append({"argument": where, "problem": problem["msg"]})
+            said = "is missing" if problem["type"] == "missing" else problem["msg"]
+            problems.append({"argument": where, "problem": said})
     listed = "; ".join(f"{problem['argument']} {problem['problem']}" for problem in problems[:5])
     text = f"INVALID_ARGUMENTS: {tool} was not called: {listed}. Its arguments: {', '.join(known)}."
     facts: dict[str, Any] = {"code": "INVALID_ARGUMENTS", "retryable": False, "arguments": problems}
     return CallToolResult(is_error=True, content=[TextContent(type="text", text=text)], _meta={ERROR_META: facts})
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The name most like a word, as a whole, in its beginning or in one of its parts; None if none is much alike."""
+
+    def likeness(name: str) -> float:
+        parts = [name, name[: len(word)], *name.split("_")]
+        return max(difflib.SequenceMatcher(None, word.lower(), part).ratio() for part in parts)
+
+    best = max(known, key=likeness, default=None)
+    return best if best is not None and likeness(best) >= LEAST_LIKENESS else None
 
 
 def crash(tool: str, request_id: str) -> CallToolResult:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from inference_endpoints import operations
+from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware import Offer, offers
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware
@@ -62,9 +63,13 @@ async def get_vendors(
     """List hardware, cheapest first, with price, availability and what quota leaves. Its ids go into
     create_endpoint."""
     namespace = await call.namespace(namespace)
+    everything = offers(await call.listing.vendors(namespace))
+    vendors = sorted({offer.hardware.vendor for offer in everything})
+    if vendor and vendor not in vendors:
+        raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
     listed = [
         offer
-        for offer in offers(await call.listing.vendors(namespace))
+        for offer in everything
         if (not vendor or offer.hardware.vendor == vendor)
         and (not accelerator or offer.hardware.accelerator == accelerator)
     ]
