@@ -45,6 +45,8 @@ def options_of(settings: ServerSettings) -> Options:
         audit_file=settings.audit_file,
         confirm=Confirm(settings.confirm),
         hold=settings.hold,
+        max_calls=settings.max_calls,
+        max_waits=settings.max_waits,
     )
 
 

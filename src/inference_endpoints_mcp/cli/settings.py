@@ -88,6 +88,8 @@ class ServerSettings(PlaneSettings, Limits):
     hold: float | None = Field(
         default=None, gt=0, description="Longest to hold one call, in seconds. Default: what the host is known to bear."
     )
+    max_calls: int = Field(default=64, ge=1, description="Most calls one caller may have under way.")
+    max_waits: int = Field(default=32, ge=1, description="Most of them that may wait for an endpoint.")
 
     @model_validator(mode="after")
     def _simulated_hardware_needs_the_plane(self) -> Self:

@@ -23,9 +23,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asked, by the name a host gives itself, and our own number for the request."""
+    """Who asked: the name a host gives itself, the address it asks from (None over stdio), and our own number for
+    the request."""
 
     name: str | None
+    address: str | None
     request_id: str
 
 
@@ -56,7 +58,7 @@ class Audit:
         if self._handler is None:
             return
         caller = asked_by.get()
-        who = {"caller": caller.name, "request_id": caller.request_id} if caller else {}
+        who = {"caller": caller.name, "address": caller.address, "request_id": caller.request_id} if caller else {}
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **who, **facts}
         said = self._redactor.data({key: value for key, value in entry.items() if value is not None})
         text = json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str)

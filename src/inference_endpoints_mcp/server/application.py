@@ -31,7 +31,7 @@ class Options:
     """What the operator chose. Times are in seconds; `reach` opens the backend, on the first call.
 
     `look_every` is the longest between two looks at an endpoint that is waited for, `answer_within` how long a
-    person may take to approve a deletion.
+    person may take to approve a deletion. `max_calls` and `max_waits` are what one caller may have under way.
     """
 
     reach: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -43,6 +43,8 @@ class Options:
     hold: float | None = None
     look_every: float = CALM_S
     answer_within: float = 600.0
+    max_calls: int = 64
+    max_waits: int = 32
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from inference_endpoints_mcp.guard.fence import line
 
 
 async def noting_who_asked(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware: keep the name the host gives itself for as long as its request lasts."""
+    """Middleware: keep who asked for as long as the request lasts."""
     host = ctx.session.client_params
     name = line(host.client_info.name, 100) if host else None
-    before = asked_by.set(Caller(name, secrets.token_hex(6)))
+    client = getattr(ctx.request, "client", None)
+    before = asked_by.set(Caller(name, client.host if client else None, secrets.token_hex(6)))
     try:
         return await call_next(ctx)
     finally:

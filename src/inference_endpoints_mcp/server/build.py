@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.guard.audit import Audit
+from inference_endpoints_mcp.guard.audit import Audit, asked_by
+from inference_endpoints_mcp.guard.bounds import Bounds
 from inference_endpoints_mcp.guard.policy import Policy
 from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.server import render
@@ -56,6 +57,7 @@ class EndpointsServer(MCPServer[Application]):
         audit = Audit(options.audit_file, redactor)
         self._policy = Policy(options.limits, audit)
         self._redactor = redactor
+        self._bounds = Bounds(options.max_calls, options.max_waits)
         self._built: dict[str, Tool] = {}
 
         @asynccontextmanager
@@ -89,7 +91,9 @@ class EndpointsServer(MCPServer[Application]):
             raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near[0]}?" if near else ""))
         try:
             self._policy.check_tool(spec)
-            result = await self._tool(spec).run(arguments, context or Context(mcp_server=self))
+            caller = asked_by.get()
+            with self._bounds.held((caller and caller.address) or "", waits=spec.waits):
+                result = await self._tool(spec).run(arguments, context or Context(mcp_server=self))
         except InferenceEndpointError as error:
             return render.failure(error, self._redactor)
         except ToolError as error:

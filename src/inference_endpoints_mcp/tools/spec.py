@@ -20,12 +20,13 @@ class Toolset(StrEnum):
 
 @dataclass(frozen=True)
 class ToolSpec:
-    """One tool: a typed function, the worst it can do, and where it belongs."""
+    """One tool: a typed function, the worst it can do, where it belongs, and whether it may be held for minutes."""
 
     fn: ToolFunction
     title: str
     toolset: Toolset
     effect: Effect
+    waits: bool = False
 
     @property
     def name(self) -> str:
@@ -50,11 +51,13 @@ class ToolSpec:
         }
 
 
-def tool(*, uses: Operation[Any] | Effect, toolset: Toolset, title: str) -> Callable[[ToolFunction], ToolSpec]:
+def tool(
+    *, uses: Operation[Any] | Effect, toolset: Toolset, title: str, waits: bool = False
+) -> Callable[[ToolFunction], ToolSpec]:
     """Make a tool of a function. `uses` is the operation at its heart, or the effect where there is none."""
     effect = uses if isinstance(uses, Effect) else uses.effect
 
     def make(fn: ToolFunction) -> ToolSpec:
-        return ToolSpec(fn, title, toolset, effect)
+        return ToolSpec(fn, title, toolset, effect, waits)
 
     return make

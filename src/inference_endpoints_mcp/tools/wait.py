@@ -20,7 +20,7 @@ Until = Literal["running", "paused", "scaled_to_zero", "deleted"]
 LAST_LINES = 20
 
 
-@tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Wait for an endpoint")
+@tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Wait for an endpoint", waits=True)
 async def wait_for_endpoint(
     call: Call,
     endpoint_name: EndpointName,
