@@ -12,7 +12,8 @@ LOCAL = "local"
 @dataclass(frozen=True)
 class Backend:
     """One control plane with its token. `endpoint_hosts` says which endpoint addresses may see the token:
-    a suffix (`.endpoints.huggingface.cloud`, https only) or a whole origin (`http://127.0.0.1:8080`).
+    a suffix (`.endpoints.huggingface.cloud`) or a host (`llm.acme.example`), https only, or a whole origin
+    (`http://127.0.0.1:8080`).
     """
 
     name: str
@@ -34,21 +35,25 @@ class Backend:
         parts = urlsplit(url)
         if parts.username is not None or not parts.hostname:
             return False
-        origin = f"{parts.scheme}://{parts.netloc}"
-        return any(
-            origin == host if "://" in host else parts.scheme == "https" and parts.hostname.endswith(host)
+        if f"{parts.scheme}://{parts.netloc}" in self.endpoint_hosts:
+            return True
+        return parts.scheme == "https" and any(
+            parts.hostname.endswith(host) if host.startswith(".") else parts.hostname == host
             for host in self.endpoint_hosts
         )
 
 
-def hugging_face(token: str | None) -> Backend:
-    """The hosted service. Addresses: huggingface_hub 2.4.0, `constants.py`."""
+def hugging_face(token: str | None, more_hosts: tuple[str, ...] = ()) -> Backend:
+    """The hosted service. Addresses: huggingface_hub 2.4.0, `constants.py`.
+
+    `more_hosts` are those of private links and domains of one's own: suffixes, with a dot before them, or whole hosts.
+    """
     return Backend(
         name=HUGGING_FACE,
         control_plane="https://api.endpoints.huggingface.cloud/v2",
         hub="https://huggingface.co",
         catalogue="https://endpoints.huggingface.co/api/v1/catalog",
-        endpoint_hosts=(".endpoints.huggingface.cloud",),
+        endpoint_hosts=(".endpoints.huggingface.cloud", *more_hosts),
         token=token,
     )
 

@@ -253,6 +253,22 @@ def test_an_address_that_only_looks_like_the_services_is_not_trusted(url: str) -
 
 
 @pytest.mark.parametrize(
+    ("url", "trusted"),
+    [
+        ("https://llm.acme.example", True),
+        ("https://x.gpu.acme.example/v1", True),
+        ("https://gpu.acme.example", False),
+        ("https://evilgpu.acme.example", False),
+        ("https://x.llm.acme.example", False),
+        ("http://llm.acme.example", False),
+        ("https://llm.acme.example.evil.example", False),
+    ],
+)
+def test_hosts_of_the_operators_own_are_trusted_to_the_letter(url: str, trusted: bool) -> None:
+    assert hugging_face(TOKEN, ("llm.acme.example", ".gpu.acme.example")).trusts(url) is trusted
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "https://vksrvs8pc1xnifhq.us-east-1.aws.endpoints.huggingface.cloud",

@@ -288,5 +288,6 @@ class AsyncInference:
             if not response.is_success:
                 with patience.limit(f"{call.who} did not finish its answer"):
                     said = await read_up_to(response, LARGEST_ERROR_BODY)
-                raise refusal(answer.call, response.status_code, response.headers, said)
+                saw_token = self._endpoints.backend.trusts(answer.call.endpoint.url or "")
+                raise refusal(answer.call, response.status_code, response.headers, said, saw_token=saw_token)
             yield answer

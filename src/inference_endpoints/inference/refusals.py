@@ -20,6 +20,8 @@ from inference_endpoints.inference.tasks import TASKS
 OVERLOADED_S = 5.0
 """Seconds to wait for an engine that is overloaded and does not say how long."""
 
+_NOT_LISTED = "If the address is yours, have whoever runs this add its host (--endpoint-hosts)."
+
 _Meaning = tuple[type[InferenceEndpointError], str, str]
 
 _MEANINGS: Mapping[int, _Meaning] = {
@@ -36,8 +38,10 @@ _MEANINGS: Mapping[int, _Meaning] = {
 }
 
 
-def refusal(call: EndpointCall, status: int, headers: Mapping[str, str], body: bytes) -> InferenceEndpointError:
-    """The error an engine's answer stands for.
+def refusal(
+    call: EndpointCall, status: int, headers: Mapping[str, str], body: bytes, *, saw_token: bool = True
+) -> InferenceEndpointError:
+    """The error an engine's answer stands for. `saw_token`: whether its address is one the token is sent to.
 
     Statuses: TGI (422 validation, 424 generation, 429 overloaded), TEI (413 batch, 424 wrong kind of model),
     the Inference Toolkit (400 for everything), and the proxy (400 "Invalid state" for what is paused).
@@ -47,6 +51,8 @@ def refusal(call: EndpointCall, status: int, headers: Mapping[str, str], body: b
     if status == 429 and retry_after is None:
         retry_after = OVERLOADED_S
     kind, what, hint = _meaning(call, status, upstream.lower(), retry_after)
+    if kind in {Unauthorized, Forbidden} and not saw_token:
+        what, hint = "wants a token, and its address is not one the token is sent to", _NOT_LISTED
     return kind(
         f"{call.who} {what}.",
         hint=hint,

@@ -1,6 +1,7 @@
 """The command `inference-endpoints-mcp`."""
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = _COMMANDS.get(words[0]) if words else None
     if command is not None:
-        return command(words[1:])
+        return _to_its_end(command, words[1:])
     if words[:1] == ["--version"]:
         print(__version__)
         return 0
@@ -22,6 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"There is no command {words[0]!r}. There are: {', '.join(_COMMANDS)}.", file=sys.stderr)
         return USAGE_ERROR
     return _server(words)
+
+
+def _to_its_end(command: Callable[[list[str]], int], words: list[str]) -> int:
+    try:
+        code = command(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 def _server(words: list[str]) -> int:

@@ -38,7 +38,7 @@ def options_of(settings: ServerSettings) -> Options:
     """What the settings mean for a server."""
     plane = local_plane(settings) if settings.local else None
     return Options(
-        reach=plane.reach if plane else HuggingFace(hugging_face_token()).reach,
+        reach=plane.reach if plane else HuggingFace(hugging_face_token(), settings.endpoint_hosts).reach,
         renew=plane.renew if plane else None,
         namespace=settings.namespace,
         limits=checked_limits(settings),

@@ -4,18 +4,28 @@ import re
 import sys
 from argparse import Action, RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 
 from inference_endpoints.token import hugging_face_token as hugging_face_token
-from inference_endpoints_mcp.guard.limits import Limits, read_limits
+from inference_endpoints_mcp.guard.limits import Limits, Listed, read_limits
 
 PREFIX = "INFERENCE_ENDPOINTS_"
 
 Chosen = TypeVar("Chosen", bound="Settings")
+
+
+def _hosts(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Each a host, or a suffix with a dot before it, of two names at least: the token must not go to all of `.com`."""
+    wrong = [host for host in given if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)+", host)]
+    if wrong:
+        raise PydanticCustomError(
+            "hosts", "{wrong} is no host, such as llm.acme.example or .acme.example", {"wrong": wrong[0]}
+        )
+    return given
 
 
 class Settings(BaseSettings):
@@ -87,6 +97,11 @@ class ServerSettings(PlaneSettings, Limits):
     )
     hold: float | None = Field(
         default=None, gt=0, description="Longest to hold one call, in seconds. Default: what the host is known to bear."
+    )
+    endpoint_hosts: Annotated[Listed, AfterValidator(_hosts)] = Field(
+        default=(),
+        description="More hosts of endpoints that may see the token, for private links and domains of one's own: "
+        ".acme.example for all below it. Hugging Face's always may.",
     )
     max_calls: int = Field(default=64, ge=1, description="Most calls one caller may have under way.")
     max_waits: int = Field(default=32, ge=1, description="Most of them that may wait for an endpoint.")

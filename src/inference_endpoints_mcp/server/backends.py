@@ -10,10 +10,10 @@ from inference_endpoints_local import connect
 
 
 class HuggingFace:
-    """The hosted service, with the operator's token, if there is one."""
+    """The hosted service, with the operator's token, if there is one, and the hosts of endpoints that may see it."""
 
-    def __init__(self, token: str | None) -> None:
-        self._backend = backend.hugging_face(token)
+    def __init__(self, token: str | None, more_hosts: tuple[str, ...] = ()) -> None:
+        self._backend = backend.hugging_face(token, more_hosts)
 
     async def reach(self, _: AsyncExitStack) -> Backend:
         return self._backend

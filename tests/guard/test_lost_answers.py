@@ -1,0 +1,30 @@
+"""When the network loses answers, the server looks before it repeats: nothing is ever made twice."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.plane.driver import Driver, PlaneOf
+from tests.tools.conftest import HostOf
+
+from inference_endpoints_local.faults import Fault
+
+pytestmark = pytest.mark.anyio
+
+CREATES = 1_000
+L4 = "aws-us-east-1-nvidia-l4-x1"
+
+
+@pytest.fixture
+async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
+    async with plane_of(cloud_quota=CREATES) as driver:
+        yield driver
+
+
+async def test_a_thousand_lost_answers_make_a_thousand_endpoints(driver: Driver, host_of: HostOf) -> None:
+    driver.plane.faults.arm(Fault.DROP_ANSWER, "create_endpoint", CREATES)
+    async with host_of() as host:
+        for number in range(CREATES):
+            spec = {"endpoint_name": f"e{number}", "repository": "org/model", "hardware": L4}
+            created = await host.call("create_endpoint", **spec)
+            assert created["changed"] is True
+        assert (await host.call("list_endpoints", limit=1))["total"] == CREATES
