@@ -4,6 +4,7 @@ The plan holds the exact payload, what it changes, what that costs and what to t
 it, the ceiling on spending reads it, and the tool sends its payload.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from inference_endpoints.operations import Effect, Operation
 from inference_endpoints.specs import differences
 
 MASK = "***"
+WAKE = "wake_endpoint"
+"""What a plan calls a call that wakes an endpoint."""
 
 
 class Cost(BaseModel):
@@ -52,6 +55,7 @@ class Plan(BaseModel):
 
     operation: str
     effect: Effect
+    spends: bool = Field(default=False, description="Whether it may then cost more than it may now.")
     endpoint: str
     cost: Cost
     payload: dict[str, Any] | None = Field(default=None, repr=False)
@@ -73,6 +77,7 @@ def plan_create(payload: dict[str, Any], namespace: str, vendors: Vendors) -> Pl
     return Plan(
         operation=operations.CREATE.name,
         effect=operations.CREATE.effect,
+        spends=True,
         endpoint=f"{namespace}/{payload['name']}",
         cost=Cost.of(hardware, offer.price if offer else None, fewest, most),
         payload=payload,
@@ -87,12 +92,13 @@ def plan_update(payload: dict[str, Any], current: Endpoint, namespace: str, vend
     `changes` is empty if everything already is as asked.
     """
     found = differences(current, payload)
-    hardware = hardware_after(payload, current)
-    offer = _offer_of(offers(vendors), hardware)
+    hardware, known = hardware_after(payload, current), offers(vendors)
+    offer = _offer_of(known, hardware)
     fewest, most = fewest_replicas(payload, current), most_replicas(payload, current)
     return Plan(
         operation=operations.UPDATE.name,
         effect=operations.UPDATE.effect if found else Effect.READS,
+        spends=bool(found) and _may_cost_more(payload, current, known),
         endpoint=f"{namespace}/{current.name}",
         cost=Cost.of(hardware, offer.price if offer else None, fewest, most),
         payload=payload,
@@ -106,16 +112,32 @@ def plan_update(payload: dict[str, Any], current: Endpoint, namespace: str, vend
 
 def plan_step(operation: Operation[Any], current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
     """Plan pausing, resuming, scaling to zero or deleting."""
+    if operation is operations.RESUME:
+        return _plan_start(operation.name, operation.effect, current, namespace, vendors)
     offer = _offer_of(offers(vendors), current.hardware)
-    scaling = current.compute.scaling
-    ends = operation is not operations.RESUME
-    fewest, most = (0, 0) if ends else (max(1, scaling.min_replica), max(1, scaling.max_replica))
     return Plan(
         operation=operation.name,
         effect=operation.effect,
         endpoint=f"{namespace}/{current.name}",
-        cost=Cost.of(current.hardware, offer.price if offer else None, fewest, most),
-        warnings=[] if ends else _hardware_warnings(offer, most) + _always_on(scaling.min_replica, offer),
+        cost=Cost.of(current.hardware, offer.price if offer else None, 0, 0),
+    )
+
+
+def plan_wake(current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
+    """Plan calling an endpoint that is asleep: a replica starts, and more may follow."""
+    return _plan_start(WAKE, operations.CALL_EFFECT, current, namespace, vendors)
+
+
+def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
+    offer, scaling = _offer_of(offers(vendors), current.hardware), current.compute.scaling
+    most = max(1, scaling.max_replica)
+    return Plan(
+        operation=name,
+        effect=effect,
+        spends=True,
+        endpoint=f"{namespace}/{current.name}",
+        cost=Cost.of(current.hardware, offer.price if offer else None, max(1, scaling.min_replica), most),
+        warnings=_hardware_warnings(offer, most) + _always_on(scaling.min_replica, offer),
     )
 
 
@@ -138,6 +160,29 @@ def hardware_after(payload: dict[str, Any], current: Endpoint) -> str:
 def hardware_id(vendor: str, region: str, compute: dict[str, Any]) -> str:
     """`{vendor}-{region}-{instance type}-{instance size}`, as the service forms it."""
     return "-".join((vendor, region, str(compute.get("instanceType")), str(compute.get("instanceSize"))))
+
+
+def _may_cost_more(payload: dict[str, Any], current: Endpoint, known: Sequence[Offer]) -> bool:
+    """Whether an update may bring replicas that are not there now, dearer ones, or ones that idle longer."""
+    if not current.state.billed:
+        return True
+    if fewest_replicas(payload, current) > fewest_replicas({}, current) or _idle(payload, current) > _idle({}, current):
+        return True
+    before, after = current.hardware, hardware_after(payload, current)
+    most_before, most_after = most_replicas({}, current), most_replicas(payload, current)
+    if before == after:
+        return most_after > most_before
+    offer_before, offer_after = _offer_of(known, before), _offer_of(known, after)
+    if offer_before is None or offer_before.price is None or offer_after is None or offer_after.price is None:
+        return True
+    return offer_after.price * most_after > offer_before.price * most_before
+
+
+def _idle(payload: dict[str, Any], current: Endpoint) -> float:
+    """Minutes a replica idles before it sleeps; infinite where it never does."""
+    scaling = payload.get("compute", {}).get("scaling", {})
+    minutes = scaling.get("scaleToZeroTimeout", current.compute.scaling.scale_to_zero_timeout)
+    return float(minutes) if isinstance(minutes, int | float) else math.inf
 
 
 def _replicas(payload: dict[str, Any], setting: str, otherwise: int) -> int:

@@ -26,6 +26,14 @@ def server(start: Start, tmp_path: Path, run: Run) -> Iterator[tuple["subprocess
     run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
 
 
+@pytest.fixture
+def planning(start: Start, tmp_path: Path, run: Run) -> Iterator[str]:
+    """The address of one where changes take two steps."""
+    flags = ["--local", "--simulated", "--data-dir", str(tmp_path / "plane"), "--confirm", "plan"]
+    yield address_of(start("serve", "--http", "--port", "0", *flags, "--confirm-simulated"))
+    run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_both_eras_are_served_with_progress(server: tuple[object, str], mode: Mode) -> None:
     async with connected(streamable_http_client(server[1]), mode) as host:
@@ -35,6 +43,21 @@ async def test_both_eras_are_served_with_progress(server: tuple[object, str], mo
         waited = await host.call("wait_for_endpoint", endpoint_name=mode, timeout_s=1)
         assert waited["reached"] is False
         assert host.told
+
+
+@pytest.mark.parametrize(("mode", "holds"), [("auto", True), ("legacy", False)])
+async def test_a_plan_holds_for_its_caller_and_where_there_are_sessions_for_its_session(
+    planning: str, mode: Mode, holds: bool
+) -> None:
+    wish = {"endpoint_name": "planned", "repository": "a/b", "hardware": CLOUD}
+    async with connected(streamable_http_client(planning), mode) as host:
+        token = (await host.call("create_endpoint", **wish))["plan_token"]
+    async with connected(streamable_http_client(planning), mode, name="another") as host:
+        assert "another caller" in await host.refused("create_endpoint", "REFUSED", **wish, plan_token=token)
+    async with connected(streamable_http_client(planning), mode) as host:
+        result = await host.send("create_endpoint", **wish, plan_token=token)
+        assert result.is_error is not holds
+        assert (await host.call("list_endpoints"))["total"] == int(holds)
 
 
 async def test_a_call_whose_host_goes_away_is_given_up(server: tuple[object, str]) -> None:

@@ -19,12 +19,17 @@ TOKEN = "hf_" + "a1B2" * 9
         "https://user:password1@example.com/x",
         "api_org_" + "Z" * 30,
         f"two {TOKEN} and {TOKEN}",
+        "sk-proj-" + "Z" * 30,
+        "key=sk-ant-api03-" + "Z" * 30,
+        "AKIA" + "ZZZZ" * 4,
+        "ghp_" + "Z" * 36,
+        "github_pat_" + "Z" * 40,
     ],
 )
 def test_what_is_shaped_like_a_secret_is_masked_anywhere(text: str) -> None:
     masked = Redactor().text(text)
     assert MASK in masked
-    for secret in (TOKEN, "x" * 30, "eyJh", "password1", "Z" * 30):
+    for secret in (TOKEN, "x" * 30, "eyJh", "password1", "Z" * 16):
         assert secret not in masked
 
 
@@ -74,6 +79,10 @@ def test_a_value_under_the_name_of_a_secret_is_masked(name: str) -> None:
         ("KEYBOARD", "qwerty"),
         ("COMPASS", "north"),
         ("HF_TOKEN", ""),
+        ("USE_AUTH", "false"),
+        ("plan_token", "abcdefgh" * 13),
+        ("NOTE", "a risk-averse task-oriented model"),
+        ("COMMIT", "a1b2c3d4" * 5),
     ],
 )
 def test_other_values_are_shown(name: str, value: object) -> None:

@@ -10,11 +10,13 @@ from tests.tools.conftest import HostOf
 
 from inference_endpoints_local.faults import Fault
 from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.lend import Lent
 
 pytestmark = pytest.mark.anyio
 
 HUB = "hf_" + "Canary01" * 5
 NAMED = "plain-looking-canary"
+LENT = Lent({"LENT": NAMED})
 CANARIES = (TOKEN, HUB, "Canary01Canary01", NAMED)
 
 ENV = {"HF_TOKEN": HUB, "UPSTREAM_API_KEY": NAMED, "SIGNING_KEY": NAMED, "NOTE": f"see {HUB}", "PLAIN": "visible"}
@@ -32,6 +34,10 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("create_endpoint", {"endpoint_name": "chat", "repository": "org/model", "env": ENV}),
     ("create_endpoint", {"endpoint_name": "new", "repository": f"org/{HUB}", "env": ENV, "dry_run": True}),
     ("create_endpoint", {"endpoint_name": "new", "repository": "org/m", "config": {"model": {"secrets": {"A": HUB}}}}),
+    ("create_endpoint", {"endpoint_name": "new", "repository": "org/model", "secret_names": ["LENT"], "dry_run": True}),
+    ("create_endpoint", {"endpoint_name": "new", "repository": "org/model", "secret_names": ["LENT", HUB]}),
+    ("create_endpoint", {"endpoint_name": "new", "repository": "org/model", "secret_names": ["LENT"]}),
+    ("update_endpoint", {"endpoint_name": "chat", "secret_names": ["LENT"]}),
     ("create_endpoint", {"endpoint_name": HUB, "repository": "org/model"}),
     ("create_endpoint", {"endpoint_name": "new", "repository": "org/model", "hardware": HUB}),
     ("get_endpoint", {"endpoint_name": "chat", "namespace": HUB}),
@@ -63,7 +69,7 @@ async def test_no_answer_of_any_tool_shows_a_secret(
     driver: Driver, host_of: HostOf, mode: Mode, caplog: pytest.LogCaptureFixture
 ) -> None:
     await deployed(driver)
-    async with host_of(mode, confirm=Confirm.OFF, hold=0.5) as host:
+    async with host_of(mode, confirm=Confirm.OFF, hold=0.5, lent=LENT) as host:
         for tool, arguments in CALLS:
             received = (await host.send(tool, **arguments)).model_dump_json()
             assert clean(received), f"{tool}: {received}"
@@ -83,7 +89,7 @@ async def test_what_is_no_secret_is_still_shown(driver: Driver, host_of: HostOf)
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.QUOTA_EXCEEDED, Fault.NO_CAPACITY, Fault.DROP_ANSWER])
 async def test_no_failure_of_the_service_shows_a_secret(driver: Driver, host_of: HostOf, fault: Fault) -> None:
     await deployed(driver)
-    async with host_of(confirm=Confirm.OFF) as host:
+    async with host_of(confirm=Confirm.OFF, lent=LENT) as host:
         for tool, arguments in CALLS:
             if tool in {"create_endpoint", "update_endpoint", "delete_endpoint"}:
                 driver.plane.faults.clear()

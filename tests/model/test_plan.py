@@ -9,7 +9,7 @@ from inference_endpoints import operations
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.operations import Effect
-from inference_endpoints.plan import plan_create, plan_step, plan_update
+from inference_endpoints.plan import plan_create, plan_step, plan_update, plan_wake
 
 L4: dict[str, Any] = {
     "id": "aws-east-l4-x1",
@@ -122,3 +122,50 @@ def test_secrets_are_sent_and_never_shown() -> None:
     assert plan.payload["model"]["secrets"] == {"HF_TOKEN": "hunter2"}
     assert "hunter2" not in str(plan.shown())
     assert "hunter2" not in repr(plan)
+
+
+@pytest.mark.parametrize(
+    ("wish", "spends"),
+    [
+        ({"model": {"env": {"A": "1"}}}, False),
+        ({"compute": {"scaling": {"maxReplica": 2}}}, False),
+        ({"compute": {"scaling": {"maxReplica": 1}}}, False),
+        ({"compute": {"scaling": {"maxReplica": 3}}}, True),
+        ({"compute": {"scaling": {"minReplica": 2}}}, True),
+        ({"compute": {"instanceType": "k80"}}, False),
+        ({"compute": {"instanceType": "k80", "scaling": {"maxReplica": 9}}}, True),
+        ({"compute": {"instanceType": "b300"}}, True),
+    ],
+)
+def test_an_update_spends_if_it_may_cost_more_than_it_may_now(
+    current: Endpoint, wish: dict[str, Any], spends: bool
+) -> None:
+    assert plan_update(wish, current, "acme", VENDORS).spends is spends
+    asleep = Endpoint.model_validate(current.raw | {"status": {"state": "paused"}})
+    assert plan_update(wish, asleep, "acme", VENDORS).spends is bool(plan_update(wish, asleep, "acme", VENDORS).changes)
+
+
+@pytest.mark.parametrize(("minutes", "spends"), [(10, False), (15, False), (30, True), (None, True)])
+def test_idling_longer_is_spending(minutes: int | None, spends: bool) -> None:
+    now = payload(0, 2)
+    now["compute"]["scaling"]["scaleToZeroTimeout"] = 15
+    current = Endpoint.model_validate(now | {"status": {"state": "running"}})
+    wish = {"compute": {"scaling": {"scaleToZeroTimeout": minutes}}}
+    assert plan_update(wish, current, "acme", VENDORS).spends is spends
+
+
+def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoint) -> None:
+    steps = {op.name: plan_step(op, current, "acme", VENDORS).spends for op in operations.OPERATIONS if _is_step(op)}
+    assert steps == {
+        "delete_endpoint": False,
+        "pause_endpoint": False,
+        "resume_endpoint": True,
+        "scale_endpoint_to_zero": False,
+    }
+    wake = plan_wake(current, "acme", VENDORS)
+    assert (wake.spends, wake.cost.per_hour_at_max) == (True, 1.6)
+
+
+def _is_step(operation: operations.Operation[Any]) -> bool:
+    changes = operation.effect is not Effect.READS
+    return changes and operation not in (operations.CREATE, operations.UPDATE)

@@ -27,7 +27,8 @@ from inference_endpoints_mcp.server.render import ERROR_META
 
 Mode = Literal["auto", "legacy"]
 Answer = Callable[[str], Any]
-"""Given a question, what is answered: a name, None for a refusal, or an `ElicitResult`; may be awaitable."""
+"""Given a question, what is answered: a name, True or False, None for a refusal, or an `ElicitResult`; may be
+awaitable."""
 
 
 @dataclass
@@ -86,11 +87,9 @@ async def connected(
         said = await said if asyncio.iscoroutine(said) else said
         if isinstance(said, ElicitResult):
             return said
-        return (
-            ElicitResult(action="accept", content={"name": said})
-            if said is not None
-            else ElicitResult(action="decline")
-        )
+        if said is None:
+            return ElicitResult(action="decline")
+        return ElicitResult(action="accept", content={"approve" if isinstance(said, bool) else "name": said})
 
     client = Client(
         transport,

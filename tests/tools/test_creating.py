@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from tests.plane.driver import Driver
-from tests.support.host import Host
+from tests.support.host import Host, Mode
+from tests.tools.conftest import HostOf
 
 from inference_endpoints_local.faults import Fault
+from inference_endpoints_mcp.guard.limits import Limits
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +90,25 @@ async def test_a_full_machine_never_means_simulated_hardware_by_itself(driver: D
     words = await modern.refused("create_endpoint", "NO_CAPACITY", endpoint_name="tiny-2", repository="tiny/echo")
     assert "nvidia" not in words
     assert len((await driver.call("GET", "/v2/endpoint/acme")).body["items"]) == 2
+
+
+async def test_what_exists_with_the_same_settings_is_a_success_also_where_no_more_could_be_created(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    tiny = {"endpoint_name": "tiny-0", "repository": "tiny/echo"}
+    t4 = {"endpoint_name": "t4-0", "repository": "org/model", "hardware": "aws-us-east-1-nvidia-t4-x4"}
+    async with host_of(mode) as host:
+        for number in range(2):
+            await host.call("create_endpoint", **tiny | {"endpoint_name": f"tiny-{number}"})
+        for number in range(4):
+            await host.call("create_endpoint", **t4 | {"endpoint_name": f"t4-{number}"})
+        await host.refused("create_endpoint", "QUOTA_EXCEEDED", **t4 | {"endpoint_name": "t4-4"})
+        for spec in (tiny, t4, t4 | {"hardware": ""}):
+            assert (await host.call("create_endpoint", **spec))["changed"] is False
+    async with host_of(mode, limits=Limits(max_price_per_hour=0.1, hardware=("gcp-*",))) as host:
+        assert (await host.call("create_endpoint", **t4))["changed"] is False
+        words = await host.refused("create_endpoint", "ALREADY_EXISTS", **tiny | {"max_replica": 2})
+    assert "compute.scaling.maxReplica" in words
 
 
 async def test_wrong_hardware_is_refused_with_the_nearest(driver: Driver, host: Host) -> None:

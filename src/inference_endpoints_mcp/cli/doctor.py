@@ -68,9 +68,16 @@ def _settings(settings: DoctorSettings, limits: Limits) -> list[Finding]:
     return [
         Finding("backend", "embedded control plane (--local)" if settings.local else "Hugging Face", None),
         Finding("limits", " ".join(limited) or "none", None),
-        Finding("deletions", f"--confirm {settings.confirm}", None),
+        Finding("approval", _approval(settings), None),
         Finding("data folder", str(settings.folder), None),
     ]
+
+
+def _approval(settings: DoctorSettings) -> str:
+    if settings.confirm == "off":
+        return "--confirm off"
+    above = f", spending above ${settings.confirm_above:g}/h" if "spends" in settings.confirm_effects else ""
+    return f"--confirm {settings.confirm}: what {', '.join(settings.confirm_effects)}{above}"
 
 
 def _spoken(rule: str, value: object) -> str:

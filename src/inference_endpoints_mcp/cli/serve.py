@@ -2,10 +2,12 @@
 
 import sys
 
+from inference_endpoints.operations import Effect
 from inference_endpoints_local.connect import StartOptions
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, hugging_face_token, limits_of
 from inference_endpoints_mcp.guard.audit import AuditError
 from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.lend import LendError, Lent
 from inference_endpoints_mcp.guard.limits import Limits, LimitsError
 from inference_endpoints_mcp.server.application import Options
 from inference_endpoints_mcp.server.backends import HuggingFace, LocalPlane
@@ -17,7 +19,7 @@ from inference_endpoints_mcp.server.serve import Address, CannotListen, serve_ht
 def run(settings: ServerSettings) -> int:
     try:
         return serve_stdio(options_of(settings))
-    except (LimitsError, AuditError) as error:
+    except (LimitsError, LendError, AuditError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -29,7 +31,7 @@ def run_serve(settings: ServeSettings) -> int:
     try:
         access = Access.of(settings.host, hosts, settings.api_key_file)
         return serve_http(options_of(settings), Address(settings.host, settings.port, access))
-    except (LimitsError, AuditError, UnsafeAddress, CannotListen) as error:
+    except (LimitsError, LendError, AuditError, UnsafeAddress, CannotListen) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -44,6 +46,11 @@ def options_of(settings: ServerSettings) -> Options:
         limits=checked_limits(settings),
         audit_file=settings.audit_file,
         confirm=Confirm(settings.confirm),
+        confirm_effects=frozenset(map(Effect, settings.confirm_effects)),
+        confirm_above=settings.confirm_above,
+        confirm_simulated=settings.confirm_simulated,
+        answer_within=settings.answer_within,
+        lent=Lent.of(settings.lend, settings.lend_file),
         hold=settings.hold,
         max_calls=settings.max_calls,
         max_waits=settings.max_waits,

@@ -6,14 +6,19 @@ from argparse import Action, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
+from typing_extensions import TypeAliasType
 
 from inference_endpoints.token import hugging_face_token as hugging_face_token
-from inference_endpoints_mcp.guard.limits import Limits, Listed, read_limits
+from inference_endpoints_mcp.guard.limits import Limits, Listed, items, read_limits
 
 PREFIX = "INFERENCE_ENDPOINTS_"
+
+Effects = TypeAliasType(
+    "Effects", Annotated[tuple[Literal["destroys", "spends", "disrupts"], ...], BeforeValidator(items)]
+)
 
 Chosen = TypeVar("Chosen", bound="Settings")
 
@@ -84,9 +89,30 @@ class ServerSettings(PlaneSettings, Limits):
     local: bool = Field(
         default=False, description="Use the embedded control plane on this machine, starting it if none runs."
     )
-    confirm: Literal["elicit", "off"] = Field(
+    confirm: Literal["elicit", "plan", "host", "off"] = Field(
         default="elicit",
-        description="How deletions are approved: elicit asks a person through the host, off asks nobody.",
+        description="How changes are approved: elicit asks a person through the host; plan takes two calls, which a "
+        "model can make alone; host leaves it to a button of the host's own; off asks nobody.",
+    )
+    confirm_effects: Effects = Field(
+        default=("destroys", "spends"),
+        description="What needs approval: destroys (deleting), spends (what may then cost more, waking by a call "
+        "included), disrupts (pausing, updating and the like).",
+    )
+    confirm_above: float = Field(
+        default=0.0, ge=0, description="What spends needs approval only above this price in USD per hour."
+    )
+    confirm_simulated: bool = Field(
+        default=False, description="Have simulated spending approved like real spending, to rehearse it."
+    )
+    answer_within: float = Field(
+        default=600.0, gt=0, description="Longest a person may take to approve something, in seconds."
+    )
+    lend: Listed = Field(
+        default=(), description="Variables of this server's environment that endpoints may be given as secrets."
+    )
+    lend_file: Path | None = Field(
+        default=None, description="Private file of NAME=value lines that endpoints may be given as secrets."
     )
     policy: Path | None = Field(
         default=None,

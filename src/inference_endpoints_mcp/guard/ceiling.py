@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.errors import Forbidden, NotFound, Unauthorized
+from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
 from inference_endpoints.hardware import Prices
 from inference_endpoints.listing import HardwareListing
 from inference_endpoints_mcp.guard.intent import Intent
@@ -51,6 +51,17 @@ class Ceilings:
             yield warnings
         finally:
             self._under_way.remove(spending)
+
+    async def foresee(self, intent: Intent, layers: Sequence[Layer]) -> list[Refused]:
+        """Every refusal an intent would meet now; nothing is counted."""
+        async with self._deciding:
+            spending, found = await self._spending(intent), []
+            for layer in layers:
+                try:
+                    await self._check(layer, spending)
+                except Refused as refusal:
+                    found.append(refusal)
+            return found
 
     async def _spending(self, intent: Intent) -> Spending:
         vendors = await self._listing.vendors(intent.namespace)

@@ -16,15 +16,15 @@ class LimitsError(ValueError):
     """The operator's file says something that cannot be."""
 
 
-def _items(value: Any) -> Any:
+def items(value: Any) -> Any:
     """Flags, variables and headers give lists as text, with commas."""
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
 # Aliases with a name: it is what --help shows.
-Listed = TypeAliasType("Listed", Annotated[tuple[str, ...], BeforeValidator(_items)])
+Listed = TypeAliasType("Listed", Annotated[tuple[str, ...], BeforeValidator(items)])
 Types = TypeAliasType(
-    "Types", Annotated[tuple[Literal["public", "authenticated", "private"], ...], BeforeValidator(_items)]
+    "Types", Annotated[tuple[Literal["public", "authenticated", "private"], ...], BeforeValidator(items)]
 )
 
 

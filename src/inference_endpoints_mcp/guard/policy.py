@@ -113,6 +113,42 @@ class Policy:
                     await self._check_start(stack, intents.of_wake(call), facts)
             yield
 
+    async def foresee(self, send: Request | EndpointCall) -> list[Refused]:
+        """Every refusal this would meet if it were sent now. Nothing is sent, counted or noted."""
+        if isinstance(send, EndpointCall):
+            effect, namespace = send.effect, send.namespace
+        else:
+            effect, namespace = send.operation.effect, send.arguments["namespace"]
+        try:
+            self._check(effect, namespace)
+            with _own_reads():
+                intent = await self._foreseen(send)
+                if intent is None:
+                    return []
+                found = [layer.refuse(*rule) for layer in self.layers() for rule in rules.broken(layer.limits, intent)]
+                return found + await self._foresee_ceilings(intent)
+        except Refused as refusal:
+            return [refusal]
+
+    async def check(self, send: Request | EndpointCall, facts: Mapping[str, Any]) -> None:
+        """Raises the first refusal this would meet if it were sent now, and notes it."""
+        with self._refusals_noted(facts):
+            for refusal in await self.foresee(send):
+                raise refusal
+
+    async def _foreseen(self, send: Request | EndpointCall) -> Intent | None:
+        """What it would bring about, None if nothing starts."""
+        if isinstance(send, EndpointCall):
+            return intents.of_wake(send)
+        return await self._intent(send) if send.operation.name in intents.STARTS else None
+
+    async def _foresee_ceilings(self, intent: Intent) -> list[Refused]:
+        layers = [layer for layer in self.layers() if layer.limits.ceilings]
+        if not layers or intent.costs_no_more:
+            return []
+        assert self._ceilings is not None
+        return await self._ceilings.foresee(intent, layers)
+
     @property
     def _looks_closer(self) -> bool:
         """Whether anybody has to know what a start would bring about."""

@@ -1,7 +1,7 @@
 """The one redactor: what looks like a secret leaves this process nowhere.
 
-Secrets are known by value (the configured token), by shape (Hugging Face tokens, bearer headers, credentials
-in a URL) or by the name they stand under.
+Secrets are known by value (the configured token, what the operator lends), by shape (tokens of well-known services,
+bearer headers, credentials in a URL) or by the name they stand under.
 """
 
 import logging
@@ -12,7 +12,10 @@ from typing import Any
 MASK = "***"
 
 _SHAPES = (
-    re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}\b"),
+    re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}\b"),  # Hugging Face
+    re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"),  # OpenAI, Anthropic and others
+    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # AWS
+    re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})\b"),  # GitHub
     re.compile(r"(?<=bearer )[A-Za-z0-9._~+/-]{12,}=*", re.IGNORECASE),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
 )
@@ -21,11 +24,15 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SHORTEST = 8
+_PLAIN = {"true", "false", "none", "null", "on", "off", "yes", "no"}
+_SEALED = {"plan_token"}
+"""A name of ours: its value is made to be handed back by whoever reads it."""
+SHORTEST = 8
+"""Characters below which a value is too common to be masked wherever it stands."""
 
 
 class Redactor:
-    """Masks secrets in text and in plain data. Values shorter than 8 characters are too common to mask."""
+    """Masks secrets in text and in plain data, but no value shorter than `SHORTEST`."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
@@ -34,7 +41,7 @@ class Redactor:
 
     def add(self, value: str | None) -> None:
         """Have this exact value masked from now on."""
-        if value and len(value) >= _SHORTEST:
+        if value and len(value) >= SHORTEST:
             self._values.add(value)
 
     def text(self, text: str) -> str:
@@ -54,11 +61,16 @@ class Redactor:
             return [self.data(item) for item in value]
         return value
 
+    def suspects(self, name: str, value: str) -> bool:
+        """Whether a value looks like a secret, by itself or by the name it stands under."""
+        return bool(self._under(name, value) != value)
+
     def _under(self, name: str, value: Any) -> Any:
-        if not isinstance(value, str) or not value or not _NAMES.search(_HUMP.sub("_", name)):
+        named = name not in _SEALED and _NAMES.search(_HUMP.sub("_", name))
+        if not isinstance(value, str) or not value or not named:
             return self.data(value)
-        counts = value.isdecimal() and len(value) < _SHORTEST  # MAX_TOTAL_TOKENS=4096
-        return value if counts else MASK
+        counts = value.isdecimal() and len(value) < SHORTEST  # MAX_TOTAL_TOKENS=4096
+        return value if counts or value.lower() in _PLAIN else MASK
 
 
 class RedactingFilter(logging.Filter):

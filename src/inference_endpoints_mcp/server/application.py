@@ -1,6 +1,7 @@
 """What stands behind a running server: one client, one watcher, one policy, made on the first call."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,12 +16,15 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.http import Renew
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.listing import HardwareListing
+from inference_endpoints.operations import Effect
 from inference_endpoints.watch import CALM_S, Watcher
-from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.approvals import Approvals
+from inference_endpoints_mcp.guard.confirm import DEFAULT_EFFECTS, Confirm, Confirmation
 from inference_endpoints_mcp.guard.fence import Fence
+from inference_endpoints_mcp.guard.lend import Lent
 from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.policy import Policy
 from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.server.asked import caller_of
 from inference_endpoints_mcp.server.hosts import patience_of
 from inference_endpoints_mcp.server.progress import listens, telling
 from inference_endpoints_mcp.tools.ports import CallScope
@@ -30,8 +34,8 @@ from inference_endpoints_mcp.tools.ports import CallScope
 class Options:
     """What the operator chose. Times are in seconds; `reach` opens the backend, on the first call.
 
-    `look_every` is the longest between two looks at an endpoint that is waited for, `answer_within` how long a
-    person may take to approve a deletion. `max_calls` and `max_waits` are what one caller may have under way.
+    `look_every` is the longest between two looks at an endpoint that is waited for. `max_calls` and `max_waits` are
+    what one caller may have under way. `clock` says for how long plans and questions hold.
     """
 
     reach: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -39,12 +43,23 @@ class Options:
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
     confirm: Confirm = Confirm.ELICIT
+    confirm_effects: frozenset[Effect] = DEFAULT_EFFECTS
+    confirm_above: float = 0.0
+    confirm_simulated: bool = False
+    answer_within: float = 600.0
+    lent: Lent = field(default_factory=Lent)
     audit_file: Path | None = None
     hold: float | None = None
     look_every: float = CALM_S
-    answer_within: float = 600.0
     max_calls: int = 64
     max_waits: int = 32
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def confirmation(self) -> Confirmation:
+        return Confirmation(
+            self.confirm, self.confirm_effects, self.confirm_above, self.confirm_simulated, self.answer_within
+        )
 
 
 @dataclass(frozen=True)
@@ -58,10 +73,11 @@ class _Parts:
 class RunningApplication:
     """Opens a scope for each call. Nothing is reached before the first."""
 
-    def __init__(self, options: Options, redactor: Redactor, policy: Policy) -> None:
+    def __init__(self, options: Options, redactor: Redactor, approvals: Approvals) -> None:
         self._options = options
         self._redactor = redactor
-        self._policy = policy
+        self._approvals = approvals
+        self._policy = approvals.policy
         self._stack = AsyncExitStack()
         self._parts: _Parts | None = None
         self._opening = asyncio.Lock()
@@ -74,9 +90,10 @@ class RunningApplication:
             inference=parts.inference,
             listing=parts.listing,
             redactor=self._redactor,
-            confirm=self._options.confirm,
+            approvals=self._approvals,
+            caller=caller_of(context),
+            lent=self._options.lent,
             hold_s=self._hold(context),
-            answer_within_s=self._options.answer_within,
             telling=partial(telling, context, redactor=self._redactor),
             check_namespace=partial(self._policy.check_namespace, _params(context).get("name", "")),
             sent=frozenset(_params(context).get("arguments") or {}),
@@ -113,8 +130,8 @@ class RunningApplication:
 
 
 @asynccontextmanager
-async def running(options: Options, redactor: Redactor, policy: Policy) -> AsyncIterator[RunningApplication]:
-    application = RunningApplication(options, redactor, policy)
+async def running(options: Options, redactor: Redactor, approvals: Approvals) -> AsyncIterator[RunningApplication]:
+    application = RunningApplication(options, redactor, approvals)
     try:
         yield application
     finally:

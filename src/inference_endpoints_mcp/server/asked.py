@@ -1,9 +1,13 @@
-"""Who asked for what is under way, for the audit trail."""
+"""Who asked for what is under way: by name for the audit trail, and told from others for what is theirs alone."""
 
+import hashlib
+import json
 import secrets
 from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.server.request_state import authenticated_principal
 
 from inference_endpoints_mcp.guard.audit import Caller, asked_by
 from inference_endpoints_mcp.guard.fence import line
@@ -19,3 +23,18 @@ async def noting_who_asked(ctx: ServerRequestContext[Any, Any], call_next: CallN
         return await call_next(ctx)
     finally:
         asked_by.reset(before)
+
+
+def caller_of(context: Context[Any, Any]) -> str:
+    """Tells one caller from another, and is no secret itself.
+
+    Over stdio there is one. Over HTTP it is whoever signed in, the key that was shown and the session, if any.
+    """
+    headers, host = context.headers or {}, context.session.client_params
+    known = [
+        authenticated_principal(context.request_context),
+        headers.get("authorization"),
+        headers.get("mcp-session-id"),
+        host.client_info.name if host else None,
+    ]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()

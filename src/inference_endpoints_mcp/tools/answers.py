@@ -1,9 +1,9 @@
 """What tools answer: typed facts, with prose in `now` alone. What is None is left out."""
 
 import json
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
 from inference_endpoints.backend import LOCAL
 from inference_endpoints.hardware import Prices
@@ -30,6 +30,17 @@ class Answer(BaseModel):
 
     now: str = ""
     next: list[NextCall] = Field(default_factory=list, max_length=2)
+    _meta: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """What the host is told besides, in `_meta`, and no model reads."""
+        return self._meta
+
+    def for_host(self, meta: dict[str, str]) -> Self:
+        """Set what the host is told besides."""
+        self._meta = meta
+        return self
 
 
 class EndpointRow(BaseModel):
@@ -86,6 +97,7 @@ class EndpointAnswer(Answer):
     backend: BackendName
     message: str | None = Field(default=None, description="The control plane's own words.")
     plan: PlanAnswer | None = None
+    plan_token: str | None = Field(default=None, description="Carries the plan out, once; until then nothing changed.")
 
 
 class EndpointDetails(EndpointAnswer):

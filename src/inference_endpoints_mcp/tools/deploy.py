@@ -1,15 +1,17 @@
 """Creating an endpoint and changing it. Both are planned first, and send exactly what the plan shows."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from inference_endpoints import operations
-from inference_endpoints.errors import AlreadyExists, BadRequest, Conflict, NoCapacity, QuotaExceeded
+from inference_endpoints.backend import LOCAL
+from inference_endpoints.errors import AlreadyExists, BadRequest, Conflict, NoCapacity, NotFound, QuotaExceeded
 from inference_endpoints.hardware import Offer, Prices, alternatives, choose, find, offers
-from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.models import Endpoint
 from inference_endpoints.plan import Plan, plan_create, plan_update
-from inference_endpoints.specs import EndpointChange, EndpointSpec, differences
+from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware, differences
 from inference_endpoints_mcp.tools.answers import (
     EndpointAnswer,
     backend_of_hardware,
@@ -18,7 +20,9 @@ from inference_endpoints_mcp.tools.answers import (
     facts_of,
     plan_answer,
 )
+from inference_endpoints_mcp.tools.approval import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, HardwareId, JsonObject, Namespace
+from inference_endpoints_mcp.tools.payload import complete
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -27,12 +31,14 @@ Config = Annotated[
     JsonObject, Field(description="Further settings, nested as in the API (compute, model, …). No secrets.")
 ]
 Env = Annotated[dict[str, str], Field(description="Environment of the container. No secrets.")]
-_OF_THEIR_OWN = {"name", "provider"}
-_OBJECTS = {"compute", "compute.scaling", "model", "model.env", "model.image"}
+SecretNames = Annotated[
+    list[str], Field(max_length=30, description="Secrets to give it, by names the operator lends, e.g. HF_TOKEN.")
+]
 Access = Literal["", "public", "authenticated", "private"]
 
 
 @tool(uses=operations.CREATE, toolset=Toolset.LIFECYCLE, title="Create an endpoint")
+@proposing
 async def create_endpoint(
     call: Call,
     endpoint_name: EndpointName,
@@ -60,19 +66,19 @@ async def create_endpoint(
     scale_to_zero_timeout: Annotated[int, Field(ge=1, le=10_080, description="Idle minutes.")] = 15,
     type: Annotated[Access, Field(description="Who may call it. Default: private.")] = "",
     env: Env = {},  # noqa: B006
+    secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
-) -> EndpointAnswer:
+) -> Step | EndpointAnswer:
     """Deploy a model as a new endpoint; it is billed from then on. Returns once accepted: then wait_for_endpoint.
     Creating again with the same settings changes nothing."""
     namespace, name = await call.target(endpoint_name, namespace)
-    vendors = await call.listing.vendors(namespace)
-    available = offers(vendors)
-    offer = find(available, hardware) if hardware else choose(available)
+    current = await _found(call, namespace, name)
+    chosen = await _chosen(call, namespace, hardware, current)
     spec = EndpointSpec.checked(
         name=name,
         repository=repository,
-        hardware=offer.hardware,
+        hardware=chosen,
         task=task or None,
         revision=revision or None,
         framework=framework or "pytorch",
@@ -82,21 +88,23 @@ async def create_endpoint(
         type=type or "private",
         env=env or None,
     )
-    plan = plan_create(_with_config(spec.payload(), config), namespace, vendors)
-    if dry_run:
-        return _planned(plan, namespace, name, call)
-    assert plan.payload is not None
-    try:
-        created = await call.endpoints.create_from(plan.payload, namespace)
-    except AlreadyExists as error:
-        return await _existing(call, plan.payload, namespace, name, error)
-    except (NoCapacity, QuotaExceeded) as error:
-        raise await _with_alternatives(call, namespace, error, offer) from error
-    call.changed(namespace, created)
-    return _accepted(call, created, namespace, vendors, plan, chosen=not hardware)
+    payload = complete(spec.payload(), config, secret_names, call)
+    different = _different(current, payload) if current else []
+    if current and not (different and dry_run):
+        return await _existing(call, current, different, namespace)
+    plan = plan_create(payload, namespace, await call.listing.vendors(namespace))
+    taken = [f"The name is taken, by an endpoint with other settings ({', '.join(different)})."] if different else []
+    warnings = taken + (await _cannot_run(call, plan, repository) if dry_run else [])
+    return Step(
+        proposal=proposal_of(call, plan, namespace, name, current).warning(*warnings),
+        preview=_preview(call, plan, namespace, name),
+        act=partial(_create, call, plan, namespace, name, by_default=not hardware),
+        dry_run=dry_run,
+    )
 
 
 @tool(uses=operations.UPDATE, toolset=Toolset.LIFECYCLE, title="Update an endpoint")
+@proposing
 async def update_endpoint(
     call: Call,
     endpoint_name: EndpointName,
@@ -109,9 +117,10 @@ async def update_endpoint(
     max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
     scale_to_zero_timeout: Annotated[int, Field(ge=0, le=10_080, description="Idle minutes; 0: as it is.")] = 0,
     env: Annotated[dict[str, str], Field(description="Variables to set; others stay. No secrets.")] = {},  # noqa: B006
+    secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
-) -> EndpointAnswer:
+) -> Step | EndpointAnswer:
     """Change settings of an endpoint; what is not given stays as it is. Replicas are replaced, and the price can
     change. Returns once accepted: then wait_for_endpoint."""
     namespace, name = await call.target(endpoint_name, namespace)
@@ -127,16 +136,77 @@ async def update_endpoint(
         scale_to_zero_timeout=scale_to_zero_timeout or None,
         env=env if "env" in call.sent else None,
     )
-    payload = _with_config({} if config and _is_empty(change) else change.payload(), config)
-    plan = plan_update(payload, current, namespace, vendors)
-    if dry_run or not plan.changes:
-        answer = _planned(plan, namespace, name, call, current)
-        return answer if dry_run else answer.model_copy(update={"now": "It already is as asked: nothing was sent."})
+    given = {} if (config or secret_names) and _is_empty(change) else change.payload()
+    plan = plan_update(complete(given, config, secret_names, call), current, namespace, vendors)
+    preview = _preview(call, plan, namespace, name, current)
+    if not plan.changes and not dry_run:
+        return preview.model_copy(
+            update={"plan": plan_answer(plan), "now": "It already is as asked: nothing was sent."}
+        )
+    return Step(
+        proposal=proposal_of(call, plan, namespace, name, current).warning(
+            *(await _cannot_run(call, plan, repository) if dry_run else [])
+        ),
+        preview=preview,
+        act=partial(_update, call, plan, namespace, name),
+        dry_run=dry_run,
+    )
+
+
+async def _found(call: CallScope, namespace: str, name: str) -> Endpoint | None:
     try:
-        updated = await call.endpoints.update_from(name, payload, namespace)
+        return await call.endpoints.get(name, namespace)
+    except NotFound:
+        return None
+
+
+async def _chosen(call: CallScope, namespace: str, hardware: str, current: Endpoint | None) -> Hardware:
+    """The hardware meant: for an endpoint that exists its own, whether or not more of it could be had now."""
+    if current and hardware in {"", current.hardware}:
+        return _hardware_of(current)
+    available = offers(await call.listing.vendors(namespace))
+    return (find(available, hardware) if hardware else choose(available)).hardware
+
+
+def _hardware_of(endpoint: Endpoint) -> Hardware:
+    provider, compute = endpoint.provider, endpoint.compute
+    return Hardware(
+        vendor=provider.vendor,
+        region=provider.region,
+        accelerator=compute.accelerator,
+        instance_type=compute.instance_type,
+        instance_size=compute.instance_size,
+    )
+
+
+async def _create(call: CallScope, plan: Plan, namespace: str, name: str, *, by_default: bool) -> EndpointAnswer:
+    assert plan.payload is not None
+    try:
+        created = await call.endpoints.create_from(call.lent.filled(plan.payload), namespace)
+    except AlreadyExists:
+        current = await call.endpoints.get(name, namespace)
+        return await _existing(call, current, _different(current, plan.payload), namespace)
     except (NoCapacity, QuotaExceeded) as error:
-        wanted = find(offers(vendors), plan.cost.hardware)
-        raise await _with_alternatives(call, namespace, error, wanted, place=wanted.place) from error
+        raise await _with_alternatives(call, namespace, error, plan.cost.hardware) from error
+    prices = Prices(await call.listing.vendors(namespace))
+    call.changed(namespace, created)
+    facts = facts_of(created, namespace, prices, call.endpoints.backend.name)
+    why = f" Hardware was not given: {plan.cost.hardware} is the cheapest that is available." if by_default else ""
+    return EndpointAnswer(
+        **facts,
+        changed=True,
+        plan=plan_answer(plan.model_copy(update={"payload": None})),
+        now=f"Accepted: a replica is starting. {billing_from_now(facts['backend'], facts['price_per_hour_usd'])}{why}",
+        next=[call_of("wait_for_endpoint", namespace, name)],
+    )
+
+
+async def _update(call: CallScope, plan: Plan, namespace: str, name: str) -> EndpointAnswer:
+    assert plan.payload is not None
+    try:
+        updated = await call.endpoints.update_from(name, call.lent.filled(plan.payload), namespace)
+    except (NoCapacity, QuotaExceeded) as error:
+        raise await _with_alternatives(call, namespace, error, plan.cost.hardware, only_there=True) from error
     call.changed(namespace, updated)
     prices = await call.listing.prices(namespace)
     return EndpointAnswer(
@@ -148,47 +218,47 @@ async def update_endpoint(
     )
 
 
-def _accepted(
-    call: CallScope, created: Endpoint, namespace: str, vendors: Vendors, plan: Plan, *, chosen: bool
-) -> EndpointAnswer:
-    facts = facts_of(created, namespace, Prices(vendors), call.endpoints.backend.name)
-    why = f" Hardware was not given: {plan.cost.hardware} is the cheapest that is available." if chosen else ""
-    billed = billing_from_now(facts["backend"], facts["price_per_hour_usd"])
-    return EndpointAnswer(
-        **facts,
-        changed=True,
-        plan=plan_answer(plan.model_copy(update={"payload": None})),
-        now=f"Accepted: a replica is starting. {billed}{why}",
-        next=[call_of("wait_for_endpoint", namespace, created.name)],
-    )
-
-
-def _planned(plan: Plan, namespace: str, name: str, call: CallScope, current: Endpoint | None = None) -> EndpointAnswer:
+def _preview(call: CallScope, plan: Plan, namespace: str, name: str, current: Endpoint | None = None) -> EndpointAnswer:
     backend = call.endpoints.backend.name
     facts = facts_of(current, namespace, None, backend) if current else {"endpoint_name": name, "namespace": namespace}
     facts |= {"hardware": plan.cost.hardware, "backend": backend_of_hardware(plan.cost.hardware, backend)}
-    return EndpointAnswer(**facts, changed=False, plan=plan_answer(plan), now="Dry run: nothing was changed.")
+    return EndpointAnswer(**facts, changed=False)
 
 
-async def _existing(
-    call: CallScope, payload: dict[str, Any], namespace: str, name: str, error: AlreadyExists
-) -> EndpointAnswer:
+def _different(current: Endpoint, payload: dict[str, Any]) -> list[str]:
+    """The settings in which an endpoint is not what a payload asks for. Of secrets only the names are known."""
+    model = dict(payload["model"])
+    missing = set(model.pop("secrets", {})) - set(current.model.secrets)
+    different = {*differences(current, payload | {"model": model}), *(["model.secrets"] if missing else [])}
+    return sorted(different)
+
+
+async def _existing(call: CallScope, current: Endpoint, different: list[str], namespace: str) -> EndpointAnswer:
     """The name is taken: by the same endpoint, which is a success, or by another, which is not."""
-    current = await call.endpoints.get(name, namespace)
-    different = differences(current, payload)
     if different:
         raise AlreadyExists(
-            f"An endpoint {namespace}/{name} exists with other settings ({', '.join(sorted(different))}): "
+            f"An endpoint {namespace}/{current.name} exists with other settings ({', '.join(different)}): "
             "nothing was changed.",
             hint="Call update_endpoint to change it, or choose another name.",
-        ) from error
+        )
     prices = await call.listing.prices(namespace)
     return EndpointAnswer(
         **facts_of(current, namespace, prices, call.endpoints.backend.name),
         changed=False,
         now=f"It exists with the same settings and is {current.state.value}: nothing was changed.",
-        next=[call_of("wait_for_endpoint", namespace, name)] if current.state.changing else [],
+        next=[call_of("wait_for_endpoint", namespace, current.name)] if current.state.changing else [],
     )
+
+
+async def _cannot_run(call: CallScope, plan: Plan, repository: str) -> list[str]:
+    """What there is to say of a model this machine is not known to run. Files are looked at only when they are used."""
+    here = call.endpoints.backend.name == LOCAL and plan.cost.hardware.startswith(f"{LOCAL}-")
+    if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
+        return []
+    known = [model.repo_id.lower() for model in await call.endpoints.catalogue()]
+    if repository.lower() in known:
+        return []
+    return ["This machine is not known to run this model: list_catalog_items lists those it can."]
 
 
 def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -> dict[str, str]:
@@ -206,12 +276,13 @@ def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -
 
 
 async def _with_alternatives(
-    call: CallScope, namespace: str, error: Conflict, wanted: Offer, *, place: tuple[str, str] | None = None
+    call: CallScope, namespace: str, error: Conflict, hardware: str, *, only_there: bool = False
 ) -> Conflict:
-    """The same error, with what could be had instead: only in this place, if one is given."""
+    """The same error, with what could be had instead, or what of it is in the same place."""
     call.listing.changed(namespace)
     available = offers(await call.listing.vendors(namespace))
-    there = [offer for offer in available if place in (None, offer.place)]
+    wanted = find(available, hardware)
+    there = [offer for offer in available if not only_there or offer.place == wanted.place]
     others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in alternatives(there, wanted)]
     instead = f"Within quota and available: {', '.join(others)}." if others else "Nothing like it is available now."
     return type(error)(
@@ -221,39 +292,3 @@ async def _with_alternatives(
 
 def _is_empty(change: EndpointChange) -> bool:
     return not change.model_dump(exclude_none=True)
-
-
-def _with_config(payload: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """The payload with the caller's nested settings merged in. Raises `BadRequest` on what may not stand there."""
-    if any(_holds(config, name) for name in ("secrets", "credentials")):
-        raise BadRequest(
-            "config may not hold secrets or credentials: what a model reads or writes is no secret. Nothing was sent.",
-            hint="Leave them out; the operator can set them on the endpoint itself.",
-        )
-    if own := sorted(_OF_THEIR_OWN & set(config)):
-        raise BadRequest(
-            f"config may not hold {' or '.join(own)}: nothing was sent.",
-            hint="endpoint_name and hardware say that, and neither name nor place of an endpoint can change.",
-        )
-    if config.get("type") == "protected":
-        raise BadRequest("The type 'protected' makes an endpoint nobody can reach.", hint="Take private.")
-    return _merged(payload, config)
-
-
-def _holds(value: Any, name: str) -> bool:
-    if isinstance(value, list):
-        return any(_holds(item, name) for item in value)
-    if isinstance(value, dict):
-        return bool(value.get(name)) or _holds(list(value.values()), name)
-    return False
-
-
-def _merged(below: dict[str, Any], above: dict[str, Any], path: str = "") -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        where, inner = f"{path}{key}", merged.get(key)
-        if where in _OBJECTS and not isinstance(value, dict):
-            raise BadRequest(f"config.{where} is an object in the API: nothing was sent.")
-        nested = isinstance(value, dict) and isinstance(inner, dict) and key != "image"
-        merged[key] = _merged(inner, value, f"{where}.") if nested and isinstance(inner, dict) else value
-    return merged

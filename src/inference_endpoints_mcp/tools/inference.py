@@ -16,6 +16,7 @@ from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_o
 from inference_endpoints_mcp.tools.arguments import EndpointName, JsonObject, Namespace
 from inference_endpoints_mcp.tools.ports import Call, CallScope, Progress
 from inference_endpoints_mcp.tools.spec import Toolset, tool
+from inference_endpoints_mcp.tools.waking import Called, Waking, may_wake
 
 NUMBERS_SHOWN = 8
 """Of each vector, so many numbers are shown: a model cannot use more, and a vector has thousands."""
@@ -61,6 +62,8 @@ class Message(BaseModel):
 @tool(uses=CALL_EFFECT, toolset=Toolset.INFERENCE, title="Call an endpoint")
 async def call_endpoint(
     call: Call,
+    called: Called,
+    waking: Waking,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     text: Annotated[str, Field(max_length=200_000, description="One input.")] = "",
@@ -72,22 +75,22 @@ async def call_endpoint(
 ) -> CallAnswer:
     """Run a model on an endpoint and return its output. Give text, texts or body. A scaled-to-zero endpoint is woken,
     which is billed."""
-    namespace, name = await call.target(endpoint_name, namespace)
-    request = _body(text, texts, body, parameters)
-    endpoint = await call.endpoints.get(name, namespace)
+    request, route = _body(text, texts, body, parameters), _route(path)
+    namespace, endpoint, wake = called.namespace, called.endpoint, await may_wake(call, called, waking)
     async with call.telling() as progress:
         reply = await call.inference.call(
-            name,
+            endpoint.name,
             namespace,
             body=request,
-            path=_route(path),
+            path=route,
             accept="*/*",
             timeout=min(timeout_s, call.hold_s),
-            on_wait=_tell_of_waking(progress, name),
+            wake=wake,
+            on_wait=_tell_of_waking(progress, endpoint.name),
         )
     output, vectors, dimensions = _shown(reply)
     return CallAnswer(
-        endpoint_name=name,
+        endpoint_name=endpoint.name,
         namespace=namespace,
         backend=backend_of(endpoint, call.endpoints.backend.name),
         output=call.fence.wrap("model", output, OUTPUT_LIMIT),
@@ -103,6 +106,8 @@ async def call_endpoint(
 @tool(uses=CALL_EFFECT, toolset=Toolset.INFERENCE, title="Chat with an endpoint")
 async def chat_with_endpoint(
     call: Call,
+    called: Called,
+    waking: Waking,
     endpoint_name: EndpointName,
     message: Annotated[str, Field(max_length=200_000, description="What the user says.")] = "",
     messages: Annotated[list[Message], Field(max_length=200, description="A whole conversation instead.")] = [],  # noqa: B006
@@ -114,23 +119,24 @@ async def chat_with_endpoint(
 ) -> ChatToolAnswer:
     """Ask a chat model on an endpoint; its words stream as progress while it writes. A scaled-to-zero endpoint is
     woken, which is billed."""
-    namespace, name = await call.target(endpoint_name, namespace)
-    endpoint = await call.endpoints.get(name, namespace)
+    conversation = _conversation(message, messages, system)
+    namespace, endpoint, wake = called.namespace, called.endpoint, await may_wake(call, called, waking)
     async with call.telling() as progress:
         writing = _Writing(progress)
         answer = await call.inference.chat(
-            name,
-            _conversation(message, messages, system),
+            endpoint.name,
+            conversation,
             namespace,
             max_tokens=max_tokens,
             temperature=temperature,
             timeout=min(timeout_s, call.hold_s),
-            on_wait=_tell_of_waking(progress, name),
+            wake=wake,
+            on_wait=_tell_of_waking(progress, endpoint.name),
             on_delta=writing.add,
         )
     speed, first = _speed(answer), answer.seconds_to_first_token
     return ChatToolAnswer(
-        endpoint_name=name,
+        endpoint_name=endpoint.name,
         namespace=namespace,
         backend=backend_of(endpoint, call.endpoints.backend.name),
         text=call.fence.wrap("model", answer.text, OUTPUT_LIMIT),

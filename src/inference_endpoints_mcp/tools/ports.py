@@ -13,8 +13,9 @@ from inference_endpoints.inference import AsyncInference
 from inference_endpoints.listing import HardwareListing
 from inference_endpoints.models import Endpoint
 from inference_endpoints.watch import Watcher
-from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.guard.approvals import Approvals
 from inference_endpoints_mcp.guard.fence import Fence
+from inference_endpoints_mcp.guard.lend import Lent
 from inference_endpoints_mcp.guard.redact import Redactor
 
 Tell = Callable[[], str]
@@ -37,11 +38,12 @@ class CallScope:
     inference: AsyncInference
     listing: HardwareListing
     redactor: Redactor
-    confirm: Confirm
+    approvals: Approvals
+    caller: str
+    """Tells this caller from others, for what may be used by the one it was given to."""
+    lent: Lent
     hold_s: float
     """Seconds this host is known to bear one call."""
-    answer_within_s: float
-    """Seconds a person may take to answer a question."""
     telling: Callable[[], AbstractAsyncContextManager[Progress]]
     """Progress notifications for as long as the context lasts."""
     check_namespace: Callable[[str], None]

@@ -1,0 +1,72 @@
+"""Pure: one change as it is proposed for approval, with everything an approval of it is bound to."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from inference_endpoints import operations
+from inference_endpoints.http import EndpointCall
+from inference_endpoints.models import Endpoint
+from inference_endpoints.operations import Effect, Request
+from inference_endpoints.plan import WAKE, Plan
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A plan for one endpoint. `current` is the endpoint as it is, None for a new one; `backend` says where it runs:
+    huggingface, local or simulated.
+    """
+
+    plan: Plan
+    namespace: str
+    name: str
+    current: Endpoint | None
+    backend: str
+
+    @property
+    def effects(self) -> frozenset[Effect]:
+        """What this very call may do: an update disrupts, and spends only if it may then cost more."""
+        return frozenset({self.plan.effect, *([Effect.SPENDS] if self.plan.spends else [])})
+
+    @property
+    def price(self) -> float | None:
+        """USD per hour it may come to cost, at the most replicas; None where no price is published."""
+        return self.plan.cost.per_hour_at_max
+
+    @cached_property
+    def bound(self) -> dict[str, str]:
+        """What an approval holds for. Facts that change by themselves, like the state, are not among them."""
+        current, cost = self.current, self.plan.cost
+        return {
+            "change": f"{self.plan.operation} {self.plan.endpoint}",
+            "identity": current.identity if current else "",
+            "configuration": _digest(current.configuration) if current else "",
+            "payload": _digest(self.plan.payload),
+            "price": f"{sorted(self.effects)} {cost.per_hour_at_min} {cost.per_hour_at_max}",
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve characters that are others once anything differs, for people and the audit trail."""
+        return _digest(self.bound)[:12]
+
+    @property
+    def send(self) -> Request | EndpointCall:
+        """What would be sent, for the policy to look at."""
+        if self.plan.operation == WAKE:
+            assert self.current is not None
+            return EndpointCall(self.current, self.namespace)
+        operation = {each.name: each for each in operations.OPERATIONS}[self.plan.operation]
+        if operation is operations.CREATE:
+            return operation.build(body=self.plan.payload, namespace=self.namespace)
+        return operation.build(body=self.plan.payload, namespace=self.namespace, name=self.name)
+
+    def warning(self, *said: str) -> "Proposal":
+        """The same, with more to think of first."""
+        return replace(self, plan=self.plan.model_copy(update={"warnings": [*self.plan.warnings, *said]}))
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
