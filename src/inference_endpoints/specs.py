@@ -21,6 +21,14 @@ def _checked_name(name: str) -> str:
     raise PydanticCustomError("endpoint_name", "{said}", {"said": rule + (f", like {like}" if like else "")})
 
 
+def check_name(name: str) -> None:
+    """Raises `BadRequest` for a name that no new endpoint can have. Older ones may have it."""
+    try:
+        _checked_name(name)
+    except PydanticCustomError as error:
+        raise BadRequest(f"Not a valid request, so nothing was sent: endpoint_name {error.message()}.") from error
+
+
 EndpointName = Annotated[str, AfterValidator(_checked_name)]
 """Lower-case letters, digits and '-', at most 32 (the service's rule since 2022)."""
 

@@ -11,7 +11,7 @@ from inference_endpoints.errors import AlreadyExists, BadRequest, Conflict, NoCa
 from inference_endpoints.hardware import Offer, Prices, alternatives, choose, find, offers
 from inference_endpoints.models import Endpoint
 from inference_endpoints.plan import Plan, plan_create, plan_update
-from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware, differences
+from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware, check_name, differences
 from inference_endpoints_mcp.tools.answers import (
     EndpointAnswer,
     backend_of_hardware,
@@ -73,6 +73,7 @@ async def create_endpoint(
     """Deploy a model as a new endpoint; it is billed from then on. Returns once accepted: then wait_for_endpoint.
     Creating again with the same settings changes nothing."""
     namespace, name = await call.target(endpoint_name, namespace)
+    check_name(name)
     current = await _found(call, namespace, name)
     chosen = await _chosen(call, namespace, hardware, current)
     spec = EndpointSpec.checked(
