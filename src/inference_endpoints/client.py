@@ -7,7 +7,7 @@ from inference_endpoints import operations
 from inference_endpoints.backend import Backend
 from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
 from inference_endpoints.http import EndpointCall, Guard, Http, Renew
-from inference_endpoints.models import CatalogueModel, Endpoint, LogEntry, Replica, Vendors, WhoAmI
+from inference_endpoints.models import CatalogueModel, Endpoint, LogEntry, Replica, VendorQuotas, Vendors, WhoAmI
 from inference_endpoints.specs import EndpointChange, EndpointSpec, differences
 
 PAGE_SIZE = 100
@@ -144,6 +144,10 @@ class AsyncEndpointsClient:
     async def hardware(self, namespace: str | None = None) -> Vendors:
         """Vendors, regions and instances, with prices and what the namespace's quota leaves."""
         return await self._send(operations.VENDORS, namespace=await self.namespace(namespace))
+
+    async def quotas(self, namespace: str | None = None) -> VendorQuotas:
+        """How much of each instance type the namespace may use, and uses."""
+        return await self._send(operations.QUOTAS, namespace=await self.namespace(namespace))
 
     async def catalogue(
         self, *, search: str | None = None, task: str | None = None, limit: int | None = None

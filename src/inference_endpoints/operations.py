@@ -15,7 +15,17 @@ from urllib.parse import quote, urlencode
 from pydantic import TypeAdapter
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Catalogue, Endpoint, EndpointPage, LogEntry, Logs, Replicas, Vendors, WhoAmI
+from inference_endpoints.models import (
+    Catalogue,
+    Endpoint,
+    EndpointPage,
+    LogEntry,
+    Logs,
+    Replicas,
+    VendorQuotas,
+    Vendors,
+    WhoAmI,
+)
 
 Answer = TypeVar("Answer")
 
@@ -141,6 +151,9 @@ REPLICAS = Operation[Replicas](
     "get_replicas", "GET", _ONE + "/replica", Replicas, words="list the replicas of endpoint"
 )
 VENDORS = Operation[Vendors]("list_hardware", "GET", "/provider/{namespace}", Vendors, words="list hardware for")
+QUOTAS = Operation[VendorQuotas](
+    "get_quotas", "GET", "/provider/quotas/{namespace}", VendorQuotas, words="read the quotas of"
+)
 WHOAMI = Operation[WhoAmI](
     "whoami", "GET", "/api/whoami-v2", WhoAmI, service=Service.HUB, words="ask whose token this is"
 )
@@ -163,6 +176,7 @@ OPERATIONS = (
     LOGS,
     REPLICAS,
     VENDORS,
+    QUOTAS,
     WHOAMI,
     CATALOGUE,
 )

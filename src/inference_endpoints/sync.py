@@ -48,6 +48,7 @@ class EndpointsClient(Clients):
     logs = _of_client(AsyncEndpointsClient.logs)
     replicas = _of_client(AsyncEndpointsClient.replicas)
     hardware = _of_client(AsyncEndpointsClient.hardware)
+    quotas = _of_client(AsyncEndpointsClient.quotas)
     catalogue = _of_client(AsyncEndpointsClient.catalogue)
     healthy = _of_client(AsyncEndpointsClient.healthy)
     close = blocking(Clients.aclose)

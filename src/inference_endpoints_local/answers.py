@@ -172,6 +172,22 @@ class Vendors(TypedDict):
     vendors: list[Vendor]
 
 
+class TypeQuota(TypedDict):
+    instanceType: str
+    architecture: str
+    maxAccelerators: Count
+    usedAccelerators: Count
+
+
+class QuotaOfVendor(TypedDict):
+    name: str
+    quotas: list[TypeQuota]
+
+
+class VendorQuotas(TypedDict):
+    vendors: list[QuotaOfVendor]
+
+
 class AccessToken(TypedDict):
     displayName: str
     role: str

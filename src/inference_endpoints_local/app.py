@@ -57,6 +57,7 @@ class Api:
             (contract.LOGS, self._logs),
             (contract.REPLICAS, self._replicas),
             (contract.VENDORS, self._vendors),
+            (contract.QUOTAS, self._quotas),
             (contract.WHOAMI, self._whoami),
             (contract.CATALOGUE, self._catalogue),
             (contract.DEPLOY_MODEL, self._deploy_model),
@@ -160,6 +161,10 @@ class Api:
     async def _vendors(self, request: Request) -> Any:
         del request
         return self._lifecycle.fleet.document(self._lifecycle.used())
+
+    async def _quotas(self, request: Request) -> answers.VendorQuotas:
+        del request
+        return self._lifecycle.fleet.quotas(self._lifecycle.used())
 
     async def _whoami(self, request: Request) -> answers.WhoAmI:
         del request

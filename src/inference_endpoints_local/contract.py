@@ -75,6 +75,7 @@ SCALE_TO_ZERO = _of(operations.SCALE_TO_ZERO, answers.Endpoint, 400, 507)
 LOGS = _of(operations.LOGS, list[answers.LogEntry], query=queries.Lines)
 REPLICAS = _of(operations.REPLICAS, answers.Replicas)
 VENDORS = _of(operations.VENDORS, answers.Vendors)
+QUOTAS = _of(operations.QUOTAS, answers.VendorQuotas)
 WHOAMI = _of(operations.WHOAMI, answers.WhoAmI)
 CATALOGUE = _of(operations.CATALOGUE, answers.Catalogue, query=queries.Models)
 _DEPLOYS: dict[str, Any] = {"answers": answers.Deployed, "refusals": frozenset({404, 409, 507})}
@@ -145,8 +146,8 @@ STOP = Contract(
 )
 
 API = (
-    *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, WHOAMI, CATALOGUE),
-    *(DEPLOY_MODEL, DEPLOY_RECIPE),
+    *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, QUOTAS, WHOAMI),
+    *(CATALOGUE, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""
 OTHERS = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)

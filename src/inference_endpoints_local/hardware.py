@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from inference_endpoints_local import answers
+
 LOCAL = "local"
 LOCAL_REGION = "machine"
 
@@ -100,6 +102,18 @@ class Fleet:
                 for vendor, regions in vendors.items()
             ]
         }
+
+    def quotas(self, used: Mapping[tuple[str, str], int]) -> answers.VendorQuotas:
+        """The answer of `GET /v2/provider/quotas/{namespace}`: each instance type once, whatever sizes it has."""
+        vendors: dict[str, dict[str, answers.TypeQuota]] = {}
+        for one in self.offered():
+            vendors.setdefault(one.vendor, {})[one.instance_type] = {
+                "instanceType": one.instance_type,
+                "architecture": one.architecture,
+                "maxAccelerators": self.quota(one),
+                "usedAccelerators": used.get(one.quota_key, 0),
+            }
+        return {"vendors": [{"name": vendor, "quotas": list(types.values())} for vendor, types in vendors.items()]}
 
 
 def _document(one: Instance) -> dict[str, Any]:

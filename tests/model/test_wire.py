@@ -138,6 +138,13 @@ def test_hardware_is_read_with_price_and_quota() -> None:
     assert (cpu.gpu_memory_gb, cpu.num_cpus) == (None, None)
 
 
+def test_quotas_are_read_by_vendor() -> None:
+    quotas = operations.QUOTAS.parse(captured("vendor-quotas"))
+    ((vendor, quota),) = quotas.each()
+    assert quotas.raw == captured("vendor-quotas")
+    assert (vendor, quota.instance_type, quota.left) == ("aws", "nvidia-l4", 15)
+
+
 def test_whoami_of_a_person_names_their_organizations_too() -> None:
     person = operations.WHOAMI.parse(captured("whoami-user"))
     assert person.namespaces == ["alice", "acme"]

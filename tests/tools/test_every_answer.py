@@ -18,8 +18,10 @@ CLOUD = {"repository": "org/model", "hardware": "aws-us-east-1-nvidia-l4-x1"}
 JOURNEY: list[tuple[str, dict[str, Any]]] = [
     ("whoami", {}),
     ("get_vendors", {}),
+    ("get_quotas", {}),
     ("list_catalog_items", {}),
     ("list_endpoints", {}),
+    ("list_endpoints", {"namespace": "*"}),
     ("create_endpoint", CHAT | CLOUD | {"dry_run": True}),
     ("create_endpoint", CHAT | CLOUD | {"env": {"A": "1"}}),
     ("create_endpoint", CHAT | CLOUD | {"env": {"A": "1"}}),

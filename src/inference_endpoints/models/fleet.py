@@ -62,6 +62,30 @@ class Vendors(Document):
                     yield vendor, region, instance
 
 
+class TypeQuota(Quota):
+    """The quota for one instance type of a vendor, whatever the size and region."""
+
+    instance_type: str = ""
+    architecture: str = ""
+
+
+class QuotaOfVendor(Wire):
+    name: str
+    quotas: list[TypeQuota] = Field(default_factory=list)
+
+
+class VendorQuotas(Document):
+    """The answer of `GET /v2/provider/quotas/{namespace}`."""
+
+    vendors: list[QuotaOfVendor] = Field(default_factory=list)
+
+    def each(self) -> Iterator[tuple[str, TypeQuota]]:
+        """Every quota with the name of its vendor, in the order served."""
+        for vendor in self.vendors:
+            for quota in vendor.quotas:
+                yield vendor.name, quota
+
+
 class Recipe(Wire):
     public_id: str = ""
     accelerator: str = ""

@@ -1,7 +1,8 @@
 """What tools answer: typed facts, with prose in `now` alone. What is None is left out."""
 
 import json
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr
 
@@ -14,6 +15,8 @@ from inference_endpoints_mcp.guard.fence import line
 LONGEST_PAYLOAD = 8_000
 """Characters of a payload that is shown as it is."""
 MOST_CHANGES, LONGEST_VALUE = 40, 200
+ROOM_FOR_ROWS = 25_000
+"""Characters of the rows of a list: with everything else an answer stays below 8,000 tokens, at 3.5 characters each."""
 
 BackendName = Literal["huggingface", "local", "simulated"]
 
@@ -43,10 +46,18 @@ class Answer(BaseModel):
         return self
 
 
+class RefusedNamespace(BaseModel):
+    """A namespace that is not covered; `code` is that of its error, REFUSED where policy excludes it."""
+
+    namespace: str
+    code: str
+
+
 class EndpointRow(BaseModel):
-    """An endpoint in a list."""
+    """An endpoint in a list; `namespace` where the list covers several."""
 
     endpoint_name: str
+    namespace: str | None = None
     state: str
     repository: str
     hardware: str
@@ -63,6 +74,7 @@ class EndpointList(Answer):
     shown: int
     next_offset: int | None = None
     cost_now_per_hour_usd: float = Field(description="Of all endpoints that match, at this moment.")
+    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
 
 
 class PlanAnswer(BaseModel):
@@ -119,6 +131,19 @@ class WaitAnswer(EndpointAnswer):
     reached: bool
     waited_s: float
     states_seen: list[str] = Field(default_factory=list)
+
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def fitting(rows: Sequence[Row]) -> list[Row]:
+    """The first rows, as many as an answer has room for."""
+    room = ROOM_FOR_ROWS
+    for index, row in enumerate(rows):
+        room -= len(row.model_dump_json(exclude_none=True)) + 1
+        if room < 0:
+            return list(rows[:index])
+    return list(rows)
 
 
 def backend_of(endpoint: Endpoint | None, backend: str) -> BackendName:

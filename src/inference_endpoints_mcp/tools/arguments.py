@@ -8,6 +8,11 @@ EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="E
 Namespace = Annotated[
     str, Field(max_length=96, description="User or organization. Default: the operator's setting, else your own.")
 ]
+NamespaceOrAll = Annotated[
+    str, Field(max_length=96, description='User or organization; "*": all of yours. Default: as in get_endpoint.')
+]
+Limit = Annotated[int, Field(ge=1, le=100)]
+Offset = Annotated[int, Field(ge=0)]
 DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]
 HardwareId = Annotated[
     str, Field(max_length=96, description="An id as get_vendors prints it, e.g. aws-us-east-1-nvidia-l4-x1.")

@@ -9,7 +9,7 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware import Offer, offers
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware
-from inference_endpoints_mcp.tools.arguments import Namespace
+from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.ports import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -57,8 +57,8 @@ async def get_vendors(
     vendor: Annotated[str, Field(max_length=32, description="E.g. aws.")] = "",
     accelerator: Literal["", "cpu", "gpu", "neuron"] = "",
     only_available: bool = True,
-    limit: Annotated[int, Field(ge=1, le=100)] = 30,
-    offset: Annotated[int, Field(ge=0)] = 0,
+    limit: Limit = 20,
+    offset: Offset = 0,
 ) -> HardwareList:
     """List hardware, cheapest first, with price, availability and what quota leaves. Its ids go into
     create_endpoint."""
@@ -95,7 +95,7 @@ async def list_catalog_items(
     call: Call,
     search: Annotated[str, Field(max_length=100)] = "",
     task: Annotated[str, Field(max_length=64, description="E.g. text-generation.")] = "",
-    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    limit: Limit = 20,
 ) -> CatalogList:
     """List models that are known to deploy on this backend, with task and licence."""
     items = await call.endpoints.catalogue(search=search or None, task=task or None)

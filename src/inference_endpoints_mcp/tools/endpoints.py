@@ -1,6 +1,7 @@
 """Seeing endpoints: all of them, or one with its settings."""
 
 from collections import Counter
+from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from inference_endpoints import operations
 from inference_endpoints.backend import LOCAL
+from inference_endpoints.hardware import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints_mcp.guard.fence import line
@@ -19,8 +21,10 @@ from inference_endpoints_mcp.tools.answers import (
     backend_of,
     call_of,
     facts_of,
+    fitting,
 )
-from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, State
+from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, NamespaceOrAll, Offset, State
+from inference_endpoints_mcp.tools.everywhere import EVERY_NAMESPACE, ask
 from inference_endpoints_mcp.tools.ports import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -28,52 +32,54 @@ SETTINGS_SHOWN = 30
 """Variables, names of secrets and arguments shown of one endpoint, of each so many."""
 
 
+@dataclass(frozen=True)
+class _Fleet:
+    """The endpoints of one namespace that match, with what they cost."""
+
+    endpoints: list[Endpoint]
+    prices: Prices
+
+
 @tool(uses=operations.LIST, toolset=Toolset.LIFECYCLE, title="List endpoints")
 async def list_endpoints(
     call: Call,
-    namespace: Namespace = "",
+    namespace: NamespaceOrAll = "",
     state: Annotated[State, Field(description="Only endpoints in this state.")] = "",
     search: Annotated[str, Field(max_length=100, description="Part of a name or model.")] = "",
-    limit: Annotated[int, Field(ge=1, le=100)] = 20,
-    offset: Annotated[int, Field(ge=0)] = 0,
+    limit: Limit = 20,
+    offset: Offset = 0,
 ) -> EndpointList:
     """List endpoints with state, hardware and price, and what all of them cost per hour now."""
-    namespace = await call.namespace(namespace)
-    wanted = [endpoint for endpoint in await call.endpoints.list(namespace) if _matches(endpoint, state, search)]
-    prices = await call.listing.prices(namespace)
-    cost, unpriced = prices.total(wanted)
-    page = wanted[offset : offset + limit]
+    backend = call.endpoints.backend.name
+
+    async def fleet_of(namespace: str) -> _Fleet:
+        found = [one for one in await call.endpoints.list(namespace) if _matches(one, state, search)]
+        return _Fleet(found, await call.listing.prices(namespace))
+
+    asked = await ask(call, namespace, fleet_of)
+    everywhere = namespace == EVERY_NAMESPACE
+    namespace = EVERY_NAMESPACE if everywhere else next(iter(asked.answers))
+    wanted = [
+        (one if everywhere else None, fleet.prices, endpoint)
+        for one, fleet in asked.answers.items()
+        for endpoint in fleet.endpoints
+    ]
+    totals = [fleet.prices.total(fleet.endpoints) for fleet in asked.answers.values()]
+    cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
+    page = fitting([_row(*row, backend) for row in wanted[offset : offset + limit]])
     following = offset + len(page)
     more = following < len(wanted)
+    arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}
     return EndpointList(
         namespace=namespace,
-        endpoints=[
-            EndpointRow(
-                endpoint_name=endpoint.name,
-                state=endpoint.state.value,
-                repository=line(endpoint.model.repository, 80),
-                hardware=endpoint.hardware,
-                ready_replicas=endpoint.status.ready_replica,
-                target_replicas=endpoint.status.target_replica,
-                price_per_hour_usd=prices.replica(endpoint),
-                backend=backend_of(endpoint, call.endpoints.backend.name),
-            )
-            for endpoint in page
-        ],
+        endpoints=page,
         total=len(wanted),
         shown=len(page),
         next_offset=following if more else None,
         cost_now_per_hour_usd=round(cost, 4),
-        now=_summary(wanted, cost, unpriced, call.endpoints.backend.name),
-        next=[
-            NextCall(
-                tool="list_endpoints",
-                arguments={"namespace": namespace, "state": state, "search": search, "limit": limit}
-                | {"offset": following},
-            )
-        ]
-        if more
-        else [],
+        refused=asked.refused or None,
+        now=_summary([endpoint for *_, endpoint in wanted], cost, unpriced, backend) + asked.left_out,
+        next=[NextCall(tool="list_endpoints", arguments=arguments)] if more else [],
     )
 
 
@@ -103,6 +109,20 @@ async def get_endpoint(call: Call, endpoint_name: EndpointName, namespace: Names
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
         now=_standing(endpoint) + (f" {left_out} variables or arguments are left out." if left_out else ""),
         next=_next_calls(endpoint, namespace),
+    )
+
+
+def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str) -> EndpointRow:
+    return EndpointRow(
+        endpoint_name=endpoint.name,
+        namespace=namespace,
+        state=endpoint.state.value,
+        repository=line(endpoint.model.repository, 80),
+        hardware=endpoint.hardware,
+        ready_replicas=endpoint.status.ready_replica,
+        target_replicas=endpoint.status.target_replica,
+        price_per_hour_usd=prices.replica(endpoint),
+        backend=backend_of(endpoint, backend),
     )
 
 

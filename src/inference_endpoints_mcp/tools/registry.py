@@ -1,6 +1,16 @@
 """All tools, in the order they are listed."""
 
-from inference_endpoints_mcp.tools import account, catalog, deploy, endpoints, inference, observe, steps, wait
+from inference_endpoints_mcp.tools import (
+    account,
+    catalog,
+    deploy,
+    endpoints,
+    inference,
+    observe,
+    quotas,
+    steps,
+    wait,
+)
 from inference_endpoints_mcp.tools.spec import ToolSpec
 
 TOOLS: tuple[ToolSpec, ...] = (
@@ -17,6 +27,7 @@ TOOLS: tuple[ToolSpec, ...] = (
     inference.chat_with_endpoint,
     catalog.get_vendors,
     catalog.list_catalog_items,
+    quotas.get_quotas,
     observe.get_endpoint_logs,
     observe.get_endpoint_replicas,
     account.whoami,
