@@ -3,6 +3,7 @@
 What the service does where nobody has seen it is decided here, each time in favour of the least surprise.
 """
 
+import json
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -55,6 +56,7 @@ class Api:
             (contract.RESUME, self._resume),
             (contract.SCALE_TO_ZERO, self._scale_to_zero),
             (contract.LOGS, self._logs),
+            (contract.FOLLOW_LOGS, self._follow_logs),
             (contract.REPLICAS, self._replicas),
             (contract.VENDORS, self._vendors),
             (contract.QUOTAS, self._quotas),
@@ -152,8 +154,18 @@ class Api:
 
     async def _logs(self, request: Request) -> Any:
         query = query_of(request, queries.Lines)
-        entry = self._entry(request)
-        return self._lifecycle.logs.read(entry.record.id, query.replica, query.tail, query.line_max_length)
+        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
+        if not query.follow:
+            return self._lifecycle.logs.read(*which)
+        # Of the four forms logs are seen in, this one can be streamed.
+        lines = (json.dumps(entry) + "\n" async for entry in self._lifecycle.logs.follow(*which))
+        return StreamingResponse(lines, media_type="text/plain")
+
+    async def _follow_logs(self, request: Request) -> Response:
+        query = query_of(request, queries.FollowedLines)
+        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
+        events = (f"data: {json.dumps(entry)}\n\n" async for entry in self._lifecycle.logs.follow(*which))
+        return StreamingResponse(events, media_type="text/event-stream")
 
     async def _replicas(self, request: Request) -> answers.Replicas:
         return documents.replicas(self._entry(request))

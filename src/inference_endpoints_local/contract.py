@@ -22,7 +22,7 @@ FAULTS = frozenset({400, 409, 429, 500})
 class Contract:
     """One method of one path. `answers` is the type of the JSON it answers with, None if it is none.
 
-    `refusals` are those that do not follow from the rest.
+    `refusals` are those that do not follow from the rest; `streams` is what it streams instead, if asked to.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Contract:
     refusals: frozenset[int] = field(default=frozenset())
     status: int = 200
     media: str | None = "application/json"
+    streams: str | None = None
     public: bool = False
     simulated: bool = False
 
@@ -72,7 +73,15 @@ DELETE = _of(operations.DELETE, answers.Nothing, 507)
 PAUSE = _of(operations.PAUSE, answers.Endpoint, 507)
 RESUME = _of(operations.RESUME, answers.Endpoint, 400, 409, 507)
 SCALE_TO_ZERO = _of(operations.SCALE_TO_ZERO, answers.Endpoint, 400, 507)
-LOGS = _of(operations.LOGS, list[answers.LogEntry], query=queries.Lines)
+LOGS = _of(operations.LOGS, list[answers.LogEntry], query=queries.Lines, streams="text/plain")
+FOLLOW_LOGS = Contract(
+    "follow_logs",
+    "GET",
+    "/v2/endpoint/{namespace}/{name}/logs/sse",
+    "Get logs as they are printed",
+    query=queries.FollowedLines,
+    media="text/event-stream",
+)
 REPLICAS = _of(operations.REPLICAS, answers.Replicas)
 VENDORS = _of(operations.VENDORS, answers.Vendors)
 QUOTAS = _of(operations.QUOTAS, answers.VendorQuotas)
@@ -147,7 +156,7 @@ STOP = Contract(
 
 API = (
     *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, QUOTAS, WHOAMI),
-    *(CATALOGUE, DEPLOY_MODEL, DEPLOY_RECIPE),
+    *(FOLLOW_LOGS, CATALOGUE, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""
 OTHERS = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)

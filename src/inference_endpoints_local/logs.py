@@ -1,10 +1,13 @@
 """What replicas printed: bounded, and on disk, so that the last words of a failed endpoint outlive the plane."""
 
+import asyncio
 import json
 import shutil
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import AsyncIterator, Callable, Container, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +18,19 @@ FILE_BYTES = 1_000_000
 REPLICAS = 5
 """Replicas of an endpoint whose lines are kept, the newest."""
 
+UNREAD = 1_000
+"""Lines kept for a follower who does not keep up; older ones are lost to it."""
+
 Entry = dict[str, Any]
 
 
 class ReplicaLog:
     """The lines of one replica, in memory and in `path`."""
 
-    def __init__(self, replica_id: str, path: Path) -> None:
+    def __init__(self, replica_id: str, path: Path, said: Callable[[Entry], None]) -> None:
         self.replica_id = replica_id
         self._path = path
+        self._said = said
         self._lines: deque[Entry] = deque(maxlen=LINES)
         self._size = 0
         self._gap = ""
@@ -40,6 +47,7 @@ class ReplicaLog:
             "level": level_of(line),
         }
         self._lines.append(entry)
+        self._said(entry)
         text = json.dumps(entry) + "\n"
         try:
             if self._size + len(text) > FILE_BYTES:
@@ -75,6 +83,7 @@ class LogBook:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._followers: dict[str, list[_Following]] = {}
 
     def open(self, endpoint_id: str, replica_id: str) -> ReplicaLog:
         """The log of a new replica; those of the endpoint's oldest replicas are dropped."""
@@ -85,7 +94,7 @@ class LogBook:
                 path.unlink(missing_ok=True)
         except OSError:
             pass  # a full or read-only disk: there will be last words, but no log
-        return ReplicaLog(replica_id, folder / f"{replica_id}.jsonl")
+        return ReplicaLog(replica_id, folder / f"{replica_id}.jsonl", partial(self._tell, endpoint_id))
 
     def read(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
@@ -100,11 +109,21 @@ class LogBook:
         entries.sort(key=lambda entry: str(entry["timestamp"]))
         if tail is not None:
             entries = entries[-tail:] if tail else []
-        if line_characters is not None:
-            entries = [entry | {"line": entry["line"][:line_characters]} for entry in entries]
-        return entries
+        return [_cut(entry, line_characters) for entry in entries]
+
+    async def follow(
+        self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
+    ) -> AsyncIterator[Entry]:
+        """What `read` gives, then every line as it is printed. Ends when the endpoint is deleted."""
+        with self._following(endpoint_id) as news:
+            for entry in self.read(endpoint_id, replica, tail, line_characters):
+                yield entry
+            async for entry in news.entries():
+                if replica in (None, entry["replica_id"]):
+                    yield _cut(entry, line_characters)
 
     def drop(self, endpoint_id: str) -> None:
+        self._tell(endpoint_id, None)
         shutil.rmtree(self._folder / endpoint_id, ignore_errors=True)
 
     def keep_only(self, endpoint_ids: Container[str]) -> None:
@@ -114,10 +133,51 @@ class LogBook:
                 if folder.name not in endpoint_ids:
                     self.drop(folder.name)
 
+    def _tell(self, endpoint_id: str, entry: Entry | None) -> None:
+        for following in self._followers.get(endpoint_id, ()):
+            following.tell(entry)
+
+    @contextmanager
+    def _following(self, endpoint_id: str) -> Iterator["_Following"]:
+        following = _Following()
+        self._followers.setdefault(endpoint_id, []).append(following)
+        try:
+            yield following
+        finally:
+            self._followers[endpoint_id].remove(following)
+            if not self._followers[endpoint_id]:
+                del self._followers[endpoint_id]
+
     def _files(self, endpoint_id: str) -> list[Path]:
         """An endpoint's log files, oldest replica first."""
         found = (self._folder / endpoint_id).glob("*.jsonl")
         return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+class _Following:
+    """The lines one follower has not read yet; None is the end."""
+
+    def __init__(self) -> None:
+        self._unread: deque[Entry | None] = deque(maxlen=UNREAD)
+        self._news = asyncio.Event()
+
+    def tell(self, entry: Entry | None) -> None:
+        self._unread.append(entry)
+        self._news.set()
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._unread:
+                entry = self._unread.popleft()
+                if entry is None:
+                    return
+                yield entry
+
+
+def _cut(entry: Entry, characters: int | None) -> Entry:
+    return entry if characters is None else entry | {"line": entry["line"][:characters]}
 
 
 def _lines_of(path: Path) -> Iterator[Entry]:

@@ -82,7 +82,10 @@ class _Schemas:
 
 def _operation(one: Contract, refusals: set[int], schemas: _Schemas) -> dict[str, Any]:
     answer = {"type": "string"} if one.answers is None else schemas.of(one.answers)
-    responses = {str(one.status): _response(one.status, one.media, answer) | _links(one)}
+    success = _response(one.status, one.media, answer)
+    if one.streams:
+        success["content"][one.streams] = {"schema": {"type": "string"}}
+    responses = {str(one.status): success | _links(one)}
     responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refusals)}
     described: dict[str, Any] = {
         "operationId": one.name,

@@ -21,6 +21,15 @@ def _digits(text: Any) -> Any:
 
 
 _whole = BeforeValidator(_digits)
+
+
+def _truth(text: Any) -> Any:
+    """As the API writes it: pydantic would also read `yes` and `1`."""
+    if text not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return text == "true"
+
+
 _MOST = 999_999_999
 Number = Annotated[int, Field(ge=0, le=_MOST), _whole]
 Unset = SkipJsonSchema[None]
@@ -39,12 +48,18 @@ class Page(Query):
     limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = PAGE
 
 
-class Lines(Query):
+class FollowedLines(Query):
     """Which lines of a log: of one replica, the last `tail`, each cut to a length."""
 
     replica: str | Unset = None
     tail: Number | Unset = None
     line_max_length: Number | Unset = None
+
+
+class Lines(FollowedLines):
+    """With `follow` the lines after those too, as text with one entry a line, for as long as the caller listens."""
+
+    follow: Annotated[bool, BeforeValidator(_truth)] = False
 
 
 class Models(Query):

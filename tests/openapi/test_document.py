@@ -21,8 +21,9 @@ from inference_endpoints_local.plane import Plane, PlaneOptions
 HERE = Path(__file__).parent
 CREATE = json.loads((HERE.parent / "wire" / "create-minimal-hub-2.4.0.json").read_text())
 FRONT = {contract.STATUS, contract.LEASE, contract.STOP}
-UNFIT = ("lease", "stop", "arm_fault")
-"""A lease is not answered until the plane ends; stopping would end it; an armed fault would befall the others."""
+UNFIT = ("lease", "stop", "arm_fault", "follow_logs")
+"""A lease and followed logs do not end before the plane or the endpoint; stopping would end the plane; an armed fault
+would befall the others."""
 
 
 OPTIONAL = {"url", "lastUsedAt"}

@@ -364,15 +364,3 @@ async def test_the_catalogue_is_filtered(driver: Driver) -> None:
         ("engine=llamacpp", 1),
     ):
         assert len((await driver.call("GET", f"/api/v1/catalog/list?{query}")).body["items"]) == count, query
-
-
-async def test_logs_are_entries_of_snake_case_and_can_be_narrowed(driver: Driver) -> None:
-    await driver.create()
-    await driver.advance(200)
-    logs = (await driver.call("GET", ONE + "/logs")).body
-    assert set(logs[0]) == {"timestamp", "line", "stream", "replica_id", "level"}
-    tail = (await driver.call("GET", ONE + "/logs?tail=1&line_max_length=5")).body
-    assert [entry["line"] for entry in tail] == [logs[-1]["line"][:5]]
-    assert (await driver.call("GET", ONE + "/logs?replica=none")).body == []
-    replicas = (await driver.call("GET", ONE + "/replica")).body
-    assert replicas == {"items": [{"id": logs[0]["replica_id"], "status": {"stage": "running", "live": True}}]}

@@ -11,8 +11,8 @@ from tests.support.host import Host
 pytestmark = pytest.mark.anyio
 
 FLEET = 120
-ANSWER_LIMIT = 8_000 * 4
-"""Characters of 8,000 tokens."""
+ANSWER_LIMIT = 28_000
+"""Characters of 8,000 tokens, at 3.5 each."""
 
 
 def size(facts: dict[str, Any]) -> int:
@@ -122,17 +122,6 @@ async def test_the_catalogue_is_filtered_by_task_and_text(modern: Host) -> None:
     assert 0 < chat["total"] < everything["total"]
     assert (await modern.call("list_catalog_items", search="minilm"))["total"] >= 1
     assert (await modern.call("list_catalog_items", limit=1))["now"] == f"1 of {everything['total']} shown."
-
-
-async def test_logs_are_the_newest_lines_fenced_and_filtered(driver: Driver, modern: Host) -> None:
-    await driver.create()
-    await driver.advance(200)
-    logs = await modern.call("get_endpoint_logs", endpoint_name="chat")
-    assert logs["lines"].splitlines()[0].startswith("<untrusted-")
-    assert "Listening on 0.0.0.0:80" in logs["lines"].splitlines()[-2]
-    assert (await modern.call("get_endpoint_logs", endpoint_name="chat", tail=1))["shown"] == 1
-    found = await modern.call("get_endpoint_logs", endpoint_name="chat", contains="LOADING")
-    assert (found["shown"], found["read"]) == (1, logs["read"])
 
 
 async def test_replicas_are_listed_with_ids_that_logs_take(driver: Driver, modern: Host) -> None:

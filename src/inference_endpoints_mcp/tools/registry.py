@@ -6,6 +6,7 @@ from inference_endpoints_mcp.tools import (
     deploy,
     endpoints,
     inference,
+    logs,
     observe,
     quotas,
     steps,
@@ -28,7 +29,7 @@ TOOLS: tuple[ToolSpec, ...] = (
     catalog.get_vendors,
     catalog.list_catalog_items,
     quotas.get_quotas,
-    observe.get_endpoint_logs,
+    logs.get_endpoint_logs,
     observe.get_endpoint_replicas,
     account.whoami,
 )
