@@ -7,7 +7,16 @@ from inference_endpoints import operations
 from inference_endpoints.backend import Backend
 from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
 from inference_endpoints.http import EndpointCall, Guard, Http, Renew
-from inference_endpoints.models import CatalogueModel, Endpoint, LogEntry, Replica, VendorQuotas, Vendors, WhoAmI
+from inference_endpoints.models import (
+    AuditLogs,
+    CatalogueModel,
+    Endpoint,
+    LogEntry,
+    Replica,
+    VendorQuotas,
+    Vendors,
+    WhoAmI,
+)
 from inference_endpoints.specs import EndpointChange, EndpointSpec, differences
 
 PAGE_SIZE = 100
@@ -140,6 +149,19 @@ class AsyncEndpointsClient:
     async def replicas(self, name: str, namespace: str | None = None) -> Sequence[Replica]:
         answer = await self._send(operations.REPLICAS, namespace=await self.namespace(namespace), name=name)
         return answer.items
+
+    async def audit_logs(
+        self,
+        namespace: str | None = None,
+        *,
+        endpoint: str | None = None,
+        username: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> AuditLogs:
+        """What happened to the endpoints of a namespace, newest first, page by page. The service wants a paid plan."""
+        query = {"endpoint": endpoint, "username": username, "cursor": cursor, "limit": limit}
+        return await self._send(operations.AUDIT_LOGS, query=query, namespace=await self.namespace(namespace))
 
     async def hardware(self, namespace: str | None = None) -> Vendors:
         """Vendors, regions and instances, with prices and what the namespace's quota leaves."""

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
+    AuditLogs,
     Catalogue,
     Endpoint,
     EndpointPage,
@@ -154,6 +155,9 @@ VENDORS = Operation[Vendors]("list_hardware", "GET", "/provider/{namespace}", Ve
 QUOTAS = Operation[VendorQuotas](
     "get_quotas", "GET", "/provider/quotas/{namespace}", VendorQuotas, words="read the quotas of"
 )
+AUDIT_LOGS = Operation[AuditLogs](
+    "get_audit_logs", "GET", "/audit-logs/{namespace}", AuditLogs, words="read the audit log of"
+)
 WHOAMI = Operation[WhoAmI](
     "whoami", "GET", "/api/whoami-v2", WhoAmI, service=Service.HUB, words="ask whose token this is"
 )
@@ -177,6 +181,7 @@ OPERATIONS = (
     REPLICAS,
     VENDORS,
     QUOTAS,
+    AUDIT_LOGS,
     WHOAMI,
     CATALOGUE,
 )

@@ -10,6 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads those of the standard library only from Python 3.12 on
 
 from inference_endpoints.models import InferenceEndpointStatus
+from inference_endpoints_local.audit import EventKind
 from inference_endpoints_local.bodies import Metric, Name
 from inference_endpoints_local.images import Image
 
@@ -132,6 +133,27 @@ class Replica(TypedDict):
 
 class Replicas(TypedDict):
     items: list[Replica]
+
+
+class AuditEntry(TypedDict):
+    """What the service's interface shows; its keys are not published. `changes` names settings. The last three keys
+    and `user` are null where nobody asked and the plane acted by itself."""
+
+    id: str
+    createdAt: Timestamp
+    action: EventKind
+    endpoint: str
+    changes: list[str]
+    user: Person | None
+    sourceIp: str | None
+    requestId: str | None
+
+
+class AuditLogs(TypedDict):
+    """One page, newest first; `nextCursor` is null on the last."""
+
+    items: list[AuditEntry]
+    nextCursor: str | None
 
 
 class Quota(TypedDict):

@@ -3,44 +3,42 @@
 What the service does where nobody has seen it is decided here, each time in favour of the least surprise.
 """
 
-import json
-import logging
-import uuid
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from inference_endpoints_local import answers, catalogue, contract, documents, openapi, queries, recipes
+from inference_endpoints_local.audit import Asker
 from inference_endpoints_local.bodies import BadBody, ModelOrder, RecipeOrder, held_to
 from inference_endpoints_local.connect import own_version
 from inference_endpoints_local.contract import Contract
-from inference_endpoints_local.faults import HANG_UP, Dropped, Fault, Faults
+from inference_endpoints_local.faults import Dropped, Fault, Faults
 from inference_endpoints_local.gateway import Gateway, bearer_of, error, is_token
 from inference_endpoints_local.intake import read as parse
 from inference_endpoints_local.lifecycle import Lifecycle, Refused
+from inference_endpoints_local.observing import Handler, Observing
+from inference_endpoints_local.outermost import Outermost, crash, http_error
 from inference_endpoints_local.queries import query_of
 from inference_endpoints_local.run import Entry
-from inference_endpoints_local.store import NotSaved
-
-logger = logging.getLogger(__name__)
+from inference_endpoints_local.store import NotSaved, Store
 
 BODY_BYTES = 1024 * 1024
-
-Handler = Callable[[Request], Awaitable[Any]]
 
 
 class Api:
     """One handler per operation; each answers with a JSON value."""
 
-    def __init__(self, lifecycle: Lifecycle, faults: Faults, *, token: str, url: Callable[[], str]) -> None:
+    def __init__(
+        self, lifecycle: Lifecycle, store: Store, faults: Faults, *, token: str, url: Callable[[], str]
+    ) -> None:
         self._lifecycle = lifecycle
+        self._store = store
         self._faults = faults
         self._token = token
         self._url = url
@@ -55,9 +53,7 @@ class Api:
             (contract.PAUSE, self._pause),
             (contract.RESUME, self._resume),
             (contract.SCALE_TO_ZERO, self._scale_to_zero),
-            (contract.LOGS, self._logs),
-            (contract.FOLLOW_LOGS, self._follow_logs),
-            (contract.REPLICAS, self._replicas),
+            *Observing(self._lifecycle, self._store).served(),
             (contract.VENDORS, self._vendors),
             (contract.QUOTAS, self._quotas),
             (contract.WHOAMI, self._whoami),
@@ -129,7 +125,7 @@ class Api:
         }
 
     async def _create(self, request: Request) -> answers.Endpoint:
-        return self._document(self._lifecycle.create(await body_of(request)))
+        return self._document(self._lifecycle.create(await body_of(request), self._asker(request)))
 
     async def _get(self, request: Request) -> answers.Endpoint:
         return self._document(self._entry(request))
@@ -137,38 +133,20 @@ class Api:
     async def _update(self, request: Request) -> answers.Endpoint:
         # The body first: what is known of the endpoint must still be so when it is changed.
         body = await body_of(request)
-        return self._document(self._lifecycle.update(self._entry(request), body))
+        return self._document(self._lifecycle.update(self._entry(request), body, self._asker(request)))
 
     async def _delete(self, request: Request) -> answers.Nothing:
-        self._lifecycle.delete(self._entry(request))
+        self._lifecycle.delete(self._entry(request), self._asker(request))
         return {}
 
     async def _pause(self, request: Request) -> answers.Endpoint:
-        return self._document(self._lifecycle.pause(self._entry(request)))
+        return self._document(self._lifecycle.pause(self._entry(request), self._asker(request)))
 
     async def _resume(self, request: Request) -> answers.Endpoint:
-        return self._document(self._lifecycle.resume(self._entry(request)))
+        return self._document(self._lifecycle.resume(self._entry(request), self._asker(request)))
 
     async def _scale_to_zero(self, request: Request) -> answers.Endpoint:
-        return self._document(self._lifecycle.scale_to_zero(self._entry(request)))
-
-    async def _logs(self, request: Request) -> Any:
-        query = query_of(request, queries.Lines)
-        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
-        if not query.follow:
-            return self._lifecycle.logs.read(*which)
-        # Of the four forms logs are seen in, this one can be streamed.
-        lines = (json.dumps(entry) + "\n" async for entry in self._lifecycle.logs.follow(*which))
-        return StreamingResponse(lines, media_type="text/plain")
-
-    async def _follow_logs(self, request: Request) -> Response:
-        query = query_of(request, queries.FollowedLines)
-        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
-        events = (f"data: {json.dumps(entry)}\n\n" async for entry in self._lifecycle.logs.follow(*which))
-        return StreamingResponse(events, media_type="text/event-stream")
-
-    async def _replicas(self, request: Request) -> answers.Replicas:
-        return documents.replicas(self._entry(request))
+        return self._document(self._lifecycle.scale_to_zero(self._entry(request), self._asker(request)))
 
     async def _vendors(self, request: Request) -> Any:
         del request
@@ -189,18 +167,18 @@ class Api:
     async def _deploy_model(self, request: Request) -> answers.Deployed:
         order = held_to(ModelOrder, await body_of(request))
         repository = "{owner}/{model}".format(**request.path_params)
-        return self._deploy(order, recipes.of_model(repository, order.accelerator, order.gguf_file))
+        return self._deploy(request, order, recipes.of_model(repository, order.accelerator, order.gguf_file))
 
     async def _deploy_recipe(self, request: Request) -> answers.Deployed:
         order = held_to(RecipeOrder, await body_of(request))
-        return self._deploy(order, catalogue.by_recipe(request.path_params["recipe"]))
+        return self._deploy(request, order, catalogue.by_recipe(request.path_params["recipe"]))
 
-    def _deploy(self, order: RecipeOrder, model: catalogue.Model | None) -> answers.Deployed:
+    def _deploy(self, request: Request, order: RecipeOrder, model: catalogue.Model | None) -> answers.Deployed:
         self._check_namespace(order.namespace)
         if model is None:
             raise Refused(404, "Not Found: no such model or recipe in the catalogue")
         name = (order.config and order.config.name) or recipes.new_name(model)
-        return {"endpoint": self._document(self._lifecycle.create(recipes.endpoint(model, name)))}
+        return {"endpoint": self._document(self._lifecycle.create(recipes.endpoint(model, name), self._asker(request)))}
 
     async def _public_vendors(self, request: Request) -> Response:
         del request
@@ -214,6 +192,11 @@ class Api:
         del request
         return JSONResponse(openapi.document(own_version(), self._lifecycle.fleet.simulated))
 
+    def _asker(self, request: Request) -> Asker:
+        """Who showed the token: it has one user."""
+        address = request.client.host if request.client else ""
+        return Asker(self._lifecycle.namespace, address, request.state.request_id)
+
     def _entry(self, request: Request) -> Entry:
         return self._lifecycle.find(request.path_params["name"])
 
@@ -221,40 +204,11 @@ class Api:
         return documents.endpoint(entry, self._url())
 
 
-class Outermost:
-    """Puts a request id on every answer, and hangs up where no answer is to be given."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = uuid.uuid4().hex.encode()
-
-        async def sending(message: Message) -> None:
-            if message is HANG_UP:
-                # ASGI has no word for it. uvicorn's `send` belongs to an object that knows the connection.
-                transport = getattr(getattr(send, "__self__", None), "transport", None)
-                if transport is not None:
-                    transport.close()
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-                return
-            if message["type"] == "http.response.start":
-                headers = [(key, value) for key, value in message.get("headers", ()) if key.lower() != b"x-request-id"]
-                message = {**message, "headers": [*headers, (b"x-request-id", request_id)]}
-            await send(message)
-
-        await self._app(scope, receive, sending)
-
-
 def build(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> ASGIApp:
     """Control plane, data plane and whatever else is served, on one origin."""
     data_plane = [Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
     routes = [*api.routes(), *data_plane, *extra]
-    return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: http_error, Exception: _crash}))
+    return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: http_error, Exception: crash}))
 
 
 async def body_of(request: Request) -> dict[str, Any]:
@@ -281,19 +235,3 @@ def _matches(item: dict[str, Any], query: queries.Models) -> bool:
         and any(query.engine in (None, recipe["engineType"]) for recipe in recipes)
         and query.search.lower() in item["repoId"].lower()
     )
-
-
-async def http_error(request: Request, failure: Exception) -> Response:
-    """A refusal of the framework, in the documented form."""
-    assert isinstance(failure, HTTPException)
-    headers = dict(failure.headers or {})
-    if failure.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # The framework names the methods of one route; a path may have several.
-        routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-        headers["Allow"] = ", ".join(sorted({method for route in routes for method in route.methods}))
-    return JSONResponse({"error": failure.detail}, failure.status_code, headers)
-
-
-async def _crash(request: Request, failure: Exception) -> Response:
-    logger.error("%s %s", request.method, request.url.path, exc_info=failure)
-    return error(500, "Internal Server Error")

@@ -85,6 +85,7 @@ FOLLOW_LOGS = Contract(
 REPLICAS = _of(operations.REPLICAS, answers.Replicas)
 VENDORS = _of(operations.VENDORS, answers.Vendors)
 QUOTAS = _of(operations.QUOTAS, answers.VendorQuotas)
+AUDIT_LOGS = _of(operations.AUDIT_LOGS, answers.AuditLogs, query=queries.Events)
 WHOAMI = _of(operations.WHOAMI, answers.WhoAmI)
 CATALOGUE = _of(operations.CATALOGUE, answers.Catalogue, query=queries.Models)
 _DEPLOYS: dict[str, Any] = {"answers": answers.Deployed, "refusals": frozenset({404, 409, 507})}
@@ -156,7 +157,7 @@ STOP = Contract(
 
 API = (
     *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, QUOTAS, WHOAMI),
-    *(FOLLOW_LOGS, CATALOGUE, DEPLOY_MODEL, DEPLOY_RECIPE),
+    *(FOLLOW_LOGS, AUDIT_LOGS, CATALOGUE, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""
 OTHERS = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)

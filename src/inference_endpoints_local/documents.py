@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local import answers
+from inference_endpoints_local.audit import Event
 from inference_endpoints_local.engines.base import Stage
 from inference_endpoints_local.reconcile import Status
 from inference_endpoints_local.record import Record, Spec
@@ -54,6 +55,20 @@ def replicas(entry: Entry) -> answers.Replicas:
         stage = replica.look().stage
         items.append({"id": replica.id, "status": {"stage": str(stage), "live": stage is Stage.READY}})
     return {"items": items}
+
+
+def event(number: int, event: Event) -> answers.AuditEntry:
+    by = event.by
+    return {
+        "id": str(number),
+        "createdAt": timestamp(event.at_ns),
+        "action": event.action,
+        "endpoint": event.endpoint,
+        "changes": list(event.changes),
+        "user": person(by.user) if by else None,
+        "sourceIp": by.address if by else None,
+        "requestId": by.request_id if by else None,
+    }
 
 
 def whoami(namespace: str) -> answers.WhoAmI:

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference_endpoints_local import contract
-from inference_endpoints_local.app import Outermost, http_error
 from inference_endpoints_local.bodies import BadBody
 from inference_endpoints_local.contract import Contract
 from inference_endpoints_local.gateway import error
+from inference_endpoints_local.outermost import Outermost, http_error
 from inference_endpoints_local.queries import Ending, query_of
 
 _Handler = Callable[[Request], Awaitable[Response]]

@@ -8,6 +8,7 @@ from typing import Any
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local import intake
+from inference_endpoints_local.audit import Asker, EventKind, changed, event_of
 from inference_endpoints_local.clock import wall_ns
 from inference_endpoints_local.engines.base import CannotRun, Engine
 from inference_endpoints_local.hardware import LOCAL, UNAVAILABLE, Fleet, Instance
@@ -47,7 +48,7 @@ class Lifecycle:
             raise Refused(404, f"Not Found: endpoint {name}")
         return entry
 
-    def create(self, body: dict[str, Any]) -> Entry:
+    def create(self, body: dict[str, Any], by: Asker) -> Entry:
         spec = intake.create(body)
         if self._runner.find(self.namespace, spec["name"]):
             raise Refused(409, f"Conflict: an endpoint named {spec['name']} already exists")
@@ -63,9 +64,9 @@ class Lifecycle:
             updated_ns=now,
         )
         self._check_quota(record, None)
-        return self._runner.add(record)
+        return self._runner.add(record, event_of(record, EventKind.CREATED, by))
 
-    def update(self, entry: Entry, body: dict[str, Any]) -> Entry:
+    def update(self, entry: Entry, body: dict[str, Any], by: Asker) -> Entry:
         current = entry.record
         spec = intake.update(current.spec, body)
         if what_runs(spec) != what_runs(current.spec):
@@ -74,19 +75,20 @@ class Lifecycle:
             spec, _ = self._placed(spec)
         record = current.updated(spec, wall_ns())
         self._check_quota(record, entry)
-        self._runner.change(entry, record)
+        self._runner.change(entry, record, event_of(record, EventKind.UPDATED, by, changed(current.spec, spec)))
         return entry
 
-    def delete(self, entry: Entry) -> None:
-        self._runner.remove(entry)
+    def delete(self, entry: Entry, by: Asker) -> None:
+        self._runner.remove(entry, event_of(entry.record, EventKind.DELETED, by))
 
-    def pause(self, entry: Entry) -> Entry:
+    def pause(self, entry: Entry, by: Asker) -> Entry:
         """From any state; pausing what is paused succeeds and changes nothing."""
         if entry.record.power is not Power.PAUSED:
-            self._runner.change(entry, entry.record.turned(Power.PAUSED, wall_ns()))
+            paused = entry.record.turned(Power.PAUSED, wall_ns())
+            self._runner.change(entry, paused, event_of(paused, EventKind.PAUSED, by))
         return entry
 
-    def resume(self, entry: Entry) -> Entry:
+    def resume(self, entry: Entry, by: Asker) -> Entry:
         """Start what is paused, asleep or failed. What is on its way succeeds unchanged."""
         if entry.status.state in (State.RUNNING, State.UPDATING, State.UPDATE_FAILED):
             # huggingface_hub looks for these two words in the body of a 400.
@@ -94,15 +96,16 @@ class Lifecycle:
         if entry.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
             record = entry.record.resumed(wall_ns())
             self._check_quota(record, entry)
-            self._runner.change(entry, record)
+            self._runner.change(entry, record, event_of(record, EventKind.RESUMED, by))
         return entry
 
-    def scale_to_zero(self, entry: Entry) -> Entry:
+    def scale_to_zero(self, entry: Entry, by: Asker) -> Entry:
         """Allowed whatever `minReplica` is: the next request wakes it to that. Asleep already: success."""
         if entry.status.state in (State.PAUSED, State.FAILED):
             raise Refused(400, f"Bad Request: the endpoint is {entry.status.state} and cannot be scaled to zero")
         if entry.record.power is not Power.ZERO:
-            self._runner.change(entry, entry.record.turned(Power.ZERO, wall_ns()))
+            asleep = entry.record.turned(Power.ZERO, wall_ns())
+            self._runner.change(entry, asleep, event_of(asleep, EventKind.SCALED_TO_ZERO, by))
         return entry
 
     def used(self) -> Counter[tuple[str, str]]:

@@ -93,7 +93,7 @@ class Plane:
         self.simulated_clock.on_move = self.runner.step
         fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
         self._lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
-        self._api = app.Api(self._lifecycle, self.faults, token=options.token, url=lambda: self.url)
+        self._api = app.Api(self._lifecycle, self._store, self.faults, token=options.token, url=lambda: self.url)
         self.app: ASGIApp = app.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
         self._running: asyncio.Task[None] | None = None
 

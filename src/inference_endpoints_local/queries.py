@@ -48,6 +48,15 @@ class Page(Query):
     limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = PAGE
 
 
+class Events(Query):
+    """Which of what happened: to one endpoint, or by one user."""
+
+    endpoint: str | Unset = None
+    username: str | Unset = None
+    cursor: Annotated[str, Field(pattern=r"^([0-9]{1,18})?$")] = ""
+    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = PAGE
+
+
 class FollowedLines(Query):
     """Which lines of a log: of one replica, the last `tail`, each cut to a length."""
 

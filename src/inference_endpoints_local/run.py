@@ -5,11 +5,13 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from inference_endpoints.models import InferenceEndpointStatus as State
+from inference_endpoints_local.audit import Event, EventKind, event_of
 from inference_endpoints_local.autoscale import rule_of
 from inference_endpoints_local.clock import Clock, wall_ns
 from inference_endpoints_local.engines.base import LIVE, Engine, Order, Replica, Stage
@@ -33,6 +35,9 @@ from inference_endpoints_local.record import Power, Record
 from inference_endpoints_local.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
+
+UNNOTED = 1_000
+"""Events kept for the audit log while the disk has no room for them."""
 
 
 @dataclass
@@ -84,6 +89,7 @@ class Runner:
         self._named: dict[tuple[str, str], Entry] = {}
         self._dirty: set[str] = set()
         self._unsaved: dict[str, Record] = {}
+        self._unnoted: deque[Event] = deque(maxlen=UNNOTED)
         self._wake = asyncio.Event()
         for record in store.load():
             self._adopt(record)
@@ -105,21 +111,21 @@ class Runner:
         ours = (entry for entry in self._entries.values() if entry.record.engine == engine)
         return any(entry.replicas or entry.record.runs for entry in ours)
 
-    def add(self, record: Record) -> Entry:
-        self._save(record)
+    def add(self, record: Record, event: Event) -> Entry:
+        self._save(record, event)
         return self._adopt(record)
 
-    def change(self, entry: Entry, record: Record) -> None:
+    def change(self, entry: Entry, record: Record, event: Event) -> None:
         """Take a new wish: saved, and shown at once; acted on in the next step, with a fresh set of attempts."""
-        self._save(record)
+        self._save(record, event)
         entry.record = record
         entry.attempts = 0
         entry.status = self._decide(entry).status
         self.poke(record.id)
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: Entry, event: Event) -> None:
         record = entry.record
-        self._store.delete(record.id)
+        self._store.delete(record.id, [event])
         self._unsaved.pop(record.id, None)
         entry.record = replace(record, power=Power.GONE)
         del self._named[record.namespace, record.name]
@@ -147,7 +153,8 @@ class Runner:
     def use(self, entry: Entry) -> None:
         """A request came for it: it wakes if it sleeps."""
         if entry.record.power is Power.ZERO:
-            self.change(entry, entry.record.turned(Power.WOKEN, entry.record.updated_ns))
+            woken = entry.record.turned(Power.WOKEN, entry.record.updated_ns)
+            self.change(entry, woken, event_of(woken, EventKind.WOKEN))
         entry.used_ns = wall_ns()
         self.touch(entry)
 
@@ -278,26 +285,30 @@ class Runner:
                 self._poke_starved()
             case GiveUp(generation, message):
                 entry.attempts = 0
-                self._settle(entry, record.failed(generation, message))
+                self._settle(entry, record.failed(generation, message), event_of(record, EventKind.FAILED))
             case Served():
                 self._settle(entry, record.served())
             case Sleep():
-                self._settle(entry, record.turned(Power.ZERO, record.updated_ns))
+                asleep = record.turned(Power.ZERO, record.updated_ns)
+                self._settle(entry, asleep, event_of(asleep, EventKind.SCALED_TO_ZERO))
 
     def _poke_starved(self) -> None:
         for entry in self._entries.values():
             if entry.starved:
                 self.poke(entry.record.id)
 
-    def _settle(self, entry: Entry, record: Record) -> None:
+    def _settle(self, entry: Entry, record: Record, *events: Event) -> None:
         """Note what became of an endpoint. It is so whether or not the disk has room; the next save catches up."""
         entry.record = record
         try:
-            self._save(record)
+            self._save(record, *events)
         except NotSaved as error:
             logger.warning("endpoint %s: %s", record.name, error)
             self._unsaved[record.id] = record
+            self._unnoted.extend(events)
 
-    def _save(self, record: Record) -> None:
-        self._store.save([*(late for late in self._unsaved.values() if late.id != record.id), record])
+    def _save(self, record: Record, *events: Event) -> None:
+        late = [late for late in self._unsaved.values() if late.id != record.id]
+        self._store.save([*late, record], [*self._unnoted, *events])
         self._unsaved.clear()
+        self._unnoted.clear()

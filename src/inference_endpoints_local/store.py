@@ -1,4 +1,4 @@
-"""What must survive the plane: the wanted state of every endpoint, and the worker processes it started.
+"""What must survive the plane: the wanted state of every endpoint, what happened to it, and the processes started.
 
 SQLite in WAL mode with synchronous=FULL: what was acknowledged is on disk, whatever happens to the process. It is
 used from the event loop's thread: rows are small, changes rare, and one commit costs less than a turn of a thread pool.
@@ -6,15 +6,16 @@ used from the event loop's thread: rows are small, changes rare, and one commit 
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from inference_endpoints_local.audit import KEPT, KEPT_NS, Asker, Event, EventKind
 from inference_endpoints_local.record import Failure, Power, Record, Version
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the latter: no room for the index of the WAL
 _SCHEMA = """
 CREATE TABLE endpoint (
@@ -23,6 +24,14 @@ CREATE TABLE endpoint (
 );
 CREATE TABLE process (pid INTEGER PRIMARY KEY, identity TEXT NOT NULL);
 """
+_SINCE_2 = """
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, namespace TEXT NOT NULL, endpoint TEXT NOT NULL,
+    user TEXT, event TEXT NOT NULL
+);
+CREATE INDEX event_at ON event (at_ns);
+"""
+_Change = tuple[str, list[tuple[Any, ...]]]
 
 
 class StoreError(Exception):
@@ -66,12 +75,13 @@ class Store:
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
+            if not 0 <= version <= SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(f"it is of version {version}, this program knows {SCHEMA_VERSION}")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            if version == 0:
-                db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            if version < SCHEMA_VERSION:
+                missing = _SINCE_2 if version else _SCHEMA + _SINCE_2
+                db.executescript(f"BEGIN; {missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         except BaseException:
             db.close()
             raise
@@ -88,39 +98,71 @@ class Store:
                 "it from a backup, or move it away (with its -wal and -shm files) to start with no endpoints."
             ) from error
 
-    def save(self, records: Iterable[Record]) -> None:
-        """Write records, all of them or none."""
+    def save(self, records: Iterable[Record], events: Sequence[Event] = ()) -> None:
+        """Write records and what happened to them, all or nothing."""
         self._write(
-            "INSERT INTO endpoint VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
-            [(r.id, r.namespace, r.name, r.created_ns, json.dumps(asdict(r))) for r in records],
+            (
+                "INSERT INTO endpoint VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+                [(r.id, r.namespace, r.name, r.created_ns, json.dumps(asdict(r))) for r in records],
+            ),
+            *_noting(events),
         )
 
-    def delete(self, endpoint_id: str) -> None:
-        self._write("DELETE FROM endpoint WHERE id = ?", [(endpoint_id,)])
+    def delete(self, endpoint_id: str, events: Sequence[Event] = ()) -> None:
+        self._write(("DELETE FROM endpoint WHERE id = ?", [(endpoint_id,)]), *_noting(events))
+
+    def events(
+        self, namespace: str, *, endpoint: str | None, user: str | None, before: int | None, limit: int
+    ) -> list[tuple[int, Event]]:
+        """What happened, newest first, each with its number: of one endpoint, by one user, before a number."""
+        rows = self._db.execute(
+            "SELECT id, event FROM event WHERE namespace = ? AND endpoint = coalesce(?, endpoint) "
+            "AND (? IS NULL OR user = ?) AND id < coalesce(?, id + 1) ORDER BY id DESC LIMIT ?",
+            (namespace, endpoint, user, user, before, limit),
+        ).fetchall()
+        return [(number, _event(json.loads(text))) for number, text in rows]
 
     def processes(self) -> dict[int, str]:
         """Processes started and not known to have ended: pid to what tells it from a later one of that number."""
         return dict(self._db.execute("SELECT pid, identity FROM process").fetchall())
 
     def process_started(self, pid: int, identity: str) -> None:
-        self._write("INSERT OR REPLACE INTO process VALUES (?, ?)", [(pid, identity)])
+        self._write(("INSERT OR REPLACE INTO process VALUES (?, ?)", [(pid, identity)]))
 
     def process_ended(self, pid: int) -> None:
-        self._write("DELETE FROM process WHERE pid = ?", [(pid,)])
+        self._write(("DELETE FROM process WHERE pid = ?", [(pid,)]))
 
     def close(self) -> None:
         self._db.close()
 
-    def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    def _write(self, *changes: _Change) -> None:
         try:
             with closing(self._db.cursor()) as cursor:
                 cursor.execute("BEGIN IMMEDIATE")
-                cursor.executemany(statement, rows)
+                for statement, rows in changes:
+                    cursor.executemany(statement, rows)
                 cursor.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise NotSaved(f"The change could not be written to {self.path} ({error}) and was not made.") from error
+
+
+def _noting(events: Sequence[Event]) -> list[_Change]:
+    """Write events down, and let go of those that are too many or too old."""
+    if not events:
+        return []
+    rows = [(e.at_ns, e.namespace, e.endpoint, e.by.user if e.by else None, json.dumps(asdict(e))) for e in events]
+    return [
+        ("INSERT INTO event (at_ns, namespace, endpoint, user, event) VALUES (?, ?, ?, ?, ?)", rows),
+        ("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", [(KEPT,)]),
+        ("DELETE FROM event WHERE at_ns < ?", [(events[-1].at_ns - KEPT_NS,)]),
+    ]
+
+
+def _event(data: dict[str, Any]) -> Event:
+    kind, changes, by = EventKind(data.pop("action")), tuple(data.pop("changes")), data.pop("by")
+    return Event(**data, action=kind, changes=changes, by=Asker(**by) if by else None)
 
 
 def _record(data: dict[str, Any]) -> Record:

@@ -39,6 +39,7 @@ JOURNEY: list[tuple[str, dict[str, Any]]] = [
     ("get_endpoint_logs", CHAT),
     ("get_endpoint_replicas", CHAT),
     ("call_endpoint", {"endpoint_name": "tiny", "text": "a"}),
+    ("get_audit_logs", {"limit": 1}),
     ("delete_endpoint", CHAT | {"dry_run": True}),
     ("delete_endpoint", CHAT),
     ("delete_endpoint", CHAT),

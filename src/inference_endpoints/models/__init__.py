@@ -1,6 +1,7 @@
 """What the control plane says: documents with Python names and wire aliases."""
 
 from inference_endpoints.models.account import Organization, WhoAmI
+from inference_endpoints.models.audit import AuditEntry, AuditLogs
 from inference_endpoints.models.base import Document, Wire
 from inference_endpoints.models.endpoint import (
     Compute,
@@ -30,6 +31,8 @@ from inference_endpoints.models.observe import LogEntry, Logs, Replica, Replicas
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
 
 __all__ = [
+    "AuditEntry",
+    "AuditLogs",
     "Catalogue",
     "CatalogueModel",
     "Compute",

@@ -2,6 +2,7 @@
 
 from inference_endpoints_mcp.tools import (
     account,
+    audit,
     catalog,
     deploy,
     endpoints,
@@ -31,5 +32,6 @@ TOOLS: tuple[ToolSpec, ...] = (
     quotas.get_quotas,
     logs.get_endpoint_logs,
     observe.get_endpoint_replicas,
+    audit.get_audit_logs,
     account.whoami,
 )

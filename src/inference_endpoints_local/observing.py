@@ -1,0 +1,71 @@
+"""The REST API's view of what goes on: logs, replicas, and what happened to endpoints."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from inference_endpoints_local import answers, contract, documents, queries
+from inference_endpoints_local.contract import Contract
+from inference_endpoints_local.lifecycle import Lifecycle
+from inference_endpoints_local.queries import query_of
+from inference_endpoints_local.run import Entry
+from inference_endpoints_local.store import Store
+
+Handler = Callable[[Request], Awaitable[Any]]
+"""Answers with a JSON value, or a response of its own."""
+
+
+class Observing:
+    """Handlers that change nothing."""
+
+    def __init__(self, lifecycle: Lifecycle, store: Store) -> None:
+        self._lifecycle = lifecycle
+        self._store = store
+
+    def served(self) -> list[tuple[Contract, Handler]]:
+        return [
+            (contract.LOGS, self._logs),
+            (contract.FOLLOW_LOGS, self._follow_logs),
+            (contract.REPLICAS, self._replicas),
+            (contract.AUDIT_LOGS, self._audit_logs),
+        ]
+
+    async def _logs(self, request: Request) -> Any:
+        query = query_of(request, queries.Lines)
+        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
+        if not query.follow:
+            return self._lifecycle.logs.read(*which)
+        # Of the four forms logs are seen in, this one can be streamed.
+        lines = (json.dumps(entry) + "\n" async for entry in self._lifecycle.logs.follow(*which))
+        return StreamingResponse(lines, media_type="text/plain")
+
+    async def _follow_logs(self, request: Request) -> Response:
+        query = query_of(request, queries.FollowedLines)
+        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
+        events = (f"data: {json.dumps(entry)}\n\n" async for entry in self._lifecycle.logs.follow(*which))
+        return StreamingResponse(events, media_type="text/event-stream")
+
+    async def _replicas(self, request: Request) -> answers.Replicas:
+        return documents.replicas(self._entry(request))
+
+    async def _audit_logs(self, request: Request) -> answers.AuditLogs:
+        query = query_of(request, queries.Events)
+        limit = min(query.limit, queries.LARGEST_PAGE)
+        found = self._store.events(
+            self._lifecycle.namespace,
+            endpoint=query.endpoint,
+            user=query.username,
+            before=int(query.cursor) if query.cursor else None,
+            limit=limit + 1,
+        )
+        page = found[:limit]
+        return {
+            "items": [documents.event(number, event) for number, event in page],
+            "nextCursor": str(page[-1][0]) if len(found) > limit else None,
+        }
+
+    def _entry(self, request: Request) -> Entry:
+        return self._lifecycle.find(request.path_params["name"])
