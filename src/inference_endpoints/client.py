@@ -1,6 +1,7 @@
 """The client of a control plane: one short method per operation."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from inference_endpoints import operations
@@ -8,6 +9,7 @@ from inference_endpoints.backend import Backend
 from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
 from inference_endpoints.http import EndpointCall, Guard, Http, Renew
 from inference_endpoints.models import (
+    AllGraphs,
     AuditLogs,
     CatalogueModel,
     Endpoint,
@@ -149,6 +151,16 @@ class AsyncEndpointsClient:
     async def replicas(self, name: str, namespace: str | None = None) -> Sequence[Replica]:
         answer = await self._send(operations.REPLICAS, namespace=await self.namespace(namespace), name=name)
         return answer.items
+
+    async def metrics(
+        self, name: str, namespace: str | None = None, *, start: datetime, stop: datetime | None = None
+    ) -> AllGraphs:
+        """Every graph of an endpoint between two moments, which need a time zone; by default until now."""
+        namespace = await self.namespace(namespace)
+        span = (start, stop or datetime.now(UTC))
+        first, last = (one.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") for one in span)
+        body = {"start": first, "stop": last}
+        return await self._send(operations.METRICS, body=body, namespace=namespace, name=name)
 
     async def audit_logs(
         self,

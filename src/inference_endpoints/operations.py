@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
+    AllGraphs,
     AuditLogs,
     Catalogue,
     Endpoint,
@@ -151,6 +152,9 @@ LOGS = Operation[list[LogEntry]]("get_logs", "GET", _ONE + "/logs", Logs, words=
 REPLICAS = Operation[Replicas](
     "get_replicas", "GET", _ONE + "/replica", Replicas, words="list the replicas of endpoint"
 )
+METRICS = Operation[AllGraphs](
+    "get_metrics", "POST", _ONE + "/metrics", AllGraphs, words="read the metrics of endpoint"
+)
 VENDORS = Operation[Vendors]("list_hardware", "GET", "/provider/{namespace}", Vendors, words="list hardware for")
 QUOTAS = Operation[VendorQuotas](
     "get_quotas", "GET", "/provider/quotas/{namespace}", VendorQuotas, words="read the quotas of"
@@ -179,6 +183,7 @@ OPERATIONS = (
     SCALE_TO_ZERO,
     LOGS,
     REPLICAS,
+    METRICS,
     VENDORS,
     QUOTAS,
     AUDIT_LOGS,

@@ -47,6 +47,7 @@ class EndpointsClient(Clients):
     delete = _of_client(AsyncEndpointsClient.delete)
     logs = _of_client(AsyncEndpointsClient.logs)
     replicas = _of_client(AsyncEndpointsClient.replicas)
+    metrics = _of_client(AsyncEndpointsClient.metrics)
     audit_logs = _of_client(AsyncEndpointsClient.audit_logs)
     hardware = _of_client(AsyncEndpointsClient.hardware)
     quotas = _of_client(AsyncEndpointsClient.quotas)

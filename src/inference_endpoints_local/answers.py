@@ -135,6 +135,79 @@ class Replicas(TypedDict):
     items: list[Replica]
 
 
+class Point(TypedDict):
+    x: Timestamp
+    y: float
+
+
+class HardwareSeries(TypedDict):
+    """`deviceId` is the service's for each of several accelerators, of which there are none here."""
+
+    replicaId: str
+    deviceId: NotRequired[str]
+    data: list[Point]
+
+
+class StatusSeries(TypedDict):
+    status: str
+    data: list[Point]
+
+
+class PercentileSeries(TypedDict):
+    percentile: float
+    data: list[Point]
+
+
+class StatusCodeSeries(TypedDict):
+    statusCode: str
+    data: list[Point]
+
+
+class Frame(TypedDict):
+    """What all graphs of one answer have in common."""
+
+    start: Timestamp
+    stop: Timestamp
+    timeWindowSeconds: Count
+    replicaIds: list[str]
+
+
+class GraphHardware(Frame):
+    series: list[HardwareSeries]
+
+
+class GraphStatus(Frame):
+    series: list[StatusSeries]
+
+
+class GraphElapsed(Frame):
+    series: list[PercentileSeries]
+
+
+class GraphStatusCode(Frame):
+    series: list[StatusCodeSeries]
+
+
+class GraphHardwareCpu(TypedDict):
+    """The service calls it "CPU and RAM": the two graphs as the answer with all of them has them."""
+
+    hardwareCpu: GraphHardware
+    hardwareMem: GraphHardware
+
+
+class AllGraphs(Frame):
+    hardwareCpu: GraphHardware
+    hardwareMem: GraphHardware
+    hardwareGpu: GraphHardware
+    hardwareGpuMem: GraphHardware
+    pendingRequest: GraphStatus
+    replicasRunning: GraphStatus
+    replicasStatus: GraphStatus
+    responseElapsed: GraphElapsed
+    responseStatusCode: GraphStatusCode
+    responseStatusCodeGrouped: GraphStatusCode
+
+
 class AuditEntry(TypedDict):
     """What the service's interface shows; its keys are not published. `changes` names settings. The last three keys
     and `user` are null where nobody asked and the plane acted by itself."""

@@ -20,15 +20,13 @@ from inference_endpoints_local.connect import own_version
 from inference_endpoints_local.contract import Contract
 from inference_endpoints_local.faults import Dropped, Fault, Faults
 from inference_endpoints_local.gateway import Gateway, bearer_of, error, is_token
-from inference_endpoints_local.intake import read as parse
+from inference_endpoints_local.incoming import body_of
 from inference_endpoints_local.lifecycle import Lifecycle, Refused
 from inference_endpoints_local.observing import Handler, Observing
 from inference_endpoints_local.outermost import Outermost, crash, http_error
 from inference_endpoints_local.queries import query_of
 from inference_endpoints_local.run import Entry
 from inference_endpoints_local.store import NotSaved, Store
-
-BODY_BYTES = 1024 * 1024
 
 
 class Api:
@@ -209,16 +207,6 @@ def build(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> ASGIApp:
     data_plane = [Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
     routes = [*api.routes(), *data_plane, *extra]
     return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: http_error, Exception: crash}))
-
-
-async def body_of(request: Request) -> dict[str, Any]:
-    """The JSON object a request carries. Raises BadBody, or Refused if it is too large."""
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > BODY_BYTES:
-            raise Refused(413, f"Payload Too Large: at most {BODY_BYTES} bytes")
-    return parse(bytes(received))
 
 
 def _position(cursor: str) -> tuple[int, str]:

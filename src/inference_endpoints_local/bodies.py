@@ -1,10 +1,12 @@
 """What requests may carry, body by body: what they are held to, and what `/openapi.json` says of them."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -149,6 +151,25 @@ EndpointChange: type[BaseModel] = _change_of(
     EndpointBody, "name", "provider", compute=_ComputeChange | None, model=_ModelChange | None
 )
 """Part of an endpoint; null leaves a field as it is."""
+
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _moment(text: Any) -> Any:
+    if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
+        raise ValueError("expected a time as RFC 3339 writes it")
+    return datetime.fromisoformat(text.upper())
+
+
+_Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+
+
+class MetricsParams(_Body):
+    """The time to be shown; by default the last hour."""
+
+    start: _Moment | None = None
+    stop: _Moment | None = None
 
 
 class Named(_Body):

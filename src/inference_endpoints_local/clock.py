@@ -65,6 +65,11 @@ class ControllableClock:
         self.on_move()
 
 
+def wall_s() -> float:
+    """Seconds since 1970, for what is measured and shown in documents."""
+    return time.time()
+
+
 def wall_ns() -> int:
     """Nanoseconds since 1970, for the timestamps of documents, which are always real time."""
     return time.time_ns()

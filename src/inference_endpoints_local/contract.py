@@ -83,6 +83,23 @@ FOLLOW_LOGS = Contract(
     media="text/event-stream",
 )
 REPLICAS = _of(operations.REPLICAS, answers.Replicas)
+METRICS = _of(operations.METRICS, answers.AllGraphs, body=bodies.MetricsParams)
+
+
+def _graph(metric: str, answer: Any) -> Contract:
+    path, name = f"{METRICS.path}/{metric}", f"get_{metric.replace('-', '_')}"
+    return Contract(name, "POST", path, f"Get the metric {metric}", answer, body=bodies.MetricsParams)
+
+
+GRAPHS = {
+    "pendingRequest": _graph("pending-request", answers.GraphStatus),
+    "responseElapsed": _graph("response-elapsed", answers.GraphElapsed),
+    "responseStatusCode": _graph("response-status-code", answers.GraphStatusCode),
+    "replicasStatus": _graph("replica-status", answers.GraphStatus),
+    "replicasRunning": _graph("replica-running", answers.GraphStatus),
+}
+"""The metrics that can be asked for alone, by the key the answer with all of them has them under."""
+HARDWARE_CPU = _graph("hardware-cpu", answers.GraphHardwareCpu)
 VENDORS = _of(operations.VENDORS, answers.Vendors)
 QUOTAS = _of(operations.QUOTAS, answers.VendorQuotas)
 AUDIT_LOGS = _of(operations.AUDIT_LOGS, answers.AuditLogs, query=queries.Events)
@@ -157,6 +174,7 @@ STOP = Contract(
 
 API = (
     *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, QUOTAS, WHOAMI),
+    *(METRICS, *GRAPHS.values(), HARDWARE_CPU),
     *(FOLLOW_LOGS, AUDIT_LOGS, CATALOGUE, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""

@@ -2,13 +2,15 @@
 
 import asyncio
 import hmac
+import time
 from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from inference_endpoints.models import InferenceEndpointStatus as State
+from inference_endpoints_local.clock import wall_s
 from inference_endpoints_local.documents import DEFAULT_HEALTH_ROUTE, health_route
 from inference_endpoints_local.engines.base import Address, Replica
 from inference_endpoints_local.faults import HANG_UP
@@ -51,6 +53,14 @@ class Gateway:
         if entry is None:
             await error(404, "Not Found: no endpoint has this address")(scope, receive, send)
             return
+        answer, began = _Watched(send), time.monotonic()
+        entry.meter.begin(wall_s())
+        try:
+            await self._admitted(entry, request, answer)
+        finally:
+            entry.meter.end(wall_s(), time.monotonic() - began, answer.status)
+
+    async def _admitted(self, entry: Entry, request: Request, send: Send) -> None:
         refusal = self._refusal(entry, request)
         if refusal is None:
             try:
@@ -59,7 +69,7 @@ class Gateway:
                 return
             except NotSaved as failure:
                 refusal = error(507, f"Insufficient Storage: {failure}")
-        await refusal(scope, receive, send)
+        await refusal(request.scope, request.receive, send)
 
     async def _answer(self, entry: Entry, request: Request, send: Send) -> None:
         replica = await self._replica(entry, request)
@@ -109,6 +119,19 @@ class Gateway:
             await _Forwarding(request, send).run(replica.address, target)
         finally:
             replica.in_flight -= 1
+
+
+class _Watched:
+    """Sends on, and remembers the status that was sent."""
+
+    def __init__(self, send: Send) -> None:
+        self.status: int | None = None
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
 
 
 class _Forwarding:

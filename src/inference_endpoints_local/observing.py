@@ -1,18 +1,25 @@
-"""The REST API's view of what goes on: logs, replicas, and what happened to endpoints."""
+"""The REST API's view of what goes on: logs, replicas, metrics, and what happened to endpoints."""
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from inference_endpoints_local import answers, contract, documents, queries
+from inference_endpoints_local import answers, contract, documents, graphs, queries
+from inference_endpoints_local.bodies import BadBody, MetricsParams, held_to
+from inference_endpoints_local.clock import wall_s
 from inference_endpoints_local.contract import Contract
+from inference_endpoints_local.incoming import body_of
 from inference_endpoints_local.lifecycle import Lifecycle
 from inference_endpoints_local.queries import query_of
 from inference_endpoints_local.run import Entry
 from inference_endpoints_local.store import Store
+
+METRICS_S = 3_600.0
+"""Shown if no time is asked for."""
 
 Handler = Callable[[Request], Awaitable[Any]]
 """Answers with a JSON value, or a response of its own."""
@@ -30,6 +37,9 @@ class Observing:
             (contract.LOGS, self._logs),
             (contract.FOLLOW_LOGS, self._follow_logs),
             (contract.REPLICAS, self._replicas),
+            (contract.METRICS, self._metrics),
+            *((one, partial(self._metric, key)) for key, one in contract.GRAPHS.items()),
+            (contract.HARDWARE_CPU, self._hardware_cpu),
             (contract.AUDIT_LOGS, self._audit_logs),
         ]
 
@@ -50,6 +60,24 @@ class Observing:
 
     async def _replicas(self, request: Request) -> answers.Replicas:
         return documents.replicas(self._entry(request))
+
+    async def _metrics(self, request: Request) -> answers.AllGraphs:
+        asked = held_to(MetricsParams, await body_of(request))
+        entry = self._entry(request)
+        entry.measure()
+        stop = asked.stop.timestamp() if asked.stop else wall_s()
+        start = asked.start.timestamp() if asked.start else stop - METRICS_S
+        if start >= stop:
+            raise BadBody("VALIDATION_FAILED: start: not before stop")
+        shown = (replica.id for replica in entry.replicas)
+        return graphs.all_graphs(entry.meter, shown, max(0.0, start), max(0.0, min(stop, wall_s())))
+
+    async def _metric(self, key: str, request: Request) -> Any:
+        return (await self._metrics(request))[key]  # type: ignore[literal-required]
+
+    async def _hardware_cpu(self, request: Request) -> answers.GraphHardwareCpu:
+        found = await self._metrics(request)
+        return {"hardwareCpu": found["hardwareCpu"], "hardwareMem": found["hardwareMem"]}
 
     async def _audit_logs(self, request: Request) -> answers.AuditLogs:
         query = query_of(request, queries.Events)

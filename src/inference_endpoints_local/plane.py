@@ -1,7 +1,6 @@
 """The embedded control plane, put together."""
 
 import asyncio
-import contextlib
 import getpass
 import os
 import re
@@ -21,8 +20,10 @@ from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.faults import Faults
 from inference_endpoints_local.gateway import Gateway
 from inference_endpoints_local.hardware import Fleet
+from inference_endpoints_local.incoming import body_of
 from inference_endpoints_local.lifecycle import Lifecycle, Refused
 from inference_endpoints_local.logs import LogBook
+from inference_endpoints_local.meter import STEP_S
 from inference_endpoints_local.programs import Programs, from_catalogue
 from inference_endpoints_local.run import Runner
 from inference_endpoints_local.store import Store
@@ -95,7 +96,7 @@ class Plane:
         self._lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
         self._api = app.Api(self._lifecycle, self._store, self.faults, token=options.token, url=lambda: self.url)
         self.app: ASGIApp = app.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
-        self._running: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
 
     @property
     def busy(self) -> bool:
@@ -112,14 +113,16 @@ class Plane:
         for engine in self._engines.values():
             await engine.start()
         self._logs.keep_only({entry.record.id for entry in self.runner})
-        self._running = asyncio.create_task(self.runner.run(), name="control plane")
+        self._running = [
+            asyncio.create_task(self.runner.run(), name="control plane"),
+            asyncio.create_task(self._measure(), name="measurements"),
+        ]
 
     async def stop(self) -> None:
         """End every replica. What is wanted stays as it is, for the next start."""
-        if self._running:
-            self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         for engine in self._engines.values():
             await engine.close()
         self._store.close()
@@ -128,6 +131,14 @@ class Plane:
         """Do what is due now, without waiting for time to pass or processes to act."""
         self.runner.step()
         await asyncio.sleep(0)
+
+    async def _measure(self) -> None:
+        """Look at the processes again and again; requests count themselves."""
+        while True:
+            await asyncio.sleep(STEP_S)
+            for entry in self.runner:
+                if entry.engine.name == ProcessEngine.name and entry.replicas:
+                    entry.measure()
 
     def _simulation_routes(self) -> list[BaseRoute]:
         if not self.options.simulated:
@@ -141,14 +152,14 @@ class Plane:
         return [Route(one.path, self._api.authorized(handler), methods=[one.method]) for one, handler in served]
 
     async def _move_clock(self, request: Request) -> answers.Now:
-        asked = held_to(ClockMove, await app.body_of(request))
+        asked = held_to(ClockMove, await body_of(request))
         self.runner.step()
         self.simulated_clock.advance(asked.advance_s)
         return {"now": self.simulated_clock.now()}
 
     async def _pretend_load(self, request: Request) -> answers.Nothing:
         """Calls of simulated endpoints end at once and are no load to scale by: what is pretended here is."""
-        asked = held_to(PretendedLoad, await app.body_of(request))
+        asked = held_to(PretendedLoad, await body_of(request))
         entry = self._lifecycle.find(asked.name)
         if entry.engine.name != SimulatedEngine.name:
             raise Refused(400, f"VALIDATION_FAILED: name: {asked.name} is not simulated, and its load is what it gets")
@@ -156,7 +167,7 @@ class Plane:
         return {}
 
     async def _arm_fault(self, request: Request) -> answers.Nothing:
-        asked = held_to(ArmedFault, await app.body_of(request))
+        asked = held_to(ArmedFault, await body_of(request))
         self.faults.arm(asked.fault, asked.operation, asked.times)
         return {}
 

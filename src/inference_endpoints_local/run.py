@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.audit import Event, EventKind, event_of
 from inference_endpoints_local.autoscale import rule_of
-from inference_endpoints_local.clock import Clock, wall_ns
+from inference_endpoints_local.clock import Clock, wall_ns, wall_s
 from inference_endpoints_local.engines.base import LIVE, Engine, Order, Replica, Stage
 from inference_endpoints_local.load import Load
 from inference_endpoints_local.logs import LogBook
+from inference_endpoints_local.meter import Meter
 from inference_endpoints_local.reconcile import (
     Action,
     Bury,
@@ -52,6 +53,7 @@ class Entry:
     status: Status = field(default_factory=lambda: Status(State.PENDING, "Endpoint waiting to be scheduled"))
     replicas: list[Replica] = field(default_factory=list)
     load: Load = field(default_factory=Load)
+    meter: Meter = field(default_factory=lambda: Meter(wall_s()))
     pretended: int = 0
     attempts: int = 0
     failed_at: float = 0.0
@@ -64,6 +66,13 @@ class Entry:
     @property
     def ready(self) -> list[Replica]:
         return [replica for replica in self.replicas if replica.look().stage is Stage.READY]
+
+    def measure(self) -> None:
+        """Measure its replicas now, and what its requests have taken so far."""
+        now = wall_s()
+        self.meter.count(now)
+        self.meter.stand(self.replicas, self.status.target, now)
+        self.meter.work(self.ready, now)
 
     def observed(self) -> Observed:
         version = self.record.version
@@ -241,6 +250,7 @@ class Runner:
                 self._do(entry, action)
             decision = self._decide(entry)
         entry.status = decision.status
+        entry.measure()
         entry.starved = decision.starved
         changes = (replica.look().changes_at for replica in entry.replicas)
         times = (decision.again_at, measured_at, *changes)

@@ -25,6 +25,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 def make_possible(body: dict[str, Any]) -> None:
     if "provider" in body:
         body["provider"] = {"vendor": "aws", "region": "us-east-1"}
+    if "start" in body or "stop" in body:
+        body |= {"start": "2026-11-25T12:00:00Z", "stop": "2026-11-25T12:30:00+00:00"}
     if "requests" in body:
         body["name"] = "chat"
     if isinstance(compute := body.get("compute"), dict):

@@ -32,6 +32,7 @@ NAMES = [
     "get_quotas",
     "get_endpoint_logs",
     "get_endpoint_replicas",
+    "get_endpoint_metric",
     "get_audit_logs",
     "whoami",
 ]

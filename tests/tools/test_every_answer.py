@@ -40,6 +40,8 @@ JOURNEY: list[tuple[str, dict[str, Any]]] = [
     ("get_endpoint_replicas", CHAT),
     ("call_endpoint", {"endpoint_name": "tiny", "text": "a"}),
     ("get_audit_logs", {"limit": 1}),
+    ("get_endpoint_metric", CHAT | {"series": True}),
+    ("get_endpoint_metric", {"endpoint_name": "tiny"}),
     ("delete_endpoint", CHAT | {"dry_run": True}),
     ("delete_endpoint", CHAT),
     ("delete_endpoint", CHAT),

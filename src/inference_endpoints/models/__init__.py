@@ -27,10 +27,12 @@ from inference_endpoints.models.fleet import (
     Vendors,
 )
 from inference_endpoints.models.image import Image
+from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
 from inference_endpoints.models.observe import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
 
 __all__ = [
+    "AllGraphs",
     "AuditEntry",
     "AuditLogs",
     "Catalogue",
@@ -39,6 +41,7 @@ __all__ = [
     "Document",
     "Endpoint",
     "EndpointPage",
+    "Graph",
     "Image",
     "InferenceEndpointStatus",
     "InferenceEndpointType",
@@ -48,6 +51,7 @@ __all__ = [
     "ModelSettings",
     "Organization",
     "Person",
+    "Point",
     "Provider",
     "Quota",
     "QuotaOfVendor",
@@ -57,6 +61,7 @@ __all__ = [
     "ReplicaStatus",
     "Replicas",
     "Scaling",
+    "Series",
     "Status",
     "TypeQuota",
     "Vendor",

@@ -83,6 +83,9 @@ class Replica(Protocol):
     def work_s(self) -> float | None:
         """Seconds in full use so far: with all its threads or accelerators. None: that cannot be measured."""
 
+    def memory_bytes(self) -> int | None:
+        """Memory it holds now. None: that cannot be measured."""
+
     def stop(self, drain: bool) -> None:
         """End it; with `drain` after letting it finish its requests, within reason."""
 

@@ -39,6 +39,17 @@ def cpu_seconds_of(pid: int) -> float | None:
     return (int(facts[11]) + int(facts[12])) / float(os.sysconf("SC_CLK_TCK"))
 
 
+def resident_bytes_of(pid: int) -> int | None:
+    """Memory of a process that is in RAM, shared pages included; None if there is no telling."""
+    if platform != "linux":
+        return None
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _started(pid: int) -> str | None:
     """The start time `ps` tells, on other kinds of Unix."""
     command = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]

@@ -67,6 +67,9 @@ class SimulatedReplica:
     def work_s(self) -> float | None:
         return None  # nothing works here: load is what is pretended, by requests
 
+    def memory_bytes(self) -> int | None:
+        return None
+
     def stop(self, drain: bool) -> None:
         del drain  # nothing is being answered
         if self._stopped_at is None:

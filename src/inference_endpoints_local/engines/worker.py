@@ -19,7 +19,7 @@ from inference_endpoints_local.artifacts import Progress, WeightsError
 from inference_endpoints_local.clock import Clock
 from inference_endpoints_local.engines.base import Address, Order, Sighting, Stage
 from inference_endpoints_local.engines.child import end, environment_for, line_of, spawn
-from inference_endpoints_local.engines.pids import cpu_seconds_of, identity_of
+from inference_endpoints_local.engines.pids import cpu_seconds_of, identity_of, resident_bytes_of
 from inference_endpoints_local.logs import ReplicaLog
 from inference_endpoints_local.programs import Program
 from inference_endpoints_local.proxy import WorkerFailed, status_of
@@ -89,6 +89,9 @@ class ProcessReplica:
     def work_s(self) -> float | None:
         taken = cpu_seconds_of(self._pid) if self._pid else None
         return None if taken is None else taken / self.threads
+
+    def memory_bytes(self) -> int | None:
+        return resident_bytes_of(self._pid) if self._pid else None
 
     def stop(self, drain: bool) -> None:
         self._drain = drain

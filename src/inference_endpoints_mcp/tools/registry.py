@@ -8,6 +8,7 @@ from inference_endpoints_mcp.tools import (
     endpoints,
     inference,
     logs,
+    metrics,
     observe,
     quotas,
     steps,
@@ -32,6 +33,7 @@ TOOLS: tuple[ToolSpec, ...] = (
     quotas.get_quotas,
     logs.get_endpoint_logs,
     observe.get_endpoint_replicas,
+    metrics.get_endpoint_metric,
     audit.get_audit_logs,
     account.whoami,
 )

@@ -1,0 +1,46 @@
+"""What was measured of an endpoint, as the service's graphs."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from inference_endpoints.models.base import Document, Wire
+
+
+class Point(Wire):
+    x: datetime
+    y: float | None = None
+
+
+class Series(Wire):
+    """One line of a graph. What tells it from the others depends on the graph; the rest is None."""
+
+    status_code: str | int | None = None
+    percentile: str | float | None = None
+    status: str | None = None
+    replica_id: str | None = None
+    device_id: str | None = None
+    data: list[Point] = Field(default_factory=list)
+
+
+class Graph(Wire):
+    series: list[Series] = Field(default_factory=list)
+
+
+class AllGraphs(Document):
+    """The answer of `POST …/metrics`. Units are not published."""
+
+    start: datetime | None = None
+    stop: datetime | None = None
+    time_window_seconds: float | None = None
+    replica_ids: list[str] = Field(default_factory=list)
+    hardware_cpu: Graph = Field(default_factory=Graph)
+    hardware_mem: Graph = Field(default_factory=Graph)
+    hardware_gpu: Graph = Field(default_factory=Graph)
+    hardware_gpu_mem: Graph = Field(default_factory=Graph)
+    pending_request: Graph = Field(default_factory=Graph)
+    replicas_running: Graph = Field(default_factory=Graph)
+    replicas_status: Graph = Field(default_factory=Graph)
+    response_elapsed: Graph = Field(default_factory=Graph)
+    response_status_code: Graph = Field(default_factory=Graph)
+    response_status_code_grouped: Graph = Field(default_factory=Graph)
