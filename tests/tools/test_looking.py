@@ -8,6 +8,8 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf, cloud
 from tests.support.host import Host
 
+from inference_endpoints_local.audit import Asker
+
 pytestmark = pytest.mark.anyio
 
 FLEET = 120
@@ -48,6 +50,27 @@ async def test_a_large_fleet_is_paged_completely_and_every_page_is_small(fleet: 
     assert arguments == {}
     assert len(set(seen)) == FLEET
     assert size(await modern.call("list_endpoints", limit=100)) < ANSWER_LIMIT
+
+
+async def test_a_list_of_1_000_endpoints_is_twenty_rows_with_totals_unless_asked_for_more(
+    driver: Driver, modern: Host
+) -> None:
+    asker = Asker("acme", "127.0.0.1", "r")
+    for number in range(1_000):
+        body = cloud(f"{'e' * 28}-{number:03d}", model={"repository": "org/" + "m" * 400})
+        driver.plane._lifecycle.create(body, asker)
+    first = await modern.call("list_endpoints")
+    assert (first["total"], first["shown"], first["next_offset"]) == (1_000, 20, 20)
+    assert size(first) < ANSWER_LIMIT / 3
+    for arguments in ({"limit": 100}, {"limit": 100, "namespace": "*"}, {"limit": 100, "offset": 900}):
+        page = await modern.call("list_endpoints", **arguments)
+        assert page["total"] == 1_000
+        assert size(page) < ANSWER_LIMIT
+        if page["next"]:
+            following = await modern.call("list_endpoints", **page["next"][0]["arguments"])
+            names = [row["endpoint_name"] for row in page["endpoints"] + following["endpoints"]]
+            assert names == sorted(set(names)), "nothing between two pages is lost"
+    assert size(await modern.call("get_audit_logs", limit=100)) < ANSWER_LIMIT
 
 
 async def test_a_list_is_filtered_and_totals_what_runs_now(fleet: None, modern: Host) -> None:

@@ -125,6 +125,7 @@ class EndpointDetails(EndpointAnswer):
     created_at: str | None = None
     updated_at: str | None = None
     error: str | None = Field(default=None, description="Fenced: what the failed container said.")
+    config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside model and hardware.")
 
 
 class WaitAnswer(EndpointAnswer):

@@ -21,4 +21,5 @@ State = Literal[
     "", "pending", "initializing", "updating", "updateFailed", "running", "paused", "failed", "scaledToZero"
 ]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=86_400, description="Longest to wait, in seconds.")]
+ResponseFormat = Literal["concise", "detailed"]
 JsonObject = dict[str, Any]

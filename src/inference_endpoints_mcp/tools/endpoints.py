@@ -9,6 +9,7 @@ from pydantic import Field
 
 from inference_endpoints import operations
 from inference_endpoints.backend import LOCAL
+from inference_endpoints.copying import settings_of
 from inference_endpoints.hardware import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
@@ -23,9 +24,18 @@ from inference_endpoints_mcp.tools.answers import (
     facts_of,
     fitting,
 )
-from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, NamespaceOrAll, Offset, State
+from inference_endpoints_mcp.tools.arguments import (
+    EndpointName,
+    Limit,
+    Namespace,
+    NamespaceOrAll,
+    Offset,
+    ResponseFormat,
+    State,
+)
 from inference_endpoints_mcp.tools.everywhere import EVERY_NAMESPACE, ask
 from inference_endpoints_mcp.tools.ports import Call
+from inference_endpoints_mcp.tools.shown import Shown, shown
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 SETTINGS_SHOWN = 30
@@ -84,8 +94,11 @@ async def list_endpoints(
 
 
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Inspect an endpoint")
-async def get_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> EndpointDetails:
-    """Show one endpoint: state, replicas, price, address and settings. Secrets show by name only."""
+async def get_endpoint(
+    call: Call, endpoint_name: EndpointName, namespace: Namespace = "", response_format: ResponseFormat = "concise"
+) -> EndpointDetails:
+    """Show one endpoint: state, replicas, price, address and settings. Secrets show by name only. detailed adds a
+    `config` with which create_endpoint makes an equal one."""
     namespace, name = await call.target(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     prices = await call.listing.prices(namespace)
@@ -93,6 +106,7 @@ async def get_endpoint(call: Call, endpoint_name: EndpointName, namespace: Names
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
     names, arguments = sorted(model.secrets), model.args or []
     left_out = sum(max(0, len(settings) - SETTINGS_SHOWN) for settings in (env, names, arguments))
+    copy = shown(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetails(
         **facts_of(endpoint, namespace, prices, call.endpoints.backend.name),
         type=endpoint.type.value,
@@ -107,9 +121,20 @@ async def get_endpoint(call: Call, endpoint_name: EndpointName, namespace: Names
         created_at=endpoint.identity or None,
         updated_at=status.updated_at.isoformat() if status.updated_at else None,
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
-        now=_standing(endpoint) + (f" {left_out} variables or arguments are left out." if left_out else ""),
+        config=copy.settings if copy else None,
+        now=_standing(endpoint)
+        + (f" {left_out} variables or arguments are left out." if left_out else "")
+        + (_copied(copy, names) if copy else ""),
         next=_next_calls(endpoint, namespace),
     )
+
+
+def _copied(copy: Shown, secrets: list[str]) -> str:
+    if copy.settings is None:
+        return " Its config is too long to be shown."
+    missing = [*copy.left_out, *(f"model.secrets.{line(name, 60)}" for name in secrets)]
+    more = f" and {len(missing) - SETTINGS_SHOWN} more" if len(missing) > SETTINGS_SHOWN else ""
+    return f" Not in its config: {', '.join(missing[:SETTINGS_SHOWN])}{more}." if missing else ""
 
 
 def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str) -> EndpointRow:

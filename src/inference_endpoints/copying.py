@@ -1,0 +1,41 @@
+"""Pure: the settings of an endpoint, as a create request takes them."""
+
+from typing import Any
+
+from inference_endpoints.models import Endpoint
+
+_TOP = (
+    *("tags", "route", "cacheHttpResponses", "experimentalFeatures"),
+    *("privateService", "network", "notifications", "customRouter"),
+)
+_SCALING = ("minReplica", "maxReplica", "scaleToZeroTimeout", "measure")
+_MODEL = ("framework", "task", "revision", "image", "env", "args", "command")
+
+
+def settings_of(endpoint: Endpoint) -> dict[str, Any]:
+    """Everything that makes a new endpoint equal to this one, beside its name, model and hardware.
+
+    Secrets and credentials of a registry are not in it: nobody is shown them.
+    """
+    document = endpoint.raw
+    scaling = _of((document.get("compute") or {}).get("scaling"), _SCALING)
+    if scaling.get("minReplica"):
+        scaling["scaleToZeroTimeout"] = None  # or that of the money-safe defaults would be kept beside it
+    model = _of(document.get("model"), _MODEL)
+    image = model.get("image")
+    if isinstance(image, dict):
+        model["image"] = {engine: _without_credentials(settings) for engine, settings in image.items()}
+    access = "private" if endpoint.type.value == "protected" else endpoint.type.value
+    return {"type": access, "compute": {"scaling": scaling}, "model": model} | _of(document, _TOP)
+
+
+def _of(value: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Those of an object's keys that are set to something."""
+    found = value if isinstance(value, dict) else {}
+    return {key: found[key] for key in keys if found.get(key) not in (None, [], {})}
+
+
+def _without_credentials(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    return {key: value for key, value in settings.items() if key != "credentials" and value is not None}
