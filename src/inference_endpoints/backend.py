@@ -20,6 +20,7 @@ class Backend:
     control_plane: str
     hub: str
     catalogue: str
+    configuration: str
     endpoint_hosts: tuple[str, ...]
     token: str | None = field(default=None, repr=False)
 
@@ -28,7 +29,12 @@ class Backend:
             Service.CONTROL_PLANE: self.control_plane,
             Service.HUB: self.hub,
             Service.CATALOGUE: self.catalogue,
+            Service.CONFIGURATION: self.configuration,
         }[service]
+
+    def shows_token(self, service: Service) -> bool:
+        """Whether an operation there is sent with the token: the hosted service's suggestions need none."""
+        return self.name == LOCAL or service is not Service.CONFIGURATION
 
     def trusts(self, url: str) -> bool:
         """Whether an endpoint's address is one the token may be sent to."""
@@ -53,18 +59,20 @@ def hugging_face(token: str | None, more_hosts: tuple[str, ...] = ()) -> Backend
         control_plane="https://api.endpoints.huggingface.cloud/v2",
         hub="https://huggingface.co",
         catalogue="https://endpoints.huggingface.co/api/v1/catalog",
+        configuration="https://ui.endpoints.huggingface.co/api",  # not documented; seen in lighteval
         endpoint_hosts=(".endpoints.huggingface.cloud", *more_hosts),
         token=token,
     )
 
 
 def local(url: str, token: str) -> Backend:
-    """An embedded control plane at `url`, which serves the three addresses and the endpoints from one origin."""
+    """An embedded control plane at `url`, which serves all addresses and the endpoints from one origin."""
     return Backend(
         name=LOCAL,
         control_plane=f"{url}/v2",
         hub=url,
         catalogue=f"{url}/api/v1/catalog",
+        configuration=f"{url}/api",
         endpoint_hosts=(url,),
         token=token,
     )

@@ -15,6 +15,7 @@ from inference_endpoints.models import (
     Endpoint,
     LogEntry,
     Replica,
+    Suggestion,
     VendorQuotas,
     Vendors,
     WhoAmI,
@@ -189,6 +190,10 @@ class AsyncEndpointsClient:
         """Models known to deploy."""
         query = {"search": search, "task": task, "limit": limit}
         return (await self._send(operations.CATALOGUE, query=query)).items
+
+    async def suggestion(self, repository: str) -> Suggestion:
+        """What the service suggests to deploy a model with. Raises `NotFound` if it suggests nothing."""
+        return await self._send(operations.SUGGESTION, query={"model_id": repository})
 
     async def healthy(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> bool:
         """Whether a running endpoint's health route answers 200 within `deadline` seconds."""

@@ -255,12 +255,14 @@ class Http:
         return error
 
     async def _once(self, request: Request) -> Any:
-        address = self.backend.address(request.operation.service)
+        service = request.operation.service
+        address = self.backend.address(service)
+        headers = {"Authorization": f"Bearer {self.backend.token}"} if self.backend.shows_token(service) else {}
         async with self._client().stream(
             request.operation.method,
             address.rstrip("/") + request.path,
             json=request.body,
-            headers={"Authorization": f"Bearer {self.backend.token}"},
+            headers=headers,
         ) as response:
             if not response.is_success:
                 body = await read_up_to(response, LARGEST_ERROR_BODY)

@@ -24,6 +24,7 @@ from inference_endpoints.models import (
     LogEntry,
     Logs,
     Replicas,
+    Suggestion,
     VendorQuotas,
     Vendors,
     WhoAmI,
@@ -49,11 +50,12 @@ class Retry(StrEnum):
 
 
 class Service(Enum):
-    """Which of the service's three addresses an operation goes to."""
+    """Which of the service's addresses an operation goes to."""
 
     CONTROL_PLANE = "control_plane"
     HUB = "hub"
     CATALOGUE = "catalogue"
+    CONFIGURATION = "configuration"
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,15 @@ CATALOGUE = Operation[Catalogue](
     "list_catalogue", "GET", "/list", Catalogue, service=Service.CATALOGUE, words="list the catalogue"
 )
 
+SUGGESTION = Operation[Suggestion](
+    "get_suggestion",
+    "GET",
+    "/configuration",
+    Suggestion,
+    service=Service.CONFIGURATION,
+    words="read the suggested configuration",
+)
+
 CALL_EFFECT = Effect.SPENDS
 """Calling an endpoint is no operation of the control plane, but can wake one that is then billed."""
 
@@ -189,4 +200,5 @@ OPERATIONS = (
     AUDIT_LOGS,
     WHOAMI,
     CATALOGUE,
+    SUGGESTION,
 )

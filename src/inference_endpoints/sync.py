@@ -52,6 +52,7 @@ class EndpointsClient(Clients):
     hardware = _of_client(AsyncEndpointsClient.hardware)
     quotas = _of_client(AsyncEndpointsClient.quotas)
     catalogue = _of_client(AsyncEndpointsClient.catalogue)
+    suggestion = _of_client(AsyncEndpointsClient.suggestion)
     healthy = _of_client(AsyncEndpointsClient.healthy)
     close = blocking(Clients.aclose)
 

@@ -321,6 +321,15 @@ class CatalogueModel(TypedDict):
     recipes: list[Recipe]
 
 
+class Suggestion(TypedDict):
+    """Of the service's own answer only `suggestedCompute` is known; the others are keys of a create request."""
+
+    suggestedCompute: str
+    task: str
+    framework: str
+    image: Image
+
+
 class Catalogue(TypedDict):
     items: list[CatalogueModel]
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from inference_endpoints_local import answers, catalogue, contract, documents, openapi, queries, recipes
+from inference_endpoints_local import answers, contract, documents, openapi, queries
 from inference_endpoints_local.audit import Asker
 from inference_endpoints_local.bodies import BadBody, ModelOrder, RecipeOrder, held_to
 from inference_endpoints_local.connect import own_version
@@ -25,6 +25,7 @@ from inference_endpoints_local.lifecycle import Lifecycle, Refused
 from inference_endpoints_local.observing import Handler, Observing
 from inference_endpoints_local.outermost import Outermost, crash, http_error
 from inference_endpoints_local.queries import query_of
+from inference_endpoints_local.recipes import Recipe, Recipes
 from inference_endpoints_local.run import Entry
 from inference_endpoints_local.store import NotSaved, Store
 
@@ -38,6 +39,7 @@ class Api:
         self._lifecycle = lifecycle
         self._store = store
         self._faults = faults
+        self._recipes = Recipes(lifecycle.fleet)
         self._token = token
         self._url = url
 
@@ -56,6 +58,7 @@ class Api:
             (contract.QUOTAS, self._quotas),
             (contract.WHOAMI, self._whoami),
             (contract.CATALOGUE, self._catalogue),
+            (contract.SUGGESTION, self._suggestion),
             (contract.DEPLOY_MODEL, self._deploy_model),
             (contract.DEPLOY_RECIPE, self._deploy_recipe),
         ]
@@ -160,23 +163,29 @@ class Api:
 
     async def _catalogue(self, request: Request) -> Any:
         query = query_of(request, queries.Models)
-        return {"items": [item for item in catalogue.items() if _matches(item, query)][: query.limit]}
+        return {"items": [item for item in self._recipes.items() if _matches(item, query)][: query.limit]}
+
+    async def _suggestion(self, request: Request) -> answers.Suggestion:
+        suggestion = self._recipes.suggestion(query_of(request, queries.Suggested).model_id)
+        if suggestion is None:
+            raise Refused(404, "Not Found: nothing is suggested for this model")
+        return suggestion
 
     async def _deploy_model(self, request: Request) -> answers.Deployed:
         order = held_to(ModelOrder, await body_of(request))
         repository = "{owner}/{model}".format(**request.path_params)
-        return self._deploy(request, order, recipes.of_model(repository, order.accelerator, order.gguf_file))
+        return self._deploy(request, order, self._recipes.of_model(repository, order.accelerator, order.gguf_file))
 
     async def _deploy_recipe(self, request: Request) -> answers.Deployed:
         order = held_to(RecipeOrder, await body_of(request))
-        return self._deploy(request, order, catalogue.by_recipe(request.path_params["recipe"]))
+        return self._deploy(request, order, self._recipes.by_id(request.path_params["recipe"]))
 
-    def _deploy(self, request: Request, order: RecipeOrder, model: catalogue.Model | None) -> answers.Deployed:
+    def _deploy(self, request: Request, order: RecipeOrder, recipe: Recipe | None) -> answers.Deployed:
         self._check_namespace(order.namespace)
-        if model is None:
+        if recipe is None:
             raise Refused(404, "Not Found: no such model or recipe in the catalogue")
-        name = (order.config and order.config.name) or recipes.new_name(model)
-        return {"endpoint": self._document(self._lifecycle.create(recipes.endpoint(model, name), self._asker(request)))}
+        name = (order.config and order.config.name) or recipe.new_name()
+        return {"endpoint": self._document(self._lifecycle.create(recipe.endpoint(name), self._asker(request)))}
 
     async def _public_vendors(self, request: Request) -> Response:
         del request
@@ -214,7 +223,7 @@ def _position(cursor: str) -> tuple[int, str]:
     return int(created), identity
 
 
-def _matches(item: dict[str, Any], query: queries.Models) -> bool:
+def _matches(item: answers.CatalogueModel, query: queries.Models) -> bool:
     recipes = item["recipes"]
     return (
         query.task in (None, item["task"])

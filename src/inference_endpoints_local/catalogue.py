@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -56,11 +55,6 @@ class Model:
     engine: str
     artifact: Artifact | None = None
     local_files: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def recipe_id(self) -> str:
-        """The public id of the only way to deploy this model here."""
-        return f"local-{self.worker}-{self.repository.rpartition('/')[2].lower()}"
 
 
 @dataclass(frozen=True)
@@ -180,16 +174,6 @@ def resolve(repository: str, task: str | None = None) -> Runnable:
     return Runnable(model, task or model.tasks[0])
 
 
-def by_recipe(recipe_id: str) -> Model | None:
-    """The shipped model that this recipe of the catalogue deploys."""
-    return next((model for model in MODELS if model.recipe_id == recipe_id), None)
-
-
-def items() -> list[dict[str, Any]]:
-    """The shipped models as the documented list of the inference catalogue has them."""
-    return [_item(model) for model in MODELS]
-
-
 def missing_engine(worker: Worker) -> str | None:
     """The package of the `local` extra this worker needs and this Python lacks; found without importing anything."""
     for module, package in ENGINES[worker].items():
@@ -238,19 +222,3 @@ def _gguf(repository: str, path: Path) -> Model:
         engine="llamacpp",
         local_files=MappingProxyType({"gguf": path}),
     )
-
-
-def _item(model: Model) -> dict[str, Any]:
-    author, _, name = model.repository.partition("/")
-    recipe = {"publicId": model.recipe_id, "accelerator": "cpu", "engineType": model.engine}
-    if model.artifact and model.worker is Worker.CHAT:
-        recipe["ggufFile"] = model.artifact.files[0].name
-    return {
-        "repoId": model.repository,
-        "modelName": name,
-        "authorName": author,
-        "license": model.license,
-        "task": model.tasks[0],
-        "createdAt": ADDED,
-        "recipes": [recipe],
-    }

@@ -13,7 +13,9 @@ from inference_endpoints import operations
 from inference_endpoints.operations import Operation, Service
 from inference_endpoints_local import answers, bodies, queries
 
-_PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"}
+_PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"} | {
+    Service.CONFIGURATION: "/api",
+}
 FAULTS = frozenset({400, 409, 429, 500})
 """What a simulated fault answers with."""
 
@@ -105,6 +107,7 @@ QUOTAS = _of(operations.QUOTAS, answers.VendorQuotas)
 AUDIT_LOGS = _of(operations.AUDIT_LOGS, answers.AuditLogs, query=queries.Events)
 WHOAMI = _of(operations.WHOAMI, answers.WhoAmI)
 CATALOGUE = _of(operations.CATALOGUE, answers.Catalogue, query=queries.Models)
+SUGGESTION = _of(operations.SUGGESTION, answers.Suggestion, 404, query=queries.Suggested)
 _DEPLOYS: dict[str, Any] = {"answers": answers.Deployed, "refusals": frozenset({404, 409, 507})}
 DEPLOY_MODEL = Contract(
     "deploy_catalogue_model",
@@ -175,7 +178,7 @@ STOP = Contract(
 API = (
     *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, QUOTAS, WHOAMI),
     *(METRICS, *GRAPHS.values(), HARDWARE_CPU),
-    *(FOLLOW_LOGS, AUDIT_LOGS, CATALOGUE, DEPLOY_MODEL, DEPLOY_RECIPE),
+    *(FOLLOW_LOGS, AUDIT_LOGS, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""
 OTHERS = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)

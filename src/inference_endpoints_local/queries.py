@@ -82,6 +82,12 @@ class Models(Query):
     limit: Number | Unset = None
 
 
+class Suggested(Query):
+    """For which model: a repository of the hub, or the path of a GGUF file."""
+
+    model_id: str = ""
+
+
 class Ending(Query):
     """`idle`: only if the plane has nothing to do."""
 

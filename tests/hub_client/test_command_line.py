@@ -92,7 +92,7 @@ def test_hardware_is_listed_and_narrowed(hf: Hf) -> None:
 
 
 def test_the_catalogue_is_listed_and_what_it_lacks_is_not_deployed(hf: Hf, run: Run) -> None:
-    (row,) = hf("catalog", "ls", "--task", "text-generation")
+    (row,) = hf("catalog", "ls", "--task", "text-generation", "--engine", "llamacpp")
     assert (row["repo_id"], row["engine"]) == (CHAT, "llamacpp")
     lacking = run("catalog", "deploy", "--recipe", "sizzling-biryani-g4xsi1ac")
     assert lacking.returncode == 404 & 0xFF

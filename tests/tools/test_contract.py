@@ -29,6 +29,8 @@ NAMES = [
     "chat_with_endpoint",
     "get_vendors",
     "list_catalog_items",
+    "has_catalog_item",
+    "get_recommended_config",
     "get_quotas",
     "get_endpoint_logs",
     "get_endpoint_replicas",

@@ -18,6 +18,8 @@ CLOUD = {"repository": "org/model", "hardware": "aws-us-east-1-nvidia-l4-x1"}
 JOURNEY: list[tuple[str, dict[str, Any]]] = [
     ("whoami", {}),
     ("get_vendors", {}),
+    ("has_catalog_item", {"repository": "org/model"}),
+    ("get_recommended_config", {"repository": "Qwen/Qwen2.5-7B-Instruct"}),
     ("get_quotas", {}),
     ("list_catalog_items", {}),
     ("list_endpoints", {}),

@@ -4,7 +4,6 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from huggingface_hub._inference_endpoints import InferenceCatalogModel
 
 from inference_endpoints_local import catalogue
 from inference_endpoints_local.catalogue import NotRunnable, Worker, resolve
@@ -49,15 +48,6 @@ def test_a_path_that_is_no_gguf_file_is_refused(tmp_path: Path, content: bytes |
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(NotRunnable, match="There is no file"):
         resolve(str(tmp_path))
-
-
-def test_huggingface_hub_reads_every_item_and_each_recipe_leads_back_to_its_model() -> None:
-    for item in catalogue.items():
-        read = InferenceCatalogModel.from_raw(item)
-        model = catalogue.by_recipe(read.recipes[0].id)
-        assert model is not None
-        assert (model.repository, model.license) == (read.repo_id, read.license)
-    assert catalogue.by_recipe("unheard-of") is None
 
 
 def test_a_missing_package_of_the_local_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import Field
 
 from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.image import Image
 
 
 class Quota(Wire):
@@ -104,6 +105,17 @@ class CatalogueModel(Wire):
     task: str | None = None
     created_at: datetime | None = None
     recipes: list[Recipe] = Field(default_factory=list)
+
+
+class Suggestion(Document):
+    """The answer of `GET /api/configuration`, which the service does not document: of its own only `suggestedCompute`
+    is known, an id of hardware.
+    """
+
+    suggested_compute: str | None = None
+    task: str | None = None
+    framework: str | None = None
+    image: Image | None = None
 
 
 class Catalogue(Document):

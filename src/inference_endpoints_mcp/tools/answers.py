@@ -147,6 +147,13 @@ def fitting(rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
+def paged(rows: Sequence[Row], offset: int, limit: int) -> tuple[list[Row], int | None]:
+    """One page, and where the next begins; None if it is the last."""
+    page = fitting(rows[offset : offset + limit])
+    following = offset + len(page)
+    return page, following if following < len(rows) else None
+
+
 def backend_of(endpoint: Endpoint | None, backend: str) -> BackendName:
     """Where an endpoint runs: on Hugging Face, here as a real process, or here simulated."""
     if backend != LOCAL:

@@ -8,7 +8,7 @@ from inference_endpoints import operations
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware import Offer, offers
 from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware
+from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware, paged
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.ports import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -48,6 +48,7 @@ class CatalogRow(BaseModel):
 class CatalogList(Answer):
     models: list[CatalogRow]
     total: int
+    next_offset: int | None = None
 
 
 @tool(uses=operations.VENDORS, toolset=Toolset.CATALOG, title="List hardware and prices")
@@ -75,17 +76,16 @@ async def get_vendors(
     ]
     found = [offer for offer in listed if offer.available or not only_available]
     found.sort(key=lambda offer: (offer.price if offer.price is not None else float("inf"), offer.id))
-    page = found[offset : offset + limit]
-    following = offset + len(page)
+    page, following = paged([_row(offer, call.endpoints.backend.name) for offer in found], offset, limit)
     hidden = len(listed) - len(found)
     now = f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD."
     if hidden:
         now += f" {hidden} more cannot be had now, being off offer or over quota (only_available=false shows them)."
     return HardwareList(
         namespace=namespace,
-        hardware=[_row(offer, call.endpoints.backend.name) for offer in page],
+        hardware=page,
         total=len(found),
-        next_offset=following if following < len(found) else None,
+        next_offset=following,
         now=now,
     )
 
@@ -96,23 +96,22 @@ async def list_catalog_items(
     search: Annotated[str, Field(max_length=100)] = "",
     task: Annotated[str, Field(max_length=64, description="E.g. text-generation.")] = "",
     limit: Limit = 20,
+    offset: Offset = 0,
 ) -> CatalogList:
     """List models that are known to deploy on this backend, with task and licence."""
     items = await call.endpoints.catalogue(search=search or None, task=task or None)
-    return CatalogList(
-        models=[
-            CatalogRow(
-                repository=line(item.repo_id),
-                task=item.task,
-                license=line(item.license) if item.license else None,
-                accelerators=sorted({recipe.accelerator for recipe in item.recipes if recipe.accelerator}),
-                engines=sorted({recipe.engine_type for recipe in item.recipes if recipe.engine_type}),
-            )
-            for item in items[:limit]
-        ],
-        total=len(items),
-        now=f"{min(limit, len(items))} of {len(items)} shown.",
-    )
+    rows = [
+        CatalogRow(
+            repository=line(item.repo_id),
+            task=line(item.task) if item.task else None,
+            license=line(item.license) if item.license else None,
+            accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}),
+            engines=sorted({line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}),
+        )
+        for item in items
+    ]
+    page, following = paged(rows, offset, limit)
+    return CatalogList(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
 
 
 def _row(offer: Offer, backend: str) -> HardwareRow:

@@ -5,9 +5,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from inference_endpoints import operations
+from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import VendorQuotas
 from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.tools.answers import Answer, NextCall, RefusedNamespace, fitting
+from inference_endpoints_mcp.tools.answers import Answer, NextCall, RefusedNamespace, paged
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.everywhere import ask
 from inference_endpoints_mcp.tools.ports import Call
@@ -43,21 +44,23 @@ async def get_quotas(
 ) -> QuotaList:
     """Show how many accelerators of each kind a namespace may use, uses and has left."""
     asked = await ask(call, namespace, call.endpoints.quotas)
-    found = [row for one, quotas in asked.answers.items() for row in _rows(one, quotas) if vendor in ("", row.vendor)]
+    every = [row for one, quotas in asked.answers.items() for row in _rows(one, quotas)]
+    vendors = sorted({row.vendor for row in every})
+    if vendor and vendor not in vendors:
+        raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
+    found = [row for row in every if vendor in ("", row.vendor)]
     found.sort(key=lambda row: (-row.used, -row.left))
-    page = fitting(found[offset : offset + limit])
-    following = offset + len(page)
-    more = following < len(found)
+    page, following = paged(found, offset, limit)
     used = sum(1 for row in found if row.used)
     full = sum(1 for row in found if not row.left)
     arguments = {"namespace": namespace, "vendor": vendor, "limit": limit, "offset": following}
     return QuotaList(
         quotas=page,
         total=len(found),
-        next_offset=following if more else None,
+        next_offset=following,
         refused=asked.refused or None,
         now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left.{asked.left_out}",
-        next=[NextCall(tool="get_quotas", arguments=arguments)] if more else [],
+        next=[NextCall(tool="get_quotas", arguments=arguments)] if following else [],
     )
 
 

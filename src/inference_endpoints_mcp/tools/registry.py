@@ -11,6 +11,7 @@ from inference_endpoints_mcp.tools import (
     metrics,
     observe,
     quotas,
+    recommended,
     steps,
     wait,
 )
@@ -30,6 +31,8 @@ TOOLS: tuple[ToolSpec, ...] = (
     inference.chat_with_endpoint,
     catalog.get_vendors,
     catalog.list_catalog_items,
+    recommended.has_catalog_item,
+    recommended.get_recommended_config,
     quotas.get_quotas,
     logs.get_endpoint_logs,
     observe.get_endpoint_replicas,
