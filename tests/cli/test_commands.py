@@ -62,7 +62,7 @@ def test_doctor_without_a_token_names_both_ways_forward(run: Run) -> None:
 def test_doctor_walks_the_embedded_plane(run: Run, tmp_path: Path) -> None:
     ended = run("doctor", "--local", "--data-dir", str(tmp_path / "plane"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    for subject in ("whoami", "hardware", "endpoints", "catalogue"):
+    for subject in ("whoami", "hardware", "quotas", "endpoints", "audit log", "catalogue"):
         assert f"ok      {subject}" in ended.stdout
     run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
 

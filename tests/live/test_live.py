@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints import AsyncEndpointsClient, operations
+from inference_endpoints import AsyncEndpointsClient, InferenceEndpointError, operations
 from inference_endpoints.clients import backend_for
 from inference_endpoints.operations import Operation
 from inference_endpoints.token import hugging_face_token
@@ -75,6 +75,25 @@ async def test_the_hardware_listing_has_the_captured_shape(
     client: AsyncEndpointsClient, record_property: Record
 ) -> None:
     compare(await raw(client, operations.VENDORS, namespace=await client.namespace()), ["vendors"], record_property)
+
+
+async def test_quotas_have_the_captured_shape(client: AsyncEndpointsClient, record_property: Record) -> None:
+    namespace = await client.namespace()
+    compare(await raw(client, operations.QUOTAS, namespace=namespace), ["vendor-quotas"], record_property)
+
+
+async def test_what_is_not_published_is_recorded(client: AsyncEndpointsClient, record_property: Record) -> None:
+    """The fields of audit logs and of suggestions, where the plan has them."""
+    namespace, model = await client.namespace(), (await client.catalogue(limit=1))[0].repo_id
+    asked: list[tuple[Operation[Any], dict[str, Any], dict[str, str]]] = [
+        (operations.AUDIT_LOGS, {"limit": 5}, {"namespace": namespace}),
+        (operations.SUGGESTION, {"model_id": model}, {}),
+    ]
+    for operation, query, arguments in asked:
+        try:
+            record_property(operation.name, sorted(keys(await raw(client, operation, query, **arguments))))
+        except InferenceEndpointError as refusal:
+            record_property(operation.name, refusal.code)
 
 
 async def test_the_catalogue_has_the_captured_shape(client: AsyncEndpointsClient, record_property: Record) -> None:

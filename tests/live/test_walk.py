@@ -26,4 +26,4 @@ async def test_the_walk_finds_the_captured_shapes_on_the_embedded_plane(driver: 
     )
     said, _ = await walk.communicate()
     assert walk.returncode == 0, said.decode()
-    assert b"5 passed" in said
+    assert b"7 passed" in said

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
 from inference_endpoints import backend
 from inference_endpoints.backend import Backend
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.errors import InferenceEndpointError, Unauthorized
+from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.hardware import offers
 from inference_endpoints_local import connect
 from inference_endpoints_mcp import __version__
@@ -121,7 +122,7 @@ async def _walk(where: Backend, *, live: bool) -> list[Finding]:
     async with AsyncEndpointsClient(where) as client:
         findings = [await _ask("whoami", _whoami(client))]
         if live and findings[0].ok:
-            for subject, question in (("hardware", _hardware), ("endpoints", _endpoints), ("catalogue", _catalogue)):
+            for subject, question in _READS.items():
                 findings.append(await _ask(subject, question(client)))
         return findings
 
@@ -152,8 +153,37 @@ async def _endpoints(client: AsyncEndpointsClient) -> str:
     name = found[0].name
     await client.get(name)
     replicas, logs = await client.replicas(name), await client.logs(name, tail=10)
-    return f"{len(found)}; read {line(name)} with {len(replicas)} replica(s) and {len(logs)} log line(s)"
+    await client.metrics(name, start=datetime.now(UTC) - timedelta(hours=1))
+    return f"{len(found)}; read {line(name)} with {len(replicas)} replica(s), {len(logs)} log line(s) and its metrics"
+
+
+async def _quotas(client: AsyncEndpointsClient) -> str:
+    return f"{len(list((await client.quotas()).each()))} kinds of hardware"
+
+
+async def _audit_log(client: AsyncEndpointsClient) -> str:
+    try:
+        return f"{len((await client.audit_logs(limit=10)).items)} of the newest entries"
+    except Forbidden:
+        return "not with this plan or token"
 
 
 async def _catalogue(client: AsyncEndpointsClient) -> str:
-    return f"{len(await client.catalogue())} models"
+    models = await client.catalogue()
+    if not models:
+        return "empty"
+    first = models[0].repo_id
+    try:
+        hardware = (await client.suggestion(first)).suggested_compute or "no hardware"
+    except InferenceEndpointError:
+        hardware = "nothing"  # its route is not documented, and nothing depends on it
+    return f"{len(models)} models; for {line(first)} {line(hardware)} is suggested"
+
+
+_READS = {
+    "hardware": _hardware,
+    "quotas": _quotas,
+    "endpoints": _endpoints,
+    "audit log": _audit_log,
+    "catalogue": _catalogue,
+}
