@@ -22,7 +22,7 @@ from inference_endpoints_mcp.tools.answers import (
     backend_of,
     call_of,
     facts_of,
-    fitting,
+    paged,
 )
 from inference_endpoints_mcp.tools.arguments import (
     EndpointName,
@@ -69,27 +69,25 @@ async def list_endpoints(
     asked = await ask(call, namespace, fleet_of)
     everywhere = namespace == EVERY_NAMESPACE
     namespace = EVERY_NAMESPACE if everywhere else next(iter(asked.answers))
-    wanted = [
-        (one if everywhere else None, fleet.prices, endpoint)
+    rows = [
+        _row(one if everywhere else None, fleet.prices, endpoint, backend)
         for one, fleet in asked.answers.items()
         for endpoint in fleet.endpoints
     ]
     totals = [fleet.prices.total(fleet.endpoints) for fleet in asked.answers.values()]
     cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
-    page = fitting([_row(*row, backend) for row in wanted[offset : offset + limit]])
-    following = offset + len(page)
-    more = following < len(wanted)
+    page, following = paged(rows, offset, limit)
     arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}
     return EndpointList(
         namespace=namespace,
         endpoints=page,
-        total=len(wanted),
+        total=len(rows),
         shown=len(page),
-        next_offset=following if more else None,
+        next_offset=following,
         cost_now_per_hour_usd=round(cost, 4),
         refused=asked.refused or None,
-        now=_summary([endpoint for *_, endpoint in wanted], cost, unpriced, backend) + asked.left_out,
-        next=[NextCall(tool="list_endpoints", arguments=arguments)] if more else [],
+        now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + asked.left_out,
+        next=[NextCall(tool="list_endpoints", arguments=arguments)] if following else [],
     )
 
 
@@ -161,14 +159,13 @@ def _matches(endpoint: Endpoint, state: str, search: str) -> bool:
     return (not state or endpoint.state == state) and search.lower() in text
 
 
-def _summary(endpoints: list[Endpoint], cost: float, unpriced: int, backend: str) -> str:
-    if not endpoints:
+def _summary(states: Counter[str], cost: float, unpriced: int, backend: str) -> str:
+    if not states:
         return "No endpoints match."
-    states = Counter(endpoint.state.value for endpoint in endpoints)
     counted = ", ".join(f"{count} {state}" for state, count in states.most_common())
     unknown = f", {unpriced} at unknown prices not counted" if unpriced else ""
     simulated = " (simulated: nothing is billed)" if backend == LOCAL and cost else ""
-    return f"{len(endpoints)} endpoint(s): {counted}. They cost ${cost:.2f}/h now{unknown}{simulated}."
+    return f"{states.total()} endpoint(s): {counted}. They cost ${cost:.2f}/h now{unknown}{simulated}."
 
 
 def _standing(endpoint: Endpoint) -> str:

@@ -4,8 +4,8 @@ from pydantic import BaseModel
 
 from inference_endpoints import operations
 from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.tools.answers import Answer
-from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
+from inference_endpoints_mcp.tools.answers import Answer, paged
+from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.ports import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -20,20 +20,28 @@ class ReplicasAnswer(Answer):
     endpoint_name: str
     namespace: str
     replicas: list[ReplicaRow]
+    total: int
+    next_offset: int | None = None
 
 
 @tool(uses=operations.REPLICAS, toolset=Toolset.OBSERVE, title="List an endpoint's replicas")
-async def get_endpoint_replicas(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> ReplicasAnswer:
+async def get_endpoint_replicas(
+    call: Call, endpoint_name: EndpointName, namespace: Namespace = "", limit: Limit = 20, offset: Offset = 0
+) -> ReplicasAnswer:
     """List the replicas of an endpoint with their stage. Their ids go into get_endpoint_logs."""
     namespace, name = await call.target(endpoint_name, namespace)
     replicas = await call.endpoints.replicas(name, namespace)
     live = sum(replica.status.live for replica in replicas)
+    rows = [
+        ReplicaRow(replica=line(replica.id), stage=line(replica.status.stage), live=replica.status.live)
+        for replica in replicas
+    ]
+    page, following = paged(rows, offset, limit)
     return ReplicasAnswer(
         endpoint_name=name,
         namespace=namespace,
-        replicas=[
-            ReplicaRow(replica=line(replica.id), stage=line(replica.status.stage), live=replica.status.live)
-            for replica in replicas
-        ],
-        now=f"{live} of {len(replicas)} replica(s) live.",
+        replicas=page,
+        total=len(rows),
+        next_offset=following,
+        now=f"{live} of {len(rows)} replica(s) live{f'; {len(page)} shown' if len(page) < len(rows) else ''}.",
     )
