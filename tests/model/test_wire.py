@@ -145,6 +145,17 @@ def test_quotas_are_read_by_vendor() -> None:
     assert (vendor, quota.instance_type, quota.left) == ("aws", "nvidia-l4", 15)
 
 
+def test_graphs_are_read_with_what_tells_their_series_apart() -> None:
+    graphs = operations.METRICS.parse(captured("all-graphs"))
+    assert graphs.raw == captured("all-graphs")
+    assert [(one.replica_id, one.device_id) for one in graphs.hardware_gpu.series] == [
+        ("6pajyw3k-z7ghx", "0"),
+        ("6pajyw3k-z7ghx", "1"),
+    ]
+    (elapsed,) = graphs.response_elapsed.series
+    assert (elapsed.percentile, [point.y for point in elapsed.data]) == ("p95", [None, 1.25])
+
+
 def test_whoami_of_a_person_names_their_organizations_too() -> None:
     person = operations.WHOAMI.parse(captured("whoami-user"))
     assert person.namespaces == ["alice", "acme"]

@@ -2,13 +2,25 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plane.driver import Driver
-from tests.support.host import Host
+from tests.model.conftest import Answer, Upstream, upstream
+from tests.plane.driver import TOKEN, Driver
+from tests.support.host import Host, serving
+
+from inference_endpoints.backend import HUGGING_FACE, Backend, local
+from inference_endpoints_mcp.server.application import Options
+
+__all__ = ["upstream"]
 
 pytestmark = pytest.mark.anyio
+
+WIRE = Path(__file__).parents[1] / "wire"
 
 ONE = "/v2/endpoint/acme/tiny"
 TINY = {"endpoint_name": "tiny"}
@@ -80,12 +92,10 @@ async def test_a_simulated_endpoint_counts_real_calls_and_invents_none(driver: D
 
 async def test_graphs_have_the_documented_keys(tiny: str, driver: Driver) -> None:
     graphs = (await driver.call("POST", ONE + "/metrics", {})).body
-    frame = {"start", "stop", "timeWindowSeconds", "replicaIds"}
-    names = {"hardwareCpu", "hardwareMem", "hardwareGpu", "hardwareGpuMem", "pendingRequest", "replicasRunning"} | {
-        *("replicasStatus", "responseElapsed", "responseStatusCode", "responseStatusCodeGrouped"),
-    }
-    assert set(graphs) == frame | names
-    assert all(set(graphs[name]) == frame | {"series"} for name in names)
+    captured = json.loads((WIRE / "all-graphs.json").read_text())
+    assert set(graphs) == set(captured) - {"vllm"}
+    for name, graph in graphs.items():
+        assert not isinstance(graph, dict) or set(graph) == set(captured[name])
     told_apart = {
         "responseStatusCode": "statusCode",
         "responseStatusCodeGrouped": "statusCode",
@@ -100,6 +110,27 @@ async def test_graphs_have_the_documented_keys(tiny: str, driver: Driver) -> Non
         for series in graphs[name]["series"]:
             assert set(series) == {key, "data"}
             assert all(set(point) == {"x", "y"} and point["x"].endswith("Z") for point in series["data"])
+
+
+async def test_the_services_graphs_are_summed_up_without_units_it_does_not_publish(upstream: Upstream) -> None:
+    upstream.has("running")
+    upstream.says(
+        "POST", "/v2/endpoint/acme/chat/metrics", Answer(body=json.loads((WIRE / "all-graphs.json").read_text()))
+    )
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
+
+    async with serving(Options(reach=reach, namespace="acme")) as host:
+        facts = await host.call("get_endpoint_metric", endpoint_name="chat", minutes=5)
+    found = rows(facts)
+    assert not any("unit" in row for row in facts["metrics"])
+    assert found["response-elapsed", "p95"]["now"] == 1.25
+    assert found["gpu", "6pajyw3k-z7ghx 1"]["maximum"] == 95
+    assert facts["now"] == "Answers in 5 min: 118 2xx, 2 5xx."
+    asked = next(seen for seen in upstream.seen if seen.method == "POST").json
+    start, stop = (datetime.fromisoformat(asked[key]) for key in ("start", "stop"))
+    assert (stop - start).total_seconds() == pytest.approx(300, abs=5)
 
 
 @pytest.mark.parametrize(
