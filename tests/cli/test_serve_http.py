@@ -12,6 +12,7 @@ from tests.cli.conftest import Run, Start, address_of
 from tests.support.host import Mode, connected
 
 from inference_endpoints.http import httpx
+from inference_endpoints_mcp.tools.registry import TOOLS
 
 CLOUD = "aws-us-east-1-nvidia-l4-x1"
 
@@ -37,7 +38,7 @@ def planning(start: Start, tmp_path: Path, run: Run) -> Iterator[str]:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_both_eras_are_served_with_progress(server: tuple[object, str], mode: Mode) -> None:
     async with connected(streamable_http_client(server[1]), mode) as host:
-        assert len((await host.client.list_tools()).tools) == 16
+        assert len((await host.client.list_tools()).tools) == len(TOOLS)
         created = await host.call("create_endpoint", endpoint_name=mode, repository="a/b", hardware=CLOUD)
         assert created["backend"] == "simulated"
         waited = await host.call("wait_for_endpoint", endpoint_name=mode, timeout_s=1)

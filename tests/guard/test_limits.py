@@ -32,6 +32,8 @@ AWAKE = {"endpoint_name": "awake"}
 BIG = {"endpoint_name": "big"}
 ASLEEP = {"endpoint_name": "asleep"}
 
+OF_NO_NAMESPACE = {"whoami", "list_catalog_items", "has_catalog_item"}
+
 Call = tuple[str, dict[str, Any]]
 
 REFUSED: list[tuple[str, Limits, Call]] = [
@@ -106,7 +108,13 @@ async def test_what_a_limit_does_not_forbid_is_done(world: Driver, host_of: Host
 @pytest.mark.parametrize(
     ("limits", "listed"),
     [
-        (Limits(toolsets=("catalog", "account")), ["get_vendors", "list_catalog_items", "whoami"]),
+        (
+            Limits(toolsets=("catalog", "account")),
+            [
+                *("get_vendors", "list_catalog_items", "has_catalog_item", "get_recommended_config"),
+                *("get_quotas", "get_audit_logs", "whoami"),
+            ],
+        ),
         (Limits(tools=("pause_endpoint", "whoami")), ["pause_endpoint", "whoami"]),
         (Limits(tools=("pause_endpoint", "whoami"), read_only=True), ["whoami"]),
     ],
@@ -125,7 +133,7 @@ async def elsewhere(world: Driver, host_of: HostOf) -> AsyncIterator[Host]:
         yield host
 
 
-@pytest.mark.parametrize("tool", [spec.name for spec in TOOLS if spec.name not in {"whoami", "list_catalog_items"}])
+@pytest.mark.parametrize("tool", [spec.name for spec in TOOLS if spec.name not in OF_NO_NAMESPACE])
 async def test_nothing_of_another_namespace_is_touched_or_read(world: Driver, elsewhere: Host, tool: str) -> None:
     before = await documents(world)
     arguments: dict[str, Any] = {"namespace": "acme", "endpoint_name": "awake", "repository": "a/b", "text": "x"}

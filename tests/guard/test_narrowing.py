@@ -15,6 +15,7 @@ from tests.support.host import Host, Mode, connected
 
 from inference_endpoints.http import httpx
 from inference_endpoints_mcp.server.narrow import limits_in
+from inference_endpoints_mcp.tools.registry import TOOLS
 
 __all__ = ["environment", "run", "start"]
 
@@ -112,7 +113,7 @@ async def test_callers_at_once_do_not_meet_each_others_limits(server: Server, mo
             assert "X-Endpoints-Read-Only" in refused
             assert created["changed"] is True
             assert "X-Endpoints-Namespaces" in strange
-        assert len(await listed(anyone)) == 16
+        assert len(await listed(anyone)) == len(TOOLS)
 
 
 async def test_what_another_caller_waits_for_or_just_asked_is_not_told_to_who_may_not_see_it(server: Server) -> None:

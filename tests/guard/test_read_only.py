@@ -22,8 +22,13 @@ READS = [
     "wait_for_endpoint",
     "get_vendors",
     "list_catalog_items",
+    "has_catalog_item",
+    "get_recommended_config",
+    "get_quotas",
     "get_endpoint_logs",
     "get_endpoint_replicas",
+    "get_endpoint_metric",
+    "get_audit_logs",
     "whoami",
 ]
 CHANGES: dict[str, Callable[[AsyncEndpointsClient], Awaitable[object]]] = {
