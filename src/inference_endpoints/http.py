@@ -8,6 +8,7 @@ httpx2 is the maintained continuation of httpx, with the same API, and what mcp 
 
 import json
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 from inference_endpoints.operations import Effect, Operation, Request, Retry
+from inference_endpoints.token import checked_token
 
 Answer = TypeVar("Answer")
 
@@ -130,15 +132,11 @@ class Http:
     async def control(self, request: Request, operation: Operation[Answer]) -> Answer:
         """Send one operation to the control plane and return its answer, typed.
 
-        Raises an `InferenceEndpointError`: `OutcomeUnknown` if a change that may not be repeated was sent and
-        its answer was lost.
+        Raises an `InferenceEndpointError`: `NotConfigured` or `Unauthorized`, before anything is sent, where there
+        is no token or what there is cannot be one; `OutcomeUnknown` if a change that may not be repeated was sent
+        and its answer was lost.
         """
-        if self.backend.token is None:
-            raise NotConfigured(
-                "No Hugging Face token is configured, so nothing was sent.",
-                hint="Set HF_TOKEN (a fine-grained token with the Inference Endpoints scope), "
-                "or start the server with --local to use real small models on this machine without an account.",
-            )
+        self._bearer()
         async with self._around.control(request):
             return await self._answered(request, operation)
 
@@ -163,6 +161,7 @@ class Http:
         if self._pool is None:
             self._pool = httpx.AsyncClient(
                 transport=self._transport,
+                verify=self._tls(),
                 # What is on this machine is reached directly, never through a proxy that would see the token.
                 trust_env=self.backend.name != LOCAL,
                 follow_redirects=False,
@@ -171,9 +170,26 @@ class Http:
             )
         return self._pool
 
+    def _tls(self) -> ssl.SSLContext | bool:
+        """True for the authorities of the system. Reading them takes 20 to 70 ms, for nothing where all is plain HTTP:
+        then none is known, and no certificate would be trusted.
+        """
+        plain = self.backend.name == LOCAL and self.backend.control_plane.startswith("http://")
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True
+
+    def _bearer(self) -> dict[str, str]:
+        if self.backend.token is None:
+            raise NotConfigured(
+                "No Hugging Face token is configured, so nothing was sent.",
+                hint="Set HF_TOKEN (a fine-grained token with the Inference Endpoints scope). To use real small models "
+                "on this machine without an account, start the server with --local; "
+                "in Python, set INFERENCE_ENDPOINTS_URL.",
+            )
+        return {"Authorization": f"Bearer {checked_token(self.backend.token)}"}
+
     def _endpoint_headers(self, url: str) -> dict[str, str]:
-        trusted = self.backend.token is not None and self.backend.trusts(url)
-        return {"Authorization": f"Bearer {self.backend.token}"} if trusted else {}
+        shown = self.backend.token is not None and self.backend.trusts(url)
+        return self._bearer() if shown else {}
 
     async def _answered(self, request: Request, operation: Operation[Answer]) -> Answer:
         try:
@@ -255,14 +271,12 @@ class Http:
         return error
 
     async def _once(self, request: Request) -> Any:
-        service = request.operation.service
-        address = self.backend.address(service)
-        headers = {"Authorization": f"Bearer {self.backend.token}"} if self.backend.shows_token(service) else {}
+        address = self.backend.address(request.operation.service)
         async with self._client().stream(
             request.operation.method,
             address.rstrip("/") + request.path,
             json=request.body,
-            headers=headers,
+            headers=self._bearer() if self.backend.shows_token(request.operation.service) else {},
         ) as response:
             if not response.is_success:
                 body = await read_up_to(response, LARGEST_ERROR_BODY)

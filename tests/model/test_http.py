@@ -2,8 +2,9 @@
 
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.model.conftest import DROPPED, SILENT, TOKEN, Answer, Sleep, Upstream
@@ -19,11 +20,13 @@ from inference_endpoints.errors import (
     OutcomeUnknown,
     RateLimited,
     Refused,
+    Unauthorized,
     Unavailable,
 )
 from inference_endpoints.http import ATTEMPTS, LARGEST_ANSWER, EndpointCall, Http
 from inference_endpoints.models import Endpoint
 from inference_endpoints.operations import CREATE, GET, Request
+from inference_endpoints.token import hugging_face_token
 
 pytestmark = pytest.mark.anyio
 
@@ -194,6 +197,66 @@ async def test_without_a_token_nothing_is_sent(upstream: Upstream, backend: Back
     with pytest.raises(NotConfigured):
         await Http(replace(backend, token=None)).control(LOOK, GET)
     assert upstream.seen == []
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        ("${HF_TOKEN}", "placeholder"),
+        ("%HF_TOKEN%", "placeholder"),
+        ("<your token>", "placeholder"),
+        ("hf_one hf_two", "a space or a line break"),
+        ("hf_one\nhf_two", "a space or a line break"),
+        ("hf_tökén", "a character that no token has"),
+        ("'hf_quoted'", "a character that no token has"),
+        ("", "empty"),
+        (" ", "empty"),
+    ],
+)
+async def test_what_cannot_be_a_token_is_not_sent_and_not_shown(
+    upstream: Upstream, backend: Backend, token: str, why: str
+) -> None:
+    guard = Recorder()
+    http = Http(replace(backend, token=token), guard=guard)
+    with pytest.raises(Unauthorized, match=why) as caught:
+        await http.control(LOOK, GET)
+    with pytest.raises(Unauthorized, match=why):
+        async with http.endpoint(call(upstream)):
+            pass
+    assert upstream.seen == []
+    assert guard.asked == ["call endpoint acme/chat"]
+    assert not token.strip() or token not in str(caught.value)
+
+
+async def test_white_space_around_a_token_is_left_out(upstream: Upstream, backend: Backend) -> None:
+    upstream.has("running")
+    async with AsyncExitStack() as stack:
+        http = Http(replace(backend, token=f" {TOKEN}\n"))
+        stack.push_async_callback(http.aclose)
+        await http.control(LOOK, GET)
+    assert upstream.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(("variable", "whence"), [("${HF_TOKEN}", "in HF_TOKEN"), ("", "that `hf auth login` saved")])
+async def test_a_wrong_token_is_said_to_be_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, whence: str
+) -> None:
+    saved = tmp_path / "token"
+    saved.write_bytes(b"hf_\xff")
+    monkeypatch.setenv("HF_TOKEN", variable)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(saved))
+    with pytest.raises(Unauthorized, match=f"The token {whence} is not one"):
+        await Http(hugging_face(hugging_face_token())).control(LOOK, GET)
+
+
+async def test_no_authorities_are_read_for_a_plane_that_speaks_plain_http(
+    monkeypatch: pytest.MonkeyPatch, upstream: Upstream, backend: Backend
+) -> None:
+    upstream.has("running")
+    monkeypatch.setattr("httpcore2.default_ssl_context", lambda **_: pytest.fail("certificates were read"))
+    http = Http(backend)
+    await http.control(LOOK, GET)
+    await http.aclose()
 
 
 async def test_the_guard_is_asked_before_every_send(upstream: Upstream, backend: Backend) -> None:

@@ -130,8 +130,9 @@ async def _walk(where: Backend, *, live: bool) -> list[Finding]:
 async def _ask(subject: str, answer: Awaitable[str]) -> Finding:
     try:
         return Finding(subject, await answer)
-    except Unauthorized:
-        return Finding(subject, "reached, but the token was not accepted", ok=False)
+    except Unauthorized as refusal:
+        said = str(refusal) if refusal.status is None else "reached, but the token was not accepted"
+        return Finding(subject, said, ok=False)
     except InferenceEndpointError as error:
         return Finding(subject, f"{error.code}: {error.message}", ok=False)
 
