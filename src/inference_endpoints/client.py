@@ -43,6 +43,9 @@ class AsyncEndpointsClient:
         self.http = Http(backend, guard=guard, renew=renew)
         self._namespace = namespace
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self._namespace!r})"
+
     @property
     def backend(self) -> Backend:
         return self.http.backend

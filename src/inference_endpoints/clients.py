@@ -41,6 +41,9 @@ class Clients:
             asyncio.AbstractEventLoop, tuple[AsyncEndpointsClient, AsyncGenerator[AsyncEndpointsClient]]
         ] = {}
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self._namespace!r})"
+
     async def here(self) -> AsyncEndpointsClient:
         """The client of the running loop."""
         loop = asyncio.get_running_loop()

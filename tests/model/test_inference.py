@@ -98,8 +98,9 @@ async def test_an_answer_of_another_task_is_an_error_of_the_tree(
     upstream.serves("/", Answer(body=answer))
     for task in ("text-generation", "feature-extraction", "text-classification", "automatic-speech-recognition"):
         inputs = b"RIFF" if task.startswith("automatic") else "a"
-        with pytest.raises(Unavailable, match=f"not one to {task}"):
+        with pytest.raises(BadRequest, match=f"not one to {task}: it seems to serve another task") as caught:
             await inference.run("chat", task, inputs)
+        assert not caught.value.retryable
 
 
 async def test_media_goes_as_it_is_with_its_type_or_as_base64_with_parameters(
@@ -119,6 +120,46 @@ async def test_a_picture_comes_back_as_its_bytes(upstream: Upstream, inference: 
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
     assert await inference.run("chat", "text-to-image", "a cat") == b"\x89PNG..."
     assert upstream.calls()[0].headers["accept"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=[{"generated_text": "a cat"}]),
+        Answer(body=b"<html>", headers={"content-type": "text/html"}),
+        Answer(body=b"fLaC", headers={"content-type": "audio/flac"}),
+        Answer(body=b"", headers={}),
+    ],
+)
+async def test_what_is_no_picture_is_not_returned_as_one(
+    upstream: Upstream, inference: AsyncInference, answer: Answer
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", answer)
+    with pytest.raises(BadRequest, match="not one to text-to-image: it seems to serve another task") as caught:
+        await inference.run("chat", "text-to-image", "a cat")
+    assert not caught.value.retryable
+
+
+async def test_a_file_where_words_were_asked_for_is_an_answer_to_another_task(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
+    with pytest.raises(BadRequest, match="not one to text-generation"):
+        await inference.text_generation("chat", "a cat")
+    with pytest.raises(BadRequest, match="not JSON"):
+        (await inference.call("chat")).json()
+
+
+@pytest.mark.parametrize("content_type", ["audio/wav", "application/octet-stream", "application/x-wave", ""])
+async def test_a_sound_is_known_by_its_name_or_its_first_bytes(
+    upstream: Upstream, inference: AsyncInference, content_type: str
+) -> None:
+    sound = b"RIFF\x00\x00\x00\x00WAVE"
+    upstream.has("running")
+    upstream.serves("/", Answer(body=sound, headers={"content-type": content_type} if content_type else {}))
+    assert await inference.run("chat", "text-to-speech", "hello") == sound
 
 
 async def test_an_unknown_task_is_refused_with_the_known_ones(upstream: Upstream, inference: AsyncInference) -> None:

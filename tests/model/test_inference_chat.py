@@ -8,6 +8,7 @@ import pytest
 from tests.model.conftest import SILENT, Answer, Upstream, events
 
 from inference_endpoints.errors import (
+    BadRequest,
     InferenceEndpointTimeoutError,
     NotFound,
     Unavailable,
@@ -109,7 +110,7 @@ async def test_a_stream_of_something_else_is_an_error_of_the_tree(
 ) -> None:
     upstream.has("running")
     upstream.serves(CHAT, events(chunk))
-    with pytest.raises(Unavailable, match="not chat"):
+    with pytest.raises(BadRequest, match="not chat: it seems to serve another task"):
         await inference.chat("chat", HELLO)
 
 

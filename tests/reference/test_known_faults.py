@@ -26,6 +26,7 @@ from inference_endpoints import (
 )
 from inference_endpoints.clients import Clients, backend_for
 from inference_endpoints.http import EndpointCall
+from inference_endpoints.inference import AsyncInference
 from inference_endpoints.operations import Request
 from inference_endpoints_local.faults import Fault
 
@@ -147,8 +148,19 @@ async def test_a_token_beside_a_client_replaces_its_own_and_not_its_guard(here: 
     assert asked == ["get_endpoint"] * 2
 
 
-def test_a_client_does_not_show_its_token() -> None:
-    assert "hf_mine" not in repr(vars(EndpointsClient(hugging_face("hf_mine"))))
+async def test_a_client_shows_in_a_line_what_it_is_for_and_never_its_token(scripted: Upstream) -> None:
+    service = hugging_face("hf_mine")
+    endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", api=Clients(service))
+    where = "'https://api.endpoints.huggingface.cloud/v2', namespace=None"
+    shown = {
+        repr(EndpointsClient(service)): f"EndpointsClient({where})",
+        repr(AsyncEndpointsClient(service)): f"AsyncEndpointsClient({where})",
+        repr(AsyncInference(AsyncEndpointsClient(service))): f"AsyncInference(AsyncEndpointsClient({where}))",
+        repr(endpoint.client): f"InferenceClient('acme/chat', url='{scripted.url}/serve/chat')",
+        repr(endpoint.async_client): f"AsyncInferenceClient('acme/chat', url='{scripted.url}/serve/chat')",
+    }
+    assert list(shown) == list(shown.values())
+    assert "hf_mine" not in repr(vars(EndpointsClient(service)))
 
 
 def belongs_to(upstream: Upstream) -> list[str]:

@@ -45,6 +45,9 @@ class EndpointInference:
     timeout: float = 120.0
     wake: bool = True
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self.namespace}/{self.endpoint.name}', url={self.endpoint.url!r})"
+
     async def _inference(self) -> AsyncInference:
         client = await client_of(self.api)
         # Where it matters whether a call wakes the endpoint, what was last seen of it is not enough.

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from inference_endpoints.errors import Unavailable, words_of
+from inference_endpoints.errors import BadRequest, Unavailable, words_of
 from inference_endpoints.http import httpx, read_up_to
 from inference_endpoints.inference.cold_start import Answered, Patience
 from inference_endpoints.inference.tasks import Ask, engine_of
@@ -197,11 +197,13 @@ class _Chunk(BaseModel):
 
 
 def delta_of(data: bytes, who: str) -> ChatDelta:
-    """What one chunk adds. Raises `Unavailable` for a reported error, and for what is no chunk at all."""
+    """What one chunk adds. Raises `Unavailable` for a reported error, `BadRequest` for what is no chunk at all."""
     try:
         chunk = _Chunk.model_validate_json(data)
     except ValidationError as error:
-        raise Unavailable(f"{who} answered with something that is not chat.", hint="Look at its task.") from error
+        raise BadRequest(
+            f"{who} answered with something that is not chat: it seems to serve another task.", hint="Look at its task."
+        ) from error
     if chunk.error:
         raise Unavailable(
             f"{who} failed while answering.", hint="Its reason stands beside this message.", upstream=words_of(data)

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.errors import BadRequest, Unavailable
+from inference_endpoints.errors import BadRequest
 from inference_endpoints.http import LARGEST_ERROR_BODY, EndpointCall, Sleep, read_up_to
 from inference_endpoints.inference import tasks
 from inference_endpoints.inference.chat import ChatAnswer, ChatDelta, Messages, Transcript, chat, steps
@@ -48,11 +48,11 @@ class Reply:
     woke: bool
 
     def json(self) -> Any:
-        """The content as JSON. Raises `Unavailable` if it is none."""
+        """The content as JSON. Raises `BadRequest` if it is none: asking again would bring no other."""
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
-            raise Unavailable("The endpoint's answer is not JSON.", hint="Look at its content type.") from error
+            raise BadRequest("The endpoint's answer is not JSON.", hint="Look at its content type.") from error
 
 
 class AsyncInference:
@@ -71,6 +71,9 @@ class AsyncInference:
         self._endpoints = endpoints
         self._running = running
         self._sleep = sleep
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._endpoints!r})"
 
     async def chat(
         self,
@@ -235,11 +238,11 @@ class AsyncInference:
         patience = Patience(**waiting, sleep=self._sleep)
         reply = await self._call(name, namespace, ask, patience, "POST", {"Accept": task.accept})
         try:
-            return task.parse(reply.content if task.gives is tasks.Output.BYTES else reply.json())
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise Unavailable(
-                f"The endpoint's answer is not one to {task.name}.",
-                hint="Its model may serve another task; call its route to see the answer as it is.",
+            return task.read(reply.content_type, reply.content)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            raise BadRequest(
+                f"The endpoint's answer is not one to {task.name}: it seems to serve another task.",
+                hint="Use the task its model is for; call its route to see the answer as it is.",
             ) from error
 
     async def _call(

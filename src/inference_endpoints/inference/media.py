@@ -29,3 +29,11 @@ def media_type(content: bytes) -> str:
     if content[4:8] == b"ftyp":
         return "audio/mp4"
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), UNKNOWN)
+
+
+def is_of(family: str, content_type: str, content: bytes) -> bool:
+    """Whether a file is of a family of media (`image`, `audio`): it is called so, or begins so, or is called no more
+    than a file.
+    """
+    called = content_type.partition(";")[0].strip().lower()
+    return called == UNKNOWN or any(kind.startswith(f"{family}/") for kind in (called, media_type(content)))

@@ -4,6 +4,7 @@ Shapes: the Inference Toolkit, TGI, TEI and hf-serve, the published task schemas
 huggingface_hub 2.4.0 sends. Engines that speak the OpenAI API alone serve two of these tasks under its routes.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from inference_endpoints.errors import BadRequest
+from inference_endpoints.inference.media import is_of
 from inference_endpoints.models import Endpoint
 
 Parsed = TypeVar("Parsed")
@@ -81,7 +83,8 @@ def _embedding(inputs: Any, parameters: Parameters) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Task(Generic[Parsed]):
-    """One task. `parse` raises ValueError, TypeError or KeyError where an answer is none of this task's.
+    """One task. `parse` raises ValueError, TypeError, KeyError, IndexError or AttributeError where an answer is none of
+    this task's. `accept` is the media type of its answers: where they are files, its first half alone counts.
 
     `routes` are those of engines, by the key of their image, that do it elsewhere than at `POST /`.
     """
@@ -112,6 +115,15 @@ class Task(Generic[Parsed]):
         if given:
             return Ask(body=self.shape(b64encode(inputs).decode("ascii"), given))
         return Ask(content=inputs)
+
+    def read(self, content_type: str, content: bytes) -> Parsed:
+        """What an answer says, of its body and its Content-Type. Raises as `parse` does, and RecursionError."""
+        if self.gives is Output.JSON:
+            return self.parse(json.loads(content))
+        family = self.accept.partition("/")[0]
+        if not is_of(family, content_type, content):
+            raise ValueError(f"no {family}")
+        return self.parse(content)
 
 
 def _first(answer: Any) -> Any:
