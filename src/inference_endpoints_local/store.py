@@ -4,8 +4,10 @@ SQLite in WAL mode with synchronous=FULL: what was acknowledged is on disk, what
 used from the event loop's thread: rows are small, changes rare, and one commit costs less than a turn of a thread pool.
 """
 
+import errno
 import json
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
@@ -55,13 +57,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)  # it holds the secrets of endpoints
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)  # it holds the secrets of endpoints
             self._db = self._open()
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorname", "") in _FULL:
+        except (OSError, sqlite3.DatabaseError) as error:
+            if _means_full(error, path.parent):
                 raise StoreFull(f"There is no room to open the store {path} in ({error}). Free some space.") from error
+            if isinstance(error, OSError):
+                raise
             raise StoreDamaged(
                 f"The store {path} cannot be read ({error}). Nothing was changed. Restore it from a backup, or move "
                 "it away (with its -wal and -shm files) to start with no endpoints."
@@ -163,6 +167,19 @@ def _noting(events: Sequence[Event]) -> list[_Change]:
 def _event(data: dict[str, Any]) -> Event:
     kind, changes, by = EventKind(data.pop("action")), tuple(data.pop("changes")), data.pop("by")
     return Event(**data, action=kind, changes=changes, by=Asker(**by) if by else None)
+
+
+def _means_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
+    """Whether there was no room. SQLite says no more than that it cannot open a file it has no room to make."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if getattr(error, "sqlite_errorname", "") != "SQLITE_CANTOPEN":
+        return getattr(error, "sqlite_errorname", "") in _FULL
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return False
+    except OSError as refusal:
+        return _means_full(refusal, folder)
 
 
 def _record(data: dict[str, Any]) -> Record:

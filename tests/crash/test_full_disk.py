@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tests.plane.test_durability import RECORD
 from inference_endpoints_local import weights
 from inference_endpoints_local.artifacts import Artifact, DiskFull, WeightFile, Wheel
 from inference_endpoints_local.logs import LogBook
+from inference_endpoints_local.plane import Plane, PlaneOptions
 from inference_endpoints_local.store import NotSaved, Store, StoreFull
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,18 @@ class Disk:
 
     def free(self) -> None:
         self._filler.unlink()
+
+    @contextmanager
+    def without_files(self) -> Iterator[None]:
+        """Let no further file be made."""
+        self._allow(1 + len(list(self.path.rglob("*"))))
+        try:
+            yield
+        finally:
+            self._allow(1_000)
+
+    def _allow(self, files: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,nr_inodes={files}", str(self.path)], check=True)
 
 
 @pytest.fixture
@@ -130,6 +143,31 @@ def test_a_store_that_has_no_room_to_open_or_to_write_is_not_called_damaged(disk
         write_until_full(path)
     disk.free()
     assert RECORD in Store(path).load()
+
+
+def test_a_store_that_no_file_can_be_made_for_is_not_called_damaged(disk: Disk) -> None:
+    path = disk.path / "plane.sqlite3"
+    Store(path).close()
+    with disk.without_files(), pytest.raises(StoreFull, match="no room"):
+        Store(path)
+    with disk.without_files(), pytest.raises(StoreFull, match="no room"):
+        Store(disk.path / "new" / "plane.sqlite3")
+    assert Store(path).load() == []
+
+
+@pytest.mark.parametrize("spare", range(0, 80_000, 4_096))
+async def test_a_plane_with_processes_to_forget_starts_or_says_that_there_is_no_room(disk: Disk, spare: int) -> None:
+    options = PlaneOptions(disk.path, token="t", cores=1)
+    store = Store(disk.path / "plane.sqlite3")
+    store.process_started(2**22 + 1, "none")  # more than the highest there can be
+    store.close()
+    disk.fill(spare)
+    try:
+        plane = Plane(options)
+    except StoreFull:
+        return
+    await plane.start()
+    await plane.stop()
 
 
 def write_until_full(path: Path) -> None:

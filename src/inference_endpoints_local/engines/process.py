@@ -1,6 +1,7 @@
 """An engine that runs each replica as a worker process of this machine."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from inference_endpoints_local.engines.worker import Ledger, ProcessReplica
 from inference_endpoints_local.logs import LogBook
 from inference_endpoints_local.programs import Program, Programs
 from inference_endpoints_local.record import Spec, size_of
+from inference_endpoints_local.store import NotSaved
+
+logger = logging.getLogger(__name__)
 
 
 class ProcessEngine:
@@ -72,7 +76,11 @@ class ProcessEngine:
         left = self._ledger.processes()
         await asyncio.to_thread(sweep, left)
         for pid in left:
-            self._ledger.process_ended(pid)
+            try:
+                self._ledger.process_ended(pid)
+            except NotSaved as error:
+                # What it was is known beside its number: the next start looks for it again, and finds nothing.
+                logger.warning("%s", error)
 
     async def close(self) -> None:
         for replica in self._lives.values():
