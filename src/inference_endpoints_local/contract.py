@@ -49,7 +49,7 @@ class Contract:
     @property
     def statuses(self) -> set[int]:
         """Every status but success that it may answer with."""
-        found = set(self.refusals)
+        found = {403, 421, *self.refusals}  # the two of `loopback`
         if not self.public:
             found.add(401)
         if self.parameters:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inference_endpoints_local import loopback
 from inference_endpoints_local.faults import HANG_UP
 from inference_endpoints_local.gateway import error
 
@@ -17,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 class Outermost:
-    """Gives every request an id, which its answer carries, and hangs up where no answer is to be given."""
+    """Lets in what is addressed to this machine, gives every request an id, which its answer carries, and hangs up
+    where no answer is to be given.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,7 +46,7 @@ class Outermost:
                 message = {**message, "headers": [*headers, (b"x-request-id", request_id.encode())]}
             await send(message)
 
-        await self._app(scope, receive, sending)
+        await (loopback.refusal(scope["headers"]) or self._app)(scope, receive, sending)
 
 
 async def http_error(request: Request, failure: Exception) -> Response:

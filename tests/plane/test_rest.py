@@ -12,6 +12,23 @@ WIRE = Path(__file__).parents[1] / "wire"
 ONE = "/v2/endpoint/acme/chat"
 
 
+EVERYWHERE = ("/v2/endpoint/acme", "/v2/provider", "/api/whoami-v2", "/healthz", "/local/clock", "/e/none", "/nowhere")
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+async def test_what_is_sent_to_another_host_or_by_its_pages_is_refused(driver: Driver, path: str) -> None:
+    """Otherwise a web page whose own name leads to this machine could have a browser send what it likes."""
+    port = driver.plane.url.rpartition(":")[2]
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "192.0.2.1", "", "[::1"):
+        assert (await driver.call("GET", path, Host=host)).status in {400, 421}, host
+    for origin in ("https://evil.example", "null", f"http://127.0.0.1:{port}@evil.example", "http://[::1"):
+        assert (await driver.call("GET", path, Origin=origin)).status == 403, origin
+    for host in (f"localhost:{port}", "127.0.0.1", "LOCALHOST", f"[::1]:{port}"):
+        own = await driver.call("GET", path, Host=host, Origin=f"http://localhost:{port}")
+        assert own.status not in {400, 403, 421}, host
+    assert "x-request-id" in (await driver.call("GET", path, Host="evil.example")).headers
+
+
 async def test_the_minimal_create_of_huggingface_hub_gives_the_documented_document(driver: Driver) -> None:
     document = (await driver.create()).body
     created = document["status"].pop("createdAt")

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +72,19 @@ async def test_a_signal_ends_it_soon_though_a_lease_is_open(machine: Machine, en
 async def test_the_quota_of_simulated_clouds_is_what_it_was_started_with(machine: Machine) -> None:
     quotas = await quotas_of(await connect(machine.data_dir, StartOptions(simulated=True, cloud_quota=1_000)))
     assert {vendor for vendor, quota in quotas.items() if quota == {1_000}} == {"aws", "azure", "gcp"}
+
+
+async def test_it_is_neither_used_nor_ended_by_another_hosts_name(machine: Machine) -> None:
+    plane = await connect(machine.data_dir, SIMULATED)
+    for path in ("/local/status", "/local/lease", "/local/stop"):
+        for name, value, status in (("Host", "evil.example", 421), ("Origin", "https://evil.example", 403)):
+            headers = {"Authorization": f"Bearer {plane.token}", name: value}
+            request = urllib.request.Request(plane.url + path, b"", headers)  # noqa: S310
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                await asyncio.to_thread(urllib.request.urlopen, request, timeout=10)
+            with refused.value as answer:
+                assert answer.code == status
+    assert find(machine.data_dir) == plane
 
 
 async def test_a_second_one_on_the_same_folder_ends_and_says_why(machine: Machine) -> None:
