@@ -29,6 +29,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+REASON_BESIDE = "Its reason stands beside this message."
+"""The hint where only the service's own words can tell what to do."""
 UPSTREAM_LIMIT = 2_000
 """Characters of the service's own words that an error keeps."""
 
@@ -152,27 +154,35 @@ def words_of(body: bytes) -> str:
     return said if isinstance(said, str) else json.dumps(said)
 
 
-def from_response(what: str, status: int, headers: Mapping[str, str], body: bytes) -> InferenceEndpointError:
+def from_response(
+    what: str, status: int, headers: Mapping[str, str], body: bytes, *, seeks: str = ""
+) -> InferenceEndpointError:
     """The error an HTTP answer stands for.
 
-    `what` names what was asked for, in our words: "create endpoint acme/chat". Statuses and the phrases
+    `what` names what was asked for, in our words: "create endpoint acme/chat"; `seeks` is "namespace" where nothing
+    else can be missing. Statuses and the phrases
     looked for are those seen from the service: 400 "already running", 400 "Compute instance not available
     yet", 400 "Invalid state" (calling what is paused), 409 "Quota exceeded", 409 for a taken name.
     """
     upstream = words_of(body)
-    kind, reason, hint = _meaning(status, upstream.lower())
+    kind, reason, hint = _meaning(status, upstream.lower(), seeks)
     retry_after = seconds_of(headers.get("retry-after"))
     if kind is RateLimited:
         retry_after = retry_after if retry_after is not None else 30.0
         hint = f"Try again in {retry_after:g} seconds."
     return kind(
         f"Could not {what}: {reason}.",
-        hint=hint,
+        hint=beside(hint, upstream),
         status=status,
         upstream=upstream,
         request_id=headers.get("x-request-id"),
         retry_after=retry_after,
     )
+
+
+def beside(hint: str, upstream: str) -> str:
+    """The hint, unless it points at words that were not said."""
+    return "It did not say why." if hint == REASON_BESIDE and not upstream else hint
 
 
 def seconds_of(retry_after: str | None) -> float | None:
@@ -198,12 +208,14 @@ _MEANINGS: dict[int, _Meaning] = {
     404: (NotFound, "there is none", "Check the name and the namespace."),
     408: (Unavailable, "the service timed out", "Try again."),
     413: (BadRequest, "the request is too large", "Send less at a time."),
-    422: (BadRequest, "the request was not understood", "Its reason stands beside this message."),
+    422: (BadRequest, "the request was not understood", REASON_BESIDE),
     429: (RateLimited, "there were too many requests", ""),
 }
 
 
-def _meaning(status: int, said: str) -> _Meaning:
+def _meaning(status: int, said: str, seeks: str) -> _Meaning:
+    if status == 404 and (seeks == "namespace" or "namespace" in said):
+        return NotFound, "there is no such namespace", "Take your own, or one of your organizations: whoami names them."
     if status in {400, 409}:
         return _conflict(status, said)
     if status in _MEANINGS:
@@ -224,7 +236,7 @@ def _conflict(status: int, said: str) -> _Meaning:
         return Paused, "it is paused", "Resume it first."
     if status == 409:
         return AlreadyExists, "the name is taken", "Choose another, or update what exists."
-    return BadRequest, "the request was not accepted", "Its reason stands beside this message."
+    return BadRequest, "the request was not accepted", REASON_BESIDE
 
 
 def describe(error: InferenceEndpointError) -> dict[str, Any]:

@@ -280,7 +280,7 @@ class Http:
         ) as response:
             if not response.is_success:
                 body = await read_up_to(response, LARGEST_ERROR_BODY)
-                raise from_response(request.doing, response.status_code, response.headers, body)
+                raise from_response(request.doing, response.status_code, response.headers, body, seeks=request.seeks)
             body = await read_up_to(response, LARGEST_ANSWER + 1)
         if len(body) > LARGEST_ANSWER:
             raise BadRequest(f"Could not {request.doing}: the answer is larger than 16 MiB.", hint="Ask for less.")

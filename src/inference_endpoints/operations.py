@@ -72,7 +72,12 @@ class Request:
     @property
     def doing(self) -> str:
         """`pause endpoint acme/chat`: for messages."""
-        return f"{self.operation.does} {self.subject}".strip()
+        return self.operation.does.format(self.subject).strip()
+
+    @property
+    def seeks(self) -> str:
+        """What there is none of if the answer is 404, as far as the path says: a namespace, or something in one."""
+        return "namespace" if self.arguments.keys() == {"namespace"} else ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,9 @@ class Operation(Generic[Answer]):
 
     @property
     def does(self) -> str:
-        """`pause endpoint`: for messages."""
-        return self.words or self.name.replace("_", " ")
+        """`pause endpoint {}`: for messages, with a place for what it is done to."""
+        words = self.words or self.name.replace("_", " ")
+        return words if "{}" in words else f"{words} {{}}"
 
     def build(
         self,
@@ -148,7 +154,7 @@ SCALE_TO_ZERO = Operation[Endpoint](
     _ONE + "/scale-to-zero",
     Endpoint,
     Effect.DISRUPTS,
-    words="scale to zero endpoint",
+    words="scale endpoint {} to zero",
 )
 LOGS = Operation[list[LogEntry]]("get_logs", "GET", _ONE + "/logs", Logs, words="read the logs of endpoint")
 REPLICAS = Operation[Replicas](

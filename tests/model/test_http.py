@@ -259,6 +259,30 @@ async def test_no_authorities_are_read_for_a_plane_that_speaks_plain_http(
     await http.aclose()
 
 
+TO_ZERO = operations.SCALE_TO_ZERO.build(namespace="acme", name="chat")
+LIST_ALL = operations.LIST.build(namespace="acme")
+NO_NAMESPACE = "there is no such namespace. Take your own, or one of your organizations: whoami names them."
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "what"),
+    [
+        (TO_ZERO, Answer(404, {"error": "Not found"}), "scale endpoint acme/chat to zero: there is none. Check the "),
+        (TO_ZERO, Answer(404, {"error": "namespace acme"}), f"scale endpoint acme/chat to zero: {NO_NAMESPACE}"),
+        (LIST_ALL, Answer(404, b""), f"list the endpoints of acme: {NO_NAMESPACE}"),
+        (LOOK, Answer(422, b""), "get endpoint acme/chat: the request was not understood. It did not say why."),
+        (LOOK, Answer(400, {"error": "no"}), "get endpoint acme/chat: the request was not accepted. Its reason stands"),
+    ],
+)
+async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
+    upstream: Upstream, http: Http, request_: Request, answer: Answer, what: str
+) -> None:
+    upstream.says(request_.operation.method, f"/v2{request_.path}", answer)
+    with pytest.raises(InferenceEndpointError) as caught:
+        await http.control(request_, request_.operation)
+    assert str(caught.value).startswith(f"Could not {what}")
+
+
 async def test_the_guard_is_asked_before_every_send(upstream: Upstream, backend: Backend) -> None:
     upstream.has("running")
     upstream.serves("/", Answer(body=[]))

@@ -26,7 +26,7 @@ async def connect(driver: Driver, path: str) -> tuple[asyncio.StreamReader, asyn
     """A call whose answer has begun."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(driver.plane.url.rpartition(":")[2]))
     target = await driver.path_of("tiny") + path
-    writer.write(f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+    writer.write(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
     await reader.readuntil(b"\r\n\r\n")
     return reader, writer
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from inference_endpoints.errors import BadRequest, Unavailable, words_of
+from inference_endpoints.errors import REASON_BESIDE, BadRequest, Unavailable, words_of
 from inference_endpoints.http import httpx, read_up_to
 from inference_endpoints.inference.cold_start import Answered, Patience
 from inference_endpoints.inference.tasks import Ask, engine_of
@@ -205,9 +205,7 @@ def delta_of(data: bytes, who: str) -> ChatDelta:
             f"{who} answered with something that is not chat: it seems to serve another task.", hint="Look at its task."
         ) from error
     if chunk.error:
-        raise Unavailable(
-            f"{who} failed while answering.", hint="Its reason stands beside this message.", upstream=words_of(data)
-        )
+        raise Unavailable(f"{who} failed while answering.", hint=REASON_BESIDE, upstream=words_of(data))
     choice = chunk.choices[0] if chunk.choices else _Choice()
     said = choice.delta or choice.message or _Said()
     return ChatDelta(

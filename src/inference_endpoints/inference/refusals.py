@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from inference_endpoints.errors import (
+    REASON_BESIDE,
     BadRequest,
     Forbidden,
     InferenceEndpointError,
@@ -11,6 +12,7 @@ from inference_endpoints.errors import (
     RateLimited,
     Unauthorized,
     Unavailable,
+    beside,
     seconds_of,
     words_of,
 )
@@ -25,15 +27,15 @@ _NOT_LISTED = "If the address is yours, have whoever runs this add its host (--e
 _Meaning = tuple[type[InferenceEndpointError], str, str]
 
 _MEANINGS: Mapping[int, _Meaning] = {
-    400: (BadRequest, "did not accept the request", "Its reason stands beside this message."),
+    400: (BadRequest, "did not accept the request", REASON_BESIDE),
     401: (Unauthorized, "did not accept the token", "It answers its owner, or any account if it is `authenticated`."),
     403: (Forbidden, "does not answer this token", "Use a token of its owner."),
     405: (BadRequest, "does not serve this route by this method", "Most routes are served by POST."),
     408: (Unavailable, "took too long for its own proxy", "Ask for less at a time."),
     413: (BadRequest, "was sent more than it takes", "Send less at a time."),
     415: (BadRequest, "does not take this kind of content", "Name the media type of what is sent."),
-    422: (BadRequest, "did not understand the request", "Its reason stands beside this message."),
-    501: (BadRequest, "does not do this", "Its words stand beside this message."),
+    422: (BadRequest, "did not understand the request", REASON_BESIDE),
+    501: (BadRequest, "does not do this", REASON_BESIDE),
     424: (BadRequest, "could not do this with its model", "The model may be of another kind than this task needs."),
 }
 
@@ -55,7 +57,7 @@ def refusal(
         what, hint = "wants a token, and its address is not one the token is sent to", _NOT_LISTED
     return kind(
         f"{call.who} {what}.",
-        hint=hint,
+        hint=beside(hint, upstream),
         status=status,
         upstream=upstream,
         request_id=headers.get("x-request-id"),
