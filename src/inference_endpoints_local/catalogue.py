@@ -9,10 +9,9 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from inference_endpoints_local import weights
+from inference_endpoints_local import gguf, weights
 from inference_endpoints_local.artifacts import Artifact, HubRevision, OnProgress, WeightFile, Wheel
 
-GGUF_MAGIC = b"GGUF"
 GB = 1_000_000_000
 ADDED = "2026-11-22T00:00:00.000Z"  # when the models below entered this catalogue
 
@@ -202,15 +201,16 @@ def _local_path(repository: str) -> Path | None:
 
 
 def _gguf(repository: str, path: Path) -> Model:
-    if not path.is_file():
-        raise NotRunnable(f"There is no file {path} on this machine. Give the absolute path of a GGUF file.")
     try:
-        with path.open("rb") as file:
-            magic = file.read(len(GGUF_MAGIC))
+        gguf.check(path)
+    except FileNotFoundError as error:
+        raise NotRunnable(f"There is no file {path} on this machine. Give the absolute path of a GGUF file.") from error
     except OSError as error:
         raise NotRunnable(f"{path} cannot be read ({error.strerror}).") from error
-    if magic != GGUF_MAGIC:
-        raise NotRunnable(f"{path} is not a GGUF file. Only GGUF models can be deployed from this machine's disk.")
+    except gguf.BadModel as error:
+        raise NotRunnable(
+            f"{path} {error}. Only whole GGUF models can be deployed from this machine's disk."
+        ) from error
     return Model(
         repository=repository,
         title=path.stem,

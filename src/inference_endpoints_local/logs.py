@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 import shutil
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Container, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,11 @@ REPLICAS = 5
 
 UNREAD = 1_000
 """Lines kept for a follower who does not keep up; older ones are lost to it."""
+_LLAMA = re.compile(r"\d+\.\d+\.\d+\.\d+ ([A-Z]) ")
+"""How llama.cpp begins a line: the time since its start, and the severity in a letter."""
+_LLAMA_LEVELS = {"E": "error", "W": "warning", "I": "info"}
+_PREFIX = re.compile(r"[\d.:TZ-]+ [A-Z]+ (?=\S)")
+"""Time and severity, as our workers and llama.cpp begin a line with."""
 
 Entry = dict[str, Any]
 
@@ -64,6 +71,12 @@ class ReplicaLog:
         """The last lines of its stderr."""
         said = [entry["line"] for entry in self._lines if entry["stream"] == "stderr" and entry["line"]]
         return "\n".join(said[-lines:])[-characters:]
+
+    def cause(self) -> str:
+        """What it failed of, if it ended with errors: the first of them, which the others follow from."""
+        said = (entry for entry in reversed(self._lines) if entry["stream"] == "stderr" and entry["line"])
+        errors = [entry["line"] for entry in takewhile(lambda entry: entry["level"] == "error", said)]
+        return _PREFIX.sub("", errors[-1], count=1) if errors else ""
 
     def _rewrite(self) -> None:
         """Start the file anew with the newest half of what it may hold."""
@@ -190,6 +203,8 @@ def _lines_of(path: Path) -> Iterator[Entry]:
 
 def level_of(line: str) -> str | None:
     """The severity a line names near its start, if it does."""
+    if engine := _LLAMA.match(line):
+        return _LLAMA_LEVELS.get(engine[1])
     start = line[:80].upper()
     for word, level in (("ERROR", "error"), ("CRITICAL", "error"), ("WARN", "warning"), ("INFO", "info")):
         if word in start:

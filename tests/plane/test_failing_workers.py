@@ -40,6 +40,25 @@ async def test_a_worker_that_cannot_start_is_tried_three_times_and_fails_with_it
         assert (await call(driver)).status == 400
 
 
+LLAMA = """2026-11-25T13:09:53.703Z INFO loading /half.gguf for text-generation
+0.00.024.985 E llama_model_load: error loading model: tensor 'blk.15.attn_output.weight' is not within the file bounds
+0.00.024.997 E llama_model_load_from_file_impl: failed to load model
+0.00.025.045 E common_fit_params: failed to load model
+0.00.039.102 E cmn  common_init_: failed to load model '/half.gguf'
+0.00.039.118 E srv    load_model: failed to load model, '/half.gguf'
+0.00.039.342 E srv          init: exiting due to model loading error
+2026-11-25T13:09:53.768Z ERROR cannot load /half.gguf: RuntimeError: Failed to init server"""
+
+
+async def test_what_a_worker_failed_of_stands_before_all_that_it_led_to(plane_of: PlaneOf) -> None:
+    async with plane_of(clock=ControllableClock(speed=100)) as driver:
+        await driver.create_local(model={"env": {"TINY_FAILS": LLAMA}})
+        said = (await driver.reach("tiny", "failed"))["status"]["errorMessage"].splitlines()
+        assert said[0].startswith("llama_model_load: error loading model: tensor 'blk.15.attn_output.weight' is not")
+        assert said[1] == "The worker exited with code 1."
+        assert said[-1] == LLAMA.splitlines()[-1]
+
+
 async def test_a_worker_that_ignores_being_told_to_end_is_killed(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,3 +81,8 @@ async def test_a_suggestion_is_asked_for_by_model_and_behind_the_token(driver: D
     assert (await driver.call("GET", path, token=None)).status == 401
     for unknown in ("?model_id=org/unheard-of", "?model_id=/etc/passwd", "?model_id=%00", ""):
         assert (await driver.call("GET", "/api/configuration" + unknown)).status == 404
+
+
+@pytest.mark.parametrize("repository", ["HuggingFaceTB/SmolLM2-135M", "SmolLM2-135M-Instruct", "smollm2", ""])
+def test_a_recipe_is_found_by_the_whole_name_of_its_model_alone(repository: str) -> None:
+    assert REAL.of_model(repository) is None

@@ -1,6 +1,7 @@
 """What can run here, and how it is said when something cannot."""
 
 import importlib.util
+import struct
 from pathlib import Path
 
 import pytest
@@ -27,27 +28,65 @@ def test_a_task_the_model_does_not_serve_is_refused_with_those_it_does() -> None
         resolve("HuggingFaceTB/SmolLM2-135M-Instruct", "text-to-image")
 
 
+def gguf(version: int = 3, tensors: int = 1, after: int = 32) -> bytes:
+    """A file with one setting of every shape, and tensors of which the last begins `after` bytes before its end."""
+
+    def text(words: bytes) -> bytes:
+        return struct.pack("<Q", len(words)) + words
+
+    settings = [
+        text(b"general.alignment") + struct.pack("<II", 4, 64),
+        text(b"general.name") + struct.pack("<I", 8) + text(b"tiny"),
+        text(b"words") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"b"),
+        text(b"scores") + struct.pack("<IIQff", 9, 6, 2, 0.5, float("inf")),
+    ]
+    head = b"GGUF" + struct.pack("<IQQ", version, tensors, len(settings)) + b"".join(settings)
+    for number in range(tensors):
+        head += text(b"weight") + struct.pack("<IQIQ", 1, 8, 0, 64 * number)
+    return head + bytes(-len(head) % 64) + bytes(64 * max(0, tensors - 1) + after)
+
+
 @pytest.mark.parametrize("spelling", [str, Path.as_uri])
 def test_a_gguf_file_of_this_machine_is_a_chat_model(tmp_path: Path, spelling: type) -> None:
     path = tmp_path / "my model.gguf"
-    path.write_bytes(b"GGUF" + bytes(60))
+    path.write_bytes(gguf())
     runnable = resolve(spelling(path), "text-generation")
     assert runnable.model.worker is Worker.CHAT
     assert runnable.files(tmp_path) == {"gguf": path}
 
 
-@pytest.mark.parametrize(("content", "complaint"), [(b"PK\x03\x04", "not a GGUF file"), (None, "There is no file")])
-def test_a_path_that_is_no_gguf_file_is_refused(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "There is no file"),
+        (b"", "not a GGUF file"),
+        (b"PK\x03\x04", "not a GGUF file"),
+        (gguf()[:20], "cut off"),
+        (gguf()[:100], "cut off"),
+        (gguf(tensors=3, after=0), "cut off"),
+        (gguf(tensors=0), "no tensors"),
+        (gguf(version=9), "GGUF version 9"),
+    ],
+)
+def test_a_path_that_is_no_whole_gguf_model_is_refused_with_what_is_wrong(
+    tmp_path: Path, content: bytes | None, complaint: str
+) -> None:
     path = tmp_path / "model.gguf"
-    if content:
+    if content is not None:
         path.write_bytes(content)
     with pytest.raises(NotRunnable, match=complaint):
         resolve(str(path))
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(NotRunnable, match="There is no file"):
+    with pytest.raises(NotRunnable, match="is a folder"):
         resolve(str(tmp_path))
+
+
+@pytest.mark.parametrize("repository", ["HuggingFaceTB/SmolLM2-135M", "SmolLM2-135M-Instruct", "smollm2", ""])
+def test_a_model_is_found_by_its_whole_name_alone(repository: str) -> None:
+    with pytest.raises(NotRunnable, match="cannot run on this machine"):
+        resolve(repository)
 
 
 def test_a_missing_package_of_the_local_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

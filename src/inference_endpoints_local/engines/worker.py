@@ -258,7 +258,7 @@ class ProcessReplica:
         await asyncio.wait(readers, timeout=0.5)
         code = process.returncode
         how = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
-        raise Failed(f"The worker {how}.\n{self.log.last_words()}".strip())
+        raise Failed(f"{self.log.cause()}\nThe worker {how}.\n{self.log.last_words()}".strip())
 
     async def _copy(self, stream: asyncio.StreamReader, name: str) -> None:
         while line := await line_of(stream):
