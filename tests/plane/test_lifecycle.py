@@ -184,6 +184,7 @@ async def test_an_endpoint_with_a_fault_fails_with_its_last_words(driver: Driver
     assert words in status["errorMessage"]
     logs = (await driver.call("GET", "/v2/endpoint/acme/chat/logs")).body
     assert any(words in entry["line"] for entry in logs)
+    assert all(entry["line"].startswith("Simulated: ") for entry in logs)
 
 
 async def test_a_failed_endpoint_recovers_by_an_update(driver: Driver) -> None:

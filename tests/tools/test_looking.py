@@ -1,6 +1,7 @@
 """Seeing what there is: endpoints, hardware, models, logs, replicas."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -145,6 +146,13 @@ async def test_the_catalogue_is_filtered_by_task_and_text(modern: Host) -> None:
     assert 0 < chat["total"] < everything["total"]
     assert (await modern.call("list_catalog_items", search="minilm"))["total"] >= 1
     assert (await modern.call("list_catalog_items", limit=1))["now"] == f"1 of {everything['total']} shown."
+
+
+async def test_times_are_told_in_one_form(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    told = await modern.call("get_endpoint", endpoint_name="chat")
+    for time in (told["created_at"], told["updated_at"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time)
 
 
 async def test_replicas_are_listed_with_ids_that_logs_take(driver: Driver, modern: Host) -> None:

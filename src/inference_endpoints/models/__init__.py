@@ -2,7 +2,7 @@
 
 from inference_endpoints.models.account import Organization, WhoAmI
 from inference_endpoints.models.audit import AuditEntry, AuditLogs
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.base import Document, Wire, rfc3339
 from inference_endpoints.models.endpoint import (
     Compute,
     Endpoint,
@@ -71,4 +71,5 @@ __all__ = [
     "Vendors",
     "WhoAmI",
     "Wire",
+    "rfc3339",
 ]

@@ -1,10 +1,16 @@
 """What every document of the control plane has in common."""
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 from pydantic.alias_generators import to_camel
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as the API's own documents spell it, and as these models are dumped to JSON: in UTC, ending in Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 @cache

@@ -1,10 +1,24 @@
 """The states and access types of an endpoint."""
 
 from enum import StrEnum
+from typing import Self
 
 
-class InferenceEndpointStatus(StrEnum):
-    """State of an endpoint. A state of a newer API becomes a member of its own, never an error."""
+class _Open(StrEnum):
+    """Words of the API. One of a newer API becomes a member of its own, never an error."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = value
+        member._value_ = value
+        return member
+
+
+class InferenceEndpointStatus(_Open):
+    """State of an endpoint."""
 
     PENDING = "pending"
     INITIALIZING = "initializing"
@@ -14,15 +28,6 @@ class InferenceEndpointStatus(StrEnum):
     PAUSED = "paused"
     FAILED = "failed"
     SCALED_TO_ZERO = "scaledToZero"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "InferenceEndpointStatus | None":
-        if not isinstance(value, str):
-            return None
-        member = str.__new__(cls, value)
-        member._name_ = value
-        member._value_ = value
-        return member
 
     @property
     def billed(self) -> bool:
@@ -52,19 +57,10 @@ _CHANGING = frozenset(
 )
 
 
-class InferenceEndpointType(StrEnum):
+class InferenceEndpointType(_Open):
     """Who may call an endpoint. `protected` is historic: it is read, and refused on create."""
 
     PUBLIC = "public"
     AUTHENTICATED = "authenticated"
     PRIVATE = "private"
     PROTECTED = "protected"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "InferenceEndpointType | None":
-        if not isinstance(value, str):
-            return None
-        member = str.__new__(cls, value)
-        member._name_ = value
-        member._value_ = value
-        return member

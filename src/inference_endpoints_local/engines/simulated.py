@@ -51,8 +51,7 @@ class SimulatedReplica:
         age = self._clock.now() - self._ordered_at
         index = next(index for index, phase in enumerate(self._script) if age < phase.until)
         for phase in self._script[self._printed : index + 1]:
-            for line in phase.log.splitlines():
-                self._log.add(line)
+            self._print(phase.log)
         self._printed = max(self._printed, index + 1)
         began = self._ordered_at + (self._script[index - 1].until if index else 0.0)
         phase = self._script[index]
@@ -74,7 +73,11 @@ class SimulatedReplica:
         del drain  # nothing is being answered
         if self._stopped_at is None:
             self._stopped_at = self._clock.now()
-            self._log.add("Received SIGTERM, shutting down")
+            self._print("Received SIGTERM, shutting down")
+
+    def _print(self, text: str) -> None:
+        for line in text.splitlines():
+            self._log.add(f"Simulated: {line}")
 
 
 class SimulatedEngine:

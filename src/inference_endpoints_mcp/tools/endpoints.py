@@ -11,7 +11,7 @@ from inference_endpoints import operations
 from inference_endpoints.backend import LOCAL
 from inference_endpoints.copying import settings_of
 from inference_endpoints.hardware import Prices
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import (
@@ -116,8 +116,8 @@ async def get_endpoint(
         secret_names=[line(name) for name in names[:SETTINGS_SHOWN]] or None,
         args=[line(call.redactor.text(argument)) for argument in arguments[:SETTINGS_SHOWN]] or None,
         tags=call.fence.wrap("tags", ", ".join(endpoint.tags), 1_000) if endpoint.tags else None,
-        created_at=endpoint.identity or None,
-        updated_at=status.updated_at.isoformat() if status.updated_at else None,
+        created_at=rfc3339(status.created_at) if status.created_at else None,
+        updated_at=rfc3339(status.updated_at) if status.updated_at else None,
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
         config=copy.settings if copy else None,
         now=_standing(endpoint)
