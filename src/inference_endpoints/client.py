@@ -7,7 +7,7 @@ from typing import Any, Self
 from inference_endpoints import operations
 from inference_endpoints.backend import Backend
 from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
-from inference_endpoints.http import EndpointCall, Guard, Http, Renew
+from inference_endpoints.http import Http, Renew
 from inference_endpoints.models import (
     AllGraphs,
     AuditLogs,
@@ -20,6 +20,7 @@ from inference_endpoints.models import (
     Vendors,
     WhoAmI,
 )
+from inference_endpoints.sending import EndpointCall, Guard
 from inference_endpoints.specs import EndpointChange, EndpointSpec, differences
 
 PAGE_SIZE = 100

@@ -9,7 +9,8 @@ from functools import lru_cache
 from inference_endpoints.backend import Backend, hugging_face, local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotConfigured
-from inference_endpoints.http import Guard, Renew
+from inference_endpoints.http import Renew
+from inference_endpoints.sending import Guard
 from inference_endpoints.token import hugging_face_token
 
 URL_VARIABLE = "INFERENCE_ENDPOINTS_URL"

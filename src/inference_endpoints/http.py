@@ -9,10 +9,9 @@ httpx2 is the maintained continuation of httpx, with the same API, and what mcp 
 import json
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import anyio
@@ -31,8 +30,8 @@ from inference_endpoints.errors import (
     Unavailable,
     from_response,
 )
-from inference_endpoints.models import Endpoint, InferenceEndpointStatus
-from inference_endpoints.operations import Effect, Operation, Request, Retry
+from inference_endpoints.operations import Operation, Request, Retry
+from inference_endpoints.sending import EndpointCall, Guard, Unguarded
 from inference_endpoints.token import checked_token
 
 Answer = TypeVar("Answer")
@@ -45,55 +44,6 @@ LARGEST_ANSWER = 16 * 1024 * 1024
 LARGEST_ERROR_BODY = 64 * 1024
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
-
-@dataclass(frozen=True)
-class EndpointCall:
-    """One request to an endpoint's own address. `path` is appended to the address; times in seconds."""
-
-    endpoint: Endpoint
-    namespace: str
-    path: str = "/"
-    method: str = "POST"
-    body: Any = None
-    content: bytes | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 120.0
-
-    @property
-    def effect(self) -> Effect:
-        """A call that wakes an endpoint starts a replica, which is billed."""
-        return Effect.SPENDS if self.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO else Effect.READS
-
-    @property
-    def who(self) -> str:
-        """The endpoint, as a message begins with it."""
-        return f"Endpoint {self.namespace}/{self.endpoint.name}"
-
-    @property
-    def doing(self) -> str:
-        return f"call endpoint {self.namespace}/{self.endpoint.name}"
-
-
-class Guard(Protocol):
-    """Stands around every send. It raises `Refused`, or any other error of the tree, to prevent it, and sees how it
-    ends."""
-
-    def control(self, request: Request) -> AbstractAsyncContextManager[None]: ...
-
-    def call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]: ...
-
-
-class _Unguarded:
-    """Lets everything pass: for scripts, where nobody set limits."""
-
-    @asynccontextmanager
-    async def control(self, request: Request) -> AsyncIterator[None]:
-        yield
-
-    @asynccontextmanager
-    async def call(self, call: EndpointCall) -> AsyncIterator[None]:
-        yield
 
 
 Renew = Callable[[Backend], Awaitable[Backend]]
@@ -121,7 +71,7 @@ class Http:
     ) -> None:
         self.backend = backend
         self.guard = guard
-        self._around: Guard = guard or _Unguarded()
+        self._around: Guard = guard or Unguarded()
         self._renew = renew
         self._deadline = deadline
         self._transport = transport
@@ -343,4 +293,4 @@ def _pause_after(attempt: int) -> float:
     return random.uniform(0.1, min(8.0, 0.5 * 2**attempt))  # noqa: S311
 
 
-__all__ = ["EndpointCall", "Guard", "Http", "Renew", "Sleep", "httpx", "read_up_to"]
+__all__ = ["Http", "Renew", "Sleep", "httpx", "read_up_to"]

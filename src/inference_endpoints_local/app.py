@@ -18,6 +18,7 @@ from inference_endpoints_local.audit import Asker
 from inference_endpoints_local.bodies import BadBody, ModelOrder, RecipeOrder, held_to
 from inference_endpoints_local.connect import own_version
 from inference_endpoints_local.contract import Contract
+from inference_endpoints_local.entry import Entry
 from inference_endpoints_local.faults import Dropped, Fault, Faults
 from inference_endpoints_local.gateway import Gateway, bearer_of, error, is_token
 from inference_endpoints_local.incoming import body_of
@@ -26,7 +27,6 @@ from inference_endpoints_local.observing import Handler, Observing
 from inference_endpoints_local.outermost import Outermost, crash, http_error
 from inference_endpoints_local.queries import query_of
 from inference_endpoints_local.recipes import Recipe, Recipes
-from inference_endpoints_local.run import Entry
 from inference_endpoints_local.store import NotSaved, Store
 
 

@@ -8,9 +8,9 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local import answers
 from inference_endpoints_local.audit import Event
 from inference_endpoints_local.engines.base import Stage
+from inference_endpoints_local.entry import Entry
 from inference_endpoints_local.reconcile import Status
 from inference_endpoints_local.record import Record, Spec
-from inference_endpoints_local.run import Entry
 
 DEFAULT_HEALTH_ROUTE = "/health"
 # The address is told from the moment the service would have assigned one; a paused or failed endpoint has none.

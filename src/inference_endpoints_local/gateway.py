@@ -13,9 +13,10 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.clock import wall_s
 from inference_endpoints_local.documents import DEFAULT_HEALTH_ROUTE, health_route
 from inference_endpoints_local.engines.base import Address, Replica
+from inference_endpoints_local.entry import Entry
 from inference_endpoints_local.faults import HANG_UP
 from inference_endpoints_local.proxy import Exchange, WorkerFailed, exchange_with
-from inference_endpoints_local.run import Entry, Runner
+from inference_endpoints_local.run import Runner
 from inference_endpoints_local.store import NotSaved
 
 BODY_BYTES = 32 * 1024 * 1024

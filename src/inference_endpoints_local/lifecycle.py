@@ -11,10 +11,11 @@ from inference_endpoints_local import intake
 from inference_endpoints_local.audit import Asker, EventKind, changed, event_of
 from inference_endpoints_local.clock import wall_ns
 from inference_endpoints_local.engines.base import CannotRun, Engine
+from inference_endpoints_local.entry import Entry
 from inference_endpoints_local.hardware import LOCAL, UNAVAILABLE, Fleet, Instance
 from inference_endpoints_local.logs import LogBook
 from inference_endpoints_local.record import Power, Record, Spec, size_of, what_runs
-from inference_endpoints_local.run import Entry, Runner
+from inference_endpoints_local.run import Runner
 
 _ALPHABET = string.ascii_lowercase + string.digits
 

@@ -12,10 +12,10 @@ from inference_endpoints_local import answers, contract, documents, graphs, quer
 from inference_endpoints_local.bodies import BadBody, MetricsParams, held_to
 from inference_endpoints_local.clock import wall_s
 from inference_endpoints_local.contract import Contract
+from inference_endpoints_local.entry import Entry
 from inference_endpoints_local.incoming import body_of
 from inference_endpoints_local.lifecycle import Lifecycle
 from inference_endpoints_local.queries import query_of
-from inference_endpoints_local.run import Entry
 from inference_endpoints_local.store import Store
 
 METRICS_S = 3_600.0

@@ -8,27 +8,22 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.audit import Event, EventKind, event_of
 from inference_endpoints_local.autoscale import rule_of
-from inference_endpoints_local.clock import Clock, wall_ns, wall_s
-from inference_endpoints_local.engines.base import LIVE, Engine, Order, Replica, Stage
-from inference_endpoints_local.load import Load
+from inference_endpoints_local.clock import Clock, wall_ns
+from inference_endpoints_local.engines.base import LIVE, Engine, Order
+from inference_endpoints_local.entry import Entry
 from inference_endpoints_local.logs import LogBook
-from inference_endpoints_local.meter import Meter
 from inference_endpoints_local.reconcile import (
     Action,
     Bury,
     Decision,
     GiveUp,
     Launch,
-    Observed,
-    Seen,
     Served,
     Sleep,
-    Status,
     Stop,
     reconcile,
 )
@@ -39,52 +34,6 @@ logger = logging.getLogger(__name__)
 
 UNNOTED = 1_000
 """Events kept for the audit log while the disk has no room for them."""
-
-
-@dataclass
-class Entry:
-    """An endpoint and everything known of it. Times are seconds of its engine's clock but for `used_ns`.
-
-    `pretended` are requests that are not there, of a simulation's load.
-    """
-
-    record: Record
-    engine: Engine
-    status: Status = field(default_factory=lambda: Status(State.PENDING, "Endpoint waiting to be scheduled"))
-    replicas: list[Replica] = field(default_factory=list)
-    load: Load = field(default_factory=Load)
-    meter: Meter = field(default_factory=lambda: Meter(wall_s()))
-    pretended: int = 0
-    attempts: int = 0
-    failed_at: float = 0.0
-    used_at: float = 0.0
-    used_ns: int | None = None
-    again_at: float | None = None
-    starved: bool = False
-    watchers: list["asyncio.Future[None]"] = field(default_factory=list)
-
-    @property
-    def ready(self) -> list[Replica]:
-        return [replica for replica in self.replicas if replica.look().stage is Stage.READY]
-
-    def measure(self) -> None:
-        """Measure its replicas now, and what its requests have taken so far."""
-        now = wall_s()
-        self.meter.count(now)
-        self.meter.stand(self.replicas, self.status.target, now)
-        self.meter.work(self.ready, now)
-
-    def observed(self) -> Observed:
-        version = self.record.version
-        return Observed(
-            replicas=tuple(Seen(replica.id, replica.generation, replica.look()) for replica in self.replicas),
-            room=self.engine.room(version.spec) if version else 0,
-            asked=self.load.scale.replicas,
-            attempts=self.attempts,
-            failed_at=self.failed_at,
-            requests=self.load.requests,
-            used_at=self.used_at,
-        )
 
 
 class Runner:

@@ -23,9 +23,10 @@ from inference_endpoints.errors import (
     Unauthorized,
     Unavailable,
 )
-from inference_endpoints.http import ATTEMPTS, LARGEST_ANSWER, EndpointCall, Http
+from inference_endpoints.http import ATTEMPTS, LARGEST_ANSWER, Http
 from inference_endpoints.models import Endpoint
 from inference_endpoints.operations import CREATE, GET, Request
+from inference_endpoints.sending import EndpointCall
 from inference_endpoints.token import hugging_face_token
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.http import LARGEST_ERROR_BODY, EndpointCall, Sleep, read_up_to
+from inference_endpoints.http import LARGEST_ERROR_BODY, Sleep, read_up_to
 from inference_endpoints.inference import tasks
 from inference_endpoints.inference.chat import ChatAnswer, ChatDelta, Messages, Transcript, chat, steps
 from inference_endpoints.inference.cold_start import Answered, OnWait, Patience, answered
@@ -18,6 +18,7 @@ from inference_endpoints.inference.media import media_type
 from inference_endpoints.inference.refusals import refusal
 from inference_endpoints.inference.tasks import Ask, Label, Task
 from inference_endpoints.models import Endpoint
+from inference_endpoints.sending import EndpointCall
 
 Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]

@@ -21,8 +21,9 @@ from inference_endpoints.errors import (
     Paused,
     ScaledToZero,
 )
-from inference_endpoints.http import EndpointCall, Http, Sleep, httpx
+from inference_endpoints.http import Http, Sleep, httpx
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+from inference_endpoints.sending import EndpointCall
 
 Item = TypeVar("Item")
 OnWait = Callable[[str], Awaitable[None]]

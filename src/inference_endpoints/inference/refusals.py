@@ -16,8 +16,8 @@ from inference_endpoints.errors import (
     seconds_of,
     words_of,
 )
-from inference_endpoints.http import EndpointCall
 from inference_endpoints.inference.tasks import TASKS
+from inference_endpoints.sending import EndpointCall
 
 OVERLOADED_S = 5.0
 """Seconds to wait for an engine that is overloaded and does not say how long."""

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inference_endpoints import operations
-from inference_endpoints.http import EndpointCall
 from inference_endpoints.models import Endpoint
 from inference_endpoints.operations import Request
 from inference_endpoints.plan import fewest_replicas, hardware_after, hardware_id, most_replicas
+from inference_endpoints.sending import EndpointCall
 
 STARTS = frozenset({operations.CREATE.name, operations.UPDATE.name, operations.RESUME.name})
 """The operations after which replicas may run that did not before."""

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from inference_endpoints import operations
-from inference_endpoints.http import EndpointCall
 from inference_endpoints.models import Endpoint
 from inference_endpoints.operations import Effect, Request
 from inference_endpoints.plan import WAKE, Plan
+from inference_endpoints.sending import EndpointCall
 
 
 @dataclass(frozen=True)
