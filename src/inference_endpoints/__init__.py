@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         scale_to_zero_inference_endpoint,
         update_inference_endpoint,
     )
-    from inference_endpoints.watch import Watcher
+    from inference_endpoints.watch import StatusChange, Watcher
 
 _NAMES = {
     "backend": "Backend hugging_face local",
@@ -72,7 +72,7 @@ _NAMES = {
     "sync": "EndpointsClient InferenceEndpoint create_inference_endpoint delete_inference_endpoint "
     "get_inference_endpoint list_inference_endpoints pause_inference_endpoint resume_inference_endpoint "
     "scale_to_zero_inference_endpoint update_inference_endpoint",
-    "watch": "Watcher",
+    "watch": "StatusChange Watcher",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -113,6 +113,7 @@ __all__ = [
     "Refused",
     "Reply",
     "ScaledToZero",
+    "StatusChange",
     "Unauthorized",
     "Unavailable",
     "Watcher",

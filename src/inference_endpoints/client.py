@@ -1,6 +1,6 @@
 """The client of a control plane: one short method per operation."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -179,6 +179,18 @@ class AsyncEndpointsClient:
         """What happened to the endpoints of a namespace, newest first, page by page. The service wants a paid plan."""
         query = {"endpoint": endpoint, "username": username, "cursor": cursor, "limit": limit}
         return await self._send(operations.AUDIT_LOGS, query=query, namespace=await self.namespace(namespace))
+
+    async def events(self, name: str, namespace: str | None = None) -> AsyncGenerator[None]:
+        """An item whenever the status of an endpoint may have changed; `get` tells to what.
+
+        What events carry is not documented, so nothing is read from them. Ends when the service ends the stream, and
+        raises where it has none, breaks it off or falls silent: whoever must not miss a change looks now and then as
+        well, as `Watcher` does. Close it (`contextlib.aclosing`) when leaving it early.
+        """
+        request = operations.EVENTS.build(namespace=await self.namespace(namespace), name=name)
+        async with self.http.listening(request) as events:
+            async for _ in events:
+                yield
 
     async def hardware(self, namespace: str | None = None) -> Vendors:
         """Vendors, regions and instances, with prices and what the namespace's quota leaves."""

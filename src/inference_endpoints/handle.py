@@ -3,8 +3,8 @@
 Names, defaults and return values: huggingface_hub 2.4.0, `InferenceEndpoint`.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -22,7 +22,7 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
-from inference_endpoints.watch import QUICK_S, Look, Watcher
+from inference_endpoints.watch import QUICK_S, Look, StatusChange, Watcher
 
 if TYPE_CHECKING:
     from inference_endpoints.inference.bound import AsyncInferenceClient, InferenceClient
@@ -240,6 +240,21 @@ class AsyncInferenceEndpoint(Handle):
             f"Endpoint {self.namespace}/{self.name} was not running within {limit:g} s: it is {self.status}.",
             hint="It goes on by itself; wait again, or look at its logs.",
         )
+
+    async def watch(self: H, refresh_every: float = 5) -> AsyncGenerator[StatusChange]:
+        """What the endpoint is now, and then every change of it as it is seen; ends when it is deleted.
+
+        This object changes with it. `refresh_every` is the longest time between two looks, in seconds; where the
+        service tells of changes itself, they come at once. Close it (`contextlib.aclosing`, or `closing` where it is
+        blocking) when leaving it early. Raises `ValueError` for a `refresh_every` that is not positive.
+        """
+        if refresh_every <= 0:
+            raise ValueError("refresh_every must be positive")
+        watcher = Watcher(await client_of(self._api), refresh_every=refresh_every)
+        async with aclosing(watcher.changes(self.name, self.namespace)) as changes:
+            async for change in changes:
+                self._take(change.endpoint)
+                yield change
 
 
 async def _wake(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str) -> None:

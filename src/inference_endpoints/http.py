@@ -1,7 +1,7 @@
-"""The only module that speaks HTTP: deadlines, retries, who may see the token, and the two sends.
+"""The only module that speaks HTTP: deadlines, retries, who may see the token, and the sends.
 
-Everything that reaches a control plane passes `Http.control`, everything that reaches an endpoint passes
-`Http.endpoint`, and both ask the guard first; so nothing built on top can get round it.
+Everything that reaches a control plane passes `Http.control` or, for a stream, `Http.listening`; everything that
+reaches an endpoint passes `Http.endpoint`. All ask the guard first, so nothing built on top can get round it.
 
 httpx2 is the maintained continuation of httpx, with the same API, and what mcp itself runs on.
 """
@@ -42,6 +42,9 @@ ATTEMPTS = 4
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of one control-plane answer; more is refused."""
 LARGEST_ERROR_BODY = 64 * 1024
+
+SILENCE_S = 60.0
+"""Longest that a stream of events may be silent, in seconds; one that is alive sends a comment now and then."""
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -89,6 +92,29 @@ class Http:
         self._bearer()
         async with self._around.control(request):
             return await self._answered(request, operation)
+
+    @asynccontextmanager
+    async def listening(self, request: Request) -> AsyncIterator[AsyncIterator[None]]:
+        """A stream of the control plane: an item for each event, until the service ends it.
+
+        Nothing is sent twice, and no deadline is set but for silence. Raises an `InferenceEndpointError` where the
+        stream is refused, breaks off, or is silent for longer than `SILENCE_S`.
+        """
+        bearer = self._bearer()
+        async with self._around.control(request):
+            address = self.backend.address(request.operation.service).rstrip("/") + request.path
+            headers = bearer | {"Accept": "text/event-stream"}
+            timeout = httpx.Timeout(SILENCE_S, connect=10.0)
+            try:
+                async with self._client().stream("GET", address, headers=headers, timeout=timeout) as response:
+                    if not response.is_success:
+                        body = await read_up_to(response, LARGEST_ERROR_BODY)
+                        raise from_response(request.doing, response.status_code, response.headers, body)
+                    if "text/event-stream" not in response.headers.get("content-type", ""):
+                        raise Unavailable(f"Could not {request.doing}: the answer is not a stream of events.")
+                    yield _events(response)
+            except httpx.RequestError as error:
+                raise self._lost(request, "broke off the stream") from error
 
     @asynccontextmanager
     async def endpoint(self, call: EndpointCall) -> AsyncIterator[httpx.Response]:
@@ -261,6 +287,17 @@ async def read_up_to(response: httpx.Response, limit: int) -> bytes:
         if left <= 0:
             break
     return b"".join(parts)
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[None]:
+    """An item for each event, whatever it carries; comments, which keep a stream alive, are none."""
+    start = b""
+    async for part in response.aiter_bytes():
+        *lines, start = (start + part).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data"):
+                yield
+        start = start[:4]  # enough to tell what a line is that goes on
 
 
 def _address(call: EndpointCall) -> str:

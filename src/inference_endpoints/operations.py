@@ -163,6 +163,8 @@ REPLICAS = Operation[Replicas](
 METRICS = Operation[AllGraphs](
     "get_metrics", "POST", _ONE + "/metrics", AllGraphs, words="read the metrics of endpoint"
 )
+EVENTS = Operation[Any]("watch_endpoint", "GET", _ONE + "/sse", Any)
+"""A stream of server-sent events, one for each change of the status. What they carry is not documented."""
 VENDORS = Operation[Vendors]("list_hardware", "GET", "/provider/{namespace}", Vendors, words="list hardware for")
 QUOTAS = Operation[VendorQuotas](
     "get_quotas", "GET", "/provider/quotas/{namespace}", VendorQuotas, words="read the quotas of"
@@ -201,6 +203,7 @@ OPERATIONS = (
     LOGS,
     REPLICAS,
     METRICS,
+    EVENTS,
     VENDORS,
     QUOTAS,
     AUDIT_LOGS,

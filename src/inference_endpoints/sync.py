@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from inference_endpoints.blocking import blocking
@@ -63,6 +64,13 @@ class EndpointsClient(Clients):
         async for endpoint in client.iterate(namespace):
             yield endpoint
 
+    @blocking
+    @functools.wraps(AsyncEndpointsClient.events)
+    async def events(self, name: str, namespace: str | None = None) -> AsyncIterator[None]:
+        async with aclosing((await self.here()).events(name, namespace)) as events:
+            async for _ in events:
+                yield
+
     def __enter__(self) -> Self:
         return self
 
@@ -83,6 +91,7 @@ class InferenceEndpoint(Handle):
     scale_to_zero = blocking(AsyncInferenceEndpoint.scale_to_zero)
     delete = blocking(AsyncInferenceEndpoint.delete)
     wait = blocking(AsyncInferenceEndpoint.wait)
+    watch = blocking(AsyncInferenceEndpoint.watch)
 
 
 _functions = Functions(InferenceEndpoint)

@@ -1,12 +1,16 @@
-"""Watching endpoints: one poller per endpoint, however many wait for it."""
+"""Watching endpoints: one poller per endpoint, however many wait for it.
+
+Beside it one stream of the service's events is listened to, which say when to look. Where there is none, or it breaks
+off, polling alone finds every change, only later.
+"""
 
 import asyncio
 import contextvars
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import anyio
@@ -29,6 +33,14 @@ QUICK_S = 1.0
 """Seconds between two looks while something changes."""
 CALM_S = 5.0
 """Seconds between two looks while nothing does."""
+TOLD_S = 15.0
+"""Seconds between two looks while nothing does, and a stream would say so if something did."""
+GAP_S = 0.25
+"""Seconds between two events that are acted on, however many come."""
+MOST_STREAMS = 16
+"""Streams a watcher listens to at a time: each holds a connection of the client's, of which there are a hundred."""
+RETRY_S = (5.0, 300.0)
+"""Seconds until a stream that was refused or broke off is asked for again: at first, and at most."""
 
 _NEVER_BECAUSE: dict[InferenceEndpointStatus, type[InferenceEndpointError]] = {
     InferenceEndpointStatus.PAUSED: Paused,
@@ -59,6 +71,23 @@ class Look:
         return status.state, *replicas, status.message, status.error_message, self.healthy, type(self.trouble)
 
 
+@dataclass(frozen=True)
+class StatusChange:
+    """What became of an endpoint. `message` is the service's own word on it, which may quote the container."""
+
+    state: InferenceEndpointStatus
+    ready_replicas: int
+    target_replicas: int
+    message: str
+    endpoint: Endpoint = field(repr=False)
+
+    @classmethod
+    def to(cls, endpoint: Endpoint) -> "StatusChange":
+        status = endpoint.status
+        message = status.error_message or status.message or ""
+        return cls(status.state, status.ready_replica, status.target_replica, message, endpoint)
+
+
 class Slot:
     """Where a watcher finds the newest look: a slow one misses what was overtaken, and holds nobody up."""
 
@@ -80,9 +109,24 @@ class Slot:
 
 @dataclass
 class _Poller:
+    """`called` ends the pause before the next look: somebody joined, or an event came."""
+
     slots: set[Slot] = field(default_factory=set)
-    joined: asyncio.Event = field(default_factory=asyncio.Event)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] = field(init=False)
+    ear: asyncio.Task[None] | None = None
+    told: bool = False
+    retry_at: float = 0.0
+    retry_s: float = RETRY_S[0]
+
+    @property
+    def listens(self) -> bool:
+        return self.ear is not None and not self.ear.done()
+
+    def end(self) -> None:
+        for task in (self.task, self.ear):
+            if task is not None:
+                task.cancel()
 
 
 class Watcher:
@@ -95,7 +139,7 @@ class Watcher:
         self,
         client: AsyncEndpointsClient,
         *,
-        refresh_every: float = CALM_S,
+        refresh_every: float = TOLD_S,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._client = client
@@ -131,14 +175,34 @@ class Watcher:
                 self._poll(key, poller), name=f"watch {namespace}/{name}", context=contextvars.Context()
             )
         poller.slots.add(slot)
-        poller.joined.set()
+        poller.called.set()
         try:
             yield slot
         finally:
             poller.slots.discard(slot)
             if not poller.slots:
                 self._pollers.pop(key, None)
-                poller.task.cancel()
+                poller.end()
+
+    async def changes(self, name: str, namespace: str) -> AsyncGenerator[StatusChange]:
+        """What an endpoint is now, and then every change of it that is seen, until it is deleted.
+
+        Raises what looking raises, but survives a passing failure. Close it when leaving it early.
+        """
+        last: StatusChange | None = None
+        async with self.watch(name, namespace, health=False) as slot:
+            while True:
+                look = await slot.next()
+                if look.trouble is not None:
+                    if not look.trouble.retryable:
+                        raise look.trouble
+                    continue
+                if look.endpoint is None:
+                    return
+                change = StatusChange.to(look.endpoint)
+                if last is None or replace(last, endpoint=look.endpoint) != change:
+                    last = change
+                    yield change
 
     async def wait(
         self,
@@ -196,16 +260,43 @@ class Watcher:
     async def _poll(self, key: Key, poller: _Poller) -> None:
         last: Look | None = None
         while True:
-            poller.joined.clear()
+            poller.called.clear()
             look = await self._look(key, health=any(slot.health for slot in poller.slots))
             for slot in tuple(poller.slots):
                 slot.put(look)
-            await self._nap(poller, self._pause(look, news=last is None or look.gist != last.gist))
+            self._listen(key, poller)
+            await self._nap(poller, self._pause(look, last is None or look.gist != last.gist, told=poller.told))
             last = look
+
+    def _listen(self, key: Key, poller: _Poller) -> None:
+        """Listen to the endpoint's events, unless that is done, was tried just now, or is done for enough others."""
+        others = sum(other.listens for other in self._pollers.values())
+        if poller.listens or others >= MOST_STREAMS or anyio.current_time() < poller.retry_at:
+            return
+        poller.ear = asyncio.create_task(
+            self._hear(key, poller), name=f"listen {'/'.join(key)}", context=contextvars.Context()
+        )
+
+    async def _hear(self, key: Key, poller: _Poller) -> None:
+        """Let every event end the pause before the next look, until the stream ends. What went wrong with it is not
+        worth telling: whatever it is, looking shows.
+        """
+        namespace, name = key
+        try:
+            with suppress(InferenceEndpointError):
+                async with aclosing(self._client.events(name, namespace)) as events:
+                    async for _ in events:
+                        poller.told, poller.retry_s = True, RETRY_S[0]
+                        poller.called.set()
+                        await anyio.sleep(GAP_S)
+        finally:
+            poller.told = False
+            poller.retry_at = anyio.current_time() + poller.retry_s * random.uniform(0.8, 1.0)  # noqa: S311
+            poller.retry_s = min(2 * poller.retry_s, RETRY_S[1])
 
     async def _nap(self, poller: _Poller, seconds: float) -> None:
         """Until it is time for another look, or somebody joins."""
-        ends = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(poller.joined.wait())]
+        ends = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(poller.called.wait())]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -233,7 +324,8 @@ class Watcher:
         except InferenceEndpointError:
             return Look(endpoint, healthy=False)
 
-    def _pause(self, look: Look, *, news: bool) -> float:
+    def _pause(self, look: Look, news: bool, *, told: bool) -> float:
         moving = news or (look.endpoint is not None and (look.endpoint.state.changing or look.healthy is False))
-        pause = min(QUICK_S if moving else CALM_S, self._refresh_every)
+        calm = TOLD_S if told else CALM_S
+        pause = min(QUICK_S if moving else calm, self._refresh_every)
         return pause * random.uniform(0.8, 1.0)  # noqa: S311

@@ -19,6 +19,7 @@ from inference_endpoints_local.bodies import BadBody, ModelOrder, RecipeOrder, h
 from inference_endpoints_local.connect import own_version
 from inference_endpoints_local.contract import Contract
 from inference_endpoints_local.entry import Entry
+from inference_endpoints_local.events import Events
 from inference_endpoints_local.faults import Dropped, Fault, Faults
 from inference_endpoints_local.gateway import Gateway, bearer_of, error, is_token
 from inference_endpoints_local.incoming import body_of
@@ -27,6 +28,7 @@ from inference_endpoints_local.observing import Handler, Observing
 from inference_endpoints_local.outermost import Outermost, crash, http_error
 from inference_endpoints_local.queries import query_of
 from inference_endpoints_local.recipes import Recipe, Recipes
+from inference_endpoints_local.run import Runner
 from inference_endpoints_local.store import NotSaved, Store
 
 
@@ -34,7 +36,14 @@ class Api:
     """One handler per operation; each answers with a JSON value."""
 
     def __init__(
-        self, lifecycle: Lifecycle, store: Store, faults: Faults, *, token: str, url: Callable[[], str]
+        self,
+        lifecycle: Lifecycle,
+        runner: Runner,
+        store: Store,
+        faults: Faults,
+        *,
+        token: str,
+        url: Callable[[], str],
     ) -> None:
         self._lifecycle = lifecycle
         self._store = store
@@ -42,6 +51,7 @@ class Api:
         self._recipes = Recipes(lifecycle.fleet)
         self._token = token
         self._url = url
+        self.events = Events(runner, self._document)
 
     def routes(self) -> list[BaseRoute]:
         served: list[tuple[Contract, Handler]] = [
@@ -54,6 +64,7 @@ class Api:
             (contract.RESUME, self._resume),
             (contract.SCALE_TO_ZERO, self._scale_to_zero),
             *Observing(self._lifecycle, self._store).served(),
+            (contract.EVENTS, self._events),
             (contract.VENDORS, self._vendors),
             (contract.QUOTAS, self._quotas),
             (contract.WHOAMI, self._whoami),
@@ -148,6 +159,11 @@ class Api:
 
     async def _scale_to_zero(self, request: Request) -> answers.Endpoint:
         return self._document(self._lifecycle.scale_to_zero(self._entry(request), self._asker(request)))
+
+    async def _events(self, request: Request) -> Response:
+        if self.events.full:
+            raise Refused(503, "Service Unavailable: no further stream of events can be held; ask again and again")
+        return self.events.of(self._entry(request))
 
     async def _vendors(self, request: Request) -> Any:
         del request

@@ -102,6 +102,7 @@ GRAPHS = {
 }
 """The metrics that can be asked for alone, by the key the answer with all of them has them under."""
 HARDWARE_CPU = _graph("hardware-cpu", answers.GraphHardwareCpu)
+EVENTS = _of(operations.EVENTS, None, 503, media="text/event-stream")
 VENDORS = _of(operations.VENDORS, answers.Vendors)
 QUOTAS = _of(operations.QUOTAS, answers.VendorQuotas)
 AUDIT_LOGS = _of(operations.AUDIT_LOGS, answers.AuditLogs, query=queries.Events)
@@ -176,7 +177,7 @@ STOP = Contract(
 )
 
 API = (
-    *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, VENDORS, QUOTAS, WHOAMI),
+    *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, EVENTS, VENDORS, QUOTAS, WHOAMI),
     *(METRICS, *GRAPHS.values(), HARDWARE_CPU),
     *(FOLLOW_LOGS, AUDIT_LOGS, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )

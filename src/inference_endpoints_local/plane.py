@@ -94,7 +94,9 @@ class Plane:
         self.simulated_clock.on_move = self.runner.step
         fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
         self._lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
-        self._api = app.Api(self._lifecycle, self._store, self.faults, token=options.token, url=lambda: self.url)
+        self._api = app.Api(
+            self._lifecycle, self.runner, self._store, self.faults, token=options.token, url=lambda: self.url
+        )
         self.app: ASGIApp = app.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
         self._running: list[asyncio.Task[None]] = []
 
@@ -118,8 +120,18 @@ class Plane:
             asyncio.create_task(self._measure(), name="measurements"),
         ]
 
+    @property
+    def streams(self) -> int:
+        """Streams of events that are open."""
+        return self._api.events.open
+
+    def hush(self) -> None:
+        """End the streams of events: what serves the plane waits for them before it ends."""
+        self._api.events.end()
+
     async def stop(self) -> None:
         """End every replica. What is wanted stays as it is, for the next start."""
+        self.hush()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

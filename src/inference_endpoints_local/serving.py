@@ -72,6 +72,7 @@ class Serving:
     def _end(self) -> None:
         self._folder.withdraw()
         self._front.ending.set()
+        self._plane.hush()
         self._server.should_exit = True
 
     async def _end_unless_used(self, linger: float) -> None:

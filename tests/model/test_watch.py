@@ -16,7 +16,7 @@ from inference_endpoints.errors import InferenceEndpointTimeoutError, Paused, Un
 from inference_endpoints.goals import Goal
 from inference_endpoints.http import Http
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watch import CALM_S, QUICK_S, Look, Watcher
+from inference_endpoints.watch import CALM_S, QUICK_S, TOLD_S, Look, Watcher
 from inference_endpoints_local.faults import Fault
 
 pytestmark = pytest.mark.anyio
@@ -135,7 +135,7 @@ async def test_looks_are_frequent_while_something_changes_and_rare_while_nothing
     task.cancel()
     quick, *calm = naps.taken
     assert 0.8 * QUICK_S <= quick <= QUICK_S
-    assert all(0.8 * CALM_S <= pause <= CALM_S for pause in calm)
+    assert all(0.8 * CALM_S <= pause <= TOLD_S for pause in calm)
 
 
 async def test_two_looks_are_no_further_apart_than_asked(client: AsyncEndpointsClient, naps: Naps) -> None:

@@ -21,9 +21,9 @@ from inference_endpoints_local.plane import Plane, PlaneOptions
 HERE = Path(__file__).parent
 CREATE = json.loads((HERE.parent / "wire" / "create-minimal-hub-2.4.0.json").read_text())
 FRONT = {contract.STATUS, contract.LEASE, contract.STOP}
-UNFIT = ("lease", "stop", "arm_fault", "follow_logs")
-"""A lease and followed logs do not end before the plane or the endpoint; stopping would end the plane; an armed fault
-would befall the others."""
+UNFIT = ("lease", "watch_endpoint", "stop", "arm_fault", "follow_logs")
+"""A lease and a stream last as long as the plane or the endpoint; stopping would end the plane; an armed fault would
+befall the others."""
 
 
 OPTIONAL = {"url", "lastUsedAt"}
