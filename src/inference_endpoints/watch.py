@@ -109,7 +109,9 @@ class Slot:
 
 @dataclass
 class _Poller:
-    """`called` ends the pause before the next look: somebody joined, or an event came."""
+    """`called` ends the pause before the next look: somebody joined, or an event came. `ear` listens to the stream, and
+    `told` says whether it brings anything.
+    """
 
     slots: set[Slot] = field(default_factory=set)
     called: asyncio.Event = field(default_factory=asyncio.Event)
@@ -289,6 +291,8 @@ class Watcher:
                         poller.told, poller.retry_s = True, RETRY_S[0]
                         poller.called.set()
                         await anyio.sleep(GAP_S)
+        except Exception:
+            log.exception("listening to %s/%s failed", namespace, name)
         finally:
             poller.told = False
             poller.retry_at = anyio.current_time() + poller.retry_s * random.uniform(0.8, 1.0)  # noqa: S311
