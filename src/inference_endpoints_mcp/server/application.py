@@ -17,7 +17,7 @@ from inference_endpoints.http import Renew
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.listing import HardwareListing
 from inference_endpoints.operations import Effect
-from inference_endpoints.watch import CALM_S, Watcher
+from inference_endpoints.watch import TOLD_S, Watcher
 from inference_endpoints_mcp.guard.approvals import Approvals
 from inference_endpoints_mcp.guard.confirm import DEFAULT_EFFECTS, Confirm, Confirmation
 from inference_endpoints_mcp.guard.fence import Fence
@@ -50,7 +50,7 @@ class Options:
     lent: Lent = field(default_factory=Lent)
     audit_file: Path | None = None
     hold: float | None = None
-    look_every: float = CALM_S
+    look_every: float = TOLD_S
     max_calls: int = 64
     max_waits: int = 32
     clock: Callable[[], float] = time.monotonic
