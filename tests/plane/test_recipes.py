@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub._inference_endpoints import InferenceCatalogModel
 from tests.plane.driver import Driver, PlaneOf
+from tests.workers.test_catalogue import gguf
 
 from inference_endpoints_local import catalogue
 from inference_endpoints_local.hardware import Fleet
@@ -58,7 +59,7 @@ def test_a_model_over_several_accelerators_is_split() -> None:
 @pytest.mark.parametrize("spelling", [str, Path.as_uri])
 def test_a_gguf_file_of_this_machine_has_a_suggestion_too(tmp_path: Path, spelling: Callable[[Path], str]) -> None:
     path = tmp_path / "own.gguf"
-    path.write_bytes(b"GGUF" + bytes(60))
+    path.write_bytes(gguf())
     suggestion = REAL.suggestion(spelling(path))
     assert suggestion is not None
     assert (suggestion["framework"], suggestion["suggestedCompute"]) == ("llamacpp", "local-machine-cpu-x1")
