@@ -9,7 +9,7 @@ from inference_endpoints_mcp.guard.audit import AuditError
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.lend import LendError, Lent
 from inference_endpoints_mcp.guard.limits import Limits, LimitsError
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import SUBSCRIPTIONS, Options
 from inference_endpoints_mcp.server.backends import HuggingFace, LocalPlane
 from inference_endpoints_mcp.server.gate import Access, UnsafeAddress
 from inference_endpoints_mcp.server.narrow import unknown_names
@@ -30,15 +30,16 @@ def run_serve(settings: ServeSettings) -> int:
     hosts = [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
     try:
         access = Access.of(settings.host, hosts, settings.api_key_file)
-        return serve_http(options_of(settings), Address(settings.host, settings.port, access))
+        return serve_http(options_of(settings, http=True), Address(settings.host, settings.port, access))
     except (LimitsError, LendError, AuditError, UnsafeAddress, CannotListen) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def options_of(settings: ServerSettings) -> Options:
-    """What the settings mean for a server."""
+def options_of(settings: ServerSettings, *, http: bool = False) -> Options:
+    """What the settings mean for a server. One that many reach looks at nothing on its own, unless told to."""
     plane = local_plane(settings) if settings.local else None
+    subscriptions = settings.subscriptions
     return Options(
         reach=plane.reach if plane else HuggingFace(hugging_face_token(), settings.endpoint_hosts).reach,
         renew=plane.renew if plane else None,
@@ -54,6 +55,7 @@ def options_of(settings: ServerSettings) -> Options:
         hold=settings.hold,
         max_calls=settings.max_calls,
         max_waits=settings.max_waits,
+        subscriptions=subscriptions if subscriptions is not None else 0 if http else SUBSCRIPTIONS,
     )
 
 

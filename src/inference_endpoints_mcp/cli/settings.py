@@ -131,6 +131,11 @@ class ServerSettings(PlaneSettings, Limits):
     )
     max_calls: int = Field(default=64, ge=1, description="Most calls one caller may have under way.")
     max_waits: int = Field(default=32, ge=1, description="Most of them that may wait for an endpoint.")
+    subscriptions: int | None = Field(
+        default=None,
+        ge=0,
+        description="Most resources one caller may watch for changes; 0 for none. Default: 20, over HTTP none.",
+    )
 
     @model_validator(mode="after")
     def _simulated_hardware_needs_the_plane(self) -> Self:

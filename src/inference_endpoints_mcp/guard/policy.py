@@ -68,6 +68,12 @@ class Policy:
     def allows_every_tool(self) -> bool:
         return not any(layer.limits.read_only or layer.limits.tools or layer.limits.toolsets for layer in self.layers())
 
+    @property
+    def namespaces(self) -> frozenset[str] | None:
+        """The namespaces that may be used; None where none are named."""
+        named = [frozenset(layer.limits.namespaces) for layer in self.layers() if layer.limits.namespaces]
+        return frozenset.intersection(*named) if named else None
+
     def offers(self, tool: Offered) -> bool:
         """Whether a tool may be listed and called."""
         return not any(layer.limits.forbids(tool.name, tool.toolset, tool.effect) for layer in self.layers())

@@ -29,13 +29,17 @@ from inference_endpoints_mcp.server.hosts import patience_of
 from inference_endpoints_mcp.server.progress import listens, telling
 from inference_endpoints_mcp.tools.ports import CallScope
 
+SUBSCRIPTIONS = 20
+"""Resources one caller may watch at once, unless the operator says otherwise."""
+
 
 @dataclass(frozen=True)
 class Options:
     """What the operator chose. Times are in seconds; `reach` opens the backend, on the first call.
 
     `look_every` is the longest between two looks at an endpoint that is waited for. `max_calls` and `max_waits` are
-    what one caller may have under way. `clock` says for how long plans and questions hold.
+    what one caller may have under way, `subscriptions` the resources they may watch. `clock` says for how long plans
+    and questions hold.
     """
 
     reach: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -51,6 +55,7 @@ class Options:
     audit_file: Path | None = None
     hold: float | None = None
     look_every: float = TOLD_S
+    subscriptions: int = SUBSCRIPTIONS
     max_calls: int = 64
     max_waits: int = 32
     clock: Callable[[], float] = time.monotonic
@@ -95,7 +100,7 @@ class RunningApplication:
             lent=self._options.lent,
             hold_s=self._hold(context),
             telling=partial(telling, context, redactor=self._redactor),
-            check_namespace=partial(self._policy.check_namespace, _params(context).get("name", "")),
+            check_namespace=partial(self._policy.check_namespace, _asked_for(context)),
             sent=frozenset(_params(context).get("arguments") or {}),
             fence=Fence(self._redactor.text),
         )
@@ -136,6 +141,11 @@ async def running(options: Options, redactor: Redactor, approvals: Approvals) ->
         yield application
     finally:
         await application.aclose()
+
+
+def _asked_for(context: Context[Any, Any]) -> str:
+    """The tool that is called, or else the method."""
+    return str(_params(context).get("name") or context.request_context.method)
 
 
 def _params(context: Context[Any, Any]) -> Mapping[str, Any]:

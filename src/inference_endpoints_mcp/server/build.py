@@ -1,24 +1,36 @@
 """The MCP server: lists the published contract, runs the tools, renders what they answer."""
 
 import difflib
-import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from mcp import MCPError
 from mcp.server.caching import CacheHint
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
-from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    CompleteRequestParams,
+    InputRequiredResult,
+    ListResourcesResult,
+    PaginatedRequestParams,
+    ResourceTemplate,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    UnsubscribeRequestParams,
+)
 from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
+from pydantic.networks import AnyUrl
 
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
@@ -28,9 +40,13 @@ from inference_endpoints_mcp.guard.bounds import Bounds
 from inference_endpoints_mcp.guard.policy import Policy
 from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.server import render
+from inference_endpoints_mcp.server.addresses import Address
 from inference_endpoints_mcp.server.application import Options, RunningApplication, running
 from inference_endpoints_mcp.server.asked import noting_who_asked
+from inference_endpoints_mcp.server.contract import published, specs
 from inference_endpoints_mcp.server.narrow import narrowing
+from inference_endpoints_mcp.server.resources import JSON, Resources
+from inference_endpoints_mcp.server.subscriptions import Subscriptions
 from inference_endpoints_mcp.tools.ports import Application
 from inference_endpoints_mcp.tools.spec import ToolSpec
 
@@ -66,6 +82,7 @@ class EndpointsServer(MCPServer[Application]):
         self._redactor = redactor
         self._bounds = Bounds(options.max_calls, options.max_waits)
         self._built: dict[str, Tool] = {}
+        self._endpoints = Resources(self._policy, redactor)
 
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
@@ -80,11 +97,20 @@ class EndpointsServer(MCPServer[Application]):
             instructions=INSTRUCTIONS,
             lifespan=lifespan,
             cache_hints={"tools/list": CacheHint(LIST_TTL_MS, "private")},
-            middleware=[noting_who_asked, narrowing],
+            middleware=[noting_who_asked, narrowing, self._steering],
             # Outlives the questions, so that an answer which comes too late is told so in our words.
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.answer_within),
             log_level="WARNING",
+            subscriptions=False,
         )
+        # What the SDK has no public way to serve: pages of resources, the older era's subscriptions, and completion
+        # that knows who asks.
+        self._lowlevel_server.add_request_handler("resources/list", PaginatedRequestParams, self._page_of_resources)
+        self._lowlevel_server.add_request_handler(
+            "completion/complete", CompleteRequestParams, self._endpoints.complete
+        )
+        if options.subscriptions:
+            self._serve_subscriptions(options.subscriptions, options.look_every)
 
     async def list_tools(self) -> list[ListedTool]:
         if self._policy.allows_every_tool:
@@ -111,6 +137,46 @@ class EndpointsServer(MCPServer[Application]):
             return result
         return render.answer(result, self._redactor)
 
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        return [*self._endpoints.templates, *await super().list_resource_templates()]
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Application, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        address = Address.of(str(uri))
+        if address is None:
+            return await super().read_resource(uri, context)
+        text = await self._endpoints.read(context or Context(mcp_server=self), address)
+        return [ReadResourceContents(text, JSON)]
+
+    async def _page_of_resources(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams
+    ) -> ListResourcesResult:
+        page = await self._endpoints.page(ctx, params.cursor)
+        if page.next_cursor is None:
+            page.resources += await self.list_resources()
+        return page
+
+    def _serve_subscriptions(self, most: int, look_every: float) -> None:
+        served = Subscriptions(self._endpoints.open, self._endpoints.existing, most, look_every)
+        add = self._lowlevel_server.add_request_handler
+        add("subscriptions/listen", SubscriptionsListenRequestParams, served.listen)
+        add("resources/subscribe", SubscribeRequestParams, served.subscribe)
+        add("resources/unsubscribe", UnsubscribeRequestParams, served.unsubscribe)
+
+    async def _steering(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Middleware: what fails says so in our words, and shows nothing of the inside."""
+        try:
+            return await call_next(ctx)
+        except (MCPError, ValidationError):
+            raise
+        except InferenceEndpointError as error:
+            raise render.refusal(error, self._redactor) from error
+        except Exception as error:
+            request_id = secrets.token_hex(6)
+            log.exception("%s crashed [%s]", ctx.method, request_id)
+            raise MCPError(INTERNAL_ERROR, render.crashed(ctx.method, request_id)) from error
+
     def _tool(self, spec: ToolSpec) -> Tool:
         if spec.name not in self._built:
             from inference_endpoints_mcp.tools.schema import build
@@ -128,21 +194,6 @@ class EndpointsServer(MCPServer[Application]):
         request_id = secrets.token_hex(6)
         log.error("tool %s crashed [%s]", spec.name, request_id, exc_info=error.__cause__)
         return render.crash(spec.name, request_id)
-
-
-@cache
-def specs() -> dict[str, ToolSpec]:
-    # The tools pull in most of the package; the handshake and `tools/list` do not need them.
-    from inference_endpoints_mcp.tools.registry import TOOLS
-
-    return {spec.name: spec for spec in TOOLS}
-
-
-@cache
-def published() -> Sequence[ListedTool]:
-    """The generated contract (`make manifests`)."""
-    contract = resources.files("inference_endpoints_mcp").joinpath("contract.json").read_text("utf-8")
-    return [ListedTool.model_validate(tool) for tool in json.loads(contract)]
 
 
 def _causes(error: BaseException) -> list[BaseException]:
