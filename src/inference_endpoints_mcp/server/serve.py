@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
@@ -39,7 +40,9 @@ def serve_stdio(options: Options) -> int:
     return 0
 
 
-def serve_http(options: Options, address: Address) -> int:
+def serve_http(
+    options: Options, address: Address, made: Callable[[Options, Redactor], EndpointsServer] = EndpointsServer
+) -> int:
     """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `CannotListen`."""
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
@@ -48,7 +51,7 @@ def serve_http(options: Options, address: Address) -> int:
     _log_to_stderr(redactor)
     # Answers stay streams (no json_response): otherwise a modern caller's progress and cancelling are lost. The gate
     # checks Host and Origin on every route, where the SDK's own check covers one.
-    app = EndpointsServer(options, redactor).streamable_http_app(
+    app = made(options, redactor).streamable_http_app(
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False)
     )
     config = uvicorn.Config(

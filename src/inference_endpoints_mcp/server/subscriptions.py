@@ -27,6 +27,7 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
+from inference_endpoints_mcp.guard.audit import asked_by
 from inference_endpoints_mcp.server.addresses import SCHEME, Address, unknown
 from inference_endpoints_mcp.server.watches import Looks, Watch, again, looks_at
 from inference_endpoints_mcp.tools.ports import CallScope
@@ -42,18 +43,20 @@ Existing = Callable[[CallScope], Awaitable[Hashable]]
 
 
 class Subscriptions:
-    """Serves `subscriptions/listen`, and `resources/subscribe` of the older era.
+    """Serves `subscriptions/listen`, and `resources/subscribe` of the older era. Changes are published on the bus.
 
     `most` bounds what one caller may watch at once, `look_every` the seconds between two looks.
     """
 
-    def __init__(self, open_scope: Open, existing: Existing, most: int, look_every: float) -> None:
+    def __init__(
+        self, bus: InMemorySubscriptionBus, open_scope: Open, existing: Existing, most: int, look_every: float
+    ) -> None:
         self._open = open_scope
         self._existing = existing
         self._most = most
         self._look_every = min(look_every, LOOK_EVERY_S)
-        self._bus = InMemorySubscriptionBus()
-        self._stream = ListenHandler(self._bus)
+        self._bus = bus
+        self._stream = ListenHandler(bus)
         self._counts: Counter[str] = Counter()
         self._watches: dict[ServerEvent, Watch] = {}
 
@@ -94,7 +97,7 @@ class Subscriptions:
 
     async def _enter(self, stack: ExitStack, ctx: Request, uri: str) -> Watch | None:
         """Watch an address until the stack is closed. What is no address of ours may be watched, and never changes."""
-        stack.enter_context(self._counted(_caller(ctx)))
+        stack.enter_context(self._counted(_caller()))
         address = Address.of(uri)
         if address is None:
             if uri.startswith(SCHEME):
@@ -110,7 +113,7 @@ class Subscriptions:
         return stack.enter_context(self._watched(ResourceUpdated(uri=uri), looks))
 
     async def _enter_list(self, stack: ExitStack, ctx: Request) -> Watch:
-        stack.enter_context(self._counted(_caller(ctx)))
+        stack.enter_context(self._counted(_caller()))
         scope = await self._open(ctx, None)
         looks = partial(again, partial(self._existing, scope), self._look_every)
         return stack.enter_context(self._watched(ResourcesListChanged(), looks))
@@ -191,10 +194,10 @@ class _Mailbox:
                     await self._session.send_resource_updated(uri)
 
 
-def _caller(ctx: Request) -> str:
+def _caller() -> str:
     """Who is asking: over HTTP the address they ask from, over stdio there is one."""
-    client = getattr(ctx.request, "client", None)
-    return client.host if client else ""
+    caller = asked_by.get()
+    return (caller and caller.address) or ""
 
 
 def _label(event: ServerEvent) -> str:

@@ -1,0 +1,56 @@
+"""`python -m tests.conformance.fixture_server`: the server's own class and transport, with what the suite asks for.
+
+Many scenarios call tools, prompts and resources by fixed names. They are registered here on a subclass, so that
+middleware, subscriptions, sealed state and HTTP are those of the product.
+"""
+
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.types import CallToolResult, EmptyResult, InputRequiredResult, SetLevelRequestParams, Tool
+from tests.conformance import asking, contents
+
+from inference_endpoints.backend import Backend, hugging_face
+from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.build import EndpointsServer
+from inference_endpoints_mcp.server.gate import Access
+from inference_endpoints_mcp.server.serve import Address, serve_http
+from inference_endpoints_mcp.tools.ports import Application
+
+
+class FixtureServer(EndpointsServer):
+    """Lists and calls what is registered here instead of the tools of the product."""
+
+    def __init__(self, options: Options, redactor: Redactor) -> None:
+        super().__init__(options, redactor)
+        contents.register(self)
+        asking.register(self)
+        # Logging has left the protocol, and the product never had it.
+        self._lowlevel_server.add_request_handler("logging/setLevel", SetLevelRequestParams, _set_level)
+
+    async def list_tools(self) -> list[Tool]:
+        return await MCPServer.list_tools(self)
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Application, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        return await MCPServer.call_tool(self, name, arguments, context)
+
+
+async def _set_level(ctx: ServerRequestContext[Any, Any], params: SetLevelRequestParams) -> EmptyResult:
+    return EmptyResult()
+
+
+async def _reach(_: AsyncExitStack) -> Backend:
+    return hugging_face(None)
+
+
+if __name__ == "__main__":
+    # No endpoints are listed: there is no account behind it.
+    nothing = Options(_reach, limits=Limits(tools=("whoami",)))
+    sys.exit(serve_http(nothing, Address("127.0.0.1", 0, Access.of("127.0.0.1", [], None)), FixtureServer))
