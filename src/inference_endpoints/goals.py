@@ -9,12 +9,19 @@ from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 
 class Goal(StrEnum):
-    """What a wait is for. RUNNING includes an answer of the health route."""
+    """What a wait is for. RUNNING includes an answer of the health route; UPDATED is that of the configuration last
+    asked for: a rolling update serves from the one before it until then."""
 
     RUNNING = "running"
+    UPDATED = "updated"
     PAUSED = "paused"
     SCALED_TO_ZERO = "scaled_to_zero"
     DELETED = "deleted"
+
+    @property
+    def serves(self) -> bool:
+        """Whether only an endpoint that answers its health route has reached it."""
+        return self in {Goal.RUNNING, Goal.UPDATED}
 
 
 class Prospect(Enum):
@@ -36,6 +43,7 @@ REACHED = Judgement(Prospect.REACHED)
 
 _ARRIVED = {
     Goal.RUNNING: State.RUNNING,
+    Goal.UPDATED: State.RUNNING,
     Goal.PAUSED: State.PAUSED,
     Goal.SCALED_TO_ZERO: State.SCALED_TO_ZERO,
 }
@@ -62,7 +70,7 @@ def judge(
         return POSSIBLE
     state = endpoint.state
     if state == _ARRIVED.get(goal):
-        return REACHED if goal is not Goal.RUNNING or healthy else POSSIBLE
+        return REACHED if healthy or not goal.serves else POSSIBLE
     if goal is Goal.DELETED:
         return POSSIBLE
     why = _FAILURES.get(state) or (_STOPPED.get(state) if goal is not Goal.PAUSED else None)

@@ -225,7 +225,7 @@ class Watcher:
             raise ValueError("timeout must not be negative")
         try:
             with anyio.fail_after(timeout):
-                async with self.watch(name, namespace, health=goal is Goal.RUNNING) as slot:
+                async with self.watch(name, namespace, health=goal.serves) as slot:
                     while True:
                         look = await slot.next()
                         if on_look is not None:

@@ -23,6 +23,14 @@ OUTCOMES = {
         "scaledToZero": NEVER,
         "hibernating": POSSIBLE,
     },
+    Goal.UPDATED: {
+        "pending": POSSIBLE,
+        "updating": POSSIBLE,
+        "running": REACHED,
+        "updateFailed": NEVER,
+        "paused": NEVER,
+        "scaledToZero": NEVER,
+    },
     Goal.PAUSED: {"running": POSSIBLE, "paused": REACHED, "failed": NEVER, "scaledToZero": POSSIBLE},
     Goal.SCALED_TO_ZERO: {"running": POSSIBLE, "paused": NEVER, "failed": NEVER, "scaledToZero": REACHED},
     Goal.DELETED: {"running": POSSIBLE, "paused": POSSIBLE, "failed": POSSIBLE, "scaledToZero": POSSIBLE},
@@ -50,12 +58,13 @@ def test_what_does_not_exist_is_deleted_and_nothing_else(goal: Goal) -> None:
     assert judge(goal, None).prospect is (REACHED if goal is Goal.DELETED else NEVER)
 
 
-def test_running_without_an_answer_of_the_health_route_is_not_yet_running() -> None:
-    assert judge(Goal.RUNNING, endpoint("running"), healthy=False) == Judgement(POSSIBLE)
+@pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.UPDATED])
+def test_running_without_an_answer_of_the_health_route_is_not_yet_running(goal: Goal) -> None:
+    assert judge(goal, endpoint("running"), healthy=False) == Judgement(POSSIBLE)
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "failed", "scaledToZero"])
-@pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.PAUSED])
+@pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.UPDATED, Goal.PAUSED])
 def test_a_state_from_before_our_own_change_says_nothing(goal: Goal, state: str) -> None:
     older = endpoint(state, NOW - timedelta(microseconds=1))
     assert judge(goal, older, changed_at=NOW) == Judgement(POSSIBLE)

@@ -7,13 +7,7 @@ from inference_endpoints_mcp.cli.settings import PREFIX, ServerSettings
 
 NAME = "io.github.inference-endpoints-mcp/inference-endpoints-mcp"
 
-_FORMATS: dict[Any, str] = {
-    bool: "boolean",
-    int: "number",
-    int | None: "number",
-    float: "number",
-    float | None: "number",
-}
+_FORMATS: dict[Any, str] = {bool: "boolean"} | dict.fromkeys((int, int | None, float, float | None), "number")
 
 
 def entry() -> dict[str, Any]:

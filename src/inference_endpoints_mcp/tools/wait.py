@@ -16,7 +16,7 @@ from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, Tim
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-Until = Literal["running", "paused", "scaled_to_zero", "deleted"]
+Until = Literal["running", "updated", "paused", "scaled_to_zero", "deleted"]
 LAST_LINES = 20
 
 
@@ -25,7 +25,9 @@ async def wait_for_endpoint(
     call: Call,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
-    until: Annotated[Until, Field(description="What to wait for; running includes a health check.")] = "running",
+    until: Annotated[
+        Until, Field(description="running includes a health check; updated: as last asked for.")
+    ] = "running",
     timeout_s: TimeoutSeconds = 600,
 ) -> WaitAnswer:
     """Wait until an endpoint is ready, with progress. Fails at once if it cannot become so, with the cause. If it
@@ -53,6 +55,7 @@ async def wait_for_endpoint(
 
 _REACHED = {
     Goal.RUNNING: "It is running and has answered its health check: it can be called.",
+    Goal.UPDATED: "It is running on the configuration last asked for, and has answered its health check.",
     Goal.PAUSED: "It is paused and not billed.",
     Goal.SCALED_TO_ZERO: "It is scaled to zero and not billed.",
     Goal.DELETED: "It is gone.",
