@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import first_token, get_endpoint, lifecycle, memory, startup, throughput
+from tests.benchmarks import first_token, get_endpoint, lifecycle, memory, startup, throughput, waiting
 from tests.benchmarks.measure import Report
 
 BENCHMARKS: dict[str, Callable[..., Report]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "lifecycle": lifecycle.run,
     "throughput": throughput.run,
     "first_token": first_token.run,
+    "waiting": waiting.run,
 }
 
 

@@ -105,6 +105,10 @@ class Hub:
     def get(self, name: str) -> object:
         return self._api.get_inference_endpoint(name, namespace=self._namespace)
 
+    def wait(self, name: str) -> object:
+        # It keeps no token of its own: without one named here, waiting would ask without any.
+        return self._api.get_inference_endpoint(name, namespace=self._namespace, token=self._api.token).wait()
+
     def update(self, name: str) -> object:
         return self._api.update_inference_endpoint(name, scale_to_zero_timeout=30, namespace=self._namespace)
 

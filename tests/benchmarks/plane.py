@@ -54,9 +54,12 @@ class Plane:
 
 
 @contextmanager
-def running_plane() -> Iterator[Plane]:
-    """Start a plane that also simulates; stop it at the end, whatever happens, and remove its folder."""
-    options = StartOptions(namespace="bench", simulated=True, simulated_speed=SIMULATED_SPEED)
+def running_plane(speed: float = SIMULATED_SPEED, quota: int = StartOptions.cloud_quota) -> Iterator[Plane]:
+    """Start a plane that also simulates; stop it at the end, whatever happens, and remove its folder.
+
+    `speed` is how much faster than the clock simulated time runs, `quota` the accelerators of each kind.
+    """
+    options = StartOptions(namespace="bench", simulated=True, simulated_speed=speed, cloud_quota=quota)
     with TemporaryDirectory(prefix="inference-endpoints-benchmark-") as name, asyncio.Runner() as runner:
         folder = Path(name)
         connection = runner.run(connect(folder, options))

@@ -1,0 +1,154 @@
+"""Many who wait, on one endpoint and on many: on our watcher, and in threads of huggingface_hub's `wait()`."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from statistics import quantiles
+from threading import Thread
+
+import psutil
+from tests.benchmarks.clients import Hub, counted_requests
+from tests.benchmarks.measure import Figure, Report
+from tests.benchmarks.plane import running_plane
+
+from inference_endpoints import backend
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.http import httpx
+from inference_endpoints.watch import Watcher
+from inference_endpoints_local.connect import Connection
+
+CASES = ((1, 1), (100, 1), (1_000, 1), (100, 100), (1_000, 1_000))
+"""How many wait, and on how many endpoints."""
+SETTLE_S, WINDOW_S = 5.0, 20.0
+START_S = 1_000.0
+"""Simulated seconds in which any endpoint has started."""
+NOTE = (
+    "A change is that the endpoints become running, all at the same moment. huggingface_hub looks every 5 s, its "
+    "default, and ours at least as often. The plane that answers shares the cores with those who wait."
+)
+
+
+@dataclass(frozen=True)
+class Waited:
+    """What a crowd of waiters cost. Delays are from the change until each was told, in seconds.
+
+    Who `gave_up` was told of no change: a wait of theirs ended with an error of the connection.
+    """
+
+    delays: Sequence[float]
+    gave_up: int
+    requests_per_minute: float
+    kilobytes_each: float
+
+    def percentile(self, number: int) -> float:
+        return quantiles(self.delays, n=100, method="inclusive")[number - 1] if len(self.delays) > 1 else self.delays[0]
+
+
+Crowd = Callable[[Connection, Sequence[str]], Waited]
+
+
+def run(rounds: int = 1) -> Report:
+    figures: list[Figure] = []
+    for waiters, endpoints in CASES:
+        pairs = [[_waited(crowd, waiters, endpoints) for crowd in (ours, hub)] for _ in range(rounds)]
+        figures += _figures(f"{waiters:,} on {endpoints:,}", pairs)
+    return Report("Waiting", "huggingface_hub", figures, NOTE)
+
+
+def _figures(case: str, pairs: list[list[Waited]]) -> list[Figure]:
+    measures: dict[tuple[str, str], Callable[[Waited], float]] = {
+        (f"{case}: told after, p50", "s"): lambda waited: waited.percentile(50),
+        ("… p99", "s"): lambda waited: waited.percentile(99),
+        ("… gave up", "waiters"): lambda waited: waited.gave_up,
+        ("… requests", "a minute"): lambda waited: waited.requests_per_minute,
+        ("… memory of each", "kB"): lambda waited: waited.kilobytes_each,
+    }
+    return [
+        Figure.pair(what, unit, [[measure(pair[side]) for pair in pairs] for side in (0, 1)])
+        for (what, unit), measure in measures.items()
+    ]
+
+
+def _waited(crowd: Crowd, waiters: int, endpoints: int) -> Waited:
+    """A crowd in a process of its own, on a plane of its own whose time stands until everybody waits."""
+    with running_plane(speed=1e-6, quota=endpoints) as plane:
+        names = [f"slow-{number}" for number in range(endpoints)]
+        for name in names:
+            plane.create(name)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+            chosen = [names[number % endpoints] for number in range(waiters)]
+            return processes.submit(crowd, plane.connection, chosen).result()
+
+
+def ours(plane: Connection, names: Sequence[str]) -> Waited:
+    return asyncio.run(_ours(plane, names))
+
+
+async def _ours(plane: Connection, names: Sequence[str]) -> Waited:
+    at = backend.local(plane.url, plane.token)
+    told: list[float] = []
+    async with AsyncEndpointsClient(at, namespace=plane.namespace) as client:
+        watcher = Watcher(client)
+
+        async def wait(name: str) -> None:
+            await watcher.wait(name, plane.namespace)
+            told.append(time.monotonic())
+
+        await client.get(names[0])
+        before = _resident()
+        with counted_requests() as requests:
+            waiting = [asyncio.create_task(wait(name)) for name in names]
+            await asyncio.sleep(SETTLE_S)
+            sent = requests.sent
+            await asyncio.sleep(WINDOW_S)
+            sent, each = requests.sent - sent, (_resident() - before) / len(names)
+        changed = await asyncio.to_thread(_start, plane)
+        await asyncio.gather(*waiting)
+    return _what_it_cost(told, changed, len(names), sent, each)
+
+
+def hub(plane: Connection, names: Sequence[str]) -> Waited:
+    told: list[float] = []
+    client = Hub(plane)
+
+    def wait(name: str) -> None:
+        with suppress(httpx.TransportError):
+            client.wait(name)
+            told.append(time.monotonic())
+
+    client.get(names[0])
+    before = _resident()
+    with counted_requests() as requests:
+        waiting = [Thread(target=wait, args=(name,)) for name in names]
+        for thread in waiting:
+            thread.start()
+        time.sleep(SETTLE_S)
+        sent = requests.sent
+        time.sleep(WINDOW_S)
+        sent, each = requests.sent - sent, (_resident() - before) / len(names)
+    changed = _start(plane)
+    for thread in waiting:
+        thread.join()
+    return _what_it_cost(told, changed, len(names), sent, each)
+
+
+def _what_it_cost(told: Sequence[float], changed: float, waiters: int, sent: int, each: float) -> Waited:
+    delays = [moment - changed for moment in told]
+    return Waited(delays, waiters - len(told), sent * 60 / WINDOW_S, each)
+
+
+def _start(plane: Connection) -> float:
+    """Let the endpoints have started; returns when they had."""
+    headers = {"Authorization": f"Bearer {plane.token}"}
+    moved = httpx.post(f"{plane.url}/local/clock", json={"advance_s": START_S}, headers=headers, timeout=120)
+    moved.raise_for_status()
+    return time.monotonic()
+
+
+def _resident() -> float:
+    """In kB."""
+    return float(psutil.Process().memory_info().rss) / 1e3
