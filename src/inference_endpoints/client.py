@@ -14,6 +14,7 @@ from inference_endpoints.models import (
     CatalogueModel,
     Endpoint,
     LogEntry,
+    ModelInfo,
     Replica,
     Suggestion,
     VendorQuotas,
@@ -199,6 +200,11 @@ class AsyncEndpointsClient:
     async def quotas(self, namespace: str | None = None) -> VendorQuotas:
         """How much of each instance type the namespace may use, and uses."""
         return await self._send(operations.QUOTAS, namespace=await self.namespace(namespace))
+
+    async def model(self, repository: str) -> ModelInfo:
+        """What the Hub tells of a model, `owner/model`."""
+        owner, _, model = repository.partition("/")
+        return await self._send(operations.MODEL, owner=owner, model=model)
 
     async def catalogue(
         self, *, search: str | None = None, task: str | None = None, limit: int | None = None

@@ -23,6 +23,7 @@ from inference_endpoints.models import (
     EndpointPage,
     LogEntry,
     Logs,
+    ModelInfo,
     Replicas,
     Suggestion,
     VendorQuotas,
@@ -175,6 +176,14 @@ AUDIT_LOGS = Operation[AuditLogs](
 WHOAMI = Operation[WhoAmI](
     "whoami", "GET", "/api/whoami-v2", WhoAmI, service=Service.HUB, words="ask whose token this is"
 )
+MODEL = Operation[ModelInfo](
+    "get_model",
+    "GET",
+    "/api/models/{owner}/{model}",
+    ModelInfo,
+    service=Service.HUB,
+    words="read what the Hub tells of",
+)
 CATALOGUE = Operation[Catalogue](
     "list_catalogue", "GET", "/list", Catalogue, service=Service.CATALOGUE, words="list the catalogue"
 )
@@ -208,6 +217,7 @@ OPERATIONS = (
     QUOTAS,
     AUDIT_LOGS,
     WHOAMI,
+    MODEL,
     CATALOGUE,
     SUGGESTION,
 )

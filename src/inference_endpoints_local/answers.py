@@ -311,6 +311,17 @@ class Recipe(TypedDict):
     ggufFile: NotRequired[str]
 
 
+class ModelInfo(TypedDict):
+    """What the Hub tells of a model, as far as it is known here."""
+
+    id: str
+    modelId: str
+    pipeline_tag: str
+    private: bool
+    gated: bool
+    tags: list[str]
+
+
 class CatalogueModel(TypedDict):
     repoId: str
     modelName: str

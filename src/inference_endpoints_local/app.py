@@ -68,6 +68,7 @@ class Api:
             (contract.VENDORS, self._vendors),
             (contract.QUOTAS, self._quotas),
             (contract.WHOAMI, self._whoami),
+            (contract.MODEL, self._model),
             (contract.CATALOGUE, self._catalogue),
             (contract.SUGGESTION, self._suggestion),
             (contract.DEPLOY_MODEL, self._deploy_model),
@@ -176,6 +177,12 @@ class Api:
     async def _whoami(self, request: Request) -> answers.WhoAmI:
         del request
         return documents.whoami(self._lifecycle.namespace)
+
+    async def _model(self, request: Request) -> answers.ModelInfo:
+        model = catalogue.shipped("{owner}/{model}".format(**request.path_params))
+        if model is None:
+            raise Refused(404, "Not Found: only the models that run here are known")
+        return documents.model(model)
 
     async def _catalogue(self, request: Request) -> Any:
         query = query_of(request, queries.Models)

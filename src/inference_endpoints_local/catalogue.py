@@ -181,10 +181,15 @@ def missing_engine(worker: Worker) -> str | None:
     return None
 
 
+def shipped(repository: str) -> Model | None:
+    """The model shipped here that has this repository, in any case."""
+    return next((model for model in MODELS if model.repository.lower() == repository.lower()), None)
+
+
 def _shipped(repository: str) -> Model:
-    for model in MODELS:
-        if model.repository.lower() == repository.lower():
-            return model
+    model = shipped(repository)
+    if model is not None:
+        return model
     known = "; ".join(f"{model.repository} ({', '.join(model.tasks)})" for model in MODELS)
     raise NotRunnable(
         f"{repository} cannot run on this machine. These can: {known}; "

@@ -107,6 +107,7 @@ VENDORS = _of(operations.VENDORS, answers.Vendors)
 QUOTAS = _of(operations.QUOTAS, answers.VendorQuotas)
 AUDIT_LOGS = _of(operations.AUDIT_LOGS, answers.AuditLogs, query=queries.Events)
 WHOAMI = _of(operations.WHOAMI, answers.WhoAmI)
+MODEL = _of(operations.MODEL, answers.ModelInfo)
 CATALOGUE = _of(operations.CATALOGUE, answers.Catalogue, query=queries.Models)
 SUGGESTION = _of(operations.SUGGESTION, answers.Suggestion, 404, query=queries.Suggested)
 _DEPLOYS: dict[str, Any] = {"answers": answers.Deployed, "refusals": frozenset({404, 409, 507})}
@@ -179,7 +180,7 @@ STOP = Contract(
 API = (
     *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, EVENTS, VENDORS, QUOTAS, WHOAMI),
     *(METRICS, *GRAPHS.values(), HARDWARE_CPU),
-    *(FOLLOW_LOGS, AUDIT_LOGS, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
+    *(FOLLOW_LOGS, AUDIT_LOGS, MODEL, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""
 OTHERS = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local import answers
+from inference_endpoints_local import answers, catalogue
 from inference_endpoints_local.audit import Event
 from inference_endpoints_local.engines.base import Stage
 from inference_endpoints_local.entry import Entry
@@ -82,6 +82,18 @@ def whoami(namespace: str) -> answers.WhoAmI:
         "canPay": False,
         "orgs": [],
         "auth": {"type": "access_token", "accessToken": {"displayName": "local", "role": "write"}},
+    }
+
+
+def model(shipped: catalogue.Model) -> answers.ModelInfo:
+    """The hub's `/api/models/{owner}/{model}`."""
+    return {
+        "id": shipped.repository,
+        "modelId": shipped.repository,
+        "pipeline_tag": shipped.tasks[0],
+        "private": False,
+        "gated": False,
+        "tags": [*shipped.tasks, f"license:{shipped.license}"],
     }
 
 

@@ -27,6 +27,7 @@ from inference_endpoints.models.fleet import (
     VendorQuotas,
     Vendors,
 )
+from inference_endpoints.models.hub import ModelInfo
 from inference_endpoints.models.image import Image
 from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
 from inference_endpoints.models.observe import LogEntry, Logs, Replica, Replicas, ReplicaStatus
@@ -49,6 +50,7 @@ __all__ = [
     "Instance",
     "LogEntry",
     "Logs",
+    "ModelInfo",
     "ModelSettings",
     "Organization",
     "Person",
