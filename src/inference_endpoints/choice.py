@@ -174,6 +174,6 @@ def _largest(available: Sequence[Offer]) -> str:
         return "No GPU can be had now; get_vendors with only_available=false says why."
     largest = max(there, key=lambda offer: offer.instance.gpu_memory_gb or 0)
     return (
-        f"The largest is {largest.id} with {largest.instance.gpu_memory_gb:g} GB. Take a quantized version, or have the "
-        "quota raised."
+        f"The largest is {largest.id} with {largest.instance.gpu_memory_gb:g} GB. Take a quantized version, or have "
+        "the quota raised."
     )
