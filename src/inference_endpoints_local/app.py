@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from inference_endpoints_local import answers, contract, documents, openapi, queries
+from inference_endpoints_local import answers, catalogue, contract, documents, openapi, queries
 from inference_endpoints_local.audit import Asker
 from inference_endpoints_local.bodies import BadBody, ModelOrder, RecipeOrder, held_to
 from inference_endpoints_local.connect import own_version

@@ -32,6 +32,7 @@ NAMES = [
     "has_catalog_item",
     "get_recommended_config",
     "get_quotas",
+    "get_costs",
     "get_endpoint_logs",
     "get_endpoint_replicas",
     "get_endpoint_metric",

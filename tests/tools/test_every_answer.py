@@ -21,6 +21,7 @@ JOURNEY: list[tuple[str, dict[str, Any]]] = [
     ("has_catalog_item", {"repository": "org/model"}),
     ("get_recommended_config", {"repository": "Qwen/Qwen2.5-7B-Instruct"}),
     ("get_quotas", {}),
+    ("get_costs", {}),
     ("list_catalog_items", {}),
     ("list_endpoints", {}),
     ("list_endpoints", {"namespace": "*"}),

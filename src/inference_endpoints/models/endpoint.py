@@ -66,6 +66,7 @@ class Status(Wire):
     created_by: Person | None = None
     updated_at: datetime | None = None
     updated_by: Person | None = None
+    last_used_at: datetime | None = None
     engine: str | None = Field(default=None, description="Set by the embedded control plane: process or simulated.")
 
 
