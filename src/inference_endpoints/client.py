@@ -219,10 +219,14 @@ class AsyncEndpointsClient:
 
     async def healthy(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> bool:
         """Whether a running endpoint's health route answers 200 within `deadline` seconds."""
+        return await self.health(endpoint, namespace, deadline=deadline) == 200
+
+    async def health(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> int:
+        """The HTTP status a running endpoint's health route answers with, within `deadline` seconds."""
         route = "/" + (endpoint.health_route or "/health").lstrip("/")
         call = EndpointCall(endpoint, namespace, route, "GET", timeout=deadline)
         async with self.http.endpoint(call) as response:
-            return bool(response.status_code == 200)
+            return int(response.status_code)
 
     async def aclose(self) -> None:
         await self.http.aclose()

@@ -55,6 +55,7 @@ class EndpointsClient(Clients):
     catalogue = _of_client(AsyncEndpointsClient.catalogue)
     suggestion = _of_client(AsyncEndpointsClient.suggestion)
     healthy = _of_client(AsyncEndpointsClient.healthy)
+    health = _of_client(AsyncEndpointsClient.health)
     close = blocking(Clients.aclose)
 
     @blocking

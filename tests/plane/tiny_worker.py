@@ -15,7 +15,9 @@ LEFT = threading.Event()
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        if self.path == "/health":
+        if self.path == "/health" and (status := os.environ.get("TINY_HEALTH")):
+            self.answer(int(status), {})
+        elif self.path == "/health":
             gate = os.environ.get("TINY_LOADS_UNTIL")
             self.answer(200 if gate is None or Path(gate).exists() else 503, {})
         elif self.path == "/left":
@@ -25,6 +27,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         if not self.authorized():
+            return
+        if self.path not in os.environ.get("TINY_SERVES", self.path).split():
+            self.answer(404, {"error": "Not Found"})
             return
         action = self.path.strip("/")
         if action == "release":
@@ -105,7 +110,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        return
+        if "TINY_SERVES" in os.environ:
+            super().log_message(format, *args)
 
 
 def end_with_the_plane() -> None:
@@ -114,6 +120,8 @@ def end_with_the_plane() -> None:
 
 
 sys.stderr.write("INFO the tiny worker starts\n")
+if words := os.environ.get("TINY_SAYS"):
+    sys.stderr.write(f"{words}\n")
 if words := os.environ.get("TINY_FAILS"):
     sys.stderr.write(f"{words}\n")
     sys.exit(1)

@@ -36,6 +36,7 @@ NAMES = [
     "get_endpoint_logs",
     "get_endpoint_replicas",
     "get_endpoint_metric",
+    "diagnose_endpoint",
     "get_audit_logs",
     "whoami",
 ]

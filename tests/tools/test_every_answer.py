@@ -41,6 +41,7 @@ JOURNEY: list[tuple[str, dict[str, Any]]] = [
     ("get_endpoint", CHAT),
     ("get_endpoint_logs", CHAT),
     ("get_endpoint_replicas", CHAT),
+    ("diagnose_endpoint", CHAT),
     ("call_endpoint", {"endpoint_name": "tiny", "text": "a"}),
     ("get_audit_logs", {"limit": 1}),
     ("get_endpoint_metric", CHAT | {"series": True}),

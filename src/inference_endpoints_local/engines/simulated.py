@@ -7,26 +7,13 @@ deployed on cloud hardware, and every answer about such an endpoint says so.
 import secrets
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from inference_endpoints_local.clock import Clock
 from inference_endpoints_local.engines.base import Order, Sighting, Stage
+from inference_endpoints_local.engines.scripts import script_for
 from inference_endpoints_local.logs import LogBook, ReplicaLog
-from inference_endpoints_local.record import Spec, size_of
-
-FAULT_VARIABLE = "SIMULATED_FAULT"
-FAULTS = ("slow_start", "image_pull_failure", "crash_on_start", "out_of_memory")
-SCHEDULED_S, PULLED_S, LOADED_S = 5.0, 65.0, 140.0
-"""A start on one accelerator, in seconds from the order; the service takes 3 to 5 minutes (its quick start)."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """What can be seen until `until` seconds after the order; `log` is printed when it begins."""
-
-    until: float
-    sighting: Sighting
-    log: str = ""
+from inference_endpoints_local.record import Spec
 
 
 class SimulatedReplica:
@@ -113,33 +100,3 @@ class SimulatedEngine:
 
     async def close(self) -> None:
         return
-
-
-def script_for(spec: Spec) -> tuple[Phase, ...]:
-    """The phases of a start. Larger instances take longer: more to pull, more shards to load."""
-    fault = spec["model"]["env"].get(FAULT_VARIABLE)
-    accelerators = size_of(spec)
-    factor = (1 + 0.25 * (accelerators - 1)) * (10.0 if fault == "slow_start" else 1.0)
-    url = next(iter(spec["model"]["image"].values())).get("url") or "huggingface/inference-endpoints:latest"
-    waiting = Phase(SCHEDULED_S * factor, Sighting(Stage.WAITING, "waiting to be scheduled"))
-    pulling = Phase(PULLED_S * factor, Sighting(Stage.STARTING, "pulling the image"), f"Pulling image {url}")
-    loading = Phase(
-        LOADED_S * factor,
-        Sighting(Stage.STARTING, "loading the model"),
-        f"Loading {spec['model']['repository']} ({accelerators} of {accelerators} shards to go)",
-    )
-    end = {
-        "image_pull_failure": _end(f'Failed to pull image "{url}": manifest unknown', fatal=True),
-        "crash_on_start": _end(
-            "RuntimeError: Failed to load the model: weights are not in a known format\nExit code 1"
-        ),
-        "out_of_memory": _end("CUDA out of memory. Tried to allocate 2.00 GiB\nOOMKilled: exit code 137"),
-    }.get(str(fault))
-    if fault == "image_pull_failure" and end:
-        return waiting, pulling, end
-    ready = Phase(float("inf"), Sighting(Stage.READY, "ready"), "Listening on 0.0.0.0:80")
-    return waiting, pulling, loading, end or ready
-
-
-def _end(words: str, fatal: bool = False) -> Phase:
-    return Phase(float("inf"), Sighting(Stage.EXITED, error=words, fatal=fatal), words)

@@ -226,12 +226,15 @@ class ProcessReplica:
         return 0
 
     async def _healthy(self, process: Process, address: Address) -> None:
-        """Return once it is healthy, or has ended."""
-        pause = 0.02
+        """Return once it is healthy, or has ended. An answer that is neither ready nor loading is noted in its log."""
+        pause, noted = 0.02, {200, 503}
         while process.returncode is None:
             try:
-                if await status_of(address, "/health") == 200:
+                if (status := await status_of(address, "/health")) == 200:
                     return
+                if status not in noted:
+                    noted.add(status)
+                    self.log.add(f"Readiness probe failed: HTTP probe failed with statuscode: {status}")
             except WorkerFailed:
                 pass  # not listening yet
             await asyncio.sleep(pause)

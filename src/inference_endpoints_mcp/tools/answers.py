@@ -168,6 +168,11 @@ def backend_of_hardware(hardware: str, backend: str) -> BackendName:
     return "local" if hardware.startswith("local-") else "simulated"
 
 
+def chats(endpoint: Endpoint) -> bool:
+    """Whether its model is for chatting with, by its task."""
+    return endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}
+
+
 def billing_from_now(backend: BackendName, price: float | None) -> str:
     """The sentence a start of replicas is announced with: nobody may take a simulated price for a real one."""
     if backend == "simulated":

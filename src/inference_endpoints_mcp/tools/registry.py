@@ -6,6 +6,7 @@ from inference_endpoints_mcp.tools import (
     catalog,
     costs,
     deploy,
+    diagnose,
     endpoints,
     inference,
     logs,
@@ -39,6 +40,7 @@ TOOLS: tuple[ToolSpec, ...] = (
     logs.get_endpoint_logs,
     observe.get_endpoint_replicas,
     metrics.get_endpoint_metric,
+    diagnose.diagnose_endpoint,
     audit.get_audit_logs,
     account.whoami,
 )

@@ -11,7 +11,7 @@ from inference_endpoints.goals import Goal
 from inference_endpoints.models import Endpoint
 from inference_endpoints.watch import Look
 from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.tools.answers import WaitAnswer, backend_of, call_of, facts_of
+from inference_endpoints_mcp.tools.answers import WaitAnswer, backend_of, call_of, chats, facts_of
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -148,12 +148,8 @@ async def _answer(call: CallScope, story: _Story, endpoint: Endpoint | None, *, 
         return WaitAnswer(endpoint_name=story.name, namespace=story.namespace, backend=where, **seen)
     prices = await call.listing.prices(story.namespace)
     ready = reached and endpoint.state == "running"
-    following = [call_of("chat_with_endpoint" if _chats(endpoint) else "call_endpoint", story.namespace, story.name)]
+    following = [call_of("chat_with_endpoint" if chats(endpoint) else "call_endpoint", story.namespace, story.name)]
     return WaitAnswer(**facts_of(endpoint, story.namespace, prices, backend), **seen, next=following if ready else [])
-
-
-def _chats(endpoint: Endpoint) -> bool:
-    return endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}
 
 
 async def _last_words(call: CallScope, namespace: str, name: str, said: str) -> str:
