@@ -9,7 +9,7 @@ import pytest
 from inference_endpoints.diagnosis import Act, Cause, Facts, Finding, Source, diagnose
 from inference_endpoints.diagnosis.configuration import accelerators_used, using_all
 from inference_endpoints.hardware import offers
-from inference_endpoints.models import Endpoint, LogEntry, Replica, Vendors
+from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica, Vendors
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 IMAGE = {"tgi": {"url": "ghcr.io/huggingface/text-generation-inference:3.1.1"}}
@@ -81,104 +81,89 @@ def found(facts: Facts) -> Finding:
     return diagnose(facts).finding
 
 
-WORDS = [
-    (
+WORDS = {
+    Cause.IMAGE_PULL: [
         (
-            'Failed to pull image "vllm/vllm-openai:v9": rpc error: code = NotFound desc = failed to pull and unpack image '
-            '"docker.io/vllm/vllm-openai:v9": failed to resolve reference: not found'
+            'Failed to pull image "vllm/vllm-openai:v9": rpc error: code = NotFound desc = failed to pull '
+            'and unpack image "docker.io/vllm/vllm-openai:v9": failed to resolve reference: not found'
         ),
-        Cause.IMAGE_PULL,
-    ),
-    ('Back-off pulling image "ghcr.io/acme/private:1"', Cause.IMAGE_PULL),
-    ("Error: ImagePullBackOff", Cause.IMAGE_PULL),
-    (
+        'Back-off pulling image "ghcr.io/acme/private:1"',
+        "Error: ImagePullBackOff",
         (
-            "Error response from daemon: pull access denied for acme/x, repository does not exist or may require 'docker "
-            "login'"
+            "Error response from daemon: pull access denied for acme/x, repository does not exist or may "
+            "require 'docker login'"
         ),
-        Cause.IMAGE_PULL,
-    ),
-    (
-        "Cannot access gated repo for url https://huggingface.co/meta-llama/Llama-3.1-8B/resolve/main/config.json.",
-        Cause.GATED_MODEL,
-    ),
-    ("OSError: You are trying to access a gated repo.", Cause.GATED_MODEL),
-    (
+    ],
+    Cause.GATED_MODEL: [
+        ("Cannot access gated repo for url https://huggingface.co/meta-llama/Llama-3.1-8B/resolve/main/config.json."),
+        "OSError: You are trying to access a gated repo.",
         (
-            "Access to model google/gemma-3-1b-pt is restricted. You must have access to it and be authenticated to access "
-            "it. Please log in."
+            "Access to model google/gemma-3-1b-pt is restricted. You must have access to it and be "
+            "authenticated to access it. Please log in."
         ),
-        Cause.GATED_MODEL,
-    ),
-    (
+    ],
+    Cause.MISSING_MODEL: [
         (
-            "OSError: Qwen/Qwen2.5-0.5B-Instrukt is not a local folder and is not a valid model identifier listed on "
-            "'https://huggingface.co/models'"
+            "OSError: Qwen/Qwen2.5-0.5B-Instrukt is not a local folder and is not a valid model identifier "
+            "listed on 'https://huggingface.co/models'"
         ),
-        Cause.MISSING_MODEL,
-    ),
-    ("Repository Not Found for url: https://huggingface.co/api/models/org/nothing.", Cause.MISSING_MODEL),
-    ("Revision Not Found for url: https://huggingface.co/org/model/resolve/v7/config.json.", Cause.MISSING_MODEL),
-    ("OSError: org/model does not appear to have a file named config.json.", Cause.MISSING_MODEL),
-    (
+        "Repository Not Found for url: https://huggingface.co/api/models/org/nothing.",
+        "Revision Not Found for url: https://huggingface.co/org/model/resolve/v7/config.json.",
+        "OSError: org/model does not appear to have a file named config.json.",
+    ],
+    Cause.ACCELERATOR_MEMORY: [
         (
-            "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 222.00 MiB. GPU 0 has a total capacty of "
-            "39.39 GiB of which 217.94 MiB is free."
+            "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 222.00 MiB. GPU 0 has a "
+            "total capacty of 39.39 GiB of which 217.94 MiB is free."
         ),
-        Cause.ACCELERATOR_MEMORY,
-    ),
-    (
         (
             "RuntimeError: Not enough memory to handle 4096 prefill tokens. You need to decrease "
             "`--max-batch-prefill-tokens`"
         ),
-        Cause.ACCELERATOR_MEMORY,
-    ),
-    (
         (
-            "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when "
-            "initializing the engine."
+            "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` "
+            "when initializing the engine."
         ),
-        Cause.ACCELERATOR_MEMORY,
-    ),
-    (
         (
-            "ValueError: The model's max seq len (32768) is larger than the maximum number of tokens that can be stored in "
-            "KV cache (7344). Try increasing `gpu_memory_utilization` or decreasing `max_model_len`"
+            "ValueError: The model's max seq len (32768) is larger than the maximum number of tokens that "
+            "can be stored in KV cache (7344). Try increasing `gpu_memory_utilization` or decreasing "
+            "`max_model_len`"
         ),
-        Cause.ACCELERATOR_MEMORY,
-    ),
-    (
         (
-            "E ggml_backend_cuda_buffer_type_alloc_buffer: allocating 13285.50 MiB on device 0: cudaMalloc failed: out of "
-            "memory"
+            "E ggml_backend_cuda_buffer_type_alloc_buffer: allocating 13285.50 MiB on device 0: cudaMalloc "
+            "failed: out of memory"
         ),
-        Cause.ACCELERATOR_MEMORY,
-    ),
-    (
+    ],
+    Cause.HOST_MEMORY: [
         (
-            "2024-08-11T09:36:31.932556Z ERROR shard-manager: text_generation_launcher: Shard process was signaled to "
-            "shutdown with signal 9 rank=0"
+            "2024-08-11T09:36:31.932556Z ERROR shard-manager: text_generation_launcher: Shard process was "
+            "signaled to shutdown with signal 9 rank=0"
         ),
-        Cause.HOST_MEMORY,
-    ),
-    ("Last State: Terminated, Reason: OOMKilled", Cause.HOST_MEMORY),
-    ("Readiness probe failed: HTTP probe failed with statuscode: 404", Cause.HEALTH_ROUTE),
-    (
-        "(APIServer pid=1) INFO 09-11 06:39:15 [api_server.py:1880] Starting vLLM API server 0 on http://0.0.0.0:8000",
-        Cause.HEALTH_ROUTE,
-    ),
-    ("main: server is listening on http://0.0.0.0:8080", Cause.HEALTH_ROUTE),
-    ("INFO:     Uvicorn running on http://0.0.0.0:5000 (Press CTRL+C to quit)", Cause.HEALTH_ROUTE),
-    ('INFO:     10.0.0.1:41002 - "GET /health HTTP/1.1" 404 Not Found', Cause.HEALTH_ROUTE),
-    ("Back-off restarting failed container", Cause.CRASH_LOOP),
-    ("thread 'main' panicked at launcher/src/main.rs:1", Cause.CRASH_LOOP),
-    ("llama_model_load: error loading model: tensor 'blk.0' data is not within the file bounds", Cause.CRASH_LOOP),
-    ("something nobody has ever seen", Cause.UNKNOWN),
-]
+        "Last State: Terminated, Reason: OOMKilled",
+    ],
+    Cause.HEALTH_ROUTE: [
+        "Readiness probe failed: HTTP probe failed with statuscode: 404",
+        (
+            "(APIServer pid=1) INFO 09-11 06:39:15 [api_server.py:1880] Starting vLLM API server 0 on "
+            "http://0.0.0.0:8000"
+        ),
+        "main: server is listening on http://0.0.0.0:8080",
+        "INFO:     Uvicorn running on http://0.0.0.0:5000 (Press CTRL+C to quit)",
+        'INFO:     10.0.0.1:41002 - "GET /health HTTP/1.1" 404 Not Found',
+    ],
+    Cause.CRASH_LOOP: [
+        "Back-off restarting failed container",
+        "thread 'main' panicked at launcher/src/main.rs:1",
+        "llama_model_load: error loading model: tensor 'blk.0' data is not within the file bounds",
+    ],
+    Cause.UNKNOWN: [
+        "something nobody has ever seen",
+    ],
+}
+EACH = [(line, cause) for cause, lines in WORDS.items() for line in lines]
 
 
-@pytest.mark.parametrize(("line", "cause"), WORDS, ids=[line[:40] for line, _ in WORDS])
+@pytest.mark.parametrize(("line", "cause"), EACH, ids=[line[:40] for line, _ in EACH])
 def test_the_words_of_the_programs_themselves_are_known(line: str, cause: Cause) -> None:
     finding = found(Facts(endpoint(), NOW, logs=said("INFO starting", line), offers=offers(LISTING)))
     assert finding.cause is cause
@@ -262,6 +247,31 @@ def test_replicas_that_died_since_the_last_change_are_counted() -> None:
     finding = found(Facts(endpoint(), NOW, replicas=[Replica(id="a-2")], logs=lines))
     assert finding.cause is Cause.CRASH_LOOP
     assert "2 replica(s) ended since the last change." in finding.facts
+
+
+def measured(statuses: dict[str, float], pending: float = 0.0) -> AllGraphs:
+    def data(value: float) -> list[dict[str, Any]]:
+        return [{"x": NOW.isoformat(), "y": value}]
+
+    codes = [{"statusCode": code, "data": data(count)} for code, count in statuses.items()]
+    pendings = [{"status": "pending", "data": data(pending)}]
+    return AllGraphs.model_validate({"responseStatusCode": {"series": codes}, "pendingRequest": {"series": pendings}})
+
+
+@pytest.mark.parametrize(
+    ("graphs", "cause", "words"),
+    [
+        (measured({"200": 20, "422": 8}), Cause.CLIENT_ERRORS, "Of 28 measured calls: 8 x 422."),
+        (measured({"200": 20, "429": 8}), Cause.OVERLOAD, "8 of 28 measured calls were answered 429."),
+        (measured({"200": 20}, pending=200), Cause.OVERLOAD, "200 requests were under way"),
+        (measured({"200": 20, "422": 1}), Cause.HEALTHY, "1 of 1 replicas are ready."),
+        (measured({"2xx": 20, "4xx": 8}), Cause.HEALTHY, "1 of 1 replicas are ready."),
+    ],
+)
+def test_what_was_measured_speaks_where_the_log_is_silent(graphs: AllGraphs, cause: Cause, words: str) -> None:
+    finding = found(Facts(endpoint("running"), NOW, logs=[], graphs=graphs, health=200))
+    assert finding.cause is cause
+    assert any(words in fact for fact in finding.facts)
 
 
 VLLM = {"custom": {"url": "vllm/vllm-openai:v0.11.0"}}

@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if not self.authorized():
             return
-        if self.path not in os.environ.get("TINY_SERVES", self.path).split():
+        if self.path != os.environ.get("TINY_SERVES", self.path):
             self.answer(404, {"error": "Not Found"})
             return
         action = self.path.strip("/")
@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        if "TINY_SERVES" in os.environ:
+        if "TINY_LOGS" in os.environ:
             super().log_message(format, *args)
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from tests.plane.driver import Driver, PlaneOf
+from tests.plane.driver import Driver, PlaneOf, tiny_programs
 from tests.support.host import Host
 from tests.tools.conftest import HostOf
 
 from inference_endpoints_local.clock import ControllableClock
 from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.programs import Program, from_catalogue
+from inference_endpoints_local.record import Spec
 from inference_endpoints_mcp.guard.lend import Lent
 from inference_endpoints_mcp.guard.limits import Limits
 
@@ -23,14 +25,18 @@ LONG = 3_600
 GPU = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
 FOUR = {**GPU, "instanceSize": "x4"}
 VLLM = {"custom": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
-OUTSIDE = {"quotes", "endpoint_name", "namespace"}
+SOURCES = ["replicas", "logs", "metrics", "hardware and quota", "health route"]
 SCALES_TO_ZERO = {"scaling": {"minReplica": 0, "maxReplica": 1, "scaleToZeroTimeout": 15}}
+
+
+def tiny_or_real(spec: Spec) -> Program:
+    return tiny_programs(spec) if spec["model"]["repository"].startswith("tiny/") else from_catalogue(spec)
 
 
 @pytest.fixture
 async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
     """The waits between attempts of real processes are shortened; the simulation's clock stands."""
-    async with plane_of(clock=ControllableClock(speed=100), cloud_quota=8) as driver:
+    async with plane_of(clock=ControllableClock(speed=100), cloud_quota=8, programs=tiny_or_real) as driver:
         yield driver
 
 
@@ -191,6 +197,16 @@ async def test_a_real_worker_that_crashes_each_time_it_starts(driver: Driver, ho
     assert steps(facts) == ["get_endpoint_logs", "resume_endpoint"]
 
 
+async def test_a_gguf_file_that_no_engine_can_load(driver: Driver, modern: Host, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"x" * 64)
+    assert (await driver.create_local(model={"repository": str(broken)})).status == 200
+    await driver.reach("tiny", "failed")
+    facts = await diagnosis(modern, "tiny")
+    assert facts["cause"] == "crash_loop"
+    assert "ERROR cannot load" in facts["quotes"]
+
+
 async def test_what_crashes_on_start_in_the_simulation(driver: Driver, modern: Host) -> None:
     await broken(driver, "crash_on_start")
     facts = await diagnosis(modern)
@@ -331,7 +347,7 @@ async def test_more_requests_than_the_replicas_can_answer(driver: Driver, host: 
 
 
 async def test_calls_of_a_route_the_real_worker_does_not_have(driver: Driver, host: Host) -> None:
-    await driver.create_local(model={"env": {"TINY_SERVES": "/generate"}})
+    await driver.create_local(model={"env": {"TINY_SERVES": "/generate", "TINY_LOGS": "requests"}})
     await driver.reach("tiny", "running")
     for _ in range(3):
         await host.refused("call_endpoint", "NOT_FOUND", endpoint_name="tiny", text="a", path="/v1/nothing")
@@ -343,13 +359,23 @@ async def test_calls_of_a_route_the_real_worker_does_not_have(driver: Driver, ho
     assert facts["next"][0]["tool"] == "chat_with_endpoint"
 
 
+async def test_calls_that_were_refused_are_counted_where_the_log_is_silent(driver: Driver, modern: Host) -> None:
+    await driver.create_local(model={"env": {"TINY_SERVES": "/generate"}})
+    await driver.reach("tiny", "running")
+    for _ in range(4):
+        await modern.refused("call_endpoint", "NOT_FOUND", endpoint_name="tiny", text="a", path="/v1/nothing")
+    facts = await diagnosis(modern, "tiny")
+    assert (facts["state"], facts["cause"]) == ("running", "client_errors")
+    assert "measured calls: 4 x 404." in facts["evidence"][0]
+
+
 async def test_an_endpoint_with_which_nothing_is_wrong(driver: Driver, host: Host) -> None:
     await driver.create()
     await driver.advance(LONG)
     facts = await diagnosis(host)
     assert (facts["cause"], facts["confidence"]) == ("healthy", 0.9)
     assert facts["could_not_read"] == []
-    assert facts["looked_at"] == ["status and settings", "replicas", "logs", "hardware and quota", "health route"]
+    assert facts["looked_at"] == ["status and settings", *SOURCES]
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ async def test_a_failure_ends_the_wait_at_once_with_cause_and_last_lines_in_a_fe
     first, second = blocks_of(result)
     assert result.is_error
     assert first.startswith("FAILED: Endpoint acme/chat will not become running: it failed to deploy.")
+    assert "diagnose_endpoint" in first
     assert words not in first
     assert words in second
     assert second.splitlines()[1].startswith("<untrusted-")

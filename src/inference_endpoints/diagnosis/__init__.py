@@ -33,8 +33,8 @@ CHECKS: tuple[tuple[Check, frozenset[Source]], ...] = (
     (failing.out_of_host_memory, frozenset({Source.LOGS, Source.HARDWARE})),
     (failing.wrong_port_or_health_route, frozenset({Source.LOGS, Source.HEALTH})),
     (failing.crash_loop, frozenset({Source.LOGS, Source.REPLICAS})),
-    (serving.overload, frozenset({Source.LOGS})),
-    (serving.client_errors, frozenset({Source.LOGS})),
+    (serving.overload, frozenset({Source.LOGS, Source.METRICS})),
+    (serving.client_errors, frozenset({Source.LOGS, Source.METRICS})),
     (serving.healthy, frozenset({Source.LOGS, Source.REPLICAS, Source.HEALTH})),
 )
 """Every cause with the sources that could confirm it or speak against it."""

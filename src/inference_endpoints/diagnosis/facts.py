@@ -8,7 +8,7 @@ from functools import cached_property
 
 from inference_endpoints.diagnosis.finding import Source
 from inference_endpoints.hardware import Offer
-from inference_endpoints.models import Endpoint, LogEntry, Replica
+from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 LONGEST_LINE = 2_000
@@ -40,6 +40,7 @@ class Facts:
     now: datetime
     replicas: Sequence[Replica] | None = None
     logs: Sequence[LogEntry] | None = None
+    graphs: AllGraphs | None = None
     offers: Sequence[Offer] | None = None
     health: int | None = None
     failed: frozenset[Source] = field(default=frozenset())

@@ -33,6 +33,7 @@ class Source(StrEnum):
 
     REPLICAS = "replicas"
     LOGS = "logs"
+    METRICS = "metrics"
     HARDWARE = "hardware and quota"
     HEALTH = "health route"
 

@@ -17,6 +17,8 @@ from inference_endpoints.models.status import InferenceEndpointStatus as State
 SOURCE_S = 10.0
 """Seconds each source may take."""
 LOG_LINES = 1_000
+MEASURED, LEAST_MEASURED = timedelta(minutes=30), timedelta(minutes=1)
+"""The time before now whose metrics are looked at: since the last change, within these bounds."""
 HEALTH_S = 5.0
 JUST_USED = timedelta(minutes=1)
 
@@ -44,9 +46,11 @@ async def gather(
             return None
 
     hardware = (listing or HardwareListing(client)).vendors
-    replicas, logs, vendors, health = await asyncio.gather(
+    since = max(now - MEASURED, endpoint.status.updated_at or now - MEASURED)
+    replicas, logs, graphs, vendors, health = await asyncio.gather(
         attempt(Source.REPLICAS, lambda: client.replicas(name, namespace)),
         attempt(Source.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
+        attempt(Source.METRICS, lambda: client.metrics(name, namespace, start=min(since, now - LEAST_MEASURED))),
         attempt(Source.HARDWARE, lambda: hardware(namespace)),
         attempt(Source.HEALTH, lambda: _health(client, endpoint, namespace, now)),
     )
@@ -55,6 +59,7 @@ async def gather(
         now=now,
         replicas=replicas,
         logs=logs,
+        graphs=graphs,
         offers=offers(vendors) if vendors else None,
         health=health,
         failed=frozenset(failed),

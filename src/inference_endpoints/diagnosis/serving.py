@@ -2,12 +2,15 @@
 
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Act, Cause, Finding, Fix, Quote, Source, Step
-from inference_endpoints.diagnosis.signs import quotes, seen, traffic
+from inference_endpoints.diagnosis.signs import quotes, seen
+from inference_endpoints.diagnosis.traffic import traffic
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.specs import EndpointChange
 
 MANY_WAITING = 10
 """Requests that wait in an engine's queue before that counts as more than it can do."""
+MANY_PENDING = 64
+"""Requests under way for each replica: more than engines answer at once, unless they are told to."""
 CLIENT_STATUSES = (400, 404, 405, 413, 415, 422, 424)
 
 
@@ -15,17 +18,20 @@ def overload(facts: Facts) -> Finding | None:
     """More requests than its replicas can answer."""
     if facts.endpoint.status.ready_replica == 0:
         return None
-    said, load = seen(facts, Cause.OVERLOAD), traffic(facts.lines)
-    busy = load.waiting >= MANY_WAITING
-    if not said.weight and not busy:
-        return None
+    said, load = seen(facts, Cause.OVERLOAD), traffic(facts)
     status, scaling = facts.endpoint.status, facts.endpoint.compute.scaling
+    busy = load.waiting >= MANY_WAITING
+    crowded = load.pending >= MANY_PENDING * status.ready_replica
+    if not (said.weight or busy or crowded or load.statuses[429]):
+        return None
     full = status.ready_replica >= scaling.max_replica
     told = [f"{status.ready_replica} replica(s) are ready; at most {scaling.max_replica} are allowed."]
     if busy:
         told.append(f"{load.waiting} requests waited in the engine's queue when it last said so.")
+    if crowded:
+        told.append(f"{load.pending:.0f} requests were under way when that was last measured.")
     if load.statuses[429]:
-        told.append(f"{load.statuses[429]} of {load.total} logged calls were answered 429.")
+        told.append(f"{load.statuses[429]} of {load.total} {load.known_by} calls were answered 429.")
     change = EndpointChange(max_replica=scaling.max_replica + 1)
     more = Fix(
         "Allow one more replica, which is billed while it runs; or send less at a time.",
@@ -44,9 +50,11 @@ def overload(facts: Facts) -> Finding | None:
 
 def client_errors(facts: Facts) -> Finding | None:
     """Calls that it refuses because of what was asked."""
-    said, load = seen(facts, Cause.CLIENT_ERRORS), traffic(facts.lines)
+    said, load = seen(facts, Cause.CLIENT_ERRORS), traffic(facts)
     share = load.share(CLIENT_STATUSES)
-    if facts.endpoint.status.ready_replica == 0 or (share < 0.5 and not said.lines):
+    # Measured calls include checks of health, which always succeed: of those a smaller share tells as much.
+    enough = load.count(CLIENT_STATUSES) >= 3 and share >= 0.1 if load.measured else share >= 0.5
+    if facts.endpoint.status.ready_replica == 0 or not (enough or said.lines):
         return None
     refused = {status: load.statuses[status] for status in CLIENT_STATUSES if load.statuses[status]}
     counted = ", ".join(f"{count} x {status}" for status, count in refused.items())
@@ -60,7 +68,7 @@ def client_errors(facts: Facts) -> Finding | None:
             "Call it in the way of its task; a plain call shows whether it answers.",
             (Step(Act.CALL), Step(Act.INSPECT)),
         ),
-        (f"Of {load.total} logged calls: {counted}.",) if counted else (),
+        (f"Of {load.total} {load.known_by} calls: {counted}.",) if counted else (),
         quotes([line for line in [*load.lines, *said.lines] if _refused(line.text) or line in said.lines]),
     )
 

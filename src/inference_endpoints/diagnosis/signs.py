@@ -5,9 +5,8 @@ transformers, torch, vLLM, SGLang, Text Generation Inference, Text Embeddings In
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from inference_endpoints.diagnosis.facts import Facts, Line
 from inference_endpoints.diagnosis.finding import Cause, Quote
@@ -116,40 +115,3 @@ def quotes(lines: Iterable[Line], most: int = MOST_QUOTES) -> tuple[Quote, ...]:
     """Different lines, the newest of them."""
     each = {line.text: line for line in lines}
     return tuple(Quote(line.source, line.text) for line in list(each.values())[-most:])
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """How requests were answered lately, and how many wait. `lines` are those that say so."""
-
-    statuses: Counter[int] = field(default_factory=Counter)
-    waiting: int = 0
-    lines: tuple[Line, ...] = ()
-
-    @property
-    def total(self) -> int:
-        return self.statuses.total()
-
-    def share(self, statuses: Sequence[int]) -> float:
-        return sum(self.statuses[status] for status in statuses) / self.total if self.total else 0.0
-
-
-# The common log format, uvicorn's (both quote the request), and that of this project's own workers.
-_REQUEST = re.compile(r'(?:"POST \S{1,500} HTTP/[\d.]+"|\bPOST \S{1,80}) (\d{3})\b')
-_WAITING = re.compile(
-    r"\b(?:Running|#running-req): ?\d+(?: reqs)?, .{0,60}?\b(?:Waiting|Pending|#queue-req): ?(\d{1,9})"
-)
-
-
-def traffic(lines: Iterable[Line]) -> Traffic:
-    """What access logs and the engines' periodic figures say. Only POST counts: that is how models are called."""
-    statuses: Counter[int] = Counter()
-    waiting, telling = 0, []
-    for line in lines:
-        if request := _REQUEST.search(line.text):
-            statuses[int(request[1])] += 1
-            telling.append(line)
-        elif figures := _WAITING.search(line.text):
-            waiting = int(figures[1])
-            telling.append(line)
-    return Traffic(statuses, waiting, tuple(telling))

@@ -43,9 +43,9 @@ class DiagnosisAnswer(Answer):
 
 @tool(uses=operations.GET, toolset=Toolset.OBSERVE, title="Diagnose an endpoint")
 async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> DiagnosisAnswer:
-    """Find out why an endpoint does not start, answer or keep up. Looks at state, replicas, logs, hardware, quota and
-    settings at once; answers with the likeliest cause, its evidence, how sure it is, and the call that helps. Reads
-    only; wakes nothing."""
+    """Find out why an endpoint does not start, answer or keep up. Looks at state, replicas, logs, metrics, hardware,
+    quota and settings at once; answers with the likeliest cause, its evidence, how sure it is, and the call that
+    helps. Reads only; wakes nothing."""
     namespace, name = await call.target(endpoint_name, namespace)
     facts = await gather(call.endpoints, name, namespace, call.listing)
     diagnosis = diagnose(facts)
@@ -80,6 +80,7 @@ def _answered(facts: Facts, source: Source) -> bool:
     answers = {
         Source.REPLICAS: facts.replicas,
         Source.LOGS: facts.logs,
+        Source.METRICS: facts.graphs,
         Source.HARDWARE: facts.offers,
         Source.HEALTH: facts.health,
     }

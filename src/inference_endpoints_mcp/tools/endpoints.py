@@ -183,8 +183,8 @@ def _standing(endpoint: Endpoint) -> str:
 def _next_calls(endpoint: Endpoint, namespace: str) -> list[NextCall]:
     following = {
         Status.PAUSED: "resume_endpoint",
-        Status.FAILED: "get_endpoint_logs",
-        Status.UPDATE_FAILED: "get_endpoint_logs",
+        Status.FAILED: "diagnose_endpoint",
+        Status.UPDATE_FAILED: "diagnose_endpoint",
         Status.PENDING: "wait_for_endpoint",
         Status.INITIALIZING: "wait_for_endpoint",
         Status.UPDATING: "wait_for_endpoint",

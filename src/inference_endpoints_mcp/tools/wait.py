@@ -48,6 +48,7 @@ async def wait_for_endpoint(
     except InferenceEndpointTimeoutError:
         return await _not_yet(call, story, goal, timeout_s)
     except DeploymentFailed as failure:
+        failure.hint = "diagnose_endpoint says why, and what would help."
         failure.upstream = await _last_words(call, namespace, name, failure.upstream)
         raise
     return await _answer(call, story, endpoint, reached=True, now=_REACHED[goal])
