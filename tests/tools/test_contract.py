@@ -129,6 +129,12 @@ async def test_defaults_are_money_safe(modern: Host) -> None:
     assert defaults == [0, 1, 15]
 
 
+async def test_no_tool_takes_more_than_its_share(modern: Host) -> None:
+    for tool in await listed(modern):
+        most = 2_800 if tool["name"] in {"create_endpoint", "update_endpoint"} else 1_000
+        assert seen_by_model(tool) <= most, tool["name"]
+
+
 async def test_all_tools_together_stay_below_eighteen_thousand_characters(modern: Host) -> None:
     assert sum(seen_by_model(tool) for tool in await listed(modern)) < 18_000
 

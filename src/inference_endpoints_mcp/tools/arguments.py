@@ -4,13 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="Endpoint name, or namespace/name.")]
-Namespace = Annotated[
-    str, Field(max_length=96, description="User or organization. Default: the operator's setting, else your own.")
-]
-NamespaceOrAll = Annotated[
-    str, Field(max_length=96, description='User or organization; "*": all of yours. Default: as in get_endpoint.')
-]
+EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="Or namespace/name.")]
+Namespace = Annotated[str, Field(max_length=96, description="User or organization. Default: your own.")]
+NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all of yours.')]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0)]
 DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]

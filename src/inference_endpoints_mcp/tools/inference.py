@@ -25,7 +25,7 @@ FEWEST_TIMED = 16
 OUTPUT_LIMIT = 24_000
 """Characters of model output in one answer."""
 
-Timeout = Annotated[int, Field(ge=1, le=3_600, description="Seconds, waking included.")]
+Timeout = Annotated[int, Field(ge=1, le=3_600, description="Waking included.")]
 
 
 class CallAnswer(Answer):
@@ -55,7 +55,7 @@ class ChatToolAnswer(Answer):
 
 
 class Message(BaseModel):
-    role: Annotated[str, Field(max_length=32, description="system, user or assistant.")]
+    role: Annotated[str, Field(max_length=32)]
     content: Annotated[str, Field(max_length=200_000)]
 
 
@@ -66,11 +66,11 @@ async def call_endpoint(
     waking: Waking,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
-    text: Annotated[str, Field(max_length=200_000, description="One input.")] = "",
-    texts: Annotated[list[str], Field(max_length=256, description="Several inputs.")] = [],  # noqa: B006
-    body: Annotated[JsonObject, Field(description="The whole JSON body instead, e.g. {inputs: …}.")] = {},  # noqa: B006
-    parameters: Annotated[JsonObject, Field(description="Task parameters, e.g. candidate_labels.")] = {},  # noqa: B006
-    path: Annotated[str, Field(max_length=200, description="Route of the container, e.g. /v1/embeddings.")] = "/",
+    text: Annotated[str, Field(max_length=200_000)] = "",
+    texts: Annotated[list[str], Field(max_length=256)] = [],  # noqa: B006
+    body: Annotated[JsonObject, Field(description="The whole JSON body instead.")] = {},  # noqa: B006
+    parameters: Annotated[JsonObject, Field(description="E.g. candidate_labels.")] = {},  # noqa: B006
+    path: Annotated[str, Field(max_length=200, description="E.g. /v1/embeddings.")] = "/",
     timeout_s: Timeout = 120,
 ) -> CallAnswer:
     """Run a model on an endpoint and return its output. Give text, texts or body. A scaled-to-zero endpoint is woken,
@@ -109,16 +109,15 @@ async def chat_with_endpoint(
     called: Called,
     waking: Waking,
     endpoint_name: EndpointName,
-    message: Annotated[str, Field(max_length=200_000, description="What the user says.")] = "",
-    messages: Annotated[list[Message], Field(max_length=200, description="A whole conversation instead.")] = [],  # noqa: B006
+    message: Annotated[str, Field(max_length=200_000)] = "",
+    messages: Annotated[list[Message], Field(max_length=200)] = [],  # noqa: B006
     namespace: Namespace = "",
-    system: Annotated[str, Field(max_length=50_000, description="System prompt.")] = "",
+    system: Annotated[str, Field(max_length=50_000)] = "",
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 512,
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7,
     timeout_s: Timeout = 120,
 ) -> ChatToolAnswer:
-    """Ask a chat model on an endpoint; its words stream as progress while it writes. A scaled-to-zero endpoint is
-    woken, which is billed."""
+    """Ask a chat model; its words stream as progress. A scaled-to-zero endpoint is woken, which is billed."""
     conversation = _conversation(message, messages, system)
     namespace, endpoint, wake = called.namespace, called.endpoint, await may_wake(call, called, waking)
     async with call.telling() as progress:

@@ -1,7 +1,8 @@
 """The published form of a tool: schemas every host and model accepts.
 
 Some models refuse `$ref`, `$schema` and unions with null, and one bad tool then takes all of them down; so what
-is published is flat, and an optional value is one that may be left out.
+is published is flat, and an optional value is one that may be left out. Models read it with every request, so nothing
+stands there that the rest says already.
 """
 
 from types import new_class
@@ -53,7 +54,7 @@ def _refusing_unknown(model: type[Arguments]) -> type[Arguments]:
 
 
 def flat(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with its references inlined, and without titles, null arms and null defaults."""
+    """The schema with its references inlined, and without titles, null arms and empty defaults."""
     definitions = schema.get("$defs", {})
     flattened = _flat({key: value for key, value in schema.items() if key != "$defs"}, definitions)
     assert isinstance(flattened, dict)
@@ -77,7 +78,7 @@ def _flat(node: Any, definitions: dict[str, Any]) -> Any:
     for key, value in node.items():
         if key in {"title", "$schema"} and isinstance(value, str):
             continue
-        if key == "default" and value is None:
+        if key == "default" and (value is None or value in ("", [], {})):
             continue
         if key in {"properties", "patternProperties"}:
             # A property may itself be called "title".
