@@ -127,13 +127,18 @@ class LogBook:
     async def follow(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
     ) -> AsyncIterator[Entry]:
-        """What `read` gives, then every line as it is printed. Ends when the endpoint is deleted."""
+        """What `read` gives, then every line as it is printed. Ends with the endpoint, or with the plane."""
         with self._following(endpoint_id) as news:
             for entry in self.read(endpoint_id, replica, tail, line_characters):
                 yield entry
             async for entry in news.entries():
                 if replica in (None, entry["replica_id"]):
                     yield _cut(entry, line_characters)
+
+    def end(self) -> None:
+        """Let every follower go, so that the plane can end."""
+        for endpoint_id in list(self._followers):
+            self._tell(endpoint_id, None)
 
     def drop(self, endpoint_id: str) -> None:
         self._tell(endpoint_id, None)

@@ -126,8 +126,9 @@ class Plane:
         return self._api.events.open
 
     def hush(self) -> None:
-        """End the streams of events: what serves the plane waits for them before it ends."""
+        """End the streams of events and logs: what serves the plane waits for them before it ends."""
         self._api.events.end()
+        self._logs.end()
 
     async def stop(self) -> None:
         """End every replica. What is wanted stays as it is, for the next start."""

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.plane.driver import TOKEN, Driver
+from tests.plane.driver import TOKEN, Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 ONE = "/v2/endpoint/acme/chat"
-LOADING = "Loading gpt2 (1 of 1 shards to go)"
+LOADING = "Simulated: Loading gpt2 (1 of 1 shards to go)"
 
 
 async def test_logs_are_entries_of_snake_case_and_can_be_narrowed(driver: Driver) -> None:
@@ -44,7 +44,7 @@ async def test_followed_logs_are_what_was_said_and_then_each_line_as_it_is_said(
     await driver.create()
     await driver.advance(20)
     async with following(driver, ONE + "/logs?follow=true") as lines:
-        assert json.loads(await lines.readline())["line"].startswith("Pulling image")
+        assert json.loads(await lines.readline())["line"].startswith("Simulated: Pulling image")
         await driver.advance(60)
         entry = json.loads(await lines.readline())
         assert (entry["line"], set(entry)) == (LOADING, {"timestamp", "line", "stream", "replica_id", "level"})
@@ -54,11 +54,11 @@ async def test_followed_logs_of_one_replica_are_its_own_alone_and_cut(driver: Dr
     await driver.create(compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
     await driver.advance(70)
     first, second = {entry["replica_id"] for entry in (await driver.call("GET", ONE + "/logs")).body}
-    async with following(driver, ONE + f"/logs?follow=true&tail=1&replica={second}&line_max_length=7") as lines:
-        assert json.loads(await lines.readline())["line"] == LOADING[:7]
+    async with following(driver, ONE + f"/logs?follow=true&tail=1&replica={second}&line_max_length=17") as lines:
+        assert json.loads(await lines.readline())["line"] == LOADING[:17]
         await driver.advance(100)
         entry = json.loads(await lines.readline())
-        assert (entry["line"], entry["replica_id"]) == ("Listeni", second)
+        assert (entry["line"], entry["replica_id"]) == ("Simulated: Listen", second)
         assert first != second
 
 
@@ -71,6 +71,16 @@ async def test_followed_logs_come_as_server_sent_events_too_and_end_with_the_end
         assert json.loads(event.removeprefix(b"data: "))["line"] == LOADING
         await driver.call("DELETE", ONE)
         assert b"SIGTERM" in await events.read()
+
+
+async def test_followed_logs_end_with_the_plane(plane_of: PlaneOf) -> None:
+    async with plane_of() as driver:
+        await driver.create()
+        await driver.advance(20)
+        async with following(driver, ONE + "/logs?follow=true") as lines:
+            await lines.readline()
+            driver.plane.hush()
+            assert await lines.read() == b""
 
 
 @pytest.mark.parametrize("query", ["follow=yes", "tail=-1", "line_max_length=x"])
