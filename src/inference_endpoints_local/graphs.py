@@ -5,6 +5,7 @@ percentiles: here times are in seconds, processors in percent of the replica's o
 is a share as in the service's OpenMetrics.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ class Window:
 
 def all_graphs(meter: Meter, replicas: Iterable[str], start: float, stop: float) -> answers.AllGraphs:
     """Every graph between two moments. Where nothing was measured yet there are no points."""
-    width = STEP_S * max(1, -(-int(stop - start) // (STEP_S * POINTS)))
+    width = STEP_S * max(1, math.ceil((stop - start) / (STEP_S * POINTS)))
     windows = _windows(meter, max(start, meter.since), stop, width)
     measured = {name for window in windows for name in window.memory_bytes.keys() | window.cpu_percent.keys()}
     frame: answers.Frame = {
@@ -62,7 +63,7 @@ def all_graphs(meter: Meter, replicas: Iterable[str], start: float, stop: float)
 
 def _windows(meter: Meter, start: float, stop: float, width: int) -> list[Window]:
     first = start // width
-    count = max(0, -(-int(stop - first * width) // width)) if stop > start else 0
+    count = math.ceil(stop / width - first) if stop > start else 0
     windows = []
     for number in range(count):
         began = (first + number) * width

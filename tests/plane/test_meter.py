@@ -84,6 +84,12 @@ def test_a_long_request_is_load_in_every_window_it_spans() -> None:
     assert shown(meter, "pendingRequest", NOW, NOW + 60) == {"pending": [0.5, 1, 2, 2]}
 
 
+def test_what_was_just_counted_is_shown_at_once() -> None:
+    meter = Meter(NOW)
+    answer(meter, NOW + 30.1, 0.05)
+    assert shown(meter, "responseStatusCode", NOW, NOW + 30.2) == {"200": [0, 0, 1]}
+
+
 def test_nothing_is_shown_from_before_measuring_began_nor_of_the_future() -> None:
     meter = Meter(NOW + 30)
     answer(meter, NOW + 40, 1.0)
