@@ -112,7 +112,7 @@ async def test_what_a_limit_does_not_forbid_is_done(world: Driver, host_of: Host
             Limits(toolsets=("catalog", "account")),
             [
                 *("get_vendors", "list_catalog_items", "has_catalog_item", "get_recommended_config"),
-                *("get_quotas", "get_audit_logs", "whoami"),
+                *("get_quotas", "get_costs", "get_audit_logs", "whoami"),
             ],
         ),
         (Limits(tools=("pause_endpoint", "whoami")), ["pause_endpoint", "whoami"]),

@@ -25,9 +25,11 @@ READS = [
     "has_catalog_item",
     "get_recommended_config",
     "get_quotas",
+    "get_costs",
     "get_endpoint_logs",
     "get_endpoint_replicas",
     "get_endpoint_metric",
+    "diagnose_endpoint",
     "get_audit_logs",
     "whoami",
 ]
