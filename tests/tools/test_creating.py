@@ -81,7 +81,7 @@ async def test_environment_from_both_arguments_is_kept(driver: Driver, modern: H
 async def test_without_hardware_this_machine_is_used_and_named(modern: Host) -> None:
     facts = await modern.call("create_endpoint", endpoint_name="tiny", repository="tiny/echo")
     assert (facts["hardware"], facts["backend"]) == ("local-machine-cpu-x1", "local")
-    assert "Hardware was not given: local-machine-cpu-x1" in facts["now"]
+    assert facts["chosen"] == ["Hardware: local-machine-cpu-x1, the machine this backend is."]
 
 
 async def test_a_full_machine_never_means_simulated_hardware_by_itself(driver: Driver, modern: Host) -> None:

@@ -112,7 +112,7 @@ async def test_without_a_token_tools_are_listed_and_each_names_the_two_ways_forw
 
 
 async def test_a_life_on_the_embedded_plane_over_stdio(tmp_path: Path, folder: Path, mode: Mode) -> None:
-    flags = ["--local", "--data-dir", str(folder), "--simulated", "--simulated-speed", "1000"]
+    flags = ["--local", "--data-dir", str(folder), "--simulated", "--simulated-speed", "100"]
     server = StdioServerParameters(command=sys.executable, args=[*COMMAND, *flags], env=environment(tmp_path))
     async with connected(stdio_client(server), mode, answer=lambda _: "chat") as host:
         spec = {"endpoint_name": "chat", "repository": "org/model", "hardware": "aws-us-east-1-nvidia-l4-x1"}

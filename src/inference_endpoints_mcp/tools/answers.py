@@ -108,6 +108,7 @@ class EndpointAnswer(Answer):
     url: str | None = None
     backend: BackendName
     message: str | None = Field(default=None, description="The control plane's own words.")
+    chosen: list[str] | None = Field(default=None, description="What was left open and is chosen, and why.")
     plan: PlanAnswer | None = None
     plan_token: str | None = Field(default=None, description="Carries the plan out, once; until then nothing changed.")
 

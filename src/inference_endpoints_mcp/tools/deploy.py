@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from inference_endpoints import operations
+from inference_endpoints import operations, traps
 from inference_endpoints.backend import LOCAL
 from inference_endpoints.errors import AlreadyExists, BadRequest, Conflict, NoCapacity, NotFound, QuotaExceeded
-from inference_endpoints.hardware import Offer, Prices, alternatives, choose, find, offers
+from inference_endpoints.hardware import Offer, Prices, alternatives, find, offers
 from inference_endpoints.models import Endpoint
-from inference_endpoints.plan import Plan, plan_create, plan_update
-from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware, check_name, differences
+from inference_endpoints.plan import Plan, hardware_after, plan_create, plan_update
+from inference_endpoints.specs import EndpointChange, EndpointSpec, check_name, differences
 from inference_endpoints_mcp.tools.answers import (
     EndpointAnswer,
     backend_of_hardware,
@@ -22,6 +22,7 @@ from inference_endpoints_mcp.tools.answers import (
 )
 from inference_endpoints_mcp.tools.approval import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, HardwareId, JsonObject, Namespace
+from inference_endpoints_mcp.tools.choosing import Asked, accelerators_of, names_engine, settle
 from inference_endpoints_mcp.tools.payload import complete
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -34,6 +35,7 @@ Env = Annotated[dict[str, str], Field(description="Environment of the container.
 SecretNames = Annotated[
     list[str], Field(max_length=30, description="Secrets to give it, by names the operator lends, e.g. HF_TOKEN.")
 ]
+Clearable = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
 Access = Literal["", "public", "authenticated", "private"]
 
 
@@ -53,8 +55,8 @@ async def create_endpoint(
     hardware: Annotated[
         HardwareId,
         Field(
-            description="An id as get_vendors prints it. Default: this machine "
-            "where the backend is local, else the cheapest GPU available."
+            description="An id as get_vendors prints it. Default: this machine if the backend is local, "
+            "else the cheapest that holds the model."
         ),
     ] = "",
     namespace: Namespace = "",
@@ -70,26 +72,30 @@ async def create_endpoint(
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
 ) -> Step | EndpointAnswer:
-    """Deploy a model as a new endpoint; it is billed from then on. Returns once accepted: then wait_for_endpoint.
-    Creating again with the same settings changes nothing."""
+    """Deploy a model as a new endpoint; it is billed from then on. What is left open is chosen, and explained.
+    Returns once accepted: then wait_for_endpoint. Creating again with the same settings changes nothing."""
     namespace, name = await call.target(endpoint_name, namespace)
     check_name(name)
     current = await _found(call, namespace, name)
-    chosen = await _chosen(call, namespace, hardware, current)
+    asked = Asked(repository, hardware, task, framework, own_engine=names_engine(config))
+    chosen = await settle(call, namespace, asked, current)
+    sleeps = min_replica == 0 or "scale_to_zero_timeout" in call.sent
     spec = EndpointSpec.checked(
         name=name,
         repository=repository,
-        hardware=chosen,
-        task=task or None,
+        hardware=chosen.hardware,
+        task=chosen.task,
         revision=revision or None,
-        framework=framework or "pytorch",
+        framework=chosen.framework or "pytorch",
+        image=chosen.image,
         min_replica=min_replica,
         max_replica=max_replica,
-        scale_to_zero_timeout=scale_to_zero_timeout if min_replica == 0 else None,
+        scale_to_zero_timeout=scale_to_zero_timeout if sleeps else None,
         type=type or "private",
         env=env or None,
     )
     payload = complete(spec.payload(), config, secret_names, call)
+    traps.check(payload, chosen.accelerators)
     different = _different(current, payload) if current else []
     if current and not (different and dry_run):
         return await _existing(call, current, different, namespace)
@@ -98,8 +104,8 @@ async def create_endpoint(
     warnings = taken + (await _cannot_run(call, plan, repository) if dry_run else [])
     return Step(
         proposal=proposal_of(call, plan, namespace, name, current).warning(*warnings),
-        preview=_preview(call, plan, namespace, name),
-        act=partial(_create, call, plan, namespace, name, by_default=not hardware),
+        preview=_preview(call, plan, namespace, name).model_copy(update={"chosen": chosen.why or None}),
+        act=partial(_create, call, plan, namespace, name, chosen.why),
         dry_run=dry_run,
     )
 
@@ -118,6 +124,7 @@ async def update_endpoint(
     max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
     scale_to_zero_timeout: Annotated[int, Field(ge=0, le=10_080, description="Idle minutes; 0: as it is.")] = 0,
     env: Annotated[dict[str, str], Field(description="Variables to set; others stay. No secrets.")] = {},  # noqa: B006
+    clear: Annotated[list[Clearable], Field(description="Settings to unset.")] = [],  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
@@ -137,8 +144,10 @@ async def update_endpoint(
         scale_to_zero_timeout=scale_to_zero_timeout or None,
         env=env if "env" in call.sent else None,
     )
-    given = {} if (config or secret_names) and _is_empty(change) else change.payload()
-    plan = plan_update(complete(given, config, secret_names, call), current, namespace, vendors)
+    given = {} if (config or secret_names or clear) and _is_empty(change) else change.payload()
+    payload = complete(given, config, secret_names, call, clear)
+    traps.check(payload, accelerators_of(hardware_after(payload, current), vendors), current)
+    plan = plan_update(payload, current, namespace, vendors)
     preview = _preview(call, plan, namespace, name, current)
     if not plan.changes and not dry_run:
         return preview.model_copy(
@@ -161,26 +170,7 @@ async def _found(call: CallScope, namespace: str, name: str) -> Endpoint | None:
         return None
 
 
-async def _chosen(call: CallScope, namespace: str, hardware: str, current: Endpoint | None) -> Hardware:
-    """The hardware meant: for an endpoint that exists its own, whether or not more of it could be had now."""
-    if current and hardware in {"", current.hardware}:
-        return _hardware_of(current)
-    available = offers(await call.listing.vendors(namespace))
-    return (find(available, hardware) if hardware else choose(available)).hardware
-
-
-def _hardware_of(endpoint: Endpoint) -> Hardware:
-    provider, compute = endpoint.provider, endpoint.compute
-    return Hardware(
-        vendor=provider.vendor,
-        region=provider.region,
-        accelerator=compute.accelerator,
-        instance_type=compute.instance_type,
-        instance_size=compute.instance_size,
-    )
-
-
-async def _create(call: CallScope, plan: Plan, namespace: str, name: str, *, by_default: bool) -> EndpointAnswer:
+async def _create(call: CallScope, plan: Plan, namespace: str, name: str, why: list[str]) -> EndpointAnswer:
     assert plan.payload is not None
     try:
         created = await call.endpoints.create_from(call.lent.filled(plan.payload), namespace)
@@ -192,12 +182,12 @@ async def _create(call: CallScope, plan: Plan, namespace: str, name: str, *, by_
     prices = Prices(await call.listing.vendors(namespace))
     call.changed(namespace, created)
     facts = facts_of(created, namespace, prices, call.endpoints.backend.name)
-    why = f" Hardware was not given: {plan.cost.hardware} is the cheapest that is available." if by_default else ""
     return EndpointAnswer(
         **facts,
         changed=True,
         plan=plan_answer(plan.model_copy(update={"payload": None})),
-        now=f"Accepted: a replica is starting. {billing_from_now(facts['backend'], facts['price_per_hour_usd'])}{why}",
+        now=f"Accepted: a replica is starting. {billing_from_now(facts['backend'], facts['price_per_hour_usd'])}",
+        chosen=why or None,
         next=[call_of("wait_for_endpoint", namespace, name)],
     )
 

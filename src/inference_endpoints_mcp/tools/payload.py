@@ -9,18 +9,32 @@ from inference_endpoints_mcp.tools.ports import CallScope
 
 _OF_THEIR_OWN = {"name", "provider"}
 _OBJECTS = {"compute", "compute.scaling", "model", "model.env", "model.image"}
+_UNSET: dict[str, dict[str, Any]] = {
+    "args": {"model": {"args": []}},
+    "command": {"model": {"command": []}},
+    "tags": {"tags": []},
+    "revision": {"model": {"revision": None}},
+    "scale_to_zero_timeout": {"compute": {"scaling": {"scaleToZeroTimeout": None}}},
+}
+"""How the API is told that a setting is none."""
 _INSTEAD = "Name in secret_names what the operator lends; the values then never pass through a model."
 
 
 def complete(
-    payload: dict[str, Any], config: dict[str, Any], secret_names: Sequence[str], call: CallScope
+    payload: dict[str, Any],
+    config: dict[str, Any],
+    secret_names: Sequence[str],
+    call: CallScope,
+    clear: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The payload with the caller's nested settings and the names of secrets.
+    """The payload with the caller's nested settings, the names of secrets, and what is to be unset.
 
     Raises `BadRequest` on what may not stand there, a secret above all: it never says which value.
     """
     lent = call.lent.masked(secret_names)
     merged = _with_config(payload, config)
+    for setting in clear:
+        merged = _merged(merged, _UNSET[setting])
     _refuse_secrets(merged, call.redactor)
     return _merged(merged, {"model": {"secrets": lent}}) if lent else merged
 

@@ -1,7 +1,9 @@
 """How to deploy a model: whether it is in the catalogue, and the configuration to create it with."""
 
+import asyncio
 import re
-from typing import Annotated, Any
+from collections.abc import Awaitable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -9,13 +11,15 @@ from inference_endpoints import operations
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.hardware import offers
-from inference_endpoints.models import CatalogueModel, Suggestion
-from inference_endpoints.recommend import recommend
+from inference_endpoints.models import CatalogueModel
+from inference_endpoints.recommend import Known, recommend
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of_hardware
 from inference_endpoints_mcp.tools.arguments import Namespace
 from inference_endpoints_mcp.tools.ports import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+Told = TypeVar("Told")
 
 LONGEST_NAME = 32
 NAMES_TRIED = 10
@@ -68,9 +72,10 @@ async def has_catalog_item(call: Call, repository: Repository) -> CatalogItem:
 async def get_recommended_config(call: Call, repository: Repository, namespace: Namespace = "") -> RecommendedConfig:
     """Recommend hardware, engine and task for a model, of what can be had now. `next` is the call that deploys it."""
     namespace = await call.namespace(namespace)
-    item = await _item(call.endpoints, repository)
-    suggestion = await _suggestion(call.endpoints, repository)
-    found = recommend(suggestion, item, offers(await call.listing.vendors(namespace)))
+    known = await known_of(call.endpoints, repository)
+    if known.suggestion is None and known.item is None and known.info is None and known.weight_gb is None:
+        raise NotFound("Nothing is known about this model.", hint="get_vendors lists hardware to choose from.")
+    found = recommend(known, offers(await call.listing.vendors(namespace)))
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
         "endpoint_name": await _free_name(call.endpoints, namespace, repository),
@@ -87,7 +92,7 @@ async def get_recommended_config(call: Call, repository: Repository, namespace: 
         config=found.config,
         why=[line(reason, 300) for reason in found.why],
         alternatives=[f"{one.id} (${one.price or 0:g}/h)" for one in found.alternatives],
-        in_catalog=item is not None,
+        in_catalog=known.item is not None,
         now="Nothing was created yet."
         + (" It would be simulated: no model runs and nothing is billed." if backend == "simulated" else ""),
         next=[NextCall(tool="create_endpoint", arguments=create)],
@@ -100,10 +105,19 @@ async def _item(endpoints: AsyncEndpointsClient, repository: str) -> CatalogueMo
     return next((item for item in found if item.repo_id.lower() == repository.lower()), None)
 
 
-async def _suggestion(endpoints: AsyncEndpointsClient, repository: str) -> Suggestion | None:
-    """None where there is none: the service has the route, but does not document it."""
+async def known_of(endpoints: AsyncEndpointsClient, repository: str) -> Known:
+    """What the service and the Hub tell of a model. Who does not know it, or does not say, leaves a gap."""
+    suggestion, item, info = await asyncio.gather(
+        _if_told(endpoints.suggestion(repository)),
+        _if_told(_item(endpoints, repository)),
+        _if_told(endpoints.model(repository)),
+    )
+    return Known(repository, suggestion, item, info)
+
+
+async def _if_told(answer: Awaitable[Told]) -> Told | None:
     try:
-        return await endpoints.suggestion(repository)
+        return await answer
     except (NotFound, BadRequest, Unauthorized, Forbidden, Unavailable):
         return None
 

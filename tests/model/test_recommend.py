@@ -1,15 +1,15 @@
-"""What is taken where the caller left it open: the cheapest that holds the model, with a reason in a line."""
+"""What a model is deployed with where the caller left it open: the cheapest that holds it, with a reason in a line."""
 
 from typing import Any
 
 import pytest
 from tests.model.test_hardware import instance, listing
 
-from inference_endpoints.choice import Choice, Chosen, Known, choose_settings, parallelism_missing
-from inference_endpoints.errors import NoCapacity
+from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.hardware import find
-from inference_endpoints.models import CatalogueModel, ModelInfo
+from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
+from inference_endpoints.recommend import Known, Recommendation, parallelism_missing, recommend
 
 CLOUD = listing(
     aws_east=[
@@ -31,12 +31,12 @@ def told(parameters: float, *, kind: str = "BF16", task: str = CHAT) -> ModelInf
     )
 
 
-def chosen(repository: str = "org/model", info: ModelInfo | None = None, **asked: Any) -> Chosen:
-    return choose_settings(Known(repository, info), CLOUD, **asked)
+def chosen(repository: str = "org/model", info: ModelInfo | None = None, **asked: Any) -> Recommendation:
+    return recommend(Known(repository, info=info), CLOUD, **asked)
 
 
-def why(made: Chosen, setting: str) -> Choice:
-    return next(choice for choice in made.choices if choice.setting == setting)
+def why(made: Recommendation, what: str) -> str:
+    return next(said for said in made.why if said.startswith(what))
 
 
 @pytest.mark.parametrize(
@@ -56,23 +56,23 @@ def why(made: Chosen, setting: str) -> Choice:
 def test_the_cheapest_that_holds_the_model_is_taken(parameters: float, kind: str, task: str, hardware: str) -> None:
     made = chosen(info=told(parameters, kind=kind, task=task))
     assert made.offer.id == hardware
-    assert "the cheapest that can be had and holds it" in why(made, "hardware").why
+    assert "the cheapest to be had that holds it" in why(made, "Hardware")
 
 
 def test_the_reason_names_the_size_and_the_next_that_would_do() -> None:
-    said = why(chosen(info=told(8e9)), "hardware").why
+    said = why(chosen(info=told(8e9)), "Hardware")
     assert "16 GB of weights, about 21.2 GB to serve" in said
-    assert "Next: aws-east-a100-x1 (80 GB, $2.5/h)" in said
+    assert "Or aws-east-a100-x1 (80 GB, $2.5/h)." in said
 
 
 def test_a_size_that_is_only_in_the_name_is_said_to_be_so() -> None:
-    assert "16 GB of weights, going by its name" in why(chosen("meta-llama/Llama-3.1-8B-Instruct"), "hardware").why
+    assert "16 GB of weights, going by its name" in why(chosen("meta-llama/Llama-3.1-8B-Instruct"), "Hardware")
 
 
 def test_of_unknown_size_the_cheapest_gpu_is_taken_with_a_word_of_caution() -> None:
     made = chosen("org/mystery")
     assert made.offer.id == "aws-east-t4-x1"
-    assert "size is not known" in why(made, "hardware").why
+    assert "size is not known" in why(made, "Hardware")
 
 
 def test_what_nothing_holds_is_no_capacity_with_how_much_it_needs() -> None:
@@ -86,14 +86,14 @@ def test_several_accelerators_come_with_parallelism() -> None:
     assert made.image == {
         "vLLM": {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health", "tensorParallelSize": 2}
     }
-    assert why(made, "tensorParallelSize").taken == "2"
+    assert "split over 2 accelerators" in why(made, "Engine")
 
 
 def test_what_the_caller_named_is_left_alone() -> None:
     named = find(CLOUD, "aws-east-t4-x4")
     made = chosen(info=told(8e9), offer=named, task="text-classification", framework="pytorch")
     assert (made.offer, made.task, made.framework, made.image) == (named, "text-classification", "pytorch", None)
-    assert made.choices == []
+    assert made.why == ()
 
 
 def test_a_task_other_than_generating_leaves_the_container_to_the_service() -> None:
@@ -102,13 +102,29 @@ def test_a_task_other_than_generating_leaves_the_container_to_the_service() -> N
 
 def test_the_catalogues_task_goes_before_the_hubs() -> None:
     item = CatalogueModel.model_validate({"repoId": "org/model", "task": "feature-extraction"})
-    assert choose_settings(Known("org/model", told(22e6), item), CLOUD).task == "feature-extraction"
+    assert (
+        recommend(Known("org/model", item=item, info=told(22e6, task="fill-mask")), CLOUD).task == "feature-extraction"
+    )
 
 
-def test_on_this_machine_nothing_but_the_machine_is_chosen() -> None:
-    here = listing(local_machine=[instance("cpu", 0.0)], aws_east=[instance("l4", 0.8, gpuMemoryGb=24)])
-    made = choose_settings(Known("org/model", told(8e9)), here)
-    assert (made.offer.id, made.task, made.image) == ("local-machine-cpu-x1", None, None)
+def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() -> None:
+    here = listing(local_machine=[instance("cpu", 0.0)])
+    with pytest.raises(NotFound, match="not known to run it"):
+        recommend(Known("org/model", info=told(8e9)), here)
+    machine = find(here, "local-machine-cpu-x1")
+    made = recommend(Known("org/model", info=told(8e9)), here, offer=machine)
+    assert (made.offer, made.image) == (machine, None)
+
+
+def test_a_suggestion_goes_before_what_the_size_says_and_is_split_where_it_must_be() -> None:
+    suggestion = Suggestion.model_validate(
+        {"suggestedCompute": "aws-east-a100-x2", "image": {"sGLang": {"url": "x", "tensorParallelSize": 8}}}
+    )
+    made = recommend(Known("org/model", suggestion, info=told(1e9)), CLOUD)
+    assert (made.offer.id, made.image) == ("aws-east-a100-x2", {"sGLang": {"url": "x", "tensorParallelSize": 2}})
+    assert "as suggested" in why(made, "Hardware")
+    alone = recommend(Known("org/model", suggestion), CLOUD, offer=find(CLOUD, "aws-east-a100-x1"))
+    assert alone.image == {"sGLang": {"url": "x"}}
 
 
 @pytest.mark.parametrize(
@@ -131,15 +147,15 @@ def test_sizes_in_names(name: str, billions: float | None) -> None:
 @pytest.mark.parametrize(
     ("engine", "settings", "accelerators", "missing"),
     [
-        ("vLLM", {}, 4, "tensorParallelSize"),
-        ("sGLang", {"port": 1}, 2, "tensorParallelSize"),
-        ("vLLM", {"dataParallelSize": 2}, 2, None),
-        ("vLLM", {}, 1, None),
-        ("tgi", {}, 4, None),
-        ("custom", {}, 4, None),
+        ("vLLM", {}, 4, True),
+        ("sGLang", {"port": 1}, 2, True),
+        ("vLLM", {"dataParallelSize": 2}, 2, False),
+        ("vLLM", {}, 1, False),
+        ("tgi", {}, 4, False),
+        ("custom", {}, 4, False),
     ],
 )
 def test_which_engines_must_be_told_of_several_accelerators(
-    engine: str, settings: dict[str, Any], accelerators: int, missing: str | None
+    engine: str, settings: dict[str, Any], accelerators: int, missing: bool
 ) -> None:
-    assert parallelism_missing(engine, settings, accelerators) == missing
+    assert parallelism_missing(engine, settings, accelerators) is missing
