@@ -221,6 +221,17 @@ def test_how_long_a_start_has_taken_decides_what_is_made_of_it(seconds: int, wor
     assert [step.act for step in finding.fix.steps] == acts
 
 
+def test_checks_that_fail_while_a_model_loads_are_part_of_a_start() -> None:
+    lines = said("Readiness probe failed: HTTP probe failed with statuscode: 503")
+    assert found(Facts(endpoint("initializing"), NOW, logs=lines)).cause is Cause.SLOW_START
+    assert found(Facts(endpoint("failed"), NOW, logs=lines)).cause is Cause.HEALTH_ROUTE
+
+
+def test_an_error_in_the_log_of_what_runs_on_is_no_crash() -> None:
+    facts = Facts(endpoint("running"), NOW, replicas=[Replica(id="a-1")], logs=said("ValueError: odd"), health=200)
+    assert diagnose(facts).others == ()
+
+
 def test_waiting_for_hardware_for_long_is_a_lack_of_capacity() -> None:
     assert found(Facts(endpoint("pending", ago_s=30), NOW, offers=offers(LISTING))).cause is Cause.SLOW_START
     assert found(Facts(endpoint("pending", ago_s=1_500), NOW, offers=offers(LISTING))).cause is Cause.NO_CAPACITY

@@ -130,35 +130,22 @@ def out_of_host_memory(facts: Facts) -> Finding | None:
 
 
 def wrong_port_or_health_route(facts: Facts) -> Finding | None:
-    said = seen(facts, Cause.HEALTH_ROUTE)
-    settings = facts.endpoint.model.image.settings if facts.endpoint.model.image else {}
-    port = settings.get("port") or DEFAULT_PORT
+    said, health = seen(facts, Cause.HEALTH_ROUTE), facts.health
+    wanted = facts.endpoint.model.image.settings.get("port") if facts.endpoint.model.image else None
+    port = wanted if isinstance(wanted, int) else DEFAULT_PORT
     listens = None if facts.here else listening_port(facts.lines)
-    confidence, told = said.weight, []
-    change: EndpointChange | None = None
-    if facts.health is not None and facts.health != 200:
-        confidence = max(confidence, 0.9 if facts.health in {404, 405} else 0.75)
-        answered = f"is answered {facts.health}" if facts.health else "is not answered"
+    confidence, told, fix = said.weight, [], _health_route_fix(facts, said)
+    if health not in (None, 200):
+        confidence = max(confidence, 0.9 if health in {404, 405} else 0.75)
+        answered = f"is answered {health}" if health else "is not answered"
         told.append(f"Its state is {facts.state.value}, and its health route {answered}.")
     if listens is not None and listens[0] != port and (facts.starting or facts.given_up or confidence):
         confidence = max(confidence, 0.9)
         told.append(f"The container listens on port {listens[0]}; the endpoint is set to port {port}.")
-        change = with_image(facts.endpoint, port=listens[0])
-    elif settings.get("healthRoute") not in (None, "/health") and facts.health != 0:
-        change = with_image(facts.endpoint, healthRoute="/health")
+        fix = _health_fix(with_image(facts.endpoint, port=listens[0]), "Set the port the container listens on.")
     if not confidence:
         return None
     route = facts.endpoint.health_route or "/health"
-    fix = Fix(
-        "Set port and health route to what the container serves; its log says what that is.", (Step(Act.READ_LOGS),)
-    )
-    if change:
-        words = (
-            "Set the port the container listens on."
-            if told[-1:] and listens
-            else "Common engines serve /health: set it."
-        )
-        fix = Fix(words, (Step(Act.UPDATE, change), Step(Act.WAIT)))
     return Finding(
         Cause.HEALTH_ROUTE,
         confidence,
@@ -172,10 +159,25 @@ def wrong_port_or_health_route(facts: Facts) -> Finding | None:
     )
 
 
+def _health_route_fix(facts: Facts, said: Seen) -> Fix:
+    """Where a route of its own is missing, the one that all common engines have may be there."""
+    own = (facts.endpoint.health_route or "/health") != "/health"
+    missing = facts.health in {404, 405} or said.matching(r"\b40[45]\b")
+    change = with_image(facts.endpoint, healthRoute="/health") if own and missing else None
+    return _health_fix(change, "Set the health route to /health, which common engines serve.")
+
+
+def _health_fix(change: EndpointChange | None, words: str) -> Fix:
+    if change is None:
+        said = "Set port and health route to what the container serves; its log says what that is."
+        return Fix(said, (Step(Act.READ_LOGS),))
+    return Fix(words, (Step(Act.UPDATE, change), Step(Act.WAIT)))
+
+
 def missing_parallelism(facts: Facts) -> Finding | None:
     """Several accelerators, of which the engine was told to use another number."""
     there, used = facts.accelerators, accelerators_used(facts.endpoint)
-    if used is None or used == there or facts.stopped:
+    if used is None or used == there or facts.stopped or facts.endpoint.compute.accelerator == "cpu":
         return None
     change = using_all(facts.endpoint, there)
     broke = seen(facts, Cause.ACCELERATOR_MEMORY).weight > 0 or used > there
@@ -194,17 +196,17 @@ def missing_parallelism(facts: Facts) -> Finding | None:
 
 def crash_loop(facts: Facts) -> Finding | None:
     """It starts and ends, again and again, for a reason that none of the other causes knows."""
-    said = seen(facts, Cause.CRASH_LOOP)
-    if not said.weight or facts.stopped:
+    said, dead = seen(facts, Cause.CRASH_LOOP), facts.dead_replicas
+    serves = not facts.given_up and not facts.starting  # then an error in its log need not have ended anything
+    if not said.weight or facts.stopped or (serves and not dead):
         return None
-    dead = facts.dead_replicas
     confidence = said.weight + (0.1 if dead > 1 else 0.0) + (0.1 if said.confirmed else 0.0)
     told = [f"{dead} replica(s) ended since the last change."] if dead else []
     if facts.given_up:
         told.append("The control plane gave it up.")
     return Finding(
         Cause.CRASH_LOOP,
-        min(0.85, confidence) if facts.given_up or facts.starting else said.weight,
+        said.weight if serves else min(0.85, confidence),
         "Its container ends by itself each time it is started",
         Fix(
             "Its last words say why: correct the model, the settings or the container, then start it again.",

@@ -8,7 +8,7 @@ from typing import TypeVar
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Source
-from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
 from inference_endpoints.hardware import offers
 from inference_endpoints.listing import HardwareListing
 from inference_endpoints.models import Endpoint
@@ -46,11 +46,11 @@ async def gather(
             return None
 
     hardware = (listing or HardwareListing(client)).vendors
-    since = max(now - MEASURED, endpoint.status.updated_at or now - MEASURED)
+    since = min(max(now - MEASURED, endpoint.status.updated_at or now - MEASURED), now - LEAST_MEASURED)
     replicas, logs, graphs, vendors, health = await asyncio.gather(
         attempt(Source.REPLICAS, lambda: client.replicas(name, namespace)),
         attempt(Source.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
-        attempt(Source.METRICS, lambda: client.metrics(name, namespace, start=min(since, now - LEAST_MEASURED))),
+        attempt(Source.METRICS, lambda: client.metrics(name, namespace, start=since)),
         attempt(Source.HARDWARE, lambda: hardware(namespace)),
         attempt(Source.HEALTH, lambda: _health(client, endpoint, namespace, now)),
     )
@@ -67,13 +67,19 @@ async def gather(
 
 
 async def _health(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str, now: datetime) -> int | None:
-    """What the health route answers, 0 if nothing; None where asking could wake an endpoint or keep it awake."""
+    """What the health route answers, 0 if nothing; None where asking could wake an endpoint or keep it awake.
+
+    Raises `Forbidden` where it does not answer to the token at hand.
+    """
     if endpoint.state is not State.RUNNING or endpoint.url is None or _would_keep_awake(endpoint, now):
         return None
     try:
-        return await client.health(endpoint, namespace, deadline=HEALTH_S)
-    except InferenceEndpointError:
+        status = await client.health(endpoint, namespace, deadline=HEALTH_S)
+    except (Unavailable, InferenceEndpointTimeoutError):
         return 0
+    if status in {401, 403}:
+        raise Forbidden("The health route is not answered to this token.")
+    return status
 
 
 def _would_keep_awake(endpoint: Endpoint, now: datetime) -> bool:

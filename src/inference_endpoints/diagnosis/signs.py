@@ -55,7 +55,8 @@ SIGNS: dict[Cause, tuple[Sign, ...]] = {
         _sign(0.75, r"signaled to shutdown with signal 9\b", r"exit(?:ed with)? code:? 137\b", r"killed by signal 9\b"),
     ),
     Cause.HEALTH_ROUTE: (
-        _sign(0.88, r"(?:readiness|startup|liveness) probe failed"),
+        _sign(0.88, r"(?:readiness|startup|liveness) probe failed: .{0,80}statuscode: 40[45]\b"),
+        _sign(0.5, r"(?:readiness|startup|liveness) probe failed"),  # as long as a model loads, that is usual
         _sign(0.8, r'"GET /(?:health|ping|healthz)\S{0,100} HTTP/[\d.]+" 40[45]\b'),
     ),
     Cause.CRASH_LOOP: (
