@@ -22,13 +22,22 @@ def check(payload: dict[str, Any], accelerators: int, current: Endpoint | None =
     if asked is not None:
         _image_in_part(asked)
     image = Image.model_validate(asked) if isinstance(asked, dict) else current.model.image if current else None
-    if image is not None and parallelism_missing(image.engine, image.settings, accelerators):
+    told = any("parallel" in word or word.startswith("--tp") for word in _arguments(payload, current))
+    if image is not None and not told and parallelism_missing(image.engine, image.settings, accelerators):
         raise BadRequest(
             f"{image.engine} would use one of {accelerators} accelerators, and the service refuses that: "
             "nothing was sent.",
             hint=f"Set tensorParallelSize={accelerators} in config.model.image.{image.engine}, whole with its url.",
         )
     _sleep_of_the_sleepless(payload, current)
+
+
+def _arguments(payload: dict[str, Any], current: Endpoint | None) -> list[str]:
+    """Those of the container, by which an engine can be told as well."""
+    given = (payload.get("model") or {}).get("args")
+    if given is None and current is not None:
+        given = current.model.args
+    return [str(word) for word in given or []]
 
 
 def _image_in_part(image: Any) -> None:

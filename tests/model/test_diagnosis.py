@@ -316,6 +316,22 @@ def test_parallelism_is_set_without_touching_anything_else() -> None:
     assert change.image == {"vLLM": {"url": "x", "maxNumSeqs": 8, "tensorParallelSize": 4}}
 
 
+@pytest.mark.parametrize("image", [IMAGE, {"vLLM": {"url": "x"}}])
+def test_what_does_not_fit_moves_to_the_cheapest_with_more_memory(image: dict[str, Any]) -> None:
+    finding = found(Facts(endpoint(image=image), NOW, logs=said("CUDA out of memory"), offers=offers(LISTING)))
+    change = finding.fix.steps[0].change
+    assert change is not None
+    assert (change.instance_type, change.instance_size) == ("nvidia-l40s", "x1")
+
+
+def test_only_an_engine_that_spreads_a_model_by_itself_gets_more_accelerators() -> None:
+    listing = LISTING.model_copy(deep=True)
+    del listing.vendors[0].regions[0].computes[2]
+    for image, acts in ((IMAGE, [Act.UPDATE, Act.WAIT]), ({"vLLM": {"url": "x"}}, [Act.LIST_HARDWARE])):
+        facts = Facts(endpoint(image=image), NOW, logs=said("CUDA out of memory"), offers=offers(listing))
+        assert [step.act for step in found(facts).fix.steps] == acts
+
+
 def test_an_image_whose_credentials_would_be_lost_is_not_sent_back() -> None:
     private = {"custom": {"url": "registry/x:1", "credentials": {"username": "", "password": None}}}
     line = "Starting vLLM API server 0 on http://0.0.0.0:8000"

@@ -126,6 +126,11 @@ async def test_a_trap_is_told_before_anything_is_sent(
     assert sent(upstream) == []
 
 
+async def test_an_engine_that_is_told_by_its_arguments_is_told(cloud: Host) -> None:
+    model = {"image": {"vLLM": {"url": "x"}}, "args": ["--tensor-parallel-size", "4"]}
+    assert (await planned(cloud, repository=LLAMA, hardware=A100, config={"model": model}))["hardware"] == A100
+
+
 async def test_moving_to_several_accelerators_without_parallelism_is_refused(driver: Driver, modern: Host) -> None:
     image = {"vLLM": {"url": "vllm/vllm-openai:v0.23.0"}}
     gpu = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,10 @@ async def test_a_model_that_does_not_exist(driver: Driver, host: Host) -> None:
     await broken(driver, "missing_model", model={"repository": "org/mimilm"})
     facts = await diagnosis(host)
     assert facts["cause"] == "missing_model"
-    assert "[logs] OSError: org/mimilm is not a local folder and is not a valid model identifier" in facts["quotes"]
+    assert (
+        "[logs] Simulated: OSError: org/mimilm is not a local folder and is not a valid model identifier"
+        in facts["quotes"]
+    )
     assert facts["next"] == [{"tool": "list_catalog_items", "arguments": {"search": "mimilm"}}]
 
 
@@ -199,7 +203,8 @@ async def test_a_real_worker_that_crashes_each_time_it_starts(driver: Driver, ho
 
 async def test_a_gguf_file_that_no_engine_can_load(driver: Driver, modern: Host, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
-    broken.write_bytes(b"GGUF" + b"x" * 64)
+    one_tensor = struct.pack("<QcIQIQ", 1, b"t", 1, 8, 0, 0)
+    broken.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + one_tensor + bytes(128))
     assert (await driver.create_local(model={"repository": str(broken)})).status == 200
     await driver.reach("tiny", "failed")
     facts = await diagnosis(modern, "tiny")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inference_endpoints.models import Endpoint
+from inference_endpoints.recommend import SPLIT
 from inference_endpoints.specs import EndpointChange
 
 DEFAULT_PORT = 80
@@ -63,7 +64,7 @@ def using_all(endpoint: Endpoint, accelerators: int) -> EndpointChange | None:
         return EndpointChange(env={"NUM_SHARD": str(accelerators), "SHARDED": "true"})
     if kind not in _FLAGS or image is None:
         return None
-    if image.engine != "custom":
+    if image.engine in SPLIT:
         return with_image(endpoint, tensorParallelSize=accelerators, dataParallelSize=None)
     flags = tuple(flag for aliases in _FLAGS[kind] for flag in aliases)
     return _args([*_without(words, flags), _FLAGS[kind][0][0], str(accelerators)])

@@ -31,15 +31,14 @@ def other_hardware(facts: Facts) -> EndpointChange | None:
 def more_accelerator_memory(facts: Facts) -> EndpointChange | None:
     """A move to the cheapest hardware with more memory that the engine will use without being told more.
 
-    That is more on each accelerator, or, for engines that spread a model by themselves, more in all.
+    Only engines that spread a model by themselves may get another number of accelerators.
     """
     spreads = family(facts.endpoint) in _SPREAD_BY_THEMSELVES
 
-    def memory(offer: Offer) -> float:
-        whole = offer.instance.gpu_memory_gb or 0.0
-        return whole if spreads else whole / max(1, offer.instance.num_accelerators)
+    def fits(offer: Offer) -> bool:
+        return spreads or offer.instance.num_accelerators == facts.accelerators
 
-    return _cheapest_with_more(facts, memory)
+    return _cheapest_with_more(facts, lambda offer: (offer.instance.gpu_memory_gb or 0.0) if fits(offer) else 0.0)
 
 
 def more_host_memory(facts: Facts) -> EndpointChange | None:

@@ -51,7 +51,7 @@ SIGNS: dict[Cause, tuple[Sign, ...]] = {
     ),
     Cause.HOST_MEMORY: (
         _sign(0.9, r"\bOOMKilled\b", r"memory cgroup out of memory", r"DefaultCPUAllocator: can't allocate memory"),
-        _sign(0.85, r"\bstd::bad_alloc\b", r"^MemoryError\b", r"cannot allocate memory \(os error 12\)"),
+        _sign(0.85, r"\bstd::bad_alloc\b", r"\bMemoryError\b", r"cannot allocate memory \(os error 12\)"),
         _sign(0.75, r"signaled to shutdown with signal 9\b", r"exit(?:ed with)? code:? 137\b", r"killed by signal 9\b"),
     ),
     Cause.HEALTH_ROUTE: (
@@ -62,8 +62,13 @@ SIGNS: dict[Cause, tuple[Sign, ...]] = {
     Cause.CRASH_LOOP: (
         _sign(0.75, r"\bCrashLoopBackOff\b", r"back-off restarting failed container"),
         _sign(0.65, r"^The worker (?:exited|was killed|hangs|could not be started)", r"\bexit code \d+"),
-        _sign(0.6, r"^Traceback \(most recent call last\)", r"\bpanicked at\b", r"segmentation fault", r"core dumped"),
-        _sign(0.55, r"^\w{0,40}(?:Error|Exception): ", r"\bcannot load \S{1,500}: \w+", r"error loading model"),
+        _sign(0.6, r"\bTraceback \(most recent call last\)", r"\bpanicked at\b", r"segmentation fault", r"core dumped"),
+        _sign(
+            0.55,
+            r"(?:^|[\s)\]:])\w{1,40}(?:Error|Exception): ",
+            r"\bcannot load \S{1,500}: \w+",
+            r"error loading model",
+        ),
         _sign(0.55, r"shard \d+ failed to start", r"ShardCannotStart", r"Engine core initialization failed"),
     ),
     Cause.NO_CAPACITY: (

@@ -43,9 +43,8 @@ class DiagnosisAnswer(Answer):
 
 @tool(uses=operations.GET, toolset=Toolset.OBSERVE, title="Diagnose an endpoint")
 async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> DiagnosisAnswer:
-    """Find out why an endpoint does not start, answer or keep up. Looks at state, replicas, logs, metrics, hardware,
-    quota and settings at once; answers with the likeliest cause, its evidence, how sure it is, and the call that
-    helps. Reads only; wakes nothing."""
+    """Find out why an endpoint does not start, answer or keep up: looks at all there is to see of it and answers with
+    the likeliest cause, its evidence, how sure it is, and the call that helps. Wakes nothing."""
     namespace, name = await call.target(endpoint_name, namespace)
     facts = await gather(call.endpoints, name, namespace, call.listing)
     diagnosis = diagnose(facts)
@@ -69,8 +68,8 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
 
 def _said(finding: Finding, facts: Facts) -> str:
     how = "Most likely" if finding.confidence >= 0.75 else "Probably" if finding.confidence >= 0.5 else "Possibly"
-    sure = finding.cause in {Cause.HEALTHY, Cause.UNKNOWN}
-    said = f"{finding.why}. " if sure else f"{how}: {finding.why[0].lower()}{finding.why[1:]}. "
+    no_cause = finding.cause in {Cause.HEALTHY, Cause.UNKNOWN}
+    said = f"{finding.why}. " if no_cause else f"{how}: {finding.why[0].lower()}{finding.why[1:]}. "
     missing = ", ".join(sorted(source.value for source in facts.failed))
     unseen = f" Not seen, since it could not be read: {missing}." if missing else ""
     return f"{said}{finding.fix.words}{unseen}"
