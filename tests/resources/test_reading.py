@@ -62,9 +62,15 @@ async def test_logs_are_fenced_in_a_resource_as_in_a_tool(driver: Driver, host: 
     assert facts["lines"].startswith("<untrusted-")
 
 
+async def test_metrics_are_summed_up_in_a_resource_as_in_a_tool(driver: Driver, host: Host) -> None:
+    await driver.create()
+    facts = await read(host, CHAT + "/metrics")
+    assert facts.keys() == (await host.call("get_endpoint_metric", endpoint_name="chat")).keys()
+
+
 async def test_the_kinds_of_resources_are_templates(host: Host) -> None:
     templates = (await host.client.list_resource_templates()).resource_templates
-    assert [template.uri_template for template in templates] == [SHAPE, SHAPE + "/logs"]
+    assert [template.uri_template for template in templates] == [SHAPE, SHAPE + "/logs", SHAPE + "/metrics"]
     assert all(template.description and template.mime_type == "application/json" for template in templates)
 
 

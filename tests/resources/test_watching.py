@@ -152,6 +152,16 @@ async def test_new_lines_of_the_log_are_told(driver: Driver, subscriber: Subscri
     assert await subscriber.heard(1) == [LOGS]
 
 
+async def test_what_is_measured_is_told(driver: Driver, subscriber: Subscriber) -> None:
+    await driver.create_local("tiny")
+    await driver.reach("tiny", "running")
+    metrics = "endpoint://acme/tiny/metrics"
+    await subscriber.watch(metrics)
+    path = await driver.path_of("tiny")
+    assert (await driver.call("POST", path + "/a", {})).status == 200
+    assert (await subscriber.heard(1))[0] == metrics
+
+
 async def test_nothing_is_told_where_nothing_changed(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create()
     await subscriber.watch(CHAT)
