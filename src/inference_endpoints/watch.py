@@ -35,6 +35,9 @@ CALM_S = 5.0
 """Seconds between two looks while nothing does."""
 TOLD_S = 15.0
 """Seconds between two looks while nothing does, and a stream would say so if something did."""
+MOST_LOOKS_A_SECOND = 50.0
+"""Looks at all endpoints together. Where more would be due, all pauses grow alike: what changes is still looked at more
+often than what does not."""
 GAP_S = 0.25
 """Seconds between two events that are acted on, however many come."""
 MOST_STREAMS = 16
@@ -110,7 +113,7 @@ class Slot:
 @dataclass
 class _Poller:
     """`called` ends the pause before the next look: somebody joined, or an event came. `ear` listens to the stream, and
-    `told` says whether it brings anything.
+    `told` says whether it brings anything, `pace` how many looks a second are due.
     """
 
     slots: set[Slot] = field(default_factory=set)
@@ -118,6 +121,7 @@ class _Poller:
     task: asyncio.Task[None] = field(init=False)
     ear: asyncio.Task[None] | None = None
     told: bool = False
+    pace: float = 1 / QUICK_S
     retry_at: float = 0.0
     retry_s: float = RETRY_S[0]
 
@@ -134,7 +138,8 @@ class _Poller:
 class Watcher:
     """Shares looks at endpoints among all who watch them.
 
-    `refresh_every` bounds the time between two looks, in seconds; `sleep` is the seam for tests.
+    `refresh_every` bounds the time between two looks, in seconds, as long as there are few enough endpoints for that;
+    `sleep` is the seam for tests.
     """
 
     def __init__(
@@ -267,7 +272,7 @@ class Watcher:
             for slot in tuple(poller.slots):
                 slot.put(look)
             self._listen(key, poller)
-            await self._nap(poller, self._pause(look, last is None or look.gist != last.gist, told=poller.told))
+            await self._nap(poller, self._pause(poller, look, news=last is None or look.gist != last.gist))
             last = look
 
     def _listen(self, key: Key, poller: _Poller) -> None:
@@ -328,8 +333,10 @@ class Watcher:
         except InferenceEndpointError:
             return Look(endpoint, healthy=False)
 
-    def _pause(self, look: Look, news: bool, *, told: bool) -> float:
+    def _pause(self, poller: _Poller, look: Look, *, news: bool) -> float:
         moving = news or (look.endpoint is not None and (look.endpoint.state.changing or look.healthy is False))
-        calm = TOLD_S if told else CALM_S
+        calm = TOLD_S if poller.told else CALM_S
         pause = min(QUICK_S if moving else calm, self._refresh_every)
-        return pause * random.uniform(0.8, 1.0)  # noqa: S311
+        poller.pace = 1 / pause
+        crowd = sum(other.pace for other in self._pollers.values()) / MOST_LOOKS_A_SECOND
+        return pause * max(1.0, crowd) * random.uniform(0.8, 1.0)  # noqa: S311

@@ -16,7 +16,7 @@ from inference_endpoints.errors import InferenceEndpointTimeoutError, Paused, Un
 from inference_endpoints.goals import Goal
 from inference_endpoints.http import Http
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watch import CALM_S, QUICK_S, TOLD_S, Look, Watcher
+from inference_endpoints.watch import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Look, Watcher
 from inference_endpoints_local.faults import Fault
 
 pytestmark = pytest.mark.anyio
@@ -136,6 +136,18 @@ async def test_looks_are_frequent_while_something_changes_and_rare_while_nothing
     quick, *calm = naps.taken
     assert 0.8 * QUICK_S <= quick <= QUICK_S
     assert all(0.8 * CALM_S <= pause <= TOLD_S for pause in calm)
+
+
+async def test_however_many_are_watched_looks_come_no_faster_than_the_service_bears(
+    watcher: Watcher, naps: Naps
+) -> None:
+    count = 120
+    async with AsyncExitStack() as stack:
+        for number in range(count):
+            await stack.enter_async_context(watcher.watch(f"e{number}", "acme"))
+        await naps.begun(count)
+    fewest = count / MOST_LOOKS_A_SECOND
+    assert all(0.8 * fewest <= pause <= fewest for pause in naps.taken)
 
 
 async def test_two_looks_are_no_further_apart_than_asked(client: AsyncEndpointsClient, naps: Naps) -> None:
