@@ -37,6 +37,9 @@ def test_an_unknown_command_is_named_with_those_there_are(run: Run) -> None:
     [
         (["--max-price-per-hour", "-1"], {}, "--max-price-per-hour"),
         (["--confirm", "maybe"], {}, "--confirm"),
+        (["--confirm-effects", "destroys,costs"], {}, "--confirm-effects"),
+        (["--confirm-above", "-1"], {}, "--confirm-above"),
+        ([], {"INFERENCE_ENDPOINTS_ANSWER_WITHIN": "0"}, "--answer-within"),
         ([], {"INFERENCE_ENDPOINTS_HOLD": "soon"}, "--hold"),
         (["--no-such-flag"], {}, "--no-such-flag"),
         (["--simulated"], {}, "--simulated needs --local."),

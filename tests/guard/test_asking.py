@@ -3,15 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp.types import ElicitResult
-from tests.plane.driver import Driver
+from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Answer, Mode
 from tests.tools.conftest import HostOf
 
+from inference_endpoints.backend import HUGGING_FACE, Backend, local
 from inference_endpoints.operations import Effect
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.limits import Limits
@@ -220,6 +223,31 @@ async def test_what_costs_nothing_asks_nobody(driver: Driver, host_of: HostOf, m
     async with host_of(mode, answer=never) as host:
         assert (await host.call("create_endpoint", endpoint_name="tiny", repository="tiny/echo"))["changed"] is True
         assert (await host.call("create_endpoint", **NEW))["backend"] == "simulated"
+
+
+@pytest.mark.parametrize("tool", ["create_endpoint", "resume_endpoint", "call_endpoint"])
+async def test_on_the_real_service_what_spends_is_asked_about_unless_told_otherwise(
+    driver: Driver, host_of: HostOf, mode: Mode, tool: str
+) -> None:
+    await prepared(driver, tool)
+    before = await world(driver)
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return replace(local(driver.plane.url, TOKEN), name=HUGGING_FACE)
+
+    asked: list[str] = []
+    async with host_of(mode, answer=asked.append, reach=reach) as host:
+        await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "$0.8 per hour" in asked[0]
+    assert "simulated" not in asked[0]
+    assert await world(driver) == before
+    async with host_of(mode, reach=reach) as host:
+        result = await host.send(tool, **CHANGES[tool])
+    assert result.is_error or (result.structured_content or {})["plan_token"]
+    assert await world(driver) == before
+    async with host_of(mode, answer=never, reach=reach, confirm_above=1.0, hold=0.5) as host:
+        await host.send(tool, **CHANGES[tool])
+    assert await world(driver) != before
 
 
 async def test_what_is_not_to_be_done_at_all_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:

@@ -82,7 +82,7 @@ def proposing(propose: Propose) -> Callable[..., Awaitable[EndpointAnswer]]:
     decide = deciding(propose)
 
     async def carry_out(
-        context: Context[Any, Any], proposed: Any, decision: Decision, plan_token: str = "", **arguments: Any
+        context: Context[Any, Any], proposed: Any, decision: Decision, plan_token: PlanToken = "", **arguments: Any
     ) -> EndpointAnswer:
         call: CallScope = arguments["call"]
         if plan_token and call.approvals.confirmation.how is Confirm.HOST:
@@ -100,19 +100,7 @@ def proposing(propose: Propose) -> Callable[..., Awaitable[EndpointAnswer]]:
         await settle(call, decision, proposed.proposal, lambda: propose(**arguments))
         return await proposed.act()
 
-    before, ours = inspect.signature(propose), inspect.signature(carry_out).parameters
-    added = [
-        ours["context"].replace(kind=inspect.Parameter.KEYWORD_ONLY),
-        ours["proposed"].replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Resolve(propose)]),
-        ours["decision"].replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Decision, Resolve(decide)]),
-        ours["plan_token"].replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=PlanToken),
-    ]
-    signature = before.replace(parameters=[*before.parameters.values(), *added], return_annotation=EndpointAnswer)
-    carry_out.__name__, carry_out.__doc__, carry_out.__module__ = propose.__name__, propose.__doc__, propose.__module__
-    carry_out.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
-    carry_out.__annotations__["return"] = EndpointAnswer
-    vars(carry_out)["__signature__"] = signature
-    return carry_out
+    return _with_signature(carry_out, propose, decide)
 
 
 def deciding(propose: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Decision]]:
@@ -218,6 +206,28 @@ async def _previewed(call: CallScope, step: Step) -> EndpointAnswer:
     needed = " Carrying it out needs approval." if approvals.confirmation.needed(proposal) else ""
     plan = plan_answer(proposal.warning(*refusals).plan)
     return step.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed.{needed}"})
+
+
+def _with_signature(
+    carry_out: Callable[..., Awaitable[EndpointAnswer]], propose: Propose, decide: Callable[..., Awaitable[Decision]]
+) -> Callable[..., Awaitable[EndpointAnswer]]:
+    """`carry_out` as the SDK and the contract are to see it: the arguments of `propose`, a token, and what the SDK
+    resolves first.
+    """
+    own = inspect.signature(carry_out).parameters
+    resolved = {"proposed": Annotated[Any, Resolve(propose)], "decision": Annotated[Decision, Resolve(decide)]}
+    added = [own[name].replace(annotation=annotation) for name, annotation in resolved.items()]
+    asked = inspect.signature(propose)
+    parameters = [*asked.parameters.values(), own["context"], *added, own["plan_token"]]
+    signature = asked.replace(
+        parameters=[each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters],
+        return_annotation=EndpointAnswer,
+    )
+    annotations = {each.name: each.annotation for each in parameters} | {"return": EndpointAnswer}
+    vars(carry_out).update(__signature__=signature)
+    carry_out.__annotations__ = annotations
+    carry_out.__name__, carry_out.__doc__, carry_out.__module__ = propose.__name__, propose.__doc__, propose.__module__
+    return carry_out
 
 
 def _to_approve(proposed: Any) -> Proposal | None:

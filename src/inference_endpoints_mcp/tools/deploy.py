@@ -8,7 +8,7 @@ from pydantic import Field
 from inference_endpoints import operations, traps
 from inference_endpoints.backend import LOCAL
 from inference_endpoints.errors import AlreadyExists, BadRequest, Conflict, NoCapacity, NotFound, QuotaExceeded
-from inference_endpoints.hardware import Offer, Prices, alternatives, find, offers
+from inference_endpoints.hardware import Offer, alternatives, find, offers
 from inference_endpoints.models import Endpoint
 from inference_endpoints.plan import Plan, hardware_after, plan_create, plan_update
 from inference_endpoints.specs import EndpointChange, EndpointSpec, check_name, differences
@@ -101,7 +101,7 @@ async def create_endpoint(
         return await _existing(call, current, different, namespace)
     plan = plan_create(payload, namespace, await call.listing.vendors(namespace))
     taken = [f"The name is taken, by an endpoint with other settings ({', '.join(different)})."] if different else []
-    warnings = taken + (await _cannot_run(call, plan, repository) if dry_run else [])
+    warnings = taken + (await _cannot_run(call, plan) if dry_run else [])
     return Step(
         proposal=proposal_of(call, plan, namespace, name, current).warning(*warnings),
         preview=_preview(call, plan, namespace, name).model_copy(update={"chosen": chosen.why or None}),
@@ -155,7 +155,7 @@ async def update_endpoint(
         )
     return Step(
         proposal=proposal_of(call, plan, namespace, name, current).warning(
-            *(await _cannot_run(call, plan, repository) if dry_run else [])
+            *(await _cannot_run(call, plan) if dry_run else [])
         ),
         preview=preview,
         act=partial(_update, call, plan, namespace, name),
@@ -179,8 +179,8 @@ async def _create(call: CallScope, plan: Plan, namespace: str, name: str, why: l
         return await _existing(call, current, _different(current, plan.payload), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await _with_alternatives(call, namespace, error, plan.cost.hardware) from error
-    prices = Prices(await call.listing.vendors(namespace))
     call.changed(namespace, created)
+    prices = await call.listing.prices(namespace)
     facts = facts_of(created, namespace, prices, call.endpoints.backend.name)
     return EndpointAnswer(
         **facts,
@@ -241,8 +241,9 @@ async def _existing(call: CallScope, current: Endpoint, different: list[str], na
     )
 
 
-async def _cannot_run(call: CallScope, plan: Plan, repository: str) -> list[str]:
+async def _cannot_run(call: CallScope, plan: Plan) -> list[str]:
     """What there is to say of a model this machine is not known to run. Files are looked at only when they are used."""
+    repository = str(((plan.payload or {}).get("model") or {}).get("repository") or "")
     here = call.endpoints.backend.name == LOCAL and plan.cost.hardware.startswith(f"{LOCAL}-")
     if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
         return []
@@ -272,7 +273,9 @@ async def _with_alternatives(
     """The same error, with what could be had instead, or what of it is in the same place."""
     call.listing.changed(namespace)
     available = offers(await call.listing.vendors(namespace))
-    wanted = find(available, hardware)
+    wanted = next((offer for offer in available if offer.id == hardware), None)
+    if wanted is None:
+        return error
     there = [offer for offer in available if not only_there or offer.place == wanted.place]
     others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in alternatives(there, wanted)]
     instead = f"Within quota and available: {', '.join(others)}." if others else "Nothing like it is available now."
