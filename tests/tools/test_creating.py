@@ -131,6 +131,12 @@ async def test_hardware_that_cannot_be_had_is_refused_with_what_can(
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []
 
 
+async def test_hardware_that_no_listing_has_fails_of_what_the_service_says(driver: Driver, modern: Host) -> None:
+    driver.plane.faults.arm(Fault.NO_CAPACITY, "create_endpoint")
+    config = {"compute": {"instanceType": "nvidia-next"}}
+    await modern.refused("create_endpoint", "NO_CAPACITY", **CHAT, config=config)
+
+
 async def test_alternatives_are_what_is_within_quota_now(driver: Driver, modern: Host) -> None:
     await modern.call("get_vendors")
     for number in range(4):

@@ -40,9 +40,7 @@ LONGEST_CALL = 2_000
 
 _MODERN = "2026-07-28"
 
-PlanToken = Annotated[
-    str, Field(max_length=200, description="From an answer with a plan: carries that plan out, once.")
-]
+PlanToken = Annotated[str, Field(max_length=200, description="From a plan: carries it out.")]
 
 
 @dataclass(frozen=True)

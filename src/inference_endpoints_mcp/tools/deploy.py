@@ -32,9 +32,7 @@ Config = Annotated[
     JsonObject, Field(description="Further settings, nested as in the API (compute, model, …). No secrets.")
 ]
 Env = Annotated[dict[str, str], Field(description="Environment of the container. No secrets.")]
-SecretNames = Annotated[
-    list[str], Field(max_length=30, description="Secrets to give it, by names the operator lends, e.g. HF_TOKEN.")
-]
+SecretNames = Annotated[list[str], Field(max_length=30, description="Secrets, by the names the operator lends.")]
 Clearable = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
 Access = Literal["", "public", "authenticated", "private"]
 
@@ -274,13 +272,11 @@ async def _with_alternatives(
     call.listing.changed(namespace)
     available = offers(await call.listing.vendors(namespace))
     wanted = next((offer for offer in available if offer.id == hardware), None)
-    if wanted is None:
-        return error
-    there = [offer for offer in available if not only_there or offer.place == wanted.place]
-    others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in alternatives(there, wanted)]
+    there = [offer for offer in available if wanted and (not only_there or offer.place == wanted.place)]
+    others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in (alternatives(there, wanted) if wanted else [])]
     instead = f"Within quota and available: {', '.join(others)}." if others else "Nothing like it is available now."
     return type(error)(
-        f"{wanted.id}: {error.message} Nothing was changed.", hint=instead, status=error.status, upstream=error.upstream
+        f"{hardware}: {error.message} Nothing was changed.", hint=instead, status=error.status, upstream=error.upstream
     )
 
 
