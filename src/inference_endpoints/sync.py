@@ -52,6 +52,7 @@ class EndpointsClient(Clients):
     audit_logs = _of_client(AsyncEndpointsClient.audit_logs)
     hardware = _of_client(AsyncEndpointsClient.hardware)
     quotas = _of_client(AsyncEndpointsClient.quotas)
+    model = _of_client(AsyncEndpointsClient.model)
     catalogue = _of_client(AsyncEndpointsClient.catalogue)
     suggestion = _of_client(AsyncEndpointsClient.suggestion)
     healthy = _of_client(AsyncEndpointsClient.healthy)

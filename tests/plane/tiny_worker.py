@@ -11,6 +11,8 @@ from pathlib import Path
 ORDER = json.loads(sys.stdin.readline())
 RELEASED = threading.Event()
 LEFT = threading.Event()
+PNG = b"\x89PNG\r\n\x1a\n"
+"""As much of an image as its kind is told by."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,6 +42,9 @@ class Handler(BaseHTTPRequestHandler):
         if action == "slow":
             time.sleep(1)
         body = self.body().decode()
+        if self.headers.get("Accept", "").startswith("image/"):
+            self.reply(200, "image/png", PNG)
+            return
         self.answer(
             200,
             {
@@ -102,9 +107,11 @@ class Handler(BaseHTTPRequestHandler):
         return content
 
     def answer(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
+        self.reply(status, "application/json", json.dumps(body).encode())
+
+    def reply(self, status: int, kind: str, content: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
