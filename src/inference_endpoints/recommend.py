@@ -4,6 +4,7 @@ The service's own suggestion goes first. Without one, the cheapest hardware that
 engine its task is usually served by; and a part of the model for each accelerator, where the engine has to be told.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
 
 GB = 1e9
+_TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 GENERATING = frozenset({"text-generation", "image-text-to-text"})
 LARGEST_ON_CPU_GB = 1.0
 """Weights above it are too slow on processors to be put there unasked."""
@@ -34,8 +36,13 @@ class Known:
 
     @property
     def task(self) -> str | None:
-        told = (self.suggestion and self.suggestion.task) or (self.item and self.item.task)
-        return told or (self.info and self.info.pipeline_tag) or None
+        told = (
+            self.suggestion and self.suggestion.task,
+            self.item and self.item.task,
+            self.info and self.info.pipeline_tag,
+        )
+        # A model's page can say anything here.
+        return next((task for task in told if task and _TASK.fullmatch(task)), None)
 
     @property
     def weight_gb(self) -> float | None:

@@ -8,6 +8,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -26,6 +27,15 @@ def line(text: str, limit: int = 200) -> str:
     """Cleaned, on one line, at most `limit` characters."""
     text = " ".join(clean(text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def clean_data(value: Any) -> Any:
+    """The same data with every text in it cleaned."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(str(key)): clean_data(item) for key, item in value.items()}
+    return [clean_data(item) for item in value] if isinstance(value, list) else value
 
 
 class Fence:

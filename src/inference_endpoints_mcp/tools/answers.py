@@ -10,7 +10,7 @@ from inference_endpoints.backend import LOCAL
 from inference_endpoints.hardware import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.plan import Plan
-from inference_endpoints_mcp.guard.fence import line
+from inference_endpoints_mcp.guard.fence import clean_data, line
 
 LONGEST_PAYLOAD = 8_000
 """Characters of a payload that is shown as it is."""
@@ -119,9 +119,9 @@ class EndpointDetails(EndpointAnswer):
     framework: str | None = None
     engine: str | None = None
     image_url: str | None = None
-    env: dict[str, str] | None = None
+    env: str | None = Field(default=None, description="Fenced: NAME=value, a line each.")
     secret_names: list[str] | None = None
-    args: list[str] | None = None
+    args: str | None = Field(default=None, description="Fenced: a line each.")
     tags: str | None = Field(default=None, description="Fenced: others can write them.")
     created_at: str | None = None
     updated_at: str | None = None
@@ -191,23 +191,23 @@ def facts_of(endpoint: Endpoint, namespace: str, prices: Prices | None, backend:
         "namespace": namespace,
         "state": endpoint.state.value,
         "repository": line(endpoint.model.repository, 512),
-        "task": endpoint.model.task,
+        "task": line(endpoint.model.task, 64) if endpoint.model.task else None,
         "ready_replicas": endpoint.status.ready_replica,
         "target_replicas": endpoint.status.target_replica,
         "min_replica": scaling.min_replica,
         "max_replica": scaling.max_replica,
         "scale_to_zero_timeout": scaling.scale_to_zero_timeout,
-        "hardware": endpoint.hardware,
+        "hardware": line(endpoint.hardware, 96),
         "price_per_hour_usd": prices.replica(endpoint) if prices else None,
         "cost_now_per_hour_usd": prices.now(endpoint) if prices else None,
-        "url": endpoint.url,
+        "url": line(endpoint.url) if endpoint.url else None,
         "backend": backend_of(endpoint, backend),
         "message": line(endpoint.status.message) if endpoint.status.message else None,
     }
 
 
 def plan_answer(plan: Plan) -> PlanAnswer:
-    payload, warnings = plan.shown(), list(plan.warnings)
+    payload, warnings = clean_data(plan.shown()), list(plan.warnings)
     if len(json.dumps(payload)) > LONGEST_PAYLOAD:
         payload = None
         warnings.append("The payload is too long to be shown.")
@@ -231,7 +231,7 @@ def plan_answer(plan: Plan) -> PlanAnswer:
 def _brief(value: Any) -> Any:
     """The value, or how long it is."""
     length = len(json.dumps(value))
-    return value if length <= LONGEST_VALUE else f"({length} characters)"
+    return clean_data(value) if length <= LONGEST_VALUE else f"({length} characters)"
 
 
 def call_of(tool: str, namespace: str, name: str, **more: Any) -> NextCall:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from typing import Annotated
 
 from pydantic import Field
@@ -34,7 +33,7 @@ from inference_endpoints_mcp.tools.arguments import (
     State,
 )
 from inference_endpoints_mcp.tools.everywhere import EVERY_NAMESPACE, ask
-from inference_endpoints_mcp.tools.ports import Call
+from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.shown import Shown, shown
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -107,14 +106,14 @@ async def get_endpoint(
     copy = shown(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetails(
         **facts_of(endpoint, namespace, prices, call.endpoints.backend.name),
-        type=endpoint.type.value,
-        revision=model.revision,
-        framework=model.framework,
-        engine=model.image.engine if model.image else None,
+        type=line(endpoint.type.value, 32),
+        revision=line(model.revision, 96) if model.revision else None,
+        framework=line(model.framework, 64) if model.framework else None,
+        engine=line(model.image.engine, 64) if model.image else None,
         image_url=_image_url(endpoint),
-        env={line(name): line(value) for name, value in islice(env.items(), SETTINGS_SHOWN)} or None,
+        env=_fenced(call, "env", [f"{name}={value}" for name, value in env.items()]),
         secret_names=[line(name) for name in names[:SETTINGS_SHOWN]] or None,
-        args=[line(call.redactor.text(argument)) for argument in arguments[:SETTINGS_SHOWN]] or None,
+        args=_fenced(call, "args", arguments),
         tags=call.fence.wrap("tags", ", ".join(endpoint.tags), 1_000) if endpoint.tags else None,
         created_at=rfc3339(status.created_at) if status.created_at else None,
         updated_at=rfc3339(status.updated_at) if status.updated_at else None,
@@ -125,6 +124,12 @@ async def get_endpoint(
         + (_copied(copy, names) if copy else ""),
         next=_next_calls(endpoint, namespace),
     )
+
+
+def _fenced(call: CallScope, source: str, settings: list[str]) -> str | None:
+    """Settings that others may have written, a line each."""
+    shown = "\n".join(line(call.redactor.text(setting)) for setting in settings[:SETTINGS_SHOWN])
+    return call.fence.wrap(source, shown) if shown else None
 
 
 def _copied(copy: Shown, secrets: list[str]) -> str:
