@@ -29,7 +29,7 @@ demo: $(READY)  ## deploy, call, pause, wake and delete a real model on this mac
 	@$(BIN)/inference-endpoints-mcp demo
 
 test: $(READY)  ## run the test suite
-	@$(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance
 
 test-crash: $(READY)  ## kill the control plane and its workers at 200 random points
 	@$(BIN)/python -m pytest tests/crash

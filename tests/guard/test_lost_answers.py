@@ -11,7 +11,12 @@ from inference_endpoints_local.faults import Fault
 pytestmark = pytest.mark.anyio
 
 CREATES = 1_000
-L4 = "aws-us-east-1-nvidia-l4-x1"
+MODEL = {
+    "repository": "org/model",
+    "hardware": "aws-us-east-1-nvidia-l4-x1",
+    "task": "text-generation",
+    "framework": "pytorch",
+}
 
 
 @pytest.fixture
@@ -24,7 +29,6 @@ async def test_a_thousand_lost_answers_make_a_thousand_endpoints(driver: Driver,
     driver.plane.faults.arm(Fault.DROP_ANSWER, "create_endpoint", CREATES)
     async with host_of() as host:
         for number in range(CREATES):
-            spec = {"endpoint_name": f"e{number}", "repository": "org/model", "hardware": L4}
-            created = await host.call("create_endpoint", **spec)
+            created = await host.call("create_endpoint", endpoint_name=f"e{number}", **MODEL)
             assert created["changed"] is True
         assert (await host.call("list_endpoints", limit=1))["total"] == CREATES

@@ -131,7 +131,7 @@ async def test_a_deeply_nested_config_crashes_nothing(driver: Driver, modern: Ho
 
 
 async def test_what_the_control_plane_says_of_a_refusal_is_fenced(modern: Host) -> None:
-    result = await modern.send("create_endpoint", **NEW, config={"model": {"image": {"unknown": {}}}})
+    result = await modern.send("create_endpoint", **NEW, config={"model": {"image": {"unknown": {"url": "x"}}}})
     first, second = blocks_of(result)
     assert "unknown variant" not in first
     assert "unknown variant" in second

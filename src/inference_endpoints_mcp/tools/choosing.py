@@ -5,7 +5,7 @@ from typing import Any
 
 from inference_endpoints.hardware import choose, find, offers
 from inference_endpoints.models import Endpoint, Vendors
-from inference_endpoints.recommend import recommend
+from inference_endpoints.recommend import Known, recommend
 from inference_endpoints.specs import Hardware
 from inference_endpoints_mcp.tools.ports import CallScope
 from inference_endpoints_mcp.tools.recommended import known_of
@@ -50,7 +50,8 @@ async def settle(call: CallScope, namespace: str, asked: Asked, current: Endpoin
         why = [] if asked.hardware else [f"Hardware: {offer.id}, the machine this backend is."]
         return Settled(offer.hardware, 1, asked.task or None, asked.framework or None, why=why)
     engine = asked.framework or ("custom" if asked.own_engine else "")
-    known = await known_of(call.endpoints, asked.repository)
+    nothing_open = asked.hardware and asked.task and engine
+    known = Known(asked.repository) if nothing_open else await known_of(call.endpoints, asked.repository)
     found = recommend(known, available, offer=offer, task=asked.task, framework=engine)
     return Settled(
         hardware=found.offer.hardware,
