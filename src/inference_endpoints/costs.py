@@ -3,16 +3,18 @@
 No billing API exists: all of it follows from published prices, replicas and when an endpoint was last called.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from inference_endpoints import operations
-from inference_endpoints.hardware import Prices
-from inference_endpoints.models import Endpoint
+from inference_endpoints.hardware import Offer, Prices, offers
+from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.models.hub import weight_bytes_by_name
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.operations import Operation
+from inference_endpoints.recommend import GB, needed_gb
 
 IDLE = timedelta(hours=1)
 """From then on an endpoint that could sleep is worth a word."""
@@ -49,14 +51,16 @@ class Cost:
     saving: Saving | None
 
 
-def cost_of(endpoint: Endpoint, prices: Prices, at: datetime) -> Cost:
+def cost_of(endpoint: Endpoint, vendors: Vendors, at: datetime) -> Cost:
     """What an endpoint costs at a moment, and the change that would save most."""
+    prices = Prices(vendors)
     now = prices.now(endpoint)
     idle = _idle(endpoint, at)
     saving = None
     if now and idle is not None:
         found = (rule(endpoint, now, idle) for rule in _RULES)
-        saving = next((one for one in found if one is not None), None)
+        told = (one for one in (*found, _oversized(endpoint, offers(vendors))) if one is not None)
+        saving = next(told, None)
     return Cost(endpoint, now, _at_most(endpoint, prices), idle, saving)
 
 
@@ -113,6 +117,42 @@ def _slow_to_sleep(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | 
     return Saving(operations.UPDATE, wasted, why, settings, per="idle stretch")
 
 
+def _oversized(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | None:
+    """Cheaper hardware of the same kind and place that would hold the model as well, going by the size in its name.
+
+    Never with another number of accelerators: the engine would have to be told.
+    """
+    own = next((offer for offer in listed if offer.id == endpoint.hardware), None)
+    weight = weight_bytes_by_name(endpoint.model.repository)
+    if own is None or weight is None or endpoint.state is not Status.RUNNING or not own.price:
+        return None
+    need = needed_gb(weight / GB, endpoint.model.task)
+    cheaper = [
+        offer
+        for offer in listed
+        if offer.place == own.place
+        and offer.available
+        and offer.instance.accelerator == own.instance.accelerator
+        and offer.instance.num_accelerators == own.instance.num_accelerators
+        and offer.price
+        and offer.price < own.price
+        and _memory(offer) >= need
+    ]
+    if not cheaper:
+        return None
+    best = min(cheaper, key=lambda offer: (offer.price or 0.0, offer.id))
+    replicas = max(endpoint.status.target_replica, endpoint.status.ready_replica, 1)
+    why = (
+        f"it needs about {need:.3g} GB, going by its name: {best.id} has {_memory(best):g} GB for ${best.price:g}/h, "
+        f"this one {_memory(own):g} GB for ${own.price:g}/h"
+    )
+    return Saving(operations.UPDATE, (own.price - (best.price or 0.0)) * replicas, why, {"hardware": best.id})
+
+
+def _memory(offer: Offer) -> float:
+    return offer.instance.gpu_memory_gb or offer.instance.memory_gb or 0.0
+
+
 def _spoken(idle: timedelta) -> str:
     hours = int(idle.total_seconds() // 3600)
     return f"{hours // 24} days" if hours >= 48 else f"{hours} h"
@@ -121,4 +161,4 @@ def _spoken(idle: timedelta) -> str:
 Rule = Callable[[Endpoint, float, timedelta], Saving | None]
 
 _RULES: tuple[Rule, ...] = (_forgotten, _kept_awake, _idle_but_awake, _slow_to_sleep)
-"""The first that fits is told."""
+"""The first that fits is told; where none does, smaller hardware, if it would do."""

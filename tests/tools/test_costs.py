@@ -110,6 +110,26 @@ async def test_what_is_called_is_left_alone_but_for_a_long_time_out(upstream: Up
     assert (savings["busy"]["saves_usd"], savings["busy"]["per"]) == (2 * L4_PRICE, "idle stretch")
 
 
+async def test_hardware_larger_than_the_model_needs_is_told_with_what_would_do(upstream: Upstream, fleet: Host) -> None:
+    large = {"accelerator": "gpu", "instanceType": "nvidia-a100", "instanceSize": "x1"}
+    named = {"id": "aws-us-east-1-nvidia-a100-x1", "numAccelerators": 1, "pricePerHour": 2.5, "gpuMemoryGb": 80}
+    small = L4 | {"id": L4_ID, "numAccelerators": 1, "pricePerHour": L4_PRICE, "gpuMemoryGb": 24, "status": "available"}
+    computes = [small, large | named | {"status": "available"}]
+    vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]}
+    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
+    chat = running(upstream, "chat", called=timedelta(minutes=1), replicas=2)
+    chat["compute"] |= large | {"id": named["id"]}
+    chat["provider"] = {"vendor": "aws", "region": "us-east-1"}
+    chat["model"] |= {"repository": "meta-llama/Llama-3.1-8B-Instruct", "task": "text-generation"}
+    _, savings = await costs(
+        fleet, upstream, chat, {**chat, "name": "bert", "model": chat["model"] | {"repository": "x/y"}}
+    )
+    assert savings.keys() == {"chat"}
+    assert savings["chat"]["call"]["arguments"]["hardware"] == L4_ID
+    assert savings["chat"]["saves_usd"] == round(2 * (2.5 - L4_PRICE), 4)
+    assert "needs about 21.2 GB, going by its name" in savings["chat"]["why"]
+
+
 async def test_what_saves_by_the_hour_comes_before_what_saves_now_and_then(upstream: Upstream, fleet: Host) -> None:
     slow = running(upstream, "slow", called=timedelta(minutes=1), scaleToZeroTimeout=10_000)
     idle = running(upstream, "idle", called=timedelta(hours=5))

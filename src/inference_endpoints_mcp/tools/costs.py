@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from inference_endpoints import operations
 from inference_endpoints.backend import LOCAL
 from inference_endpoints.costs import Cost, Per, cost_of
-from inference_endpoints.hardware import HOURS_PER_MONTH, Prices
-from inference_endpoints.models import Endpoint
+from inference_endpoints.hardware import HOURS_PER_MONTH
+from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints_mcp.tools.answers import (
     Answer,
     BackendName,
@@ -80,14 +80,14 @@ async def get_costs(
     """Show where the money goes: cost per hour now and at most, dearest endpoint first, how long each has stood idle,
     and which call would save how much."""
 
-    async def fleet_of(namespace: str) -> tuple[Sequence[Endpoint], Prices]:
-        return await call.endpoints.list(namespace), await call.listing.prices(namespace)
+    async def fleet_of(namespace: str) -> tuple[Sequence[Endpoint], Vendors]:
+        return await call.endpoints.list(namespace), await call.listing.vendors(namespace)
 
     asked = await ask(call, namespace, fleet_of)
     at = datetime.now(UTC)
     placed = [
-        _Placed(one, cost_of(endpoint, prices, at))
-        for one, (endpoints, prices) in asked.answers.items()
+        _Placed(one, cost_of(endpoint, vendors, at))
+        for one, (endpoints, vendors) in asked.answers.items()
         for endpoint in endpoints
     ]
     placed.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
