@@ -169,9 +169,11 @@ def backend_of_hardware(hardware: str, backend: str) -> BackendName:
     return "local" if hardware.startswith("local-") else "simulated"
 
 
-def chats(endpoint: Endpoint) -> bool:
-    """Whether its model is for chatting with, by its task."""
-    return endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}
+def trying(endpoint: Endpoint, namespace: str) -> NextCall:
+    """The call that shows whether an endpoint answers: a word to a chat model, by its task, else an input."""
+    if endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}:
+        return call_of("chat_with_endpoint", namespace, endpoint.name, message="Hello")
+    return call_of("call_endpoint", namespace, endpoint.name, text="Hello")
 
 
 def billing_from_now(backend: BackendName, price: float | None) -> str:

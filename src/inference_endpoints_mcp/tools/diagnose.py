@@ -10,7 +10,7 @@ from inference_endpoints.diagnosis.gather import gather
 from inference_endpoints.models import Endpoint
 from inference_endpoints.specs import EndpointChange
 from inference_endpoints_mcp.guard.fence import clean, line
-from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of, call_of, chats
+from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of, call_of, trying
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -116,10 +116,8 @@ def _call(step: Step, endpoint: Endpoint, namespace: str, *, lends_token: bool) 
         case Act.UPDATE:
             assert step.change is not None
             return call_of("update_endpoint", namespace, name, **_settings(step.change, endpoint))
-        case Act.CALL if chats(endpoint):
-            return call_of("chat_with_endpoint", namespace, name, message="Hello")
         case Act.CALL:
-            return call_of("call_endpoint", namespace, name, text="Hello")
+            return trying(endpoint, namespace)
         case Act.LIST_RUNNING:
             return NextCall(tool="list_endpoints", arguments={"namespace": namespace, "state": "running"})
         case Act.LIST_HARDWARE:

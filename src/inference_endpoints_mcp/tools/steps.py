@@ -21,6 +21,7 @@ from inference_endpoints_mcp.tools.answers import (
     billing_from_now,
     call_of,
     facts_of,
+    trying,
 )
 from inference_endpoints_mcp.tools.approval import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
@@ -40,7 +41,7 @@ async def pause_endpoint(
         call.endpoints.pause,
         done={Status.PAUSED},
         told="It is paused and not billed. It does not answer until it is resumed.",
-        follow="resume_endpoint",
+        follow=partial(_tool, "resume_endpoint"),
     )
     return await action.propose(call, endpoint_name, namespace, dry_run)
 
@@ -57,7 +58,7 @@ async def resume_endpoint(
         call.endpoints.resume,
         done={Status.RUNNING, Status.PENDING, Status.INITIALIZING, Status.UPDATING, Status.UPDATE_FAILED},
         told="Accepted: it is starting.",
-        follow="wait_for_endpoint",
+        follow=partial(_tool, "wait_for_endpoint"),
     )
     return await action.propose(call, endpoint_name, namespace, dry_run)
 
@@ -73,7 +74,7 @@ async def scale_endpoint_to_zero(
         call.endpoints.scale_to_zero,
         done={Status.SCALED_TO_ZERO},
         told="It is scaled to zero and not billed. The next call wakes it.",
-        follow="call_endpoint",
+        follow=trying,
     )
     return await action.propose(call, endpoint_name, namespace, dry_run)
 
@@ -135,7 +136,7 @@ class _Action:
     send: Callable[[str, str], Awaitable[Endpoint]]
     done: set[Status]
     told: str
-    follow: str
+    follow: Callable[[Endpoint, str], NextCall]
 
     async def propose(
         self, call: CallScope, endpoint_name: str, namespace: str, dry_run: bool
@@ -168,8 +169,12 @@ class _Action:
             **facts,
             changed=changed,
             now=told if changed else f"It already is {endpoint.state.value}: nothing was sent.",
-            next=[call_of(self.follow, namespace, endpoint.name)] if changed or endpoint.state not in _SETTLED else [],
+            next=[self.follow(endpoint, namespace)] if changed or endpoint.state not in _SETTLED else [],
         )
+
+
+def _tool(tool: str, endpoint: Endpoint, namespace: str) -> NextCall:
+    return call_of(tool, namespace, endpoint.name)
 
 
 async def _facts(call: CallScope, endpoint: Endpoint, namespace: str) -> dict[str, Any]:

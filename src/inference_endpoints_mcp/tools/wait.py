@@ -11,7 +11,7 @@ from inference_endpoints.goals import Goal
 from inference_endpoints.models import Endpoint
 from inference_endpoints.watch import Look
 from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.tools.answers import WaitAnswer, backend_of, call_of, chats, facts_of
+from inference_endpoints_mcp.tools.answers import WaitAnswer, backend_of, call_of, facts_of, trying
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -149,7 +149,7 @@ async def _answer(call: CallScope, story: _Story, endpoint: Endpoint | None, *, 
         return WaitAnswer(endpoint_name=story.name, namespace=story.namespace, backend=where, **seen)
     prices = await call.listing.prices(story.namespace)
     ready = reached and endpoint.state == "running"
-    following = [call_of("chat_with_endpoint" if chats(endpoint) else "call_endpoint", story.namespace, story.name)]
+    following = [trying(endpoint, story.namespace)]
     return WaitAnswer(**facts_of(endpoint, story.namespace, prices, backend), **seen, next=following if ready else [])
 
 
