@@ -176,3 +176,17 @@ async def test_resources_are_fenced_as_tools_are(host: Host) -> None:
             assert isinstance(content, TextResourceContents)
             for text in texts(json.loads(content.text)):
                 check(text, uri)
+
+
+async def test_prompts_are_fenced_as_tools_are(host: Host) -> None:
+    for prompt, given in (
+        ("deploy_model", {"repository": "org/model-1B"}),
+        ("diagnose", {"endpoint_name": "broken"}),
+        ("cut_costs", {}),
+    ):
+        (message,) = (await host.client.get_prompt(prompt, given)).messages
+        assert isinstance(message.content, TextContent)
+        check(message.content.text.partition("\n")[0], prompt)
+        for answer in message.content.text.split("\n\n")[2:]:
+            for text in texts(json.loads(answer.partition("\n")[2])):
+                check(text, prompt)

@@ -21,9 +21,11 @@ from mcp.types import (
     INVALID_PARAMS,
     CallToolResult,
     CompleteRequestParams,
+    GetPromptResult,
     InputRequiredResult,
     ListResourcesResult,
     PaginatedRequestParams,
+    Prompt,
     ResourceTemplate,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
@@ -46,6 +48,7 @@ from inference_endpoints_mcp.server.application import Options, RunningApplicati
 from inference_endpoints_mcp.server.asked import noting_who_asked
 from inference_endpoints_mcp.server.contract import published, specs
 from inference_endpoints_mcp.server.narrow import narrowing
+from inference_endpoints_mcp.server.prompts import Prompts
 from inference_endpoints_mcp.server.resources import JSON, Resources
 from inference_endpoints_mcp.server.subscriptions import Subscriptions
 from inference_endpoints_mcp.tools.ports import Application
@@ -84,6 +87,7 @@ class EndpointsServer(MCPServer[Application]):
         self._bounds = Bounds(options.max_calls, options.max_waits)
         self._built: dict[str, Tool] = {}
         self._endpoints = Resources(self._policy, redactor)
+        self._prompts = Prompts(self._policy, redactor)
 
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
@@ -98,7 +102,7 @@ class EndpointsServer(MCPServer[Application]):
             version=__version__,
             instructions=INSTRUCTIONS,
             lifespan=lifespan,
-            cache_hints={"tools/list": CacheHint(LIST_TTL_MS, "private")},
+            cache_hints={method: CacheHint(LIST_TTL_MS, "private") for method in ("tools/list", "prompts/list")},
             middleware=[noting_who_asked, narrowing, self._steering],
             # Outlives the questions, so that an answer which comes too late is told so in our words.
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.answer_within),
@@ -128,8 +132,7 @@ class EndpointsServer(MCPServer[Application]):
             raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near[0]}?" if near else ""))
         try:
             self._policy.check_tool(spec)
-            caller = asked_by.get()
-            with self._bounds.held((caller and caller.address) or "", waits=spec.waits):
+            with self._bounds.held(_address(), waits=spec.waits):
                 result = await self._tool(spec).run(arguments, context or Context(mcp_server=self))
         except InferenceEndpointError as error:
             return render.failure(error, self._redactor)
@@ -150,6 +153,17 @@ class EndpointsServer(MCPServer[Application]):
             return await super().read_resource(uri, context)
         text = await self._endpoints.read(context or Context(mcp_server=self), address)
         return [ReadResourceContents(text, JSON)]
+
+    async def list_prompts(self) -> list[Prompt]:
+        return [*self._prompts.listed(), *await super().list_prompts()]
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Application, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        if name in [prompt.name for prompt in await super().list_prompts()]:
+            return await super().get_prompt(name, arguments, context)
+        with self._bounds.held(_address(), waits=False):
+            return await self._prompts.get(name, arguments or {}, context or Context(mcp_server=self))
 
     async def _page_of_resources(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams
@@ -197,6 +211,12 @@ class EndpointsServer(MCPServer[Application]):
         request_id = secrets.token_hex(6)
         log.error("tool %s crashed [%s]", spec.name, request_id, exc_info=error.__cause__)
         return render.crash(spec.name, request_id)
+
+
+def _address() -> str:
+    """The address of who asked; empty where there is but one caller."""
+    caller = asked_by.get()
+    return (caller and caller.address) or ""
 
 
 def _causes(error: BaseException) -> list[BaseException]:
