@@ -40,7 +40,7 @@ class Resources:
     def __init__(self, policy: Policy, redactor: Redactor) -> None:
         self._policy = policy
         self._redactor = redactor
-        self._completions = Completions(self._known_namespaces)
+        self._completions = Completions(self._known_namespaces, self._offers)
 
     @property
     def templates(self) -> list[ResourceTemplate]:
