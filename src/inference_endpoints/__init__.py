@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inference_endpoints.handle import AsyncInferenceEndpoint
     from inference_endpoints.inference import AsyncInference, Label, Reply
     from inference_endpoints.inference.bound import AsyncInferenceClient, InferenceClient
+    from inference_endpoints.looks import StatusChange
     from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
     from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware
     from inference_endpoints.sync import (
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
         scale_to_zero_inference_endpoint,
         update_inference_endpoint,
     )
-    from inference_endpoints.watch import StatusChange, Watcher
+    from inference_endpoints.watch import Watcher
 
 _NAMES = {
     "backend": "Backend hugging_face local",
@@ -67,12 +68,13 @@ _NAMES = {
     "handle": "AsyncInferenceEndpoint",
     "inference": "AsyncInference Label Reply",
     "inference.bound": "AsyncInferenceClient InferenceClient",
+    "looks": "StatusChange",
     "models": "Endpoint InferenceEndpointStatus InferenceEndpointType",
     "specs": "EndpointChange EndpointSpec Hardware",
     "sync": "EndpointsClient InferenceEndpoint create_inference_endpoint delete_inference_endpoint "
     "get_inference_endpoint list_inference_endpoints pause_inference_endpoint resume_inference_endpoint "
     "scale_to_zero_inference_endpoint update_inference_endpoint",
-    "watch": "StatusChange Watcher",
+    "watch": "Watcher",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -1,6 +1,6 @@
 """The client of a control plane: one short method per operation."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -70,7 +70,7 @@ class AsyncEndpointsClient:
         """All endpoints of a namespace, every page of them."""
         return [endpoint async for endpoint in self.iterate(namespace)]
 
-    async def iterate(self, namespace: str | None = None) -> AsyncIterator[Endpoint]:
+    async def iterate(self, namespace: str | None = None) -> AsyncGenerator[Endpoint]:
         """The endpoints of a namespace, page by page as they are needed."""
         namespace = await self.namespace(namespace)
         cursor: str | None = None

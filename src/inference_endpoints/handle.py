@@ -21,8 +21,9 @@ from inference_endpoints.errors import (
     ScaledToZero,
     Unavailable,
 )
+from inference_endpoints.looks import Look, StatusChange
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
-from inference_endpoints.watch import QUICK_S, Look, StatusChange, Watcher
+from inference_endpoints.watch import QUICK_S, Watcher
 
 if TYPE_CHECKING:
     from inference_endpoints.inference.bound import AsyncInferenceClient, InferenceClient

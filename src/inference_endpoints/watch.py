@@ -1,17 +1,18 @@
 """Watching endpoints: one poller per endpoint, however many wait for it.
 
-Beside it one stream of the service's events is listened to, which say when to look. Where there is none, or it breaks
-off, polling alone finds every change, only later.
+How a poller looks, alone or with others, is the matter of `looking`. Events that say when to look are listened to
+beside it. Without them, polling finds every change, only later.
 """
 
 import asyncio
 import contextvars
-import logging
 import random
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import anyio
 
@@ -25,9 +26,10 @@ from inference_endpoints.errors import (
     ScaledToZero,
 )
 from inference_endpoints.goals import Goal, Prospect, judge
+from inference_endpoints.hearing import Ear, Hearing
+from inference_endpoints.looking import Key, Looking
+from inference_endpoints.looks import Look, Slot, StatusChange
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
-
-log = logging.getLogger(__name__)
 
 QUICK_S = 1.0
 """Seconds between two looks while something changes."""
@@ -36,103 +38,50 @@ CALM_S = 5.0
 TOLD_S = 15.0
 """Seconds between two looks while nothing does, and a stream would say so if something did."""
 MOST_LOOKS_A_SECOND = 50.0
-"""Looks at all endpoints together. Where more would be due, all pauses grow alike: what changes is still looked at more
-often than what does not."""
-GAP_S = 0.25
-"""Seconds between two events that are acted on, however many come."""
-MOST_STREAMS = 16
-"""Streams a watcher listens to at a time: each holds a connection of the client's, of which there are a hundred."""
-RETRY_S = (5.0, 300.0)
-"""Seconds until a stream that was refused or broke off is asked for again: at first, and at most."""
+"""Looks at all endpoints together, each page of a list being one, and as many checks of health. Where more would be
+due, all pauses grow alike: what changes is still looked at more often than what does not."""
 
 _NEVER_BECAUSE: dict[InferenceEndpointStatus, type[InferenceEndpointError]] = {
     InferenceEndpointStatus.PAUSED: Paused,
     InferenceEndpointStatus.SCALED_TO_ZERO: ScaledToZero,
 }
 
-Key = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Look:
-    """One look at an endpoint. `endpoint` is None once it is gone; `trouble` is a failure to look.
-
-    `healthy` is None where nobody asked the health route.
-    """
-
-    endpoint: Endpoint | None
-    healthy: bool | None = None
-    trouble: InferenceEndpointError | None = None
-
-    @property
-    def gist(self) -> tuple[object, ...]:
-        """What has to differ for a look to be news."""
-        if self.endpoint is None:
-            return (None, type(self.trouble))
-        status = self.endpoint.status
-        replicas = (status.ready_replica, status.target_replica)
-        return status.state, *replicas, status.message, status.error_message, self.healthy, type(self.trouble)
-
-
-@dataclass(frozen=True)
-class StatusChange:
-    """What became of an endpoint. `message` is the service's own word on it, which may quote the container."""
-
-    state: InferenceEndpointStatus
-    ready_replicas: int
-    target_replicas: int
-    message: str
-    endpoint: Endpoint = field(repr=False)
-
-    @classmethod
-    def to(cls, endpoint: Endpoint) -> "StatusChange":
-        status = endpoint.status
-        message = status.error_message or status.message or ""
-        return cls(status.state, status.ready_replica, status.target_replica, message, endpoint)
-
-
-class Slot:
-    """Where a watcher finds the newest look: a slow one misses what was overtaken, and holds nobody up."""
-
-    def __init__(self, health: bool) -> None:
-        self.health = health
-        self._newest: Look | None = None
-        self._arrived = asyncio.Event()
-
-    def put(self, look: Look) -> None:
-        self._newest = look
-        self._arrived.set()
-
-    async def next(self) -> Look:
-        await self._arrived.wait()
-        self._arrived.clear()
-        assert self._newest is not None
-        return self._newest
-
 
 @dataclass
 class _Poller:
-    """`called` ends the pause before the next look: somebody joined, or an event came. `ear` listens to the stream, and
-    `told` says whether it brings anything, `pace` how many looks a second are due.
+    """`urgent` asks for a new look: somebody joined, or an event came. `handed` is what a list told. `pace` is how many
+    looks a second are due, `checks` whether health is asked as well, `check_at` when it is again.
     """
 
     slots: set[Slot] = field(default_factory=set)
-    called: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] = field(init=False)
-    ear: asyncio.Task[None] | None = None
-    told: bool = False
+    ear: Ear = field(init=False)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: bool = False
+    handed: Look | None = None
     pace: float = 1 / QUICK_S
-    retry_at: float = 0.0
-    retry_s: float = RETRY_S[0]
+    checks: bool = False
+    check_at: float | None = None
 
-    @property
-    def listens(self) -> bool:
-        return self.ear is not None and not self.ear.done()
+    def call(self) -> None:
+        self.urgent = True
+        self.woken.set()
+
+    def hand(self, look: Look) -> None:
+        self.handed = look
+        self.woken.set()
+
+    async def until(self, other: "asyncio.Future[Any]") -> None:
+        """Until woken, or the other is done."""
+        woken = asyncio.ensure_future(self.woken.wait())
+        try:
+            await asyncio.wait([woken, other], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
 
     def end(self) -> None:
-        for task in (self.task, self.ear):
-            if task is not None:
-                task.cancel()
+        self.task.cancel()
+        self.ear.end()
 
 
 class Watcher:
@@ -154,6 +103,9 @@ class Watcher:
         self._sleep = sleep
         self._pollers: dict[Key, _Poller] = {}
         self._changed_at: dict[Key, datetime] = {}
+        self._looking = Looking(client, self._paces, self._hand)
+        self._hearing = Hearing(client)
+        self._crowd: tuple[float, float, float] | None = None
 
     @property
     def polled(self) -> set[Key]:
@@ -177,12 +129,14 @@ class Watcher:
         poller = self._pollers.get(key)
         if poller is None:
             poller = self._pollers[key] = _Poller()
+            poller.ear = Ear(self._hearing, namespace, name, poller.call)
+            self._crowd = None
             # It looks for all who watch, so it takes nothing over from the context of the first.
             poller.task = asyncio.create_task(
                 self._poll(key, poller), name=f"watch {namespace}/{name}", context=contextvars.Context()
             )
         poller.slots.add(slot)
-        poller.called.set()
+        poller.call()
         try:
             yield slot
         finally:
@@ -190,6 +144,8 @@ class Watcher:
             if not poller.slots:
                 self._pollers.pop(key, None)
                 poller.end()
+                if not any(other == namespace for other, _ in self._pollers):
+                    self._looking.forget(namespace)
 
     async def changes(self, name: str, namespace: str) -> AsyncGenerator[StatusChange]:
         """What an endpoint is now, and then every change of it that is seen, until it is deleted.
@@ -267,76 +223,77 @@ class Watcher:
     async def _poll(self, key: Key, poller: _Poller) -> None:
         last: Look | None = None
         while True:
-            poller.called.clear()
-            look = await self._look(key, health=any(slot.health for slot in poller.slots))
+            look = await self._look(key, poller, last)
             for slot in tuple(poller.slots):
                 slot.put(look)
-            self._listen(key, poller)
+            poller.ear.listen()
             await self._nap(poller, self._pause(poller, look, news=last is None or look.gist != last.gist))
             last = look
 
-    def _listen(self, key: Key, poller: _Poller) -> None:
-        """Listen to the endpoint's events, unless that is done, was tried just now, or is done for enough others."""
-        others = sum(other.listens for other in self._pollers.values())
-        if poller.listens or others >= MOST_STREAMS or anyio.current_time() < poller.retry_at:
-            return
-        poller.ear = asyncio.create_task(
-            self._hear(key, poller), name=f"listen {'/'.join(key)}", context=contextvars.Context()
-        )
-
-    async def _hear(self, key: Key, poller: _Poller) -> None:
-        """Let every event end the pause before the next look, until the stream ends. What went wrong with it is not
-        worth telling: whatever it is, looking shows.
-        """
-        namespace, name = key
-        try:
-            with suppress(InferenceEndpointError):
-                async with aclosing(self._client.events(name, namespace)) as events:
-                    async for _ in events:
-                        poller.told, poller.retry_s = True, RETRY_S[0]
-                        poller.called.set()
-                        await anyio.sleep(GAP_S)
-        except Exception:
-            log.exception("listening to %s/%s failed", namespace, name)
-        finally:
-            poller.told = False
-            poller.retry_at = anyio.current_time() + poller.retry_s * random.uniform(0.8, 1.0)  # noqa: S311
-            poller.retry_s = min(2 * poller.retry_s, RETRY_S[1])
-
     async def _nap(self, poller: _Poller, seconds: float) -> None:
-        """Until it is time for another look, or somebody joins."""
-        ends = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(poller.called.wait())]
+        """Until it is time for another look, a list shows one, or somebody joins."""
+        if poller.urgent or poller.handed is not None:
+            return
+        poller.woken.clear()
+        slept = asyncio.ensure_future(self._sleep(seconds))
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await poller.until(slept)
         finally:
-            for end in ends:
-                end.cancel()
+            slept.cancel()
 
-    async def _look(self, key: Key, *, health: bool) -> Look:
-        namespace, name = key
-        try:
-            endpoint = await self._client.get(name, namespace)
-            if not health or endpoint.state is not InferenceEndpointStatus.RUNNING or endpoint.url is None:
-                return Look(endpoint)
-        except NotFound:
-            return Look(None)
-        except InferenceEndpointError as trouble:
-            return Look(None, trouble=trouble)
-        except Exception as crash:
-            # Whoever waits is told, rather than left waiting for a poller that has died.
-            log.exception("looking at %s/%s failed", namespace, name)
-            failure = InferenceEndpointError("Looking at the endpoint failed unexpectedly.", hint="Try again.")
-            failure.__cause__ = crash
-            return Look(None, trouble=failure)
-        try:
-            return Look(endpoint, healthy=await self._client.healthy(endpoint, namespace))
-        except InferenceEndpointError:
-            return Look(endpoint, healthy=False)
+    async def _look(self, key: Key, poller: _Poller, last: Look | None) -> Look:
+        fresh, poller.urgent = poller.urgent, False
+        look, alone = await self._seen(key, poller, last, fresh=fresh)
+        if not look.may_serve or not any(slot.health for slot in poller.slots):
+            return look
+        known = last.healthy if last is not None else None
+        early = poller.check_at is not None and anyio.current_time() < poller.check_at
+        if known is not None and early and not fresh and not alone:
+            return replace(look, healthy=known)
+        poller.check_at = None
+        return await self._looking.checked(look, key[0])
+
+    async def _seen(self, key: Key, poller: _Poller, last: Look | None, *, fresh: bool) -> tuple[Look, bool]:
+        """What the endpoint is, and whether it was looked at alone."""
+        while fresh or poller.handed is None:
+            poller.handed = None
+            listed = self._looking.share(key[0], fresh=fresh)
+            if listed is None:
+                return await self._looking.alone(key), True
+            poller.woken.clear()
+            await (asyncio.wait([listed]) if fresh else poller.until(listed))
+            fresh = False
+        look, poller.handed = poller.handed, None
+        if look.gone and (last is None or not last.gone):
+            return await self._looking.alone(key), True
+        return (last if last is not None and look.behind(last) else look), False
+
+    def _hand(self, key: Key, look: Look) -> None:
+        if key in self._pollers:
+            self._pollers[key].hand(look)
 
     def _pause(self, poller: _Poller, look: Look, *, news: bool) -> float:
         moving = news or (look.endpoint is not None and (look.endpoint.state.changing or look.healthy is False))
-        calm = TOLD_S if poller.told else CALM_S
+        calm = TOLD_S if poller.ear.told else CALM_S
         pause = min(QUICK_S if moving else calm, self._refresh_every)
-        poller.pace = 1 / pause
-        crowd = sum(other.pace for other in self._pollers.values()) / MOST_LOOKS_A_SECOND
-        return pause * max(1.0, crowd) * random.uniform(0.8, 1.0)  # noqa: S311
+        poller.pace, poller.checks = 1 / pause, look.healthy is not None
+        jitter = random.uniform(0.8, 1.0)  # noqa: S311
+        crowd, checks = self._crowds()
+        if poller.check_at is None:
+            poller.check_at = anyio.current_time() + pause * checks * jitter
+        return pause * crowd * jitter
+
+    def _crowds(self) -> tuple[float, float]:
+        """How many times as many requests are due as are sent, and how many times as many checks of health."""
+        now = anyio.current_time()
+        if self._crowd is None or now >= self._crowd[0]:
+            namespaces: dict[str, dict[str, float]] = defaultdict(dict)
+            for (namespace, name), poller in self._pollers.items():
+                namespaces[namespace][name] = poller.pace
+            looks = sum(self._looking.cost(*each) for each in namespaces.items())
+            checks = sum(poller.pace for poller in self._pollers.values() if poller.checks)
+            self._crowd = now + QUICK_S / 4, looks / MOST_LOOKS_A_SECOND, checks / MOST_LOOKS_A_SECOND
+        return max(1.0, self._crowd[1]), max(1.0, self._crowd[2])
+
+    def _paces(self, namespace: str) -> dict[str, float]:
+        return {name: poller.pace for (each, name), poller in self._pollers.items() if each == namespace}

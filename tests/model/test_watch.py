@@ -15,8 +15,10 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointTimeoutError, Paused, Unauthorized
 from inference_endpoints.goals import Goal
 from inference_endpoints.http import Http
+from inference_endpoints.looking import FEW
+from inference_endpoints.looks import Look
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watch import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Look, Watcher
+from inference_endpoints.watch import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Watcher
 from inference_endpoints_local.faults import Fault
 
 pytestmark = pytest.mark.anyio
@@ -144,7 +146,7 @@ async def test_however_many_are_watched_looks_come_no_faster_than_the_service_be
     count = 120
     async with AsyncExitStack() as stack:
         for number in range(count):
-            await stack.enter_async_context(watcher.watch(f"e{number}", "acme"))
+            await stack.enter_async_context(watcher.watch(f"e{number % FEW}", f"team-{number // FEW}"))
         await naps.begun(count)
     fewest = count / MOST_LOOKS_A_SECOND
     assert all(0.8 * fewest <= pause <= fewest for pause in naps.taken)
