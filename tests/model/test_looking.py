@@ -34,6 +34,8 @@ class Fleet(httpx.AsyncBaseTransport):
         self.gets: list[str] = []
         self.checks: list[str] = []
         self.pages = 0
+        self.updated_at = RUNNING["status"]["updatedAt"]
+        self.held: asyncio.Event | None = None
 
     def become(self, state: str, *names: str) -> None:
         self.states |= dict.fromkeys(names or self.states, state)
@@ -49,7 +51,10 @@ class Fleet(httpx.AsyncBaseTransport):
         operation = "get" if name else "list"
         if operation in self.refused:
             return httpx.Response(self.refused[operation], json={"error": "Said no"})
-        return self._get(name) if name else self._list(parse_qs(request.url.query.decode()))
+        answer = self._get(name) if name else self._list(parse_qs(request.url.query.decode()))
+        if self.held is not None:
+            await self.held.wait()
+        return answer
 
     def _get(self, name: str) -> httpx.Response:
         self.gets.append(name)
@@ -67,7 +72,7 @@ class Fleet(httpx.AsyncBaseTransport):
     def _one(self, name: str) -> dict[str, Any]:
         document = deepcopy(RUNNING)
         document["name"] = name
-        document["status"] |= {"state": self.states[name], "url": f"{URL}/serve/{name}"}
+        document["status"] |= {"state": self.states[name], "url": f"{URL}/serve/{name}", "updatedAt": self.updated_at}
         return document
 
 
@@ -227,6 +232,35 @@ async def test_health_is_asked_of_each_that_runs_and_no_more_often_than_is_due(r
         await rounds.next(200)
         assert all([(await seen(slot)).healthy for slot in slots.values()])
         assert len(fleet.checks) == 200, "the health routes were asked again at once"
+
+
+async def test_whoever_joins_while_a_list_is_under_way_is_not_told_what_was_before(rounds: Rounds) -> None:
+    fleet = Fleet(60)
+    names = list(fleet.states)
+    async with watching(fleet, rounds) as watcher, AsyncExitStack() as stack:
+        fleet.held = asyncio.Event()
+        for name in names:
+            await stack.enter_async_context(watcher.watch(name, "acme"))
+        async with asyncio.timeout(10):
+            while fleet.pages == 0 or len(fleet.gets) < FEW:  # noqa: ASYNC110 - nobody is told of a request
+                await asyncio.sleep(0.005)
+        fleet.become("paused")
+        waiting = [asyncio.create_task(watcher.wait(name, "acme", Goal.PAUSED)) for name in names]
+        await asyncio.sleep(0)
+        fleet.held.set()
+        await asyncio.wait_for(asyncio.gather(*waiting), 10)
+    assert fleet.pages == 2
+
+
+async def test_a_list_that_is_behind_does_not_take_back_what_was_seen(rounds: Rounds) -> None:
+    fleet = Fleet(50)
+    async with watched(fleet, rounds, fleet.states) as slots:
+        seen_at = (await seen(slots["e5"])).endpoint
+        assert seen_at is not None
+        fleet.updated_at = "2020-01-01T00:00:00.000Z"
+        fleet.become("paused")
+        await rounds.next(50)
+        assert (await seen(slots["e5"])).endpoint == seen_at
 
 
 async def test_whoever_joins_many_sees_the_endpoint_as_it_is_now(rounds: Rounds) -> None:
