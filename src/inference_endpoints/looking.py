@@ -24,9 +24,7 @@ Key = tuple[str, str]
 
 @dataclass
 class _Round:
-    """A list of a namespace, which tells of now only to those who asked before it had `begun`. It waits for the one
-    `before` it.
-    """
+    """A list of a namespace, made when the one `before` it is done. Once it has `begun`, it may tell what was."""
 
     before: asyncio.Task[None] | None
     task: asyncio.Task[None] = field(init=False)
@@ -49,15 +47,17 @@ class Looking:
         self._client = client
         self._paces = paces
         self._hand = hand
+        # As many as the last list took; inf where listing is refused.
         self._pages: dict[str, float] = {}
         self._rounds: dict[str, _Round] = {}
         self._alone: Counter[str] = Counter()
         self._gets, self._checks = asyncio.Semaphore(AT_A_TIME), asyncio.Semaphore(AT_A_TIME)
 
     def share(self, namespace: str, *, fresh: bool) -> asyncio.Task[None] | None:
-        """Have the namespace listed: until the task is done. None where looking at each endpoint costs less.
+        """Have the namespace listed, which lasts as long as the task; None if the endpoint should be looked at alone.
 
-        `fresh`: only a list that begins from now on will do, and where few others want to know just now, none.
+        That is so where looking at each costs less. `fresh`: only what is asked from now on will do, which is asked
+        alone unless many others want it at the same time.
         """
         current = self._rounds.get(namespace)
         if fresh and self._alone[namespace] < FEW:
@@ -106,7 +106,7 @@ class Looking:
 
     @staticmethod
     def _worth(paces: Mapping[str, float], pages: float) -> bool:
-        """Whether as many pages as often as the most restless endpoint wants are less than a look at each."""
+        """Whether a list, as often as the most restless wants to be looked at, costs less than a look at each."""
         return len(paces) > FEW and pages * max(paces.values()) < sum(paces.values())
 
     def _begin(self, namespace: str, before: _Round | None) -> _Round:
