@@ -106,6 +106,7 @@ def plan_update(payload: dict[str, Any], current: Endpoint, namespace: str, vend
             Change(setting=path, before=_masked_at(path, before), after=_masked_at(path, after))
             for path, (before, after) in found.items()
         ],
+        quota_left=_quota_left(offer, most - (current.status.target_replica if hardware == current.hardware else 0)),
         warnings=_hardware_warnings(offer, most) + _always_on(fewest, offer),
     )
 

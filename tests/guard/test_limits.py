@@ -228,3 +228,25 @@ def _split(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str,
     assert {line["event"] for line in warnings} == {"warning"}
     assert change["event"] == "change"
     return warnings, change
+
+
+async def test_model_files_come_from_the_operators_folders_alone_and_through_no_link(
+    driver: Driver, host_of: HostOf, tmp_path: Path
+) -> None:
+    allowed, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    for folder in (allowed, elsewhere):
+        folder.mkdir()
+        (folder / "model.gguf").write_bytes(b"GGUF")
+    (allowed / "link.gguf").symlink_to(elsewhere / "model.gguf")
+    outside = [elsewhere / "model.gguf", allowed / "link.gguf", allowed / ".." / "elsewhere" / "model.gguf"]
+    async with host_of(limits=Limits(model_folders=(str(allowed),))) as host:
+        for file in [*map(str, outside), outside[0].as_uri(), "/etc/passwd\0.gguf"]:
+            words = await host.refused("create_endpoint", "REFUSED", endpoint_name="own", repository=file)
+            assert "--model-folders" in words
+            planned = await host.call("create_endpoint", endpoint_name="own", repository=file, dry_run=True)
+            assert any("It would be refused" in warning for warning in planned["plan"]["warnings"])
+        inside = str(allowed / "model.gguf")
+        assert "only tiny/" not in await host.refused(
+            "create_endpoint", "BAD_REQUEST", endpoint_name="own", repository=inside
+        )
+    assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []

@@ -201,7 +201,8 @@ class DoctorSettings(ServerSettings):
 def limits_of(settings: ServerSettings) -> Limits:
     """The limits that flags and variables set, before those of the policy file. Raises `LimitsError`."""
     given = settings.model_dump(include=set(Limits.model_fields) & settings.model_fields_set)
-    return Limits(**(read_limits(settings.policy) if settings.policy else {}) | given)
+    otherwise = {"model_folders": ("~",)} if settings.local else {}
+    return Limits(**otherwise | (read_limits(settings.policy) if settings.policy else {}) | given)
 
 
 class _Help(RawDescriptionHelpFormatter):

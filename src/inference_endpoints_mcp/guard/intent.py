@@ -1,7 +1,10 @@
 """What a change would bring about, told from the request that is about to be sent."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from inference_endpoints import operations
 from inference_endpoints.models import Endpoint
@@ -35,6 +38,13 @@ class Intent:
         if now is None or not now.state.billed or self.wakes:
             return False
         return self.hardware == now.hardware and self.most <= most_replicas({}, now)
+
+
+def file_of(repository: str) -> Path | None:
+    """The file of this machine a repository names, as an absolute path or a file:// address; None for the Hub's."""
+    address = urlsplit(repository)
+    path = Path(url2pathname(address.path)) if address.scheme == "file" else Path(repository)
+    return path if path.is_absolute() else None
 
 
 def of_create(request: Request) -> Intent:

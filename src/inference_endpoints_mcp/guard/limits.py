@@ -42,6 +42,9 @@ class Limits(BaseModel):
     namespaces: Listed = Field(default=(), description="Only these namespaces, reading included.")
     hardware: Listed = Field(default=(), description="Only hardware whose id matches one of these patterns.")
     repositories: Listed = Field(default=(), description="Only models whose id matches one of these patterns.")
+    model_folders: Listed = Field(
+        default=(), description="Model files only from these folders. Default with --local: your home folder, ~."
+    )
     types: Types = Field(
         default=(), description="Only endpoints of these types of access: public, authenticated, private."
     )

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from inference_endpoints.errors import Refused
+from inference_endpoints_mcp.guard import intent as intents
 from inference_endpoints_mcp.guard.intent import Intent
 from inference_endpoints_mcp.guard.limits import Limits
 
@@ -64,6 +66,19 @@ def _repositories(limits: Limits, intent: Intent) -> str | None:
     return _unless_matching("Model", intent.repository, limits.repositories)
 
 
+def _model_folders(limits: Limits, intent: Intent) -> str | None:
+    path = intents.file_of(intent.repository)
+    if path is None or not limits.model_folders:
+        return None
+    try:
+        real = path.resolve()  # a link out of a folder is not in it
+    except (OSError, ValueError):
+        return "The path of the model file is none"
+    if any(real.is_relative_to(Path(folder).expanduser().resolve()) for folder in limits.model_folders):
+        return None
+    return f"Model files may only be in {' or '.join(limits.model_folders)}, links out of there not counted"
+
+
 def _types(limits: Limits, intent: Intent) -> str | None:
     if not limits.types or intent.type in limits.types:
         return None
@@ -95,6 +110,7 @@ def _unless_matching(what: str, value: str, patterns: tuple[str, ...]) -> str | 
 _RULES: dict[str, Rule] = {
     "hardware": _hardware,
     "repositories": _repositories,
+    "model_folders": _model_folders,
     "types": _types,
     "max_replicas": _max_replicas,
     "no_always_on": _no_always_on,
