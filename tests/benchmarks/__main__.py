@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import first_token, get_endpoint, lifecycle, memory, startup, throughput, waiting
+from tests.benchmarks import first_token, get_endpoint, lifecycle, listing, memory, startup, throughput, waiting
 from tests.benchmarks.measure import Report
 
 BENCHMARKS: dict[str, Callable[..., Report]] = {
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "get_endpoint": get_endpoint.run,
     "memory": memory.run,
     "lifecycle": lifecycle.run,
+    "listing": listing.run,
     "throughput": throughput.run,
     "first_token": first_token.run,
     "waiting": waiting.run,

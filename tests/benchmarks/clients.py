@@ -1,11 +1,11 @@
 """Our client and huggingface_hub's, driven alike."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 from unittest.mock import patch
 
 from huggingface_hub import HfApi, constants
@@ -124,6 +124,10 @@ class Hub:
     def delete(self, name: str) -> None:
         self._api.delete_inference_endpoint(name, namespace=self._namespace)
 
+    def documents(self) -> Sequence[dict[str, Any]]:
+        """What a list gives to read, as it came."""
+        return [endpoint.raw for endpoint in self._api.list_inference_endpoints(namespace=self._namespace)]
+
     def list(self) -> int:
         return len(self._api.list_inference_endpoints(namespace=self._namespace))
 
@@ -145,9 +149,18 @@ def both_clients(plane: Connection) -> Iterator[tuple[Client, Client]]:
 
 @dataclass
 class Requests:
-    """How many were sent, by whoever sent them."""
+    """What was sent, by whoever sent it, and what came back."""
 
-    sent: int = 0
+    answers: list[httpx.Response] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        return len(self.answers)
+
+    @property
+    def bytes_received(self) -> int:
+        """Of the bodies, as they came over the wire."""
+        return sum(answer.num_bytes_downloaded for answer in self.answers)
 
 
 @contextmanager
@@ -157,12 +170,13 @@ def counted_requests() -> Iterator[Requests]:
     blocking, asynchronous = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
 
     def handle(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        requests.sent += 1
-        return blocking(transport, request)
+        requests.answers.append(blocking(transport, request))
+        return requests.answers[-1]
 
     async def handle_async(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        requests.sent += 1
-        return await asynchronous(transport, request)
+        answer = await asynchronous(transport, request)
+        requests.answers.append(answer)
+        return answer
 
     with (
         patch.object(httpx.HTTPTransport, "handle_request", handle),

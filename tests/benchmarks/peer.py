@@ -54,6 +54,12 @@ class Peer:
         assert not result.get("isError"), result["content"]
         return dict(result.get("structuredContent") or {})
 
+    def read(self, tool: str, **arguments: Any) -> str:
+        """Call a tool and return the text that a model is given."""
+        result = self.request("tools/call", name=tool, arguments=arguments)
+        assert not result.get("isError"), result["content"]
+        return "".join(block["text"] for block in result["content"])
+
     def request(self, method: str, on_progress: Callable[[str], None] | None = None, **params: Any) -> dict[str, Any]:
         """The result of a request. `on_progress` is told the messages that come before it."""
         self._last += 1
