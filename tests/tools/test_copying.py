@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.plane.driver import Driver
 from tests.support.host import Host
+from tests.support.world import configuration
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +33,6 @@ async def copied(host: Host, name: str = "chat") -> dict[str, Any]:
     given = {key: facts[key] for key in ("repository", "hardware", "config")}
     await host.call("create_endpoint", endpoint_name="copy", **given)
     return facts
-
-
-def configuration(document: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key not in ("name", "status")}
 
 
 @pytest.mark.parametrize("changes", ALL)

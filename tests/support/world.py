@@ -1,0 +1,82 @@
+"""What jobs find in the world: common endpoints of the simulated plane, how time is let pass, and two organizations."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.model.conftest import Answer, Upstream
+from tests.plane.driver import TOKEN, Driver
+from tests.support.host import Host, serving
+
+from inference_endpoints.backend import Backend, local
+from inference_endpoints_mcp.server.application import Options
+
+HOUR = 3_600
+L4: dict[str, Any] = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
+VLLM = {"vLLM": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
+
+
+async def started(driver: Driver) -> None:
+    """Let all starts end that go well; too short for anything to fall asleep by itself."""
+    await driver.advance(400)
+
+
+async def settled(driver: Driver) -> None:
+    """Let all starts end, failed attempts and the waits between them included."""
+    for _ in range(4):
+        await driver.advance(HOUR)
+
+
+def age(driver: Driver, name: str, by: timedelta) -> None:
+    """Let all that was done to an endpoint have been done so long before: no test moves the clock that dates it."""
+    entry = driver.plane.runner.find("acme", name)
+    assert entry is not None
+    ns = int(by.total_seconds() * 1e9)
+    entry.record = replace(entry.record, updated_ns=entry.record.updated_ns - ns)
+    with closing(sqlite3.connect(driver.plane.options.data_dir / "plane.sqlite3")) as store, store:
+        store.execute(
+            "UPDATE event SET at_ns = at_ns - :ns, event = json_set(event, '$.at_ns', at_ns - :ns) "
+            "WHERE endpoint = :name",
+            {"ns": ns, "name": name},
+        )
+
+
+def configuration(document: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, without name and status."""
+    return {key: value for key, value in document.items() if key not in ("name", "status")}
+
+
+@pytest.fixture
+async def organizations(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
+    """A host of someone with two organizations, as the plane has but one. In each nobody has called an endpoint for
+    long; `acme` has used up its quota."""
+    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": [{"name": "lab"}]}))
+    compute = L4 | {"id": "aws-us-east-1-nvidia-l4-x1", "scaling": {"minReplica": 1, "maxReplica": 1}}
+    idle = upstream.endpoint("running", updatedAt="2025-01-01T00:00:00Z", readyReplica=1, targetReplica=1)
+    for namespace, used in (("acme", 8), ("lab", 0)):
+        quota = {"instanceType": "nvidia-l4", "maxAccelerators": 8, "usedAccelerators": used}
+        regions = [_region("eu-west-1", 1.0, quota), _region("us-east-1", 0.8, quota)]
+        answers = {
+            f"provider/{namespace}": {"vendors": [{"name": "aws", "regions": regions}]},
+            f"provider/quotas/{namespace}": {"vendors": [{"name": "aws", "quotas": [quota]}]},
+            f"endpoint/{namespace}": {"items": [idle | {"compute": compute}]},
+            f"endpoint/{namespace}/chat": idle | {"compute": compute},
+        }
+        for path, body in answers.items():
+            upstream.says("GET", f"/v2/{path}", Answer(body=body))
+        upstream.says("POST", f"/v2/endpoint/{namespace}/chat/pause", Answer(body=upstream.endpoint("paused")))
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(Options(reach=reach)) as host:
+        yield host
+
+
+def _region(name: str, price: float, quota: dict[str, Any]) -> dict[str, Any]:
+    offer = {"id": f"aws-{name}-nvidia-l4-x1", "numAccelerators": 1, "pricePerHour": price, "status": "available"}
+    return {"name": name, "computes": [L4 | offer | {"quota": quota}]}
