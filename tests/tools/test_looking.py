@@ -173,3 +173,14 @@ async def test_whoami_names_the_namespace_and_the_backend(host: Host) -> None:
 async def test_hardware_of_a_vendor_there_is_not_names_those_there_are(host: Host) -> None:
     words = await host.refused("get_vendors", "BAD_REQUEST", vendor="awz")
     assert "aws, azure, gcp" in words
+
+
+async def test_what_sleeps_says_when_it_was_last_called(driver: Driver, host: Host) -> None:
+    await driver.create(compute={"scaling": {"minReplica": 0, "maxReplica": 1}})
+    await driver.advance(200)
+    await driver.call("POST", f"{await driver.path_of('chat')}/", {"inputs": "hello"})
+    (row,) = (await host.call("list_endpoints"))["endpoints"]
+    assert "last_used_at" not in row
+    await driver.do("chat", "scale-to-zero")
+    (row,) = (await host.call("list_endpoints"))["endpoints"]
+    assert row["last_used_at"] == (await host.call("get_endpoint", endpoint_name="chat"))["last_used_at"]

@@ -64,6 +64,7 @@ class EndpointRow(BaseModel):
     ready_replicas: int
     target_replicas: int
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
+    last_used_at: str | None = Field(default=None, description="Of what does not run: when it was last called.")
     backend: BackendName
 
 
@@ -125,6 +126,7 @@ class EndpointDetails(EndpointAnswer):
     tags: str | None = Field(default=None, description="Fenced: others can write them.")
     created_at: str | None = None
     updated_at: str | None = None
+    last_used_at: str | None = Field(default=None, description="When it was last called.")
     error: str | None = Field(default=None, description="Fenced: what the failed container said.")
     config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside model and hardware.")
 

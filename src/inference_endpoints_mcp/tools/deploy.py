@@ -245,10 +245,14 @@ async def _cannot_run(call: CallScope, plan: Plan) -> list[str]:
     here = call.endpoints.backend.name == LOCAL and plan.cost.hardware.startswith(f"{LOCAL}-")
     if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
         return []
-    known = [model.repo_id.lower() for model in await call.endpoints.catalogue()]
-    if repository.lower() in known:
+    try:
+        suggested = (await call.endpoints.suggestion(repository)).suggested_compute or ""
+    except NotFound:
+        suggested = ""
+    if suggested.startswith(f"{LOCAL}-"):
         return []
-    return ["This machine is not known to run this model: list_catalog_items lists those it can."]
+    elsewhere = " get_recommended_config names simulated hardware that would." if suggested else ""
+    return [f"This machine is not known to run this model: list_catalog_items lists those it can.{elsewhere}"]
 
 
 def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -> dict[str, str]:

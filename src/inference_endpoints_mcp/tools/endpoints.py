@@ -117,6 +117,7 @@ async def get_endpoint(
         tags=call.fence.wrap("tags", ", ".join(endpoint.tags), 1_000) if endpoint.tags else None,
         created_at=rfc3339(status.created_at) if status.created_at else None,
         updated_at=rfc3339(status.updated_at) if status.updated_at else None,
+        last_used_at=_last_used(endpoint),
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
         config=copy.settings if copy else None,
         now=_standing(endpoint)
@@ -150,8 +151,14 @@ def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str
         ready_replicas=endpoint.status.ready_replica,
         target_replicas=endpoint.status.target_replica,
         price_per_hour_usd=prices.replica(endpoint),
+        last_used_at=None if endpoint.state.billed else _last_used(endpoint),
         backend=backend_of(endpoint, backend),
     )
+
+
+def _last_used(endpoint: Endpoint) -> str | None:
+    used = endpoint.status.last_used_at
+    return rfc3339(used) if used else None
 
 
 def _image_url(endpoint: Endpoint) -> str | None:
