@@ -198,11 +198,19 @@ class DoctorSettings(ServerSettings):
     live: bool = Field(default=False, description="Walk the real API of Hugging Face, with reads only.")
 
 
+def _otherwise(settings: ServerSettings) -> dict[str, tuple[str, ...]]:
+    """The limits that hold unless others are set: an assistant has no business in the rest of the disk."""
+    if not settings.local:
+        return {}
+    import tempfile
+
+    return {"model_folders": ("~", ".", tempfile.gettempdir())}
+
+
 def limits_of(settings: ServerSettings) -> Limits:
     """The limits that flags and variables set, before those of the policy file. Raises `LimitsError`."""
     given = settings.model_dump(include=set(Limits.model_fields) & settings.model_fields_set)
-    otherwise = {"model_folders": ("~",)} if settings.local else {}
-    return Limits(**otherwise | (read_limits(settings.policy) if settings.policy else {}) | given)
+    return Limits(**_otherwise(settings) | (read_limits(settings.policy) if settings.policy else {}) | given)
 
 
 class _Help(RawDescriptionHelpFormatter):

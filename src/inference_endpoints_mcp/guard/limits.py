@@ -43,7 +43,8 @@ class Limits(BaseModel):
     hardware: Listed = Field(default=(), description="Only hardware whose id matches one of these patterns.")
     repositories: Listed = Field(default=(), description="Only models whose id matches one of these patterns.")
     model_folders: Listed = Field(
-        default=(), description="Model files only from these folders. Default with --local: your home folder, ~."
+        default=(),
+        description="Model files only from these folders. With --local, by default: ~, this one, /tmp.",
     )
     types: Types = Field(
         default=(), description="Only endpoints of these types of access: public, authenticated, private."
