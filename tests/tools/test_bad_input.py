@@ -1,10 +1,13 @@
 """Wrong input of every kind, through a real client: a clear refusal, nothing changed, and the server goes on."""
 
+import sys
 from typing import Any
 
 import pytest
 from tests.plane.driver import Driver
 from tests.support.host import Host, blocks_of, text_of
+
+from inference_endpoints_mcp.server.contract import specs
 
 pytestmark = pytest.mark.anyio
 
@@ -142,3 +145,16 @@ async def test_a_text_argument_that_looks_like_json_stays_text(driver: Driver, h
     await driver.create()
     for search in ("null", "123", '{"a": 1}', "[]"):
         assert (await host.call("list_endpoints", search=search))["total"] == 0
+
+
+async def test_a_failure_nobody_foresaw_shows_nothing_of_the_inside(
+    modern: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation that is broken: its tools cannot be loaded."""
+    specs.cache_clear()
+    monkeypatch.setitem(sys.modules, "inference_endpoints_mcp.tools.registry", None)
+    words = await modern.refused("whoami", "INTERNAL")
+    assert "registry" not in words
+    monkeypatch.undo()
+    specs.cache_clear()
+    assert (await modern.call("whoami"))["name"] == "acme"

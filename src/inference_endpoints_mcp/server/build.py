@@ -126,6 +126,19 @@ class EndpointsServer(MCPServer[Application]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Application, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
+        try:
+            return await self._called(name, arguments, context or Context(mcp_server=self))
+        except MCPError:
+            raise
+        except Exception:
+            # The SDK would put the error's own text into its answer.
+            request_id = secrets.token_hex(6)
+            log.exception("a call crashed [%s]", request_id)
+            return render.crash("the tool", request_id)
+
+    async def _called(
+        self, name: str, arguments: dict[str, Any], context: Context[Application, Any]
+    ) -> CallToolResult | InputRequiredResult:
         spec = specs().get(name)
         if spec is None:
             near = difflib.get_close_matches(name, specs(), n=1, cutoff=0.8)
@@ -133,7 +146,7 @@ class EndpointsServer(MCPServer[Application]):
         try:
             self._policy.check_tool(spec)
             with self._bounds.held(_address(), waits=spec.waits):
-                result = await self._tool(spec).run(arguments, context or Context(mcp_server=self))
+                result = await self._tool(spec).run(arguments, context)
         except InferenceEndpointError as error:
             return render.failure(error, self._redactor)
         except ToolError as error:
