@@ -47,6 +47,11 @@ def file_of(repository: str) -> Path | None:
     return path if path.is_absolute() else None
 
 
+def names_file(request: Request) -> bool:
+    """Whether a create or update body asks for a file of this machine."""
+    return file_of(str(((request.body or {}).get("model") or {}).get("repository") or "")) is not None
+
+
 def of_create(request: Request) -> Intent:
     body = request.body or {}
     provider, compute, model = (body.get(part) or {} for part in ("provider", "compute", "model"))

@@ -102,7 +102,7 @@ class Policy:
         name, effect = request.operation.name, request.operation.effect
         async with self._noted(name, request.subject, effect) as facts, AsyncExitStack() as stack:
             self._check(effect, request.arguments.get("namespace"))
-            if name in intents.STARTS and self._looks_closer:
+            if name in intents.STARTS and (self._looks_closer or intents.names_file(request)):
                 with _own_reads():
                     await self._check_start(stack, await self._intent(request), facts)
             yield
@@ -158,7 +158,9 @@ class Policy:
     @property
     def _looks_closer(self) -> bool:
         """Whether anybody has to know what a start would bring about."""
-        return self._audit.kept or any(layer.limits != Limits() for layer in self.layers())
+        bounds = Limits.model_fields.keys() - {"model_folders"}  # a request itself tells whether it names a file
+        unset = Limits().model_dump(include=bounds)
+        return self._audit.kept or any(layer.limits.model_dump(include=bounds) != unset for layer in self.layers())
 
     def _check(self, effect: Effect, namespace: str | None) -> None:
         for layer in self.layers():
