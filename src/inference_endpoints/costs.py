@@ -136,21 +136,17 @@ def _oversized(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | None:
         and offer.instance.num_accelerators == own.instance.num_accelerators
         and offer.price
         and offer.price < own.price
-        and _memory(offer) >= need
+        and offer.memory_gb >= need
     ]
     if not cheaper:
         return None
     best = min(cheaper, key=lambda offer: (offer.price or 0.0, offer.id))
     replicas = max(endpoint.status.target_replica, endpoint.status.ready_replica, 1)
     why = (
-        f"it needs about {need:.3g} GB, going by its name: {best.id} has {_memory(best):g} GB for ${best.price:g}/h, "
-        f"this one {_memory(own):g} GB for ${own.price:g}/h"
+        f"it needs about {need:.3g} GB, going by its name: {best.id} has {best.memory_gb:g} GB for ${best.price:g}/h, "
+        f"this one {own.memory_gb:g} GB for ${own.price:g}/h"
     )
     return Saving(operations.UPDATE, (own.price - (best.price or 0.0)) * replicas, why, {"hardware": best.id})
-
-
-def _memory(offer: Offer) -> float:
-    return offer.instance.gpu_memory_gb or offer.instance.memory_gb or 0.0
 
 
 def _spoken(idle: timedelta) -> str:

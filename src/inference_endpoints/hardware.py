@@ -31,6 +31,16 @@ class Offer:
         return self.instance.price_per_hour
 
     @property
+    def memory_gb(self) -> float:
+        """GB a replica has for a model: the accelerators' together, or the machine's where there are none."""
+        return self.instance.gpu_memory_gb or self.instance.memory_gb or 0.0
+
+    @property
+    def accelerators(self) -> int:
+        """Those of one replica; 1 where it has processors alone, whose cores are counted as such."""
+        return 1 if self.instance.accelerator == "cpu" else self.instance.num_accelerators
+
+    @property
     def place(self) -> tuple[str, str]:
         return self.hardware.vendor, self.hardware.region
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inference_endpoints.engine import SPLIT
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.hardware import Offer
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
@@ -21,8 +22,6 @@ LARGEST_ON_CPU_GB = 1.0
 """Weights above it are too slow on processors to be put there unasked."""
 VLLM = {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health"}
 """As huggingface_hub 2.4.0 names it (November 2026)."""
-SPLIT = frozenset({"vLLM", "sGLang"})
-"""Engines that load one accelerator of several, unless they are told to split the model."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,6 @@ def needed_gb(weight_gb: float, task: str | None) -> float:
     return weight_gb * 1.2 + (2.0 if task in GENERATING else 0.5)
 
 
-def parallelism_missing(engine: str, settings: dict[str, Any], accelerators: int) -> bool:
-    """Whether an engine would use one accelerator of several. The service refuses that since 2026."""
-    told = settings.get("tensorParallelSize") or settings.get("dataParallelSize")
-    return engine in SPLIT and accelerators > 1 and not told
-
-
 def _hardware(known: Known, available: Sequence[Offer], task: str | None) -> tuple[list[Offer], str]:
     """What fits and can be had, the best first, and why it is the best."""
     wanted = next((one for one in available if known.suggestion and one.id == known.suggestion.suggested_compute), None)
@@ -165,7 +158,7 @@ def _holds(offer: Offer, need: float, weight: float, task: str | None) -> bool:
 
 def _engine(known: Known, offer: Offer, task: str | None) -> tuple[dict[str, Any] | None, str | None, str]:
     """The image and framework to run it with, and what to say of them. Without an image the service takes its own."""
-    accelerators = offer.instance.num_accelerators if offer.instance.accelerator == "gpu" else 1
+    accelerators = offer.accelerators
     suggestion = known.suggestion
     if suggestion is not None and suggestion.image is not None:
         engine, settings = suggestion.image.engine, dict(suggestion.image.settings)
@@ -191,11 +184,11 @@ def _some(fitting: list[Offer]) -> list[Offer]:
 
 def _at_least(wanted: Offer, available: Sequence[Offer]) -> list[Offer]:
     """What can be had in place of one offer: of its kind, with no less memory."""
-    kind, memory = (wanted.here, wanted.instance.accelerator), _memory(wanted)
+    kind, memory = (wanted.here, wanted.instance.accelerator), wanted.memory_gb
     return _cheapest_first(
         one
         for one in available
-        if one.available and (one.here, one.instance.accelerator) == kind and _memory(one) >= memory
+        if one.available and (one.here, one.instance.accelerator) == kind and one.memory_gb >= memory
     )
 
 
@@ -208,7 +201,7 @@ def _others(offer: Offer, fitting: Sequence[Offer]) -> tuple[Offer, ...]:
 def _instead(others: Sequence[Offer]) -> str:
     if not others:
         return ""
-    return f" Or {others[0].id} ({_memory(others[0]):g} GB, ${others[0].price or 0:g}/h)."
+    return f" Or {others[0].id} ({others[0].memory_gb:g} GB, ${others[0].price or 0:g}/h)."
 
 
 def _kind(offer: Offer) -> tuple[str, str]:
@@ -222,13 +215,9 @@ def _cheapest_first(found: Iterable[Offer]) -> list[Offer]:
     )
 
 
-def _memory(offer: Offer) -> float:
-    return offer.instance.gpu_memory_gb or offer.instance.memory_gb or 0.0
-
-
 def _largest(available: Sequence[Offer]) -> str:
     there = [one for one in available if one.instance.gpu_memory_gb]
     if not there:
         return "No GPU can be had now; get_vendors with only_available=false says why."
-    largest = max(there, key=_memory)
-    return f"The largest is {largest.id} with {_memory(largest):g} GB. Take a quantized version, or have quota raised."
+    largest = max(there, key=lambda one: one.memory_gb)
+    return f"The largest is {largest.id} with {largest.memory_gb:g} GB. Take a quantized version, or have quota raised."

@@ -6,10 +6,11 @@ Source: rules huggingface_hub's authors verified against the service in August 2
 
 from typing import Any
 
+from inference_endpoints.engine import SPLIT, accelerators_used
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint, Image
-from inference_endpoints.recommend import parallelism_missing
+from inference_endpoints.models import Endpoint, ModelSettings
 
+_TOLD_BY: dict[str, type] = {"image": dict, "args": list, "command": list, "env": dict}
 _WITHOUT_URL = frozenset({"huggingface", "huggingfaceNeuron"})
 
 
@@ -21,23 +22,23 @@ def check(payload: dict[str, Any], accelerators: int, current: Endpoint | None =
     asked = (payload.get("model") or {}).get("image")
     if asked is not None:
         _image_in_part(asked)
-    image = Image.model_validate(asked) if isinstance(asked, dict) else current.model.image if current else None
-    told = any("parallel" in word or word.startswith("--tp") for word in _arguments(payload, current))
-    if image is not None and not told and parallelism_missing(image.engine, image.settings, accelerators):
+    model = _model_after(payload, current)
+    engine = model.image.engine if model.image else ""
+    if engine in SPLIT and accelerators > 1 and accelerators_used(model) == 1:
         raise BadRequest(
-            f"{image.engine} would use one of {accelerators} accelerators, and the service refuses that: "
-            "nothing was sent.",
-            hint=f"Set tensorParallelSize={accelerators} in config.model.image.{image.engine}, whole with its url.",
+            f"{engine} would use one of {accelerators} accelerators, and the service refuses that: nothing was sent.",
+            hint=f"Set tensorParallelSize={accelerators} in config.model.image.{engine}, whole with its url.",
         )
     _sleep_of_the_sleepless(payload, current)
 
 
-def _arguments(payload: dict[str, Any], current: Endpoint | None) -> list[str]:
-    """Those of the container, by which an engine can be told as well."""
-    given = (payload.get("model") or {}).get("args")
-    if given is None and current is not None:
-        given = current.model.args
-    return [str(word) for word in given or []]
+def _model_after(payload: dict[str, Any], current: Endpoint | None) -> ModelSettings:
+    """What the engine would be told. A setting of the wrong type is the service's to refuse."""
+    before = current.raw.get("model") or {} if current else {}
+    after = {**before, **(payload.get("model") or {})}
+    return ModelSettings.model_validate(
+        {key: after[key] for key in _TOLD_BY if isinstance(after.get(key), _TOLD_BY[key])}
+    )
 
 
 def _image_in_part(image: Any) -> None:

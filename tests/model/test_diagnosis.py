@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from inference_endpoints.diagnosis import Act, Cause, Facts, Finding, Source, diagnose
-from inference_endpoints.diagnosis.configuration import accelerators_used, using_all
+from inference_endpoints.diagnosis.configuration import using_all
+from inference_endpoints.engine import accelerators_used
 from inference_endpoints.hardware import offers
 from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica, Vendors
 
@@ -303,7 +304,7 @@ VLLM = {"custom": {"url": "vllm/vllm-openai:v0.11.0"}}
     ],
 )
 def test_how_many_accelerators_an_engine_was_told_to_use(model: dict[str, Any], used: int | None) -> None:
-    assert accelerators_used(endpoint("running", "x4", **model)) == used
+    assert accelerators_used(endpoint("running", "x4", **model).model) == used
 
 
 def test_parallelism_is_set_without_touching_anything_else() -> None:

@@ -9,7 +9,7 @@ from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.hardware import find
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
-from inference_endpoints.recommend import Known, Recommendation, parallelism_missing, recommend
+from inference_endpoints.recommend import Known, Recommendation, recommend
 
 CLOUD = listing(
     aws_east=[
@@ -142,20 +142,3 @@ def test_a_suggestion_goes_before_what_the_size_says_and_is_split_where_it_must_
 )
 def test_sizes_in_names(name: str, billions: float | None) -> None:
     assert weight_bytes_by_name(name) == (None if billions is None else pytest.approx(billions * 2e9))
-
-
-@pytest.mark.parametrize(
-    ("engine", "settings", "accelerators", "missing"),
-    [
-        ("vLLM", {}, 4, True),
-        ("sGLang", {"port": 1}, 2, True),
-        ("vLLM", {"dataParallelSize": 2}, 2, False),
-        ("vLLM", {}, 1, False),
-        ("tgi", {}, 4, False),
-        ("custom", {}, 4, False),
-    ],
-)
-def test_which_engines_must_be_told_of_several_accelerators(
-    engine: str, settings: dict[str, Any], accelerators: int, missing: bool
-) -> None:
-    assert parallelism_missing(engine, settings, accelerators) is missing

@@ -76,12 +76,10 @@ class Facts:
     @property
     def accelerators(self) -> int:
         """Accelerators of one replica; 1 where that is not known, or for CPUs."""
-        if self.offer is None:
-            size = re.fullmatch(r"x(\d{1,3})", self.endpoint.compute.instance_size)
-            count = int(size[1]) if size else 1
-        else:
-            count = self.offer.instance.num_accelerators
-        return count if self.endpoint.compute.accelerator in {"gpu", "neuron"} else 1
+        if self.offer is not None:
+            return self.offer.accelerators
+        size = re.fullmatch(r"x(\d{1,3})", self.endpoint.compute.instance_size)
+        return int(size[1]) if size and self.endpoint.compute.accelerator in {"gpu", "neuron"} else 1
 
     @cached_property
     def lines(self) -> list[Line]:

@@ -2,8 +2,6 @@
 
 from inference_endpoints.diagnosis.configuration import (
     DEFAULT_PORT,
-    accelerators_used,
-    family,
     latest_tag,
     using_all,
     with_image,
@@ -13,6 +11,7 @@ from inference_endpoints.diagnosis.finding import Act, Cause, Finding, Fix, Quot
 from inference_endpoints.diagnosis.listening import listening_port
 from inference_endpoints.diagnosis.remedies import larger, more_accelerator_memory, more_host_memory
 from inference_endpoints.diagnosis.signs import Seen, quotes, seen
+from inference_endpoints.engine import accelerators_used, family
 from inference_endpoints.specs import EndpointChange
 
 
@@ -176,13 +175,13 @@ def _health_fix(change: EndpointChange | None, words: str) -> Fix:
 
 def missing_parallelism(facts: Facts) -> Finding | None:
     """Several accelerators, of which the engine was told to use another number."""
-    there, used = facts.accelerators, accelerators_used(facts.endpoint)
+    there, used = facts.accelerators, accelerators_used(facts.endpoint.model)
     if used is None or used == there or facts.stopped or facts.endpoint.compute.accelerator == "cpu":
         return None
     change = using_all(facts.endpoint, there)
     broke = seen(facts, Cause.ACCELERATOR_MEMORY).weight > 0 or used > there
     fixed = (Step(Act.UPDATE, change), Step(Act.WAIT)) if change else (Step(Act.INSPECT),)
-    told = {"tgi": "--num-shard"}.get(family(facts.endpoint), "tensor parallelism")
+    told = {"tgi": "--num-shard"}.get(family(facts.endpoint.model), "tensor parallelism")
     less = "fewer" if used < there else "more"
     return Finding(
         Cause.PARALLELISM,

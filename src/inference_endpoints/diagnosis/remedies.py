@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from inference_endpoints.diagnosis.configuration import family
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Act, Fix, Step
+from inference_endpoints.engine import family
 from inference_endpoints.hardware import Offer, alternatives
 from inference_endpoints.specs import EndpointChange
 
@@ -33,7 +33,7 @@ def more_accelerator_memory(facts: Facts) -> EndpointChange | None:
 
     Only engines that spread a model by themselves may get another number of accelerators.
     """
-    spreads = family(facts.endpoint) in _SPREAD_BY_THEMSELVES
+    spreads = family(facts.endpoint.model) in _SPREAD_BY_THEMSELVES
 
     def fits(offer: Offer) -> bool:
         return spreads or offer.instance.num_accelerators == facts.accelerators

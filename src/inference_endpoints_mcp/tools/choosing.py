@@ -23,7 +23,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Filled:
     """What to create with. `why` has a sentence for each choice; None is left to the service."""
 
     hardware: Hardware
@@ -34,7 +34,7 @@ class Settled:
     why: list[str] = field(default_factory=list)
 
 
-async def settle(call: CallScope, namespace: str, asked: Asked, current: Endpoint | None) -> Settled:
+async def fill_in(call: CallScope, namespace: str, asked: Asked, current: Endpoint | None) -> Filled:
     """Choose what was left open: for an endpoint that exists its own, whether or not more of it could be had now.
 
     Raises `BadRequest` for hardware there is not, `NoCapacity` where nothing that fits can be had.
@@ -48,14 +48,14 @@ async def settle(call: CallScope, namespace: str, asked: Asked, current: Endpoin
         offer = choose(available)  # simulated hardware is taken by name alone
     if offer is not None and offer.here:
         why = [] if asked.hardware else [f"Hardware: {offer.id}, the machine this backend is."]
-        return Settled(offer.hardware, 1, asked.task or None, asked.framework or None, why=why)
+        return Filled(offer.hardware, 1, asked.task or None, asked.framework or None, why=why)
     engine = asked.framework or ("custom" if asked.own_engine else "")
     nothing_open = asked.hardware and asked.task and engine
     known = Known(asked.repository) if nothing_open else await known_of(call.endpoints, asked.repository)
     found = recommend(known, available, offer=offer, task=asked.task, framework=engine)
-    return Settled(
+    return Filled(
         hardware=found.offer.hardware,
-        accelerators=accelerators_of(found.offer.id, vendors),
+        accelerators=found.offer.accelerators,
         task=found.task,
         framework=asked.framework or (None if asked.own_engine else found.framework),
         image=found.image,
@@ -70,12 +70,12 @@ def names_engine(config: dict[str, Any]) -> bool:
 
 
 def accelerators_of(hardware: str, vendors: Vendors) -> int:
-    """Those of one replica; 1 where it is not listed, or has processors alone."""
+    """Those of one replica; 1 where it is not listed."""
     offer = next((one for one in offers(vendors) if one.id == hardware), None)
-    return offer.instance.num_accelerators if offer and offer.instance.accelerator != "cpu" else 1
+    return offer.accelerators if offer else 1
 
 
-def _as_it_is(endpoint: Endpoint, asked: Asked, vendors: Vendors) -> Settled:
+def _as_it_is(endpoint: Endpoint, asked: Asked, vendors: Vendors) -> Filled:
     provider, compute, model = endpoint.provider, endpoint.compute, endpoint.model
     hardware = Hardware(
         vendor=provider.vendor,
@@ -87,4 +87,4 @@ def _as_it_is(endpoint: Endpoint, asked: Asked, vendors: Vendors) -> Settled:
     own = asked.framework or asked.own_engine
     image = None if own or model.image is None else model.image.root
     framework = asked.framework or (None if asked.own_engine else model.framework)
-    return Settled(hardware, accelerators_of(endpoint.hardware, vendors), asked.task or None, framework, image)
+    return Filled(hardware, accelerators_of(endpoint.hardware, vendors), asked.task or None, framework, image)

@@ -22,7 +22,7 @@ from inference_endpoints_mcp.tools.answers import (
 )
 from inference_endpoints_mcp.tools.approval import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, HardwareId, JsonObject, Namespace
-from inference_endpoints_mcp.tools.choosing import Asked, accelerators_of, names_engine, settle
+from inference_endpoints_mcp.tools.choosing import Asked, accelerators_of, fill_in, names_engine
 from inference_endpoints_mcp.tools.payload import complete
 from inference_endpoints_mcp.tools.ports import Call, CallScope
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -76,7 +76,7 @@ async def create_endpoint(
     check_name(name)
     current = await _found(call, namespace, name)
     asked = Asked(repository, hardware, task, framework, own_engine=names_engine(config))
-    chosen = await settle(call, namespace, asked, current)
+    chosen = await fill_in(call, namespace, asked, current)
     sleeps = min_replica == 0 or "scale_to_zero_timeout" in call.sent
     spec = EndpointSpec.checked(
         name=name,

@@ -1,0 +1,70 @@
+"""Pure: which engine runs a model, and how many accelerators its image, arguments or variables tell it to use."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from inference_endpoints.models import ModelSettings
+
+SPLIT = frozenset({"vLLM", "sGLang"})
+"""Images whose engine loads one accelerator of several, unless it is told to split the model."""
+PARALLEL_FLAGS = {
+    "vllm": (
+        ("--tensor-parallel-size", "-tp"),
+        ("--pipeline-parallel-size", "-pp"),
+        ("--data-parallel-size", "-dp"),
+    ),
+    "sglang": (("--tp-size", "--tensor-parallel-size", "--tp"), ("--dp-size", "--data-parallel-size", "--dp")),
+}
+"""By which an engine is told, spelled in each of its ways."""
+
+
+def family(model: ModelSettings) -> str:
+    """The engine, also where it is only an image's address that tells: vllm, sglang, tgi, …, or the image's key."""
+    image = model.image
+    if image is None:
+        return ""
+    if image.engine != "custom":
+        return image.engine.lower()
+    url = str(image.settings.get("url", "")).lower()
+    marks = {"vllm": "vllm", "sglang": "sglang", "text-generation-inference": "tgi", "text-embeddings": "tei"}
+    return next((name for mark, name in {**marks, "llama.cpp": "llamacpp"}.items() if mark in url), "custom")
+
+
+def accelerators_used(model: ModelSettings) -> int | None:
+    """How many accelerators of a replica its engine was told to use; None where it finds that out by itself.
+
+    vLLM and SGLang use one unless told. Text Generation Inference uses all unless told otherwise.
+    """
+    kind, words = family(model), _words(model)
+    if kind == "tgi":
+        env = model.env
+        sharded = _value(words, ("--sharded",)) or str(env.get("SHARDED", ""))
+        shards = _value(words, ("--num-shard",)) or str(env.get("NUM_SHARD", ""))
+        return _number(shards) or (1 if sharded.lower() == "false" else None)
+    if kind not in PARALLEL_FLAGS:
+        return None
+    settings = model.image.settings if model.image else {}
+    told = [_number(settings.get(name)) for name in ("tensorParallelSize", "dataParallelSize")]
+    told += [_number(_value(words, flags)) for flags in PARALLEL_FLAGS[kind]]
+    product = 1
+    for number in told:
+        product *= number or 1
+    return product
+
+
+def _words(model: ModelSettings) -> list[str]:
+    return [*(model.command or []), *(model.args or [])]
+
+
+def _value(words: Sequence[str], flags: Sequence[str]) -> str:
+    """The value of a flag, given as `--flag value` or `--flag=value`; empty if it is not given."""
+    for index, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in flags:
+            return value if equals else next(iter(words[index + 1 : index + 2]), "")
+    return ""
+
+
+def _number(value: Any) -> int | None:
+    text = str(value or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else None

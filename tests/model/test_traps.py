@@ -1,0 +1,28 @@
+"""Requests that would end badly are known before they are sent."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from inference_endpoints import traps
+from inference_endpoints.errors import BadRequest
+
+
+@pytest.mark.parametrize(
+    ("engine", "settings", "accelerators", "missing"),
+    [
+        ("vLLM", {}, 4, True),
+        ("sGLang", {"port": 1}, 2, True),
+        ("vLLM", {"dataParallelSize": 2}, 2, False),
+        ("vLLM", {}, 1, False),
+        ("tgi", {}, 4, False),
+        ("custom", {}, 4, False),
+    ],
+)
+def test_which_engines_must_be_told_of_several_accelerators(
+    engine: str, settings: dict[str, Any], accelerators: int, missing: bool
+) -> None:
+    body = {"model": {"image": {engine: {"url": "x", **settings}}}}
+    with pytest.raises(BadRequest, match=f"one of {accelerators}") if missing else nullcontext():
+        traps.check(body, accelerators)
