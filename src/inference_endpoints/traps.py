@@ -36,9 +36,9 @@ def _model_after(payload: dict[str, Any], current: Endpoint | None) -> ModelSett
     """What the engine would be told. A setting of the wrong type is the service's to refuse."""
     before = current.raw.get("model") or {} if current else {}
     after = {**before, **(payload.get("model") or {})}
-    return ModelSettings.model_validate(
-        {key: after[key] for key in _TOLD_BY if isinstance(after.get(key), _TOLD_BY[key])}
-    )
+    told = {key: after[key] for key, kind in _TOLD_BY.items() if isinstance(after.get(key), kind)}
+    words = {key: [str(word) for word in value] for key, value in told.items() if isinstance(value, list)}
+    return ModelSettings.model_validate(told | words)
 
 
 def _image_in_part(image: Any) -> None:
@@ -46,7 +46,7 @@ def _image_in_part(image: Any) -> None:
     engine, settings = next(iter(image.items()), ("", None)) if isinstance(image, dict) else ("", None)
     if engine and engine not in _WITHOUT_URL and not (isinstance(settings, dict) and settings.get("url")):
         raise BadRequest(
-            f"config.model.image.{engine} has no url: an image is always sent whole, so nothing was sent.",
+            "The image in config.model has no url: an image is always sent whole, so nothing was sent.",
             hint="get_endpoint with response_format=detailed shows the whole image of an endpoint.",
         )
 

@@ -85,6 +85,8 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("create_endpoint", NEW | {"config": {"model": {"image": {"tgi": {}, "tei": {}}}}}),
     ("create_endpoint", NEW | {"config": {"compute": {"scaling": {"maxReplica": 1e300}}}}),
     ("create_endpoint", NEW | {"config": {"compute": {"instanceType": {"a": 1}}}}),
+    ("create_endpoint", NEW | {"config": {"model": {"args": [1, None]}}}),
+    ("create_endpoint", NEW | {"config": {"model": {"image": {"vLLM": "x"}}}}),
     ("create_endpoint", NEW | {"env": {"not a name": "x"}}),
     ("create_endpoint", NEW | {"env": {"A": "a\0b"}}),
     ("update_endpoint", {"endpoint_name": "chat", "config": {"compute": {"scaling": {"minReplica": -3}}}}),
