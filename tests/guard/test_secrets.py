@@ -11,6 +11,7 @@ from tests.tools.conftest import HostOf
 from inference_endpoints_local.faults import Fault
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.lend import Lent
+from inference_endpoints_mcp.server.contract import published
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +46,16 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("list_endpoints", {"limit": HUB}),
     ("get_vendors", {"vendor": HUB, "limit": 1}),
     ("list_catalog_items", {"search": HUB}),
+    ("list_endpoints", {"namespace": "*"}),
+    ("get_endpoint", {"endpoint_name": "chat", "response_format": "detailed"}),
+    ("has_catalog_item", {"repository": f"org/{HUB}"}),
+    ("get_recommended_config", {"repository": "meta-llama/Llama-3.1-8B-Instruct"}),
+    ("get_recommended_config", {"repository": f"org/{HUB}"}),
+    ("get_quotas", {"vendor": HUB}),
+    ("get_costs", {}),
+    ("get_endpoint_metric", {"endpoint_name": "chat", "series": True}),
+    ("diagnose_endpoint", {"endpoint_name": "chat"}),
+    ("get_audit_logs", {}),
     ("whoami", {}),
     ("pause_endpoint", {"endpoint_name": "chat"}),
     ("resume_endpoint", {"endpoint_name": "chat"}),
@@ -69,6 +80,7 @@ async def test_no_answer_of_any_tool_shows_a_secret(
     driver: Driver, host_of: HostOf, mode: Mode, caplog: pytest.LogCaptureFixture
 ) -> None:
     await deployed(driver)
+    assert {tool for tool, _ in CALLS} == {tool.name for tool in published()}
     async with host_of(mode, confirm=Confirm.OFF, hold=0.5, lent=LENT) as host:
         for tool, arguments in CALLS:
             received = (await host.send(tool, **arguments)).model_dump_json()

@@ -10,6 +10,7 @@ from tests.reference.conftest import CLOUD, READY_S, Face
 
 from inference_endpoints import (
     DeploymentFailed,
+    Forbidden,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
     NotFound,
@@ -77,9 +78,12 @@ async def test_a_wait_ends_when_the_endpoint_is_deleted(face: Face, scripted: Up
         await waited(face, handle_of(face, scripted), timeout=None)
 
 
-async def test_a_wait_ends_when_the_token_is_refused(face: Face, scripted: Upstream) -> None:
-    scripted.says("GET", "/v2/endpoint/acme/chat", Answer(401, {"error": "Unauthorized"}))
-    with pytest.raises(Unauthorized):
+@pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (403, Forbidden)])
+async def test_a_wait_ends_when_the_token_is_refused(
+    face: Face, scripted: Upstream, status: int, error: type[InferenceEndpointError]
+) -> None:
+    scripted.says("GET", "/v2/endpoint/acme/chat", Answer(status, {"error": "Unauthorized"}))
+    with pytest.raises(error):
         await waited(face, handle_of(face, scripted), timeout=None)
 
 
