@@ -26,6 +26,7 @@ A message says what is true, a `hint` what to do next. Both are ours alone: what
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -154,18 +155,27 @@ def words_of(body: bytes) -> str:
     return said if isinstance(said, str) else json.dumps(said)
 
 
+def code_of(body: bytes) -> str:
+    """The `code` of an error body, in capitals; empty where it has none."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return ""
+    code = document.get("code") if isinstance(document, dict) else None
+    return code.upper() if isinstance(code, str) else ""
+
+
 def from_response(
     what: str, status: int, headers: Mapping[str, str], body: bytes, *, seeks: str = ""
 ) -> InferenceEndpointError:
     """The error an HTTP answer stands for.
 
     `what` names what was asked for, in our words: "create endpoint acme/chat"; `seeks` is "namespace" where nothing
-    else can be missing. Statuses and the phrases
-    looked for are those seen from the service: 400 "already running", 400 "Compute instance not available
-    yet", 400 "Invalid state" (calling what is paused), 409 "Quota exceeded", 409 for a taken name.
+    else can be missing. The status decides, then the body's `code`, then its words. The service quotes names, and a
+    name has no spaces: only phrases of several words are looked for.
     """
     upstream = words_of(body)
-    kind, reason, hint = _meaning(status, upstream.lower(), seeks)
+    kind, reason, hint = _meaning(status, code_of(body), upstream, seeks)
     retry_after = seconds_of(headers.get("retry-after"))
     if kind is RateLimited:
         retry_after = retry_after if retry_after is not None else 30.0
@@ -213,11 +223,50 @@ _MEANINGS: dict[int, _Meaning] = {
 }
 
 
-def _meaning(status: int, said: str, seeks: str) -> _Meaning:
-    if status == 404 and (seeks == "namespace" or "namespace" in said):
-        return NotFound, "there is no such namespace", "Take your own, or one of your organizations: whoami names them."
+_NO_NAMESPACE: _Meaning = (
+    NotFound,
+    "there is no such namespace",
+    "Take your own, or one of your organizations: whoami names them.",
+)
+_NO_PAYMENT_METHOD: _Meaning = (
+    Forbidden,
+    "the namespace has no payment method",
+    "A person adds one in its billing settings on Hugging Face.",
+)
+_QUOTA: _Meaning = (
+    QuotaExceeded,
+    "it would be over the namespace's quota",
+    "Pause or delete something first.",
+)
+_NAME_TAKEN: _Meaning = (AlreadyExists, "the name is taken", "Choose another, or update what exists.")
+_NOT_ACCEPTED: _Meaning = (BadRequest, "the request was not accepted", REASON_BESIDE)
+
+_CHANGE_PHRASES: tuple[tuple[re.Pattern[str], _Meaning], ...] = tuple(
+    (re.compile(phrase, re.IGNORECASE), meaning)
+    for phrase, meaning in (
+        (r"(?:^|[:;.] )quota exceeded|over quota\b|\bavailable \d+, requested \d+", _QUOTA),
+        (
+            r"\binstance not available\b|\bno capacity\b|\bnot available yet\b",
+            (NoCapacity, "the hardware is not available at the moment", "Take other hardware."),
+        ),
+        (r"\bis already running\b|^(?:[\w ]+: )?already running\b", (AlreadyRunning, "it is already running", "")),
+        (r"\binvalid state\b|\bendpoint is paused\b", (Paused, "it is paused", "Resume it first.")),
+    )
+)
+"""Phrases of 400 and 409, seen from the service: "Conflict: Quota exceeded", "… nvidia-h200: available 2, requested
+4", "Compute instance not available yet", "Endpoint is already running", "Bad Request: Invalid state" (2024) and "The
+endpoint is paused, ask a maintainer to restart it" (since 2025)."""
+_MISSING_NAMESPACE = re.compile(r"(?:^|[:;.] |no such |unknown )namespace ", re.IGNORECASE)
+_MISSING_PAYMENT_METHOD = re.compile(r"\bpayment method required\b", re.IGNORECASE)
+
+
+def _meaning(status: int, code: str, words: str, seeks: str) -> _Meaning:
+    if status == 404 and (seeks == "namespace" or _MISSING_NAMESPACE.search(words)):
+        return _NO_NAMESPACE
+    if status == 403 and _MISSING_PAYMENT_METHOD.search(words):
+        return _NO_PAYMENT_METHOD
     if status in {400, 409}:
-        return _conflict(status, said)
+        return _change_refused(status, code, words)
     if status in _MEANINGS:
         return _MEANINGS[status]
     if status >= 500:
@@ -225,18 +274,13 @@ def _meaning(status: int, said: str, seeks: str) -> _Meaning:
     return BadRequest, f"the service answered {status}", "Check the request."
 
 
-def _conflict(status: int, said: str) -> _Meaning:
-    if "quota" in said:
-        return QuotaExceeded, "it would be over the namespace's quota", "Pause or delete something first."
-    if "not available" in said or "no capacity" in said:
-        return NoCapacity, "the hardware is not available at the moment", "Take other hardware."
-    if "already running" in said:
-        return AlreadyRunning, "it is already running", ""
-    if "invalid state" in said:
-        return Paused, "it is paused", "Resume it first."
-    if status == 409:
-        return AlreadyExists, "the name is taken", "Choose another, or update what exists."
-    return BadRequest, "the request was not accepted", REASON_BESIDE
+def _change_refused(status: int, code: str, words: str) -> _Meaning:
+    if code == "VALIDATION_FAILED":
+        return _NOT_ACCEPTED
+    for phrase, meaning in _CHANGE_PHRASES:
+        if phrase.search(words):
+            return meaning
+    return _NAME_TAKEN if status == 409 else _NOT_ACCEPTED
 
 
 def describe(error: InferenceEndpointError) -> dict[str, Any]:

@@ -12,12 +12,19 @@ from tests.model.conftest import DROPPED, SILENT, TOKEN, Answer, Sleep, Upstream
 from inference_endpoints import operations
 from inference_endpoints.backend import Backend, hugging_face, local
 from inference_endpoints.errors import (
+    AlreadyExists,
+    AlreadyRunning,
     BadRequest,
+    Forbidden,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
+    NoCapacity,
     NotConfigured,
     NotDeployed,
+    NotFound,
     OutcomeUnknown,
+    Paused,
+    QuotaExceeded,
     RateLimited,
     Refused,
     Unauthorized,
@@ -432,3 +439,43 @@ def test_the_token_is_never_shown(show: Callable[[object], str]) -> None:
 def test_a_name_cannot_leave_its_place_in_a_path(name: str) -> None:
     with pytest.raises(BadRequest):
         operations.GET.build(namespace="acme", name=name)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (409, {"error": "Conflict: endpoint quota-bot already exists"}, AlreadyExists),
+        (409, {"error": "Conflict: endpoint 'no-capacity' already exists"}, AlreadyExists),
+        (400, {"error": "Bad Request: endpoint acme/quota is not one to resume"}, BadRequest),
+        (404, {"error": "Not Found: endpoint acme/namespace-svc not found"}, NotFound),
+        (409, {"error": "Conflict: Quota exceeded"}, QuotaExceeded),
+        (409, {"error": "Conflict: nvidia-h200: available 2, requested 4"}, QuotaExceeded),
+        (400, {"error": "Bad Request: Compute instance not available yet"}, NoCapacity),
+        (400, {"error": "Endpoint is already running"}, AlreadyRunning),
+        (400, {"error": "Bad Request: The endpoint is paused, ask a maintainer to restart it"}, Paused),
+        (400, {"error": "Quota exceeded is no task", "code": "VALIDATION_FAILED"}, BadRequest),
+        (403, {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"}, Forbidden),
+    ],
+)
+async def test_an_error_is_classified_by_what_is_refused_and_never_by_a_name_that_is_quoted(
+    upstream: Upstream, http: Http, status: int, body: dict[str, str], kind: type[InferenceEndpointError]
+) -> None:
+    upstream.says("POST", ALL, Answer(status, body))
+    with pytest.raises(InferenceEndpointError) as caught:
+        await http.control(MAKE, CREATE)
+    assert type(caught.value) is kind
+
+
+async def test_a_missing_endpoint_named_after_a_namespace_is_no_missing_namespace(
+    upstream: Upstream, http: Http
+) -> None:
+    upstream.says("GET", ONE, Answer(404, {"error": "Not Found: endpoint acme/namespace-svc not found"}))
+    with pytest.raises(NotFound, match="there is none"):
+        await http.control(LOOK, GET)
+
+
+async def test_a_missing_payment_method_is_not_told_as_a_missing_scope(upstream: Upstream, http: Http) -> None:
+    body = {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"}
+    upstream.says("POST", ALL, Answer(403, body))
+    with pytest.raises(Forbidden, match="no payment method"):
+        await http.control(MAKE, CREATE)

@@ -46,7 +46,8 @@ def refusal(
     """The error an engine's answer stands for. `saw_token`: whether its address is one the token is sent to.
 
     Statuses: TGI (422 validation, 424 generation, 429 overloaded), TEI (413 batch, 424 wrong kind of model),
-    the Inference Toolkit (400 for everything), and the proxy (400 "Invalid state" for what is paused).
+    the Inference Toolkit (400 for everything), and the proxy (400 "The endpoint is paused, ask a
+    maintainer to restart it", until 2024 "Invalid state").
     """
     upstream = words_of(body)
     retry_after = seconds_of(headers.get("retry-after"))
@@ -66,7 +67,7 @@ def refusal(
 
 
 def _meaning(call: EndpointCall, status: int, said: str, retry_after: float | None) -> _Meaning:
-    if status == 400 and "invalid state" in said:
+    if status == 400 and ("invalid state" in said or "endpoint is paused" in said):
         return Paused, "is paused and does not answer", "Resume it first."
     if status == 404:
         return NotFound, f"does not serve {call.method} {call.path.partition('?')[0]}", _served_instead(call)
