@@ -90,6 +90,19 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("create_endpoint", NEW | {"env": {"not a name": "x"}}),
     ("create_endpoint", NEW | {"env": {"A": "a\0b"}}),
     ("update_endpoint", {"endpoint_name": "chat", "config": {"compute": {"scaling": {"minReplica": -3}}}}),
+    *(
+        (tool, arguments | {"config": config})
+        for tool, arguments in (("create_endpoint", NEW), ("update_endpoint", {"endpoint_name": "chat"}))
+        for config in (
+            {"compute": None},
+            {"compute": {"scaling": None}},
+            {"compute": {"scaling": []}},
+            {"model": None},
+            {"model": {"env": None}},
+            {"model": {"image": None}},
+            {"model": {"image": {}}},
+        )
+    ),
     ("update_endpoint", {"endpoint_name": "chat", "min_replica": 5}),
 ]
 

@@ -69,8 +69,10 @@ def _merged(below: dict[str, Any], above: dict[str, Any], path: str = "") -> dic
         where, inner = f"{path}{key}", merged.get(key)
         if where in _OBJECTS and not isinstance(value, dict):
             raise BadRequest(f"config.{where} is an object in the API: nothing was sent.")
-        nested = isinstance(value, dict) and isinstance(inner, dict) and key != "image"
-        merged[key] = _merged(inner, value, f"{where}.") if nested and isinstance(inner, dict) else value
+        if isinstance(value, dict) and key != "image":
+            merged[key] = _merged(inner if isinstance(inner, dict) else {}, value, f"{where}.")
+        else:
+            merged[key] = value
     return merged
 
 
