@@ -3,14 +3,20 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.plane.driver import Driver, PlaneOf
-from tests.support.host import Host, blocks_of
+from tests.model.conftest import Answer, Upstream, upstream
+from tests.plane.driver import TOKEN, Driver, PlaneOf
+from tests.support.host import Host, blocks_of, serving
 from tests.tools.conftest import HostOf
 
+from inference_endpoints.backend import Backend, local
 from inference_endpoints_local.programs import from_catalogue
+from inference_endpoints_mcp.server.application import Options
+
+__all__ = ["upstream"]
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +59,35 @@ async def test_text_texts_or_body_reach_the_model(
 async def test_a_route_of_the_container_can_be_named(tiny: Driver, modern: Host) -> None:
     facts = await modern.call("call_endpoint", endpoint_name="tiny", body={"input": "a"}, path="/v1/embeddings?x=1")
     assert echoed(facts)[0] == "/v1/embeddings?x=1"
+
+
+NDJSON = Answer(200, b'{"a": 1}\n{"a": 2}\n', {"content-type": "application/x-ndjson"})
+BROKEN = Answer(200, b'{"a": ', {"content-type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (Answer(body={"data": 42}), '{"data": 42}'),
+        (Answer(body={"data": [1, {"embedding": "AAAA"}]}), "AAAA"),
+        (Answer(body=[[10**400] * 9]), "10000000000"),
+        (Answer(body=[[True] * 9 + [None]]), "true"),
+        (NDJSON, '{"a": 2}'),
+        (BROKEN, '{"a": '),
+    ],
+)
+async def test_an_answer_that_was_paid_for_is_shown_whatever_its_form(
+    upstream: Upstream, answer: Answer, shown: str
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", answer)
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(Options(reach=reach)) as host:
+        facts = await host.call("call_endpoint", endpoint_name="acme/chat", text="a")
+    assert shown in facts["output"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Calling an endpoint: one tool for any task, one for a conversation. Both wake what is asleep, and say so."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -207,25 +208,38 @@ def _conversation(message: str, messages: list[Message], system: str) -> list[di
 
 def _shown(reply: Reply) -> tuple[str, int | None, int | None]:
     """The output as an agent can use it: text as it is, vectors in brief, other bytes by size alone."""
-    if "json" not in reply.content_type:
-        if reply.content_type.startswith("text/"):
-            return reply.content.decode("utf-8", "replace"), None, None
+    if "json" not in reply.content_type and not reply.content_type.startswith("text/"):
         return f"{len(reply.content)} bytes of {line(reply.content_type, 100) or 'unknown type'}", None, None
-    vectors = _vectors(reply.json())
+    vectors = _vectors(_parsed(reply))
     if not vectors:
         return reply.content.decode("utf-8", "replace"), None, None
     brief = [", ".join(f"{number:.5f}" for number in vector[:NUMBERS_SHOWN]) + ", …" for vector in vectors]
     return "\n".join(f"[{numbers}]" for numbers in brief), len(vectors), len(vectors[0])
 
 
+def _parsed(reply: Reply) -> Any:
+    """The answer as JSON; None where it is none, such as lines of JSON. It is shown as text then: it was paid for."""
+    try:
+        return reply.json()
+    except BadRequest:
+        return None
+
+
 def _vectors(value: Any) -> list[list[float]]:
     """The vectors of an answer of embeddings, in either protocol; none if it is something else."""
     if isinstance(value, dict):
-        value = [item.get("embedding") for item in value.get("data") or [] if isinstance(item, dict)]
-    if not isinstance(value, list) or not value:
+        rows = value.get("data")
+        value = [row.get("embedding") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if not isinstance(value, list):
         return []
-    long = all(isinstance(item, list) and len(item) > NUMBERS_SHOWN for item in value)
-    return value if long and all(isinstance(number, int | float) for item in value for number in item) else []
+    return value if value and all(map(_is_vector, value)) else []
+
+
+def _is_vector(value: Any) -> bool:
+    try:
+        return isinstance(value, list) and len(value) > NUMBERS_SHOWN and all(map(math.isfinite, value))
+    except (TypeError, OverflowError):  # other than numbers, or whole numbers beyond a float
+        return False
 
 
 def _speed(answer: ChatAnswer) -> float | None:
