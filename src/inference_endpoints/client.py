@@ -1,5 +1,6 @@
 """The client of a control plane: one short method per operation."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -44,6 +45,7 @@ class AsyncEndpointsClient:
     ) -> None:
         self.http = Http(backend, guard=guard, renew=renew)
         self._namespace = namespace
+        self._identifying = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self._namespace!r})"
@@ -60,7 +62,9 @@ class AsyncEndpointsClient:
         if given:
             return given
         if self._namespace is None:
-            self._namespace = (await self.whoami()).name
+            async with self._identifying:
+                if self._namespace is None:
+                    self._namespace = (await self.whoami()).name
         return self._namespace
 
     async def get(self, name: str, namespace: str | None = None) -> Endpoint:
@@ -120,12 +124,13 @@ class AsyncEndpointsClient:
         return await self._send(operations.PAUSE, namespace=await self.namespace(namespace), name=name)
 
     async def resume(self, name: str, namespace: str | None = None, *, running_ok: bool = True) -> Endpoint:
-        """Resume an endpoint. One that is running already is an `AlreadyRunning` only if not `running_ok`."""
+        """Resume an endpoint. One that is running already is an `AlreadyRunning` only if not `running_ok`, and only
+        if no earlier attempt of this call may have resumed it."""
         namespace = await self.namespace(namespace)
         try:
             return await self._send(operations.RESUME, namespace=namespace, name=name)
-        except AlreadyRunning:
-            if not running_ok:
+        except AlreadyRunning as error:
+            if not running_ok and not error.after_lost_answer:
                 raise
             return await self.get(name, namespace)
 

@@ -37,7 +37,10 @@ UPSTREAM_LIMIT = 2_000
 
 
 class InferenceEndpointError(Exception):
-    """Root of the tree. `code` is stable and machine-readable; `status` is the HTTP status, if any."""
+    """Root of the tree. `code` is stable and machine-readable; `status` is the HTTP status, if any.
+
+    `after_lost_answer`: the answer to an earlier attempt of the same call was lost, so this may be its own effect.
+    """
 
     code: ClassVar[str] = "ERROR"
     retryable: ClassVar[bool] = False
@@ -59,6 +62,7 @@ class InferenceEndpointError(Exception):
         self.upstream = upstream[:UPSTREAM_LIMIT]
         self.request_id = request_id
         self.retry_after = retry_after
+        self.after_lost_answer = False
 
 
 class InferenceEndpointTimeoutError(InferenceEndpointError, TimeoutError):

@@ -30,7 +30,7 @@ from inference_endpoints.errors import (
     Unavailable,
     from_response,
 )
-from inference_endpoints.operations import Operation, Request, Retry
+from inference_endpoints.operations import Effect, Operation, Request, Retry
 from inference_endpoints.sending import EndpointCall, Guard, Unguarded
 from inference_endpoints.token import checked_token
 
@@ -219,21 +219,28 @@ class Http:
             await response.aclose()
 
     async def _with_retries(self, request: Request) -> Any:
+        lost: Exception | None = None
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._once(request)
             except (httpx.RequestError, RateLimited, Unavailable) as error:
+                if not isinstance(error, (*_NEVER_SENT, RateLimited)):
+                    lost = error
                 pause = getattr(error, "retry_after", None) or _pause_after(attempt)
                 in_time = anyio.current_time() + pause < anyio.current_effective_deadline()
                 if attempt == ATTEMPTS or not in_time or not _may_repeat(request, error):
-                    raise self._final(request, error) from error
+                    raise self._final(request, lost or error) from error
                 if isinstance(error, _NEVER_SENT) and self._renew is not None:
                     self.backend = await self._renew(self.backend)
                 await self._sleep(pause)
+            except InferenceEndpointError as error:
+                error.after_lost_answer = lost is not None
+                raise
         raise AssertionError("the last attempt returns or raises")
 
     def _final(self, request: Request, error: Exception) -> InferenceEndpointError:
-        """The error to raise when nothing more is tried."""
+        """The error to raise when nothing more is tried. An answer that was lost decides what may be claimed: only
+        where none was is it certain that nothing was sent."""
         if isinstance(error, _NEVER_SENT):
             return Unavailable(
                 f"The control plane ({self.backend.name}) cannot be reached; nothing was sent.",
@@ -241,7 +248,7 @@ class Http:
             )
         if isinstance(error, httpx.RequestError):
             return self._lost(request, "broke off the connection")
-        if isinstance(error, Unavailable) and request.operation.retry is Retry.UNSENT:
+        if isinstance(error, Unavailable) and request.operation.effect is not Effect.READS:
             return self._lost(request, f"answered {error.status}")
         assert isinstance(error, InferenceEndpointError)
         return error
@@ -269,11 +276,12 @@ class Http:
 
     @staticmethod
     def _lost(request: Request, how: str) -> InferenceEndpointError:
-        if request.operation.retry is Retry.SAFE:
+        if request.operation.effect is Effect.READS:
             return Unavailable(f"Could not {request.doing}: the control plane {how}.", hint="Try again in a moment.")
+        safe = request.operation.retry is Retry.SAFE
         return OutcomeUnknown(
             f"The control plane {how} after it was asked to {request.doing}: it may have done it or not.",
-            hint="Look at the endpoint before asking again.",
+            hint="Ask again: doing it twice does no harm." if safe else "Look at the endpoint before asking again.",
         )
 
 

@@ -91,7 +91,7 @@ class Looking:
         except NotFound:
             return Look(None)
         except Exception as error:
-            return Look(None, trouble=_told(error, "/".join(key)))
+            return Look(None, trouble=unexpected(error, "/".join(key)))
         finally:
             self._alone[namespace] -= 1
 
@@ -125,7 +125,7 @@ class Looking:
         try:
             await self._list(namespace, paces, left)
         except Exception as error:
-            trouble = _told(error, namespace)
+            trouble = unexpected(error, namespace)
             if not trouble.retryable:
                 # It says nothing of the endpoints, which may be looked at one by one.
                 self._pages[namespace] = float("inf")
@@ -156,7 +156,7 @@ class Looking:
         self._pages[namespace] = max(pages, 1)
 
 
-def _told(error: Exception, what: str) -> InferenceEndpointError:
+def unexpected(error: Exception, what: str) -> InferenceEndpointError:
     """What whoever waits is told, rather than left waiting for what has died."""
     if isinstance(error, InferenceEndpointError):
         return error

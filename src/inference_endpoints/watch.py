@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import anyio
@@ -27,7 +28,7 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.goals import Goal, Prospect, judge
 from inference_endpoints.hearing import Ear, Hearing
-from inference_endpoints.looking import Key, Looking
+from inference_endpoints.looking import Key, Looking, unexpected
 from inference_endpoints.looks import Look, Slot, StatusChange
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 
@@ -135,6 +136,7 @@ class Watcher:
             poller.task = asyncio.create_task(
                 self._poll(key, poller), name=f"watch {namespace}/{name}", context=contextvars.Context()
             )
+            poller.task.add_done_callback(partial(self._died, key, poller))
         poller.slots.add(slot)
         poller.call()
         try:
@@ -142,7 +144,8 @@ class Watcher:
         finally:
             poller.slots.discard(slot)
             if not poller.slots:
-                self._pollers.pop(key, None)
+                if self._pollers.get(key) is poller:
+                    del self._pollers[key]
                 poller.end()
                 if not any(other == namespace for other, _ in self._pollers):
                     self._looking.forget(namespace)
@@ -230,6 +233,17 @@ class Watcher:
             await self._nap(poller, self._pause(poller, look, news=last is None or look.gist != last.gist))
             last = look
 
+    def _died(self, key: Key, poller: _Poller, task: "asyncio.Task[None]") -> None:
+        """Tell whoever watches that polling ended, rather than leave them waiting. A later one gets a new poller."""
+        error = None if task.cancelled() else task.exception()
+        if not isinstance(error, Exception):
+            return
+        if self._pollers.get(key) is poller:
+            del self._pollers[key]
+        poller.ear.end()
+        for slot in tuple(poller.slots):
+            slot.put(Look(None, trouble=unexpected(error, "/".join(key))))
+
     async def _nap(self, poller: _Poller, seconds: float) -> None:
         """Until it is time for another look, a list shows one, or somebody joins."""
         if poller.urgent or poller.handed is not None:
@@ -238,6 +252,8 @@ class Watcher:
         slept = asyncio.ensure_future(self._sleep(seconds))
         try:
             await poller.until(slept)
+            if slept.done():
+                slept.result()  # a pause that fails must not become a loop without pauses
         finally:
             slept.cancel()
 

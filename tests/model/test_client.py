@@ -1,5 +1,7 @@
 """The client of a control plane: lost answers looked into, pages followed, the caller asked for once."""
 
+import asyncio
+
 import pytest
 from tests.model.conftest import DROPPED, Answer, Upstream
 
@@ -104,3 +106,21 @@ async def test_resuming_what_runs_succeeds_unless_that_matters(
     assert (await endpoints.resume("chat")).state == "running"
     with pytest.raises(InferenceEndpointError, match="already running"):
         await endpoints.resume("chat", running_ok=False)
+
+
+async def test_fifty_first_calls_at_once_ask_once_whose_token_it_is(upstream: Upstream, http: Http) -> None:
+    endpoints = AsyncEndpointsClient(http.backend)
+    endpoints.http = http
+    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
+    upstream.has("running")
+    await asyncio.gather(*(endpoints.get("chat") for _ in range(50)))
+    assert [seen.path for seen in upstream.seen].count("/api/whoami-v2") == 1
+
+
+async def test_resuming_does_not_mistake_its_own_success_for_another(
+    upstream: Upstream, endpoints: AsyncEndpointsClient
+) -> None:
+    running = Answer(400, {"error": "Bad Request: Endpoint is already running"})
+    upstream.says("POST", f"{ONE}/resume", DROPPED, running)
+    upstream.has("running")
+    assert (await endpoints.resume("chat", running_ok=False)).state == "running"

@@ -30,9 +30,9 @@ from inference_endpoints.errors import (
     Unauthorized,
     Unavailable,
 )
-from inference_endpoints.http import ATTEMPTS, LARGEST_ANSWER, Http
+from inference_endpoints.http import ATTEMPTS, LARGEST_ANSWER, Http, httpx
 from inference_endpoints.models import Endpoint
-from inference_endpoints.operations import CREATE, GET, Request
+from inference_endpoints.operations import CREATE, GET, PAUSE, Request
 from inference_endpoints.sending import EndpointCall
 from inference_endpoints.token import hugging_face_token
 
@@ -143,6 +143,39 @@ async def test_where_nothing_listens_even_a_create_is_tried_again_and_nothing_wa
     await http.aclose()
     assert not isinstance(caught.value, OutcomeUnknown)
     assert len(slept) == ATTEMPTS - 1
+
+
+class Vanishing(httpx.AsyncBaseTransport):
+    """A control plane that reads the first request and dies; then nothing listens."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.attempts += 1
+        if self.attempts == 1:
+            raise httpx.ReadError("the connection was closed")
+        raise httpx.ConnectError("refused")
+
+
+async def test_after_an_answer_was_lost_nothing_is_claimed_about_what_was_sent(sleep: Sleep) -> None:
+    for operation, kind in ((PAUSE, OutcomeUnknown), (GET, Unavailable)):
+        transport = Vanishing()
+        http = Http(local("http://127.0.0.1:1", TOKEN), sleep=sleep, transport=transport)
+        with pytest.raises(kind) as caught:
+            await http.control(operation.build(namespace="acme", name="chat"), operation)
+        await http.aclose()
+        assert transport.attempts == ATTEMPTS
+        assert type(caught.value) is kind
+        assert "nothing was sent" not in str(caught.value)
+
+
+async def test_a_change_whose_answer_keeps_getting_lost_may_have_been_made(upstream: Upstream, http: Http) -> None:
+    upstream.says("POST", f"{ONE}/pause", DROPPED)
+    with pytest.raises(OutcomeUnknown, match="may have done it or not") as caught:
+        await http.control(PAUSE.build(namespace="acme", name="chat"), PAUSE)
+    assert len(upstream.seen) == ATTEMPTS
+    assert "doing it twice does no harm" in caught.value.hint
 
 
 async def test_a_backend_that_has_ended_is_renewed_and_asked_again(

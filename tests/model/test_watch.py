@@ -12,7 +12,7 @@ from tests.tools import conftest as tools
 
 from inference_endpoints.backend import Backend, local
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.errors import InferenceEndpointTimeoutError, Paused, Unauthorized
+from inference_endpoints.errors import InferenceEndpointError, InferenceEndpointTimeoutError, Paused, Unauthorized
 from inference_endpoints.goals import Goal
 from inference_endpoints.http import Http
 from inference_endpoints.looking import FEW
@@ -231,3 +231,34 @@ async def test_each_endpoint_has_a_poller_of_its_own(driver: Driver, watcher: Wa
             await stack.enter_async_context(watcher.watch(name, "acme"))
         assert watcher.polled == {KEY, ("acme", "other")}
     assert watcher.polled == set()
+
+
+async def test_a_poller_that_dies_of_a_fault_of_ours_tells_whoever_waits(
+    driver: Driver, client: AsyncEndpointsClient
+) -> None:
+    async def broken(_: float) -> None:
+        raise RuntimeError("a fault of ours")
+
+    watcher = Watcher(client, sleep=broken)
+    tasks = [waits(watcher) for _ in range(3)]
+    async with asyncio.timeout(5):
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(error) for error in ended} == {InferenceEndpointError}
+    assert watcher.polled == set()
+
+
+async def test_who_comes_after_a_poller_died_gets_a_new_one(
+    driver: Driver, client: AsyncEndpointsClient, naps: Naps
+) -> None:
+    faults = [RuntimeError("a fault of ours")]
+
+    async def broken_once(seconds: float) -> None:
+        if faults:
+            raise faults.pop()
+        await naps.sleep(seconds)
+
+    watcher = Watcher(client, sleep=broken_once)
+    with pytest.raises(InferenceEndpointError):
+        await waits(watcher)
+    await driver.advance(200)
+    assert await waits(watcher) is not None
