@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from inference_endpoints.engine import PARALLEL_SETTINGS
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint
 from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware, image_of
@@ -20,8 +21,6 @@ _OURS = {
 }
 _WHERE = ("vendor", "region", "accelerator", "instance_type", "instance_size")
 _PARALLELISM = {"tensor_parallel_size": "tensorParallelSize", "data_parallel_size": "dataParallelSize"}
-_PARALLEL_ENGINES = {"tensorParallelSize": ("vLLM", "sGLang"), "dataParallelSize": ("vLLM",)}
-"""Engines with these settings, as far as is known; the service drops them silently from any other."""
 
 
 def spec_from(given: Mapping[str, Any]) -> EndpointSpec:
@@ -76,6 +75,6 @@ def _sendable_image(endpoint: Endpoint) -> dict[str, Any]:
 def _with_parallelism(image: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
     engine, settings = next(iter(image.items()))
     for name in sizes:
-        if engine not in _PARALLEL_ENGINES[name]:
+        if name not in PARALLEL_SETTINGS.get(engine, ()):  # the service drops it silently
             warnings.warn(f"the service may ignore {name}: {engine} is not known to have it", UserWarning, stacklevel=2)
     return {engine: {**settings, **sizes}}

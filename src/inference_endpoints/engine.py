@@ -1,12 +1,16 @@
 """Pure: which engine runs a model, and how many accelerators its image, arguments or variables tell it to use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inference_endpoints.models import ModelSettings
 
-SPLIT = frozenset({"vLLM", "sGLang"})
-"""Images whose engine loads one accelerator of several, unless it is told to split the model."""
+PARALLEL_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "vLLM": ("tensorParallelSize", "dataParallelSize"),
+    "sGLang": ("tensorParallelSize",),
+}
+"""Images whose engine loads one accelerator of several unless a setting says otherwise, and those settings (the
+service's OpenAPI document 2.0.0)."""
 PARALLEL_FLAGS = {
     "vllm": (
         ("--tensor-parallel-size", "-tp"),
@@ -44,7 +48,9 @@ def accelerators_used(model: ModelSettings) -> int | None:
     if kind not in PARALLEL_FLAGS:
         return None
     settings = model.image.settings if model.image else {}
-    told = [_number(settings.get(name)) for name in ("tensorParallelSize", "dataParallelSize")]
+    told = [
+        _number(settings.get(name)) for name in PARALLEL_SETTINGS.get(model.image.engine if model.image else "", ())
+    ]
     told += [_number(_value(words, flags)) for flags in PARALLEL_FLAGS[kind]]
     product = 1
     for number in told:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.engine import SPLIT
+from inference_endpoints.engine import PARALLEL_SETTINGS
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.hardware import Offer
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
@@ -168,7 +168,9 @@ def _engine(known: Known, offer: Offer, task: str | None) -> tuple[dict[str, Any
         said = "Engine: vLLM, which serves chat through the OpenAI API; framework=pytorch leaves it to the service"
     else:
         return None, suggestion.framework if suggestion else None, ""
-    if engine in SPLIT and not settings.get("dataParallelSize"):
+    if engine in PARALLEL_SETTINGS and not (
+        "dataParallelSize" in PARALLEL_SETTINGS[engine] and settings.get("dataParallelSize")
+    ):
         settings.pop("tensorParallelSize", None)
         if accelerators > 1:
             settings["tensorParallelSize"] = accelerators

@@ -6,7 +6,7 @@ Source: rules huggingface_hub's authors verified against the service in August 2
 
 from typing import Any
 
-from inference_endpoints.engine import SPLIT, accelerators_used
+from inference_endpoints.engine import PARALLEL_SETTINGS, accelerators_used
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, ModelSettings
 
@@ -24,7 +24,7 @@ def check(payload: dict[str, Any], accelerators: int, current: Endpoint | None =
         _image_in_part(asked)
     model = _model_after(payload, current)
     engine = model.image.engine if model.image else ""
-    if engine in SPLIT and accelerators > 1 and accelerators_used(model) == 1:
+    if engine in PARALLEL_SETTINGS and accelerators > 1 and accelerators_used(model) == 1:
         raise BadRequest(
             f"{engine} would use one of {accelerators} accelerators, and the service refuses that: nothing was sent.",
             hint=f"Set tensorParallelSize={accelerators} in config.model.image.{engine}, whole with its url.",

@@ -19,7 +19,11 @@ from typing_extensions import TypeAliasType
 
 # Settings each engine knows beside those of every container; None: not published, taken as they come.
 # The service drops unknown settings silently and refuses unknown engines.
-_PARALLEL = {"tensorParallelSize", "dataParallelSize"}
+PARALLEL: Mapping[str, tuple[str, ...]] = {
+    "vLLM": ("tensorParallelSize", "dataParallelSize"),
+    "sGLang": ("tensorParallelSize",),
+}
+"""Settings that split a model over accelerators, by the engines that have to be told."""
 _TGI = {"maxBatchPrefillTokens", "maxBatchTotalTokens", "maxInputLength", "maxTotalTokens"}
 ENGINES: Mapping[str, set[str] | None] = {
     "huggingface": set(),
@@ -30,8 +34,8 @@ ENGINES: Mapping[str, set[str] | None] = {
     "llamacpp": {
         *("ctxSize", "modelPath", "nGpuLayers", "nParallel", "threadsHttp", "mode", "pooling", "variant"),
     },
-    "vLLM": _PARALLEL | {"maxNumSeqs", "maxNumBatchedTokens", "kvCacheDtype"},
-    "sGLang": _PARALLEL | {"maxRunningRequests", "maxPrefillTokens", "chunkedPrefillSize", "kvCacheDtype"},
+    "vLLM": {*PARALLEL["vLLM"]} | {"maxNumSeqs", "maxNumBatchedTokens", "kvCacheDtype"},
+    "sGLang": {*PARALLEL["sGLang"]} | {"maxRunningRequests", "maxPrefillTokens", "chunkedPrefillSize", "kvCacheDtype"},
     "vLLMNeuron": None,
     "vLLMOmni": None,
     "hfServe": None,

@@ -13,6 +13,7 @@ from inference_endpoints_local.clock import wall_ns
 from inference_endpoints_local.engines.base import CannotRun, Engine
 from inference_endpoints_local.entry import Entry
 from inference_endpoints_local.hardware import LOCAL, UNAVAILABLE, Fleet, Instance
+from inference_endpoints_local.images import PARALLEL
 from inference_endpoints_local.logs import LogBook
 from inference_endpoints_local.record import Power, Record, Spec, size_of, what_runs
 from inference_endpoints_local.run import Runner
@@ -159,10 +160,11 @@ class Lifecycle:
     def _check_parallelism(self, spec: Spec, instance: Instance) -> None:
         """The service's rule since 2026: these engines would load one accelerator and have all of them billed."""
         engine, settings = next(iter(spec["model"]["image"].items()))
-        unset = not settings.get("tensorParallelSize") and not settings.get("dataParallelSize")
-        if engine in ("vLLM", "sGLang") and instance.accelerator == "gpu" and instance.num_accelerators > 1 and unset:
+        names = PARALLEL.get(engine, ())
+        unset = not any(settings.get(name) for name in names)
+        if names and instance.accelerator == "gpu" and instance.num_accelerators > 1 and unset:
             raise intake.BadBody(
-                f"VALIDATION_FAILED: model.image.{engine}: set tensorParallelSize or dataParallelSize on an instance "
+                f"VALIDATION_FAILED: model.image.{engine}: set {' or '.join(names)} on an instance "
                 f"with {instance.num_accelerators} accelerators"
             )
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference_endpoints.engine import PARALLEL_FLAGS, SPLIT, family
+from inference_endpoints.engine import PARALLEL_FLAGS, PARALLEL_SETTINGS, family
 from inference_endpoints.models import Endpoint
 from inference_endpoints.specs import EndpointChange
 
@@ -22,8 +22,9 @@ def using_all(endpoint: Endpoint, accelerators: int) -> EndpointChange | None:
         return EndpointChange(env={"NUM_SHARD": str(accelerators), "SHARDED": "true"})
     if kind not in PARALLEL_FLAGS or image is None:
         return None
-    if image.engine in SPLIT:
-        return with_image(endpoint, tensorParallelSize=accelerators, dataParallelSize=None)
+    if image.engine in PARALLEL_SETTINGS:
+        others = dict.fromkeys(PARALLEL_SETTINGS[image.engine])
+        return with_image(endpoint, **others | {"tensorParallelSize": accelerators})
     flags = tuple(flag for aliases in PARALLEL_FLAGS[kind] for flag in aliases)
     return _args([*_without(words, flags), PARALLEL_FLAGS[kind][0][0], str(accelerators)])
 

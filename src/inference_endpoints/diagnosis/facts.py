@@ -133,8 +133,8 @@ def _moment(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
-        # Python reads six fractional digits at most; services send up to nine.
-        return _aware(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)))
+        # Services send up to nine fractional digits, of which Python keeps six.
+        return _aware(datetime.fromisoformat(text))
     except ValueError:
         return None
 

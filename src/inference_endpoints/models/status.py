@@ -31,9 +31,10 @@ class InferenceEndpointStatus(_Open):
 
     @property
     def billed(self) -> bool:
-        """Whether replicas are billed: from initializing on, while running, and during an update.
+        """Whether replicas may be billed: in every state but paused, scaled to zero and failed.
 
-        Source: "billed per minute while initializing and running" (hf-endpoints documentation, pricing).
+        The service bills a replica by the minute while it initializes and runs (hf-endpoints documentation, pricing).
+        A pending endpoint and a failed update count here too, since replicas may already, or still, run then.
         """
         return self in _BILLED
 
