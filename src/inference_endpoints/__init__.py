@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inference_endpoints import aio as aio
-    from inference_endpoints.backend import Backend, hugging_face, local
     from inference_endpoints.client import AsyncEndpointsClient
+    from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware
     from inference_endpoints.errors import (
         AlreadyExists,
         AlreadyRunning,
@@ -36,13 +36,10 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from inference_endpoints.functions import EndpointList
-    from inference_endpoints.goals import Goal
     from inference_endpoints.handle import AsyncInferenceEndpoint
     from inference_endpoints.inference import AsyncInference, Label, Reply
-    from inference_endpoints.inference.bound import AsyncInferenceClient, InferenceClient
-    from inference_endpoints.looks import StatusChange
+    from inference_endpoints.inference.endpoint_client import AsyncInferenceClient, InferenceClient
     from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
-    from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware
     from inference_endpoints.sync import (
         EndpointsClient,
         InferenceEndpoint,
@@ -55,26 +52,29 @@ if TYPE_CHECKING:
         scale_to_zero_inference_endpoint,
         update_inference_endpoint,
     )
-    from inference_endpoints.watch import Watcher
+    from inference_endpoints.transport.backend import Backend, hugging_face, local
+    from inference_endpoints.watching.goals import Goal
+    from inference_endpoints.watching.observation import StatusChange
+    from inference_endpoints.watching.watcher import Watcher
 
 _NAMES = {
-    "backend": "Backend hugging_face local",
+    "transport.backend": "Backend hugging_face local",
     "client": "AsyncEndpointsClient",
     "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
     "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused QuotaExceeded "
     "RateLimited Refused ScaledToZero Unauthorized Unavailable",
     "functions": "EndpointList",
-    "goals": "Goal",
+    "watching.goals": "Goal",
     "handle": "AsyncInferenceEndpoint",
     "inference": "AsyncInference Label Reply",
-    "inference.bound": "AsyncInferenceClient InferenceClient",
-    "looks": "StatusChange",
+    "inference.endpoint_client": "AsyncInferenceClient InferenceClient",
+    "watching.observation": "StatusChange",
     "models": "Endpoint InferenceEndpointStatus InferenceEndpointType",
-    "specs": "EndpointChange EndpointSpec Hardware",
+    "deploy.specs": "EndpointChange EndpointSpec Hardware",
     "sync": "EndpointsClient InferenceEndpoint create_inference_endpoint delete_inference_endpoint "
     "get_inference_endpoint list_inference_endpoints pause_inference_endpoint resume_inference_endpoint "
     "scale_to_zero_inference_endpoint update_inference_endpoint",
-    "watch": "Watcher",
+    "watching.watcher": "Watcher",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -5,10 +5,8 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from inference_endpoints import operations
-from inference_endpoints.backend import Backend
+from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, differences
 from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
-from inference_endpoints.http import Http, Renew
 from inference_endpoints.models import (
     AllGraphs,
     AuditLogs,
@@ -22,8 +20,10 @@ from inference_endpoints.models import (
     Vendors,
     WhoAmI,
 )
-from inference_endpoints.sending import EndpointCall, Guard
-from inference_endpoints.specs import EndpointChange, EndpointSpec, differences
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import Backend
+from inference_endpoints.transport.guard import EndpointCall, Guard
+from inference_endpoints.transport.http import Http, Renew
 
 PAGE_SIZE = 100
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import lru_cache
 
-from inference_endpoints.backend import Backend, hugging_face, local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotConfigured
-from inference_endpoints.http import Renew
-from inference_endpoints.sending import Guard
-from inference_endpoints.token import hugging_face_token
+from inference_endpoints.transport.backend import Backend, hugging_face, local
+from inference_endpoints.transport.guard import Guard
+from inference_endpoints.transport.http import Renew
+from inference_endpoints.transport.token import hugging_face_token
 
 URL_VARIABLE = "INFERENCE_ENDPOINTS_URL"
 TOKEN_VARIABLE = "INFERENCE_ENDPOINTS_TOKEN"  # noqa: S105 - a name, not a token

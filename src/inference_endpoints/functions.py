@@ -6,11 +6,11 @@ Names, order and defaults of arguments: huggingface_hub 2.4.0, `HfApi`.
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from inference_endpoints.arguments import change_from, spec_from
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.clients import Api, Token, api_for, client_of
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.handle import Handle
+from inference_endpoints.hub_arguments import change_from, spec_from
 from inference_endpoints.models import Endpoint
 
 H = TypeVar("H", bound=Handle)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 
-from inference_endpoints.arguments import change_from
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.clients import Api, Token, any_loop, api_for, client_of
 from inference_endpoints.errors import (
@@ -21,12 +20,13 @@ from inference_endpoints.errors import (
     ScaledToZero,
     Unavailable,
 )
-from inference_endpoints.looks import Look, StatusChange
+from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
-from inference_endpoints.watch import QUICK_S, Watcher
+from inference_endpoints.watching.observation import Look, StatusChange
+from inference_endpoints.watching.watcher import QUICK_S, Watcher
 
 if TYPE_CHECKING:
-    from inference_endpoints.inference.bound import AsyncInferenceClient, InferenceClient
+    from inference_endpoints.inference.endpoint_client import AsyncInferenceClient, InferenceClient
 
 FIRST_LOOK_S = 2.0
 """Seconds that a wait allows for its first look, however short its timeout is."""
@@ -72,14 +72,14 @@ class Handle:
     @property
     def client(self) -> "InferenceClient":
         """A blocking client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
-        from inference_endpoints.inference.bound import InferenceClient
+        from inference_endpoints.inference.endpoint_client import InferenceClient
 
         return InferenceClient(self._deployed(), self.namespace, any_loop(self._api))
 
     @property
     def async_client(self) -> "AsyncInferenceClient":
         """An asynchronous client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
-        from inference_endpoints.inference.bound import AsyncInferenceClient
+        from inference_endpoints.inference.endpoint_client import AsyncInferenceClient
 
         return AsyncInferenceClient(self._deployed(), self.namespace, self._api)
 

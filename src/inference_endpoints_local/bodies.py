@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from inference_endpoints.operations import OPERATIONS
+from inference_endpoints.transport.operations import OPERATIONS
 from inference_endpoints_local.faults import Fault
 from inference_endpoints_local.images import Image, Says, Text, integral
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from inference_endpoints import operations
-from inference_endpoints.operations import Operation, Service
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Operation, Service
 from inference_endpoints_local import answers, bodies, queries
 
 _PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"} | {

@@ -13,8 +13,8 @@ from tests.benchmarks.peer import OUR_SERVER, Peer
 from tests.benchmarks.plane import running_plane
 from tests.support.host import serving
 
-from inference_endpoints.backend import Backend, local
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.connect import Connection
 from inference_endpoints_mcp.server.application import Options
 

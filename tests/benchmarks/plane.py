@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from inference_endpoints.http import httpx
+from inference_endpoints.transport.http import httpx
 from inference_endpoints_local.connect import Connection, StartOptions, connect, lease, stop
 
 SIMULATED_SPEED = 1_000.0

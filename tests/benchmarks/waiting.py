@@ -15,10 +15,10 @@ from tests.benchmarks.clients import Hub, counted_requests
 from tests.benchmarks.measure import Figure, Report
 from tests.benchmarks.plane import running_plane
 
-from inference_endpoints import backend
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.http import httpx
-from inference_endpoints.watch import Watcher
+from inference_endpoints.transport import backend
+from inference_endpoints.transport.http import httpx
+from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_local.connect import Connection
 
 CASES = ((1, 1), (100, 1), (1_000, 1), (100, 100), (1_000, 1_000))

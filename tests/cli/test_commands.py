@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run, Start
 
-from inference_endpoints.http import httpx
+from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.cli.settings import ServerSettings
 
 

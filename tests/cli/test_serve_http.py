@@ -11,7 +11,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.cli.conftest import Run, Start, address_of
 from tests.support.host import Mode, connected
 
-from inference_endpoints.http import httpx
+from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 CLOUD = "aws-us-east-1-nvidia-l4-x1"

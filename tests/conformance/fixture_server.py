@@ -13,7 +13,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult, EmptyResult, InputRequiredResult, SetLevelRequestParams, Tool
 from tests.conformance import asking, contents
 
-from inference_endpoints.backend import Backend, hugging_face
+from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints_mcp.guard.limits import Limits
 from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.server.application import Options

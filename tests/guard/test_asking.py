@@ -14,8 +14,8 @@ from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Answer, Mode
 from tests.tools.conftest import HostOf
 
-from inference_endpoints.backend import HUGGING_FACE, Backend, local
-from inference_endpoints.operations import Effect
+from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.limits import Limits
 

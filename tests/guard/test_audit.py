@@ -15,9 +15,9 @@ from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Mode
 from tests.tools.conftest import HostOf
 
-from inference_endpoints.backend import local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints.transport.backend import local
 from inference_endpoints_local.faults import Fault
 from inference_endpoints_mcp.guard import audit as audits
 from inference_endpoints_mcp.guard.audit import Audit

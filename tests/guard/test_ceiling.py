@@ -8,10 +8,10 @@ from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Mode, text_of
 from tests.tools.conftest import HostOf
 
-from inference_endpoints.backend import local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
-from inference_endpoints.listing import HardwareListing
+from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.guard.limits import Limits
 from inference_endpoints_mcp.guard.policy import Policy
 

@@ -12,7 +12,7 @@ from tests.model.conftest import Answer, Upstream, events, upstream
 from tests.plane.driver import TOKEN
 from tests.support.host import Host, Mode, serving
 
-from inference_endpoints.backend import Backend, local
+from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.server.application import Options
 from inference_endpoints_mcp.server.build import published

@@ -13,7 +13,7 @@ from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Host, Mode, blocks_of, connected, text_of
 from tests.tools.conftest import HostOf
 
-from inference_endpoints.backend import local
+from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.limits import Limits
 from inference_endpoints_mcp.guard.redact import Redactor

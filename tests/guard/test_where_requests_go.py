@@ -9,7 +9,7 @@ import pytest
 from tests.model.conftest import TOKEN, Answer, Upstream, backend, foreign, listening, upstream
 from tests.support.host import Host, serving
 
-from inference_endpoints.backend import Backend
+from inference_endpoints.transport.backend import Backend
 from inference_endpoints_mcp.server.application import Options
 from inference_endpoints_mcp.server.build import published
 

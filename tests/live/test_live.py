@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints import AsyncEndpointsClient, InferenceEndpointError, operations
+from inference_endpoints import AsyncEndpointsClient, InferenceEndpointError
 from inference_endpoints.clients import backend_for
-from inference_endpoints.operations import Operation
-from inference_endpoints.token import hugging_face_token
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Operation
+from inference_endpoints.transport.token import hugging_face_token
 
 pytestmark = [
     pytest.mark.anyio,

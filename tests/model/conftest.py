@@ -17,10 +17,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from inference_endpoints.backend import Backend, local
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.http import Http
 from inference_endpoints.inference import AsyncInference
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints.transport.http import Http
 
 TOKEN = "hf_test_token"
 Sleep = Callable[[float], Awaitable[None]]

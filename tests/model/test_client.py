@@ -6,13 +6,13 @@ import pytest
 from tests.model.conftest import DROPPED, Answer, Upstream
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.specs import EndpointSpec, Hardware
 from inference_endpoints.errors import (
     AlreadyExists,
     InferenceEndpointError,
     OutcomeUnknown,
 )
-from inference_endpoints.http import Http
-from inference_endpoints.specs import EndpointSpec, Hardware
+from inference_endpoints.transport.http import Http
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from inference_endpoints.deploy.engines import accelerators_used
+from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.diagnosis import Act, Cause, Facts, Finding, Source, diagnose
-from inference_endpoints.diagnosis.configuration import using_all
-from inference_endpoints.engine import accelerators_used
-from inference_endpoints.hardware import offers
+from inference_endpoints.diagnosis.engine_changes import using_all
 from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica, Vendors
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

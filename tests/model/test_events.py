@@ -10,12 +10,12 @@ from tests.plane.driver import TOKEN as PLANE_TOKEN
 from tests.plane.driver import Driver, PlaneOf
 from tests.tools import conftest as tools
 
-from inference_endpoints.backend import local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, NotFound, Unavailable
-from inference_endpoints.goals import Goal
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watch import Watcher
+from inference_endpoints.transport.backend import local
+from inference_endpoints.watching.goals import Goal
+from inference_endpoints.watching.watcher import Watcher
 
 pytestmark = pytest.mark.anyio
 
@@ -107,8 +107,8 @@ async def test_without_a_stream_that_lasts_a_change_is_found_by_looking(
 async def test_a_stream_that_broke_off_is_asked_for_again_after_a_while(
     upstream: Upstream, scripted: AsyncEndpointsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_endpoints.hearing.RETRY_S", (0.1, 0.1))
-    monkeypatch.setattr("inference_endpoints.hearing.GAP_S", 0.0)
+    monkeypatch.setattr("inference_endpoints.watching.event_stream.RETRY_S", (0.1, 0.1))
+    monkeypatch.setattr("inference_endpoints.watching.event_stream.GAP_S", 0.0)
     upstream.has("initializing")
     upstream.says("GET", f"{ONE}/sse", events({}), events({}), events({}, ends=False))
 

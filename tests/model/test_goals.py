@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints.goals import Goal, Judgement, Prospect, judge
 from inference_endpoints.models import Endpoint
+from inference_endpoints.watching.goals import Goal, Judgement, Prospect, judge
 
 REACHED, POSSIBLE, NEVER = Prospect.REACHED, Prospect.POSSIBLE, Prospect.NEVER
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from inference_endpoints.deploy.hardware import Offer, Prices, alternatives, choose, find, offers
 from inference_endpoints.errors import BadRequest, NoCapacity
-from inference_endpoints.hardware import Offer, Prices, alternatives, choose, find, offers
 from inference_endpoints.models import Endpoint, Vendors
 
 

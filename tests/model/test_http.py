@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from tests.model.conftest import DROPPED, SILENT, TOKEN, Answer, Sleep, Upstream
 
-from inference_endpoints import operations
-from inference_endpoints.backend import Backend, hugging_face, local
 from inference_endpoints.errors import (
     AlreadyExists,
     AlreadyRunning,
@@ -30,11 +28,13 @@ from inference_endpoints.errors import (
     Unauthorized,
     Unavailable,
 )
-from inference_endpoints.http import ATTEMPTS, LARGEST_ANSWER, Http, httpx
 from inference_endpoints.models import Endpoint
-from inference_endpoints.operations import CREATE, GET, PAUSE, Request
-from inference_endpoints.sending import EndpointCall
-from inference_endpoints.token import hugging_face_token
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import Backend, hugging_face, local
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.http import ATTEMPTS, LARGEST_ANSWER, Http, httpx
+from inference_endpoints.transport.operations import CREATE, GET, PAUSE, Request
+from inference_endpoints.transport.token import hugging_face_token
 
 pytestmark = pytest.mark.anyio
 

@@ -10,14 +10,14 @@ from urllib.parse import parse_qs
 import pytest
 from tests.model.conftest import RUNNING, TOKEN
 
-from inference_endpoints.backend import local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
-from inference_endpoints.goals import Goal
-from inference_endpoints.http import Http, httpx
-from inference_endpoints.looking import FEW
-from inference_endpoints.looks import Look, Slot
-from inference_endpoints.watch import Watcher
+from inference_endpoints.transport.backend import local
+from inference_endpoints.transport.http import Http, httpx
+from inference_endpoints.watching.goals import Goal
+from inference_endpoints.watching.observation import Look, Slot
+from inference_endpoints.watching.polling import FEW
+from inference_endpoints.watching.watcher import Watcher
 
 pytestmark = pytest.mark.anyio
 

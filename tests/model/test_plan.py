@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints import operations
+from inference_endpoints.deploy.plan import plan_create, plan_step, plan_update, plan_wake
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, Vendors
-from inference_endpoints.operations import Effect
-from inference_endpoints.plan import plan_create, plan_step, plan_update, plan_wake
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Effect
 
 L4: dict[str, Any] = {
     "id": "aws-east-l4-x1",

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from tests.model.test_hardware import instance, listing
 
+from inference_endpoints.deploy.hardware import find
+from inference_endpoints.deploy.recommend import Known, Recommendation, recommend
 from inference_endpoints.errors import NoCapacity, NotFound
-from inference_endpoints.hardware import find
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
-from inference_endpoints.recommend import Known, Recommendation, recommend
 
 CLOUD = listing(
     aws_east=[

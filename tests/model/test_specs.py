@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware, differences
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint
-from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware, differences
 
 L4 = Hardware(vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints import traps
+from inference_endpoints.deploy import preflight
 from inference_endpoints.errors import BadRequest
 
 
@@ -25,4 +25,4 @@ def test_which_engines_must_be_told_of_several_accelerators(
 ) -> None:
     body = {"model": {"image": {engine: {"url": "x", **settings}}}}
     with pytest.raises(BadRequest, match=f"one of {accelerators}") if missing else nullcontext():
-        traps.check(body, accelerators)
+        preflight.check(body, accelerators)

@@ -10,15 +10,15 @@ import pytest
 from tests.plane.driver import TOKEN, Driver, PlaneOf
 from tests.tools import conftest as tools
 
-from inference_endpoints.backend import Backend, local
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, InferenceEndpointTimeoutError, Paused, Unauthorized
-from inference_endpoints.goals import Goal
-from inference_endpoints.http import Http
-from inference_endpoints.looking import FEW
-from inference_endpoints.looks import Look
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watch import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Watcher
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints.transport.http import Http
+from inference_endpoints.watching.goals import Goal
+from inference_endpoints.watching.observation import Look
+from inference_endpoints.watching.polling import FEW
+from inference_endpoints.watching.watcher import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Watcher
 from inference_endpoints_local.faults import Fault
 
 pytestmark = pytest.mark.anyio

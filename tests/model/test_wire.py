@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints import errors, operations
+from inference_endpoints import errors
+from inference_endpoints.deploy.specs import EndpointSpec, Hardware
 from inference_endpoints.models import Endpoint, Image
-from inference_endpoints.specs import EndpointSpec, Hardware
+from inference_endpoints.transport import operations
 
 WIRE = Path(__file__).parent.parent / "wire"
 ENDPOINTS = sorted(path.stem for path in WIRE.glob("endpoint-*.json"))

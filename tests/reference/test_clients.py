@@ -25,8 +25,8 @@ from inference_endpoints import (
     ScaledToZero,
     local,
 )
-from inference_endpoints.operations import Effect, Request
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.operations import Effect, Request
 from inference_endpoints_local.programs import from_catalogue
 
 pytestmark = pytest.mark.anyio

@@ -26,8 +26,8 @@ from inference_endpoints import (
 )
 from inference_endpoints.clients import Clients, backend_for
 from inference_endpoints.inference import AsyncInference
-from inference_endpoints.operations import Request
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.operations import Request
 from inference_endpoints_local.faults import Fault
 
 pytestmark = pytest.mark.anyio

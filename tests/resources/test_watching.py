@@ -12,7 +12,7 @@ from mcp.types import Implementation, ResourceUpdatedNotification
 from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Mode, eventually, pollers
 
-from inference_endpoints.backend import Backend, local
+from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.faults import Fault
 from inference_endpoints_mcp.guard.limits import Limits
 from inference_endpoints_mcp.guard.redact import Redactor

@@ -11,7 +11,7 @@ from tests.plane.driver import TOKEN, Driver, PlaneOf, tiny_programs
 from tests.support import plane
 from tests.support.host import Answer, Host, Mode, serving
 
-from inference_endpoints.backend import Backend, local
+from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.plane import PlaneOptions
 from inference_endpoints_mcp.server.application import Options
 

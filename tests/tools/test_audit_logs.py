@@ -12,7 +12,7 @@ from tests.plane.driver import TOKEN, Driver, PlaneOf
 from tests.support.host import Host, serving
 from tests.tools.conftest import HostOf
 
-from inference_endpoints.backend import Backend, local
+from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local import audit
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.server.application import Options

@@ -10,7 +10,7 @@ from tests.model.conftest import Answer, Upstream, upstream
 from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Host, serving
 
-from inference_endpoints.backend import HUGGING_FACE, Backend, local
+from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.server.application import Options
 

@@ -8,7 +8,7 @@ import pytest
 from mcp import MCPError
 from tests.support.host import Host
 
-from inference_endpoints.operations import Effect
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.manifests.__main__ import PACKAGE, generated
 from inference_endpoints_mcp.manifests.tools import seen_by_model
 from inference_endpoints_mcp.tools.registry import TOOLS

@@ -8,7 +8,7 @@ from tests.plane.driver import Driver
 from tests.support.host import Host, Mode
 from tests.tools.conftest import HostOf
 
-from inference_endpoints.operations import Effect
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.limits import Limits
 

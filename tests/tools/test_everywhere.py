@@ -9,7 +9,7 @@ from tests.model.conftest import Answer, Upstream, upstream
 from tests.plane.driver import TOKEN
 from tests.support.host import Host, serving
 
-from inference_endpoints.backend import Backend, local
+from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.guard.limits import Limits
 from inference_endpoints_mcp.server.application import Options
 

@@ -10,8 +10,8 @@ from tests.plane.driver import TOKEN, Driver, PlaneOf
 from tests.support.host import Host, Mode, blocks_of, pollers, serving
 from tests.tools.conftest import HostOf
 
-from inference_endpoints.backend import Backend, local
 from inference_endpoints.errors import Unavailable
+from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.faults import Fault
 from inference_endpoints_mcp.server.application import Options
 

@@ -6,7 +6,7 @@ One function per cause, each `Facts -> Finding | None`. `gather` in the module o
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from inference_endpoints.diagnosis import failing, serving, standing
+from inference_endpoints.diagnosis import runtime_causes, startup_causes, state_causes
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Act, Cause, Finding, Fix, Quote, Source, Step
 
@@ -20,22 +20,22 @@ GENERAL = 0.7
 Check = Callable[[Facts], Finding | None]
 
 CHECKS: tuple[tuple[Check, frozenset[Source]], ...] = (
-    (standing.paused, frozenset({Source.HARDWARE})),
-    (standing.scaled_to_zero, frozenset()),
-    (standing.quota_exceeded, frozenset({Source.HARDWARE})),
-    (standing.no_capacity, frozenset({Source.HARDWARE, Source.LOGS})),
-    (standing.slow_start, frozenset({Source.LOGS, Source.REPLICAS})),
-    (failing.image_pull_failure, frozenset({Source.LOGS})),
-    (failing.gated_model, frozenset({Source.LOGS})),
-    (failing.missing_model, frozenset({Source.LOGS})),
-    (failing.missing_parallelism, frozenset({Source.LOGS, Source.HARDWARE})),
-    (failing.out_of_accelerator_memory, frozenset({Source.LOGS, Source.HARDWARE})),
-    (failing.out_of_host_memory, frozenset({Source.LOGS, Source.HARDWARE})),
-    (failing.wrong_port_or_health_route, frozenset({Source.LOGS, Source.HEALTH})),
-    (failing.crash_loop, frozenset({Source.LOGS, Source.REPLICAS})),
-    (serving.overload, frozenset({Source.LOGS, Source.METRICS})),
-    (serving.client_errors, frozenset({Source.LOGS, Source.METRICS})),
-    (serving.healthy, frozenset({Source.LOGS, Source.REPLICAS, Source.HEALTH})),
+    (state_causes.paused, frozenset({Source.HARDWARE})),
+    (state_causes.scaled_to_zero, frozenset()),
+    (state_causes.quota_exceeded, frozenset({Source.HARDWARE})),
+    (state_causes.no_capacity, frozenset({Source.HARDWARE, Source.LOGS})),
+    (state_causes.slow_start, frozenset({Source.LOGS, Source.REPLICAS})),
+    (startup_causes.image_pull_failure, frozenset({Source.LOGS})),
+    (startup_causes.gated_model, frozenset({Source.LOGS})),
+    (startup_causes.missing_model, frozenset({Source.LOGS})),
+    (startup_causes.missing_parallelism, frozenset({Source.LOGS, Source.HARDWARE})),
+    (startup_causes.out_of_accelerator_memory, frozenset({Source.LOGS, Source.HARDWARE})),
+    (startup_causes.out_of_host_memory, frozenset({Source.LOGS, Source.HARDWARE})),
+    (startup_causes.wrong_port_or_health_route, frozenset({Source.LOGS, Source.HEALTH})),
+    (startup_causes.crash_loop, frozenset({Source.LOGS, Source.REPLICAS})),
+    (runtime_causes.overload, frozenset({Source.LOGS, Source.METRICS})),
+    (runtime_causes.client_errors, frozenset({Source.LOGS, Source.METRICS})),
+    (runtime_causes.healthy, frozenset({Source.LOGS, Source.REPLICAS, Source.HEALTH})),
 )
 """Every cause with the sources that could confirm it or speak against it."""
 
@@ -58,7 +58,7 @@ def diagnose(facts: Facts) -> Diagnosis:
     found = [_beside(finding, {other.cause for other in found} - {finding.cause}) for finding in found]
     found.sort(key=lambda finding: -finding.confidence)
     if not found:
-        found = [serving.unknown(facts)]
+        found = [runtime_causes.unknown(facts)]
     return Diagnosis(found[0], tuple(found[1:]))
 
 

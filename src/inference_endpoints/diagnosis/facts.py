@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
+from inference_endpoints.deploy.hardware import Offer
 from inference_endpoints.diagnosis.finding import Source
-from inference_endpoints.hardware import Offer
 from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inference_endpoints.specs import EndpointChange
+from inference_endpoints.deploy.specs import EndpointChange
 
 
 class Cause(StrEnum):

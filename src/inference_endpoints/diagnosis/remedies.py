@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from inference_endpoints.deploy.engines import family
+from inference_endpoints.deploy.hardware import Offer, alternatives
+from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Act, Fix, Step
-from inference_endpoints.engine import family
-from inference_endpoints.hardware import Offer, alternatives
-from inference_endpoints.specs import EndpointChange
 
 _SPREAD_BY_THEMSELVES = frozenset({"tgi"})
 

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import REASON_BESIDE, BadRequest, Unavailable, words_of
-from inference_endpoints.http import httpx, read_up_to
 from inference_endpoints.inference.cold_start import Answered, Patience
 from inference_endpoints.inference.tasks import Ask, engine_of
 from inference_endpoints.models import Endpoint
+from inference_endpoints.transport.http import httpx, read_up_to
 
 ROUTE = "/v1/chat/completions"
 LARGEST_STREAM = 32 * 1024 * 1024

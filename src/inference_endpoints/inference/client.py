@@ -10,15 +10,15 @@ import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.http import LARGEST_ERROR_BODY, Sleep, read_up_to
 from inference_endpoints.inference import tasks
 from inference_endpoints.inference.chat import ChatAnswer, ChatDelta, Messages, Transcript, chat, steps
 from inference_endpoints.inference.cold_start import Answered, OnWait, Patience, answered
+from inference_endpoints.inference.engine_errors import refusal
 from inference_endpoints.inference.media import media_type
-from inference_endpoints.inference.refusals import refusal
 from inference_endpoints.inference.tasks import Ask, Label, Task
 from inference_endpoints.models import Endpoint
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.http import LARGEST_ERROR_BODY, Sleep, read_up_to
 
 Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]

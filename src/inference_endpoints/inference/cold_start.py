@@ -21,9 +21,9 @@ from inference_endpoints.errors import (
     Paused,
     ScaledToZero,
 )
-from inference_endpoints.http import Http, Sleep, httpx
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.http import Http, Sleep, httpx
 
 Item = TypeVar("Item")
 OnWait = Callable[[str], Awaitable[None]]

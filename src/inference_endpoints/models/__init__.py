@@ -1,19 +1,9 @@
 """What the control plane says: documents with Python names and wire aliases."""
 
 from inference_endpoints.models.account import Organization, WhoAmI
-from inference_endpoints.models.audit import AuditEntry, AuditLogs
+from inference_endpoints.models.audit_log import AuditEntry, AuditLogs
 from inference_endpoints.models.base import Document, Wire, rfc3339
-from inference_endpoints.models.endpoint import (
-    Compute,
-    Endpoint,
-    EndpointPage,
-    ModelSettings,
-    Person,
-    Provider,
-    Scaling,
-    Status,
-)
-from inference_endpoints.models.fleet import (
+from inference_endpoints.models.catalog import (
     Catalogue,
     CatalogueModel,
     Instance,
@@ -27,10 +17,20 @@ from inference_endpoints.models.fleet import (
     VendorQuotas,
     Vendors,
 )
+from inference_endpoints.models.endpoint import (
+    Compute,
+    Endpoint,
+    EndpointPage,
+    ModelSettings,
+    Person,
+    Provider,
+    Scaling,
+    Status,
+)
 from inference_endpoints.models.hub import ModelInfo
 from inference_endpoints.models.image import Image
+from inference_endpoints.models.logs_and_replicas import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
-from inference_endpoints.models.observe import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
 
 __all__ = [

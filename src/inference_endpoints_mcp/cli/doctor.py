@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
-from inference_endpoints import backend
-from inference_endpoints.backend import Backend
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
-from inference_endpoints.hardware import offers
+from inference_endpoints.transport import backend
+from inference_endpoints.transport.backend import Backend
 from inference_endpoints_local import connect
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.cli.serve import checked_limits, local_plane

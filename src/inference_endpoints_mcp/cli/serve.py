@@ -2,7 +2,7 @@
 
 import sys
 
-from inference_endpoints.operations import Effect
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_local.connect import StartOptions
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, hugging_face_token, limits_of
 from inference_endpoints_mcp.guard.audit import AuditError

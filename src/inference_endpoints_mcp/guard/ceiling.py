@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
-from inference_endpoints.hardware import Prices
-from inference_endpoints.listing import HardwareListing
+from inference_endpoints.hardware_cache import HardwareListing
 from inference_endpoints_mcp.guard.intent import Intent
 from inference_endpoints_mcp.guard.limits import TOTAL
 from inference_endpoints_mcp.guard.rules import Layer

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel
 
 from inference_endpoints.errors import Refused
-from inference_endpoints.operations import Effect
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.guard.proposal import Proposal
 
 

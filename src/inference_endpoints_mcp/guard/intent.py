@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from inference_endpoints import operations
+from inference_endpoints.deploy.plan import fewest_replicas, hardware_after, hardware_id, most_replicas
 from inference_endpoints.models import Endpoint
-from inference_endpoints.operations import Request
-from inference_endpoints.plan import fewest_replicas, hardware_after, hardware_id, most_replicas
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.operations import Request
 
 STARTS = frozenset({operations.CREATE.name, operations.UPDATE.name, operations.RESUME.name})
 """The operations after which replicas may run that did not before."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inference_endpoints.deploy.plan import MASK
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.plan import MASK
 from inference_endpoints_mcp.guard.redact import SHORTEST
 
 

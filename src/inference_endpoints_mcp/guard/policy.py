@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from inference_endpoints import operations
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, OutcomeUnknown, Refused
-from inference_endpoints.listing import HardwareListing
-from inference_endpoints.operations import CALL_EFFECT, Effect, Request
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.operations import CALL_EFFECT, Effect, Request
 from inference_endpoints_mcp.guard import intent as intents
 from inference_endpoints_mcp.guard import rules
 from inference_endpoints_mcp.guard.audit import Audit

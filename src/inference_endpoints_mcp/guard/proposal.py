@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from inference_endpoints import operations
+from inference_endpoints.deploy.plan import WAKE, Plan
 from inference_endpoints.models import Endpoint
-from inference_endpoints.operations import Effect, Request
-from inference_endpoints.plan import WAKE, Plan
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.operations import Effect, Request
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from inference_endpoints.operations import Effect
-from inference_endpoints.plan import WAKE, Plan
+from inference_endpoints.deploy.plan import WAKE, Plan
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.guard.confirm import Outcome
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.guard.proposal import Proposal

@@ -11,7 +11,7 @@ from mcp.types import INVALID_PARAMS
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Graph
-from inference_endpoints.operations import check_segment
+from inference_endpoints.transport.operations import check_segment
 
 SCHEME = "endpoint://"
 SHAPE = SCHEME + "{namespace}/{endpoint_name}"

@@ -11,13 +11,13 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 
-from inference_endpoints.backend import Backend
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.http import Renew
+from inference_endpoints.hardware_cache import HardwareListing
 from inference_endpoints.inference import AsyncInference
-from inference_endpoints.listing import HardwareListing
-from inference_endpoints.operations import Effect
-from inference_endpoints.watch import TOLD_S, Watcher
+from inference_endpoints.transport.backend import Backend
+from inference_endpoints.transport.http import Renew
+from inference_endpoints.transport.operations import Effect
+from inference_endpoints.watching.watcher import TOLD_S, Watcher
 from inference_endpoints_mcp.guard.approvals import Approvals
 from inference_endpoints_mcp.guard.confirm import DEFAULT_EFFECTS, Confirm, Confirmation
 from inference_endpoints_mcp.guard.fence import Fence

@@ -3,9 +3,9 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from inference_endpoints import backend
-from inference_endpoints.backend import Backend
 from inference_endpoints.errors import Unavailable
+from inference_endpoints.transport import backend
+from inference_endpoints.transport.backend import Backend
 from inference_endpoints_local import connect
 
 

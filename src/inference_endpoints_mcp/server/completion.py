@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mcp.types import Completion
 
+from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints.hardware import offers
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.ports import CallScope
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from inference_endpoints.errors import InferenceEndpointError, NotFound
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watch import Watcher
+from inference_endpoints.watching.watcher import Watcher
 
 Looks = Callable[[], AsyncGenerator[Hashable]]
 """Looks again and again; what is seen differs as soon as there is something to announce."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from inference_endpoints import operations
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer
 from inference_endpoints_mcp.tools.ports import Call

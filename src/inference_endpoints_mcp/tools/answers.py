@@ -6,10 +6,10 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr
 
-from inference_endpoints.backend import LOCAL
-from inference_endpoints.hardware import Prices
+from inference_endpoints.deploy.hardware import Prices
+from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.models import Endpoint
-from inference_endpoints.plan import Plan
+from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.guard.fence import clean_data, line
 
 LONGEST_PAYLOAD = 8_000

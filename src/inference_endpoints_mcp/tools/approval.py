@@ -16,10 +16,10 @@ from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, Elicitati
 from mcp.types import ElicitResult
 from pydantic import Field
 
+from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
-from inference_endpoints.operations import Effect
-from inference_endpoints.plan import Plan
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.guard.confirm import (
     Confirm,
     NotAsPlanned,

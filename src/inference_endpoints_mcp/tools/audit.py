@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints import operations
 from inference_endpoints.models import AuditEntry
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, NextCall, fitting
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace

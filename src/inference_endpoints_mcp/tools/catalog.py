@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints import operations
+from inference_endpoints.deploy.hardware import Offer, offers
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.hardware import Offer, offers
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware, paged
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.hardware import choose, find, offers
+from inference_endpoints.deploy.hardware import choose, find, offers
+from inference_endpoints.deploy.recommend import Known, recommend
+from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.models import Endpoint, Vendors
-from inference_endpoints.recommend import Known, recommend
-from inference_endpoints.specs import Hardware
 from inference_endpoints_mcp.tools.ports import CallScope
 from inference_endpoints_mcp.tools.recommended import known_of
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints import operations
-from inference_endpoints.backend import LOCAL
-from inference_endpoints.costs import Cost, Per, cost_of
-from inference_endpoints.hardware import HOURS_PER_MONTH
+from inference_endpoints.deploy.costs import Cost, Per, cost_of
+from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
 from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.answers import (
     Answer,
     BackendName,

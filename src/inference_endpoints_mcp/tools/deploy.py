@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from inference_endpoints import operations, traps
-from inference_endpoints.backend import LOCAL
+from inference_endpoints.deploy import preflight
+from inference_endpoints.deploy.hardware import Offer, alternatives, find, offers
+from inference_endpoints.deploy.plan import Plan, hardware_after, plan_create, plan_update
+from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, check_name, differences
 from inference_endpoints.errors import AlreadyExists, BadRequest, Conflict, NoCapacity, NotFound, QuotaExceeded
-from inference_endpoints.hardware import Offer, alternatives, find, offers
 from inference_endpoints.models import Endpoint
-from inference_endpoints.plan import Plan, hardware_after, plan_create, plan_update
-from inference_endpoints.specs import EndpointChange, EndpointSpec, check_name, differences
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.answers import (
     EndpointAnswer,
     backend_of_hardware,
@@ -93,7 +94,7 @@ async def create_endpoint(
         env=env or None,
     )
     payload = complete(spec.payload(), config, secret_names, call)
-    traps.check(payload, chosen.accelerators)
+    preflight.check(payload, chosen.accelerators)
     different = _different(current, payload) if current else []
     if current and not (different and dry_run):
         return await _existing(call, current, different, namespace)
@@ -144,7 +145,7 @@ async def update_endpoint(
     )
     given = {} if (config or secret_names or clear) and _is_empty(change) else change.payload()
     payload = complete(given, config, secret_names, call, clear)
-    traps.check(payload, accelerators_of(hardware_after(payload, current), vendors), current)
+    preflight.check(payload, accelerators_of(hardware_after(payload, current), vendors), current)
     plan = plan_update(payload, current, namespace, vendors)
     preview = _preview(call, plan, namespace, name, current)
     if not plan.changes and not dry_run:

@@ -4,11 +4,11 @@ import re
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints import operations
+from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis import Act, Cause, Diagnosis, Facts, Finding, Quote, Source, Step, diagnose
-from inference_endpoints.diagnosis.gather import gather
+from inference_endpoints.diagnosis.evidence import gather
 from inference_endpoints.models import Endpoint
-from inference_endpoints.specs import EndpointChange
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import clean, line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of, call_of, trying
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from inference_endpoints import operations
-from inference_endpoints.backend import LOCAL
-from inference_endpoints.copying import settings_of
-from inference_endpoints.hardware import Prices
+from inference_endpoints.deploy.copying import settings_of
+from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import (
     EndpointDetails,

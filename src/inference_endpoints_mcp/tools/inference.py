@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.backend import HUGGING_FACE
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference import ChatAnswer, ChatDelta, Reply
 from inference_endpoints.models import Endpoint
-from inference_endpoints.operations import CALL_EFFECT
+from inference_endpoints.transport.backend import HUGGING_FACE
+from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of
 from inference_endpoints_mcp.tools.arguments import EndpointName, JsonObject, Namespace

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from inference_endpoints import operations
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import LogEntry
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints import operations
 from inference_endpoints.models import AllGraphs, Graph, Series
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of, fitting
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from inference_endpoints import operations
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, paged
 from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset

@@ -9,10 +9,10 @@ from mcp.server.mcpserver import Context, Resolve
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
+from inference_endpoints.hardware_cache import HardwareListing
 from inference_endpoints.inference import AsyncInference
-from inference_endpoints.listing import HardwareListing
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watch import Watcher
+from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.guard.approvals import Approvals
 from inference_endpoints_mcp.guard.fence import Fence
 from inference_endpoints_mcp.guard.lend import Lent

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints import operations
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import VendorQuotas
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, NextCall, RefusedNamespace, paged
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset

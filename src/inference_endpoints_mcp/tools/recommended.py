@@ -7,12 +7,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from inference_endpoints import operations
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.hardware import offers
+from inference_endpoints.deploy.recommend import Known, recommend
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
-from inference_endpoints.hardware import offers
 from inference_endpoints.models import CatalogueModel
-from inference_endpoints.recommend import Known, recommend
+from inference_endpoints.transport import operations
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of_hardware
 from inference_endpoints_mcp.tools.arguments import Namespace

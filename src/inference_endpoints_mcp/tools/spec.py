@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from inference_endpoints.operations import Effect, Operation
+from inference_endpoints.transport.operations import Effect, Operation
 
 ToolFunction = Callable[..., Awaitable[Any]]
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from inference_endpoints import operations
+from inference_endpoints.deploy.plan import plan_step
 from inference_endpoints.errors import NotFound
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
-from inference_endpoints.operations import Effect, Operation
-from inference_endpoints.plan import plan_step
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Effect, Operation
 from inference_endpoints_mcp.tools.answers import (
     BackendName,
     EndpointAnswer,

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from inference_endpoints import operations
 from inference_endpoints.errors import DeploymentFailed, InferenceEndpointError, InferenceEndpointTimeoutError
-from inference_endpoints.goals import Goal
-from inference_endpoints.looks import Look
 from inference_endpoints.models import Endpoint
+from inference_endpoints.transport import operations
+from inference_endpoints.watching.goals import Goal
+from inference_endpoints.watching.observation import Look
 from inference_endpoints_mcp.guard.fence import line
 from inference_endpoints_mcp.tools.answers import WaitAnswer, backend_of, call_of, facts_of, trying
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds

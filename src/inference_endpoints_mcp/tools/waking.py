@@ -5,10 +5,10 @@ from typing import Annotated
 
 from mcp.server.mcpserver import Resolve
 
+from inference_endpoints.deploy.plan import plan_wake
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
-from inference_endpoints.plan import plan_wake
 from inference_endpoints_mcp.guard.confirm import Outcome
 from inference_endpoints_mcp.guard.proposal import Proposal
 from inference_endpoints_mcp.tools.answers import backend_of

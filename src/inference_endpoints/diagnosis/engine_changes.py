@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference_endpoints.engine import PARALLEL_FLAGS, PARALLEL_SETTINGS, family
+from inference_endpoints.deploy.engines import PARALLEL_FLAGS, PARALLEL_SETTINGS, family
+from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.models import Endpoint
-from inference_endpoints.specs import EndpointChange
 
 DEFAULT_PORT = 80
 _PLAIN = re.compile(r"[\w./:=@,+-]{0,200}", re.ASCII)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Source
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
-from inference_endpoints.hardware import offers
-from inference_endpoints.listing import HardwareListing
+from inference_endpoints.hardware_cache import HardwareListing
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 

@@ -1,11 +1,11 @@
 """Causes of trouble with an endpoint that runs, and what to say where there is none, or none that is known."""
 
+from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Act, Cause, Finding, Fix, Quote, Source, Step
-from inference_endpoints.diagnosis.signs import quotes, seen
+from inference_endpoints.diagnosis.log_patterns import quotes, seen
 from inference_endpoints.diagnosis.traffic import traffic
 from inference_endpoints.models.status import InferenceEndpointStatus as State
-from inference_endpoints.specs import EndpointChange
 
 MANY_WAITING = 10
 """Requests that wait in an engine's queue before that counts as more than it can do."""

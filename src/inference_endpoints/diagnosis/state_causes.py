@@ -2,8 +2,8 @@
 
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Act, Cause, Finding, Fix, Step
+from inference_endpoints.diagnosis.log_patterns import quotes, seen
 from inference_endpoints.diagnosis.remedies import other_hardware
-from inference_endpoints.diagnosis.signs import quotes, seen
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 USUAL_START_S = 300.0

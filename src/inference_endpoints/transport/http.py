@@ -18,7 +18,6 @@ import anyio
 import httpx2 as httpx  # noqa: TID251
 from pydantic import ValidationError
 
-from inference_endpoints.backend import LOCAL, Backend
 from inference_endpoints.errors import (
     BadRequest,
     InferenceEndpointError,
@@ -30,9 +29,10 @@ from inference_endpoints.errors import (
     Unavailable,
     from_response,
 )
-from inference_endpoints.operations import Effect, Operation, Request, Retry
-from inference_endpoints.sending import EndpointCall, Guard, Unguarded
-from inference_endpoints.token import checked_token
+from inference_endpoints.transport.backend import LOCAL, Backend
+from inference_endpoints.transport.guard import EndpointCall, Guard, Unguarded
+from inference_endpoints.transport.operations import Effect, Operation, Request, Retry
+from inference_endpoints.transport.token import checked_token
 
 Answer = TypeVar("Answer")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
-from inference_endpoints.operations import Effect, Request
+from inference_endpoints.transport.operations import Effect, Request
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.engine import PARALLEL_SETTINGS
+from inference_endpoints.deploy.engines import PARALLEL_SETTINGS
+from inference_endpoints.deploy.hardware import Offer
 from inference_endpoints.errors import NoCapacity, NotFound
-from inference_endpoints.hardware import Offer
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
 

@@ -17,7 +17,7 @@ from inference_endpoints.errors import (
     words_of,
 )
 from inference_endpoints.inference.tasks import TASKS
-from inference_endpoints.sending import EndpointCall
+from inference_endpoints.transport.guard import EndpointCall
 
 OVERLOADED_S = 5.0
 """Seconds to wait for an engine that is overloaded and does not say how long."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from inference_endpoints import operations
-from inference_endpoints.hardware import Offer, Prices, offers
+from inference_endpoints.deploy.hardware import Offer, Prices, offers
+from inference_endpoints.deploy.recommend import GB, needed_gb
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.models.hub import weight_bytes_by_name
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
-from inference_endpoints.operations import Operation
-from inference_endpoints.recommend import GB, needed_gb
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Operation
 
 IDLE = timedelta(hours=1)
 """From then on an endpoint that could sleep is worth a word."""

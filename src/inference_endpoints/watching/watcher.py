@@ -26,11 +26,11 @@ from inference_endpoints.errors import (
     Paused,
     ScaledToZero,
 )
-from inference_endpoints.goals import Goal, Prospect, judge
-from inference_endpoints.hearing import Ear, Hearing
-from inference_endpoints.looking import Key, Looking, unexpected
-from inference_endpoints.looks import Look, Slot, StatusChange
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+from inference_endpoints.watching.event_stream import Ear, Hearing
+from inference_endpoints.watching.goals import Goal, Prospect, judge
+from inference_endpoints.watching.observation import Look, Slot, StatusChange
+from inference_endpoints.watching.polling import Key, Looking, unexpected
 
 QUICK_S = 1.0
 """Seconds between two looks while something changes."""

@@ -1,6 +1,8 @@
 """Causes that keep a replica from becoming ready: what it is made of cannot be had, does not fit, or ends."""
 
-from inference_endpoints.diagnosis.configuration import (
+from inference_endpoints.deploy.engines import accelerators_used, family
+from inference_endpoints.deploy.specs import EndpointChange
+from inference_endpoints.diagnosis.engine_changes import (
     DEFAULT_PORT,
     latest_tag,
     using_all,
@@ -8,11 +10,9 @@ from inference_endpoints.diagnosis.configuration import (
 )
 from inference_endpoints.diagnosis.facts import Facts
 from inference_endpoints.diagnosis.finding import Act, Cause, Finding, Fix, Quote, Step
-from inference_endpoints.diagnosis.listening import listening_port
+from inference_endpoints.diagnosis.listening_port import listening_port
+from inference_endpoints.diagnosis.log_patterns import Seen, quotes, seen
 from inference_endpoints.diagnosis.remedies import larger, more_accelerator_memory, more_host_memory
-from inference_endpoints.diagnosis.signs import Seen, quotes, seen
-from inference_endpoints.engine import accelerators_used, family
-from inference_endpoints.specs import EndpointChange
 
 
 def image_pull_failure(facts: Facts) -> Finding | None:

@@ -6,7 +6,7 @@ Source: rules huggingface_hub's authors verified against the service in August 2
 
 from typing import Any
 
-from inference_endpoints.engine import PARALLEL_SETTINGS, accelerators_used
+from inference_endpoints.deploy.engines import PARALLEL_SETTINGS, accelerators_used
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, ModelSettings
 

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, Image
-from inference_endpoints.models.fleet import Instance
+from inference_endpoints.models.catalog import Instance
 
 LONGEST_NAME = 32
 

@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inference_endpoints.backend import LOCAL
+from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import BadRequest, NoCapacity
 from inference_endpoints.models import Endpoint, Instance, Vendors
-from inference_endpoints.specs import Hardware
+from inference_endpoints.transport.backend import LOCAL
 
 HOURS_PER_MONTH = 730
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.hardware import Prices
+from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.models import Vendors
 
 PRICES_S = 300.0

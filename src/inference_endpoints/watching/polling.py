@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from inference_endpoints.client import PAGE_SIZE, AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, NotFound
-from inference_endpoints.looks import Look
+from inference_endpoints.watching.observation import Look
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from inference_endpoints.engine import PARALLEL_SETTINGS
+from inference_endpoints.deploy.engines import PARALLEL_SETTINGS
+from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware, image_of
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint
-from inference_endpoints.specs import EndpointChange, EndpointSpec, Hardware, image_of
 
 _OURS = {
     "custom_image": "image",

@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints import operations
+from inference_endpoints.deploy.hardware import HOURS_PER_MONTH, Offer, offers
+from inference_endpoints.deploy.specs import differences
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.hardware import HOURS_PER_MONTH, Offer, offers
 from inference_endpoints.models import Endpoint, Scaling, Vendors
-from inference_endpoints.operations import Effect, Operation
-from inference_endpoints.specs import differences
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Effect, Operation
 
 MASK = "***"
 WAKE = "wake_endpoint"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from inference_endpoints.operations import Service
+from inference_endpoints.transport.operations import Service
 
 HUGGING_FACE = "huggingface"
 LOCAL = "local"
