@@ -14,7 +14,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 HARDWARE = Hardware(vendor="aws", region="us-east-1", accelerator="cpu", instance_type="intel-spr", instance_size="x1")
 REPOSITORY = "gpt2"

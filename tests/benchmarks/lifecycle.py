@@ -11,7 +11,7 @@ from tests.benchmarks.clients import Client, Hub, Ours, both_clients, counted_re
 from tests.benchmarks.measure import Figure, Report, in_turns, milliseconds
 from tests.benchmarks.plane import running_plane
 
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 FLEET = 1_000
 CALLS = ("create", "get", "update", "pause", "resume", "scale_to_zero", "delete")

@@ -15,7 +15,7 @@ from tests.support.host import serving
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 from inference_endpoints_mcp.server.application import Options
 
 FLEET = 1_000

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_local.connect import Connection, StartOptions, connect, lease, stop
+from inference_endpoints_local.daemon.connect import Connection, StartOptions, connect, lease, stop
 
 SIMULATED_SPEED = 1_000.0
 _CREATE = Path(__file__).parents[1] / "wire" / "create-minimal-hub-2.4.0.json"

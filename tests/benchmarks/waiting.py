@@ -19,7 +19,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.http import httpx
 from inference_endpoints.watching.watcher import Watcher
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 CASES = ((1, 1), (100, 1), (1_000, 1), (100, 100), (1_000, 1_000))
 """How many wait, and on how many endpoints."""

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from tests.plane.driver import Answer, Driver
 
-from inference_endpoints_local.connect import Connection, connect
+from inference_endpoints_local.daemon.connect import Connection, connect
 
 ROOT = Path(__file__).parents[2]
 MARK = "CRASH_TEST_FOLDER"

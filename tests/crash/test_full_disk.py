@@ -15,11 +15,11 @@ from tests.crash.site import Site, eventually
 from tests.plane.driver import cloud, local
 from tests.plane.test_durability import RECORD
 
-from inference_endpoints_local import weights
-from inference_endpoints_local.artifacts import Artifact, DiskFull, WeightFile, Wheel
-from inference_endpoints_local.logs import LogBook
-from inference_endpoints_local.plane import Plane, PlaneOptions
-from inference_endpoints_local.store import NotSaved, Store, StoreFull
+from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
+from inference_endpoints_local.models import weights
+from inference_endpoints_local.models.artifacts import Artifact, DiskFull, WeightFile, Wheel
+from inference_endpoints_local.state.logs import LogBook
+from inference_endpoints_local.state.store import NotSaved, Store, StoreFull
 
 pytestmark = pytest.mark.anyio
 

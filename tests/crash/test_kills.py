@@ -14,7 +14,7 @@ import pytest
 from tests.crash.clients import ENDPOINTS, Client, Documents
 from tests.crash.site import Site, eventually
 
-from inference_endpoints_local.plane import available_cores
+from inference_endpoints_local.daemon.plane import available_cores
 
 pytestmark = pytest.mark.anyio
 

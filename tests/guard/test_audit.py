@@ -18,7 +18,7 @@ from tests.tools.conftest import HostOf
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import local
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.guard import audit as audits
 from inference_endpoints_mcp.guard.audit import Audit
 from inference_endpoints_mcp.guard.confirm import Confirm

@@ -13,7 +13,7 @@ from tests.support.host import Mode
 from tests.tools.conftest import HostOf
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.lend import LendError, Lent
 

@@ -6,7 +6,7 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
 

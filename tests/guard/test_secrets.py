@@ -8,7 +8,7 @@ from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Mode
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.guard.lend import Lent
 from inference_endpoints_mcp.server.contract import published

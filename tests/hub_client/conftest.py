@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import HfApi, InferenceEndpoint, constants
 from tests.hub_client.plane import running_plane
 
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 LOCAL: dict[str, Any] = {
     "framework": "pytorch",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference_endpoints_local.connect import Connection, StartOptions, connect, stop
+from inference_endpoints_local.daemon.connect import Connection, StartOptions, connect, stop
 
 SPEED = 2_000.0
 """Simulated endpoints run after 70 ms, and after 450 ms without a request those that may sleep do."""

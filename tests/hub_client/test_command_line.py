@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import HfApi
 from tests.hub_client.conftest import CLOUD
 
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 CHAT = "HuggingFaceTB/SmolLM2-135M-Instruct"

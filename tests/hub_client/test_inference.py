@@ -8,7 +8,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 from huggingface_hub.utils import get_session
 from tests.hub_client.conftest import Deployed
 
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 pytestmark = pytest.mark.models
 CHAT = "HuggingFaceTB/SmolLM2-135M-Instruct"

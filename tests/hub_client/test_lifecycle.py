@@ -9,7 +9,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 from huggingface_hub.utils import get_session
 from tests.hub_client.conftest import CLOUD, LOCAL
 
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 SOON: dict[str, Any] = {"timeout": 20, "refresh_every": 0.02}
 GPU: dict[str, Any] = CLOUD | {"accelerator": "gpu", "instance_type": "nvidia-l4"}

@@ -10,7 +10,7 @@ from huggingface_hub import InferenceEndpoint
 from openai import AsyncOpenAI, AuthenticationError, BadRequestError, NotFoundError, OpenAI
 from tests.hub_client.conftest import Deployed
 
-from inference_endpoints_local.connect import Connection
+from inference_endpoints_local.daemon.connect import Connection
 
 pytestmark = pytest.mark.models
 ASK: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}

@@ -19,7 +19,7 @@ from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Look
 from inference_endpoints.watching.polling import FEW
 from inference_endpoints.watching.watcher import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Watcher
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
 

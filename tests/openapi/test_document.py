@@ -14,13 +14,13 @@ import jsonschema
 import pytest
 from tests.hub_client.plane import running_plane
 
-from inference_endpoints_local import contract, openapi
-from inference_endpoints_local.connect import Connection
-from inference_endpoints_local.plane import Plane, PlaneOptions
+from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
+from inference_endpoints_local.wire import openapi, routes
 
 HERE = Path(__file__).parent
 CREATE = json.loads((HERE.parent / "wire" / "create-minimal-hub-2.4.0.json").read_text())
-FRONT = {contract.STATUS, contract.LEASE, contract.STOP}
+FRONT = {routes.STATUS, routes.LEASE, routes.STOP}
 UNFIT = ("lease", "watch_endpoint", "stop", "arm_fault", "follow_logs")
 """A lease and a stream last as long as the plane or the endpoint; stopping would end the plane; an armed fault would
 befall the others."""
@@ -56,7 +56,7 @@ async def test_what_is_routed_is_described_and_nothing_else(tmp_path: Path) -> N
         }
     finally:
         await plane.stop()
-    described = {(one.path, one.method) for one in {*contract.API, *contract.OTHERS} - FRONT}
+    described = {(one.path, one.method) for one in {*routes.API, *routes.OTHERS} - FRONT}
     assert routed == described
 
 

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from tests.plane.driver import TOKEN, Driver, PlaneOf, tiny_programs
 
-from inference_endpoints_local.plane import Plane, PlaneOptions
+from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 
 
 @pytest.fixture

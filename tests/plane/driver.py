@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inference_endpoints_local.daemon.plane import Plane
 from inference_endpoints_local.engines.base import CannotRun
-from inference_endpoints_local.plane import Plane
-from inference_endpoints_local.programs import Program
-from inference_endpoints_local.record import Spec
+from inference_endpoints_local.engines.programs import Program
+from inference_endpoints_local.state.record import Spec
 
 TOKEN = "secret-token"
 TINY = Path(__file__).with_name("tiny_worker.py")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.plane.test_reconcile import wanted
 
-from inference_endpoints_local.autoscale import Measure, Reading, Rule, Scale, autoscale, rule_of
+from inference_endpoints_local.control.autoscale import Measure, Reading, Rule, Scale, autoscale, rule_of
 
 PENDING = Rule(Measure.PENDING, per_replica=1.5, least=1, most=10)
 HARDWARE = Rule(Measure.HARDWARE, per_replica=0.8, least=1, most=10)

@@ -12,8 +12,8 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf
 
 from inference_endpoints_local.engines.pids import identity_of, sweep
-from inference_endpoints_local.record import Power, Record, Version
-from inference_endpoints_local.store import NotSaved, Store, StoreDamaged
+from inference_endpoints_local.state.record import Power, Record, Version
+from inference_endpoints_local.state.store import NotSaved, Store, StoreDamaged
 
 RECORD = Record(
     id="e1", namespace="acme", name="chat", engine="process", spec={"model": {}}, created_ns=1, updated_ns=2
@@ -89,7 +89,7 @@ import asyncio, socket, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import uvicorn
-from inference_endpoints_local.plane import Plane, PlaneOptions
+from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from tests.plane.driver import TOKEN, tiny_programs
 
 async def main():

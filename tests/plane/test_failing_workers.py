@@ -8,8 +8,8 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf
 from tests.plane.test_process_engine import call, connect, gone, until
 
-from inference_endpoints_local.clock import ControllableClock
-from inference_endpoints_local.proxy import WorkerFailed
+from inference_endpoints_local.engines.worker_proxy import WorkerFailed
+from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +77,7 @@ async def test_a_worker_that_lives_but_answers_no_more_is_started_again(
     monkeypatch.setattr("inference_endpoints_local.engines.worker.CHECK_EVERY_S", 0.02)
     monkeypatch.setattr("inference_endpoints_local.engines.worker.CHECKS", 3)
     monkeypatch.setattr("inference_endpoints_local.engines.child.STOP_S", 0.1)
-    monkeypatch.setattr("inference_endpoints_local.proxy.CONNECT_S", 0.1)
+    monkeypatch.setattr("inference_endpoints_local.engines.worker_proxy.CONNECT_S", 0.1)
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints_local import graphs
+from inference_endpoints_local.api import metric_graphs
+from inference_endpoints_local.control.metrics import STEPS, Meter
 from inference_endpoints_local.engines.base import Sighting, Stage
-from inference_endpoints_local.meter import STEPS, Meter
 
 NOW = 1_800_000_000.0  # a multiple of 15
 
@@ -39,7 +39,7 @@ class Worker:
 
 def shown(meter: Meter, key: str, start: float, stop: float) -> dict[str, list[float]]:
     """The values of a graph, by what tells its series apart."""
-    graph: Any = graphs.all_graphs(meter, [], start, stop)[key]  # type: ignore[literal-required]
+    graph: Any = metric_graphs.all_graphs(meter, [], start, stop)[key]  # type: ignore[literal-required]
     return {
         str(next(value for name, value in one.items() if name != "data")): [point["y"] for point in one["data"]]
         for one in graph["series"]
@@ -127,7 +127,7 @@ def test_long_times_have_wide_windows_and_few_points() -> None:
     for minute in range(600):
         answer(meter, NOW + 60 * minute + 1, 0.1)
     (counts,) = shown(meter, "responseStatusCode", NOW, NOW + 36_000).values()
-    assert len(counts) == graphs.POINTS
+    assert len(counts) == metric_graphs.POINTS
     assert sum(counts) == 600
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from tests.plane.driver import TOKEN, Answer, Driver, PlaneOf, tiny_programs
 
-from inference_endpoints_local.artifacts import OnProgress, Progress, WeightsError
-from inference_endpoints_local.clock import ControllableClock
 from inference_endpoints_local.engines.pids import identity_of
+from inference_endpoints_local.models.artifacts import OnProgress, Progress, WeightsError
+from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
 

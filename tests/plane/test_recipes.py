@@ -8,10 +8,10 @@ from huggingface_hub._inference_endpoints import InferenceCatalogModel
 from tests.plane.driver import Driver, PlaneOf
 from tests.workers.test_catalogue import gguf
 
-from inference_endpoints_local import catalogue
-from inference_endpoints_local.hardware import Fleet
-from inference_endpoints_local.programs import from_catalogue
-from inference_endpoints_local.recipes import Recipes
+from inference_endpoints_local.engines.programs import from_catalogue
+from inference_endpoints_local.models import catalogue
+from inference_endpoints_local.models.hardware import Fleet
+from inference_endpoints_local.models.recipes import Recipes
 
 pytestmark = pytest.mark.anyio
 

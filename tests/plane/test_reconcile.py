@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from inference_endpoints_local.engines.base import Sighting, Stage
-from inference_endpoints_local.reconcile import (
+from inference_endpoints_local.control.reconcile import (
     Bury,
     GiveUp,
     Launch,
@@ -15,7 +14,8 @@ from inference_endpoints_local.reconcile import (
     Stop,
     reconcile,
 )
-from inference_endpoints_local.record import Power, Record, Version
+from inference_endpoints_local.engines.base import Sighting, Stage
+from inference_endpoints_local.state.record import Power, Record, Version
 
 
 def spec(**scaling: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf
 from tests.plane.test_process_engine import call, gone
 
-from inference_endpoints_local.clock import ControllableClock
+from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf
 from tests.plane.test_process_engine import call, connect, gone, until
 
-from inference_endpoints_local.clock import ControllableClock
 from inference_endpoints_local.engines.pids import cpu_seconds_of
+from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
 

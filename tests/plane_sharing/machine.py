@@ -14,14 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from inference_endpoints_local.connect import Connection, find
+from inference_endpoints_local.daemon.connect import Connection, find
 
 CREATE = Path(__file__).parents[1] / "wire" / "create-minimal-hub-2.4.0.json"
 
 HOST = """
 import asyncio, sys
 from pathlib import Path
-from inference_endpoints_local.connect import StartOptions, connect, lease
+from inference_endpoints_local.daemon.connect import StartOptions, connect, lease
 
 async def main():
     plane = await connect(Path(sys.argv[1]), StartOptions(simulated=True, linger=float(sys.argv[2])))

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from inference_endpoints_local.connect import (
+from inference_endpoints_local.daemon.__main__ import DaemonOptions, serve
+from inference_endpoints_local.daemon.connect import (
     DiskFull,
     FolderUnusable,
     Held,
@@ -27,9 +28,8 @@ from inference_endpoints_local.connect import (
     find,
     lease,
 )
-from inference_endpoints_local.daemon import DaemonOptions, serve
-from inference_endpoints_local.folder import DataFolder
-from inference_endpoints_local.front import Front
+from inference_endpoints_local.daemon.data_folder import DataFolder
+from inference_endpoints_local.daemon.leases import Front
 
 from .machine import Machine, eventually, line_of, quotas_of
 

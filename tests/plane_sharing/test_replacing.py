@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.plane.driver import local
 
-from inference_endpoints_local.connect import NotSimulated, StartOptions, connect, lease
+from inference_endpoints_local.daemon.connect import NotSimulated, StartOptions, connect, lease
 
 from .machine import Machine, create_endpoint, endpoints_of, line_of
 

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from inference_endpoints_local.connect import StartOptions, connect, find, lease, stop
+from inference_endpoints_local.daemon.connect import StartOptions, connect, find, lease, stop
 
 from .machine import Machine, create_endpoint, endpoints_of, eventually, line_of, status_of
 

@@ -6,8 +6,8 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf, tiny_programs
 from tests.tools.conftest import host, host_of, mode, modern, plane_of
 
-from inference_endpoints_local.programs import Program, from_catalogue
-from inference_endpoints_local.record import Spec
+from inference_endpoints_local.engines.programs import Program, from_catalogue
+from inference_endpoints_local.state.record import Spec
 
 __all__ = ["host", "host_of", "mode", "modern", "plane_of"]
 

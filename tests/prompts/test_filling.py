@@ -14,7 +14,7 @@ from tests.support.host import Host, Mode
 from tests.tools.conftest import HostOf
 from tests.tools.test_diagnosing import HOSTILE
 
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.guard.limits import Limits
 from inference_endpoints_mcp.server.prompts import TEMPLATES
 

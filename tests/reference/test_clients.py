@@ -27,7 +27,7 @@ from inference_endpoints import (
 )
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Effect, Request
-from inference_endpoints_local.programs import from_catalogue
+from inference_endpoints_local.engines.programs import from_catalogue
 
 pytestmark = pytest.mark.anyio
 

@@ -28,7 +28,7 @@ from inference_endpoints.clients import Clients, backend_for
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Request
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
 WIRE = Path(__file__).parent.parent / "wire"

@@ -13,7 +13,7 @@ from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Mode, eventually, pollers
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.guard.limits import Limits
 from inference_endpoints_mcp.guard.redact import Redactor
 from inference_endpoints_mcp.server.application import Options

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from tests.plane.driver import Driver
 
-from inference_endpoints_local.plane import Plane, PlaneOptions
+from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 
 
 @asynccontextmanager

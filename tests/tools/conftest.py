@@ -12,7 +12,7 @@ from tests.support import plane
 from tests.support.host import Answer, Host, Mode, serving
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.plane import PlaneOptions
+from inference_endpoints_local.daemon.plane import PlaneOptions
 from inference_endpoints_mcp.server.application import Options
 
 HostOf = Callable[..., AbstractAsyncContextManager[Host]]

@@ -13,7 +13,7 @@ from tests.support.host import Host, serving
 from tests.tools.conftest import HostOf
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local import audit
+from inference_endpoints_local.state import audit_log
 from inference_endpoints_mcp.guard.confirm import Confirm
 from inference_endpoints_mcp.server.application import Options
 
@@ -113,10 +113,10 @@ async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
             await driver.create(name)
     async with plane_of() as driver:
         store = driver.plane._store
-        old = audit.Event(1, "acme", "old", audit.EventKind.PAUSED)
+        old = audit_log.Event(1, "acme", "old", audit_log.EventKind.PAUSED)
         store.save([], [old])
         assert len((await driver.call("GET", "/v2/audit-logs/acme")).body["items"]) == 4
-        monkeypatch.setattr("inference_endpoints_local.store.KEPT", 3)
+        monkeypatch.setattr("inference_endpoints_local.state.store.KEPT", 3)
         await driver.create("d")
         items = (await driver.call("GET", "/v2/audit-logs/acme")).body["items"]
         assert [item["endpoint"] for item in items] == ["d", "c"]

@@ -13,7 +13,7 @@ from tests.support.host import Host, blocks_of, serving
 from tests.tools.conftest import HostOf
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.programs import from_catalogue
+from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_mcp.server.application import Options
 
 __all__ = ["upstream"]

@@ -6,7 +6,7 @@ import pytest
 from tests.plane.driver import Driver
 from tests.support.host import Host
 
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from tests.plane.driver import Driver
 from tests.support.host import Host, Mode
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.guard.limits import Limits
 
 pytestmark = pytest.mark.anyio

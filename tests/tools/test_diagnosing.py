@@ -13,10 +13,10 @@ from tests.plane.driver import Driver, PlaneOf, tiny_programs
 from tests.support.host import Host
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_local.clock import ControllableClock
-from inference_endpoints_local.faults import Fault
-from inference_endpoints_local.programs import Program, from_catalogue
-from inference_endpoints_local.record import Spec
+from inference_endpoints_local.engines.programs import Program, from_catalogue
+from inference_endpoints_local.state.clock import ControllableClock
+from inference_endpoints_local.state.faults import Fault
+from inference_endpoints_local.state.record import Spec
 from inference_endpoints_mcp.guard.lend import Lent
 from inference_endpoints_mcp.guard.limits import Limits
 

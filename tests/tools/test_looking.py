@@ -9,7 +9,7 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf, cloud
 from tests.support.host import Host
 
-from inference_endpoints_local.audit import Asker
+from inference_endpoints_local.state.audit_log import Asker
 
 pytestmark = pytest.mark.anyio
 

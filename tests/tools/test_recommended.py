@@ -11,8 +11,8 @@ from tests.plane.driver import TOKEN, Driver, PlaneOf
 from tests.support.host import Host, serving
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
-from inference_endpoints_local import catalogue
-from inference_endpoints_local.programs import from_catalogue
+from inference_endpoints_local.engines.programs import from_catalogue
+from inference_endpoints_local.models import catalogue
 from inference_endpoints_mcp.server.application import Options
 
 __all__ = ["upstream"]

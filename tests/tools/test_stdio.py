@@ -13,7 +13,7 @@ import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.support.host import Mode, connected
 
-from inference_endpoints_local import connect
+from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp.server.build import published
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ from tests.plane.driver import Driver
 from tests.support.host import Host, blocks_of, eventually, pollers
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from tests.tools.conftest import HostOf
 
 from inference_endpoints.errors import Unavailable
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.faults import Fault
+from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.server.application import Options
 
 pytestmark = pytest.mark.anyio

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from inference_endpoints_local import catalogue, weights
-from inference_endpoints_local.artifacts import Artifact, WeightFile, Wheel
+from inference_endpoints_local.models import catalogue, weights
+from inference_endpoints_local.models.artifacts import Artifact, WeightFile, Wheel
 
 SECRET = "5ec2e7" * 8
 START_S = 60.0

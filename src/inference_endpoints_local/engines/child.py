@@ -5,7 +5,7 @@ import os
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 
-from inference_endpoints_local.record import Spec
+from inference_endpoints_local.state.record import Spec
 
 STOP_S = 5.0
 """How long a worker may take to end before it is killed."""

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.artifacts import WeightsError
-from inference_endpoints_local.clock import Clock
 from inference_endpoints_local.engines.base import CannotRun, Order, Stage
 from inference_endpoints_local.engines.pids import sweep
+from inference_endpoints_local.engines.programs import Program, Programs
 from inference_endpoints_local.engines.worker import Ledger, ProcessReplica
-from inference_endpoints_local.logs import LogBook
-from inference_endpoints_local.programs import Program, Programs
-from inference_endpoints_local.record import Spec, size_of
-from inference_endpoints_local.store import NotSaved
+from inference_endpoints_local.models.artifacts import WeightsError
+from inference_endpoints_local.state.clock import Clock
+from inference_endpoints_local.state.logs import LogBook
+from inference_endpoints_local.state.record import Spec, size_of
+from inference_endpoints_local.state.store import NotSaved
 
 logger = logging.getLogger(__name__)
 

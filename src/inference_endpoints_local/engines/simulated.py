@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from inference_endpoints_local.clock import Clock
 from inference_endpoints_local.engines.base import Order, Sighting, Stage
-from inference_endpoints_local.engines.scripts import script_for
-from inference_endpoints_local.logs import LogBook, ReplicaLog
-from inference_endpoints_local.record import Spec
+from inference_endpoints_local.engines.simulated_scripts import script_for
+from inference_endpoints_local.state.clock import Clock
+from inference_endpoints_local.state.logs import LogBook, ReplicaLog
+from inference_endpoints_local.state.record import Spec
 
 
 class SimulatedReplica:

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from inference_endpoints_local.artifacts import Progress, WeightsError
-from inference_endpoints_local.clock import Clock
 from inference_endpoints_local.engines.base import Address, Order, Sighting, Stage
 from inference_endpoints_local.engines.child import end, environment_for, line_of, spawn
 from inference_endpoints_local.engines.pids import cpu_seconds_of, identity_of, resident_bytes_of
-from inference_endpoints_local.logs import ReplicaLog
-from inference_endpoints_local.programs import Program
-from inference_endpoints_local.proxy import WorkerFailed, status_of
-from inference_endpoints_local.record import size_of
-from inference_endpoints_local.store import NotSaved
+from inference_endpoints_local.engines.programs import Program
+from inference_endpoints_local.engines.worker_proxy import WorkerFailed, status_of
+from inference_endpoints_local.models.artifacts import Progress, WeightsError
+from inference_endpoints_local.state.clock import Clock
+from inference_endpoints_local.state.logs import ReplicaLog
+from inference_endpoints_local.state.record import size_of
+from inference_endpoints_local.state.store import NotSaved
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import asyncio
 import os
 import sys
 
-from inference_endpoints_local.connect import PlaneError
-from inference_endpoints_local.connect import stop as stop_plane
+from inference_endpoints_local.daemon.connect import PlaneError
+from inference_endpoints_local.daemon.connect import stop as stop_plane
 from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, FolderSettings
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from inference_endpoints_local.connect import PlaneError, stop
+from inference_endpoints_local.daemon.connect import PlaneError, stop
 from inference_endpoints_mcp.cli.settings import DemoSettings
 from inference_endpoints_mcp.cli.stage import Record, Stage, StepFailed, host, this_command, unfenced
 

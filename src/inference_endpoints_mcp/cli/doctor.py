@@ -17,7 +17,7 @@ from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints_local import connect
+from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.cli.serve import checked_limits, local_plane
 from inference_endpoints_mcp.cli.settings import DoctorSettings, hugging_face_token

@@ -3,7 +3,7 @@
 import sys
 
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_local.connect import StartOptions
+from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, hugging_face_token, limits_of
 from inference_endpoints_mcp.guard.audit import AuditError
 from inference_endpoints_mcp.guard.confirm import Confirm

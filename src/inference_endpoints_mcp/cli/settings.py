@@ -58,7 +58,7 @@ class FolderSettings(Settings):
 
     @property
     def folder(self) -> Path:
-        from inference_endpoints_local.connect import default_data_dir
+        from inference_endpoints_local.daemon.connect import default_data_dir
 
         return self.data_dir or default_data_dir()
 

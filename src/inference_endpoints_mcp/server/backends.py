@@ -6,7 +6,7 @@ from pathlib import Path
 from inference_endpoints.errors import Unavailable
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints_local import connect
+from inference_endpoints_local.daemon import connect
 
 
 class HuggingFace:

@@ -1,0 +1,259 @@
+"""The REST API: what each request of the contract does.
+
+What the service does where nobody has seen it is decided here, each time in favour of the least surprise.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from inference_endpoints_local.api import documents
+from inference_endpoints_local.api.event_stream import Events
+from inference_endpoints_local.api.gateway import Gateway, bearer_of, error, is_token
+from inference_endpoints_local.api.middleware import Outermost, crash, http_error
+from inference_endpoints_local.api.observability import Handler, Observing
+from inference_endpoints_local.api.request_body import body_of
+from inference_endpoints_local.control.endpoint import Entry
+from inference_endpoints_local.control.executor import Runner
+from inference_endpoints_local.control.lifecycle import Lifecycle, Refused
+from inference_endpoints_local.daemon.connect import own_version
+from inference_endpoints_local.models import catalogue
+from inference_endpoints_local.models.recipes import Recipe, Recipes
+from inference_endpoints_local.state.audit_log import Asker
+from inference_endpoints_local.state.faults import Dropped, Fault, Faults
+from inference_endpoints_local.state.store import NotSaved, Store
+from inference_endpoints_local.wire import openapi, queries, responses, routes
+from inference_endpoints_local.wire.queries import query_of
+from inference_endpoints_local.wire.requests import BadBody, ModelOrder, RecipeOrder, held_to
+from inference_endpoints_local.wire.routes import Contract
+
+
+class Api:
+    """One handler per operation; each answers with a JSON value."""
+
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        runner: Runner,
+        store: Store,
+        faults: Faults,
+        *,
+        token: str,
+        url: Callable[[], str],
+    ) -> None:
+        self._lifecycle = lifecycle
+        self._store = store
+        self._faults = faults
+        self._recipes = Recipes(lifecycle.fleet)
+        self._token = token
+        self._url = url
+        self.events = Events(runner, self._document)
+
+    def routes(self) -> list[BaseRoute]:
+        served: list[tuple[Contract, Handler]] = [
+            (routes.LIST, self._list),
+            (routes.CREATE, self._create),
+            (routes.GET, self._get),
+            (routes.UPDATE, self._update),
+            (routes.DELETE, self._delete),
+            (routes.PAUSE, self._pause),
+            (routes.RESUME, self._resume),
+            (routes.SCALE_TO_ZERO, self._scale_to_zero),
+            *Observing(self._lifecycle, self._store).served(),
+            (routes.EVENTS, self._events),
+            (routes.VENDORS, self._vendors),
+            (routes.QUOTAS, self._quotas),
+            (routes.WHOAMI, self._whoami),
+            (routes.MODEL, self._model),
+            (routes.CATALOGUE, self._catalogue),
+            (routes.SUGGESTION, self._suggestion),
+            (routes.DEPLOY_MODEL, self._deploy_model),
+            (routes.DEPLOY_RECIPE, self._deploy_recipe),
+        ]
+        public: list[tuple[Contract, Handler]] = [
+            (routes.PUBLIC_VENDORS, self._public_vendors),
+            (routes.HEALTH, self._health),
+            (routes.OPENAPI, self._openapi),
+        ]
+        return [
+            *(Route(one.path, self._route(one, handler), methods=[one.method]) for one, handler in served),
+            *(Route(one.path, handler, methods=[one.method]) for one, handler in public),
+        ]
+
+    def authorized(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """The handler behind the token, its refusals as answers of the documented form."""
+
+        async def answer(request: Request) -> Response:
+            if not is_token(bearer_of(request), self._token):
+                return error(401, "Unauthorized: a valid user or organization token, sent as a Bearer, is required")
+            try:
+                result = await handler(request)
+            except BadBody as reason:
+                return error(400, str(reason))
+            except Refused as refused:
+                return error(refused.status, str(refused))
+            except NotSaved as reason:
+                return error(507, f"Insufficient Storage: {reason}")
+            return result if isinstance(result, Response) else JSONResponse(result)
+
+        return answer
+
+    def _route(self, one: Contract, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Any:
+            self._check_namespace(request.path_params.get("namespace"))
+            fault = self._faults.take(one.name)
+            if fault is not None and fault is not Fault.DROP_ANSWER:
+                return fault.answer()
+            result = await handler(request)
+            return Dropped() if fault else result
+
+        return self.authorized(answer)
+
+    def _check_namespace(self, namespace: str | None) -> None:
+        if namespace not in (None, self._lifecycle.namespace):
+            # 404 rather than 403: there is one user here, and no right that could be had to another's endpoints.
+            raise Refused(404, f"Not Found: namespace {namespace}; this one serves {self._lifecycle.namespace}")
+
+    async def _list(self, request: Request) -> responses.Endpoints:
+        query = query_of(request, queries.Page)
+        limit = min(query.limit, queries.LARGEST_PAGE)
+        tags = {tag for tag in query.tags.split(",") if tag}
+        found = [
+            entry
+            for entry in self._lifecycle.entries()
+            if query.search in entry.record.name and tags <= set(entry.record.spec["tags"])
+        ]
+        # A cursor names where the last page ended, so that endpoints deleted in between move nothing.
+        after = _position(query.cursor) if query.cursor else (0, "")
+        left = [entry for entry in found if (entry.record.created_ns, entry.record.id) > after]
+        page, last = left[:limit], left[limit - 1].record if len(left) > limit else None
+        return {
+            "items": [self._document(entry) for entry in page],
+            "nextCursor": f"{last.created_ns}-{last.id}" if last else None,
+            "totalItems": len(found),
+        }
+
+    async def _create(self, request: Request) -> responses.Endpoint:
+        return self._document(self._lifecycle.create(await body_of(request), self._asker(request)))
+
+    async def _get(self, request: Request) -> responses.Endpoint:
+        return self._document(self._entry(request))
+
+    async def _update(self, request: Request) -> responses.Endpoint:
+        # The body first: what is known of the endpoint must still be so when it is changed.
+        body = await body_of(request)
+        return self._document(self._lifecycle.update(self._entry(request), body, self._asker(request)))
+
+    async def _delete(self, request: Request) -> responses.Nothing:
+        self._lifecycle.delete(self._entry(request), self._asker(request))
+        return {}
+
+    async def _pause(self, request: Request) -> responses.Endpoint:
+        return self._document(self._lifecycle.pause(self._entry(request), self._asker(request)))
+
+    async def _resume(self, request: Request) -> responses.Endpoint:
+        return self._document(self._lifecycle.resume(self._entry(request), self._asker(request)))
+
+    async def _scale_to_zero(self, request: Request) -> responses.Endpoint:
+        return self._document(self._lifecycle.scale_to_zero(self._entry(request), self._asker(request)))
+
+    async def _events(self, request: Request) -> Response:
+        if self.events.full:
+            raise Refused(503, "Service Unavailable: no further stream of events can be held; ask again and again")
+        return self.events.of(self._entry(request))
+
+    async def _vendors(self, request: Request) -> Any:
+        del request
+        return self._lifecycle.fleet.document(self._lifecycle.used())
+
+    async def _quotas(self, request: Request) -> responses.VendorQuotas:
+        del request
+        return self._lifecycle.fleet.quotas(self._lifecycle.used())
+
+    async def _whoami(self, request: Request) -> responses.WhoAmI:
+        del request
+        return documents.whoami(self._lifecycle.namespace)
+
+    async def _model(self, request: Request) -> responses.ModelInfo:
+        model = catalogue.shipped("{owner}/{model}".format(**request.path_params))
+        if model is None:
+            raise Refused(404, "Not Found: only the models that run here are known")
+        return documents.model(model)
+
+    async def _catalogue(self, request: Request) -> Any:
+        query = query_of(request, queries.Models)
+        return {"items": [item for item in self._recipes.items() if _matches(item, query)][: query.limit]}
+
+    async def _suggestion(self, request: Request) -> responses.Suggestion:
+        suggestion = self._recipes.suggestion(query_of(request, queries.Suggested).model_id)
+        if suggestion is None:
+            raise Refused(404, "Not Found: nothing is suggested for this model")
+        return suggestion
+
+    async def _deploy_model(self, request: Request) -> responses.Deployed:
+        order = held_to(ModelOrder, await body_of(request))
+        repository = "{owner}/{model}".format(**request.path_params)
+        return self._deploy(request, order, self._recipes.of_model(repository, order.accelerator, order.gguf_file))
+
+    async def _deploy_recipe(self, request: Request) -> responses.Deployed:
+        order = held_to(RecipeOrder, await body_of(request))
+        return self._deploy(request, order, self._recipes.by_id(request.path_params["recipe"]))
+
+    def _deploy(self, request: Request, order: RecipeOrder, recipe: Recipe | None) -> responses.Deployed:
+        self._check_namespace(order.namespace)
+        if recipe is None:
+            raise Refused(404, "Not Found: no such model or recipe in the catalogue")
+        name = (order.config and order.config.name) or recipe.new_name()
+        return {"endpoint": self._document(self._lifecycle.create(recipe.endpoint(name), self._asker(request)))}
+
+    async def _public_vendors(self, request: Request) -> Response:
+        del request
+        return JSONResponse(self._lifecycle.fleet.document(used=None))
+
+    async def _health(self, request: Request) -> Response:
+        del request
+        return PlainTextResponse("ok")
+
+    async def _openapi(self, request: Request) -> Response:
+        del request
+        return JSONResponse(openapi.document(own_version(), self._lifecycle.fleet.simulated))
+
+    def _asker(self, request: Request) -> Asker:
+        """Who showed the token: it has one user."""
+        address = request.client.host if request.client else ""
+        return Asker(self._lifecycle.namespace, address, request.state.request_id)
+
+    def _entry(self, request: Request) -> Entry:
+        return self._lifecycle.find(request.path_params["name"])
+
+    def _document(self, entry: Entry) -> responses.Endpoint:
+        return documents.endpoint(entry, self._url())
+
+
+def build(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> ASGIApp:
+    """Control plane, data plane and whatever else is served, on one origin."""
+    data_plane = [Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
+    routes = [*api.routes(), *data_plane, *extra]
+    return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: http_error, Exception: crash}))
+
+
+def _position(cursor: str) -> tuple[int, str]:
+    created, _, identity = cursor.partition("-")
+    return int(created), identity
+
+
+def _matches(item: responses.CatalogueModel, query: queries.Models) -> bool:
+    recipes = item["recipes"]
+    return (
+        query.task in (None, item["task"])
+        and query.license in (None, item["license"])
+        and any(query.accelerator in (None, recipe["accelerator"]) for recipe in recipes)
+        and any(query.engine in (None, recipe["engineType"]) for recipe in recipes)
+        and query.search.lower() in item["repoId"].lower()
+    )

@@ -1,0 +1,99 @@
+"""How many replicas the load asks for. Pure: settings, readings and the time in, a scale out.
+
+The rules are those the service documents: pending requests are looked at over 20 seconds and hardware usage over one
+minute; replicas are added at most once a minute, and taken away at most every two, to no less than the last five
+minutes asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import ceil, inf
+
+from inference_endpoints_local.state.record import Record
+
+UP_EVERY_S = 60.0
+DOWN_EVERY_S = 120.0
+STEADY_S = 300.0
+
+
+class Measure(StrEnum):
+    """What load is measured by, as `compute.scaling.measure` spells it."""
+
+    HARDWARE = "hardwareUsage"
+    PENDING = "pendingRequests"
+
+
+WINDOW_S = {Measure.HARDWARE: 60.0, Measure.PENDING: 20.0}
+DEFAULT = {Measure.HARDWARE: 80.0, Measure.PENDING: 1.5}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`per_replica` is the load one replica should have: requests, or its share of full use."""
+
+    measure: Measure
+    per_replica: float
+    least: int
+    most: int
+
+    @property
+    def window_s(self) -> float:
+        return WINDOW_S[self.measure]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the counters stood at: seconds of requests under way, and seconds of a replica in full use."""
+
+    at: float
+    requests: float
+    work: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The replicas wanted, and when the number last rose and fell."""
+
+    replicas: int
+    raised_at: float = -inf
+    lowered_at: float = -inf
+
+
+def rule_of(record: Record, affordable: int) -> Rule:
+    """How this endpoint scales, with no more replicas than there is room for unless its minimum says so."""
+    spelt, threshold = next(iter(record.spec["compute"]["scaling"]["measure"].items()))
+    measure = Measure(spelt)
+    per_replica = float(threshold) if threshold and threshold > 0 else DEFAULT[measure]
+    if measure is Measure.HARDWARE and per_replica > 1:
+        per_replica /= 100  # a percentage; up to 1 it is a share, since nobody means to scale at one percent
+    return Rule(measure, max(0.01, per_replica), record.least, max(record.least, min(record.most, affordable)))
+
+
+def autoscale(rule: Rule, readings: Sequence[Reading], scale: Scale, now: float) -> Scale:
+    """The scale from now on. Readings are oldest first; without enough of them nothing changes but to fit the rule."""
+    replicas = min(max(scale.replicas, rule.least), rule.most)
+    asked = [min(max(_ceil(load / rule.per_replica), rule.least), rule.most) for load in _loads(rule, readings)]
+    if asked and asked[-1] > replicas and now >= scale.raised_at + UP_EVERY_S:
+        return replace(scale, replicas=asked[-1], raised_at=now)
+    steady = bool(readings) and readings[0].at <= now - STEADY_S
+    if steady and max(asked, default=replicas) < replicas and now >= scale.lowered_at + DOWN_EVERY_S:
+        return replace(scale, replicas=max(asked), lowered_at=now)
+    return replace(scale, replicas=replicas)
+
+
+def _loads(rule: Rule, readings: Sequence[Reading]) -> list[float]:
+    """The mean load over each window that the readings cover, in the order of their ends."""
+    loads, first = [], 0
+    for last, end in enumerate(readings):
+        while first + 1 < last and readings[first + 1].at <= end.at - rule.window_s:
+            first += 1
+        start = readings[first]
+        if start.at <= end.at - rule.window_s:
+            done = end.work - start.work if rule.measure is Measure.HARDWARE else end.requests - start.requests
+            loads.append(done / (end.at - start.at))
+    return loads
+
+
+def _ceil(replicas: float) -> int:
+    return ceil(replicas - 1e-9)  # what floats make of 3.0 is not a fourth replica

@@ -1,0 +1,136 @@
+"""Request bodies of create and update: read, checked, completed and merged. Pure.
+
+Errors are worded as the service words them: `VALIDATION_FAILED: path.of.field: what is wrong`.
+"""
+
+import json
+import re
+from typing import Any
+
+from inference_endpoints_local.state.record import Spec
+from inference_endpoints_local.wire import images
+from inference_endpoints_local.wire.requests import BadBody, EndpointBody, EndpointChange, held_to
+
+__all__ = ["BadBody", "check_environment", "create", "read", "update"]
+
+SCALE_TO_ZERO_MINUTES = 15
+"""The service's default where `minReplica` is 0."""
+DEPTH = 32
+"""Levels of nesting; the deepest documented body has six."""
+_WHOLE = frozenset({"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"})
+# They would change how the worker process itself starts, not what it serves.
+_FORBIDDEN_VARIABLES = re.compile(r"(LD_|DYLD_|PYTHON|GLIBC_)\w*|PATH|HOME|BASH_ENV|ENV|IFS", re.IGNORECASE)
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body. Raises BadBody on anything that is not one, or could not be answered with."""
+    try:
+        parsed = json.loads(body)
+        # What Python reads but JSON has no way to say: NaN, lone surrogates.
+        json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BadBody(f"Failed to parse the request body as JSON: {reason}") from error
+    if _deeper_than(DEPTH, parsed):
+        raise BadBody("Failed to parse the request body as JSON: nested too deeply")
+    if not isinstance(parsed, dict):
+        raise BadBody("Failed to parse the request body as JSON: expected an object")
+    model = parsed.get("model")
+    if isinstance(model, dict) and model.get("task", "") is None:
+        # Recorded from the service: the one optional field that may be left out but not be null.
+        raise BadBody("Failed to parse the request body as JSON: model.task: expected value")
+    return parsed
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(levels - 1, one) for one in inner)
+
+
+def create(body: dict[str, Any]) -> Spec:
+    """The complete configuration of a new endpoint. Raises BadBody."""
+    return _complete(_with_measure(body))
+
+
+def update(current: Spec, body: dict[str, Any]) -> Spec:
+    """The current configuration with a partial one merged in. Raises BadBody.
+
+    Objects merge, null in `env` removes a variable. Null in `secrets` keeps one: that is how secrets are shown,
+    and a document that is read, changed and sent back must not lose them.
+    """
+    for fixed in ("name", "provider"):
+        if body.get(fixed) not in (None, current[fixed]):
+            # Not part of the service's update document; saying nothing would look like success.
+            raise BadBody(f"VALIDATION_FAILED: {fixed}: cannot be changed")
+    held_to(EndpointChange, body)
+    merged = _merge(current, _with_measure(body))
+    scaling = merged["compute"]["scaling"]
+    asked = (body.get("compute") or {}).get("scaling") or {}
+    if scaling["minReplica"] and not asked.get("scaleToZeroTimeout"):
+        # Kept on by the new minimum: the old timeout has lost its meaning.
+        scaling["scaleToZeroTimeout"] = None
+    return _complete(merged)
+
+
+def check_environment(spec: Spec) -> None:
+    """For endpoints that run as processes here: their variables must not reach into the process itself."""
+    for kind in ("env", "secrets"):
+        for name in spec["model"][kind]:
+            if _FORBIDDEN_VARIABLES.fullmatch(name):
+                raise BadBody(f"VALIDATION_FAILED: model.{kind}: {name} cannot be set for a process of this machine")
+
+
+def _complete(body: dict[str, Any]) -> Spec:
+    """Checked, with the defaults the service fills in and without what it does not know."""
+    _check_image(body)
+    spec = held_to(EndpointBody, body).model_dump(by_alias=True)
+    scaling = spec["compute"]["scaling"]
+    low, high, minutes = scaling["minReplica"], scaling["maxReplica"], scaling["scaleToZeroTimeout"]
+    if low > high:
+        raise BadBody("VALIDATION_FAILED: compute.scaling.minReplica: above maxReplica")
+    if minutes is not None and low > 0:
+        raise BadBody("VALIDATION_FAILED: compute.scaling.scaleToZeroTimeout: requires minReplica 0")
+    if low == 0:
+        scaling["scaleToZeroTimeout"] = minutes or SCALE_TO_ZERO_MINUTES
+    scaling["measure"] = scaling["measure"] or {"hardwareUsage": None}
+    spec["model"]["image"] = images.known(spec["model"]["image"])
+    model = {key: value for key, value in spec["model"].items() if value is not None or key in ("revision", "task")}
+    return {key: value for key, value in spec.items() if value is not None} | {"model": model}
+
+
+def _check_image(body: dict[str, Any]) -> None:
+    model = body.get("model")
+    image = model.get("image") if isinstance(model, dict) else None
+    for engine, settings in image.items() if isinstance(image, dict) else ():
+        if engine not in images.ENGINES:
+            names = ", ".join(f"`{one}`" for one in images.ENGINES)
+            raise BadBody(f"VALIDATION_FAILED: model.image: unknown variant `{engine}`, expected one of {names}")
+        held_to(images.settings_of(engine), settings, "model", "image", engine)
+
+
+def _with_measure(body: dict[str, Any]) -> dict[str, Any]:
+    """`metric` and `threshold` are the older spelling of `measure`, which wins."""
+    compute = body.get("compute")
+    scaling = compute.get("scaling") if isinstance(compute, dict) else None
+    if not isinstance(scaling, dict) or not isinstance(compute, dict):
+        return body
+    if scaling.get("measure") is None and isinstance(metric := scaling.get("metric"), str):
+        scaling = scaling | {"measure": {metric: scaling.get("threshold")}}
+    return body | {"compute": compute | {"scaling": scaling}}
+
+
+def _merge(current: Any, change: Any, path: tuple[str, ...] = ()) -> Any:
+    merged = dict(current)
+    for key, value in change.items():
+        inner = (*path, key)
+        if value is None and inner[:2] == ("model", "env"):
+            merged.pop(key, None)
+        elif value is None and inner not in (("model", "revision"), ("compute", "scaling", "scaleToZeroTimeout")):
+            continue  # never set
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in _WHOLE:
+            merged[key] = _merge(merged[key], value, inner)
+        else:
+            merged[key] = value
+    return merged

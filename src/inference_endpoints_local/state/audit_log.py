@@ -1,0 +1,67 @@
+"""What happened to endpoints, and who asked for it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from inference_endpoints_local.state.clock import wall_ns
+from inference_endpoints_local.state.record import Record, Spec
+
+KEPT = 10_000
+KEPT_NS = 90 * 24 * 3_600 * 1_000_000_000
+"""Events kept, and nanoseconds for which they are."""
+CHANGES = 50
+"""Settings named of one update."""
+
+
+class EventKind(StrEnum):
+    """The first four and the last are words of the service's interface."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    SCALED_TO_ZERO = "scaledToZero"
+    WOKEN = "woken"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """The token's user, the address of their client, and the request by which they asked."""
+
+    user: str
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """`by` is None where nobody asked and the plane acted by itself. `changes` names settings, never values."""
+
+    at_ns: int
+    namespace: str
+    endpoint: str
+    action: EventKind
+    by: Asker | None = None
+    changes: tuple[str, ...] = ()
+
+
+def event_of(record: Record, action: EventKind, by: Asker | None = None, changes: tuple[str, ...] = ()) -> Event:
+    """What happens to an endpoint now."""
+    return Event(wall_ns(), record.namespace, record.name, action, by, changes)
+
+
+def changed(before: Spec, after: Spec) -> tuple[str, ...]:
+    """The settings that differ, by their paths."""
+    return tuple(sorted(_paths(before, after, ""))[:CHANGES])
+
+
+def _paths(before: Any, after: Any, path: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in before.keys() | after.keys():
+            yield from _paths(before.get(key), after.get(key), f"{path}.{key}".lstrip("."))
+    elif before != after:
+        yield path

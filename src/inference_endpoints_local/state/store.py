@@ -1,0 +1,191 @@
+"""What must survive the plane: the wanted state of every endpoint, what happened to it, and the processes started.
+
+SQLite in WAL mode with synchronous=FULL: what was acknowledged is on disk, whatever happens to the process. It is
+used from the event loop's thread: rows are small, changes rare, and one commit costs less than a turn of a thread pool.
+"""
+
+import errno
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from inference_endpoints_local.state.audit_log import KEPT, KEPT_NS, Asker, Event, EventKind
+from inference_endpoints_local.state.record import Failure, Power, Record, Version
+
+SCHEMA_VERSION = 2
+_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the latter: no room for the index of the WAL
+_SCHEMA = """
+CREATE TABLE endpoint (
+    id TEXT PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, created_ns INTEGER NOT NULL, record TEXT NOT NULL,
+    UNIQUE (namespace, name)
+);
+CREATE TABLE process (pid INTEGER PRIMARY KEY, identity TEXT NOT NULL);
+"""
+_SINCE_2 = """
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, namespace TEXT NOT NULL, endpoint TEXT NOT NULL,
+    user TEXT, event TEXT NOT NULL
+);
+CREATE INDEX event_at ON event (at_ns);
+"""
+_Change = tuple[str, list[tuple[Any, ...]]]
+
+
+class StoreError(Exception):
+    """The store could not be used; the message says why and what to do."""
+
+
+class StoreDamaged(StoreError):
+    """The file is not a store, or no longer one. It is left exactly as it was found."""
+
+
+class StoreFull(StoreError):
+    """There is no room to open the store in. Nothing in it was changed."""
+
+
+class NotSaved(StoreError):
+    """A change could not be written, and did not happen."""
+
+
+class Store:
+    """The endpoints of one data folder. Raises StoreDamaged or StoreFull on opening, NotSaved on writing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)  # it holds the secrets of endpoints
+            self._db = self._open()
+        except (OSError, sqlite3.DatabaseError) as error:
+            if _means_full(error, path.parent):
+                raise StoreFull(f"There is no room to open the store {path} in ({error}). Free some space.") from error
+            if isinstance(error, OSError):
+                raise
+            raise StoreDamaged(
+                f"The store {path} cannot be read ({error}). Nothing was changed. Restore it from a backup, or move "
+                "it away (with its -wal and -shm files) to start with no endpoints."
+            ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+        try:
+            # Read before anything is written: a damaged file must stay as it is.
+            found = db.execute("PRAGMA quick_check").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if not 0 <= version <= SCHEMA_VERSION:
+                raise sqlite3.DatabaseError(f"it is of version {version}, this program knows {SCHEMA_VERSION}")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            if version < SCHEMA_VERSION:
+                missing = _SINCE_2 if version else _SCHEMA + _SINCE_2
+                db.executescript(f"BEGIN; {missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def load(self) -> list[Record]:
+        """Every endpoint, oldest first."""
+        try:
+            rows = self._db.execute("SELECT record FROM endpoint ORDER BY created_ns, id").fetchall()
+            return [_record(json.loads(text)) for (text,) in rows]
+        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+            raise StoreDamaged(
+                f"The store {self.path} holds an endpoint that cannot be read ({error}). Nothing was changed. Restore "
+                "it from a backup, or move it away (with its -wal and -shm files) to start with no endpoints."
+            ) from error
+
+    def save(self, records: Iterable[Record], events: Sequence[Event] = ()) -> None:
+        """Write records and what happened to them, all or nothing."""
+        self._write(
+            (
+                "INSERT INTO endpoint VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+                [(r.id, r.namespace, r.name, r.created_ns, json.dumps(asdict(r))) for r in records],
+            ),
+            *_noting(events),
+        )
+
+    def delete(self, endpoint_id: str, events: Sequence[Event] = ()) -> None:
+        self._write(("DELETE FROM endpoint WHERE id = ?", [(endpoint_id,)]), *_noting(events))
+
+    def events(
+        self, namespace: str, *, endpoint: str | None, user: str | None, before: int | None, limit: int
+    ) -> list[tuple[int, Event]]:
+        """What happened, newest first, each with its number: of one endpoint, by one user, before a number."""
+        rows = self._db.execute(
+            "SELECT id, event FROM event WHERE namespace = ? AND endpoint = coalesce(?, endpoint) "
+            "AND (? IS NULL OR user = ?) AND id < coalesce(?, id + 1) ORDER BY id DESC LIMIT ?",
+            (namespace, endpoint, user, user, before, limit),
+        ).fetchall()
+        return [(number, _event(json.loads(text))) for number, text in rows]
+
+    def processes(self) -> dict[int, str]:
+        """Processes started and not known to have ended: pid to what tells it from a later one of that number."""
+        return dict(self._db.execute("SELECT pid, identity FROM process").fetchall())
+
+    def process_started(self, pid: int, identity: str) -> None:
+        self._write(("INSERT OR REPLACE INTO process VALUES (?, ?)", [(pid, identity)]))
+
+    def process_ended(self, pid: int) -> None:
+        self._write(("DELETE FROM process WHERE pid = ?", [(pid,)]))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _write(self, *changes: _Change) -> None:
+        try:
+            with closing(self._db.cursor()) as cursor:
+                cursor.execute("BEGIN IMMEDIATE")
+                for statement, rows in changes:
+                    cursor.executemany(statement, rows)
+                cursor.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise NotSaved(f"The change could not be written to {self.path} ({error}) and was not made.") from error
+
+
+def _noting(events: Sequence[Event]) -> list[_Change]:
+    """Write events down, and let go of those that are too many or too old."""
+    if not events:
+        return []
+    rows = [(e.at_ns, e.namespace, e.endpoint, e.by.user if e.by else None, json.dumps(asdict(e))) for e in events]
+    return [
+        ("INSERT INTO event (at_ns, namespace, endpoint, user, event) VALUES (?, ?, ?, ?, ?)", rows),
+        ("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", [(KEPT,)]),
+        ("DELETE FROM event WHERE at_ns < ?", [(events[-1].at_ns - KEPT_NS,)]),
+    ]
+
+
+def _event(data: dict[str, Any]) -> Event:
+    kind, changes, by = EventKind(data.pop("action")), tuple(data.pop("changes")), data.pop("by")
+    return Event(**data, action=kind, changes=changes, by=Asker(**by) if by else None)
+
+
+def _means_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
+    """Whether there was no room. SQLite says no more than that it cannot open a file it has no room to make."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if getattr(error, "sqlite_errorname", "") != "SQLITE_CANTOPEN":
+        return getattr(error, "sqlite_errorname", "") in _FULL
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return False
+    except OSError as refusal:
+        return _means_full(refusal, folder)
+
+
+def _record(data: dict[str, Any]) -> Record:
+    good, failure = data.pop("good"), data.pop("failure")
+    return Record(
+        **data | {"power": Power(data["power"])},
+        good=Version(**good) if good else None,
+        failure=Failure(**failure) if failure else None,
+    )

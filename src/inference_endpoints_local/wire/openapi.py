@@ -1,0 +1,132 @@
+"""The OpenAPI document of the REST API, made from its contract."""
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from inference_endpoints_local.wire import responses
+from inference_endpoints_local.wire.routes import API, CREATE, FAULTS, OTHERS, Contract
+
+_DESCRIPTION = (
+    "The embedded control plane of inference-endpoints-mcp: the REST API of Hugging Face Inference Endpoints, on this "
+    "machine. Deployed endpoints answer at their own address, `status.url`, by the protocol of what they serve."
+)
+_PATH = {
+    "namespace": "Whose endpoints; a plane serves one namespace",
+    "name": "The name of an endpoint",
+    "owner": "The first half of a model's repository",
+    "model": "The second half of a model's repository",
+    "recipe": "The `publicId` of a recipe",
+}
+_SCHEMAS = "#/components/schemas/{model}"
+_ERROR = {"$ref": _SCHEMAS.format(model="Error")}
+_REQUEST_ID = {"x-request-id": {"description": "Names this request", "schema": {"type": "string"}}}
+
+
+def document(version: str, simulated: bool) -> dict[str, Any]:
+    """What a plane serves, its simulation included if it has one."""
+    served = [one for one in (*API, *OTHERS) if simulated or not one.simulated]
+    schemas = _Schemas(served)
+    paths: dict[str, dict[str, Any]] = {}
+    refusals: set[int] = set()
+    for one in served:
+        statuses = one.statuses | (FAULTS if simulated and one in API else set())
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, statuses, schemas)
+        refusals |= statuses
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Inference Endpoints, local", "version": version, "description": _DESCRIPTION},
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components,
+            "responses": {str(status): _response(status, "application/json", _ERROR) for status in sorted(refusals)},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+class _Plain(GenerateJsonSchema):
+    """Without titles made of names and `default: null` for what is merely unset; an answer has no keys but its own."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        unset = schema.get("default") is None
+        return self.generate_inner(schema["schema"]) if unset else super().default_schema(schema)
+
+    def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
+        return super().typed_dict_schema(schema) | {"additionalProperties": False}
+
+
+class _Schemas:
+    """The JSON Schemas of all bodies and answers, which share their components."""
+
+    def __init__(self, served: list[Contract]) -> None:
+        kinds: list[Any] = [responses.Error]
+        kinds += [kind for one in served for kind in (one.body, one.answers) if kind is not None]
+        self._found, shared = TypeAdapter.json_schemas(
+            [(repr(kind), "validation", TypeAdapter(kind)) for kind in kinds],
+            ref_template=_SCHEMAS,
+            schema_generator=_Plain,
+        )
+        self.components: dict[str, Any] = shared["$defs"]
+
+    def of(self, kind: Any) -> JsonSchemaValue:
+        return self._found[repr(kind), "validation"]
+
+
+def _operation(one: Contract, refusals: set[int], schemas: _Schemas) -> dict[str, Any]:
+    answer = {"type": "string"} if one.answers is None else schemas.of(one.answers)
+    success = _response(one.status, one.media, answer)
+    if one.streams:
+        success["content"][one.streams] = {"schema": {"type": "string"}}
+    responses = {str(one.status): success | _links(one)}
+    responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refusals)}
+    described: dict[str, Any] = {
+        "operationId": one.name,
+        "summary": one.summary,
+        "parameters": [*_path_parameters(one), *_query_parameters(one)],
+        "responses": responses,
+        "security": [] if one.public else [{"token": []}],
+    }
+    if one.body:
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas.of(one.body)}}}
+    return described
+
+
+def _response(status: int, media: str | None, schema: dict[str, Any]) -> dict[str, Any]:
+    content = {media: {"schema": schema}} if media else {}
+    return {"description": HTTPStatus(status).phrase, "headers": _REQUEST_ID, "content": content}
+
+
+def _links(one: Contract) -> dict[str, Any]:
+    """What can be done next with an endpoint that was created."""
+    if one is not CREATE:
+        return {}
+    target = {"namespace": "$request.path.namespace", "name": "$response.body#/name"}
+    return {
+        "links": {
+            other.name: {"operationId": other.name, "parameters": target}
+            for other in API
+            if set(other.parameters) == set(target)
+        }
+    }
+
+
+def _path_parameters(one: Contract) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "description": _PATH[name], "schema": {"type": "string"}}
+        for name in one.parameters
+    ]
+
+
+def _query_parameters(one: Contract) -> list[dict[str, Any]]:
+    if one.query is None:
+        return []
+    properties = one.query.model_json_schema(schema_generator=_Plain)["properties"]
+    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]

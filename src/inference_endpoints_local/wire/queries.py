@@ -1,0 +1,99 @@
+"""What the query of a request may say. Unknown parameters are left alone."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+from starlette.requests import Request
+
+from inference_endpoints_local.wire.requests import Checked, held_to
+
+PAGE = 20  # the service's default; the largest page is not published
+LARGEST_PAGE = 100
+
+
+def _digits(text: Any) -> Any:
+    """Digits alone: Python would also read ` 1_0 `."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("expected a whole number of at most nine digits")
+    return int(text)
+
+
+_whole = BeforeValidator(_digits)
+
+
+def _truth(text: Any) -> Any:
+    """As the API writes it: pydantic would also read `yes` and `1`."""
+    if text not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return text == "true"
+
+
+_MOST = 999_999_999
+Number = Annotated[int, Field(ge=0, le=_MOST), _whole]
+Unset = SkipJsonSchema[None]
+
+
+class Query(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Page(Query):
+    """Which endpoints to list; `tags` are separated by commas."""
+
+    search: str = ""
+    tags: str = ""
+    cursor: Annotated[str, Field(pattern=r"^([0-9]{1,20}-[a-z0-9]+)?$")] = ""
+    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = PAGE
+
+
+class Events(Query):
+    """Which of what happened: to one endpoint, or by one user."""
+
+    endpoint: str | Unset = None
+    username: str | Unset = None
+    cursor: Annotated[str, Field(pattern=r"^([0-9]{1,18})?$")] = ""
+    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = PAGE
+
+
+class FollowedLines(Query):
+    """Which lines of a log: of one replica, the last `tail`, each cut to a length."""
+
+    replica: str | Unset = None
+    tail: Number | Unset = None
+    line_max_length: Number | Unset = None
+
+
+class Lines(FollowedLines):
+    """With `follow` the lines after those too, as text with one entry a line, for as long as the caller listens."""
+
+    follow: Annotated[bool, BeforeValidator(_truth)] = False
+
+
+class Models(Query):
+    """Which models of the catalogue; what is unset matches everything."""
+
+    search: str = ""
+    task: str | Unset = None
+    license: str | Unset = None
+    accelerator: str | Unset = None
+    engine: str | Unset = None
+    limit: Number | Unset = None
+
+
+class Suggested(Query):
+    """For which model: a repository of the hub, or the path of a GGUF file."""
+
+    model_id: str = ""
+
+
+class Ending(Query):
+    """`idle`: only if the plane has nothing to do."""
+
+    when: Literal["idle"] | Unset = None
+
+
+def query_of(request: Request, kind: type[Checked]) -> Checked:
+    """The query, checked. Raises BadBody."""
+    return held_to(kind, dict(request.query_params))

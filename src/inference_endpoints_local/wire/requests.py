@@ -1,0 +1,211 @@
+"""What requests may carry, body by body: what they are held to, and what `/openapi.json` says of them."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
+
+from inference_endpoints.transport.operations import OPERATIONS
+from inference_endpoints_local.state.faults import Fault
+from inference_endpoints_local.wire.images import Image, Says, Text, integral
+
+Checked = TypeVar("Checked", bound=BaseModel)
+
+
+class BadBody(ValueError):
+    """The body cannot be accepted; the message is the service's error text."""
+
+
+def held_to(kind: type[Checked], given: Any, *path: str) -> Checked:
+    """What was given, as one of these. Raises BadBody with the first thing wrong, by its path below `path`."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    *parents, last = [*path, *(str(part) for part in first["loc"] if part != "[key]")] or [""]
+    if first["type"] == "missing":
+        where = f"{'.'.join(parents)}: " if parents else ""
+        raise BadBody(f"VALIDATION_FAILED: {where}missing field `{last}`")
+    reason = first["msg"].removeprefix("Value error, ")
+    raise BadBody(f"VALIDATION_FAILED: {'.'.join((*parents, last))}: {reason}")
+
+
+class _Body(BaseModel):
+    """Strict about types, silent about unknown fields: so is the service."""
+
+    model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="ignore", protected_namespaces=())
+
+
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(_VARIABLE, name):
+        raise ValueError("not a name of an environment variable")
+    return name
+
+
+def _not_historic(access: Any) -> Any:
+    if access == "protected":
+        raise ValueError("`protected` is no longer supported; use `private`")
+    return access
+
+
+_OPERATIONS = tuple(operation.name for operation in OPERATIONS)
+
+
+def _operation(name: str) -> str:
+    if name not in _OPERATIONS:
+        raise ValueError(f"not one of {', '.join(_OPERATIONS)}")
+    return name
+
+
+_Variable = Annotated[str, AfterValidator(_variable)]
+_by_name = Says({"propertyNames": {"pattern": _VARIABLE}})
+Variables = Annotated[dict[_Variable, Text], _by_name]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
+Access = Annotated[Literal["public", "authenticated", "private"], BeforeValidator(_not_historic)]
+Task = Text | SkipJsonSchema[None]
+"""May be left out, but not be null."""
+Metric = Literal["hardwareUsage", "pendingRequests"]
+
+
+class ScalingBody(_Body):
+    """`scaleToZeroTimeout` is in minutes and needs `minReplica` 0. `metric` and `threshold` are the older spelling of
+    `measure`, which wins."""
+
+    min_replica: Annotated[int, Field(ge=0, le=1_000), integral]
+    max_replica: Annotated[int, Field(ge=1, le=1_000), integral]
+    scale_to_zero_timeout: Annotated[int, Field(ge=1, le=1_000_000), integral] | None = None
+    measure: Annotated[dict[Metric, float | None], Field(min_length=1, max_length=1)] | None = None
+    metric: Metric | None = Field(default=None, exclude=True)
+    threshold: float | None = Field(default=None, exclude=True)
+
+
+class ComputeBody(_Body):
+    accelerator: Literal["cpu", "gpu", "neuron", "zero_gpu"]
+    instance_type: str
+    instance_size: str
+    scaling: ScalingBody
+
+
+class ProviderBody(_Body):
+    vendor: str
+    region: str
+
+
+class ModelBody(_Body):
+    repository: Annotated[Text, StringConstraints(min_length=1, max_length=4_096)]
+    framework: Literal["custom", "pytorch", "llamacpp", "tensorflow"]
+    revision: Text | None = None
+    task: Task = None
+    image: Image
+    env: Variables = Field(default_factory=dict)
+    secrets: Variables = Field(default_factory=dict)
+    args: list[Text] | None = None
+    command: list[Text] | None = None
+
+
+class EndpointBody(_Body):
+    name: Name
+    type: Access
+    provider: ProviderBody
+    compute: ComputeBody
+    model: ModelBody
+    tags: list[Text] = Field(default_factory=list)
+    route: dict[str, Any] | None = None
+    cache_http_responses: bool | None = None
+    experimental_features: dict[str, Any] | None = None
+    private_service: dict[str, Any] | None = None
+    network: dict[str, Any] | None = None
+    notifications: dict[str, Any] | None = None
+    custom_router: dict[str, Any] | None = None
+
+
+def _change_of(body: type[_Body], *without: str, **instead: Any) -> Any:
+    """The same with every field optional; those with a type of their own are given by it."""
+    kept = {name: field.rebuild_annotation() for name, field in body.model_fields.items() if name not in without}
+    kinds = {name: kind | None for name, kind in kept.items()} | instead
+    fields: dict[str, Any] = {name: (kind, None) for name, kind in kinds.items()}
+    return create_model(body.__name__.replace("Body", "Change"), __base__=_Body, **fields)
+
+
+_VariableChanges = Annotated[dict[_Variable, Text | None], _by_name] | None
+_ScalingChange = _change_of(ScalingBody)
+_ComputeChange = _change_of(ComputeBody, scaling=_ScalingChange | None)
+_ModelChange = _change_of(ModelBody, task=Task, env=_VariableChanges, secrets=_VariableChanges)
+EndpointChange: type[BaseModel] = _change_of(
+    EndpointBody, "name", "provider", compute=_ComputeChange | None, model=_ModelChange | None
+)
+"""Part of an endpoint; null leaves a field as it is."""
+
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _moment(text: Any) -> Any:
+    if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
+        raise ValueError("expected a time as RFC 3339 writes it")
+    return datetime.fromisoformat(text.upper())
+
+
+_Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+
+
+class MetricsParams(_Body):
+    """The time to be shown; by default the last hour."""
+
+    start: _Moment | None = None
+    stop: _Moment | None = None
+
+
+class Named(_Body):
+    name: Name | None = None
+
+
+class RecipeOrder(_Body):
+    """Where to deploy a recipe of the catalogue, and under which name."""
+
+    namespace: str
+    config: Named | None = None
+
+
+class ModelOrder(RecipeOrder):
+    """`accelerator` and `ggufFile` choose between the recipes of a model."""
+
+    accelerator: str | None = None
+    gguf_file: str | None = None
+
+
+class ClockMove(_Body):
+    """Seconds of the simulation to skip."""
+
+    advance_s: Annotated[float, Field(ge=0, le=1e9, alias="advance_s")]
+
+
+class PretendedLoad(_Body):
+    """Requests a simulated endpoint is to seem to have under way."""
+
+    name: str
+    requests: Annotated[int, Field(ge=0, le=1_000_000), integral]
+
+
+class ArmedFault(_Body):
+    """Let the next `times` requests fail; only those of one operation, if it is named."""
+
+    fault: Annotated[Fault, Field(strict=False)]
+    operation: Annotated[str, AfterValidator(_operation), Says({"enum": [*_OPERATIONS]})] | None = None
+    times: Annotated[int, Field(ge=1), integral] = 1
