@@ -14,13 +14,13 @@ from mcp.types import CallToolResult, EmptyResult, InputRequiredResult, SetLevel
 from tests.conformance import asking, contents
 
 from inference_endpoints.transport.backend import Backend, hugging_face
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.build import EndpointsServer
-from inference_endpoints_mcp.server.gate import Access
-from inference_endpoints_mcp.server.serve import Address, serve_http
-from inference_endpoints_mcp.tools.ports import Application
+from inference_endpoints_mcp.server.http.access import Access
+from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.transports import Address, serve_http
+from inference_endpoints_mcp.tools.context import Application
 
 
 class FixtureServer(EndpointsServer):

@@ -16,8 +16,8 @@ from tests.tools.conftest import HostOf
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.guard.confirm import Confirm
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
 

@@ -19,12 +19,12 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.guard import audit as audits
-from inference_endpoints_mcp.guard.audit import Audit
-from inference_endpoints_mcp.guard.confirm import Confirm
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.policy import Policy
-from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.policy import audit_trail as audits
+from inference_endpoints_mcp.policy.audit_trail import Audit
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.policy import Policy
+from inference_endpoints_mcp.privacy.redact import Redactor
 
 __all__ = ["environment", "run", "upstream"]
 

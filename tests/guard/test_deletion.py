@@ -9,8 +9,8 @@ from tests.plane.driver import Driver
 from tests.support.host import Answer, Mode
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_mcp.guard.confirm import Confirm
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
 

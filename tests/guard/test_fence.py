@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from inference_endpoints_mcp.guard.fence import Fence, clean, line
+from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean, line
 
 HIDDEN = {
     "colour": "\x1b[31m",

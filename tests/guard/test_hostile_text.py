@@ -13,9 +13,9 @@ from tests.plane.driver import TOKEN
 from tests.support.host import Host, Mode, serving
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.build import published
+from inference_endpoints_mcp.server.mcp_server import published
 
 __all__ = ["upstream"]
 

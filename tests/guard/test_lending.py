@@ -14,8 +14,8 @@ from tests.tools.conftest import HostOf
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.guard.confirm import Confirm
-from inference_endpoints_mcp.guard.lend import LendError, Lent
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.privacy.lent_secrets import LendError, Lent
 
 __all__ = ["environment", "run"]
 

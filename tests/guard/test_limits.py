@@ -16,8 +16,8 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
 from inference_endpoints.hardware_cache import HardwareListing
 from inference_endpoints.transport.backend import local
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.policy import Policy
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 __all__ = ["upstream"]

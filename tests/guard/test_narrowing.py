@@ -14,7 +14,7 @@ from tests.cli.conftest import Run, Start, address_of, environment, run, start
 from tests.support.host import Host, Mode, connected
 
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_mcp.server.narrow import limits_in
+from inference_endpoints_mcp.server.http.header_limits import limits_in
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 __all__ = ["environment", "run", "start"]

@@ -14,13 +14,13 @@ from tests.support.host import Host, Mode, blocks_of, connected, text_of
 from tests.tools.conftest import HostOf
 
 from inference_endpoints.transport.backend import local
-from inference_endpoints_mcp.guard.confirm import Confirm
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.redact import Redactor
-from inference_endpoints_mcp.guard.seal import LASTS_S
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.plan_token import LASTS_S
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.build import EndpointsServer
-from inference_endpoints_mcp.tools.approval import PLAN_META
+from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.tools.approved_change import PLAN_META
 
 pytestmark = pytest.mark.anyio
 

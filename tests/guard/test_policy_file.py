@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run, environment, run
 
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.policy.limits import Limits
 
 __all__ = ["environment", "run"]
 

@@ -10,8 +10,8 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.backend import local
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.policy import Policy
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio

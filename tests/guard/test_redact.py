@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from inference_endpoints_mcp.guard.redact import MASK, RedactingFilter, Redactor
+from inference_endpoints_mcp.privacy.redact import MASK, RedactingFilter, Redactor
 
 TOKEN = "hf_" + "a1B2" * 9
 

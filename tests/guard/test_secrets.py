@@ -9,9 +9,9 @@ from tests.support.host import Mode
 from tests.tools.conftest import HostOf
 
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.guard.confirm import Confirm
-from inference_endpoints_mcp.guard.lend import Lent
-from inference_endpoints_mcp.server.contract import published
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.privacy.lent_secrets import Lent
+from inference_endpoints_mcp.server.tool_contract import published
 
 pytestmark = pytest.mark.anyio
 

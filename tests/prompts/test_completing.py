@@ -10,7 +10,7 @@ from tests.support.host import Host, Mode, serving
 from tests.tools.conftest import HostOf
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.server.application import Options
 
 __all__ = ["upstream"]

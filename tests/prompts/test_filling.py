@@ -15,7 +15,7 @@ from tests.tools.conftest import HostOf
 from tests.tools.test_diagnosing import HOSTILE
 
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.server.prompts import TEMPLATES
 
 pytestmark = pytest.mark.anyio
@@ -63,9 +63,9 @@ async def test_prompts_are_listed_with_their_arguments(host: Host) -> None:
 def test_prompts_are_listed_before_the_tools_are_loaded() -> None:
     script = (
         "import sys\n"
-        "from inference_endpoints_mcp.guard.limits import Limits\n"
-        "from inference_endpoints_mcp.guard.policy import Policy\n"
-        "from inference_endpoints_mcp.guard.redact import Redactor\n"
+        "from inference_endpoints_mcp.policy.limits import Limits\n"
+        "from inference_endpoints_mcp.policy.policy import Policy\n"
+        "from inference_endpoints_mcp.privacy.redact import Redactor\n"
         "from inference_endpoints_mcp.server.prompts import Prompts\n"
         "print(len(Prompts(Policy(Limits()), Redactor()).listed()))\n"
         "print(*(name for name in sys.modules if name == 'inference_endpoints_mcp.tools.registry'))"

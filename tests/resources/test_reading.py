@@ -10,7 +10,7 @@ from tests.plane.driver import Driver
 from tests.support.host import Host
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
 

@@ -14,10 +14,10 @@ from tests.support.host import Mode, eventually, pollers
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.build import EndpointsServer
+from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources.(un)?subscribe is removed")]
 

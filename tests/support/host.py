@@ -20,10 +20,10 @@ from mcp.types import (
     TextContent,
 )
 
-from inference_endpoints_mcp.guard.redact import Redactor
+from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.build import EndpointsServer
-from inference_endpoints_mcp.server.render import ERROR_META
+from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.results import ERROR_META
 
 Mode = Literal["auto", "legacy"]
 Answer = Callable[[str], Any]

@@ -14,7 +14,7 @@ from tests.tools.conftest import HostOf
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state import audit_log
-from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.server.application import Options
 
 __all__ = ["upstream"]

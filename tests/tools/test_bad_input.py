@@ -7,7 +7,7 @@ import pytest
 from tests.plane.driver import Driver
 from tests.support.host import Host, blocks_of, text_of
 
-from inference_endpoints_mcp.server.contract import specs
+from inference_endpoints_mcp.server.tool_contract import specs
 
 pytestmark = pytest.mark.anyio
 

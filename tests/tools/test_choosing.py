@@ -11,7 +11,7 @@ from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Host, serving
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
-from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.server.application import Options
 
 __all__ = ["upstream"]

@@ -8,7 +8,7 @@ from tests.support.host import Host, Mode
 from tests.tools.conftest import HostOf
 
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from inference_endpoints_local.engines.programs import Program, from_catalogue
 from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_local.state.record import Spec
-from inference_endpoints_mcp.guard.lend import Lent
-from inference_endpoints_mcp.guard.limits import Limits
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.privacy.lent_secrets import Lent
 
 pytestmark = pytest.mark.anyio
 

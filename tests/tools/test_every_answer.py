@@ -8,7 +8,7 @@ from tests.plane.driver import Driver
 from tests.support.host import Mode
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_mcp.guard.confirm import Confirm
+from inference_endpoints_mcp.approval.confirmation import Confirm
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from inference_endpoints_mcp.server.hosts import UNKNOWN, patience_of
+from inference_endpoints_mcp.server.host_limits import UNKNOWN, patience_of
 from inference_endpoints_mcp.server.progress import HEARTBEAT_S, Teller
 
 pytestmark = pytest.mark.anyio

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.event_stream import Events
 from inference_endpoints_local.api.gateway import Gateway, bearer_of, error, is_token
@@ -22,7 +23,6 @@ from inference_endpoints_local.api.request_body import body_of
 from inference_endpoints_local.control.endpoint import Entry
 from inference_endpoints_local.control.executor import Runner
 from inference_endpoints_local.control.lifecycle import Lifecycle, Refused
-from inference_endpoints_local.daemon.connect import own_version
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.recipes import Recipe, Recipes
 from inference_endpoints_local.state.audit_log import Asker

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from inference_endpoints_local.daemon.connect import StartOptions, own_version
+from inference_endpoints_local import own_version
+from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
 from inference_endpoints_local.daemon.errors import DiskFull, PlaneError, PortInUse, StoreUnusable
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from inference_endpoints_local import own_version
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder, default_data_dir
 from inference_endpoints_local.daemon.errors import (
     DiskFull,
@@ -44,7 +45,6 @@ __all__ = [
     "default_data_dir",
     "find",
     "lease",
-    "own_version",
     "stop",
 ]
 
@@ -158,13 +158,6 @@ async def stop(data_dir: Path) -> bool:
     if folder.held():
         raise _not_up(folder)
     return asked is not None
-
-
-def own_version() -> str:
-    """The version of this distribution."""
-    from importlib.metadata import version  # slow to import
-
-    return version("inference-endpoints-mcp")
 
 
 async def _hands_over(plane: Connection, options: StartOptions) -> bool:

@@ -19,11 +19,11 @@ from inference_endpoints.transport import backend
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.cli.serve import checked_limits, local_plane
+from inference_endpoints_mcp.cli.assemble import checked_limits, local_plane
 from inference_endpoints_mcp.cli.settings import DoctorSettings, hugging_face_token
-from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.guard.limits import Limits, LimitsError
-from inference_endpoints_mcp.guard.rules import flag
+from inference_endpoints_mcp.policy.limits import Limits, LimitsError
+from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.privacy.untrusted_text import line
 
 ENGINES = {
     "xllamacpp": "chat and text generation",

@@ -39,7 +39,7 @@ def _server(words: list[str]) -> int:
     # Importing makes a great many objects that live as long as the process: collecting among them would cost a
     # tenth of the time to the first answer.
     gc.disable()
-    from inference_endpoints_mcp.cli.serve import run
+    from inference_endpoints_mcp.cli.assemble import run
     from inference_endpoints_mcp.cli.settings import ServerSettings, parse
 
     gc.freeze()
@@ -48,17 +48,17 @@ def _server(words: list[str]) -> int:
 
 
 def _serve(words: list[str]) -> int:
-    from inference_endpoints_mcp.cli.serve import run_serve
+    from inference_endpoints_mcp.cli.assemble import run_serve
     from inference_endpoints_mcp.cli.settings import ServeSettings, parse
 
     return run_serve(parse(ServeSettings, words))
 
 
 def _demo(words: list[str]) -> int:
-    from inference_endpoints_mcp.cli.demo import run
     from inference_endpoints_mcp.cli.settings import DemoSettings, parse
+    from inference_endpoints_mcp.demo.script import run
 
-    return run(parse(DemoSettings, words))
+    return run(as_json=parse(DemoSettings, words).json_)
 
 
 def _doctor(words: list[str]) -> int:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsC
 from typing_extensions import TypeAliasType
 
 from inference_endpoints.transport.token import hugging_face_token as hugging_face_token
-from inference_endpoints_mcp.guard.limits import Limits, Listed, items, read_limits
+from inference_endpoints_mcp.policy.limits import Limits, Listed, items, read_limits
 
 PREFIX = "INFERENCE_ENDPOINTS_"
 

@@ -18,16 +18,16 @@ from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Renew
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints.watching.watcher import TOLD_S, Watcher
-from inference_endpoints_mcp.guard.approvals import Approvals
-from inference_endpoints_mcp.guard.confirm import DEFAULT_EFFECTS, Confirm, Confirmation
-from inference_endpoints_mcp.guard.fence import Fence
-from inference_endpoints_mcp.guard.lend import Lent
-from inference_endpoints_mcp.guard.limits import Limits
-from inference_endpoints_mcp.guard.redact import Redactor
-from inference_endpoints_mcp.server.asked import caller_of
-from inference_endpoints_mcp.server.hosts import patience_of
+from inference_endpoints_mcp.approval.approvals import Approvals
+from inference_endpoints_mcp.approval.confirmation import DEFAULT_EFFECTS, Confirm, Confirmation
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.privacy.lent_secrets import Lent
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.privacy.untrusted_text import Fence
+from inference_endpoints_mcp.server.caller import caller_of
+from inference_endpoints_mcp.server.host_limits import patience_of
 from inference_endpoints_mcp.server.progress import listens, telling
-from inference_endpoints_mcp.tools.ports import CallScope
+from inference_endpoints_mcp.tools.context import CallScope
 
 SUBSCRIPTIONS = 20
 """Resources one caller may watch at once, unless the operator says otherwise."""

@@ -9,8 +9,8 @@ from mcp.types import Completion
 
 from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints_mcp.guard.fence import line
-from inference_endpoints_mcp.tools.ports import CallScope
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.context import CallScope
 
 MOST = 100
 """Values in one answer, the most the protocol allows."""

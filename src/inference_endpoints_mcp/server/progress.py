@@ -9,8 +9,8 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 
-from inference_endpoints_mcp.guard.redact import Redactor
-from inference_endpoints_mcp.tools.ports import Progress, Tell
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.tools.context import Progress, Tell
 
 HEARTBEAT_S = 5.0
 """Seconds after which something is told even though nothing changed."""

@@ -11,11 +11,11 @@ from mcp import MCPError
 from mcp.server.mcpserver import Context
 from mcp.types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
 
-from inference_endpoints_mcp.guard.policy import Policy
-from inference_endpoints_mcp.guard.redact import Redactor
-from inference_endpoints_mcp.server import render
-from inference_endpoints_mcp.server.contract import specs
-from inference_endpoints_mcp.tools.ports import CallScope, open_call
+from inference_endpoints_mcp.policy.policy import Policy
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.server import results
+from inference_endpoints_mcp.server.tool_contract import specs
+from inference_endpoints_mcp.tools.context import CallScope, open_call
 
 LONGEST_ARGUMENT = 512
 QUOTAS_SHOWN = 50
@@ -114,7 +114,7 @@ class Prompts:
     async def _answer(self, look: Look, scope: CallScope, arguments: Mapping[str, str]) -> str:
         taken = {name: arguments[name] for name in look.takes if name in arguments}
         answer = await specs()[look.tool].fn(scope, **taken, **look.besides)
-        return f"{look.tool}:\n{render.compact(render.facts_of(answer, self._redactor))}"
+        return f"{look.tool}:\n{results.compact(results.facts_of(answer, self._redactor))}"
 
     def _offers(self, template: Template) -> bool:
         if self._policy.allows_every_tool:

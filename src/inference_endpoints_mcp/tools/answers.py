@@ -10,7 +10,7 @@ from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.guard.fence import clean_data, line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_data, line
 
 LONGEST_PAYLOAD = 8_000
 """Characters of a payload that is shown as it is."""

@@ -1,46 +1,34 @@
 """All tools, in the order they are listed."""
 
-from inference_endpoints_mcp.tools import (
-    account,
-    audit,
-    catalog,
-    costs,
-    deploy,
-    diagnose,
-    endpoints,
-    inference,
-    logs,
-    metrics,
-    observe,
-    quotas,
-    recommended,
-    steps,
-    wait,
-)
+from inference_endpoints_mcp.tools import whoami
+from inference_endpoints_mcp.tools.catalog import quotas, recommended_config, vendors_and_catalog
+from inference_endpoints_mcp.tools.inference import calls
+from inference_endpoints_mcp.tools.lifecycle import costs, create_and_update, endpoints, power, wait
+from inference_endpoints_mcp.tools.observe import audit_logs, diagnose, logs, metrics, replicas
 from inference_endpoints_mcp.tools.spec import ToolSpec
 
 TOOLS: tuple[ToolSpec, ...] = (
     endpoints.list_endpoints,
     endpoints.get_endpoint,
-    deploy.create_endpoint,
-    deploy.update_endpoint,
-    steps.pause_endpoint,
-    steps.resume_endpoint,
-    steps.scale_endpoint_to_zero,
-    steps.delete_endpoint,
+    create_and_update.create_endpoint,
+    create_and_update.update_endpoint,
+    power.pause_endpoint,
+    power.resume_endpoint,
+    power.scale_endpoint_to_zero,
+    power.delete_endpoint,
     wait.wait_for_endpoint,
-    inference.call_endpoint,
-    inference.chat_with_endpoint,
-    catalog.get_vendors,
-    catalog.list_catalog_items,
-    recommended.has_catalog_item,
-    recommended.get_recommended_config,
+    calls.call_endpoint,
+    calls.chat_with_endpoint,
+    vendors_and_catalog.get_vendors,
+    vendors_and_catalog.list_catalog_items,
+    recommended_config.has_catalog_item,
+    recommended_config.get_recommended_config,
     quotas.get_quotas,
     costs.get_costs,
     logs.get_endpoint_logs,
-    observe.get_endpoint_replicas,
+    replicas.get_endpoint_replicas,
     metrics.get_endpoint_metric,
     diagnose.diagnose_endpoint,
-    audit.get_audit_logs,
-    account.whoami,
+    audit_logs.get_audit_logs,
+    whoami.whoami,
 )

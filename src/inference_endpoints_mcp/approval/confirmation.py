@@ -1,0 +1,105 @@
+"""Who approves changes, which changes need it, and how asking can end."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+from inference_endpoints.errors import Refused
+from inference_endpoints.transport.operations import Effect
+from inference_endpoints_mcp.approval.proposal import Proposal
+
+
+class Confirm(StrEnum):
+    """How changes are approved.
+
+    `ELICIT` asks a person through the host. `PLAN` takes two calls, which a model can make alone: a speed bump, not
+    consent. `HOST` is the same with a token no model reads, for a host's own button. `OFF` asks nobody.
+    """
+
+    ELICIT = "elicit"
+    PLAN = "plan"
+    HOST = "host"
+    OFF = "off"
+
+
+DEFAULT_EFFECTS = frozenset({Effect.DESTROYS, Effect.SPENDS})
+"""What cannot be undone, and what costs money. Pausing and the like cost nothing and are undone by one call: a person
+asked about each of them soon approves without reading."""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What the operator wants approved, and how.
+
+    Of what spends, only what may come to cost more than `above` USD per hour; an unknown price counts as more. This
+    machine is free, and so is simulated hardware unless `simulated` asks for rehearsals. A person may take `within`
+    seconds to answer.
+    """
+
+    how: Confirm = Confirm.ELICIT
+    effects: frozenset[Effect] = DEFAULT_EFFECTS
+    above: float = 0.0
+    simulated: bool = False
+    within: float = 600.0
+
+    def needed(self, proposal: Proposal) -> bool:
+        """Whether a change needs approval."""
+        found = proposal.effects & self.effects if self.how is not Confirm.OFF else frozenset()
+        return bool(found - {Effect.SPENDS}) or (Effect.SPENDS in found and self._costs(proposal))
+
+    def bills(self, backend: str) -> bool:
+        """Whether spending there needs approval at all."""
+        asked = self.how is not Confirm.OFF and Effect.SPENDS in self.effects
+        return asked and (backend == "huggingface" or (backend == "simulated" and self.simulated))
+
+    def _costs(self, proposal: Proposal) -> bool:
+        price = proposal.price
+        return self.bills(proposal.backend) and (price is None or price > self.above)
+
+
+class Outcome(StrEnum):
+    """How asking for approval ended."""
+
+    NOT_NEEDED = "not needed"
+    TO_PLAN = "to plan"  # it goes by a plan and its token
+    APPROVED = "approved"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed out"
+    MALFORMED = "malformed"
+    DRIFTED = "drifted"
+
+
+_SAID = {
+    Outcome.DECLINED: "It was not approved",
+    Outcome.CANCELLED: "The question was closed, so it was not approved",
+    Outcome.TIMED_OUT: "It was not approved in time",
+    Outcome.MALFORMED: "The host's answer was none to the question, so it was not approved",
+    Outcome.DRIFTED: "What was asked about changed meanwhile, or was answered before, so it was not approved",
+}
+
+
+class NotAsPlanned(Refused):
+    """A plan's token does not hold. `plan` is the plan as it is now, with a token of its own."""
+
+    def __init__(self, message: str, plan: BaseModel) -> None:
+        super().__init__(message, hint="The plan as it is now stands beside this; ask the user about it.")
+        self.plan = plan
+
+
+def not_approved(outcome: Outcome, proposal: Proposal) -> Refused:
+    return Refused(f"{_SAID[outcome]}: {nothing(proposal)}.", hint="Ask the user what they want.")
+
+
+def cannot_ask(proposal: Proposal) -> Refused:
+    """A host that cannot ask, and something that cannot be undone."""
+    return Refused(
+        f"Deleting needs a person's approval, and this host cannot ask for it: {nothing(proposal)}.",
+        hint="Pausing stops the billing as well. The operator of this server can have it approved in another way, "
+        "or by nobody (--confirm plan, host or off).",
+    )
+
+
+def nothing(proposal: Proposal) -> str:
+    return "nothing was deleted" if proposal.plan.effect is Effect.DESTROYS else "nothing was changed"

@@ -1,0 +1,89 @@
+"""The audit trail: one line of JSON for each plan, approval, refusal and change."""
+
+import json
+import logging
+import os
+import sys
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO, Any
+
+from inference_endpoints_mcp.privacy.redact import Redactor
+
+LARGEST_FILE = 10 * 1024 * 1024
+"""Bytes after which a new file is begun."""
+KEPT_FILES = 5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asked: the name a host gives itself, the address it asks from (None over stdio), and our own number for
+    the request."""
+
+    name: str | None
+    address: str | None
+    request_id: str
+
+
+asked_by: ContextVar[Caller | None] = ContextVar("asked_by", default=None)
+"""Who asked for what is under way."""
+
+
+class AuditError(Exception):
+    """The audit file cannot be written."""
+
+
+class Audit:
+    """Appends to a file only its owner can read, which rotates. Without a file, it keeps silent.
+
+    Raises `AuditError` at once where the file cannot be written.
+    """
+
+    def __init__(self, path: Path | None, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._handler = _opened(path) if path is not None else None
+
+    @property
+    def kept(self) -> bool:
+        return self._handler is not None
+
+    def note(self, event: str, **facts: Any) -> None:
+        """One line. `event` is plan, approval, refusal, warning or change; what is None is left out."""
+        if self._handler is None:
+            return
+        caller = asked_by.get()
+        who = {"caller": caller.name, "address": caller.address, "request_id": caller.request_id} if caller else {}
+        entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **who, **facts}
+        said = self._redactor.data({key: value for key, value in entry.items() if value is not None})
+        text = json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str)
+        self._handler.handle(logging.LogRecord("audit", logging.INFO, "", 0, text, None, None))
+
+    def close(self) -> None:
+        if self._handler is not None:
+            self._handler.close()
+
+
+def _opened(path: Path) -> "_PrivateFile":
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _PrivateFile(path, maxBytes=LARGEST_FILE, backupCount=KEPT_FILES, encoding="utf-8")
+    except OSError as error:
+        raise AuditError(f"The audit file {path} cannot be written: {error.strerror}.") from error
+
+
+class _PrivateFile(RotatingFileHandler):
+    def _open(self) -> IO[str]:  # type: ignore[override]
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(descriptor, "a", encoding="utf-8")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """A call does not fail for want of a line about it; the line goes to the log instead."""
+        log.error("the audit file cannot be written (%s): %s", sys.exception(), record.getMessage())
+        with suppress(OSError):
+            self.close()  # with what it still holds, which would fail again; the next line opens it anew

@@ -1,0 +1,118 @@
+"""Pure: which of the operator's rules an intent breaks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from inference_endpoints.errors import Refused
+from inference_endpoints_mcp.policy import effects as intents
+from inference_endpoints_mcp.policy.effects import Intent
+from inference_endpoints_mcp.policy.limits import Limits
+
+Rule = Callable[[Limits, Intent], str | None]
+"""Says what an intent breaks, or None."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Limits, and who set them. `switch` gives a rule as that person sets it."""
+
+    limits: Limits
+    whose: str
+    switch: Callable[[str], str]
+
+    def refuse(self, rule: str, said: str) -> Refused:
+        """The error that names the rule and who can change it."""
+        hint = f"Only {self.whose} can change that ({self.switch(rule)})."
+        return Refused(f"{said}: nothing was changed.", hint=hint)
+
+    def check(self, intent: Intent) -> None:
+        """Raises `Refused` for the first rule that is broken."""
+        for rule, said in broken(self.limits, intent):
+            raise self.refuse(rule, said)
+
+
+def of_operator(limits: Limits) -> Layer:
+    return Layer(limits, "the operator of this server", flag)
+
+
+def of_caller(limits: Limits) -> Layer:
+    return Layer(limits, "whoever configured this connection", _header)
+
+
+def broken(limits: Limits, intent: Intent) -> Iterator[tuple[str, str]]:
+    """Every rule that is broken, by its name, with what breaks it."""
+    for name, rule in _RULES.items():
+        said = rule(limits, intent)
+        if said is not None:
+            yield name, said
+
+
+def flag(rule: str) -> str:
+    """The rule as a flag of the command: `--max-replicas`, `--no-wake`."""
+    return f"--{rule.replace('_', '-')}"
+
+
+def _header(rule: str) -> str:
+    return f"X-Endpoints-{rule.replace('_', '-').title()}"
+
+
+def _hardware(limits: Limits, intent: Intent) -> str | None:
+    return _unless_matching("Hardware", intent.hardware, limits.hardware)
+
+
+def _repositories(limits: Limits, intent: Intent) -> str | None:
+    return _unless_matching("Model", intent.repository, limits.repositories)
+
+
+def _model_folders(limits: Limits, intent: Intent) -> str | None:
+    path = intents.file_of(intent.repository)
+    if path is None or not limits.model_folders:
+        return None
+    try:
+        real = path.resolve()  # a link out of a folder is not in it
+    except (OSError, ValueError):
+        return "The path of the model file is none"
+    if any(real.is_relative_to(Path(folder).expanduser().resolve()) for folder in limits.model_folders):
+        return None
+    return f"Model files may only be in {' or '.join(limits.model_folders)}, links out of there not counted"
+
+
+def _types(limits: Limits, intent: Intent) -> str | None:
+    if not limits.types or intent.type in limits.types:
+        return None
+    return f"Endpoints may only be {' or '.join(limits.types)}"
+
+
+def _max_replicas(limits: Limits, intent: Intent) -> str | None:
+    if limits.max_replicas is None or intent.most <= limits.max_replicas:
+        return None
+    return f"An endpoint may have at most {limits.max_replicas} replica(s), and this could have {intent.most}"
+
+
+def _no_always_on(limits: Limits, intent: Intent) -> str | None:
+    if not limits.no_always_on or intent.accelerator == "cpu" or intent.fewest == 0:
+        return None
+    return "Accelerators must be able to scale to zero (min_replica=0)"
+
+
+def _no_wake(limits: Limits, intent: Intent) -> str | None:
+    return "Calling may not wake an endpoint that is scaled to zero" if intent.wakes and limits.no_wake else None
+
+
+def _unless_matching(what: str, value: str, patterns: tuple[str, ...]) -> str | None:
+    if not patterns or any(fnmatchcase(value, pattern) for pattern in patterns):
+        return None
+    return f"{what} must match {' or '.join(patterns)}"
+
+
+_RULES: dict[str, Rule] = {
+    "hardware": _hardware,
+    "repositories": _repositories,
+    "model_folders": _model_folders,
+    "types": _types,
+    "max_replicas": _max_replicas,
+    "no_always_on": _no_always_on,
+    "no_wake": _no_wake,
+}

@@ -1,0 +1,79 @@
+"""How much hardware a namespace may use, and uses."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.models import VendorQuotas
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.all_namespaces import ask
+from inference_endpoints_mcp.tools.answers import Answer, NextCall, RefusedNamespace, paged
+from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+
+class QuotaRow(BaseModel):
+    """Accelerators of one kind, whatever size and region; cores, where there are none."""
+
+    namespace: str
+    vendor: str
+    instance_type: str
+    architecture: str
+    used: int
+    left: int
+    most: int
+
+
+class QuotaList(Answer):
+    quotas: list[QuotaRow] = Field(description="What is used most first.")
+    total: int
+    next_offset: int | None = None
+    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
+
+
+@tool(uses=operations.QUOTAS, toolset=Toolset.ACCOUNT, title="Show quotas")
+async def get_quotas(
+    call: Call,
+    namespace: NamespaceOrAll = "",
+    vendor: Annotated[str, Field(max_length=32, description="E.g. aws.")] = "",
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> QuotaList:
+    """Show how many accelerators of each kind a namespace may use, uses and has left."""
+    asked = await ask(call, namespace, call.endpoints.quotas)
+    every = [row for one, quotas in asked.answers.items() for row in _rows(one, quotas)]
+    vendors = sorted({row.vendor for row in every})
+    if vendor and vendor not in vendors:
+        raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
+    found = [row for row in every if vendor in ("", row.vendor)]
+    found.sort(key=lambda row: (-row.used, -row.left))
+    page, following = paged(found, offset, limit)
+    used = sum(1 for row in found if row.used)
+    full = sum(1 for row in found if not row.left)
+    arguments = {"namespace": namespace, "vendor": vendor, "limit": limit, "offset": following}
+    return QuotaList(
+        quotas=page,
+        total=len(found),
+        next_offset=following,
+        refused=asked.refused or None,
+        now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left.{asked.left_out}",
+        next=[NextCall(tool="get_quotas", arguments=arguments)] if following else [],
+    )
+
+
+def _rows(namespace: str, quotas: VendorQuotas) -> list[QuotaRow]:
+    return [
+        QuotaRow(
+            namespace=namespace,
+            vendor=line(vendor),
+            instance_type=line(quota.instance_type),
+            architecture=line(quota.architecture),
+            used=quota.used_accelerators,
+            left=quota.left,
+            most=quota.max_accelerators,
+        )
+        for vendor, quota in quotas.each()
+    ]

@@ -1,0 +1,131 @@
+"""What there is to deploy, and on what."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.deploy.hardware import Offer, offers
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware, paged
+from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+
+class HardwareRow(BaseModel):
+    """One instance. Memory in GB; the price per replica."""
+
+    hardware: str
+    accelerator: str
+    accelerators: int
+    accelerator_memory_gb: float | None = None
+    cpus: float | None = None
+    memory_gb: float | None = None
+    price_per_hour_usd: float | None = None
+    status: str
+    available: bool = Field(description="On offer now, and within quota.")
+    quota_left: int | None = None
+    backend: BackendName
+
+
+class HardwareList(Answer):
+    namespace: str
+    hardware: list[HardwareRow]
+    total: int
+    next_offset: int | None = None
+
+
+class CatalogRow(BaseModel):
+    repository: str
+    task: str | None = None
+    license: str | None = None
+    accelerators: list[str] = Field(default_factory=list)
+    engines: list[str] = Field(default_factory=list)
+
+
+class CatalogList(Answer):
+    models: list[CatalogRow]
+    total: int
+    next_offset: int | None = None
+
+
+@tool(uses=operations.VENDORS, toolset=Toolset.CATALOG, title="List hardware and prices")
+async def get_vendors(
+    call: Call,
+    namespace: Namespace = "",
+    vendor: Annotated[str, Field(max_length=32, description="E.g. aws.")] = "",
+    accelerator: Literal["", "cpu", "gpu", "neuron"] = "",
+    only_available: bool = True,
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> HardwareList:
+    """List hardware, cheapest first, with price, availability and what quota leaves. Its ids go into
+    create_endpoint."""
+    namespace = await call.namespace(namespace)
+    everything = offers(await call.listing.vendors(namespace))
+    vendors = sorted({offer.hardware.vendor for offer in everything})
+    if vendor and vendor not in vendors:
+        raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
+    listed = [
+        offer
+        for offer in everything
+        if (not vendor or offer.hardware.vendor == vendor)
+        and (not accelerator or offer.hardware.accelerator == accelerator)
+    ]
+    found = [offer for offer in listed if offer.available or not only_available]
+    found.sort(key=lambda offer: (offer.price if offer.price is not None else float("inf"), offer.id))
+    page, following = paged([_row(offer, call.endpoints.backend.name) for offer in found], offset, limit)
+    hidden = len(listed) - len(found)
+    now = f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD."
+    if hidden:
+        now += f" {hidden} more cannot be had now, being off offer or over quota (only_available=false shows them)."
+    return HardwareList(
+        namespace=namespace,
+        hardware=page,
+        total=len(found),
+        next_offset=following,
+        now=now,
+    )
+
+
+@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="List models known to deploy")
+async def list_catalog_items(
+    call: Call,
+    search: Annotated[str, Field(max_length=100)] = "",
+    task: Annotated[str, Field(max_length=64, description="E.g. text-generation.")] = "",
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> CatalogList:
+    """List models that are known to deploy on this backend, with task and licence."""
+    items = await call.endpoints.catalogue(search=search or None, task=task or None)
+    rows = [
+        CatalogRow(
+            repository=line(item.repo_id),
+            task=line(item.task) if item.task else None,
+            license=line(item.license) if item.license else None,
+            accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}),
+            engines=sorted({line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}),
+        )
+        for item in items
+    ]
+    page, following = paged(rows, offset, limit)
+    return CatalogList(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
+
+
+def _row(offer: Offer, backend: str) -> HardwareRow:
+    instance = offer.instance
+    return HardwareRow(
+        hardware=offer.id,
+        accelerator=instance.accelerator,
+        accelerators=instance.num_accelerators,
+        accelerator_memory_gb=instance.gpu_memory_gb,
+        cpus=instance.num_cpus,
+        memory_gb=instance.memory_gb,
+        price_per_hour_usd=offer.price,
+        status=instance.status,
+        available=offer.available,
+        quota_left=instance.quota.left if instance.quota else None,
+        backend=backend_of_hardware(offer.id, backend),
+    )

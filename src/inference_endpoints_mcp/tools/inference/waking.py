@@ -1,0 +1,61 @@
+"""Calling what is asleep wakes it, which is billed: approved first where the operator wants that."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mcp.server.mcpserver import Resolve
+
+from inference_endpoints.deploy.plan import plan_wake
+from inference_endpoints.errors import Refused
+from inference_endpoints.models import Endpoint
+from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints_mcp.approval.confirmation import Outcome
+from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.tools.answers import backend_of
+from inference_endpoints_mcp.tools.approved_change import Decision, deciding, proposal_of, settle
+from inference_endpoints_mcp.tools.context import Call, CallScope
+
+
+@dataclass(frozen=True)
+class Callee:
+    """The endpoint that is called, and the wake that may have to be approved first, if it is asleep."""
+
+    namespace: str
+    endpoint: Endpoint
+    to_approve: Proposal | None = None
+
+
+async def _called(call: Call, endpoint_name: str, namespace: str) -> Callee:
+    namespace, name = await call.target(endpoint_name, namespace)
+    endpoint = await call.endpoints.get(name, namespace)
+    if endpoint.state is not Status.SCALED_TO_ZERO or not _bills(call, endpoint):
+        return Callee(namespace, endpoint)
+    plan = plan_wake(endpoint, namespace, await call.listing.vendors(namespace))
+    return Callee(namespace, endpoint, proposal_of(call, plan, namespace, name, endpoint))
+
+
+Called = Annotated[Callee, Resolve(_called)]
+Waking = Annotated[Decision, Resolve(deciding(_called))]
+
+
+async def may_wake(call: CallScope, called: Callee, waking: Decision) -> bool:
+    """Whether the call may wake the endpoint. Raises `Refused` if it is asleep and that was not approved.
+
+    A token for two calls would be one argument more on the tools that are used most: resuming has it already.
+    """
+    proposal = called.to_approve
+    if proposal is None:
+        # Should it fall asleep only now, waking it is something nobody approved.
+        return not _bills(call, called.endpoint)
+    if waking.outcome is Outcome.TO_PLAN:
+        price = "is billed" if proposal.price is None else f"may cost ${proposal.price:g}/h"
+        raise Refused(
+            f"It is asleep, and waking it {price}, which needs approval: it was not woken.",
+            hint="Call resume_endpoint, which shows the plan.",
+        )
+    await settle(call, waking, proposal, lambda: _called(call, called.endpoint.name, called.namespace))
+    return True
+
+
+def _bills(call: CallScope, endpoint: Endpoint) -> bool:
+    return call.approvals.confirmation.bills(backend_of(endpoint, call.endpoints.backend.name))

@@ -1,0 +1,156 @@
+"""Where the money goes, and which calls would save how much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.deploy.costs import Cost, Per, cost_of
+from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
+from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import LOCAL
+from inference_endpoints_mcp.tools.all_namespaces import EVERY_NAMESPACE, ask
+from inference_endpoints_mcp.tools.answers import (
+    Answer,
+    BackendName,
+    NextCall,
+    RefusedNamespace,
+    backend_of,
+    call_of,
+    fitting,
+)
+from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+SAVINGS_SHOWN = 10
+COMPUTED_FROM = (
+    "Published prices times replicas at this moment, and when each endpoint was last called. No billing API exists: "
+    "the invoice, discounts and what was spent so far are not known."
+)
+
+
+class CostRow(BaseModel):
+    """USD per hour; `idle_minutes` since it was last called or changed, for what is billed now."""
+
+    endpoint_name: str
+    namespace: str
+    state: str
+    hardware: str
+    replicas: int
+    cost_now_per_hour_usd: float | None = None
+    cost_at_most_per_hour_usd: float | None = Field(default=None, description="With all replicas it may have.")
+    idle_minutes: int | None = None
+    backend: BackendName
+
+
+class SavingRow(BaseModel):
+    endpoint_name: str
+    saves_usd: float
+    per: Per
+    why: str
+    call: NextCall
+
+
+class Costs(Answer):
+    endpoints: list[CostRow]
+    total: int
+    next_offset: int | None = None
+    cost_now_per_hour_usd: float
+    cost_now_per_month_usd: float = Field(description="If it went on like this.")
+    cost_at_most_per_hour_usd: float = Field(description="With all replicas that may run, what sleeps included.")
+    unpriced: int = Field(description="Endpoints without a published price, in no sum.")
+    savings: list[SavingRow] = Field(description="What saves most first.")
+    computed_from: str = COMPUTED_FROM
+    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
+
+
+@dataclass(frozen=True)
+class _Placed:
+    namespace: str
+    cost: Cost
+
+
+@tool(uses=operations.LIST, toolset=Toolset.ACCOUNT, title="Show what endpoints cost")
+async def get_costs(
+    call: Call, namespace: NamespaceOrAll = EVERY_NAMESPACE, limit: Limit = 20, offset: Offset = 0
+) -> Costs:
+    """Show where the money goes: cost per hour now and at most, dearest endpoint first, how long each has stood idle,
+    and which call would save how much."""
+
+    async def fleet_of(namespace: str) -> tuple[Sequence[Endpoint], Vendors]:
+        return await call.endpoints.list(namespace), await call.listing.vendors(namespace)
+
+    asked = await ask(call, namespace, fleet_of)
+    at = datetime.now(UTC)
+    placed = [
+        _Placed(one, cost_of(endpoint, vendors, at))
+        for one, (endpoints, vendors) in asked.answers.items()
+        for endpoint in endpoints
+    ]
+    placed.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
+    backend = call.endpoints.backend.name
+    rows = fitting([_row(one, backend) for one in placed[offset : offset + limit]])
+    savings = _savings(placed)
+    following = offset + len(rows)
+    now, at_most = (round(sum(values), 4) for values in (_known(placed, "now"), _known(placed, "at_most")))
+    return Costs(
+        endpoints=rows,
+        total=len(placed),
+        next_offset=following if following < len(placed) else None,
+        cost_now_per_hour_usd=now,
+        cost_now_per_month_usd=round(now * HOURS_PER_MONTH, 2),
+        cost_at_most_per_hour_usd=at_most,
+        unpriced=sum(one.cost.now is None for one in placed),
+        savings=savings[:SAVINGS_SHOWN],
+        refused=asked.refused or None,
+        now=_summary(placed, now, at_most, savings, backend) + asked.left_out,
+        next=[saving.call for saving in savings[:2]],
+    )
+
+
+def _known(placed: Sequence[_Placed], which: str) -> list[float]:
+    values = (getattr(one.cost, which) for one in placed)
+    return [value for value in values if value is not None]
+
+
+def _row(placed: _Placed, backend: str) -> CostRow:
+    cost, endpoint = placed.cost, placed.cost.endpoint
+    return CostRow(
+        endpoint_name=endpoint.name,
+        namespace=placed.namespace,
+        state=endpoint.state.value,
+        hardware=endpoint.hardware,
+        replicas=endpoint.status.ready_replica,
+        cost_now_per_hour_usd=cost.now,
+        cost_at_most_per_hour_usd=cost.at_most,
+        idle_minutes=None if cost.idle is None else int(cost.idle.total_seconds() // 60),
+        backend=backend_of(endpoint, backend),
+    )
+
+
+def _savings(placed: Sequence[_Placed]) -> list[SavingRow]:
+    """What saves by the hour before what saves now and then, the most first."""
+    found = [
+        SavingRow(
+            endpoint_name=one.cost.endpoint.name,
+            saves_usd=round(saving.usd, 4),
+            per=saving.per,
+            why=saving.why,
+            call=call_of(saving.operation.name, one.namespace, one.cost.endpoint.name, **saving.settings),
+        )
+        for one in placed
+        if (saving := one.cost.saving) is not None
+    ]
+    return sorted(found, key=lambda row: (row.per != "hour", -row.saves_usd))
+
+
+def _summary(placed: Sequence[_Placed], now: float, at_most: float, savings: Sequence[SavingRow], backend: str) -> str:
+    if not placed:
+        return "There are no endpoints: nothing is billed."
+    simulated = " (simulated: nothing is billed)" if backend == LOCAL and now else ""
+    said = f"{len(placed)} endpoint(s) cost ${now:.2f}/h now and ${at_most:.2f}/h at most{simulated}."
+    hourly = sum(row.saves_usd for row in savings if row.per == "hour")
+    return said + (f" ${hourly:.2f}/h could be saved: see savings." if hourly else "")

@@ -1,0 +1,85 @@
+"""What happened to endpoints, and who did it."""
+
+import json
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.models import AuditEntry
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.answers import Answer, NextCall, fitting
+from inference_endpoints_mcp.tools.arguments import Limit, Namespace
+from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+CHANGES_SHOWN = 10
+
+
+class AuditRow(BaseModel):
+    at: str
+    action: str
+    endpoint_name: str | None = None
+    user: str | None = Field(default=None, description="Left out where nobody asked: asleep when idle, woken, failed.")
+    changes: list[str] | None = None
+    source_ip: str | None = None
+    request_id: str | None = None
+    more: str | None = Field(default=None, description="Fenced: what else the service says.")
+
+
+class AuditAnswer(Answer):
+    namespace: str
+    entries: list[AuditRow] = Field(description="Newest first.")
+    next_cursor: str | None = None
+
+
+@tool(uses=operations.AUDIT_LOGS, toolset=Toolset.ACCOUNT, title="Read the audit log")
+async def get_audit_logs(
+    call: Call,
+    namespace: Namespace = "",
+    endpoint_name: Annotated[str, Field(max_length=130, description="Only of this one.")] = "",
+    username: Annotated[str, Field(max_length=96, description="Only what they did.")] = "",
+    limit: Limit = 20,
+    cursor: Annotated[str, Field(max_length=500)] = "",
+) -> AuditAnswer:
+    """Show who created, changed, paused, resumed or deleted endpoints, and when, newest first. On Hugging Face it
+    needs a Pro or Enterprise plan."""
+    if endpoint_name:
+        namespace, endpoint_name = await call.target(endpoint_name, namespace)
+    else:
+        namespace = await call.namespace(namespace)
+    page = await call.endpoints.audit_logs(
+        namespace, endpoint=endpoint_name or None, username=username or None, cursor=cursor or None, limit=limit
+    )
+    rows = fitting([_row(entry, call) for entry in page.items])
+    asked = {"namespace": namespace, "endpoint_name": endpoint_name, "username": username}
+    more = asked | {"limit": limit, "cursor": page.next_cursor} if page.next_cursor else None
+    now = f"{len(rows)} shown, newest first{'; there are more' if more else ''}." if rows else "Nothing is noted."
+    if len(rows) < len(page.items):
+        more = asked | {"limit": len(rows), "cursor": cursor}  # a cursor stands between pages only
+        now = f"{len(rows)} of this page's {len(page.items)} have room: page on with limit={len(rows)}."
+    return AuditAnswer(
+        namespace=namespace,
+        entries=rows,
+        next_cursor=page.next_cursor if len(rows) == len(page.items) else None,
+        now=now,
+        next=[NextCall(tool="get_audit_logs", arguments=more)] if more else [],
+    )
+
+
+def _row(entry: AuditEntry, call: CallScope) -> AuditRow:
+    changes = [line(change, 80) for change in entry.changes[:CHANGES_SHOWN]]
+    if len(entry.changes) > CHANGES_SHOWN:
+        changes.append(f"and {len(entry.changes) - CHANGES_SHOWN} more")
+    # The service's own fields are not published: whatever else it says is shown as it is.
+    more = {key: value for key, value in (entry.model_extra or {}).items() if value is not None and key != "id"}
+    return AuditRow(
+        at=entry.created_at.isoformat(timespec="seconds") if entry.created_at else "",
+        action=line(entry.action, 40),
+        endpoint_name=line(entry.endpoint, 40) if entry.endpoint else None,
+        user=line(entry.user.name or "", 96) if entry.user else None,
+        changes=changes or None,
+        source_ip=line(entry.source_ip, 45) if entry.source_ip else None,
+        request_id=line(entry.request_id, 64) if entry.request_id else None,
+        more=call.fence.wrap("audit log", json.dumps(more, ensure_ascii=False), 500) if more else None,
+    )

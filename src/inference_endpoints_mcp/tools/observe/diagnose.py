@@ -1,0 +1,151 @@
+"""Why an endpoint does not do what is expected: everything is looked at in one call, and judged."""
+
+import re
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.deploy.specs import EndpointChange
+from inference_endpoints.diagnosis import Act, Cause, Diagnosis, Facts, Finding, Quote, Source, Step, diagnose
+from inference_endpoints.diagnosis.evidence import gather
+from inference_endpoints.models import Endpoint
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.untrusted_text import clean, line
+from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of, call_of, trying
+from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
+from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one
+MOST_OTHERS = 3
+QUOTE_LENGTH, QUOTED_IN_ALL = 400, 4_000
+"""Characters of one quote, and of all together."""
+
+
+class OtherCause(BaseModel):
+    cause: Cause
+    confidence: float
+    why: str
+
+
+class DiagnosisAnswer(Answer):
+    endpoint_name: str
+    namespace: str
+    backend: BackendName
+    state: str
+    cause: Cause = Field(description="The most likely one.")
+    confidence: float = Field(description="How sure that is, 0 to 1.")
+    evidence: list[str] = Field(description="What was seen that speaks for it.")
+    quotes: str | None = Field(default=None, description="Fenced: what container, control plane and settings say.")
+    other_causes: list[OtherCause]
+    looked_at: list[str]
+    could_not_read: list[str] = Field(description="Sources that failed; each lowers the confidence.")
+
+
+@tool(uses=operations.GET, toolset=Toolset.OBSERVE, title="Diagnose an endpoint")
+async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> DiagnosisAnswer:
+    """Find out why an endpoint does not start, answer or keep up: looks at all there is to see of it and answers with
+    the likeliest cause, its evidence, how sure it is, and the call that helps. Wakes nothing."""
+    namespace, name = await call.target(endpoint_name, namespace)
+    facts = await gather(call.endpoints, name, namespace, call.listing)
+    diagnosis = diagnose(facts)
+    finding = diagnosis.finding
+    return DiagnosisAnswer(
+        endpoint_name=name,
+        namespace=namespace,
+        backend=backend_of(facts.endpoint, call.endpoints.backend.name),
+        state=facts.state.value,
+        cause=finding.cause,
+        confidence=round(finding.confidence, 2),
+        evidence=list(finding.facts),
+        quotes=_fenced(finding.quotes, call),
+        other_causes=_others(diagnosis),
+        looked_at=["status and settings", *(source.value for source in Source if _answered(facts, source))],
+        could_not_read=sorted(source.value for source in facts.failed),
+        now=_said(finding, facts),
+        next=_next_calls(call, finding, facts.endpoint, namespace),
+    )
+
+
+def _said(finding: Finding, facts: Facts) -> str:
+    how = "Most likely" if finding.confidence >= 0.75 else "Probably" if finding.confidence >= 0.5 else "Possibly"
+    no_cause = finding.cause in {Cause.HEALTHY, Cause.UNKNOWN}
+    said = f"{finding.why}. " if no_cause else f"{how}: {finding.why[0].lower()}{finding.why[1:]}. "
+    missing = ", ".join(sorted(source.value for source in facts.failed))
+    unseen = f" Not seen, since it could not be read: {missing}." if missing else ""
+    return f"{said}{finding.fix.words}{unseen}"
+
+
+def _answered(facts: Facts, source: Source) -> bool:
+    answers = {
+        Source.REPLICAS: facts.replicas,
+        Source.LOGS: facts.logs,
+        Source.METRICS: facts.graphs,
+        Source.HARDWARE: facts.offers,
+        Source.HEALTH: facts.health,
+    }
+    return answers[source] is not None
+
+
+def _others(diagnosis: Diagnosis) -> list[OtherCause]:
+    return [
+        OtherCause(cause=other.cause, confidence=round(other.confidence, 2), why=f"{other.why}.")
+        for other in diagnosis.others[:MOST_OTHERS]
+    ]
+
+
+def _fenced(quotes: tuple[Quote, ...], call: CallScope) -> str | None:
+    """All quotes in one fence, each behind where it comes from."""
+    if not quotes:
+        return None
+    said = [f"[{quote.source}] {line(call.redactor.text(clean(quote.text)), QUOTE_LENGTH)}" for quote in quotes]
+    return call.fence.wrap("endpoint", "\n".join(said), QUOTED_IN_ALL)
+
+
+def _next_calls(call: CallScope, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
+    lends = HUB_TOKEN in call.lent.values
+    calls = [_call(step, endpoint, namespace, lends_token=lends) for step in finding.fix.steps]
+    # What is masked on its way out could not be sent back as it was.
+    return [one for one in calls if call.redactor.data(one.arguments) == one.arguments]
+
+
+def _call(step: Step, endpoint: Endpoint, namespace: str, *, lends_token: bool) -> NextCall:
+    name = endpoint.name
+    match step.act:
+        case Act.AUTHORIZE if lends_token:
+            return call_of("update_endpoint", namespace, name, secret_names=[HUB_TOKEN])
+        case Act.UPDATE:
+            assert step.change is not None
+            return call_of("update_endpoint", namespace, name, **_settings(step.change, endpoint))
+        case Act.CALL:
+            return trying(endpoint, namespace)
+        case Act.LIST_RUNNING:
+            return NextCall(tool="list_endpoints", arguments={"namespace": namespace, "state": "running"})
+        case Act.LIST_HARDWARE:
+            accelerator = {"accelerator": kind} if (kind := endpoint.compute.accelerator) in {"cpu", "gpu"} else {}
+            return NextCall(tool="get_vendors", arguments={"namespace": namespace, **accelerator})
+        case Act.SEARCH_CATALOGUE:
+            search = step.search if re.fullmatch(r"[\w.-]{1,100}", step.search, re.ASCII) else ""
+            return NextCall(tool="list_catalog_items", arguments={"search": search} if search else {})
+        case _:
+            return call_of(_SIMPLE[step.act], namespace, name)
+
+
+_SIMPLE = {
+    Act.RESUME: "resume_endpoint",
+    Act.AUTHORIZE: "resume_endpoint",
+    Act.WAIT: "wait_for_endpoint",
+    Act.INSPECT: "get_endpoint",
+    Act.READ_LOGS: "get_endpoint_logs",
+}
+
+
+def _settings(change: EndpointChange, endpoint: Endpoint) -> dict[str, object]:
+    """A change as arguments of update_endpoint: flat where it has one, the rest as `config`."""
+    flat: dict[str, object] = {"max_replica": change.max_replica, "revision": change.revision, "env": change.env}
+    if change.instance_type:
+        place = f"{endpoint.provider.vendor}-{endpoint.provider.region}"
+        flat["hardware"] = f"{place}-{change.instance_type}-{change.instance_size}"
+    nested = {"image": change.image, "args": change.args}
+    if model := {key: value for key, value in nested.items() if value is not None}:
+        flat["config"] = {"model": model}
+    return {key: value for key, value in flat.items() if value is not None}

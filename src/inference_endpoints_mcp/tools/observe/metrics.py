@@ -1,0 +1,185 @@
+"""What was measured of an endpoint, summed up; the series on demand."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.models import AllGraphs, Graph, Series
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of, fitting
+from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+POINTS = 400
+"""Points of all series together."""
+_ALIKE = 0.2
+"""Share by which the end must differ from the beginning to be a trend."""
+
+Metric = Literal[
+    "",
+    "response-status-code",
+    "response-elapsed",
+    "pending-request",
+    "replica-running",
+    "replica-status",
+    "hardware-cpu",
+    "hardware-gpu",
+]
+Trend = Literal["rising", "falling", "steady"]
+
+# The service publishes no units; these are the embedded control plane's.
+_UNITS = {
+    "response-status-code": "answers per window",
+    "response-elapsed": "seconds",
+    "pending-request": "requests",
+    "replica-running": "replicas",
+    "replica-status": "replicas",
+    "cpu": "percent",
+    "memory": "bytes",
+}
+
+
+class PointRow(BaseModel):
+    at: str
+    value: float
+
+
+class MetricRow(BaseModel):
+    """One series over the time asked for."""
+
+    metric: str
+    of: str = Field(description="A class of status codes, a percentile, a stage, or a replica.")
+    unit: str | None = None
+    now: float
+    minimum: float
+    maximum: float
+    p50: float
+    p95: float
+    total: float | None = Field(default=None, description="Of counts.")
+    trend: Trend | None = None
+    points: list[PointRow] | None = None
+
+
+class MetricsAnswer(Answer):
+    endpoint_name: str
+    namespace: str
+    backend: BackendName
+    minutes: int
+    window_s: float | None = Field(default=None, description="Seconds a point stands for.")
+    metrics: list[MetricRow]
+
+
+@tool(uses=operations.METRICS, toolset=Toolset.OBSERVE, title="Show an endpoint's metrics")
+async def get_endpoint_metric(
+    call: Call,
+    endpoint_name: EndpointName,
+    namespace: Namespace = "",
+    metric: Annotated[Metric, Field(description="Default: all.")] = "",
+    minutes: Annotated[int, Field(ge=1, le=43_200)] = 30,
+    series: Annotated[bool, Field(description="With all points.")] = False,
+) -> MetricsAnswer:
+    """Sum up the last minutes: answers by status, latency, load, replicas, CPU, GPU and memory."""
+    namespace, name = await call.target(endpoint_name, namespace)
+    endpoint = await call.endpoints.get(name, namespace)
+    backend = backend_of(endpoint, call.endpoints.backend.name)
+    graphs = await call.endpoints.metrics(name, namespace, start=datetime.now(UTC) - timedelta(minutes=minutes))
+    found = [(kind, of, one) for kind, of, one in _series(graphs, metric) if any(p.y is not None for p in one.data)]
+    shown = POINTS // max(1, len(found)) if series else 0
+    measured = [_row(kind, of, one, shown, backend) for kind, of, one in found]
+    rows = fitting(measured)
+    return MetricsAnswer(
+        endpoint_name=name,
+        namespace=namespace,
+        backend=backend,
+        minutes=minutes,
+        window_s=graphs.time_window_seconds,
+        metrics=rows,
+        now=_said(graphs, minutes, backend) + _cut(found, len(rows), shown),
+    )
+
+
+def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Series]]:
+    """Metric, what it is of, and the series."""
+    codes = graphs.response_status_code if metric else graphs.response_status_code_grouped
+    table: list[tuple[Metric, str, Graph]] = [
+        ("response-status-code", "response-status-code", codes),
+        ("response-elapsed", "response-elapsed", graphs.response_elapsed),
+        ("pending-request", "pending-request", graphs.pending_request),
+        ("replica-running", "replica-running", graphs.replicas_running),
+        ("replica-status", "replica-status", graphs.replicas_status),
+        ("hardware-cpu", "cpu", graphs.hardware_cpu),
+        ("hardware-cpu", "memory", graphs.hardware_mem),
+        ("hardware-gpu", "gpu", graphs.hardware_gpu),
+        ("hardware-gpu", "gpu memory", graphs.hardware_gpu_mem),
+    ]
+    for name, kind, graph in table:
+        if metric in ("", name):
+            for one in graph.series:
+                yield kind, _of(one), one
+
+
+def _of(series: Series) -> str:
+    if isinstance(series.percentile, float) and series.percentile <= 1:
+        return f"p{series.percentile * 100:g}"
+    parts = (series.status_code, series.percentile, series.status, series.replica_id, series.device_id)
+    return line(" ".join(str(part) for part in parts if part is not None), 80)
+
+
+def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) -> MetricRow:
+    measured = [(point.x, point.y) for point in series.data if point.y is not None]
+    values = [value for _, value in measured]
+    ranked = sorted(values)
+    newest = measured[-points:] if points else []
+    return MetricRow(
+        metric=kind,
+        of=of,
+        unit=_UNITS.get(kind) if backend != "huggingface" else None,
+        now=values[-1],
+        minimum=ranked[0],
+        maximum=ranked[-1],
+        p50=_share(ranked, 0.5),
+        p95=_share(ranked, 0.95),
+        total=round(sum(values), 4) if kind == "response-status-code" else None,
+        trend=_trend(values),
+        points=[PointRow(at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), value=value) for at, value in newest]
+        or None,
+    )
+
+
+def _share(ranked: Sequence[float], share: float) -> float:
+    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+
+
+def _trend(values: Sequence[float]) -> Trend | None:
+    """The last third against the first; None where there are too few points to tell."""
+    third = len(values) // 3
+    if third < 2:
+        return None
+    before, after = sum(values[:third]) / third, sum(values[-third:]) / third
+    if abs(after - before) <= _ALIKE * max(abs(before), abs(after)):
+        return "steady"
+    return "rising" if after > before else "falling"
+
+
+def _said(graphs: AllGraphs, minutes: int, backend: BackendName) -> str:
+    counts = {
+        str(one.status_code): sum(point.y or 0 for point in one.data)
+        for one in graphs.response_status_code_grouped.series
+    }
+    answered = ", ".join(f"{count:g} {code}" for code, count in sorted(counts.items()) if count)
+    said = f"Answers in {minutes} min: {answered}." if answered else f"No request was answered in {minutes} min."
+    if backend == "simulated":
+        said += " Simulated: calls that reached it are counted, and no process is there to be measured."
+    return said
+
+
+def _cut(found: Sequence[tuple[str, str, Series]], shown: int, points: int) -> str:
+    left_out = len(found) - shown
+    said = f" {left_out} more series are left out: name one metric." if left_out else ""
+    if points and any(len(one.data) > points for _, _, one in found):
+        said += f" Only the newest {points} points of each are shown: name one metric for more."
+    return said

@@ -1,0 +1,35 @@
+"""Who is calling."""
+
+from pydantic import Field
+
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.answers import Answer
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+
+class WhoAmIAnswer(Answer):
+    name: str
+    type: str
+    namespaces: list[str] = Field(description="What may stand as namespace in other tools.")
+    default_namespace: str
+    can_pay: bool | None = None
+    backend: str
+
+
+@tool(uses=operations.WHOAMI, toolset=Toolset.ACCOUNT, title="Show whose token is used")
+async def whoami(call: Call) -> WhoAmIAnswer:
+    """Show whose token this server uses, the namespaces it may act for, and the backend."""
+    caller = await call.endpoints.whoami()
+    backend = call.endpoints.backend.name
+    default = await call.endpoints.namespace()
+    return WhoAmIAnswer(
+        name=line(caller.name),
+        type=line(caller.type),
+        namespaces=[line(namespace) for namespace in caller.namespaces],
+        default_namespace=default,
+        can_pay=caller.can_pay,
+        backend=backend,
+        now=f"Tools act for {default} on {backend} unless told otherwise.",
+    )
