@@ -53,7 +53,8 @@ def _pushing(server: MCPServer[Any]) -> None:
         if capabilities is None or capabilities.elicitation is None:
             raise ToolError("This client cannot be asked.")
         schema = {"type": "object", "properties": properties, "required": required}
-        return await ctx.session.elicit_form(message, schema, ctx.request_id)
+        result: ElicitResult = await ctx.session.elicit_form(message, schema, ctx.request_id)
+        return result
 
     def told(result: ElicitResult) -> str:
         return f"action={result.action}, content={json.dumps(result.content)}"
@@ -65,7 +66,7 @@ def _pushing(server: MCPServer[Any]) -> None:
         if capabilities is None or capabilities.sampling is None:
             raise ToolError("This client cannot sample.")
         asked = sampling(prompt, 100).params
-        result = await ctx.session.create_message(  # type: ignore[deprecated]
+        result = await ctx.session.create_message(
             asked.messages, max_tokens=asked.max_tokens, related_request_id=ctx.request_id
         )
         assert isinstance(result.content, TextContent)

@@ -96,7 +96,7 @@ def _tools(server: MCPServer[Any]) -> None:
         """Refuse a caller who cannot sample."""
         capabilities = ctx.client_capabilities
         if capabilities is None or capabilities.sampling is None:
-            needed = {"requiredCapabilities": {"sampling": {}}}
+            needed: dict[str, Any] = {"requiredCapabilities": {"sampling": {}}}
             raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, "This tool needs a client that can sample.", needed)
         return "It can."
 
@@ -106,14 +106,14 @@ def _notifying_tools(server: MCPServer[Any]) -> None:
     async def test_tool_with_logging(ctx: Context[Any, Any]) -> str:
         """Log three times."""
         for words in ("Tool execution started", "Tool processing data", "Tool execution completed"):
-            await ctx.log("info", words)  # type: ignore[deprecated]
+            await ctx.log("info", words)
             await asyncio.sleep(PAUSE_S)
         return "Logged three times."
 
     @server.tool(structured_output=False)
     async def test_logging_tool(ctx: Context[Any, Any]) -> str:
         """Log once, which only a caller who asked for logs hears."""
-        await ctx.log("info", "This is logged.")  # type: ignore[deprecated]
+        await ctx.log("info", "This is logged.")
         return "Logged once."
 
     @server.tool(structured_output=False)

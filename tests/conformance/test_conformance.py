@@ -72,7 +72,7 @@ def test_every_scenario_that_needs_no_fixture_passes_against_the_product(
 
 
 def conforms(*arguments: str) -> None:
-    command = [NODE, SUITE, "server", *arguments]
+    command: list[str] = [str(NODE), str(SUITE), "server", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     said = ended.stdout + ended.stderr
     assert ended.returncode == 0, said

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.plane.driver import Answer, Driver
+from tests.plane.driver import Answer, RawClient
 
 from inference_endpoints_local.daemon.connect import Connection, connect
 
@@ -99,7 +99,7 @@ class Site:
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Raises OSError or HTTPException if there is no answer."""
         assert self.plane is not None
-        driver = Driver(self.plane)  # type: ignore[arg-type] - of a plane, only its address is asked for
+        driver = RawClient(self.plane.url)
         return await driver.call(method, path, body, token=self.plane.token, **headers)
 
     def __str__(self) -> str:

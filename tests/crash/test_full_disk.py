@@ -97,13 +97,14 @@ async def test_a_running_plane_refuses_changes_serves_on_and_goes_on_when_there_
     await running(site)
     worker = (await site.call("GET", f"{ENDPOINTS}/worker")).body["status"]["url"].rpartition("/")[2]
     disk.fill()
-    for method, path, body in (
+    changes: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
         ("POST", "", cloud("another")),
         ("PUT", "/worker", {"tags": ["x" * 5_000]}),
         ("POST", "/simulated/pause", None),
         ("DELETE", "/simulated", None),
-    ):
-        refused = await site.call(method, ENDPOINTS + path, body)
+    )
+    for method, path, change in changes:
+        refused = await site.call(method, ENDPOINTS + path, change)
         assert (refused.status, "was not made" in refused.body["error"]) == (507, True)
     assert await endpoints(site) == {"worker": ("running", []), "simulated": ("running", [])}
     assert (await site.call("POST", f"/e/{worker}", {})).status == 200

@@ -187,6 +187,7 @@ async def test_by_default_what_saves_money_is_not_asked_about_and_what_may_cost_
     await prepared(driver, "update_endpoint")
     asked: list[str] = []
     async with host_of(mode, answer=asked.append, confirm_simulated=True) as host:
+        change: dict[str, Any]
         for change in ({"env": {"A": "1"}}, {"config": {"tags": ["a"]}}):
             assert (await host.call("update_endpoint", **CHAT, **change))["changed"] is True
         assert asked == []

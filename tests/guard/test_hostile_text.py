@@ -15,7 +15,7 @@ from tests.support.host import Host, Mode, serving
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.mcp_server import published
+from inference_endpoints_mcp.server.tool_contract import published
 
 __all__ = ["upstream"]
 
@@ -68,7 +68,13 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 def hostile_endpoint(upstream: Upstream, name: str, state: str) -> dict[str, Any]:
     document = upstream.endpoint(state, message=HOSTILE, errorMessage=HOSTILE)
     document["status"]["createdBy"] = document["status"]["updatedBy"] = {"id": "1", "name": HOSTILE}
-    model = {"repository": HOSTILE, "revision": HOSTILE, "task": HOSTILE, "framework": HOSTILE, "args": [HOSTILE]}
+    model: dict[str, Any] = {
+        "repository": HOSTILE,
+        "revision": HOSTILE,
+        "task": HOSTILE,
+        "framework": HOSTILE,
+        "args": [HOSTILE],
+    }
     model |= {"env": {HOSTILE: HOSTILE, "A": HOSTILE}, "secrets": {HOSTILE: ""}, "image": {"custom": {"url": HOSTILE}}}
     document["model"] |= model
     return document | {"name": name, "tags": [HOSTILE]}
@@ -80,7 +86,7 @@ def hostile(upstream: Upstream) -> Upstream:
     here = hostile_endpoint(upstream, "chat", "running")
     broken = hostile_endpoint(upstream, "broken", "failed")
     entry = {"line": HOSTILE, "level": HOSTILE, "replica_id": HOSTILE, "timestamp": "2026-01-01T00:00:00Z"}
-    item = {"repoId": "org/model-1B", "task": HOSTILE, "license": HOSTILE, "modelName": HOSTILE}
+    item: dict[str, Any] = {"repoId": "org/model-1B", "task": HOSTILE, "license": HOSTILE, "modelName": HOSTILE}
     item |= {"recipes": [{"publicId": HOSTILE, "accelerator": HOSTILE, "engineType": HOSTILE}]}
     instance = {"id": L4, "numAccelerators": 1, "pricePerHour": 0.8, "accelerator": "gpu", "architecture": HOSTILE}
     instance |= {"instanceType": "nvidia-l4", "instanceSize": "x1", "gpuMemoryGb": 24, "status": "available"}

@@ -3,11 +3,11 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from mcp.client._memory import InMemoryTransport
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, RequestParamsMeta
 from tests.guard.test_asking import CHANGES, CHAT, EVERYTHING, NEW, Clock, lines, never, prepared, world
 from tests.plane.driver import TOKEN, Driver
 from tests.support.host import Host, Mode, blocks_of, connected, text_of
@@ -230,7 +230,7 @@ async def test_for_the_hosts_own_button_the_token_travels_where_no_model_reads(
         refused = await host.refused(tool, "REFUSED", **CHANGES[tool], plan_token=token)
         assert "not as plan_token" in refused
         assert await world(driver) == before
-        result = await host.client.call_tool(tool, CHANGES[tool], meta={PLAN_META: token})
+        result = await host.client.call_tool(tool, CHANGES[tool], meta=cast("RequestParamsMeta", {PLAN_META: token}))
     assert not result.is_error
     assert await world(driver) != before
 
@@ -242,11 +242,11 @@ async def test_the_hosts_token_that_does_not_hold_is_followed_by_another_for_the
         shown = await host.send("create_endpoint", **NEW)
         other = NEW | {"max_replica": 2}
         token = {PLAN_META: (shown.meta or {})[PLAN_META]}
-        result = await host.client.call_tool("create_endpoint", other, meta=token)
+        result = await host.client.call_tool("create_endpoint", other, meta=cast("RequestParamsMeta", token))
         assert "plan_token" not in new_plan(result)
         assert await world(driver) == []
         token = {PLAN_META: (result.meta or {})[PLAN_META]}
-        result = await host.client.call_tool("create_endpoint", other, meta=token)
+        result = await host.client.call_tool("create_endpoint", other, meta=cast("RequestParamsMeta", token))
     assert not result.is_error
     assert len(await world(driver)) == 1
 

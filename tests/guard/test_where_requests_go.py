@@ -11,7 +11,7 @@ from tests.support.host import Host, serving
 
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.mcp_server import published
+from inference_endpoints_mcp.server.tool_contract import published
 
 __all__ = ["backend", "foreign", "upstream"]
 

@@ -9,4 +9,4 @@ url = sys.argv.pop(1)
 constants.INFERENCE_ENDPOINTS_ENDPOINT = f"{url}/v2"
 constants.INFERENCE_CATALOG_ENDPOINT = f"{url}/api/v1/catalog"
 constants.ENDPOINT = url
-main()
+main()  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from huggingface_hub import HfApi, InferenceClient
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError
-from huggingface_hub.utils import get_session
+from huggingface_hub.utils._http import get_session
 from tests.hub_client.conftest import Deployed
 
 from inference_endpoints_local.daemon.connect import Connection
@@ -20,7 +20,7 @@ ASK = [{"role": "user", "content": "Say hello."}]
 def test_a_model_of_the_catalogue_is_deployed_chats_sleeps_and_wakes(hub: HfApi, plane: Connection) -> None:
     endpoint = hub.create_inference_endpoint_from_catalog(CHAT, accelerator="cpu")
     assert endpoint.name.startswith("smollm2-135m-instruct-")
-    endpoint.wait(timeout=90, refresh_every=0.1)  # type: ignore[arg-type]
+    endpoint.wait(timeout=90, refresh_every=0.1)
     client = endpoint.client  # kept: its streams end with it
     answer = client.chat_completion(ASK, max_tokens=8)
     assert answer.choices[0].message.content

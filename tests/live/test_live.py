@@ -105,7 +105,7 @@ ENDPOINTS = [path.stem for path in WIRE.glob("endpoint-*.json")]
 
 
 async def raw(
-    client: AsyncEndpointsClient, operation: Operation[Any], query: dict[str, Any] | None = None, **arguments: str
+    client: AsyncEndpointsClient, operation: Operation[Any], query: dict[str, Any] | None = None, **arguments: Any
 ) -> Any:
     """The answer as it came. The operation only reads."""
     assert operation.method == "GET"
@@ -116,8 +116,8 @@ async def raw(
 def compare(said: Any, captures: list[str], record_property: Record) -> None:
     known = [keys(json.loads((WIRE / f"{name}.json").read_text())) for name in captures]
     found = keys(said)
-    assert set.intersection(*known) - OPTIONAL <= found
-    record_property("unknown_keys", sorted(found - set.union(*known)))
+    assert set[str].intersection(*known) - OPTIONAL <= found
+    record_property("unknown_keys", sorted(found - set[str].union(*known)))
 
 
 def keys(value: Any, path: str = "") -> set[str]:

@@ -103,7 +103,7 @@ class Upstream:
         self.says("POST", f"/serve/chat{path}", *answers)
 
     def endpoint(self, state: str, **status: Any) -> dict[str, Any]:
-        document = deepcopy(RUNNING)
+        document: dict[str, Any] = deepcopy(RUNNING)
         document["name"] = "chat"
         document["status"] |= {"state": state, "url": f"{self.url}/serve/chat"}
         if state != "running":

@@ -70,7 +70,7 @@ class Fleet(httpx.AsyncBaseTransport):
         return httpx.Response(200, json={"items": items, "nextCursor": more, "totalItems": len(names)})
 
     def _one(self, name: str) -> dict[str, Any]:
-        document = deepcopy(RUNNING)
+        document: dict[str, Any] = deepcopy(RUNNING)
         document["name"] = name
         document["status"] |= {"state": self.states[name], "url": f"{URL}/serve/{name}", "updatedAt": self.updated_at}
         return document

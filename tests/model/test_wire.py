@@ -216,7 +216,7 @@ def test_the_services_words_are_upstream_and_never_in_the_message(status: int, f
 def test_500_random_mutations_of_a_page_are_read_as_long_as_names_and_states_are_there() -> None:
     chance = random.Random(20261122)
     for _ in range(500):
-        page = {"items": [captured_copy() for captured_copy in _COPIES], "nextCursor": None}
+        page: dict[str, Any] = {"items": [captured_copy() for captured_copy in _COPIES], "nextCursor": None}
         for _ in range(chance.randint(1, 6)):
             _mutate(page, chance)
         for original, read in zip(page["items"], operations.LIST.parse(page).items, strict=True):

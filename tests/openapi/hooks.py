@@ -9,7 +9,7 @@ HARDWARE = {"accelerator": "cpu", "instanceType": "intel-spr", "instanceSize": "
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Put those right in requests that are meant to be valid. Those that follow a link have the name from there."""
     del context, kwargs
     if case.query and case.query.get("follow") in (True, "true"):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inference_endpoints_local.api import documents
+from inference_endpoints_local.control.endpoint import Entry
 from inference_endpoints_local.daemon.plane import Plane
 from inference_endpoints_local.engines.base import CannotRun
 from inference_endpoints_local.engines.programs import Program
@@ -26,11 +28,11 @@ class Answer:
     body: Any
 
 
-class Driver:
-    """A plane and a raw client of it. Endpoints are in namespace `acme`."""
+class RawClient:
+    """Plain HTTP to a plane at an address. Endpoints are in namespace `acme`."""
 
-    def __init__(self, plane: Plane) -> None:
-        self.plane = plane
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     async def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = TOKEN, **headers: str
@@ -39,7 +41,7 @@ class Driver:
         return await asyncio.to_thread(self._call, method, path, body, token, headers)
 
     def _call(self, method: str, path: str, body: Any, token: str | None, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(self.plane.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -75,13 +77,29 @@ class Driver:
     async def advance(self, seconds: float) -> None:
         assert (await self.call("POST", "/local/clock", {"advance_s": seconds})).status == 200
 
+
+class Driver(RawClient):
+    """A plane of this process and a raw client of it."""
+
+    def __init__(self, plane: Plane) -> None:
+        super().__init__(plane.url)
+        self.plane = plane
+
     async def reach(self, name: str, *states: str) -> dict[str, Any]:
-        """The document once the endpoint is in one of these states. No polling: told by the executor."""
+        """The document at the moment the endpoint is in one of these states: by the next request a real worker could
+        be past it. No polling: the executor wakes whoever waits."""
         entry = self.plane.runner.find("acme", name)
         assert entry is not None
+        reached: list[dict[str, Any]] = []
+
+        def holds(entry: Entry) -> bool:
+            if entry.status.state in states:
+                reached.append(dict(documents.endpoint(entry, self.plane.url)))
+            return bool(reached)
+
         async with asyncio.timeout(20):
-            await self.plane.runner.until(entry, lambda entry: entry.status.state in states)
-        return await self.get(name)
+            await self.plane.runner.until(entry, holds)
+        return reached[0]
 
     async def path_of(self, name: str) -> str:
         """The path of the endpoint's own address, whatever its state."""

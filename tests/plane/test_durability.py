@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.plane.driver import Driver, PlaneOf
+from tests.plane.driver import Driver, PlaneOf, RawClient
 
 from inference_endpoints_local.engines.pids import identity_of, sweep
 from inference_endpoints_local.state.record import Power, Record, Version
@@ -112,7 +112,7 @@ async def test_after_a_kill_every_endpoint_returns_to_what_was_wanted_of_it(plan
     process = await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE)
     assert process.stdout is not None
     url = (await process.stdout.readline()).decode().strip()
-    driver = Driver(Remote(url))  # type: ignore[arg-type] - of a plane, only its address is asked for
+    driver = RawClient(url)
     for name in ("runs", "paused", "asleep"):
         assert (await driver.create_local(name)).status == 200
     await driver.do("paused", "pause")
@@ -131,14 +131,7 @@ async def test_after_a_kill_every_endpoint_returns_to_what_was_wanted_of_it(plan
         assert identity_of(worker) is None
 
 
-class Remote:
-    """As much of a plane as a driver needs to reach it."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-
-async def running(driver: Driver, name: str) -> dict[str, dict[str, str]]:
+async def running(driver: RawClient, name: str) -> dict[str, dict[str, str]]:
     async with asyncio.timeout(20):
         while (document := await driver.get(name))["status"]["state"] != "running":  # noqa: ASYNC110 - in another process
             await asyncio.sleep(0.02)

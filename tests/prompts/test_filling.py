@@ -126,7 +126,7 @@ async def test_an_empty_argument_is_one_that_was_not_given(host: Host) -> None:
     ],
 )
 async def test_a_prompt_that_cannot_be_filled_says_why(
-    host: Host, prompt: str, arguments: dict[str, str], words: str
+    host: Host, prompt: str, arguments: dict[str, Any], words: str
 ) -> None:
     said = await refused(host, prompt, **arguments)
     assert words in said
@@ -166,8 +166,12 @@ async def test_every_prompt_is_there_on_a_read_only_server_and_changes_nothing(
 async def test_a_prompt_is_there_only_where_all_its_tools_are(
     driver: Driver, host_of: HostOf, mode: Mode, limits: dict[str, tuple[str, ...]], offered: list[str]
 ) -> None:
-    given = {"deploy_model": {"repository": QWEN}, "diagnose": {"endpoint_name": "chat"}, "cut_costs": {}}
-    async with host_of(mode, limits=Limits(**limits)) as host:  # type: ignore[arg-type]
+    given: dict[str, dict[str, Any]] = {
+        "deploy_model": {"repository": QWEN},
+        "diagnose": {"endpoint_name": "chat"},
+        "cut_costs": {},
+    }
+    async with host_of(mode, limits=Limits(**limits)) as host:
         assert await listed(host) == offered
         for prompt in given.keys() - offered:
             said = await refused(host, prompt, **given[prompt])
@@ -177,11 +181,12 @@ async def test_a_prompt_is_there_only_where_all_its_tools_are(
 async def test_the_allowed_namespaces_hold_for_prompts(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create()
     async with host_of(mode, limits=Limits(namespaces=("elsewhere",))) as host:
-        for prompt, given in (
+        prompts: tuple[tuple[str, dict[str, Any]], ...] = (
             ("diagnose", {"endpoint_name": "chat"}),
             ("cut_costs", {}),
             ("deploy_model", {"repository": QWEN}),
-        ):
+        )
+        for prompt, given in prompts:
             said = await refused(host, prompt, namespace="acme", **given)
             assert said.startswith("REFUSED: Only these namespaces")
 

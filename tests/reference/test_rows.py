@@ -102,7 +102,7 @@ async def test_creating_passes_every_argument_on(face: Face, here: Driver) -> No
     ],
 )
 async def test_creating_what_contradicts_itself_is_a_value_error_and_sends_nothing(
-    face: Face, here: Driver, wrong: dict[str, object]
+    face: Face, here: Driver, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the class is what the reference promises
         await created(face, **wrong)

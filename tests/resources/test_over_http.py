@@ -49,7 +49,7 @@ async def test_nothing_can_be_watched_unless_the_operator_says_so(serve: Serve, 
         uri = "endpoint://acme/chat"
         asking: Any = client.listen(resource_subscriptions=[uri]).__aenter__
         if mode == "legacy":
-            asking = partial(client.session.subscribe_resource, uri)  # type: ignore[deprecated]
+            asking = partial(client.session.subscribe_resource, uri)
         with pytest.raises(MCPError, match="Method not found"):
             await asking()
 
@@ -66,10 +66,10 @@ async def test_a_change_is_told_in_both_eras_and_a_closed_stream_makes_room(serv
         uri = await created(modern, "one")
         for _ in range(2):
             async with Client(streamable_http_client(address), mode="legacy", message_handler=hear) as legacy:
-                await legacy.session.subscribe_resource(uri)  # type: ignore[deprecated]
+                await legacy.session.subscribe_resource(uri)
                 async with modern.listen(resource_subscriptions=[uri]) as stream:
                     with pytest.raises(MCPError, match="At most 2 resources"):
-                        await legacy.session.subscribe_resource(uri + "/logs")  # type: ignore[deprecated]
+                        await legacy.session.subscribe_resource(uri + "/logs")
                     await modern.call_tool("pause_endpoint", {"endpoint_name": "one"})
                     async with asyncio.timeout(10):
                         await anext(aiter(stream))

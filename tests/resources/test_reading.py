@@ -131,7 +131,7 @@ async def test_a_resource_is_there_only_where_its_tool_is(
     driver: Driver, host_of: HostOf, limits: dict[str, tuple[str, ...]]
 ) -> None:
     await driver.create()
-    async with host_of(limits=Limits(**limits)) as host:  # type: ignore[arg-type]
+    async with host_of(limits=Limits(**limits)) as host:
         templates = (await host.client.list_resource_templates()).resource_templates
         assert [template.uri_template for template in templates] == [SHAPE]
         assert (await read(host, CHAT))["state"] == "pending"

@@ -38,7 +38,7 @@ class Subscriber:
     async def watch(self, uri: str) -> None:
         """Return once the server has acknowledged."""
         if self._mode == "legacy":
-            await self.client.session.subscribe_resource(uri)  # type: ignore[deprecated]
+            await self.client.session.subscribe_resource(uri)
             return
         stack = self._streams[uri] = AsyncExitStack()
         stream = await stack.enter_async_context(self.client.listen(resource_subscriptions=[uri]))
@@ -47,7 +47,7 @@ class Subscriber:
 
     async def unwatch(self, uri: str) -> None:
         if self._mode == "legacy":
-            await self.client.session.unsubscribe_resource(uri)  # type: ignore[deprecated]
+            await self.client.session.unsubscribe_resource(uri)
         else:
             await self._streams.pop(uri).aclose()
 
@@ -266,7 +266,7 @@ async def test_one_that_does_not_read_holds_nobody_up(driver: Driver) -> None:
         async def read_nothing(_: Any) -> None:
             await stalled.wait()
 
-        slow.hear = read_nothing  # type: ignore[method-assign]
+        slow.hear = read_nothing  # type: ignore[assignment, method-assign]
         await slow.watch(CHAT)
         await quick.watch(CHAT)
         for count, action in enumerate(("pause", "resume", "scale-to-zero"), 1):

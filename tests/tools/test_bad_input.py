@@ -57,6 +57,15 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("chat_with_endpoint", {"endpoint_name": "chat", "message": "a", "temperature": 9}, "temperature"),
     ("get_endpoint_logs", {"endpoint_name": "chat", "tail": 100_000}, "tail"),
 ]
+WRONG_NESTINGS: list[dict[str, Any]] = [
+    {"compute": None},
+    {"compute": {"scaling": None}},
+    {"compute": {"scaling": []}},
+    {"model": None},
+    {"model": {"env": None}},
+    {"model": {"image": None}},
+    {"model": {"image": {}}},
+]
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     *(
         (tool, {"endpoint_name": name})
@@ -93,15 +102,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     *(
         (tool, arguments | {"config": config})
         for tool, arguments in (("create_endpoint", NEW), ("update_endpoint", {"endpoint_name": "chat"}))
-        for config in (
-            {"compute": None},
-            {"compute": {"scaling": None}},
-            {"compute": {"scaling": []}},
-            {"model": None},
-            {"model": {"env": None}},
-            {"model": {"image": None}},
-            {"model": {"image": {}}},
-        )
+        for config in WRONG_NESTINGS
     ),
     ("update_endpoint", {"endpoint_name": "chat", "min_replica": 5}),
 ]

@@ -10,8 +10,8 @@ from tests.plane.driver import Driver
 from tests.support.host import Host, text_of
 from tests.tools.conftest import HostOf
 
-from inference_endpoints_mcp.server.mcp_server import published
 from inference_endpoints_mcp.server.results import ERROR_META
+from inference_endpoints_mcp.server.tool_contract import published
 
 pytestmark = pytest.mark.anyio
 

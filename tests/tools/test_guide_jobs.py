@@ -126,7 +126,8 @@ async def test_delete_what_slept_for_more_than_a_day_each_once_confirmed(driver:
     def person(question: str) -> str | None:
         return "old" if "acme/old" in question else None
 
-    deleted, kept = [], []
+    deleted: list[str] = []
+    kept: list[str] = []
     async with host_of(answer=person) as host, at_work(host, at_most=1 + 1 + 2) as agent:
         asleep = (await agent.call("list_endpoints", namespace="*", state="scaledToZero"))["endpoints"]
         since: dict[tuple[str, str], datetime] = {}

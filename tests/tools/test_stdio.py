@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.support.host import Mode, connected
 
 from inference_endpoints_local.daemon import connect
-from inference_endpoints_mcp.server.mcp_server import published
+from inference_endpoints_mcp.server.tool_contract import published
 
 pytestmark = pytest.mark.anyio
 
