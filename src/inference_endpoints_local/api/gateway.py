@@ -1,16 +1,16 @@
 """The data plane: every endpoint answers below `/e/{id}`, and its requests go to one of its ready replicas."""
 
 import asyncio
-import hmac
 import time
 from contextlib import suppress
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.api.documents import DEFAULT_HEALTH_ROUTE, health_route
+from inference_endpoints_local.api.http import bearer_of, error, is_token
 from inference_endpoints_local.control.endpoint import Entry
 from inference_endpoints_local.control.executor import Runner
 from inference_endpoints_local.engines.base import Address, Replica
@@ -25,20 +25,6 @@ HOLD_LIMIT_S = 3_600.0
 
 class TooLarge(Exception):
     """The request's body is above the limit."""
-
-
-def error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status)
-
-
-def bearer_of(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def is_token(given: str, token: str) -> bool:
-    """Compared in constant time."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
 
 
 class Gateway:

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.event_stream import Events
-from inference_endpoints_local.api.gateway import Gateway, bearer_of, error, is_token
+from inference_endpoints_local.api.gateway import Gateway
+from inference_endpoints_local.api.http import bearer_of, body_of, error, is_token
 from inference_endpoints_local.api.middleware import Outermost, crash, http_error
 from inference_endpoints_local.api.observability import Handler, Observing
-from inference_endpoints_local.api.request_body import body_of
 from inference_endpoints_local.control.endpoint import Entry
 from inference_endpoints_local.control.executor import Runner
 from inference_endpoints_local.control.lifecycle import Lifecycle, Refused

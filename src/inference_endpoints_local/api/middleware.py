@@ -2,7 +2,9 @@
 
 import logging
 import uuid
+from collections.abc import Iterable
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,11 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference_endpoints_local.api import loopback
-from inference_endpoints_local.api.gateway import error
+from inference_endpoints_local.api.http import error
 from inference_endpoints_local.state.faults import HANG_UP
 
 logger = logging.getLogger(__name__)
+
+_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Outermost:
@@ -46,7 +49,7 @@ class Outermost:
                 message = {**message, "headers": [*headers, (b"x-request-id", request_id.encode())]}
             await send(message)
 
-        await (loopback.refusal(scope["headers"]) or self._app)(scope, receive, sending)
+        await (refusal(scope["headers"]) or self._app)(scope, receive, sending)
 
 
 async def http_error(request: Request, failure: Exception) -> Response:
@@ -64,3 +67,25 @@ async def crash(request: Request, failure: Exception) -> Response:
     """What nobody foresaw, in the documented form."""
     logger.error("%s %s", request.method, request.url.path, exc_info=failure)
     return error(500, "Internal Server Error")
+
+
+def refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
+    """What a request is refused with that another host, or a page of one, is named in: 421 or 403.
+
+    A web page can let a name of its own lead to 127.0.0.1 and send requests there from a browser (DNS rebinding). They
+    name that host, or the page's origin; this plane is known by the names of the loopback address alone.
+    """
+    said = [(name.lower(), value.decode("latin-1")) for name, value in headers]
+    hosts = [f"//{value}" for name, value in said if name == b"host"]
+    if not hosts or not all(map(_is_here, hosts)):
+        return JSONResponse({"error": "Misdirected Request: this plane answers at 127.0.0.1 and localhost alone"}, 421)
+    if not all(_is_here(value) for name, value in said if name == b"origin"):
+        return JSONResponse({"error": "Forbidden: pages of other hosts may send nothing here"}, 403)
+    return None
+
+
+def _is_here(address: str) -> bool:
+    try:
+        return urlsplit(address).hostname in _NAMES
+    except ValueError:
+        return False

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from inference_endpoints_local.api import documents, metric_graphs
-from inference_endpoints_local.api.request_body import body_of
+from inference_endpoints_local.api.http import body_of
 from inference_endpoints_local.control.endpoint import Entry
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.state.clock import wall_s

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_endpoints_local.api.gateway import error
+from inference_endpoints_local.api.http import error
 from inference_endpoints_local.api.middleware import Outermost, http_error
 from inference_endpoints_local.wire import routes
 from inference_endpoints_local.wire.queries import Ending, query_of

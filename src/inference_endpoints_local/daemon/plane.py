@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local.api import handlers
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.request_body import body_of
+from inference_endpoints_local.api.http import body_of
 from inference_endpoints_local.control.executor import Runner
 from inference_endpoints_local.control.lifecycle import Lifecycle, Refused
 from inference_endpoints_local.control.metrics import STEP_S

@@ -49,7 +49,7 @@ class Contract:
     @property
     def statuses(self) -> set[int]:
         """Every status but success that it may answer with."""
-        found = {403, 421, *self.refusals}  # the two of `loopback`
+        found = {403, 421, *self.refusals}  # the two that `middleware` answers with
         if not self.public:
             found.add(401)
         if self.parameters:
