@@ -17,8 +17,8 @@ from tests.plane.test_durability import RECORD
 
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from inference_endpoints_local.models import weights
-from inference_endpoints_local.models.artifacts import Artifact, DiskFull, WeightFile, Wheel
-from inference_endpoints_local.state.logs import LogBook
+from inference_endpoints_local.models.artifacts import Artifact, CacheDiskFull, WeightFile, Wheel
+from inference_endpoints_local.state.logs import LogStore
 from inference_endpoints_local.state.store import NotSaved, Store, StoreFull
 
 pytestmark = pytest.mark.anyio
@@ -180,7 +180,7 @@ def write_until_full(path: Path) -> None:
 
 
 def test_what_a_replica_said_before_and_after_is_kept(disk: Disk) -> None:
-    book = LogBook(disk.path / "logs")
+    book = LogStore(disk.path / "logs")
     log = book.open("e", "r")
     log.add("before")
     disk.fill()
@@ -208,7 +208,7 @@ def test_weights_are_there_whole_or_not_at_all_and_what_was_there_stays(
     small = artifact("small", 1_000, "541b3e9daa09b20bf85fa273e5cbd3e80185aa4ec298e765db87742b70138a53")
     cache = disk.path / "cache"
     paths = weights.ensure(small, cache)
-    with pytest.raises(DiskFull, match="is full"):
+    with pytest.raises(CacheDiskFull, match="is full"):
         weights.ensure(artifact("large", 3_000_000, "0" * 64), cache)
     assert weights.ensure(small, cache) == paths
     assert {path.suffix for path in cache.iterdir()} == {".gguf", ".lock"}

@@ -28,7 +28,7 @@ ONE = NEW | {"secret_names": ["HF_TOKEN"]}
 
 def secrets_of(driver: Driver, name: str = "new") -> dict[str, str]:
     """What the endpoint was really given."""
-    entry = driver.plane.runner.find("acme", name)
+    entry = driver.plane.executor.find("acme", name)
     assert entry is not None
     return dict(entry.record.spec["model"]["secrets"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_endpoints_local.api import documents
-from inference_endpoints_local.control.endpoint import Entry
+from inference_endpoints_local.control.endpoint import ManagedEndpoint
 from inference_endpoints_local.daemon.plane import Plane
 from inference_endpoints_local.engines.base import CannotRun
 from inference_endpoints_local.engines.programs import Program
@@ -88,22 +88,22 @@ class Driver(RawClient):
     async def reach(self, name: str, *states: str) -> dict[str, Any]:
         """The document at the moment the endpoint is in one of these states: by the next request a real worker could
         be past it. No polling: the executor wakes whoever waits."""
-        entry = self.plane.runner.find("acme", name)
+        entry = self.plane.executor.find("acme", name)
         assert entry is not None
         reached: list[dict[str, Any]] = []
 
-        def holds(entry: Entry) -> bool:
+        def holds(entry: ManagedEndpoint) -> bool:
             if entry.status.state in states:
-                reached.append(dict(documents.endpoint(entry, self.plane.url)))
+                reached.append(dict(documents.endpoint_document(entry, self.plane.url)))
             return bool(reached)
 
         async with asyncio.timeout(20):
-            await self.plane.runner.until(entry, holds)
+            await self.plane.executor.wait_until(entry, holds)
         return reached[0]
 
     async def path_of(self, name: str) -> str:
         """The path of the endpoint's own address, whatever its state."""
-        entry = self.plane.runner.find("acme", name)
+        entry = self.plane.executor.find("acme", name)
         assert entry is not None
         return f"/e/{entry.record.id}"
 

@@ -6,24 +6,31 @@ from typing import Any
 import pytest
 from tests.plane.test_reconcile import wanted
 
-from inference_endpoints_local.control.autoscale import Measure, Reading, Rule, Scale, autoscale, rule_of
+from inference_endpoints_local.control.autoscale import (
+    LoadReading,
+    Measure,
+    Scale,
+    ScalingRule,
+    autoscale,
+    scaling_rule,
+)
 
-PENDING = Rule(Measure.PENDING, per_replica=1.5, least=1, most=10)
-HARDWARE = Rule(Measure.HARDWARE, per_replica=0.8, least=1, most=10)
+PENDING = ScalingRule(Measure.PENDING, per_replica=1.5, least=1, most=10)
+HARDWARE = ScalingRule(Measure.HARDWARE, per_replica=0.8, least=1, most=10)
 EVERY_S = 5
 
 
-def readings(*phases: tuple[int, float]) -> list[Reading]:
+def readings(*phases: tuple[int, float]) -> list[LoadReading]:
     """Taken every five seconds over phases of so many seconds at such a load, of requests and of work alike."""
-    taken = [Reading(0.0, 0.0, 0.0)]
+    taken = [LoadReading(0.0, 0.0, 0.0)]
     for seconds, load in phases:
         for _ in range(seconds // EVERY_S):
             last = taken[-1]
-            taken.append(Reading(last.at + EVERY_S, last.requests + EVERY_S * load, last.work + EVERY_S * load))
+            taken.append(LoadReading(last.at + EVERY_S, last.requests + EVERY_S * load, last.work + EVERY_S * load))
     return taken
 
 
-def after(rule: Rule, scale: Scale, *phases: tuple[int, float]) -> Scale:
+def after(rule: ScalingRule, scale: Scale, *phases: tuple[int, float]) -> Scale:
     taken = readings(*phases)
     return autoscale(rule, taken, scale, taken[-1].at)
 
@@ -68,8 +75,8 @@ def test_a_rule_that_allows_fewer_holds_at_once() -> None:
     assert after(replace(PENDING, least=3), Scale(1)).replicas == 3
 
 
-def rule(measure: dict[str, Any], affordable: int = 100, least: int = 1) -> Rule:
-    return rule_of(wanted({"measure": measure, "minReplica": least, "maxReplica": 4}), affordable)
+def rule(measure: dict[str, Any], affordable: int = 100, least: int = 1) -> ScalingRule:
+    return scaling_rule(wanted({"measure": measure, "minReplica": least, "maxReplica": 4}), affordable)
 
 
 def test_thresholds_are_the_services_unless_the_endpoint_has_its_own() -> None:

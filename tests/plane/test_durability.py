@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from tests.plane.driver import Driver, PlaneOf, RawClient
 
-from inference_endpoints_local.engines.pids import identity_of, sweep
-from inference_endpoints_local.state.record import Power, Record, Version
+from inference_endpoints_local.engines.pids import end_processes, process_identity
+from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion
 from inference_endpoints_local.state.store import NotSaved, Store, StoreDamaged
 
-RECORD = Record(
+RECORD = EndpointRecord(
     id="e1", namespace="acme", name="chat", engine="process", spec={"model": {}}, created_ns=1, updated_ns=2
 )
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    record = replace(RECORD, power=Power.ZERO, good=Version(1, {"a": [1, None]})).failed(2, "boom")
+    record = replace(RECORD, power=PowerState.SCALED_TO_ZERO, good=SpecVersion(1, {"a": [1, None]})).failed(2, "boom")
     store = Store(tmp_path / "s" / "plane.sqlite3")
     store.save([record])
     assert Store(store.path).load() == [record]
@@ -60,7 +60,7 @@ def test_a_full_disk_leaves_all_of_a_change_undone(tmp_path: Path) -> None:
     fill(store)
     huge = [replace(RECORD, id=f"h{n}", name=f"h{n}", spec={"x": "y" * 10_000}) for n in range(9)]
     with pytest.raises(NotSaved, match="was not made"):
-        store.save([replace(RECORD, power=Power.PAUSED), *huge])
+        store.save([replace(RECORD, power=PowerState.PAUSED), *huge])
     assert store.load() == [RECORD]
 
 
@@ -128,7 +128,7 @@ async def test_after_a_kill_every_endpoint_returns_to_what_was_wanted_of_it(plan
         after = await again.reach("runs", "running")
         assert after["status"]["url"].rpartition("/")[2] == before["status"]["url"].rpartition("/")[2]
         assert after["status"]["createdAt"] == before["status"]["createdAt"]
-        assert identity_of(worker) is None
+        assert process_identity(worker) is None
 
 
 async def running(driver: RawClient, name: str) -> dict[str, dict[str, str]]:
@@ -154,9 +154,9 @@ async def test_a_failed_endpoint_stays_failed_with_its_last_words_and_logs(plane
 
 def test_leftover_workers_are_ended_and_strangers_of_the_same_number_are_not() -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        identity = identity_of(process.pid)
+        identity = process_identity(process.pid)
         assert identity is not None
-        sweep({process.pid: "another start time"})
+        end_processes({process.pid: "another start time"})
         assert process.poll() is None
-        sweep({process.pid: identity, 2**22 + 1: "nobody"})
+        end_processes({process.pid: identity, 2**22 + 1: "nobody"})
         assert process.wait(10) == -signal.SIGTERM

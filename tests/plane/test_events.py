@@ -65,7 +65,7 @@ async def test_every_stream_ends_with_the_plane(driver: Driver) -> None:
     await driver.create()
     async with stream(driver) as reader:
         await state(reader)
-        driver.plane.hush()
+        driver.plane.close_streams()
         assert await said(reader) == ""
 
 
@@ -75,7 +75,7 @@ async def test_streams_are_for_those_with_the_token_and_no_more_than_can_be_held
     assert (await driver.call("GET", SSE)).status == 404
     assert (await driver.call("GET", SSE, token=None)).status == 401
     await driver.create()
-    monkeypatch.setattr(event_stream, "MOST", 1)
+    monkeypatch.setattr(event_stream, "MOST_STREAMS", 1)
     async with stream(driver) as reader:
         await state(reader)
         assert (await driver.call("GET", SSE)).status == 503

@@ -79,7 +79,7 @@ async def test_followed_logs_end_with_the_plane(plane_of: PlaneOf) -> None:
         await driver.advance(20)
         async with following(driver, ONE + "/logs?follow=true") as lines:
             await lines.readline()
-            driver.plane.hush()
+            driver.plane.close_streams()
             assert await lines.read() == b""
 
 

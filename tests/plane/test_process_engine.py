@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tests.plane.driver import TOKEN, Answer, Driver, PlaneOf, tiny_programs
 
-from inference_endpoints_local.engines.pids import identity_of
-from inference_endpoints_local.models.artifacts import OnProgress, Progress, WeightsError
+from inference_endpoints_local.engines.pids import process_identity
+from inference_endpoints_local.models.artifacts import FetchProgress, OnProgress, WeightsError
 from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +38,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def gone(pid: int) -> None:
-    await until(lambda: identity_of(pid) is None)
+    await until(lambda: process_identity(pid) is None)
 
 
 async def test_a_deployed_endpoint_is_a_process_that_answers_and_ends_with_a_pause(driver: Driver) -> None:
@@ -184,7 +184,7 @@ async def test_an_idle_endpoint_ends_its_process(plane_of: PlaneOf) -> None:
         await driver.create_local(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 1}})
         await driver.reach("tiny", "running")
         pid = (await call(driver)).body["pid"]
-        entry = next(iter(driver.plane.runner))
+        entry = next(iter(driver.plane.executor))
         await until(lambda: not entry.replicas[0].in_flight)
         clock.advance(61)
         await driver.plane.settle()
@@ -218,8 +218,8 @@ async def test_an_endpoint_that_wakes_waits_for_a_free_core(driver: Driver) -> N
 
 async def test_calls_are_spread_over_replicas(driver: Driver) -> None:
     await driver.create_local(compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
-    entry = next(iter(driver.plane.runner))
-    await driver.plane.runner.until(entry, lambda entry: len(entry.ready) == 2)
+    entry = next(iter(driver.plane.executor))
+    await driver.plane.executor.wait_until(entry, lambda entry: len(entry.ready) == 2)
     replicas = (await driver.call("GET", "/v2/endpoint/acme/tiny/replica")).body["items"]
     assert [replica["status"]["live"] for replica in replicas] == [True, True]
     _, writer = await connect(driver, "/hang")
@@ -248,14 +248,14 @@ async def test_stopping_the_plane_ends_every_worker(plane_of: PlaneOf) -> None:
         await driver.create_local()
         await driver.reach("tiny", "running")
         pid = (await call(driver)).body["pid"]
-    assert identity_of(pid) is None
+    assert process_identity(pid) is None
 
 
 async def test_fetching_weights_is_told_as_it_goes(plane_of: PlaneOf) -> None:
     told, go_on = threading.Event(), threading.Event()
 
     def fetch(_: Path, on_progress: OnProgress) -> dict[str, Path]:
-        on_progress(Progress("weights", 34_000_000, 93_500_000))
+        on_progress(FetchProgress("weights", 34_000_000, 93_500_000))
         told.set()
         assert go_on.wait(10)
         return {"gguf": Path("x.gguf")}
@@ -285,7 +285,7 @@ async def test_pausing_ends_a_fetch(plane_of: PlaneOf) -> None:
     def fetch(_: Path, on_progress: OnProgress) -> dict[str, Path]:
         try:
             while True:
-                on_progress(Progress("weights", 1, 2))
+                on_progress(FetchProgress("weights", 1, 2))
                 fetching.set()
         finally:
             ended.set()

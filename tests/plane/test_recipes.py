@@ -11,15 +11,15 @@ from tests.workers.test_catalogue import gguf
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.hardware import Fleet
-from inference_endpoints_local.models.recipes import Recipes
+from inference_endpoints_local.models.recipes import RecipeBook
 
 pytestmark = pytest.mark.anyio
 
-REAL, SIMULATED = Recipes(Fleet(2, False, 16)), Recipes(Fleet(2, True, 16))
+REAL, SIMULATED = RecipeBook(Fleet(2, False, 16)), RecipeBook(Fleet(2, True, 16))
 
 
 @pytest.mark.parametrize("recipes", [REAL, SIMULATED], ids=["real", "simulated"])
-def test_huggingface_hub_reads_every_item_and_each_recipe_leads_back_to_its_model(recipes: Recipes) -> None:
+def test_huggingface_hub_reads_every_item_and_each_recipe_leads_back_to_its_model(recipes: RecipeBook) -> None:
     for item in recipes.items():
         read = InferenceCatalogModel.from_raw(dict(item))
         recipe = recipes.by_id(read.recipes[0].id)
@@ -86,4 +86,4 @@ async def test_a_suggestion_is_asked_for_by_model_and_behind_the_token(driver: D
 
 @pytest.mark.parametrize("repository", ["HuggingFaceTB/SmolLM2-135M", "SmolLM2-135M-Instruct", "smollm2", ""])
 def test_a_recipe_is_found_by_the_whole_name_of_its_model_alone(repository: str) -> None:
-    assert REAL.of_model(repository) is None
+    assert REAL.for_model(repository) is None

@@ -247,7 +247,7 @@ async def test_a_document_that_is_sent_back_as_it_was_read_changes_nothing(drive
     for document in (before, after):
         document.pop("status")
     assert after == before
-    entry = driver.plane.runner.find("acme", "chat")
+    entry = driver.plane.executor.find("acme", "chat")
     assert entry is not None
     assert entry.record.spec["model"]["secrets"] == {"HF_TOKEN": "hf_x"}
     assert entry.record.generation == 1

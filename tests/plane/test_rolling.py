@@ -82,11 +82,11 @@ async def test_no_call_fails_during_an_update_that_cannot_start(plane_of: PlaneO
 
 async def test_of_several_replicas_without_room_for_more_one_at_a_time_gives_way(driver: Driver) -> None:
     await driver.create_local(model={"env": {"VERSION": "0"}}, compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
-    entry = next(iter(driver.plane.runner))
-    await driver.plane.runner.until(entry, lambda entry: len(entry.ready) == 2)
+    entry = next(iter(driver.plane.executor))
+    await driver.plane.executor.wait_until(entry, lambda entry: len(entry.ready) == 2)
     async with under_load(driver) as answers:
         await update(driver, "1")
-        await driver.plane.runner.until(entry, lambda entry: entry.record.good == entry.record.version)
+        await driver.plane.executor.wait_until(entry, lambda entry: entry.record.good == entry.record.version)
         await answered(answers, "1")
     assert {status for status, _ in answers} == {200}
     assert len(entry.ready) == 2
@@ -125,8 +125,8 @@ async def test_a_bad_update_without_room_for_two_brings_the_old_version_back(pla
         await driver.reach("tiny", "running")
         await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
         await driver.reach("tiny", "updateFailed")
-        entry = next(iter(driver.plane.runner))
-        await driver.plane.runner.until(entry, lambda entry: bool(entry.ready))
+        entry = next(iter(driver.plane.executor))
+        await driver.plane.executor.wait_until(entry, lambda entry: bool(entry.ready))
         answer = await call(driver)
         assert (answer.status, "TINY_FAILS" in answer.body["environment"]) == (200, False)
         assert await driver.state("tiny") == "updateFailed"

@@ -9,7 +9,7 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf
 from tests.plane.test_process_engine import call, connect, gone, until
 
-from inference_endpoints_local.engines.pids import cpu_seconds_of
+from inference_endpoints_local.engines.pids import cpu_seconds
 from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
@@ -98,10 +98,10 @@ async def test_an_endpoint_without_a_load_is_not_looked_at(driver: Driver) -> No
     await driver.advance(READY_S)
     await pretend(driver, 4)
     await driver.advance(10)
-    assert driver.plane.runner.next_stop(driver.plane.simulated_clock) is not None
+    assert driver.plane.executor.next_due(driver.plane.simulated_clock) is not None
     await pretend(driver, 0)
     await driver.advance(1_000)
-    assert driver.plane.runner.next_stop(driver.plane.simulated_clock) is None
+    assert driver.plane.executor.next_due(driver.plane.simulated_clock) is None
 
 
 @pytest.mark.parametrize("requests", [-1, True, "1", None, 1.5])
@@ -133,10 +133,10 @@ class Workers:
             await self.driver.plane.settle()
 
     async def until_ready(self, count: int, name: str = "tiny") -> None:
-        entry = self.driver.plane.runner.find("acme", name)
+        entry = self.driver.plane.executor.find("acme", name)
         assert entry is not None
         async with asyncio.timeout(10):
-            await self.driver.plane.runner.until(entry, lambda entry: len(entry.ready) == count)
+            await self.driver.plane.executor.wait_until(entry, lambda entry: len(entry.ready) == count)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ async def test_a_worker_no_longer_needed_finishes_what_it_answers_and_gets_nothi
     reader, writer = await connect(workers.driver, "/hang")
     for other in writers:
         other.close()
-    entry = next(iter(workers.driver.plane.runner))
+    entry = next(iter(workers.driver.plane.executor))
     await until(lambda: entry.load.requests == 1)
     await workers.pass_time(360)
     assert await counts(workers.driver, "tiny") == (1, 1)
@@ -210,7 +210,7 @@ async def test_the_processor_time_of_a_worker_is_its_use_of_the_hardware(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = 100.0
-    monkeypatch.setattr("inference_endpoints_local.engines.worker.cpu_seconds_of", lambda _: taken)
+    monkeypatch.setattr("inference_endpoints_local.engines.worker.cpu_seconds", lambda _: taken)
     await workers.create(measure="hardwareUsage")
     writers = await busy_with(workers.driver, 1)
     for in_use, replicas in ((0.5, 1), (0.9, 2)):
@@ -221,14 +221,14 @@ async def test_the_processor_time_of_a_worker_is_its_use_of_the_hardware(
     writers[0].close()
 
 
-@pytest.mark.skipif(cpu_seconds_of(os.getpid()) is None, reason="this system does not tell processor time")
+@pytest.mark.skipif(cpu_seconds(os.getpid()) is None, reason="this system does not tell processor time")
 def test_processor_time_is_that_of_the_process() -> None:
     until = time.process_time() + 0.2
-    before = cpu_seconds_of(os.getpid())
+    before = cpu_seconds(os.getpid())
     while time.process_time() < until:
         pass
-    after = cpu_seconds_of(os.getpid())
+    after = cpu_seconds(os.getpid())
     assert before is not None
     assert after is not None
     assert 0.15 < after - before < 0.3
-    assert cpu_seconds_of(2**22 + 1) is None
+    assert cpu_seconds(2**22 + 1) is None

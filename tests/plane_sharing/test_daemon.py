@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 from inference_endpoints_local.daemon.__main__ import DaemonOptions, serve
 from inference_endpoints_local.daemon.connect import (
     DiskFull,
+    FolderInUse,
     FolderUnusable,
-    Held,
     NotReachable,
     PortInUse,
     StartOptions,
@@ -29,7 +29,7 @@ from inference_endpoints_local.daemon.connect import (
     lease,
 )
 from inference_endpoints_local.daemon.data_folder import DataFolder
-from inference_endpoints_local.daemon.leases import Front
+from inference_endpoints_local.daemon.leases import LeaseMiddleware
 
 from .machine import Machine, eventually, line_of, quotas_of
 
@@ -90,8 +90,8 @@ async def test_it_is_neither_used_nor_ended_by_another_hosts_name(machine: Machi
 async def test_a_second_one_on_the_same_folder_ends_and_says_why(machine: Machine) -> None:
     await connect(machine.data_dir, SIMULATED)
     second = machine.serve("--simulated")
-    assert await asyncio.to_thread(second.wait, 10) == Held.exit_code
-    with pytest.raises(Held, match="already serves the data folder"):
+    assert await asyncio.to_thread(second.wait, 10) == FolderInUse.exit_code
+    with pytest.raises(FolderInUse, match="already serves the data folder"):
         await serve(DaemonOptions(machine.data_dir), lambda _: None)
 
 
@@ -162,7 +162,7 @@ async def test_a_request_under_way_is_a_use() -> None:
     async def slow(_: Scope, __: Receive, ___: Send) -> None:
         await answered.wait()
 
-    front = Front(slow, "token", may_end=lambda: True, end=lambda: None)
+    front = LeaseMiddleware(slow, "token", may_end=lambda: True, end=lambda: None)
     request = asyncio.create_task(front({"type": "http", "path": "/", "method": "GET", "headers": []}, None, None))  # type: ignore[arg-type]
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):

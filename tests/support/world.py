@@ -33,7 +33,7 @@ async def settled(driver: Driver) -> None:
 
 def age(driver: Driver, name: str, by: timedelta) -> None:
     """Let all that was done to an endpoint have been done so long before: no test moves the clock that dates it."""
-    entry = driver.plane.runner.find("acme", name)
+    entry = driver.plane.executor.find("acme", name)
     assert entry is not None
     ns = int(by.total_seconds() * 1e9)
     entry.record = replace(entry.record, updated_ns=entry.record.updated_ns - ns)

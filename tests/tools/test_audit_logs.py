@@ -113,10 +113,10 @@ async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
             await driver.create(name)
     async with plane_of() as driver:
         store = driver.plane._store
-        old = audit_log.Event(1, "acme", "old", audit_log.EventKind.PAUSED)
+        old = audit_log.AuditEvent(1, "acme", "old", audit_log.AuditAction.PAUSED)
         store.save([], [old])
         assert len((await driver.call("GET", "/v2/audit-logs/acme")).body["items"]) == 4
-        monkeypatch.setattr("inference_endpoints_local.state.store.KEPT", 3)
+        monkeypatch.setattr("inference_endpoints_local.state.store.MOST_EVENTS", 3)
         await driver.create("d")
         items = (await driver.call("GET", "/v2/audit-logs/acme")).body["items"]
         assert [item["endpoint"] for item in items] == ["d", "c"]

@@ -27,7 +27,7 @@ SAID = [
 
 def say(driver: Driver, said: list[tuple[int, str | None, str]]) -> None:
     """Put lines into the log of the endpoint `chat`, as a replica that ran before would have left them."""
-    entry = driver.plane.runner.find("acme", "chat")
+    entry = driver.plane.executor.find("acme", "chat")
     assert entry is not None
     folder: Path = driver.plane.options.data_dir / "logs" / entry.record.id
     folder.mkdir(parents=True, exist_ok=True)

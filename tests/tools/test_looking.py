@@ -9,7 +9,7 @@ import pytest
 from tests.plane.driver import Driver, PlaneOf, cloud
 from tests.support.host import Host
 
-from inference_endpoints_local.state.audit_log import Asker
+from inference_endpoints_local.state.audit_log import Actor
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ async def test_a_large_fleet_is_paged_completely_and_every_page_is_small(fleet: 
 async def test_a_list_of_1_000_endpoints_is_twenty_rows_with_totals_unless_asked_for_more(
     driver: Driver, modern: Host
 ) -> None:
-    asker = Asker("acme", "127.0.0.1", "r")
+    asker = Actor("acme", "127.0.0.1", "r")
     for number in range(1_000):
         body = cloud(f"{'e' * 28}-{number:03d}", model={"repository": "org/" + "m" * 400})
         driver.plane._lifecycle.create(body, asker)

@@ -163,15 +163,15 @@ async def test_a_time_is_as_rfc_3339_writes_it(driver: Driver, moment: Any) -> N
 
 async def test_a_day_of_points_is_still_a_small_answer(driver: Driver, modern: Host) -> None:
     await driver.create()
-    entry = driver.plane.runner.find("acme", "chat")
+    entry = driver.plane.executor.find("acme", "chat")
     assert entry is not None
-    meter = entry.meter
-    now, meter.since = meter.since, meter.since - 40_000
-    meter._counted_at = meter.since
+    metrics = entry.metrics
+    now, metrics.since = metrics.since, metrics.since - 40_000
+    metrics._counted_at = metrics.since
     for number in range(4_000):
         at = now - 39_990 + 9.9 * number
-        meter.begin(at)
-        meter.end(at + 0.5, 0.5 + number / 4_000, (200, 201, 400, 404, 422, 429, 500, 502, 503)[number % 9])
+        metrics.request_started(at)
+        metrics.request_ended(at + 0.5, 0.5 + number / 4_000, (200, 201, 400, 404, 422, 429, 500, 502, 503)[number % 9])
     for metric in ("", "response-status-code", "response-elapsed"):
         facts = await modern.call("get_endpoint_metric", endpoint_name="chat", metric=metric, minutes=600, series=True)
         assert len(json.dumps(facts)) < 28_000

@@ -93,7 +93,7 @@ def start_worker(command: list[str], folder: Path, **said: Any) -> WorkerProcess
 
 def start_model(repository: str, task: str, **said: Any) -> Iterator[WorkerProcess]:
     """A worker with a model of the catalogue, ended afterwards."""
-    runnable = catalogue.resolve(repository, task)
+    runnable = catalogue.resolve_model(repository, task)
     files = {role: str(path) for role, path in runnable.files(weights.default_cache_dir()).items()}
     with tempfile.TemporaryDirectory() as folder:
         module = ["-m", runnable.model.worker.module]

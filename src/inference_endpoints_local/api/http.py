@@ -6,31 +6,31 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from inference_endpoints_local.control.lifecycle import Refused
-from inference_endpoints_local.control.validation import read
+from inference_endpoints_local.control.lifecycle import RequestRefused
+from inference_endpoints_local.control.validation import parse_body
 
 BODY_BYTES = 1024 * 1024
 
 
-def error(status: int, message: str) -> JSONResponse:
+def error_response(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": message}, status)
 
 
-def bearer_of(request: Request) -> str:
+def bearer_token(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def is_token(given: str, token: str) -> bool:
+def token_matches(given: str, token: str) -> bool:
     """Compared in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
 
 
-async def body_of(request: Request) -> dict[str, Any]:
-    """The JSON object a request carries. Raises BadBody, or Refused if it is too large."""
+async def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object a request carries. Raises InvalidRequest, or RequestRefused if it is too large."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
         if len(received) > BODY_BYTES:
-            raise Refused(413, f"Payload Too Large: at most {BODY_BYTES} bytes")
-    return read(bytes(received))
+            raise RequestRefused(413, f"Payload Too Large: at most {BODY_BYTES} bytes")
+    return parse_body(bytes(received))

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from inference_endpoints_local.api.documents import timestamp
-from inference_endpoints_local.control.metrics import STEP_S, Meter, Stand, percentile
-from inference_endpoints_local.engines.base import Stage
+from inference_endpoints_local.control.metrics import INTERVAL_S, EndpointMetrics, ReplicaCounts, percentile
+from inference_endpoints_local.engines.base import ReplicaStage
 from inference_endpoints_local.wire import responses
 
-POINTS = 120
+MOST_POINTS = 120
 """Most points of a series."""
 PERCENTILES = (0.5, 0.9, 0.95, 0.99)
 
 
 @dataclass
-class Window:
+class GraphWindow:
     """The steps of one window, added up; `seconds` of it were measured."""
 
     began: float
@@ -31,15 +31,17 @@ class Window:
     request_seconds: float = 0.0
     cpu_percent: dict[str, list[float]] = field(default_factory=dict)
     memory_bytes: dict[str, list[float]] = field(default_factory=dict)
-    stand: Stand | None = None
+    replica_counts: ReplicaCounts | None = None
 
 
-def all_graphs(meter: Meter, replicas: Iterable[str], start: float, stop: float) -> responses.AllGraphs:
+def all_graphs(
+    metrics: EndpointMetrics, replicas: Iterable[str], start: float, stop: float
+) -> responses.AllGraphsDocument:
     """Every graph between two moments. Where nothing was measured yet there are no points."""
-    width = STEP_S * max(1, math.ceil((stop - start) / (STEP_S * POINTS)))
-    windows = _windows(meter, max(start, meter.since), stop, width)
+    width = INTERVAL_S * max(1, math.ceil((stop - start) / (INTERVAL_S * MOST_POINTS)))
+    windows = _windows(metrics, max(start, metrics.since), stop, width)
     measured = {name for window in windows for name in window.memory_bytes.keys() | window.cpu_percent.keys()}
-    frame: responses.Frame = {
+    frame: responses.FrameDocument = {
         "start": _iso(start),
         "stop": _iso(stop),
         "timeWindowSeconds": width,
@@ -61,39 +63,45 @@ def all_graphs(meter: Meter, replicas: Iterable[str], start: float, stop: float)
     }
 
 
-def _windows(meter: Meter, start: float, stop: float, width: int) -> list[Window]:
+def _windows(metrics: EndpointMetrics, start: float, stop: float, width: int) -> list[GraphWindow]:
     first = start // width
     count = math.ceil(stop / width - first) if stop > start else 0
     windows = []
     for number in range(count):
         began = (first + number) * width
         seconds = min(began + width, stop) - max(began, start)
-        windows.append(Window(began, seconds, stand=_stand_at(meter, min(began + width, stop))))
-    for step in meter.steps:
-        number = int((step.began - first * width) // width)
+        windows.append(
+            GraphWindow(began, seconds, replica_counts=_replica_counts_at(metrics, min(began + width, stop)))
+        )
+    for interval in metrics.intervals:
+        number = int((interval.start - first * width) // width)
         if 0 <= number < count:
             window = windows[number]
-            window.answers += step.answers
-            window.elapsed += step.elapsed
-            window.request_seconds += step.request_seconds
-            for name, percent in step.cpu_percent.items():
+            window.answers += interval.answers
+            window.elapsed += interval.elapsed
+            window.request_seconds += interval.request_seconds
+            for name, percent in interval.cpu_percent.items():
                 window.cpu_percent.setdefault(name, []).append(percent)
-            for name, memory in step.memory_bytes.items():
+            for name, memory in interval.memory_bytes.items():
                 window.memory_bytes.setdefault(name, []).append(memory)
     return windows
 
 
-def _stand_at(meter: Meter, at: float) -> Stand | None:
-    return next((stand for stand in reversed(meter.stands) if stand.at <= at), None)
+def _replica_counts_at(metrics: EndpointMetrics, at: float) -> ReplicaCounts | None:
+    return next(
+        (replica_counts for replica_counts in reversed(metrics.replica_counts) if replica_counts.at <= at), None
+    )
 
 
-def _points(windows: Iterable[Window], values: Iterable[float | None]) -> list[responses.Point]:
+def _points(windows: Iterable[GraphWindow], values: Iterable[float | None]) -> list[responses.PointDocument]:
     """A point for each window that has a value."""
     measured = zip(windows, values, strict=True)
     return [{"x": _iso(window.began), "y": round(value, 4)} for window, value in measured if value is not None]
 
 
-def _hardware(windows: list[Window], of: Callable[[Window], dict[str, list[float]]]) -> list[responses.HardwareSeries]:
+def _hardware(
+    windows: list[GraphWindow], of: Callable[[GraphWindow], dict[str, list[float]]]
+) -> list[responses.HardwareSeriesDocument]:
     names = sorted({name for window in windows for name in of(window)})
     return [
         {"replicaId": name, "data": _points(windows, [_mean(of(window).get(name)) for window in windows])}
@@ -105,32 +113,35 @@ def _mean(values: list[float] | None) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _pending(windows: list[Window]) -> list[responses.StatusSeries]:
+def _pending(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]:
     """Requests under way, on average: held for a replica, or with one."""
     means = [window.request_seconds / window.seconds if window.seconds else None for window in windows]
     return [{"status": "pending", "data": _points(windows, means)}]
 
 
-def _running(windows: list[Window]) -> list[responses.StatusSeries]:
-    stands = [(window, window.stand) for window in windows if window.stand]
-    known = [window for window, _ in stands]
-    ready = [stand.stages.get(str(Stage.READY), 0) for _, stand in stands]
+def _running(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]:
+    known_counts = [(window, window.replica_counts) for window in windows if window.replica_counts]
+    known = [window for window, _ in known_counts]
+    ready = [replica_counts.stages.get(str(ReplicaStage.READY), 0) for _, replica_counts in known_counts]
     return [
         {"status": "running", "data": _points(known, ready)},
-        {"status": "target", "data": _points(known, [stand.target for _, stand in stands])},
+        {"status": "target", "data": _points(known, [replica_counts.target for _, replica_counts in known_counts])},
     ]
 
 
-def _stages(windows: list[Window]) -> list[responses.StatusSeries]:
-    stands = [(window, window.stand) for window in windows if window.stand]
-    known = [window for window, _ in stands]
+def _stages(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]:
+    known_counts = [(window, window.replica_counts) for window in windows if window.replica_counts]
+    known = [window for window, _ in known_counts]
     return [
-        {"status": stage, "data": _points(known, [stand.stages.get(stage, 0) for _, stand in stands])}
-        for stage in sorted({stage for _, stand in stands for stage in stand.stages})
+        {
+            "status": stage,
+            "data": _points(known, [replica_counts.stages.get(stage, 0) for _, replica_counts in known_counts]),
+        }
+        for stage in sorted({stage for _, replica_counts in known_counts for stage in replica_counts.stages})
     ]
 
 
-def _elapsed(windows: list[Window]) -> list[responses.PercentileSeries]:
+def _elapsed(windows: list[GraphWindow]) -> list[responses.PercentileSeriesDocument]:
     answered = [window for window in windows if window.elapsed]
     if not answered:
         return []
@@ -140,7 +151,7 @@ def _elapsed(windows: list[Window]) -> list[responses.PercentileSeries]:
     ]
 
 
-def _codes(windows: list[Window], groups: dict[str, list[int]]) -> list[responses.StatusCodeSeries]:
+def _codes(windows: list[GraphWindow], groups: dict[str, list[int]]) -> list[responses.StatusCodeSeriesDocument]:
     return [
         {"statusCode": name, "data": _points(windows, [sum(one.answers[code] for code in codes) for one in windows])}
         for name, codes in groups.items()

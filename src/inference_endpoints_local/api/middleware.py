@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference_endpoints_local.api.http import error
+from inference_endpoints_local.api.http import error_response
 from inference_endpoints_local.state.faults import HANG_UP
 
 logger = logging.getLogger(__name__)
@@ -20,36 +20,60 @@ logger = logging.getLogger(__name__)
 _NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class Outermost:
-    """Lets in what is addressed to this machine, gives every request an id, which its answer carries, and hangs up
-    where no answer is to be given.
-    """
+def with_middleware(app: ASGIApp) -> ASGIApp:
+    """The application behind the three middlewares below, the first outermost."""
+    return HangUpMiddleware(RequestIdMiddleware(LoopbackMiddleware(app)))
+
+
+class HangUpMiddleware:
+    """Closes the connection where no response is to be given."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        async def send_or_hang_up(message: Message) -> None:
+            if message is not HANG_UP:
+                await send(message)
+                return
+            # ASGI has no message for it. uvicorn's `send` is a method of the object that holds the connection.
+            transport = getattr(getattr(send, "__self__", None), "transport", None)
+            if transport is not None:
+                transport.close()
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+
+        await self._app(scope, receive, send_or_hang_up)
+
+
+class RequestIdMiddleware:
+    """Gives every request an id, which its response carries as `x-request-id`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def sending(message: Message) -> None:
-            if message is HANG_UP:
-                # ASGI has no word for it. uvicorn's `send` belongs to an object that knows the connection.
-                transport = getattr(getattr(send, "__self__", None), "transport", None)
-                if transport is not None:
-                    transport.close()
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-                return
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [(key, value) for key, value in message.get("headers", ()) if key.lower() != b"x-request-id"]
                 message = {**message, "headers": [*headers, (b"x-request-id", request_id.encode())]}
             await send(message)
 
-        await (refusal(scope["headers"]) or self._app)(scope, receive, sending)
+        await self._app(scope, receive, send_with_id)
+
+
+class LoopbackMiddleware:
+    """Lets in only requests that are addressed to this machine."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = loopback_refusal(scope["headers"]) if scope["type"] == "http" else None
+        await (app or self._app)(scope, receive, send)
 
 
 async def http_error(request: Request, failure: Exception) -> Response:
@@ -63,13 +87,13 @@ async def http_error(request: Request, failure: Exception) -> Response:
     return JSONResponse({"error": failure.detail}, failure.status_code, headers)
 
 
-async def crash(request: Request, failure: Exception) -> Response:
+async def internal_error(request: Request, failure: Exception) -> Response:
     """What nobody foresaw, in the documented form."""
     logger.error("%s %s", request.method, request.url.path, exc_info=failure)
-    return error(500, "Internal Server Error")
+    return error_response(500, "Internal Server Error")
 
 
-def refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
+def loopback_refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
     """What a request is refused with that another host, or a page of one, is named in: 421 or 403.
 
     A web page can let a name of its own lead to 127.0.0.1 and send requests there from a browser (DNS rebinding). They

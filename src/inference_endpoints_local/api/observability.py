@@ -9,15 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from inference_endpoints_local.api import documents, metric_graphs
-from inference_endpoints_local.api.http import body_of
-from inference_endpoints_local.control.endpoint import Entry
+from inference_endpoints_local.api.http import read_body
+from inference_endpoints_local.control.endpoint import ManagedEndpoint
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import queries, responses, routes
-from inference_endpoints_local.wire.queries import query_of
-from inference_endpoints_local.wire.requests import BadBody, MetricsParams, held_to
-from inference_endpoints_local.wire.routes import Contract
+from inference_endpoints_local.wire.queries import parse_query
+from inference_endpoints_local.wire.requests import InvalidRequest, MetricsParams, parse_as
+from inference_endpoints_local.wire.routes import RouteContract
 
 METRICS_S = 3_600.0
 """Shown if no time is asked for."""
@@ -26,14 +26,14 @@ Handler = Callable[[Request], Awaitable[Any]]
 """Answers with a JSON value, or a response of its own."""
 
 
-class Observing:
+class ObservabilityHandlers:
     """Handlers that change nothing."""
 
     def __init__(self, lifecycle: Lifecycle, store: Store) -> None:
         self._lifecycle = lifecycle
         self._store = store
 
-    def served(self) -> list[tuple[Contract, Handler]]:
+    def handlers(self) -> list[tuple[RouteContract, Handler]]:
         return [
             (routes.LOGS, self._logs),
             (routes.FOLLOW_LOGS, self._follow_logs),
@@ -45,43 +45,43 @@ class Observing:
         ]
 
     async def _logs(self, request: Request) -> Any:
-        query = query_of(request, queries.Lines)
-        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
+        query = parse_query(request, queries.LogsQuery)
+        which = (self._endpoint(request).record.id, query.replica, query.tail, query.line_max_length)
         if not query.follow:
             return self._lifecycle.logs.read(*which)
         # Of the four forms logs are seen in, this one can be streamed.
-        lines = (json.dumps(entry) + "\n" async for entry in self._lifecycle.logs.follow(*which))
+        lines = (json.dumps(line) + "\n" async for line in self._lifecycle.logs.follow(*which))
         return StreamingResponse(lines, media_type="text/plain")
 
     async def _follow_logs(self, request: Request) -> Response:
-        query = query_of(request, queries.FollowedLines)
-        which = (self._entry(request).record.id, query.replica, query.tail, query.line_max_length)
+        query = parse_query(request, queries.FollowLogsQuery)
+        which = (self._endpoint(request).record.id, query.replica, query.tail, query.line_max_length)
         events = (f"data: {json.dumps(entry)}\n\n" async for entry in self._lifecycle.logs.follow(*which))
         return StreamingResponse(events, media_type="text/event-stream")
 
-    async def _replicas(self, request: Request) -> responses.Replicas:
-        return documents.replicas(self._entry(request))
+    async def _replicas(self, request: Request) -> responses.ReplicasDocument:
+        return documents.replicas_document(self._endpoint(request))
 
-    async def _metrics(self, request: Request) -> responses.AllGraphs:
-        asked = held_to(MetricsParams, await body_of(request))
-        entry = self._entry(request)
-        entry.measure()
+    async def _metrics(self, request: Request) -> responses.AllGraphsDocument:
+        asked = parse_as(MetricsParams, await read_body(request))
+        endpoint = self._endpoint(request)
+        endpoint.measure()
         stop = asked.stop.timestamp() if asked.stop else wall_s()
         start = asked.start.timestamp() if asked.start else stop - METRICS_S
         if start >= stop:
-            raise BadBody("VALIDATION_FAILED: start: not before stop")
-        shown = (replica.id for replica in entry.replicas)
-        return metric_graphs.all_graphs(entry.meter, shown, max(0.0, start), max(0.0, min(stop, wall_s())))
+            raise InvalidRequest("VALIDATION_FAILED: start: not before stop")
+        shown = (replica.id for replica in endpoint.replicas)
+        return metric_graphs.all_graphs(endpoint.metrics, shown, max(0.0, start), max(0.0, min(stop, wall_s())))
 
     async def _metric(self, key: str, request: Request) -> Any:
         return (await self._metrics(request))[key]  # type: ignore[literal-required]
 
-    async def _hardware_cpu(self, request: Request) -> responses.GraphHardwareCpu:
+    async def _hardware_cpu(self, request: Request) -> responses.GraphHardwareCpuDocument:
         found = await self._metrics(request)
         return {"hardwareCpu": found["hardwareCpu"], "hardwareMem": found["hardwareMem"]}
 
-    async def _audit_logs(self, request: Request) -> responses.AuditLogs:
-        query = query_of(request, queries.Events)
+    async def _audit_logs(self, request: Request) -> responses.AuditLogsDocument:
+        query = parse_query(request, queries.AuditLogQuery)
         limit = min(query.limit, queries.LARGEST_PAGE)
         found = self._store.events(
             self._lifecycle.namespace,
@@ -92,9 +92,9 @@ class Observing:
         )
         page = found[:limit]
         return {
-            "items": [documents.event(number, event) for number, event in page],
+            "items": [documents.audit_entry(number, event) for number, event in page],
             "nextCursor": str(page[-1][0]) if len(found) > limit else None,
         }
 
-    def _entry(self, request: Request) -> Entry:
+    def _endpoint(self, request: Request) -> ManagedEndpoint:
         return self._lifecycle.find(request.path_params["name"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, inf
 
-from inference_endpoints_local.state.record import Record
+from inference_endpoints_local.state.record import EndpointRecord
 
 UP_EVERY_S = 60.0
 DOWN_EVERY_S = 120.0
@@ -29,7 +29,7 @@ DEFAULT = {Measure.HARDWARE: 80.0, Measure.PENDING: 1.5}
 
 
 @dataclass(frozen=True)
-class Rule:
+class ScalingRule:
     """`per_replica` is the load one replica should have: requests, or its share of full use."""
 
     measure: Measure
@@ -43,7 +43,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Reading:
+class LoadReading:
     """What the counters stood at: seconds of requests under way, and seconds of a replica in full use."""
 
     at: float
@@ -60,17 +60,22 @@ class Scale:
     lowered_at: float = -inf
 
 
-def rule_of(record: Record, affordable: int) -> Rule:
+def scaling_rule(record: EndpointRecord, affordable: int) -> ScalingRule:
     """How this endpoint scales, with no more replicas than there is room for unless its minimum says so."""
     spelt, threshold = next(iter(record.spec["compute"]["scaling"]["measure"].items()))
     measure = Measure(spelt)
     per_replica = float(threshold) if threshold and threshold > 0 else DEFAULT[measure]
     if measure is Measure.HARDWARE and per_replica > 1:
         per_replica /= 100  # a percentage; up to 1 it is a share, since nobody means to scale at one percent
-    return Rule(measure, max(0.01, per_replica), record.least, max(record.least, min(record.most, affordable)))
+    return ScalingRule(
+        measure,
+        max(0.01, per_replica),
+        record.fewest_replicas,
+        max(record.fewest_replicas, min(record.most_replicas, affordable)),
+    )
 
 
-def autoscale(rule: Rule, readings: Sequence[Reading], scale: Scale, now: float) -> Scale:
+def autoscale(rule: ScalingRule, readings: Sequence[LoadReading], scale: Scale, now: float) -> Scale:
     """The scale from now on. Readings are oldest first; without enough of them nothing changes but to fit the rule."""
     replicas = min(max(scale.replicas, rule.least), rule.most)
     asked = [min(max(_ceil(load / rule.per_replica), rule.least), rule.most) for load in _loads(rule, readings)]
@@ -82,7 +87,7 @@ def autoscale(rule: Rule, readings: Sequence[Reading], scale: Scale, now: float)
     return replace(scale, replicas=replicas)
 
 
-def _loads(rule: Rule, readings: Sequence[Reading]) -> list[float]:
+def _loads(rule: ScalingRule, readings: Sequence[LoadReading]) -> list[float]:
     """The mean load over each window that the readings cover, in the order of their ends."""
     loads, first = [], 0
     for last, end in enumerate(readings):

@@ -10,140 +10,140 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from inference_endpoints_local.control.autoscale import rule_of
-from inference_endpoints_local.control.endpoint import Entry
+from inference_endpoints_local.control.autoscale import scaling_rule
+from inference_endpoints_local.control.endpoint import ManagedEndpoint
 from inference_endpoints_local.control.reconcile import (
     Action,
-    Bury,
-    Decision,
     GiveUp,
     Launch,
-    Served,
-    Sleep,
+    MarkServed,
+    Reap,
+    Reconciliation,
+    ScaleToZero,
     Stop,
     reconcile,
 )
-from inference_endpoints_local.engines.base import LIVE, Engine, Order
-from inference_endpoints_local.state.audit_log import Event, EventKind, event_of
+from inference_endpoints_local.engines.base import LIVE, Engine, LaunchOrder
+from inference_endpoints_local.state.audit_log import AuditAction, AuditEvent, audit_event
 from inference_endpoints_local.state.clock import Clock, wall_ns
-from inference_endpoints_local.state.logs import LogBook
-from inference_endpoints_local.state.record import Power, Record
+from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.record import EndpointRecord, PowerState
 from inference_endpoints_local.state.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
 
-UNNOTED = 1_000
+MOST_UNSAVED_EVENTS = 1_000
 """Events kept for the audit log while the disk has no room for them."""
 
 
-class Runner:
+class Executor:
     """Keeps every endpoint what it should be. Changes are durable before they are seen; raises NotSaved otherwise."""
 
-    def __init__(self, store: Store, engines: Mapping[str, Engine], logs: LogBook) -> None:
+    def __init__(self, store: Store, engines: Mapping[str, Engine], logs: LogStore) -> None:
         self._store = store
         self._engines = engines
         self._logs = logs
-        self._entries: dict[str, Entry] = {}
-        self._named: dict[tuple[str, str], Entry] = {}
-        self._dirty: set[str] = set()
-        self._unsaved: dict[str, Record] = {}
-        self._unnoted: deque[Event] = deque(maxlen=UNNOTED)
+        self._endpoints: dict[str, ManagedEndpoint] = {}
+        self._by_name: dict[tuple[str, str], ManagedEndpoint] = {}
+        self._queue: set[str] = set()
+        self._unsaved: dict[str, EndpointRecord] = {}
+        self._unsaved_events: deque[AuditEvent] = deque(maxlen=MOST_UNSAVED_EVENTS)
         self._wake = asyncio.Event()
         for record in store.load():
-            self._adopt(record)
+            self._track(record)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[ManagedEndpoint]:
         """Every endpoint that was not deleted, oldest first."""
-        return iter(self._named.values())
+        return iter(self._by_name.values())
 
-    def find(self, namespace: str, name: str) -> Entry | None:
-        return self._named.get((namespace, name))
+    def find(self, namespace: str, name: str) -> ManagedEndpoint | None:
+        return self._by_name.get((namespace, name))
 
-    def at(self, endpoint_id: str) -> Entry | None:
+    def by_id(self, endpoint_id: str) -> ManagedEndpoint | None:
         """The endpoint of that id, unless it was deleted."""
-        entry = self._entries.get(endpoint_id)
-        return entry if entry and entry.record.power is not Power.GONE else None
+        endpoint = self._endpoints.get(endpoint_id)
+        return endpoint if endpoint and endpoint.record.power is not PowerState.DELETED else None
 
     def busy(self, engine: str) -> bool:
         """Whether any replica of an engine runs, starts or ends, or should."""
-        ours = (entry for entry in self._entries.values() if entry.record.engine == engine)
-        return any(entry.replicas or entry.record.runs for entry in ours)
+        ours = (endpoint for endpoint in self._endpoints.values() if endpoint.record.engine == engine)
+        return any(endpoint.replicas or endpoint.record.runs for endpoint in ours)
 
-    def add(self, record: Record, event: Event) -> Entry:
+    def add(self, record: EndpointRecord, event: AuditEvent) -> ManagedEndpoint:
         self._save(record, event)
-        return self._adopt(record)
+        return self._track(record)
 
-    def change(self, entry: Entry, record: Record, event: Event) -> None:
+    def change(self, endpoint: ManagedEndpoint, record: EndpointRecord, event: AuditEvent) -> None:
         """Take a new wish: saved, and shown at once; acted on in the next step, with a fresh set of attempts."""
         self._save(record, event)
-        entry.record = record
-        entry.attempts = 0
-        entry.status = self._decide(entry).status
-        self.poke(record.id)
+        endpoint.record = record
+        endpoint.attempts = 0
+        endpoint.status = self._decide(endpoint).status
+        self.enqueue(record.id)
 
-    def remove(self, entry: Entry, event: Event) -> None:
-        record = entry.record
+    def remove(self, endpoint: ManagedEndpoint, event: AuditEvent) -> None:
+        record = endpoint.record
         self._store.delete(record.id, [event])
         self._unsaved.pop(record.id, None)
-        entry.record = replace(record, power=Power.GONE)
-        del self._named[record.namespace, record.name]
-        self.poke(record.id)
+        endpoint.record = replace(record, power=PowerState.DELETED)
+        del self._by_name[record.namespace, record.name]
+        self.enqueue(record.id)
 
     @contextmanager
-    def request(self, entry: Entry) -> Iterator[None]:
+    def request(self, endpoint: ManagedEndpoint) -> Iterator[None]:
         """A request is under way: a sleeping endpoint wakes, and has a load until it ends. Raises NotSaved."""
-        self.use(entry)
-        entry.load.add(1, entry.engine.clock.now())
+        self._note_request(endpoint)
+        endpoint.load.add(1, endpoint.engine.clock.now())
         try:
             yield
         finally:
-            entry.load.add(-1, entry.engine.clock.now())
-            self.touch(entry)
+            endpoint.load.add(-1, endpoint.engine.clock.now())
+            self._note_activity(endpoint)
 
-    def pretend(self, entry: Entry, requests: int) -> None:
+    def simulate_load(self, endpoint: ManagedEndpoint, requests: int) -> None:
         """From now on so many requests are taken to be under way, though there are none. Raises NotSaved."""
         if requests:
-            self.use(entry)
-        entry.load.add(requests - entry.pretended, entry.engine.clock.now())
-        entry.pretended = requests
-        self.touch(entry)
+            self._note_request(endpoint)
+        endpoint.load.add(requests - endpoint.simulated_requests, endpoint.engine.clock.now())
+        endpoint.simulated_requests = requests
+        self._note_activity(endpoint)
 
-    def use(self, entry: Entry) -> None:
+    def _note_request(self, endpoint: ManagedEndpoint) -> None:
         """A request came for it: it wakes if it sleeps."""
-        if entry.record.power is Power.ZERO:
-            woken = entry.record.turned(Power.WOKEN, entry.record.updated_ns)
-            self.change(entry, woken, event_of(woken, EventKind.WOKEN))
-        entry.used_ns = wall_ns()
-        self.touch(entry)
+        if endpoint.record.power is PowerState.SCALED_TO_ZERO:
+            woken = endpoint.record.with_power(PowerState.WOKEN, endpoint.record.updated_ns)
+            self.change(endpoint, woken, audit_event(woken, AuditAction.WOKEN))
+        endpoint.last_used_ns = wall_ns()
+        self._note_activity(endpoint)
 
-    def touch(self, entry: Entry) -> None:
+    def _note_activity(self, endpoint: ManagedEndpoint) -> None:
         """A request begins or ends now: it is not idle."""
-        entry.used_at = entry.engine.clock.now()
-        self.poke(entry.record.id)
+        endpoint.last_request_at = endpoint.engine.clock.now()
+        self.enqueue(endpoint.record.id)
 
-    def poke(self, endpoint_id: str) -> None:
+    def enqueue(self, endpoint_id: str) -> None:
         """Something about this endpoint may be different: look at it in the next step."""
-        self._dirty.add(endpoint_id)
+        self._queue.add(endpoint_id)
         self._wake.set()
 
     def step(self) -> None:
         """Do everything that is due now."""
         while due := self._due():
             for endpoint_id in due:
-                self._dirty.discard(endpoint_id)
-                entry = self._entries.get(endpoint_id)
-                if entry is None:
+                self._queue.discard(endpoint_id)
+                endpoint = self._endpoints.get(endpoint_id)
+                if endpoint is None:
                     continue
-                entry.again_at = None
+                endpoint.recheck_at = None
                 try:
-                    self._work(entry)
+                    self._reconcile(endpoint)
                 except Exception:
                     # One endpoint that cannot be handled must not stop the others.
-                    logger.exception("endpoint %s could not be handled", entry.record.name)
+                    logger.exception("endpoint %s could not be handled", endpoint.record.name)
 
-    def next_stop(self, clock: Clock) -> float | None:
+    def next_due(self, clock: Clock) -> float | None:
         """When, by this clock, something falls due."""
-        times = (entry.again_at for entry in self._entries.values() if entry.engine.clock is clock)
+        times = (endpoint.recheck_at for endpoint in self._endpoints.values() if endpoint.engine.clock is clock)
         return min((time for time in times if time is not None), default=None)
 
     async def run(self) -> None:
@@ -157,117 +157,123 @@ class Runner:
             except TimeoutError:
                 continue
 
-    async def until(self, entry: Entry, holds: Callable[[Entry], bool]) -> None:
+    async def wait_until(self, endpoint: ManagedEndpoint, holds: Callable[[ManagedEndpoint], bool]) -> None:
         """Wait until something holds of an endpoint; asked anew whenever it was looked at."""
-        while not holds(entry):
+        while not holds(endpoint):
             watcher = asyncio.get_running_loop().create_future()
-            entry.watchers.append(watcher)
+            endpoint.watchers.append(watcher)
             try:
                 await watcher
             finally:
-                if watcher in entry.watchers:
-                    entry.watchers.remove(watcher)
+                if watcher in endpoint.watchers:
+                    endpoint.watchers.remove(watcher)
 
-    def _adopt(self, record: Record) -> Entry:
-        entry = Entry(record, self._engines[record.engine])
-        entry.status = self._decide(entry).status
-        self._entries[record.id] = entry
-        self._named[record.namespace, record.name] = entry
-        self.poke(record.id)
-        return entry
+    def _track(self, record: EndpointRecord) -> ManagedEndpoint:
+        endpoint = ManagedEndpoint(record, self._engines[record.engine])
+        endpoint.status = self._decide(endpoint).status
+        self._endpoints[record.id] = endpoint
+        self._by_name[record.namespace, record.name] = endpoint
+        self.enqueue(record.id)
+        return endpoint
 
     def _due(self) -> list[str]:
         now = {engine.clock: engine.clock.now() for engine in self._engines.values()}
-        due = set(self._dirty)
-        for endpoint_id, entry in self._entries.items():
-            if entry.again_at is not None and entry.again_at <= now[entry.engine.clock]:
+        due = set(self._queue)
+        for endpoint_id, endpoint in self._endpoints.items():
+            if endpoint.recheck_at is not None and endpoint.recheck_at <= now[endpoint.engine.clock]:
                 due.add(endpoint_id)
         return sorted(due)
 
     def _seconds_left(self) -> float | None:
         clocks = {engine.clock for engine in self._engines.values()}
-        stops = ((clock, self.next_stop(clock)) for clock in clocks)
+        stops = ((clock, self.next_due(clock)) for clock in clocks)
         waits = (clock.seconds_until(stop) for clock, stop in stops if stop is not None)
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _work(self, entry: Entry) -> None:
+    def _reconcile(self, endpoint: ManagedEndpoint) -> None:
         """Act until there is nothing left to do now."""
-        measured_at = self._scale(entry)
-        decision = self._decide(entry)
+        measured_at = self._scale(endpoint)
+        decision = self._decide(endpoint)
         while decision.actions:
             for action in decision.actions:
-                self._do(entry, action)
-            decision = self._decide(entry)
-        entry.status = decision.status
-        entry.measure()
-        entry.starved = decision.starved
-        changes = (replica.look().changes_at for replica in entry.replicas)
-        times = (decision.again_at, measured_at, *changes)
-        entry.again_at = min((time for time in times if time is not None), default=None)
-        if entry.record.power is Power.GONE and not entry.replicas:
-            del self._entries[entry.record.id]
-            self._logs.drop(entry.record.id)
-        for watcher in entry.watchers:
+                self._apply(endpoint, action)
+            decision = self._decide(endpoint)
+        endpoint.status = decision.status
+        endpoint.measure()
+        endpoint.starved = decision.starved
+        changes = (replica.observe().changes_at for replica in endpoint.replicas)
+        times = (decision.recheck_at, measured_at, *changes)
+        endpoint.recheck_at = min((time for time in times if time is not None), default=None)
+        if endpoint.record.power is PowerState.DELETED and not endpoint.replicas:
+            del self._endpoints[endpoint.record.id]
+            self._logs.drop(endpoint.record.id)
+        for watcher in endpoint.watchers:
             if not watcher.done():
                 watcher.set_result(None)
-        entry.watchers.clear()
+        endpoint.watchers.clear()
 
-    def _scale(self, entry: Entry) -> float | None:
+    def _scale(self, endpoint: ManagedEndpoint) -> float | None:
         """Let the load say how many replicas it takes, within the room there is; when to ask again."""
-        record, version = entry.record, entry.record.version
-        if version is None or not record.on or record.most == record.least:
-            entry.load.rest()
+        record, version = endpoint.record, endpoint.record.version
+        if version is None or not record.on or record.most_replicas == record.fewest_replicas:
+            endpoint.load.reset()
             return None
         affordable = 0
         # What others need at least goes before what this one could have on top.
-        others = (other for other in self._entries.values() if other is not entry and other.engine is entry.engine)
+        others = (
+            other for other in self._endpoints.values() if other is not endpoint and other.engine is endpoint.engine
+        )
         if not any(other.starved for other in others):
-            live = sum(replica.look().stage in LIVE for replica in entry.replicas)
-            affordable = live + entry.engine.room(version.spec)
-        return entry.load.look(rule_of(record, affordable), entry.ready, entry.used_at, entry.engine.clock.now())
+            live = sum(replica.observe().stage in LIVE for replica in endpoint.replicas)
+            affordable = live + endpoint.engine.room(version.spec)
+        return endpoint.load.update(
+            scaling_rule(record, affordable), endpoint.ready, endpoint.last_request_at, endpoint.engine.clock.now()
+        )
 
-    def _decide(self, entry: Entry) -> Decision:
-        return reconcile(entry.record, entry.observed(), entry.engine.clock.now())
+    def _decide(self, endpoint: ManagedEndpoint) -> Reconciliation:
+        return reconcile(endpoint.record, endpoint.observed(), endpoint.engine.clock.now())
 
-    def _do(self, entry: Entry, action: Action) -> None:
-        record = entry.record
+    def _apply(self, endpoint: ManagedEndpoint, action: Action) -> None:
+        record = endpoint.record
         match action:
             case Launch():
                 assert record.version is not None
-                order = Order(record.id, record.name, record.version.generation, record.version.spec)
-                entry.replicas.append(entry.engine.launch(order, lambda: self.poke(record.id)))
+                order = LaunchOrder(record.id, record.name, record.version.generation, record.version.spec)
+                endpoint.replicas.append(endpoint.engine.launch(order, lambda: self.enqueue(record.id)))
             case Stop(replica, drain):
-                next(one for one in entry.replicas if one.id == replica).stop(drain)
-            case Bury(replica, attempts, at):
-                entry.replicas = [one for one in entry.replicas if one.id != replica]
-                entry.attempts, entry.failed_at = attempts, at
-                self._poke_starved()
+                next(one for one in endpoint.replicas if one.id == replica).stop(drain)
+            case Reap(replica, attempts, at):
+                endpoint.replicas = [one for one in endpoint.replicas if one.id != replica]
+                endpoint.attempts, endpoint.failed_at = attempts, at
+                self._enqueue_starved()
             case GiveUp(generation, message):
-                entry.attempts = 0
-                self._settle(entry, record.failed(generation, message), event_of(record, EventKind.FAILED))
-            case Served():
-                self._settle(entry, record.served())
-            case Sleep():
-                asleep = record.turned(Power.ZERO, record.updated_ns)
-                self._settle(entry, asleep, event_of(asleep, EventKind.SCALED_TO_ZERO))
+                endpoint.attempts = 0
+                self._save_outcome(
+                    endpoint, record.failed(generation, message), audit_event(record, AuditAction.FAILED)
+                )
+            case MarkServed():
+                self._save_outcome(endpoint, record.served())
+            case ScaleToZero():
+                asleep = record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns)
+                self._save_outcome(endpoint, asleep, audit_event(asleep, AuditAction.SCALED_TO_ZERO))
 
-    def _poke_starved(self) -> None:
-        for entry in self._entries.values():
-            if entry.starved:
-                self.poke(entry.record.id)
+    def _enqueue_starved(self) -> None:
+        for endpoint in self._endpoints.values():
+            if endpoint.starved:
+                self.enqueue(endpoint.record.id)
 
-    def _settle(self, entry: Entry, record: Record, *events: Event) -> None:
+    def _save_outcome(self, endpoint: ManagedEndpoint, record: EndpointRecord, *events: AuditEvent) -> None:
         """Note what became of an endpoint. It is so whether or not the disk has room; the next save catches up."""
-        entry.record = record
+        endpoint.record = record
         try:
             self._save(record, *events)
         except NotSaved as error:
             logger.warning("endpoint %s: %s", record.name, error)
             self._unsaved[record.id] = record
-            self._unnoted.extend(events)
+            self._unsaved_events.extend(events)
 
-    def _save(self, record: Record, *events: Event) -> None:
+    def _save(self, record: EndpointRecord, *events: AuditEvent) -> None:
         late = [late for late in self._unsaved.values() if late.id != record.id]
-        self._store.save([*late, record], [*self._unnoted, *events])
+        self._store.save([*late, record], [*self._unsaved_events, *events])
         self._unsaved.clear()
-        self._unnoted.clear()
+        self._unsaved_events.clear()

@@ -8,20 +8,20 @@ from typing import Any
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control import validation
-from inference_endpoints_local.control.endpoint import Entry
-from inference_endpoints_local.control.executor import Runner
+from inference_endpoints_local.control.endpoint import ManagedEndpoint
+from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.engines.base import CannotRun, Engine
-from inference_endpoints_local.models.hardware import LOCAL, UNAVAILABLE, Fleet, Instance
-from inference_endpoints_local.state.audit_log import Asker, EventKind, changed, event_of
+from inference_endpoints_local.models.hardware import LOCAL, UNAVAILABLE, Fleet, OfferedInstance
+from inference_endpoints_local.state.audit_log import Actor, AuditAction, audit_event, changed_settings
 from inference_endpoints_local.state.clock import wall_ns
-from inference_endpoints_local.state.logs import LogBook
-from inference_endpoints_local.state.record import Power, Record, Spec, size_of, what_runs
+from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.record import EndpointRecord, PowerState, Spec, instance_size, replica_spec
 from inference_endpoints_local.wire.images import PARALLEL
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is not done; `status` is the HTTP status, the message the error text."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -30,100 +30,104 @@ class Refused(Exception):
 
 
 class Lifecycle:
-    """The endpoints of one namespace. Raises Refused, BadBody and NotSaved; then nothing was changed."""
+    """The endpoints of one namespace. Raises RequestRefused, InvalidRequest and NotSaved; then nothing was changed."""
 
     def __init__(
-        self, runner: Runner, engines: Mapping[str, Engine], fleet: Fleet, logs: LogBook, namespace: str
+        self, executor: Executor, engines: Mapping[str, Engine], fleet: Fleet, logs: LogStore, namespace: str
     ) -> None:
-        self._runner = runner
+        self._executor = executor
         self._engines = engines
         self.fleet = fleet
         self.logs = logs
         self.namespace = namespace
 
-    def entries(self) -> Iterator[Entry]:
-        return (entry for entry in self._runner if entry.record.namespace == self.namespace)
+    def endpoints(self) -> Iterator[ManagedEndpoint]:
+        return (endpoint for endpoint in self._executor if endpoint.record.namespace == self.namespace)
 
-    def find(self, name: str) -> Entry:
-        entry = self._runner.find(self.namespace, name)
-        if entry is None:
-            raise Refused(404, f"Not Found: endpoint {name}")
-        return entry
+    def find(self, name: str) -> ManagedEndpoint:
+        endpoint = self._executor.find(self.namespace, name)
+        if endpoint is None:
+            raise RequestRefused(404, f"Not Found: endpoint {name}")
+        return endpoint
 
-    def create(self, body: dict[str, Any], by: Asker) -> Entry:
-        spec = validation.create(body)
-        if self._runner.find(self.namespace, spec["name"]):
-            raise Refused(409, f"Conflict: an endpoint named {spec['name']} already exists")
+    def create(self, body: dict[str, Any], by: Actor) -> ManagedEndpoint:
+        spec = validation.validate_create(body)
+        if self._executor.find(self.namespace, spec["name"]):
+            raise RequestRefused(409, f"Conflict: an endpoint named {spec['name']} already exists")
         spec, instance = self._placed(spec)
         now = wall_ns()
-        record = Record(
+        record = EndpointRecord(
             id="".join(secrets.choice(_ALPHABET) for _ in range(16)),
             namespace=self.namespace,
             name=spec["name"],
-            engine=_engine_of(instance),
+            engine=_engine_for(instance),
             spec=spec,
             created_ns=now,
             updated_ns=now,
         )
         self._check_quota(record, None)
-        return self._runner.add(record, event_of(record, EventKind.CREATED, by))
+        return self._executor.add(record, audit_event(record, AuditAction.CREATED, by))
 
-    def update(self, entry: Entry, body: dict[str, Any], by: Asker) -> Entry:
-        current = entry.record
-        spec = validation.update(current.spec, body)
-        if what_runs(spec) != what_runs(current.spec):
+    def update(self, endpoint: ManagedEndpoint, body: dict[str, Any], by: Actor) -> ManagedEndpoint:
+        current = endpoint.record
+        spec = validation.validate_update(current.spec, body)
+        if replica_spec(spec) != replica_spec(current.spec):
             if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
                 spec["model"]["task"] = None  # that of the old model; the new one brings its own
             spec, _ = self._placed(spec)
         record = current.updated(spec, wall_ns())
-        self._check_quota(record, entry)
-        self._runner.change(entry, record, event_of(record, EventKind.UPDATED, by, changed(current.spec, spec)))
-        return entry
+        self._check_quota(record, endpoint)
+        self._executor.change(
+            endpoint, record, audit_event(record, AuditAction.UPDATED, by, changed_settings(current.spec, spec))
+        )
+        return endpoint
 
-    def delete(self, entry: Entry, by: Asker) -> None:
-        self._runner.remove(entry, event_of(entry.record, EventKind.DELETED, by))
+    def delete(self, endpoint: ManagedEndpoint, by: Actor) -> None:
+        self._executor.remove(endpoint, audit_event(endpoint.record, AuditAction.DELETED, by))
 
-    def pause(self, entry: Entry, by: Asker) -> Entry:
+    def pause(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
         """From any state; pausing what is paused succeeds and changes nothing."""
-        if entry.record.power is not Power.PAUSED:
-            paused = entry.record.turned(Power.PAUSED, wall_ns())
-            self._runner.change(entry, paused, event_of(paused, EventKind.PAUSED, by))
-        return entry
+        if endpoint.record.power is not PowerState.PAUSED:
+            paused = endpoint.record.with_power(PowerState.PAUSED, wall_ns())
+            self._executor.change(endpoint, paused, audit_event(paused, AuditAction.PAUSED, by))
+        return endpoint
 
-    def resume(self, entry: Entry, by: Asker) -> Entry:
+    def resume(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
         """Start what is paused, asleep or failed. What is on its way succeeds unchanged."""
-        if entry.status.state in (State.RUNNING, State.UPDATING, State.UPDATE_FAILED):
+        if endpoint.status.state in (State.RUNNING, State.UPDATING, State.UPDATE_FAILED):
             # huggingface_hub looks for these two words in the body of a 400.
-            raise Refused(400, "Bad Request: the endpoint is already running")
-        if entry.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
-            record = entry.record.resumed(wall_ns())
-            self._check_quota(record, entry)
-            self._runner.change(entry, record, event_of(record, EventKind.RESUMED, by))
-        return entry
+            raise RequestRefused(400, "Bad Request: the endpoint is already running")
+        if endpoint.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
+            record = endpoint.record.resumed(wall_ns())
+            self._check_quota(record, endpoint)
+            self._executor.change(endpoint, record, audit_event(record, AuditAction.RESUMED, by))
+        return endpoint
 
-    def scale_to_zero(self, entry: Entry, by: Asker) -> Entry:
+    def scale_to_zero(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
         """Allowed whatever `minReplica` is: the next request wakes it to that. Asleep already: success."""
-        if entry.status.state in (State.PAUSED, State.FAILED):
-            raise Refused(400, f"Bad Request: the endpoint is {entry.status.state} and cannot be scaled to zero")
-        if entry.record.power is not Power.ZERO:
-            asleep = entry.record.turned(Power.ZERO, wall_ns())
-            self._runner.change(entry, asleep, event_of(asleep, EventKind.SCALED_TO_ZERO, by))
-        return entry
+        if endpoint.status.state in (State.PAUSED, State.FAILED):
+            raise RequestRefused(
+                400, f"Bad Request: the endpoint is {endpoint.status.state} and cannot be scaled to zero"
+            )
+        if endpoint.record.power is not PowerState.SCALED_TO_ZERO:
+            asleep = endpoint.record.with_power(PowerState.SCALED_TO_ZERO, wall_ns())
+            self._executor.change(endpoint, asleep, audit_event(asleep, AuditAction.SCALED_TO_ZERO, by))
+        return endpoint
 
     def used(self) -> Counter[tuple[str, str]]:
         """What counts against each quota: accelerators, or here cores, by vendor and instance type."""
         used: Counter[tuple[str, str]] = Counter()
-        for entry in self.entries():
-            used[_quota_key(entry.record.spec)] += _counted(entry.record, entry.status.target)
+        for endpoint in self.endpoints():
+            used[_quota_key(endpoint.record.spec)] += _quota_use(endpoint.record, endpoint.status.target)
         return used
 
-    def _placed(self, spec: Spec) -> tuple[Spec, Instance]:
-        """The configuration with its instance and task, once it is certain that it can run. Raises Refused."""
+    def _placed(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
+        """The configuration with its instance and task, once it is certain that it can run. Raises RequestRefused."""
         instance = self._instance(spec)
         if instance.status in UNAVAILABLE:
-            raise Refused(400, "Bad Request: Compute instance not available yet")
+            raise RequestRefused(400, "Bad Request: Compute instance not available yet")
         if instance.vendor != LOCAL and not self.fleet.simulated:
-            raise Refused(
+            raise RequestRefused(
                 400,
                 f"Bad Request: {instance.id} is cloud hardware, and this is a control plane of one machine. Deploy on "
                 "vendor local, region machine, instance type cpu; or turn the simulation on (--simulated), which has "
@@ -131,71 +135,73 @@ class Lifecycle:
             )
         compute = spec["compute"]
         if compute["accelerator"] != instance.accelerator:
-            raise validation.BadBody(f"VALIDATION_FAILED: compute.accelerator: {instance.id} is {instance.accelerator}")
+            raise validation.InvalidRequest(
+                f"VALIDATION_FAILED: compute.accelerator: {instance.id} is {instance.accelerator}"
+            )
         if instance.vendor == LOCAL:
             validation.check_environment(spec)
         self._check_parallelism(spec, instance)
         try:
-            task = self._engines[_engine_of(instance)].admit(spec)
+            task = self._engines[_engine_for(instance)].admit(spec)
         except CannotRun as reason:
-            raise Refused(400, f"Bad Request: {reason}") from reason
+            raise RequestRefused(400, f"Bad Request: {reason}") from reason
         model = spec["model"] | {"task": spec["model"]["task"] or task}
         return spec | {"compute": compute | {"id": instance.id}, "model": model}, instance
 
-    def _instance(self, spec: Spec) -> Instance:
+    def _instance(self, spec: Spec) -> OfferedInstance:
         provider, compute = spec["provider"], spec["compute"]
         found = self.fleet.find(
             provider["vendor"], provider["region"], compute["instanceType"], compute["instanceSize"]
         )
         if found is None:
             offered = sorted(
-                {f"{one.instance_type} {one.instance_size}" for one in self.fleet.offered() if _at(one, spec)}
+                {f"{one.instance_type} {one.instance_size}" for one in self.fleet.offered() if _is_in(one, spec)}
             )
-            raise validation.BadBody(
+            raise validation.InvalidRequest(
                 f"VALIDATION_FAILED: compute: no {compute['instanceType']} {compute['instanceSize']} in "
                 f"{provider['vendor']} {provider['region']}; there is {', '.join(offered) or 'nothing'}"
             )
         return found
 
-    def _check_parallelism(self, spec: Spec, instance: Instance) -> None:
+    def _check_parallelism(self, spec: Spec, instance: OfferedInstance) -> None:
         """The service's rule since 2026: these engines would load one accelerator and have all of them billed."""
         engine, settings = next(iter(spec["model"]["image"].items()))
         names = PARALLEL.get(engine, ())
         unset = not any(settings.get(name) for name in names)
         if names and instance.accelerator == "gpu" and instance.num_accelerators > 1 and unset:
-            raise validation.BadBody(
+            raise validation.InvalidRequest(
                 f"VALIDATION_FAILED: model.image.{engine}: set {' or '.join(names)} on an instance "
                 f"with {instance.num_accelerators} accelerators"
             )
 
-    def _check_quota(self, record: Record, entry: Entry | None) -> None:
-        """Raises Refused if this asks for more than the endpoint has, and for more than there is."""
-        key, asked, had = _quota_key(record.spec), _counted(record, record.least), 0
-        if entry and _quota_key(entry.record.spec) == key:
-            had = _counted(entry.record, entry.status.target)
+    def _check_quota(self, record: EndpointRecord, endpoint: ManagedEndpoint | None) -> None:
+        """Raises RequestRefused if this asks for more than the endpoint has, and for more than there is."""
+        key, asked, had = _quota_key(record.spec), _quota_use(record, record.fewest_replicas), 0
+        if endpoint and _quota_key(endpoint.record.spec) == key:
+            had = _quota_use(endpoint.record, endpoint.status.target)
         if asked > had and self.used()[key] - had + asked > self.fleet.quota(self._instance(record.spec)):
-            raise Refused(409, "Conflict: Quota exceeded")
+            raise RequestRefused(409, "Conflict: Quota exceeded")
 
 
 def _quota_key(spec: Spec) -> tuple[str, str]:
     return spec["provider"]["vendor"], spec["compute"]["instanceType"]
 
 
-def _counted(record: Record, replicas: int) -> int:
+def _quota_use(record: EndpointRecord, replicas: int) -> int:
     """Accelerators, or here cores, that count against the quota when so many replicas run.
 
     On this machine what runs counts. In the clouds all that is not paused does, asleep or not (the service's
     documentation): with as many replicas as it may grow to, since sleeping ones could not count otherwise.
     """
-    size = size_of(record.spec)
+    size = instance_size(record.spec)
     if _quota_key(record.spec)[0] == LOCAL:
         return size * replicas if record.runs else 0
-    return 0 if record.power is Power.PAUSED else size * record.most
+    return 0 if record.power is PowerState.PAUSED else size * record.most_replicas
 
 
-def _engine_of(instance: Instance) -> str:
+def _engine_for(instance: OfferedInstance) -> str:
     return "process" if instance.vendor == LOCAL else "simulated"
 
 
-def _at(instance: Instance, spec: Spec) -> bool:
+def _is_in(instance: OfferedInstance, spec: Spec) -> bool:
     return bool(spec["provider"] == {"vendor": instance.vendor, "region": instance.region})

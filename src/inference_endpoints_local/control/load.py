@@ -7,8 +7,8 @@ happens between two readings is missed, and an endpoint without load is not look
 from collections import deque
 from collections.abc import Sequence
 
-from inference_endpoints_local.control.autoscale import STEADY_S, Reading, Rule, Scale, autoscale
-from inference_endpoints_local.engines.base import Replica
+from inference_endpoints_local.control.autoscale import STEADY_S, LoadReading, Scale, ScalingRule, autoscale
+from inference_endpoints_local.engines.base import EngineReplica
 
 READ_EVERY_S = 5.0
 
@@ -25,22 +25,24 @@ class Load:
         self._counted_at = 0.0
         self._request_seconds = 0.0
         self._work = 0.0
-        self._work_of: dict[str, float] = {}
-        self._readings: deque[Reading] = deque()
+        self._work_by_replica: dict[str, float] = {}
+        self._readings: deque[LoadReading] = deque()
 
     def add(self, requests: int, now: float) -> None:
         """So many more requests are under way, or fewer."""
         self._count(now)
         self.requests += requests
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """It runs nothing, or nothing that scales: what was measured says nothing about the next time."""
         self._readings.clear()
         self.scale = Scale(1)
 
-    def look(self, rule: Rule, ready: Sequence[Replica], used_at: float, now: float) -> float | None:
+    def update(
+        self, rule: ScalingRule, ready: Sequence[EngineReplica], last_request_at: float, now: float
+    ) -> float | None:
         """Decide the scale anew if it is time to. Returns when to look again; None: at the next request."""
-        quiet = not self.requests and self.scale.replicas <= rule.least and now > used_at + rule.window_s
+        quiet = not self.requests and self.scale.replicas <= rule.least and now > last_request_at + rule.window_s
         if quiet or not ready or rule.most <= rule.least:
             self._readings.clear()
         elif not self._readings or now >= self._readings[-1].at + READ_EVERY_S:
@@ -50,17 +52,17 @@ class Load:
         self.scale = autoscale(rule, self._readings, self.scale, now)
         return self._readings[-1].at + READ_EVERY_S if self._readings else None
 
-    def _read(self, ready: Sequence[Replica], now: float) -> None:
+    def _read(self, ready: Sequence[EngineReplica], now: float) -> None:
         self._count(now)
-        work_of = {replica.id: work for replica in ready if (work := replica.work_s()) is not None}
+        work_by_replica = {replica.id: work for replica in ready if (work := replica.work_s()) is not None}
         # From when each was first seen ready: loading a model is no load.
-        self._work += sum(work - self._work_of.get(name, work) for name, work in work_of.items())
-        self._work_of = work_of
-        if not work_of and self._readings:
+        self._work += sum(work - self._work_by_replica.get(name, work) for name, work in work_by_replica.items())
+        self._work_by_replica = work_by_replica
+        if not work_by_replica and self._readings:
             # Where it cannot be measured, each request is taken to keep one replica in full use.
             last = self._readings[-1]
             self._work += min(self._request_seconds - last.requests, len(ready) * (now - last.at))
-        self._readings.append(Reading(now, self._request_seconds, self._work))
+        self._readings.append(LoadReading(now, self._request_seconds, self._work))
 
     def _count(self, now: float) -> None:
         self._request_seconds += self.requests * (now - self._counted_at)

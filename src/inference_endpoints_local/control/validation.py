@@ -9,36 +9,38 @@ from typing import Any
 
 from inference_endpoints_local.state.record import Spec
 from inference_endpoints_local.wire import images
-from inference_endpoints_local.wire.requests import BadBody, EndpointBody, EndpointChange, held_to
+from inference_endpoints_local.wire.requests import EndpointBody, EndpointChange, InvalidRequest, parse_as
 
-__all__ = ["BadBody", "check_environment", "create", "read", "update"]
+__all__ = ["InvalidRequest", "check_environment", "parse_body", "validate_create", "validate_update"]
 
 SCALE_TO_ZERO_MINUTES = 15
 """The service's default where `minReplica` is 0."""
-DEPTH = 32
+DEEPEST_NESTING = 32
 """Levels of nesting; the deepest documented body has six."""
-_WHOLE = frozenset({"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"})
+_REPLACED_WHOLE = frozenset(
+    {"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"}
+)
 # They would change how the worker process itself starts, not what it serves.
 _FORBIDDEN_VARIABLES = re.compile(r"(LD_|DYLD_|PYTHON|GLIBC_)\w*|PATH|HOME|BASH_ENV|ENV|IFS", re.IGNORECASE)
 
 
-def read(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body. Raises BadBody on anything that is not one, or could not be answered with."""
+def parse_body(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body. Raises InvalidRequest on anything that is not one, or could not be answered with."""
     try:
         parsed = json.loads(body)
         # What Python reads but JSON has no way to say: NaN, lone surrogates.
         json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise BadBody(f"Failed to parse the request body as JSON: {reason}") from error
-    if _deeper_than(DEPTH, parsed):
-        raise BadBody("Failed to parse the request body as JSON: nested too deeply")
+        raise InvalidRequest(f"Failed to parse the request body as JSON: {reason}") from error
+    if _deeper_than(DEEPEST_NESTING, parsed):
+        raise InvalidRequest("Failed to parse the request body as JSON: nested too deeply")
     if not isinstance(parsed, dict):
-        raise BadBody("Failed to parse the request body as JSON: expected an object")
+        raise InvalidRequest("Failed to parse the request body as JSON: expected an object")
     model = parsed.get("model")
     if isinstance(model, dict) and model.get("task", "") is None:
         # Recorded from the service: the one optional field that may be left out but not be null.
-        raise BadBody("Failed to parse the request body as JSON: model.task: expected value")
+        raise InvalidRequest("Failed to parse the request body as JSON: model.task: expected value")
     return parsed
 
 
@@ -49,13 +51,13 @@ def _deeper_than(levels: int, value: Any) -> bool:
     return levels == 0 or any(_deeper_than(levels - 1, one) for one in inner)
 
 
-def create(body: dict[str, Any]) -> Spec:
-    """The complete configuration of a new endpoint. Raises BadBody."""
-    return _complete(_with_measure(body))
+def validate_create(body: dict[str, Any]) -> Spec:
+    """The complete configuration of a new endpoint. Raises InvalidRequest."""
+    return _validate(_with_measure(body))
 
 
-def update(current: Spec, body: dict[str, Any]) -> Spec:
-    """The current configuration with a partial one merged in. Raises BadBody.
+def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
+    """The current configuration with a partial one merged in. Raises InvalidRequest.
 
     Objects merge, null in `env` removes a variable. Null in `secrets` keeps one: that is how secrets are shown,
     and a document that is read, changed and sent back must not lose them.
@@ -63,15 +65,15 @@ def update(current: Spec, body: dict[str, Any]) -> Spec:
     for fixed in ("name", "provider"):
         if body.get(fixed) not in (None, current[fixed]):
             # Not part of the service's update document; saying nothing would look like success.
-            raise BadBody(f"VALIDATION_FAILED: {fixed}: cannot be changed")
-    held_to(EndpointChange, body)
+            raise InvalidRequest(f"VALIDATION_FAILED: {fixed}: cannot be changed")
+    parse_as(EndpointChange, body)
     merged = _merge(current, _with_measure(body))
     scaling = merged["compute"]["scaling"]
     asked = (body.get("compute") or {}).get("scaling") or {}
     if scaling["minReplica"] and not asked.get("scaleToZeroTimeout"):
         # Kept on by the new minimum: the old timeout has lost its meaning.
         scaling["scaleToZeroTimeout"] = None
-    return _complete(merged)
+    return _validate(merged)
 
 
 def check_environment(spec: Spec) -> None:
@@ -79,23 +81,25 @@ def check_environment(spec: Spec) -> None:
     for kind in ("env", "secrets"):
         for name in spec["model"][kind]:
             if _FORBIDDEN_VARIABLES.fullmatch(name):
-                raise BadBody(f"VALIDATION_FAILED: model.{kind}: {name} cannot be set for a process of this machine")
+                raise InvalidRequest(
+                    f"VALIDATION_FAILED: model.{kind}: {name} cannot be set for a process of this machine"
+                )
 
 
-def _complete(body: dict[str, Any]) -> Spec:
+def _validate(body: dict[str, Any]) -> Spec:
     """Checked, with the defaults the service fills in and without what it does not know."""
     _check_image(body)
-    spec = held_to(EndpointBody, body).model_dump(by_alias=True)
+    spec = parse_as(EndpointBody, body).model_dump(by_alias=True)
     scaling = spec["compute"]["scaling"]
     low, high, minutes = scaling["minReplica"], scaling["maxReplica"], scaling["scaleToZeroTimeout"]
     if low > high:
-        raise BadBody("VALIDATION_FAILED: compute.scaling.minReplica: above maxReplica")
+        raise InvalidRequest("VALIDATION_FAILED: compute.scaling.minReplica: above maxReplica")
     if minutes is not None and low > 0:
-        raise BadBody("VALIDATION_FAILED: compute.scaling.scaleToZeroTimeout: requires minReplica 0")
+        raise InvalidRequest("VALIDATION_FAILED: compute.scaling.scaleToZeroTimeout: requires minReplica 0")
     if low == 0:
         scaling["scaleToZeroTimeout"] = minutes or SCALE_TO_ZERO_MINUTES
     scaling["measure"] = scaling["measure"] or {"hardwareUsage": None}
-    spec["model"]["image"] = images.known(spec["model"]["image"])
+    spec["model"]["image"] = images.without_unknown_settings(spec["model"]["image"])
     model = {key: value for key, value in spec["model"].items() if value is not None or key in ("revision", "task")}
     return {key: value for key, value in spec.items() if value is not None} | {"model": model}
 
@@ -106,8 +110,8 @@ def _check_image(body: dict[str, Any]) -> None:
     for engine, settings in image.items() if isinstance(image, dict) else ():
         if engine not in images.ENGINES:
             names = ", ".join(f"`{one}`" for one in images.ENGINES)
-            raise BadBody(f"VALIDATION_FAILED: model.image: unknown variant `{engine}`, expected one of {names}")
-        held_to(images.settings_of(engine), settings, "model", "image", engine)
+            raise InvalidRequest(f"VALIDATION_FAILED: model.image: unknown variant `{engine}`, expected one of {names}")
+        parse_as(images.settings_model(engine), settings, "model", "image", engine)
 
 
 def _with_measure(body: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def _merge(current: Any, change: Any, path: tuple[str, ...] = ()) -> Any:
             merged.pop(key, None)
         elif value is None and inner not in (("model", "revision"), ("compute", "scaling", "scaleToZeroTimeout")):
             continue  # never set
-        elif isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in _WHOLE:
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in _REPLACED_WHOLE:
             merged[key] = _merge(merged[key], value, inner)
         else:
             merged[key] = value

@@ -60,7 +60,7 @@ async def _serve(
     options: DaemonOptions, folder: DataFolder, listener: socket.socket, ready: Callable[[Connection], None]
 ) -> None:
     from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
-    from inference_endpoints_local.daemon.server import Serving
+    from inference_endpoints_local.daemon.server import PlaneServer
     from inference_endpoints_local.state.store import StoreError, StoreFull
 
     wanted = PlaneOptions(
@@ -89,7 +89,7 @@ async def _serve(
         pid=os.getpid(),
         simulated=wanted.simulated,
     )
-    await Serving(plane, connection, folder, options.linger, ready).run(listener)
+    await PlaneServer(plane, connection, folder, options.linger, ready).run(listener)
 
 
 def run(options: DaemonOptions, ready: Callable[[Connection], None]) -> NoReturn:

@@ -20,8 +20,8 @@ from inference_endpoints_local import own_version
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder, default_data_dir
 from inference_endpoints_local.daemon.errors import (
     DiskFull,
+    FolderInUse,
     FolderUnusable,
-    Held,
     NotReachable,
     NotSimulated,
     PlaneError,
@@ -32,8 +32,8 @@ from inference_endpoints_local.daemon.errors import (
 __all__ = [
     "Connection",
     "DiskFull",
+    "FolderInUse",
     "FolderUnusable",
-    "Held",
     "Lease",
     "NotReachable",
     "NotSimulated",
@@ -112,19 +112,19 @@ async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> Connecti
     """
     folder = DataFolder(data_dir)
     folder.prepare()
-    start = _Start(folder, options)
+    start = _Launcher(folder, options)
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         plane = folder.plane()
         if plane is None:
             start.attend()
         elif await _request(plane, "GET", "/local/status") == 200:
-            if not await _hands_over(plane, options):
+            if not await _gives_way(plane, options):
                 return plane
             # Others may rely on its simulating.
             start.options = replace(options, simulated=options.simulated or plane.simulated)
         await asyncio.sleep(_LOOK_EVERY_S)
-    raise _not_up(folder)
+    raise _not_reachable(folder)
 
 
 def find(data_dir: Path) -> Connection | None:
@@ -156,11 +156,11 @@ async def stop(data_dir: Path) -> bool:
             asked = plane.pid
         await asyncio.sleep(_LOOK_EVERY_S)
     if folder.held():
-        raise _not_up(folder)
+        raise _not_reachable(folder)
     return asked is not None
 
 
-async def _hands_over(plane: Connection, options: StartOptions) -> bool:
+async def _gives_way(plane: Connection, options: StartOptions) -> bool:
     """Whether the plane makes room for one that is newer or can do what is asked; it does only when idle."""
     lacking = options.simulated and not plane.simulated
     if not lacking and _release(plane.version) >= _release(own_version()):
@@ -179,7 +179,7 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-class _Start:
+class _Launcher:
     """Starting a plane in the background. Of several that are started at once, the folder's lock chooses one."""
 
     def __init__(self, folder: DataFolder, options: StartOptions) -> None:
@@ -193,7 +193,7 @@ class _Start:
             code = self._process.poll()
             if code is None:
                 return
-            if code not in (0, Held.exit_code):
+            if code not in (0, FolderInUse.exit_code):
                 raise self._failure(code)
         if not self._folder.held():
             self._process = self._spawn()
@@ -246,7 +246,7 @@ class _Start:
         return NotReachable(f"The control plane {how} while it started. The end of {log} shows what happened.")
 
 
-def _not_up(folder: DataFolder) -> NotReachable:
+def _not_reachable(folder: DataFolder) -> NotReachable:
     plane = folder.plane()
     if plane is not None:
         return NotReachable(
@@ -266,7 +266,7 @@ async def _end_of(reader: asyncio.StreamReader) -> None:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _ResponseHead:
     status: int
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -281,18 +281,18 @@ async def _request(plane: Connection, method: str, path: str) -> int | None:
     return answer.status
 
 
-async def _send(plane: Connection, method: str, path: str) -> _Answer | None:
+async def _send(plane: Connection, method: str, path: str) -> _ResponseHead | None:
     """Send a request without a body and read the head of its answer."""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{plane.port}\r\nAuthorization: Bearer {plane.token}\r\n"
     writer: asyncio.StreamWriter | None = None
-    answer: _Answer | None = None
+    answer: _ResponseHead | None = None
     with suppress(OSError, EOFError, ValueError, IndexError, asyncio.LimitOverrunError):
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN_S):
                 reader, writer = await asyncio.open_connection("127.0.0.1", plane.port)
                 writer.write(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
                 status = (await reader.readuntil(b"\r\n\r\n")).split(maxsplit=2)[1]
-                answer = _Answer(int(status), reader, writer)
+                answer = _ResponseHead(int(status), reader, writer)
         finally:
             if writer is not None and answer is None:
                 writer.close()

@@ -24,7 +24,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from inference_endpoints_local.daemon.errors import DiskFull, FolderUnusable, Held
+from inference_endpoints_local.daemon.errors import DiskFull, FolderInUse, FolderUnusable
 
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _LOCK_WITHIN_S = 0.25
@@ -80,14 +80,14 @@ class DataFolder:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be the one plane of this folder. Raises Held if another is."""
+        """Be the one plane of this folder. Raises FolderInUse if another is."""
         lock = FileLock(self._lock, mode=0o600)
         try:
             # Not at once: who asks whether the folder is held has the lock for an instant.
             with self._plainly():
                 lock.acquire(timeout=_LOCK_WITHIN_S, poll_interval=0.02)
         except Timeout:
-            raise Held(self.path) from None
+            raise FolderInUse(self.path) from None
         self._held_as = self._identity()
         try:
             yield

@@ -3,7 +3,7 @@
 PlaneError
 ├── FolderUnusable   the data folder is not a folder, or not one this user may write
 ├── DiskFull         nothing more can be written to it
-├── Held             another plane serves it (raised only where one is to be served in the foreground)
+├── FolderInUse             another plane serves it (raised only where one is to be served in the foreground)
 ├── PortInUse        the port asked for cannot be had
 ├── StoreUnusable    the endpoints kept in the folder cannot be read
 ├── NotSimulated     the plane that runs has real work to do, and was asked to simulate
@@ -37,7 +37,7 @@ class DiskFull(PlaneError):
         super().__init__(f"The disk that holds the data folder {path} is full. Free some space, then try again.")
 
 
-class Held(PlaneError):
+class FolderInUse(PlaneError):
     exit_code = 12
 
     def __init__(self, path: Path) -> None:

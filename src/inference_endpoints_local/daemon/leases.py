@@ -11,17 +11,17 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_endpoints_local.api.http import error
-from inference_endpoints_local.api.middleware import Outermost, http_error
+from inference_endpoints_local.api.http import error_response
+from inference_endpoints_local.api.middleware import http_error, with_middleware
 from inference_endpoints_local.wire import routes
-from inference_endpoints_local.wire.queries import Ending, query_of
-from inference_endpoints_local.wire.requests import BadBody
-from inference_endpoints_local.wire.routes import Contract
+from inference_endpoints_local.wire.queries import StopQuery, parse_query
+from inference_endpoints_local.wire.requests import InvalidRequest
+from inference_endpoints_local.wire.routes import RouteContract
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Front:
+class LeaseMiddleware:
     """A plane's routes and three of our own, with a count of the requests under way.
 
     A lease is a request that stays under way for as long as the process that made it lives. `may_end` says whether
@@ -42,7 +42,7 @@ class Front:
             self._route(routes.LEASE, self._lease),
             self._route(routes.STOP, self._stop),
         ]
-        own = Outermost(Starlette(routes=served, exception_handlers={HTTPException: http_error}))
+        own = with_middleware(Starlette(routes=served, exception_handlers={HTTPException: http_error}))
         self._own = {route.path: own for route in served}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,15 +68,15 @@ class Front:
             except TimeoutError:
                 return
 
-    def _route(self, one: Contract, handler: _Handler) -> Route:
+    def _route(self, one: RouteContract, handler: _Handler) -> Route:
         async def checked(request: Request) -> Response:
             shown = request.headers.get("authorization", "").encode()
             if not secrets.compare_digest(shown, self._expected):
-                return error(401, "The token is missing or not this plane's.")
+                return error_response(401, "The token is missing or not this plane's.")
             try:
                 return await handler(request)
-            except BadBody as reason:
-                return error(400, str(reason))
+            except InvalidRequest as reason:
+                return error_response(400, str(reason))
 
         return Route(one.path, checked, methods=[one.method])
 
@@ -95,7 +95,7 @@ class Front:
         return StreamingResponse(nothing_until_the_end())
 
     async def _stop(self, request: Request) -> Response:
-        if query_of(request, Ending).when == "idle" and not self._may_end():
-            return error(409, "The plane is busy, or was asked to stay.")
+        if parse_query(request, StopQuery).when == "idle" and not self._may_end():
+            return error_response(409, "The plane is busy, or was asked to stay.")
         self._end()
         return JSONResponse({}, 202)

@@ -13,22 +13,22 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local.api import handlers
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.http import body_of
-from inference_endpoints_local.control.executor import Runner
-from inference_endpoints_local.control.lifecycle import Lifecycle, Refused
-from inference_endpoints_local.control.metrics import STEP_S
+from inference_endpoints_local.api.http import read_body
+from inference_endpoints_local.control.executor import Executor
+from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
+from inference_endpoints_local.control.metrics import INTERVAL_S
 from inference_endpoints_local.engines.base import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
-from inference_endpoints_local.engines.programs import Programs, from_catalogue
+from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
 from inference_endpoints_local.models.hardware import Fleet
 from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
 from inference_endpoints_local.state.faults import Faults
-from inference_endpoints_local.state.logs import LogBook
+from inference_endpoints_local.state.logs import LogStore
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import responses, routes
-from inference_endpoints_local.wire.requests import ArmedFault, ClockMove, PretendedLoad, held_to
+from inference_endpoints_local.wire.requests import ArmedFault, ClockMove, PretendedLoad, parse_as
 
 
 def default_namespace() -> str:
@@ -61,7 +61,7 @@ class PlaneOptions:
     cores: int = field(default_factory=available_cores)
     weights_cache: Path = field(default_factory=weights.default_cache_dir)
     clock: Clock = field(default_factory=SystemClock)
-    programs: Programs = from_catalogue
+    programs: ProgramResolver = from_catalogue
 
 
 class Plane:
@@ -78,7 +78,7 @@ class Plane:
         self.simulated_clock = ControllableClock(options.simulated_speed)
         self.faults = Faults()
         self._store = Store(options.data_dir / "plane.sqlite3")
-        self._logs = logs = LogBook(options.data_dir / "logs")
+        self._logs = logs = LogStore(options.data_dir / "logs")
         process: Engine = ProcessEngine(
             clock=options.clock,
             logs=logs,
@@ -91,34 +91,36 @@ class Plane:
             process.name: process,
             SimulatedEngine.name: SimulatedEngine(self.simulated_clock, logs),
         }
-        self.runner = Runner(self._store, self._engines, logs)
-        self.simulated_clock.next_stop = lambda: self.runner.next_stop(self.simulated_clock)
-        self.simulated_clock.on_move = self.runner.step
+        self.executor = Executor(self._store, self._engines, logs)
+        self.simulated_clock.next_due = lambda: self.executor.next_due(self.simulated_clock)
+        self.simulated_clock.on_move = self.executor.step
         fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
-        self._lifecycle = Lifecycle(self.runner, self._engines, fleet, logs, options.namespace)
+        self._lifecycle = Lifecycle(self.executor, self._engines, fleet, logs, options.namespace)
         self._api = handlers.Api(
-            self._lifecycle, self.runner, self._store, self.faults, token=options.token, url=lambda: self.url
+            self._lifecycle, self.executor, self._store, self.faults, token=options.token, url=lambda: self.url
         )
-        self.app: ASGIApp = handlers.build(self._api, Gateway(self.runner, options.token), self._simulation_routes())
+        gateway = Gateway(self.executor, options.token)
+        self.routes = handlers.all_routes(self._api, gateway, self._simulation_routes())
+        self.app: ASGIApp = handlers.build(self.routes)
         self._running: list[asyncio.Task[None]] = []
 
     @property
     def busy(self) -> bool:
         """Whether any worker runs, starts or ends."""
-        return self.runner.busy(ProcessEngine.name)
+        return self.executor.busy(ProcessEngine.name)
 
     @property
     def simulates(self) -> bool:
         """Whether simulated replicas run. Nothing is lost if the plane ends: the next starts them anew."""
-        return self.runner.busy(SimulatedEngine.name)
+        return self.executor.busy(SimulatedEngine.name)
 
     async def start(self) -> None:
         """Bring every endpoint to its wanted state, whatever an earlier run left behind."""
         for engine in self._engines.values():
             await engine.start()
-        self._logs.keep_only({entry.record.id for entry in self.runner})
+        self._logs.keep_only({endpoint.record.id for endpoint in self.executor})
         self._running = [
-            asyncio.create_task(self.runner.run(), name="control plane"),
+            asyncio.create_task(self.executor.run(), name="control plane"),
             asyncio.create_task(self._measure(), name="measurements"),
         ]
 
@@ -127,14 +129,14 @@ class Plane:
         """Streams of events that are open."""
         return self._api.events.open
 
-    def hush(self) -> None:
+    def close_streams(self) -> None:
         """End the streams of events and logs: what serves the plane waits for them before it ends."""
         self._api.events.end()
         self._logs.end()
 
     async def stop(self) -> None:
         """End every replica. What is wanted stays as it is, for the next start."""
-        self.hush()
+        self.close_streams()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -144,16 +146,16 @@ class Plane:
 
     async def settle(self) -> None:
         """Do what is due now, without waiting for time to pass or processes to act."""
-        self.runner.step()
+        self.executor.step()
         await asyncio.sleep(0)
 
     async def _measure(self) -> None:
         """Look at the processes again and again; requests count themselves."""
         while True:
-            await asyncio.sleep(STEP_S)
-            for entry in self.runner:
-                if entry.engine.name == ProcessEngine.name and entry.replicas:
-                    entry.measure()
+            await asyncio.sleep(INTERVAL_S)
+            for endpoint in self.executor:
+                if endpoint.engine.name == ProcessEngine.name and endpoint.replicas:
+                    endpoint.measure()
 
     def _simulation_routes(self) -> list[BaseRoute]:
         if not self.options.simulated:
@@ -166,27 +168,29 @@ class Plane:
         ]
         return [Route(one.path, self._api.authorized(handler), methods=[one.method]) for one, handler in served]
 
-    async def _move_clock(self, request: Request) -> responses.Now:
-        asked = held_to(ClockMove, await body_of(request))
-        self.runner.step()
+    async def _move_clock(self, request: Request) -> responses.NowDocument:
+        asked = parse_as(ClockMove, await read_body(request))
+        self.executor.step()
         self.simulated_clock.advance(asked.advance_s)
         return {"now": self.simulated_clock.now()}
 
-    async def _pretend_load(self, request: Request) -> responses.Nothing:
-        """Calls of simulated endpoints end at once and are no load to scale by: what is pretended here is."""
-        asked = held_to(PretendedLoad, await body_of(request))
-        entry = self._lifecycle.find(asked.name)
-        if entry.engine.name != SimulatedEngine.name:
-            raise Refused(400, f"VALIDATION_FAILED: name: {asked.name} is not simulated, and its load is what it gets")
-        self.runner.pretend(entry, asked.requests)
+    async def _pretend_load(self, request: Request) -> responses.NothingDocument:
+        """Calls of simulated endpoints end at once and are no load to scale by: what is simulated_requests here is."""
+        asked = parse_as(PretendedLoad, await read_body(request))
+        endpoint = self._lifecycle.find(asked.name)
+        if endpoint.engine.name != SimulatedEngine.name:
+            raise RequestRefused(
+                400, f"VALIDATION_FAILED: name: {asked.name} is not simulated, and its load is what it gets"
+            )
+        self.executor.simulate_load(endpoint, asked.requests)
         return {}
 
-    async def _arm_fault(self, request: Request) -> responses.Nothing:
-        asked = held_to(ArmedFault, await body_of(request))
+    async def _arm_fault(self, request: Request) -> responses.NothingDocument:
+        asked = parse_as(ArmedFault, await read_body(request))
         self.faults.arm(asked.fault, asked.operation, asked.times)
         return {}
 
-    async def _clear_faults(self, request: Request) -> responses.Nothing:
+    async def _clear_faults(self, request: Request) -> responses.NothingDocument:
         del request
         self.faults.clear()
         return {}

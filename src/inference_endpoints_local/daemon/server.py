@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
 from inference_endpoints_local.daemon.errors import PlaneError
-from inference_endpoints_local.daemon.leases import Front
+from inference_endpoints_local.daemon.leases import LeaseMiddleware
 from inference_endpoints_local.daemon.plane import Plane
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _WORKERS_END_WITHIN_S = 1.2
 _LOOK_AFTER_S = 2.0
 
 
-class Serving:
+class PlaneServer:
     """Serves a plane until it is stopped or, with a `linger`, was not used for so many seconds.
 
     `ready` is told once others can find it.
@@ -39,8 +39,8 @@ class Serving:
         self._connection = connection
         self._folder = folder
         self._linger = linger
-        self._front = Front(plane.app, connection.token, may_end=self._may_end, end=self._end)
-        self._server = _Server(self._front, started=self._started, end=self._end)
+        self._leases = LeaseMiddleware(plane.app, connection.token, may_end=self._may_end, end=self._end)
+        self._server = _UvicornServer(self._leases, started=self._started, end=self._end)
         self._ready = ready
 
     async def run(self, listener: socket.socket) -> None:
@@ -62,7 +62,7 @@ class Serving:
 
         What it simulates is work only to those who hold a lease: they would see it start again.
         """
-        watched = self._plane.simulates and self._front.leases > 0
+        watched = self._plane.simulates and self._leases.leases > 0
         return self._linger is not None and not self._plane.busy and not watched
 
     def _started(self) -> None:
@@ -71,12 +71,12 @@ class Serving:
 
     def _end(self) -> None:
         self._folder.withdraw()
-        self._front.ending.set()
-        self._plane.hush()
+        self._leases.ending.set()
+        self._plane.close_streams()
         self._server.should_exit = True
 
     async def _end_unless_used(self, linger: float) -> None:
-        await self._front.unused_for(linger)
+        await self._leases.unused_for(linger)
         self._end()
 
     async def _stay_findable(self) -> None:
@@ -99,7 +99,7 @@ class Serving:
             logger.warning("the plane did not stop in time; its process ends all the same")
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     """uvicorn, with signals left to us: it would raise them again when done, before the plane has ended."""
 
     def __init__(self, app: ASGIApp, *, started: Callable[[], None], end: Callable[[], None]) -> None:
@@ -111,13 +111,13 @@ class _Server(uvicorn.Server):
             timeout_graceful_shutdown=_STREAMS_END_WITHIN_S,
         )
         super().__init__(config)
-        self._tell_started = started
+        self._on_started = started
         self._end = end
         self._loop = asyncio.get_running_loop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._tell_started()
+        self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._loop.call_soon_threadsafe(self._end)

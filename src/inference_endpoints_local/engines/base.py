@@ -13,7 +13,7 @@ from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.record import Spec
 
 
-class Stage(StrEnum):
+class ReplicaStage(StrEnum):
     """Where a replica stands."""
 
     WAITING = "pending"
@@ -23,18 +23,18 @@ class Stage(StrEnum):
     EXITED = "exited"
 
 
-LIVE = frozenset({Stage.WAITING, Stage.STARTING, Stage.READY})
+LIVE = frozenset({ReplicaStage.WAITING, ReplicaStage.STARTING, ReplicaStage.READY})
 
 
 @dataclass(frozen=True)
-class Sighting:
+class ReplicaState:
     """What an engine sees of a replica. Times are seconds of the engine's clock.
 
     `error` are the last words of one that ended by itself; empty if it was told to. `fatal`: starting it again
     would end the same way. `changes_at`: when it will look different without `changed` being called.
     """
 
-    stage: Stage
+    stage: ReplicaStage
     message: str = ""
     ready_at: float | None = None
     ended_at: float = 0.0
@@ -44,7 +44,7 @@ class Sighting:
 
 
 @dataclass(frozen=True)
-class Address:
+class WorkerAddress:
     """Where a replica answers HTTP/1.1, and the bearer token it wants."""
 
     host: str
@@ -53,7 +53,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Order:
+class LaunchOrder:
     """One replica to be started."""
 
     endpoint_id: str
@@ -62,7 +62,7 @@ class Order:
     spec: Spec
 
 
-class Replica(Protocol):
+class EngineReplica(Protocol):
     """One running copy of an endpoint, or one on its way there or away."""
 
     in_flight: int
@@ -75,10 +75,10 @@ class Replica(Protocol):
     def generation(self) -> int: ...
 
     @property
-    def address(self) -> Address | None:
+    def address(self) -> WorkerAddress | None:
         """Where to send requests once it is ready; None: nothing runs there that could answer."""
 
-    def look(self) -> Sighting: ...
+    def observe(self) -> ReplicaState: ...
 
     def work_s(self) -> float | None:
         """Seconds in full use so far: with all its threads or accelerators. None: that cannot be measured."""
@@ -106,7 +106,7 @@ class Engine(Protocol):
     def room(self, spec: Spec) -> int:
         """How many further replicas of this configuration could start now."""
 
-    def launch(self, order: Order, changed: Callable[[], None]) -> Replica: ...
+    def launch(self, order: LaunchOrder, changed: Callable[[], None]) -> EngineReplica: ...
 
     async def start(self) -> None:
         """Clear away what an earlier run may have left behind."""

@@ -13,7 +13,7 @@ LINE_BYTES = 1 << 20
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "TEMP", "TMP")
 
 
-def environment_for(spec: Spec, threads: int) -> Mapping[str, str]:
+def worker_environment(spec: Spec, threads: int) -> Mapping[str, str]:
     """A worker's environment: what a program needs to run, and the endpoint's own; nothing of the plane's."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     ours = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
@@ -35,7 +35,7 @@ async def spawn(command: Sequence[str], environment: Mapping[str, str]) -> Proce
     )
 
 
-async def line_of(stream: asyncio.StreamReader) -> str:
+async def read_line(stream: asyncio.StreamReader) -> str:
     """The next line, or "" at the end. One too long for the buffer is passed over in pieces."""
     try:
         line = await stream.readline()

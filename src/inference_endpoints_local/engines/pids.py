@@ -12,7 +12,7 @@ GRACE_S = 2.0
 platform = str(sys.platform)
 
 
-def identity_of(pid: int) -> str | None:
+def process_identity(pid: int) -> str | None:
     """What tells the process from a later one of the same number; None if there is none, or no way to tell."""
     if platform == "linux":
         try:
@@ -27,7 +27,7 @@ def identity_of(pid: int) -> str | None:
     return _started(pid)
 
 
-def cpu_seconds_of(pid: int) -> float | None:
+def cpu_seconds(pid: int) -> float | None:
     """Processor time a process has taken, all its threads together; None if there is no telling."""
     if platform != "linux":
         return None
@@ -39,7 +39,7 @@ def cpu_seconds_of(pid: int) -> float | None:
     return (int(facts[11]) + int(facts[12])) / float(os.sysconf("SC_CLK_TCK"))
 
 
-def resident_bytes_of(pid: int) -> int | None:
+def resident_bytes(pid: int) -> int | None:
     """Memory of a process that is in RAM, shared pages included; None if there is no telling."""
     if platform != "linux":
         return None
@@ -57,9 +57,9 @@ def _started(pid: int) -> str | None:
     return listed.stdout.strip() or None
 
 
-def sweep(started: Mapping[int, str]) -> None:
+def end_processes(started: Mapping[int, str]) -> None:
     """End those of these processes that still are what they were; blocks for up to `GRACE_S` seconds."""
-    left = [pid for pid, identity in started.items() if identity_of(pid) == identity]
+    left = [pid for pid, identity in started.items() if process_identity(pid) == identity]
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         for pid in left:
             try:
@@ -68,5 +68,5 @@ def sweep(started: Mapping[int, str]) -> None:
                 continue  # it ended in between
         deadline = time.monotonic() + GRACE_S
         while left and time.monotonic() < deadline:
-            left = [pid for pid in left if identity_of(pid) == started[pid]]
+            left = [pid for pid in left if process_identity(pid) == started[pid]]
             time.sleep(0.02 if left else 0)

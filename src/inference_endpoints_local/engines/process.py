@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.engines.base import CannotRun, Order, Stage
-from inference_endpoints_local.engines.pids import sweep
-from inference_endpoints_local.engines.programs import Program, Programs
-from inference_endpoints_local.engines.worker import Ledger, ProcessReplica
+from inference_endpoints_local.engines.base import CannotRun, LaunchOrder, ReplicaStage
+from inference_endpoints_local.engines.pids import end_processes
+from inference_endpoints_local.engines.programs import Program, ProgramResolver
+from inference_endpoints_local.engines.worker import ProcessLedger, ProcessReplica
 from inference_endpoints_local.models.artifacts import WeightsError
 from inference_endpoints_local.state.clock import Clock
-from inference_endpoints_local.state.logs import LogBook
-from inference_endpoints_local.state.record import Spec, size_of
+from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.record import Spec, instance_size
 from inference_endpoints_local.state.store import NotSaved
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,14 @@ class ProcessEngine:
     name = "process"
 
     def __init__(
-        self, *, clock: Clock, logs: LogBook, ledger: Ledger, programs: Programs, cache_dir: Path, cores: int
+        self,
+        *,
+        clock: Clock,
+        logs: LogStore,
+        ledger: ProcessLedger,
+        programs: ProgramResolver,
+        cache_dir: Path,
+        cores: int,
     ) -> None:
         self.clock = clock
         self._logs = logs
@@ -40,10 +47,12 @@ class ProcessEngine:
         return self._programs(spec).task
 
     def room(self, spec: Spec) -> int:
-        used = sum(replica.threads for replica in self._lives.values() if replica.look().stage is not Stage.EXITED)
-        return max(0, self._cores - used) // size_of(spec)
+        used = sum(
+            replica.threads for replica in self._lives.values() if replica.observe().stage is not ReplicaStage.EXITED
+        )
+        return max(0, self._cores - used) // instance_size(spec)
 
-    def launch(self, order: Order, changed: Callable[[], None]) -> ProcessReplica:
+    def launch(self, order: LaunchOrder, changed: Callable[[], None]) -> ProcessReplica:
         replica_id = f"{order.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
         replica = ProcessReplica(
             id=replica_id,
@@ -74,7 +83,7 @@ class ProcessEngine:
 
     async def start(self) -> None:
         left = self._ledger.processes()
-        await asyncio.to_thread(sweep, left)
+        await asyncio.to_thread(end_processes, left)
         for pid in left:
             try:
                 self._ledger.process_ended(pid)

@@ -24,7 +24,7 @@ class Program:
     files: Callable[[Path, OnProgress], dict[str, Path]]
 
 
-class Programs(Protocol):
+class ProgramResolver(Protocol):
     def __call__(self, spec: Spec) -> Program:
         """Raises CannotRun, saying what would run."""
 
@@ -39,7 +39,7 @@ def from_catalogue(spec: Spec) -> Program:
             "and one of the models in the catalogue or a GGUF file."
         )
     try:
-        runnable = catalogue.resolve(model["repository"], model.get("task"))
+        runnable = catalogue.resolve_model(model["repository"], model.get("task"))
     except catalogue.NotRunnable as error:
         raise CannotRun(str(error)) from error
     worker = runnable.model.worker

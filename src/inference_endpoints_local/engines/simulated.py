@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from inference_endpoints_local.engines.base import Order, Sighting, Stage
-from inference_endpoints_local.engines.simulated_scripts import script_for
+from inference_endpoints_local.engines.base import LaunchOrder, ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.simulated_scripts import startup_script
 from inference_endpoints_local.state.clock import Clock
-from inference_endpoints_local.state.logs import LogBook, ReplicaLog
+from inference_endpoints_local.state.logs import LogStore, ReplicaLog
 from inference_endpoints_local.state.record import Spec
 
 
@@ -21,20 +21,20 @@ class SimulatedReplica:
 
     address = None
 
-    def __init__(self, replica_id: str, order: Order, clock: Clock, log: ReplicaLog) -> None:
+    def __init__(self, replica_id: str, order: LaunchOrder, clock: Clock, log: ReplicaLog) -> None:
         self.id = replica_id
         self.generation = order.generation
         self.in_flight = 0
         self._clock = clock
         self._log = log
         self._ordered_at = clock.now()
-        self._script = script_for(order.spec)
+        self._script = startup_script(order.spec)
         self._printed = 0
         self._stopped_at: float | None = None
 
-    def look(self) -> Sighting:
+    def observe(self) -> ReplicaState:
         if self._stopped_at is not None:
-            return Sighting(Stage.EXITED, ended_at=self._stopped_at)
+            return ReplicaState(ReplicaStage.EXITED, ended_at=self._stopped_at)
         age = self._clock.now() - self._ordered_at
         index = next(index for index, phase in enumerate(self._script) if age < phase.until)
         for phase in self._script[self._printed : index + 1]:
@@ -44,8 +44,8 @@ class SimulatedReplica:
         phase = self._script[index]
         last = phase.until == float("inf")
         return replace(
-            phase.sighting,
-            ready_at=began if phase.sighting.stage is Stage.READY else None,
+            phase.state,
+            ready_at=began if phase.state.stage is ReplicaStage.READY else None,
             ended_at=began,
             changes_at=None if last else self._ordered_at + phase.until,
         )
@@ -72,7 +72,7 @@ class SimulatedEngine:
 
     name = "simulated"
 
-    def __init__(self, clock: Clock, logs: LogBook) -> None:
+    def __init__(self, clock: Clock, logs: LogStore) -> None:
         self.clock = clock
         self._logs = logs
 
@@ -90,7 +90,7 @@ class SimulatedEngine:
         del spec
         return sys.maxsize
 
-    def launch(self, order: Order, changed: Callable[[], None]) -> SimulatedReplica:
+    def launch(self, order: LaunchOrder, changed: Callable[[], None]) -> SimulatedReplica:
         del changed  # time alone changes what there is to see
         replica_id = f"{order.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
         return SimulatedReplica(replica_id, order, self.clock, self._logs.open(order.endpoint_id, replica_id))

@@ -6,8 +6,8 @@ Text Generation Inference.
 
 from dataclasses import dataclass
 
-from inference_endpoints_local.engines.base import Sighting, Stage
-from inference_endpoints_local.state.record import Spec, size_of
+from inference_endpoints_local.engines.base import ReplicaStage, ReplicaState
+from inference_endpoints_local.state.record import Spec, instance_size
 
 FAULT_VARIABLE = "SIMULATED_FAULT"
 SCHEDULED_S, PULLED_S, LOADED_S = 5.0, 65.0, 140.0
@@ -18,34 +18,36 @@ OVERLOADED = "Engine 000: Avg generation throughput: 1042.6 tokens/s, Running: 2
 
 
 @dataclass(frozen=True)
-class Phase:
+class ScriptPhase:
     """What can be seen until `until` seconds after the order; `log` is printed when it begins."""
 
     until: float
-    sighting: Sighting
+    state: ReplicaState
     log: str = ""
 
 
-def script_for(spec: Spec) -> tuple[Phase, ...]:
+def startup_script(spec: Spec) -> tuple[ScriptPhase, ...]:
     """The phases of a start. Larger instances take longer: more to pull, more shards to load."""
     fault = str(spec["model"]["env"].get(FAULT_VARIABLE))
-    accelerators = size_of(spec)
+    accelerators = instance_size(spec)
     factor = (1 + 0.25 * (accelerators - 1)) * (SLOW if fault == "slow_start" else 1.0)
     settings = next(iter(spec["model"]["image"].values()))
     url = settings.get("url") or "huggingface/inference-endpoints:latest"
     repository = spec["model"]["repository"]
-    waiting = Phase(SCHEDULED_S * factor, Sighting(Stage.WAITING, "waiting to be scheduled"))
-    pulling = Phase(PULLED_S * factor, Sighting(Stage.STARTING, "pulling the image"), f"Pulling image {url}")
-    loading = Phase(
+    waiting = ScriptPhase(SCHEDULED_S * factor, ReplicaState(ReplicaStage.WAITING, "waiting to be scheduled"))
+    pulling = ScriptPhase(
+        PULLED_S * factor, ReplicaState(ReplicaStage.STARTING, "pulling the image"), f"Pulling image {url}"
+    )
+    loading = ScriptPhase(
         LOADED_S * factor,
-        Sighting(Stage.STARTING, "loading the model"),
+        ReplicaState(ReplicaStage.STARTING, "loading the model"),
         f"Loading {repository} ({accelerators} of {accelerators} shards to go)",
     )
     match fault:
         case "no_capacity":
-            return (Phase(FOREVER, waiting.sighting, "0/4 nodes are available: 4 Insufficient nvidia.com/gpu."),)
+            return (ScriptPhase(FOREVER, waiting.state, "0/4 nodes are available: 4 Insufficient nvidia.com/gpu."),)
         case "image_pull_failure":
-            return waiting, pulling, _end(f'Failed to pull image "{url}": manifest unknown', fatal=True)
+            return waiting, pulling, _exit(f'Failed to pull image "{url}": manifest unknown', fatal=True)
         case "wrong_port":
             port, route = settings.get("port") or 80, settings.get("healthRoute") or "/health"
             words = (
@@ -53,15 +55,15 @@ def script_for(spec: Spec) -> tuple[Phase, ...]:
                 f'Readiness probe failed: Get "http://10.0.0.7:{port}{route}": dial tcp 10.0.0.7:{port}: '
                 "connect: connection refused"
             )
-            unanswered = Sighting(Stage.STARTING, "waiting for the health route to answer")
-            return waiting, pulling, loading, Phase(FOREVER, unanswered, words)
-    ready = Phase(FOREVER, Sighting(Stage.READY, "ready"), "Listening on 0.0.0.0:80")
+            unanswered = ReplicaState(ReplicaStage.STARTING, "waiting for the health route to answer")
+            return waiting, pulling, loading, ScriptPhase(FOREVER, unanswered, words)
+    ready = ScriptPhase(FOREVER, ReplicaState(ReplicaStage.READY, "ready"), "Listening on 0.0.0.0:80")
     if fault == "overload":
-        ready = Phase(FOREVER, ready.sighting, f"{ready.log}\n{OVERLOADED}\nERROR Model is overloaded")
-    return waiting, pulling, loading, _failure(fault, repository) or ready
+        ready = ScriptPhase(FOREVER, ready.state, f"{ready.log}\n{OVERLOADED}\nERROR Model is overloaded")
+    return waiting, pulling, loading, _load_failure(fault, repository) or ready
 
 
-def _failure(fault: str, repository: str) -> Phase | None:
+def _load_failure(fault: str, repository: str) -> ScriptPhase | None:
     """How loading the model ends, if it is to fail."""
     hub = f"https://huggingface.co/{repository}"
     words = {
@@ -83,8 +85,8 @@ def _failure(fault: str, repository: str) -> Phase | None:
             f"Revision Not Found for url: {hub}/resolve/main/config.json."
         ),
     }.get(fault)
-    return _end(words) if words else None
+    return _exit(words) if words else None
 
 
-def _end(words: str, fatal: bool = False) -> Phase:
-    return Phase(FOREVER, Sighting(Stage.EXITED, error=words, fatal=fatal), words)
+def _exit(words: str, fatal: bool = False) -> ScriptPhase:
+    return ScriptPhase(FOREVER, ReplicaState(ReplicaStage.EXITED, error=words, fatal=fatal), words)

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from inference_endpoints_local.engines.base import Address, Order, Sighting, Stage
-from inference_endpoints_local.engines.child import end, environment_for, line_of, spawn
-from inference_endpoints_local.engines.pids import cpu_seconds_of, identity_of, resident_bytes_of
+from inference_endpoints_local.engines.base import LaunchOrder, ReplicaStage, ReplicaState, WorkerAddress
+from inference_endpoints_local.engines.child import end, read_line, spawn, worker_environment
+from inference_endpoints_local.engines.pids import cpu_seconds, process_identity, resident_bytes
 from inference_endpoints_local.engines.programs import Program
-from inference_endpoints_local.engines.worker_proxy import WorkerFailed, status_of
-from inference_endpoints_local.models.artifacts import Progress, WeightsError
+from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_status
+from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.logs import ReplicaLog
-from inference_endpoints_local.state.record import size_of
+from inference_endpoints_local.state.record import instance_size
 from inference_endpoints_local.state.store import NotSaved
 
 logger = logging.getLogger(__name__)
@@ -33,14 +33,14 @@ LOAD_S = 300.0
 DRAIN_S = 30.0
 """How long a replica that is replaced or no longer needed may finish its requests."""
 CHECK_EVERY_S = 5.0
-CHECKS = 12
+UNANSWERED_CHECKS = 12
 """Checks of its health in a row that a ready worker may leave unanswered, each for some seconds: then it hangs.
 
 Counted rather than timed, so that a machine that slept, or a plane that was held up, is not taken for a worker that is.
 """
 
 
-class Ledger(Protocol):
+class ProcessLedger(Protocol):
     """Where started processes are noted, to be found again after a crash."""
 
     def processes(self) -> dict[int, str]: ...
@@ -48,7 +48,7 @@ class Ledger(Protocol):
     def process_ended(self, pid: int) -> None: ...
 
 
-class Failed(Exception):
+class ReplicaFailed(Exception):
     """A replica cannot start. `fatal`: trying again would not help."""
 
     def __init__(self, message: str, fatal: bool = False) -> None:
@@ -61,16 +61,16 @@ class ProcessReplica:
     """One worker process, from fetching its weights to its end."""
 
     id: str
-    order: Order
+    order: LaunchOrder
     program: Program
     clock: Clock
     log: ReplicaLog
-    ledger: Ledger
+    ledger: ProcessLedger
     cache_dir: Path
     changed: Callable[[], None]
     in_flight: int = 0
-    address: Address | None = None
-    _sighting: Sighting = field(default_factory=lambda: Sighting(Stage.STARTING, "Starting"))
+    address: WorkerAddress | None = None
+    _state: ReplicaState = field(default_factory=lambda: ReplicaState(ReplicaStage.STARTING, "Starting"))
     _pid: int | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _drain: bool = False
@@ -81,22 +81,22 @@ class ProcessReplica:
 
     @property
     def threads(self) -> int:
-        return size_of(self.order.spec)
+        return instance_size(self.order.spec)
 
-    def look(self) -> Sighting:
-        return self._sighting
+    def observe(self) -> ReplicaState:
+        return self._state
 
     def work_s(self) -> float | None:
-        taken = cpu_seconds_of(self._pid) if self._pid else None
+        taken = cpu_seconds(self._pid) if self._pid else None
         return None if taken is None else taken / self.threads
 
     def memory_bytes(self) -> int | None:
-        return resident_bytes_of(self._pid) if self._pid else None
+        return resident_bytes(self._pid) if self._pid else None
 
     def stop(self, drain: bool) -> None:
         self._drain = drain
         self._stop.set()
-        self._show(Stage.STOPPING, "Stopping")
+        self._show(ReplicaStage.STOPPING, "Stopping")
 
     async def live(self) -> None:
         """From start to end. Whatever happens, it ends as EXITED, with no process left."""
@@ -114,15 +114,15 @@ class ProcessReplica:
                 await started
             except asyncio.CancelledError:
                 pass
-            except Failed as failure:
+            except ReplicaFailed as failure:
                 error, fatal = str(failure), failure.fatal
             except Exception as failure:
                 logger.exception("replica %s", self.id)
                 error = f"{type(failure).__name__}: {failure}"
             self.address = None
-            self._sighting = replace(
-                self._sighting,
-                stage=Stage.EXITED,
+            self._state = replace(
+                self._state,
+                stage=ReplicaStage.EXITED,
                 ended_at=self.clock.now(),
                 error="" if self._stop.is_set() else error,
                 fatal=fatal,
@@ -137,7 +137,7 @@ class ProcessReplica:
                     await asyncio.sleep(0.02)
 
     async def _run(self) -> None:
-        """Start the worker and wait for it to end by itself, which is always a failure. Raises Failed."""
+        """Start the worker and wait for it to end by itself, which is always a failure. Raises ReplicaFailed."""
         files = await self._fetch()
         secret = secrets.token_urlsafe(24)
         process = await self._spawn()
@@ -146,61 +146,63 @@ class ProcessReplica:
             assert process.stdout is not None
             assert process.stderr is not None
             readers.append(asyncio.create_task(self._copy(process.stderr, "stderr")))
-            self._show(Stage.STARTING, "Loading the model")
-            self._tell(process, files, secret)
+            self._show(ReplicaStage.STARTING, "Loading the model")
+            self._send_config(process, files, secret)
             try:
                 async with asyncio.timeout(LOAD_S):
                     port = await self._port(process.stdout)
-                    address = Address("127.0.0.1", port, secret)
+                    address = WorkerAddress("127.0.0.1", port, secret)
                     readers.append(asyncio.create_task(self._copy(process.stdout, "stdout")))
                     await (self._healthy(process, address) if port else process.wait())
             except TimeoutError:
-                raise Failed(f"The worker was not healthy after {LOAD_S:.0f} s.\n{self.log.last_words()}") from None
+                raise ReplicaFailed(
+                    f"The worker was not healthy after {LOAD_S:.0f} s.\n{self.log.last_words()}"
+                ) from None
             if process.returncode is None:
                 self.address, self._pid = address, process.pid
-                self._show(Stage.READY, "Endpoint is ready", ready_at=self.clock.now())
+                self._show(ReplicaStage.READY, "Endpoint is ready", ready_at=self.clock.now())
                 await self._watch(process, address)
             await self._raise_ended(process, readers)
         finally:
             await end(process)
             for reader in readers:
                 reader.cancel()
-            self._note(self.ledger.process_ended, process.pid)
+            self._try_to_note(self.ledger.process_ended, process.pid)
 
     async def _fetch(self) -> dict[str, Path]:
         """The weights, in a thread; a stop ends the fetch at its next step."""
         loop = asyncio.get_running_loop()
 
-        def on_progress(progress: Progress) -> None:
+        def on_progress(progress: FetchProgress) -> None:
             if self._stop.is_set():
                 raise WeightsError("The replica was stopped.")
             done, total = progress.done // 1_000_000, -(-progress.total // 1_000_000)
-            loop.call_soon_threadsafe(self._show, Stage.STARTING, f"Fetching weights ({done} of {total} MB)")
+            loop.call_soon_threadsafe(self._show, ReplicaStage.STARTING, f"Fetching weights ({done} of {total} MB)")
 
         try:
             return await asyncio.to_thread(self.program.files, self.cache_dir, on_progress)
         except WeightsError as error:
             self.log.add(str(error))
-            raise Failed(str(error), fatal=True) from error
+            raise ReplicaFailed(str(error), fatal=True) from error
 
     async def _spawn(self) -> Process:
         """The process, noted so that it can be found again."""
         try:
-            process = await spawn(self.program.command, environment_for(self.order.spec, self.threads))
+            process = await spawn(self.program.command, worker_environment(self.order.spec, self.threads))
         except OSError as error:
-            raise Failed(f"The worker could not be started: {error}") from error
-        if identity := identity_of(process.pid):
-            self._note(self.ledger.process_started, process.pid, identity)
+            raise ReplicaFailed(f"The worker could not be started: {error}") from error
+        if identity := process_identity(process.pid):
+            self._try_to_note(self.ledger.process_started, process.pid, identity)
         return process
 
-    def _note(self, write: Callable[..., None], *facts: Any) -> None:
+    def _try_to_note(self, write: Callable[..., None], *facts: Any) -> None:
         try:
             write(*facts)
         except NotSaved as error:
             # Not worth failing for: a worker ends with the plane anyway.
             logger.warning("%s", error)
 
-    def _tell(self, process: Process, files: dict[str, Path], secret: str) -> None:
+    def _send_config(self, process: Process, files: dict[str, Path], secret: str) -> None:
         model = self.order.spec["model"]
         settings = next(iter(model["image"].values()))
         order = {
@@ -218,19 +220,19 @@ class ProcessReplica:
 
     async def _port(self, stdout: asyncio.StreamReader) -> int:
         """The port, from the first line that says one; other lines are output like any. 0 if it is ending."""
-        while line := await line_of(stdout):
+        while line := await read_line(stdout):
             try:
                 return int(json.loads(line)["port"])
             except (ValueError, TypeError, KeyError):
                 self.log.add(line, "stdout")
         return 0
 
-    async def _healthy(self, process: Process, address: Address) -> None:
+    async def _healthy(self, process: Process, address: WorkerAddress) -> None:
         """Return once it is healthy, or has ended. An answer that is neither ready nor loading is noted in its log."""
         pause, noted = 0.02, {200, 503}
         while process.returncode is None:
             try:
-                if (status := await status_of(address, "/health")) == 200:
+                if (status := await get_status(address, "/health")) == 200:
                     return
                 if status not in noted:
                     noted.add(status)
@@ -240,8 +242,8 @@ class ProcessReplica:
             await asyncio.sleep(pause)
             pause = min(0.25, pause * 1.5)
 
-    async def _watch(self, process: Process, address: Address) -> None:
-        """Return once it has ended. Raises Failed if it lives on but answers no more."""
+    async def _watch(self, process: Process, address: WorkerAddress) -> None:
+        """Return once it has ended. Raises ReplicaFailed if it lives on but answers no more."""
         unanswered = 0
         while process.returncode is None:
             with suppress(TimeoutError):
@@ -249,26 +251,28 @@ class ProcessReplica:
                     await process.wait()
                     return
             try:
-                await status_of(address, "/health")
+                await get_status(address, "/health")
                 unanswered = 0
             except WorkerFailed:
                 unanswered += 1
-            if unanswered >= CHECKS and process.returncode is None:
-                self.log.add(f"The worker left {CHECKS} checks of its health unanswered and is ended")
-                raise Failed(f"The worker hangs: it answered none of {CHECKS} checks.\n{self.log.last_words()}")
+            if unanswered >= UNANSWERED_CHECKS and process.returncode is None:
+                self.log.add(f"The worker left {UNANSWERED_CHECKS} checks of its health unanswered and is ended")
+                raise ReplicaFailed(
+                    f"The worker hangs: it answered none of {UNANSWERED_CHECKS} checks.\n{self.log.last_words()}"
+                )
 
     async def _raise_ended(self, process: Process, readers: "list[asyncio.Task[None]]") -> None:
         await asyncio.wait(readers, timeout=0.5)
         code = process.returncode
         how = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
-        raise Failed(f"{self.log.cause()}\nThe worker {how}.\n{self.log.last_words()}".strip())
+        raise ReplicaFailed(f"{self.log.cause()}\nThe worker {how}.\n{self.log.last_words()}".strip())
 
     async def _copy(self, stream: asyncio.StreamReader, name: str) -> None:
-        while line := await line_of(stream):
+        while line := await read_line(stream):
             self.log.add(line, name)
 
-    def _show(self, stage: Stage, message: str, ready_at: float | None = None) -> None:
-        if self._sighting.stage in (Stage.STOPPING, Stage.EXITED):
+    def _show(self, stage: ReplicaStage, message: str, ready_at: float | None = None) -> None:
+        if self._state.stage in (ReplicaStage.STOPPING, ReplicaStage.EXITED):
             return
-        self._sighting = Sighting(stage, message, ready_at=ready_at or self._sighting.ready_at)
+        self._state = ReplicaState(stage, message, ready_at=ready_at or self._state.ready_at)
         self.changed()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import h11
 
-from inference_endpoints_local.engines.base import Address
+from inference_endpoints_local.engines.base import WorkerAddress
 
 CONNECT_S = 5.0
 CHUNK_BYTES = 65_536
@@ -36,7 +36,7 @@ class WorkerFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerResponse:
     """The head of a worker's answer; its body is to be read from `body` while the exchange is open."""
 
     status: int
@@ -44,7 +44,7 @@ class Answer:
     body: AsyncIterator[bytes]
 
 
-class Exchange:
+class WorkerExchange:
     """One request to a worker and its answer. `send` and `answer` may run at the same time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -52,7 +52,9 @@ class Exchange:
         self._writer = writer
         self._http = h11.Connection(h11.CLIENT)
 
-    async def start(self, address: Address, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    async def start(
+        self, address: WorkerAddress, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
         """Send the head. A body whose length is not known is sent in chunks."""
         asked = list(headers)
         kept = [(name, value) for name, value in asked if name not in _NOT_SENT and name not in _listed(asked)]
@@ -73,14 +75,14 @@ class Exchange:
     async def finish(self) -> None:
         await self._write(h11.EndOfMessage())
 
-    async def answer(self) -> Answer:
+    async def response(self) -> WorkerResponse:
         """Wait for the head of the answer."""
         while isinstance(event := await self._next(), h11.InformationalResponse):
             pass
         if not isinstance(event, h11.Response):
             raise WorkerFailed("The worker closed the connection without an answer.")
         headers = [(name, value) for name, value in event.headers if name not in _NOT_ANSWERED]
-        return Answer(event.status_code, headers, self._body())
+        return WorkerResponse(event.status_code, headers, self._body())
 
     async def _body(self) -> AsyncIterator[bytes]:
         while isinstance(event := await self._next(), h11.Data):
@@ -104,7 +106,7 @@ class Exchange:
 
 
 @asynccontextmanager
-async def exchange_with(address: Address) -> AsyncIterator[Exchange]:
+async def open_exchange(address: WorkerAddress) -> AsyncIterator[WorkerExchange]:
     """A connection to the worker, closed at the end whatever happens. Raises WorkerFailed."""
     try:
         async with asyncio.timeout(CONNECT_S):
@@ -112,19 +114,19 @@ async def exchange_with(address: Address) -> AsyncIterator[Exchange]:
     except (OSError, TimeoutError) as error:
         raise WorkerFailed(f"The worker cannot be reached: {error}") from error
     try:
-        yield Exchange(reader, writer)
+        yield WorkerExchange(reader, writer)
     finally:
         # Not waited for: an answer that was cut short would hold the caller up.
         writer.transport.abort()
 
 
-async def status_of(address: Address, path: str) -> int:
+async def get_status(address: WorkerAddress, path: str) -> int:
     """The status a GET is answered with, within a few seconds. Raises WorkerFailed."""
     try:
-        async with asyncio.timeout(CONNECT_S), exchange_with(address) as exchange:
+        async with asyncio.timeout(CONNECT_S), open_exchange(address) as exchange:
             await exchange.start(address, "GET", path.encode(), [])
             await exchange.finish()
-            return (await exchange.answer()).status
+            return (await exchange.response()).status
     except TimeoutError as error:
         raise WorkerFailed("The worker did not answer in time.") from error
 

@@ -17,7 +17,7 @@ class CorruptWeights(SourceFailed):
     """What a source delivered is not what was pinned; it was thrown away."""
 
 
-class DiskFull(WeightsError):
+class CacheDiskFull(WeightsError):
     """The cache folder has no room for the artifact."""
 
     def __init__(self, artifact: "Artifact", cache_dir: Path) -> None:
@@ -72,7 +72,7 @@ class Artifact:
 
 
 @dataclass(frozen=True)
-class Progress:
+class FetchProgress:
     """Bytes fetched so far of one artifact, and how many there will be from the present source."""
 
     artifact: str
@@ -80,4 +80,4 @@ class Progress:
     total: int
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[FetchProgress], None]

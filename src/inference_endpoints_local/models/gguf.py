@@ -14,22 +14,22 @@ VERSIONS = (2, 3)  # the first had shorter lengths, and no engine reads it any m
 _ALIGNMENT = b"general.alignment"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_DEEPEST = 4
+_DEEPEST_ARRAY = 4
 
 
-class BadModel(ValueError):
+class InvalidGguf(ValueError):
     """The file is no model that could be loaded; the message completes a sentence that begins with its path."""
 
 
-class CutOff(BadModel):
+class TruncatedGguf(InvalidGguf):
     def __init__(self) -> None:
         super().__init__("is cut off: its download may not have finished")
 
 
 def check(path: Path) -> None:
-    """Raises BadModel, and OSError where the file cannot be read."""
+    """Raises InvalidGguf, and OSError where the file cannot be read."""
     if path.is_dir():
-        raise BadModel("is a folder, not a GGUF file")
+        raise InvalidGguf("is a folder, not a GGUF file")
     found = path.stat()
     _check(path, found.st_size, found.st_mtime_ns)
 
@@ -40,13 +40,13 @@ def _check(path: Path, size: int, changed_ns: int) -> None:
     del changed_ns
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise BadModel("is not a GGUF file")
-        if _Reader(file, size).last_tensor() >= size:
-            raise CutOff
+            raise InvalidGguf("is not a GGUF file")
+        if _GgufReader(file, size).last_tensor() >= size:
+            raise TruncatedGguf
 
 
-class _Reader:
-    """Reads on from behind the magic. Raises BadModel."""
+class _GgufReader:
+    """Reads on from behind the magic. Raises InvalidGguf."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
@@ -56,10 +56,10 @@ class _Reader:
         """Where in the file its last tensor begins."""
         version = self._number("I")
         if version not in VERSIONS:
-            raise BadModel(f"is of GGUF version {version}; versions 2 and 3 can be loaded")
+            raise InvalidGguf(f"is of GGUF version {version}; versions 2 and 3 can be loaded")
         tensors, settings = self._number("Q"), self._number("Q")
         if not tensors:
-            raise BadModel("has no tensors: it is not a model")
+            raise InvalidGguf("has no tensors: it is not a model")
         alignment = 32
         for _ in range(settings):
             name, kind = self._text(), self._number("I")
@@ -78,7 +78,7 @@ class _Reader:
             return self._number(_SCALARS[kind])
         if kind == _STRING:
             self._text()
-        elif kind == _ARRAY and depth < _DEEPEST:
+        elif kind == _ARRAY and depth < _DEEPEST_ARRAY:
             of, length = self._number("I"), self._number("Q")
             if of in _SCALARS:
                 self._skip(length * struct.calcsize(_SCALARS[of]))
@@ -86,7 +86,7 @@ class _Reader:
             for _ in range(length):
                 self._value(of, depth + 1)
         else:
-            raise BadModel("is damaged, or of a newer kind than this version knows")
+            raise InvalidGguf("is damaged, or of a newer kind than this version knows")
         return 0
 
     def _number(self, form: str) -> int:
@@ -99,10 +99,10 @@ class _Reader:
     def _read(self, length: int) -> bytes:
         found = self._file.read(length) if length <= self._size else b""
         if len(found) < length:
-            raise CutOff
+            raise TruncatedGguf
         return found
 
     def _skip(self, length: int) -> None:
         if self._file.tell() + length > self._size:
-            raise CutOff
+            raise TruncatedGguf
         self._file.seek(length, 1)

@@ -29,7 +29,7 @@ UNAVAILABLE = frozenset({"not_available", "deprecated"})
 
 
 @dataclass(frozen=True)
-class Instance:
+class OfferedInstance:
     """One instance type and size in one region. Memory in GB, price in USD per hour."""
 
     vendor: str
@@ -64,13 +64,13 @@ class Fleet:
         # The clouds are known even when switched off, for endpoints deployed while they were on.
         self._instances = {instance.id: instance for instance in (*_this_machine(cores), *_clouds())}
 
-    def find(self, vendor: str, region: str, instance_type: str, instance_size: str) -> Instance | None:
+    def find(self, vendor: str, region: str, instance_type: str, instance_size: str) -> OfferedInstance | None:
         return self._instances.get(f"{vendor}-{region}-{instance_type}-{instance_size}")
 
-    def offered(self) -> list[Instance]:
+    def offered(self) -> list[OfferedInstance]:
         return [one for one in self._instances.values() if self.simulated or one.vendor == LOCAL]
 
-    def quota(self, instance: Instance) -> int:
+    def quota(self, instance: OfferedInstance) -> int:
         return self.cores if instance.vendor == LOCAL else self._cloud_quota
 
     def document(self, used: Mapping[tuple[str, str], int] | None) -> dict[str, Any]:
@@ -103,9 +103,9 @@ class Fleet:
             ]
         }
 
-    def quotas(self, used: Mapping[tuple[str, str], int]) -> responses.VendorQuotas:
+    def quotas(self, used: Mapping[tuple[str, str], int]) -> responses.VendorQuotasDocument:
         """The answer of `GET /v2/provider/quotas/{namespace}`: each instance type once, whatever sizes it has."""
-        vendors: dict[str, dict[str, responses.TypeQuota]] = {}
+        vendors: dict[str, dict[str, responses.TypeQuotaDocument]] = {}
         for one in self.offered():
             vendors.setdefault(one.vendor, {})[one.instance_type] = {
                 "instanceType": one.instance_type,
@@ -116,7 +116,7 @@ class Fleet:
         return {"vendors": [{"name": vendor, "quotas": list(types.values())} for vendor, types in vendors.items()]}
 
 
-def _document(one: Instance) -> dict[str, Any]:
+def _document(one: OfferedInstance) -> dict[str, Any]:
     """As captured from the service, where CPU instances carry no `numCpus`."""
     return {
         "id": one.id,
@@ -132,12 +132,12 @@ def _document(one: Instance) -> dict[str, Any]:
     }
 
 
-def _this_machine(cores: int) -> list[Instance]:
+def _this_machine(cores: int) -> list[OfferedInstance]:
     """Sizes x1, x2, x4 … up to the cores there are; a size is the threads a replica gets."""
     sizes = [size for size in (2**power for power in range(8)) if size <= cores]
     memory = _memory_gb()
     return [
-        Instance(
+        OfferedInstance(
             vendor=LOCAL,
             region=LOCAL_REGION,
             accelerator="cpu",
@@ -162,11 +162,11 @@ def _memory_gb() -> float | None:
 
 
 @cache
-def _clouds() -> tuple[Instance, ...]:
+def _clouds() -> tuple[OfferedInstance, ...]:
     """The published price list (August 2026), for every region of each vendor."""
     text = (files("inference_endpoints_local") / "data" / "hardware.csv").read_text(encoding="utf-8")
     return tuple(
-        Instance(
+        OfferedInstance(
             vendor=row["vendor"],
             region=region,
             accelerator=row["accelerator"],

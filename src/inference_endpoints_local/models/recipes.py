@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.hardware import LOCAL, LOCAL_REGION, UNAVAILABLE, Fleet, Instance
+from inference_endpoints_local.models.hardware import LOCAL, LOCAL_REGION, UNAVAILABLE, Fleet, OfferedInstance
 from inference_endpoints_local.wire import responses
 
 _NAME = 32
@@ -28,7 +28,7 @@ _VLLM = "vllm/vllm-openai:v0.23.0"  # that of huggingface_hub 2.4.0's help
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DeploymentRecipe:
     """One way to deploy a model."""
 
     id: str
@@ -37,14 +37,14 @@ class Recipe:
     task: str
     engine: str
     image: dict[str, dict[str, Any]]
-    hardware: Instance
+    hardware: OfferedInstance
     gguf_file: str | None = None
 
     @property
     def framework(self) -> str:
         return "llamacpp" if self.engine == "llamacpp" else "pytorch"
 
-    def endpoint(self, name: str) -> dict[str, Any]:
+    def create_body(self, name: str) -> dict[str, Any]:
         """The body of its create request. Asleep it costs nothing, as in the service's recipes."""
         return {
             "name": name,
@@ -71,20 +71,22 @@ class Recipe:
         return f"{words[: _NAME - _SUFFIX - 1].rstrip('-')}-{suffix}"
 
 
-class Recipes:
+class RecipeBook:
     """All recipes of a plane, one for each model."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._recipes = [*map(self._shipped, catalogue.MODELS), *(_simulated(fleet) if fleet.simulated else ())]
 
-    def items(self) -> list[responses.CatalogueModel]:
+    def items(self) -> list[responses.CatalogueModelDocument]:
         return [_item(recipe) for recipe in self._recipes]
 
-    def by_id(self, recipe_id: str) -> Recipe | None:
+    def by_id(self, recipe_id: str) -> DeploymentRecipe | None:
         return next((recipe for recipe in self._recipes if recipe.id == recipe_id), None)
 
-    def of_model(self, repository: str, accelerator: str | None = None, gguf_file: str | None = None) -> Recipe | None:
+    def for_model(
+        self, repository: str, accelerator: str | None = None, gguf_file: str | None = None
+    ) -> DeploymentRecipe | None:
         """The recipe for that repository, if it is for that accelerator and file."""
         for recipe in self._recipes:
             if recipe.repository.lower() == repository.lower():
@@ -92,12 +94,12 @@ class Recipes:
                 return recipe if fits else None
         return None
 
-    def suggestion(self, repository: str) -> responses.Suggestion | None:
+    def suggestion(self, repository: str) -> responses.SuggestionDocument | None:
         """How to deploy a model of the catalogue, or a GGUF file of this machine; None if it is neither."""
-        recipe = self.of_model(repository)
+        recipe = self.for_model(repository)
         if recipe is None:
             try:
-                recipe = self._shipped(catalogue.resolve(repository).model)
+                recipe = self._shipped(catalogue.resolve_model(repository).model)
             except catalogue.NotRunnable:
                 return None
         return {
@@ -107,10 +109,10 @@ class Recipes:
             "image": recipe.image,
         }
 
-    def _shipped(self, model: catalogue.Model) -> Recipe:
+    def _shipped(self, model: catalogue.LocalModel) -> DeploymentRecipe:
         here = self._fleet.find(LOCAL, LOCAL_REGION, "cpu", "x1")
         assert here is not None
-        return Recipe(
+        return DeploymentRecipe(
             id=f"local-{model.worker}-{model.repository.rpartition('/')[2].lower()}",
             repository=model.repository,
             license=model.license,
@@ -119,12 +121,12 @@ class Recipes:
             image={"huggingface": {}},
             hardware=here,
             gguf_file=model.artifact.files[0].name
-            if model.artifact and model.worker is catalogue.Worker.CHAT
+            if model.artifact and model.worker is catalogue.WorkerKind.CHAT
             else None,
         )
 
 
-def _simulated(fleet: Fleet) -> Iterator[Recipe]:
+def _simulated(fleet: Fleet) -> Iterator[DeploymentRecipe]:
     for row in _models():
         size, engine = float(row["parameters_b"]), row["engine"]
         hardware = _smallest(fleet, size)
@@ -132,7 +134,7 @@ def _simulated(fleet: Fleet) -> Iterator[Recipe]:
         if engine == "vLLM":
             several = {"tensorParallelSize": hardware.num_accelerators} if hardware.num_accelerators > 1 else {}
             image = {engine: {"url": _VLLM, **several}}
-        yield Recipe(
+        yield DeploymentRecipe(
             id=f"simulated-{engine.lower()}-{row['repository'].rpartition('/')[2].lower()}",
             repository=row["repository"],
             license=row["license"],
@@ -143,7 +145,7 @@ def _simulated(fleet: Fleet) -> Iterator[Recipe]:
         )
 
 
-def _smallest(fleet: Fleet, parameters_b: float) -> Instance:
+def _smallest(fleet: Fleet, parameters_b: float) -> OfferedInstance:
     """The cheapest hardware of the clouds that holds a model of this size."""
     kinds = ("cpu", "gpu") if parameters_b <= _ON_CPU_B else ("gpu",)
     fitting = [
@@ -164,9 +166,9 @@ def _models() -> tuple[dict[str, str], ...]:
     return tuple(csv.DictReader(text.splitlines()))
 
 
-def _item(recipe: Recipe) -> responses.CatalogueModel:
+def _item(recipe: DeploymentRecipe) -> responses.CatalogueModelDocument:
     author, _, name = recipe.repository.partition("/")
-    shown: responses.Recipe = {
+    shown: responses.RecipeDocument = {
         "publicId": recipe.id,
         "accelerator": recipe.hardware.accelerator,
         "engineType": recipe.engine,
@@ -179,6 +181,6 @@ def _item(recipe: Recipe) -> responses.CatalogueModel:
         "authorName": author,
         "license": recipe.license,
         "task": recipe.task,
-        "createdAt": catalogue.ADDED,
+        "createdAt": catalogue.CREATED_AT,
         "recipes": [shown],
     }

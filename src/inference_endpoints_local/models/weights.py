@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from inference_endpoints_local.models.artifacts import (
     Artifact,
-    DiskFull,
+    CacheDiskFull,
     OnProgress,
     SourceFailed,
     WeightFile,
@@ -40,7 +40,7 @@ def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda
     """The artifact's files by role, fetched first where they are missing or damaged. Blocks: call it in a thread.
 
     Safe to call from several processes at once. An exception raised by `on_progress` ends the fetch.
-    Raises WeightsError, of which DiskFull is one; a file is there whole and verified, or not at all.
+    Raises WeightsError, of which CacheDiskFull is one; a file is there whole and verified, or not at all.
     """
     paths = {file.role: cache_dir / f"{file.sha256[:12]}-{file.name}" for file in artifact.files}
     try:
@@ -52,7 +52,7 @@ def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda
                     _fetch(artifact, missing, paths, cache_dir, on_progress)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(artifact, cache_dir) from error
+            raise CacheDiskFull(artifact, cache_dir) from error
         raise WeightsError(
             f"The weights cache {cache_dir} cannot be used ({error.strerror or error}). "
             "Set INFERENCE_ENDPOINTS_CACHE_DIR to a folder that can be written."

@@ -6,16 +6,16 @@ from enum import StrEnum
 from typing import Any
 
 from inference_endpoints_local.state.clock import wall_ns
-from inference_endpoints_local.state.record import Record, Spec
+from inference_endpoints_local.state.record import EndpointRecord, Spec
 
-KEPT = 10_000
-KEPT_NS = 90 * 24 * 3_600 * 1_000_000_000
+MOST_EVENTS = 10_000
+LONGEST_KEPT_NS = 90 * 24 * 3_600 * 1_000_000_000
 """Events kept, and nanoseconds for which they are."""
-CHANGES = 50
+MOST_CHANGES = 50
 """Settings named of one update."""
 
 
-class EventKind(StrEnum):
+class AuditAction(StrEnum):
     """The first four and the last are words of the service's interface."""
 
     CREATED = "created"
@@ -29,7 +29,7 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asker:
+class Actor:
     """The token's user, the address of their client, and the request by which they asked."""
 
     user: str
@@ -38,25 +38,27 @@ class Asker:
 
 
 @dataclass(frozen=True)
-class Event:
+class AuditEvent:
     """`by` is None where nobody asked and the plane acted by itself. `changes` names settings, never values."""
 
     at_ns: int
     namespace: str
     endpoint: str
-    action: EventKind
-    by: Asker | None = None
+    action: AuditAction
+    by: Actor | None = None
     changes: tuple[str, ...] = ()
 
 
-def event_of(record: Record, action: EventKind, by: Asker | None = None, changes: tuple[str, ...] = ()) -> Event:
+def audit_event(
+    record: EndpointRecord, action: AuditAction, by: Actor | None = None, changes: tuple[str, ...] = ()
+) -> AuditEvent:
     """What happens to an endpoint now."""
-    return Event(wall_ns(), record.namespace, record.name, action, by, changes)
+    return AuditEvent(wall_ns(), record.namespace, record.name, action, by, changes)
 
 
-def changed(before: Spec, after: Spec) -> tuple[str, ...]:
+def changed_settings(before: Spec, after: Spec) -> tuple[str, ...]:
     """The settings that differ, by their paths."""
-    return tuple(sorted(_paths(before, after, ""))[:CHANGES])
+    return tuple(sorted(_paths(before, after, ""))[:MOST_CHANGES])
 
 
 def _paths(before: Any, after: Any, path: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ class SystemClock:
 class ControllableClock:
     """Runs `speed` times as fast as real time (0: stands still) and can be moved forward.
 
-    Whoever waits on it sets `next_stop`, which says when something falls due, and `on_move`, which handles it:
+    Whoever waits on it sets `next_due`, which says when something falls due, and `on_move`, which handles it:
     an advance then halts at every stop in order, so that a chain of causes plays out as it would have in time.
     """
 
@@ -35,7 +35,7 @@ class ControllableClock:
         if speed < 0:
             raise ValueError("speed must not be negative: time goes forward")
         self.speed = speed
-        self.next_stop: Callable[[], float | None] = lambda: None
+        self.next_due: Callable[[], float | None] = lambda: None
         self.on_move: Callable[[], None] = lambda: None
         self._started = time.monotonic()
         self._moved = 0.0
@@ -54,11 +54,11 @@ class ControllableClock:
         if not 0 <= seconds < float("inf"):
             raise ValueError("a clock only goes forward, by a finite number of seconds")
         target = self.now() + seconds
-        while (stop := self.next_stop()) is not None and stop <= target:
+        while (stop := self.next_due()) is not None and stop <= target:
             # A microsecond past the stop, so that no rounding leaves it in the future.
             self._moved += max(0.0, stop - self.now()) + 1e-6
             self.on_move()
-            if (following := self.next_stop()) is not None and following <= stop:
+            if (following := self.next_due()) is not None and following <= stop:
                 # What fell due could not be handled now; it is not for the clock to wait for it.
                 break
         self._moved += max(0.0, target - self.now())

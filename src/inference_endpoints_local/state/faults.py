@@ -34,7 +34,7 @@ _ANSWERS: dict[Fault, tuple[int, str, dict[str, str]]] = {
 
 
 @dataclass
-class _Armed:
+class _PendingFault:
     fault: Fault
     operation: str | None
     times: int
@@ -44,11 +44,11 @@ class Faults:
     """The faults waiting to happen."""
 
     def __init__(self) -> None:
-        self._armed: list[_Armed] = []
+        self._armed: list[_PendingFault] = []
 
     def arm(self, fault: Fault, operation: str | None = None, times: int = 1) -> None:
         """Let the next `times` requests fail; only those of one operation, if it is named."""
-        self._armed.append(_Armed(fault, operation, times))
+        self._armed.append(_PendingFault(fault, operation, times))
 
     def clear(self) -> None:
         self._armed.clear()
@@ -64,7 +64,7 @@ class Faults:
         return None
 
 
-class Dropped(Response):
+class DroppedResponse(Response):
     """No answer at all: the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,14 +13,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-LINES = 1_000
+MOST_LINES = 1_000
 """Lines kept of one replica."""
 LINE_CHARACTERS = 4_096
 FILE_BYTES = 1_000_000
-REPLICAS = 5
+MOST_REPLICAS = 5
 """Replicas of an endpoint whose lines are kept, the newest."""
 
-UNREAD = 1_000
+MOST_UNREAD = 1_000
 """Lines kept for a follower who does not keep up; older ones are lost to it."""
 _LLAMA = re.compile(r"\d+\.\d+\.\d+\.\d+ ([A-Z]) ")
 """How llama.cpp begins a line: the time since its start, and the severity in a letter."""
@@ -28,17 +28,17 @@ _LLAMA_LEVELS = {"E": "error", "W": "warning", "I": "info"}
 _PREFIX = re.compile(r"[\d.:TZ-]+ [A-Z]+ (?=\S)")
 """Time and severity, as our workers and llama.cpp begin a line with."""
 
-Entry = dict[str, Any]
+LogLine = dict[str, Any]
 
 
 class ReplicaLog:
     """The lines of one replica, in memory and in `path`."""
 
-    def __init__(self, replica_id: str, path: Path, said: Callable[[Entry], None]) -> None:
+    def __init__(self, replica_id: str, path: Path, on_line: Callable[[LogLine], None]) -> None:
         self.replica_id = replica_id
         self._path = path
-        self._said = said
-        self._lines: deque[Entry] = deque(maxlen=LINES)
+        self._on_line = on_line
+        self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
         self._size = 0
         self._gap = ""
 
@@ -54,7 +54,7 @@ class ReplicaLog:
             "level": level_of(line),
         }
         self._lines.append(entry)
-        self._said(entry)
+        self._on_line(entry)
         text = json.dumps(entry) + "\n"
         try:
             if self._size + len(text) > FILE_BYTES:
@@ -69,13 +69,13 @@ class ReplicaLog:
 
     def last_words(self, lines: int = 5, characters: int = 1_000) -> str:
         """The last lines of its stderr."""
-        said = [entry["line"] for entry in self._lines if entry["stream"] == "stderr" and entry["line"]]
-        return "\n".join(said[-lines:])[-characters:]
+        lines_printed = [entry["line"] for entry in self._lines if entry["stream"] == "stderr" and entry["line"]]
+        return "\n".join(lines_printed[-lines:])[-characters:]
 
     def cause(self) -> str:
         """What it failed of, if it ended with errors: the first of them, which the others follow from."""
-        said = (entry for entry in reversed(self._lines) if entry["stream"] == "stderr" and entry["line"])
-        errors = [entry["line"] for entry in takewhile(lambda entry: entry["level"] == "error", said)]
+        lines_printed = (entry for entry in reversed(self._lines) if entry["stream"] == "stderr" and entry["line"])
+        errors = [entry["line"] for entry in takewhile(lambda entry: entry["level"] == "error", lines_printed)]
         return _PREFIX.sub("", errors[-1], count=1) if errors else ""
 
     def _rewrite(self) -> None:
@@ -91,33 +91,33 @@ class ReplicaLog:
         self._size = sum(map(len, kept))
 
 
-class LogBook:
+class LogStore:
     """The logs of all endpoints, one folder each below `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._followers: dict[str, list[_Following]] = {}
+        self._followers: dict[str, list[_Follower]] = {}
 
     def open(self, endpoint_id: str, replica_id: str) -> ReplicaLog:
         """The log of a new replica; those of the endpoint's oldest replicas are dropped."""
         folder = self._folder / endpoint_id
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for path in self._files(endpoint_id)[: -(REPLICAS - 1)]:
+            for path in self._files(endpoint_id)[: -(MOST_REPLICAS - 1)]:
                 path.unlink(missing_ok=True)
         except OSError:
             pass  # a full or read-only disk: there will be last words, but no log
-        return ReplicaLog(replica_id, folder / f"{replica_id}.jsonl", partial(self._tell, endpoint_id))
+        return ReplicaLog(replica_id, folder / f"{replica_id}.jsonl", partial(self._publish, endpoint_id))
 
     def read(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
-    ) -> list[Entry]:
+    ) -> list[LogLine]:
         """The endpoint's lines, oldest first: of one replica or of all, the last `tail`, each cut to a length."""
         entries = [
             entry
             for path in self._files(endpoint_id)
             if replica is None or path.stem == replica
-            for entry in _lines_of(path)
+            for entry in _read_lines(path)
         ]
         entries.sort(key=lambda entry: str(entry["timestamp"]))
         if tail is not None:
@@ -126,9 +126,9 @@ class LogBook:
 
     async def follow(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
-    ) -> AsyncIterator[Entry]:
+    ) -> AsyncIterator[LogLine]:
         """What `read` gives, then every line as it is printed. Ends with the endpoint, or with the plane."""
-        with self._following(endpoint_id) as news:
+        with self._subscribed(endpoint_id) as news:
             for entry in self.read(endpoint_id, replica, tail, line_characters):
                 yield entry
             async for entry in news.entries():
@@ -138,10 +138,10 @@ class LogBook:
     def end(self) -> None:
         """Let every follower go, so that the plane can end."""
         for endpoint_id in list(self._followers):
-            self._tell(endpoint_id, None)
+            self._publish(endpoint_id, None)
 
     def drop(self, endpoint_id: str) -> None:
-        self._tell(endpoint_id, None)
+        self._publish(endpoint_id, None)
         shutil.rmtree(self._folder / endpoint_id, ignore_errors=True)
 
     def keep_only(self, endpoint_ids: Container[str]) -> None:
@@ -151,18 +151,18 @@ class LogBook:
                 if folder.name not in endpoint_ids:
                     self.drop(folder.name)
 
-    def _tell(self, endpoint_id: str, entry: Entry | None) -> None:
-        for following in self._followers.get(endpoint_id, ()):
-            following.tell(entry)
+    def _publish(self, endpoint_id: str, entry: LogLine | None) -> None:
+        for follower in self._followers.get(endpoint_id, ()):
+            follower.put(entry)
 
     @contextmanager
-    def _following(self, endpoint_id: str) -> Iterator["_Following"]:
-        following = _Following()
-        self._followers.setdefault(endpoint_id, []).append(following)
+    def _subscribed(self, endpoint_id: str) -> Iterator["_Follower"]:
+        follower = _Follower()
+        self._followers.setdefault(endpoint_id, []).append(follower)
         try:
-            yield following
+            yield follower
         finally:
-            self._followers[endpoint_id].remove(following)
+            self._followers[endpoint_id].remove(follower)
             if not self._followers[endpoint_id]:
                 del self._followers[endpoint_id]
 
@@ -172,18 +172,18 @@ class LogBook:
         return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
-class _Following:
+class _Follower:
     """The lines one follower has not read yet; None is the end."""
 
     def __init__(self) -> None:
-        self._unread: deque[Entry | None] = deque(maxlen=UNREAD)
+        self._unread: deque[LogLine | None] = deque(maxlen=MOST_UNREAD)
         self._news = asyncio.Event()
 
-    def tell(self, entry: Entry | None) -> None:
+    def put(self, entry: LogLine | None) -> None:
         self._unread.append(entry)
         self._news.set()
 
-    async def entries(self) -> AsyncIterator[Entry]:
+    async def entries(self) -> AsyncIterator[LogLine]:
         while True:
             await self._news.wait()
             self._news.clear()
@@ -194,11 +194,11 @@ class _Following:
                 yield entry
 
 
-def _cut(entry: Entry, characters: int | None) -> Entry:
+def _cut(entry: LogLine, characters: int | None) -> LogLine:
     return entry if characters is None else entry | {"line": entry["line"][:characters]}
 
 
-def _lines_of(path: Path) -> Iterator[Entry]:
+def _read_lines(path: Path) -> Iterator[LogLine]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             yield json.loads(line)

@@ -8,18 +8,18 @@ Spec = dict[str, Any]
 """The endpoint document as it was asked for, without its status; secrets in clear."""
 
 
-class Power(StrEnum):
+class PowerState(StrEnum):
     """Whether replicas are wanted."""
 
     ON = "on"
     WOKEN = "woken"  # on, by a call that found it asleep
     PAUSED = "paused"
-    ZERO = "zero"
-    GONE = "gone"  # deleted; its replicas may still be ending
+    SCALED_TO_ZERO = "zero"
+    DELETED = "gone"  # deleted; its replicas may still be ending
 
 
 @dataclass(frozen=True)
-class Version:
+class SpecVersion:
     """One configuration of what runs. A change of model or hardware makes the next `generation`."""
 
     generation: int
@@ -27,7 +27,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Failure:
+class VersionFailure:
     """A generation that was given up, and its last words."""
 
     generation: int
@@ -35,7 +35,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Record:
+class EndpointRecord:
     """One endpoint: its configuration and what was last asked of it. Times are nanoseconds since 1970.
 
     `good` is the version that served last: what an update that fails falls back to.
@@ -48,23 +48,23 @@ class Record:
     spec: Spec
     created_ns: int
     updated_ns: int
-    power: Power = Power.ON
+    power: PowerState = PowerState.ON
     generation: int = 1
-    good: Version | None = None
-    failure: Failure | None = None
+    good: SpecVersion | None = None
+    failure: VersionFailure | None = None
 
     @property
-    def version(self) -> Version | None:
+    def version(self) -> SpecVersion | None:
         """What should run when it is on; None if there is nothing left to try."""
         if self.failure is None:
-            return Version(self.generation, self.spec)
+            return SpecVersion(self.generation, self.spec)
         if self.good and self.failure.generation != self.good.generation:
             return self.good
         return None
 
     @property
     def on(self) -> bool:
-        return self.power in (Power.ON, Power.WOKEN)
+        return self.power in (PowerState.ON, PowerState.WOKEN)
 
     @property
     def runs(self) -> bool:
@@ -77,12 +77,12 @@ class Record:
         return self.failure is not None and self.version is not None
 
     @property
-    def least(self) -> int:
+    def fewest_replicas(self) -> int:
         """Replicas wanted while it is on, whatever the load: the minimum, but one at least."""
         return max(1, int(self.spec["compute"]["scaling"]["minReplica"]))
 
     @property
-    def most(self) -> int:
+    def most_replicas(self) -> int:
         """Replicas it may have, however high the load."""
         return int(self.spec["compute"]["scaling"]["maxReplica"])
 
@@ -93,36 +93,36 @@ class Record:
         minutes = scaling["scaleToZeroTimeout"]
         return None if scaling["minReplica"] or not minutes else 60.0 * minutes
 
-    def updated(self, spec: Spec, now_ns: int) -> "Record":
+    def updated(self, spec: Spec, now_ns: int) -> "EndpointRecord":
         """With a new configuration; a new generation if what runs changes with it."""
         changed = replace(self, spec=spec, updated_ns=now_ns)
-        if what_runs(spec) == what_runs(self.spec) and self.failure is None:
+        if replica_spec(spec) == replica_spec(self.spec) and self.failure is None:
             return changed
         # Only a version whose replicas are wanted right now is there to fall back to.
         return replace(changed, generation=self.generation + 1, failure=None, good=self.good if self.runs else None)
 
-    def resumed(self, now_ns: int) -> "Record":
+    def resumed(self, now_ns: int) -> "EndpointRecord":
         """On, with a fresh set of attempts at the latest configuration."""
         good = self.good if self.good and self.good.generation == self.generation else None
-        return replace(self, power=Power.ON, failure=None, good=good, updated_ns=now_ns)
+        return replace(self, power=PowerState.ON, failure=None, good=good, updated_ns=now_ns)
 
-    def turned(self, power: Power, now_ns: int) -> "Record":
+    def with_power(self, power: PowerState, now_ns: int) -> "EndpointRecord":
         return replace(self, power=power, updated_ns=now_ns)
 
-    def served(self) -> "Record":
+    def served(self) -> "EndpointRecord":
         """The version that should run does."""
         return replace(self, good=self.version)
 
-    def failed(self, generation: int, message: str) -> "Record":
-        return replace(self, failure=Failure(generation, message))
+    def failed(self, generation: int, message: str) -> "EndpointRecord":
+        return replace(self, failure=VersionFailure(generation, message))
 
 
-def size_of(spec: Spec) -> int:
+def instance_size(spec: Spec) -> int:
     """Accelerators of its instance; on this machine, threads."""
     return int(spec["compute"]["instanceSize"].removeprefix("x"))
 
 
-def what_runs(spec: Spec) -> tuple[Any, ...]:
+def replica_spec(spec: Spec) -> tuple[Any, ...]:
     """The part of a configuration that replicas are started from: scaling, tags and access are not."""
     compute = {key: value for key, value in spec["compute"].items() if key != "scaling"}
     return spec["provider"], compute, spec["model"]

@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.state.audit_log import KEPT, KEPT_NS, Asker, Event, EventKind
-from inference_endpoints_local.state.record import Failure, Power, Record, Version
+from inference_endpoints_local.state.audit_log import LONGEST_KEPT_NS, MOST_EVENTS, Actor, AuditAction, AuditEvent
+from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion, VersionFailure
 
 SCHEMA_VERSION = 2
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the latter: no room for the index of the WAL
@@ -91,7 +91,7 @@ class Store:
             raise
         return db
 
-    def load(self) -> list[Record]:
+    def load(self) -> list[EndpointRecord]:
         """Every endpoint, oldest first."""
         try:
             rows = self._db.execute("SELECT record FROM endpoint ORDER BY created_ns, id").fetchall()
@@ -102,7 +102,7 @@ class Store:
                 "it from a backup, or move it away (with its -wal and -shm files) to start with no endpoints."
             ) from error
 
-    def save(self, records: Iterable[Record], events: Sequence[Event] = ()) -> None:
+    def save(self, records: Iterable[EndpointRecord], events: Sequence[AuditEvent] = ()) -> None:
         """Write records and what happened to them, all or nothing."""
         self._write(
             (
@@ -112,12 +112,12 @@ class Store:
             *_noting(events),
         )
 
-    def delete(self, endpoint_id: str, events: Sequence[Event] = ()) -> None:
+    def delete(self, endpoint_id: str, events: Sequence[AuditEvent] = ()) -> None:
         self._write(("DELETE FROM endpoint WHERE id = ?", [(endpoint_id,)]), *_noting(events))
 
     def events(
         self, namespace: str, *, endpoint: str | None, user: str | None, before: int | None, limit: int
-    ) -> list[tuple[int, Event]]:
+    ) -> list[tuple[int, AuditEvent]]:
         """What happened, newest first, each with its number: of one endpoint, by one user, before a number."""
         rows = self._db.execute(
             "SELECT id, event FROM event WHERE namespace = ? AND endpoint = coalesce(?, endpoint) "
@@ -152,21 +152,21 @@ class Store:
             raise NotSaved(f"The change could not be written to {self.path} ({error}) and was not made.") from error
 
 
-def _noting(events: Sequence[Event]) -> list[_Change]:
+def _noting(events: Sequence[AuditEvent]) -> list[_Change]:
     """Write events down, and let go of those that are too many or too old."""
     if not events:
         return []
     rows = [(e.at_ns, e.namespace, e.endpoint, e.by.user if e.by else None, json.dumps(asdict(e))) for e in events]
     return [
         ("INSERT INTO event (at_ns, namespace, endpoint, user, event) VALUES (?, ?, ?, ?, ?)", rows),
-        ("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", [(KEPT,)]),
-        ("DELETE FROM event WHERE at_ns < ?", [(events[-1].at_ns - KEPT_NS,)]),
+        ("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", [(MOST_EVENTS,)]),
+        ("DELETE FROM event WHERE at_ns < ?", [(events[-1].at_ns - LONGEST_KEPT_NS,)]),
     ]
 
 
-def _event(data: dict[str, Any]) -> Event:
-    kind, changes, by = EventKind(data.pop("action")), tuple(data.pop("changes")), data.pop("by")
-    return Event(**data, action=kind, changes=changes, by=Asker(**by) if by else None)
+def _event(data: dict[str, Any]) -> AuditEvent:
+    kind, changes, by = AuditAction(data.pop("action")), tuple(data.pop("changes")), data.pop("by")
+    return AuditEvent(**data, action=kind, changes=changes, by=Actor(**by) if by else None)
 
 
 def _means_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
@@ -182,10 +182,10 @@ def _means_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
         return _means_full(refusal, folder)
 
 
-def _record(data: dict[str, Any]) -> Record:
+def _record(data: dict[str, Any]) -> EndpointRecord:
     good, failure = data.pop("good"), data.pop("failure")
-    return Record(
-        **data | {"power": Power(data["power"])},
-        good=Version(**good) if good else None,
-        failure=Failure(**failure) if failure else None,
+    return EndpointRecord(
+        **data | {"power": PowerState(data["power"])},
+        good=SpecVersion(**good) if good else None,
+        failure=VersionFailure(**failure) if failure else None,
     )

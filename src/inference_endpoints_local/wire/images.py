@@ -45,7 +45,7 @@ _NO_URL_NEEDED = frozenset({"huggingface", "huggingfaceNeuron", "llamacpp", "hfS
 
 
 @dataclass(frozen=True, eq=False)
-class Says:
+class JsonSchemaKeywords:
     """In an annotation: what a validator beside it demands, as JSON Schema."""
 
     more: Mapping[str, Any]
@@ -60,38 +60,38 @@ def _text(value: str) -> str:
     return value
 
 
-def _integral(value: Any) -> Any:
+def _integral_float(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-integral = BeforeValidator(_integral)
+accept_integral_float = BeforeValidator(_integral_float)
 """`1.0` is an integer to JSON Schema, which knows only numbers."""
-Text = Annotated[str, AfterValidator(_text), Says({"pattern": r"^[^\x00]*$"})]
+Text = Annotated[str, AfterValidator(_text), JsonSchemaKeywords({"pattern": r"^[^\x00]*$"})]
 """Text that can be handed to a process."""
 
 
-class Settings(BaseModel):
+class EngineSettings(BaseModel):
     """Of an engine that brings a container of its own. Those the engine alone knows are taken as they come."""
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="allow")
 
     url: Text | None = None
-    port: Annotated[int, Field(ge=1, le=65_535), integral] | None = None
+    port: Annotated[int, Field(ge=1, le=65_535), accept_integral_float] | None = None
     health_route: Text | None = None
 
 
-class _Container(Settings):
+class _ContainerSettings(EngineSettings):
     """Of an engine whose container is named by its address."""
 
     url: Annotated[Text, StringConstraints(min_length=1)]
 
 
-def settings_of(engine: str) -> type[Settings]:
+def settings_model(engine: str) -> type[EngineSettings]:
     """What the settings of an engine are held to."""
-    return Settings if engine in _NO_URL_NEEDED else _Container
+    return EngineSettings if engine in _NO_URL_NEEDED else _ContainerSettings
 
 
-class _Documented:
+class _ImageSchema:
     """An image as JSON Schema: one of the engines, with its settings."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -99,10 +99,10 @@ class _Documented:
         return {"type": "object", "oneOf": [_variant(engine) for engine in ENGINES]}
 
 
-Image = TypeAliasType("Image", Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1), _Documented()])
+Image = TypeAliasType("Image", Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1), _ImageSchema()])
 
 
-def known(image: Image) -> Image:
+def without_unknown_settings(image: Image) -> Image:
     """The image without the settings its engine does not know."""
     common = {"url", "port", "healthRoute"}
     return {
@@ -114,7 +114,7 @@ def known(image: Image) -> Image:
 
 
 def _variant(engine: str) -> dict[str, Any]:
-    settings = settings_of(engine).model_json_schema()
+    settings = settings_model(engine).model_json_schema()
     settings.pop("description", None)
     settings["properties"] |= {name: {} for name in sorted(ENGINES[engine] or ())}
     return {

@@ -8,7 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from inference_endpoints_local.wire import responses
-from inference_endpoints_local.wire.routes import API, CREATE, FAULTS, OTHERS, Contract
+from inference_endpoints_local.wire.routes import CREATE, FAULTS, PLANE_API, SERVICE_API, RouteContract
 
 _DESCRIPTION = (
     "The embedded control plane of inference-endpoints-mcp: the REST API of Hugging Face Inference Endpoints, on this "
@@ -28,12 +28,12 @@ _REQUEST_ID = {"x-request-id": {"description": "Names this request", "schema": {
 
 def document(version: str, simulated: bool) -> dict[str, Any]:
     """What a plane serves, its simulation included if it has one."""
-    served = [one for one in (*API, *OTHERS) if simulated or not one.simulated]
+    served = [one for one in (*SERVICE_API, *PLANE_API) if simulated or not one.simulated]
     schemas = _Schemas(served)
     paths: dict[str, dict[str, Any]] = {}
     refusals: set[int] = set()
     for one in served:
-        statuses = one.statuses | (FAULTS if simulated and one in API else set())
+        statuses = one.statuses | (FAULTS if simulated and one in SERVICE_API else set())
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, statuses, schemas)
         refusals |= statuses
     return {
@@ -48,8 +48,12 @@ def document(version: str, simulated: bool) -> dict[str, Any]:
     }
 
 
-class _Plain(GenerateJsonSchema):
+class _SchemaGenerator(GenerateJsonSchema):
     """Without titles made of names and `default: null` for what is merely unset; an answer has no keys but its own."""
+
+    def normalize_name(self, name: str) -> str:
+        """`EndpointDocument` is published as `Endpoint`."""
+        return super().normalize_name(name).removesuffix("Document")
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         del schema
@@ -60,19 +64,20 @@ class _Plain(GenerateJsonSchema):
         return self.generate_inner(schema["schema"]) if unset else super().default_schema(schema)
 
     def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
-        return super().typed_dict_schema(schema) | {"additionalProperties": False}
+        described = super().typed_dict_schema(schema)
+        return described | {"title": str(described["title"]).removesuffix("Document"), "additionalProperties": False}
 
 
 class _Schemas:
     """The JSON Schemas of all bodies and answers, which share their components."""
 
-    def __init__(self, served: list[Contract]) -> None:
-        kinds: list[Any] = [responses.Error]
+    def __init__(self, served: list[RouteContract]) -> None:
+        kinds: list[Any] = [responses.ErrorDocument]
         kinds += [kind for one in served for kind in (one.body, one.answers) if kind is not None]
         self._found, shared = TypeAdapter.json_schemas(
             [(repr(kind), "validation", TypeAdapter(kind)) for kind in kinds],
             ref_template=_SCHEMAS,
-            schema_generator=_Plain,
+            schema_generator=_SchemaGenerator,
         )
         self.components: dict[str, Any] = shared["$defs"]
 
@@ -80,7 +85,7 @@ class _Schemas:
         return self._found[repr(kind), "validation"]
 
 
-def _operation(one: Contract, refusals: set[int], schemas: _Schemas) -> dict[str, Any]:
+def _operation(one: RouteContract, refusals: set[int], schemas: _Schemas) -> dict[str, Any]:
     answer = {"type": "string"} if one.answers is None else schemas.of(one.answers)
     success = _response(one.status, one.media, answer)
     if one.streams:
@@ -104,7 +109,7 @@ def _response(status: int, media: str | None, schema: dict[str, Any]) -> dict[st
     return {"description": HTTPStatus(status).phrase, "headers": _REQUEST_ID, "content": content}
 
 
-def _links(one: Contract) -> dict[str, Any]:
+def _links(one: RouteContract) -> dict[str, Any]:
     """What can be done next with an endpoint that was created."""
     if one is not CREATE:
         return {}
@@ -112,21 +117,21 @@ def _links(one: Contract) -> dict[str, Any]:
     return {
         "links": {
             other.name: {"operationId": other.name, "parameters": target}
-            for other in API
+            for other in SERVICE_API
             if set(other.parameters) == set(target)
         }
     }
 
 
-def _path_parameters(one: Contract) -> list[dict[str, Any]]:
+def _path_parameters(one: RouteContract) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "description": _PATH[name], "schema": {"type": "string"}}
         for name in one.parameters
     ]
 
 
-def _query_parameters(one: Contract) -> list[dict[str, Any]]:
+def _query_parameters(one: RouteContract) -> list[dict[str, Any]]:
     if one.query is None:
         return []
-    properties = one.query.model_json_schema(schema_generator=_Plain)["properties"]
+    properties = one.query.model_json_schema(schema_generator=_SchemaGenerator)["properties"]
     return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]

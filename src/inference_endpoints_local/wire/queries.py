@@ -7,9 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from inference_endpoints_local.wire.requests import Checked, held_to
+from inference_endpoints_local.wire.requests import ModelT, parse_as
 
-PAGE = 20  # the service's default; the largest page is not published
+DEFAULT_PAGE = 20  # the service's default; the largest page is not published
 LARGEST_PAGE = 100
 
 
@@ -23,7 +23,7 @@ def _digits(text: Any) -> Any:
 _whole = BeforeValidator(_digits)
 
 
-def _truth(text: Any) -> Any:
+def _boolean(text: Any) -> Any:
     """As the API writes it: pydantic would also read `yes` and `1`."""
     if text not in ("true", "false"):
         raise ValueError("expected true or false")
@@ -39,25 +39,25 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class Page(Query):
+class EndpointsQuery(Query):
     """Which endpoints to list; `tags` are separated by commas."""
 
     search: str = ""
     tags: str = ""
     cursor: Annotated[str, Field(pattern=r"^([0-9]{1,20}-[a-z0-9]+)?$")] = ""
-    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = PAGE
+    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = DEFAULT_PAGE
 
 
-class Events(Query):
+class AuditLogQuery(Query):
     """Which of what happened: to one endpoint, or by one user."""
 
     endpoint: str | Unset = None
     username: str | Unset = None
     cursor: Annotated[str, Field(pattern=r"^([0-9]{1,18})?$")] = ""
-    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = PAGE
+    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = DEFAULT_PAGE
 
 
-class FollowedLines(Query):
+class FollowLogsQuery(Query):
     """Which lines of a log: of one replica, the last `tail`, each cut to a length."""
 
     replica: str | Unset = None
@@ -65,13 +65,13 @@ class FollowedLines(Query):
     line_max_length: Number | Unset = None
 
 
-class Lines(FollowedLines):
+class LogsQuery(FollowLogsQuery):
     """With `follow` the lines after those too, as text with one entry a line, for as long as the caller listens."""
 
-    follow: Annotated[bool, BeforeValidator(_truth)] = False
+    follow: Annotated[bool, BeforeValidator(_boolean)] = False
 
 
-class Models(Query):
+class CatalogueQuery(Query):
     """Which models of the catalogue; what is unset matches everything."""
 
     search: str = ""
@@ -82,18 +82,18 @@ class Models(Query):
     limit: Number | Unset = None
 
 
-class Suggested(Query):
+class SuggestionQuery(Query):
     """For which model: a repository of the hub, or the path of a GGUF file."""
 
     model_id: str = ""
 
 
-class Ending(Query):
+class StopQuery(Query):
     """`idle`: only if the plane has nothing to do."""
 
     when: Literal["idle"] | Unset = None
 
 
-def query_of(request: Request, kind: type[Checked]) -> Checked:
-    """The query, checked. Raises BadBody."""
-    return held_to(kind, dict(request.query_params))
+def parse_query(request: Request, kind: type[ModelT]) -> ModelT:
+    """The query, checked. Raises InvalidRequest."""
+    return parse_as(kind, dict(request.query_params))

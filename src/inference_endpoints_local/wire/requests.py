@@ -20,17 +20,17 @@ from pydantic.json_schema import SkipJsonSchema
 
 from inference_endpoints.transport.operations import OPERATIONS
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_local.wire.images import Image, Says, Text, integral
+from inference_endpoints_local.wire.images import Image, JsonSchemaKeywords, Text, accept_integral_float
 
-Checked = TypeVar("Checked", bound=BaseModel)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-class BadBody(ValueError):
+class InvalidRequest(ValueError):
     """The body cannot be accepted; the message is the service's error text."""
 
 
-def held_to(kind: type[Checked], given: Any, *path: str) -> Checked:
-    """What was given, as one of these. Raises BadBody with the first thing wrong, by its path below `path`."""
+def parse_as(kind: type[ModelT], given: Any, *path: str) -> ModelT:
+    """What was given, as one of these. Raises InvalidRequest with the first thing wrong, by its path below `path`."""
     try:
         return kind.model_validate(given)
     except ValidationError as error:
@@ -38,9 +38,9 @@ def held_to(kind: type[Checked], given: Any, *path: str) -> Checked:
     *parents, last = [*path, *(str(part) for part in first["loc"] if part != "[key]")] or [""]
     if first["type"] == "missing":
         where = f"{'.'.join(parents)}: " if parents else ""
-        raise BadBody(f"VALIDATION_FAILED: {where}missing field `{last}`")
+        raise InvalidRequest(f"VALIDATION_FAILED: {where}missing field `{last}`")
     reason = first["msg"].removeprefix("Value error, ")
-    raise BadBody(f"VALIDATION_FAILED: {'.'.join((*parents, last))}: {reason}")
+    raise InvalidRequest(f"VALIDATION_FAILED: {'.'.join((*parents, last))}: {reason}")
 
 
 class _Body(BaseModel):
@@ -74,7 +74,7 @@ def _operation(name: str) -> str:
 
 
 _Variable = Annotated[str, AfterValidator(_variable)]
-_by_name = Says({"propertyNames": {"pattern": _VARIABLE}})
+_by_name = JsonSchemaKeywords({"propertyNames": {"pattern": _VARIABLE}})
 Variables = Annotated[dict[_Variable, Text], _by_name]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
 Access = Annotated[Literal["public", "authenticated", "private"], BeforeValidator(_not_historic)]
@@ -87,9 +87,9 @@ class ScalingBody(_Body):
     """`scaleToZeroTimeout` is in minutes and needs `minReplica` 0. `metric` and `threshold` are the older spelling of
     `measure`, which wins."""
 
-    min_replica: Annotated[int, Field(ge=0, le=1_000), integral]
-    max_replica: Annotated[int, Field(ge=1, le=1_000), integral]
-    scale_to_zero_timeout: Annotated[int, Field(ge=1, le=1_000_000), integral] | None = None
+    min_replica: Annotated[int, Field(ge=0, le=1_000), accept_integral_float]
+    max_replica: Annotated[int, Field(ge=1, le=1_000), accept_integral_float]
+    scale_to_zero_timeout: Annotated[int, Field(ge=1, le=1_000_000), accept_integral_float] | None = None
     measure: Annotated[dict[Metric, float | None], Field(min_length=1, max_length=1)] | None = None
     metric: Metric | None = Field(default=None, exclude=True)
     threshold: float | None = Field(default=None, exclude=True)
@@ -172,7 +172,7 @@ class MetricsParams(_Body):
     stop: _Moment | None = None
 
 
-class Named(_Body):
+class RecipeName(_Body):
     name: Name | None = None
 
 
@@ -180,7 +180,7 @@ class RecipeOrder(_Body):
     """Where to deploy a recipe of the catalogue, and under which name."""
 
     namespace: str
-    config: Named | None = None
+    config: RecipeName | None = None
 
 
 class ModelOrder(RecipeOrder):
@@ -200,12 +200,12 @@ class PretendedLoad(_Body):
     """Requests a simulated endpoint is to seem to have under way."""
 
     name: str
-    requests: Annotated[int, Field(ge=0, le=1_000_000), integral]
+    requests: Annotated[int, Field(ge=0, le=1_000_000), accept_integral_float]
 
 
 class ArmedFault(_Body):
     """Let the next `times` requests fail; only those of one operation, if it is named."""
 
     fault: Annotated[Fault, Field(strict=False)]
-    operation: Annotated[str, AfterValidator(_operation), Says({"enum": [*_OPERATIONS]})] | None = None
-    times: Annotated[int, Field(ge=1), integral] = 1
+    operation: Annotated[str, AfterValidator(_operation), JsonSchemaKeywords({"enum": [*_OPERATIONS]})] | None = None
+    times: Annotated[int, Field(ge=1), accept_integral_float] = 1

@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads those of the standard library only from Python 3.12 on
 
 from inference_endpoints.models import InferenceEndpointStatus
-from inference_endpoints_local.state.audit_log import EventKind
+from inference_endpoints_local.state.audit_log import AuditAction
 from inference_endpoints_local.wire.images import Image
 from inference_endpoints_local.wire.requests import Metric, Name
 
@@ -18,21 +18,21 @@ Timestamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3
 Count = Annotated[int, Field(ge=0)]
 
 
-class Error(TypedDict):
+class ErrorDocument(TypedDict):
     error: str
 
 
-class Person(TypedDict):
+class PersonDocument(TypedDict):
     id: str
     name: str
 
 
-class Provider(TypedDict):
+class ProviderDocument(TypedDict):
     vendor: str
     region: str
 
 
-class Scaling(TypedDict):
+class ScalingDocument(TypedDict):
     minReplica: Count
     maxReplica: Count
     scaleToZeroTimeout: int | None
@@ -40,15 +40,15 @@ class Scaling(TypedDict):
     metric: Metric
 
 
-class Compute(TypedDict):
+class ComputeDocument(TypedDict):
     id: str
     accelerator: str
     instanceType: str
     instanceSize: str
-    scaling: Scaling
+    scaling: ScalingDocument
 
 
-class Model(TypedDict):
+class ModelDocument(TypedDict):
     """`secrets` has their names alone."""
 
     repository: str
@@ -62,13 +62,13 @@ class Model(TypedDict):
     command: NotRequired[list[str]]
 
 
-class Status(TypedDict):
+class StatusDocument(TypedDict):
     """`engine` is this plane's own: process or simulated."""
 
     createdAt: Timestamp
-    createdBy: Person
+    createdBy: PersonDocument
     updatedAt: Timestamp
-    updatedBy: Person
+    updatedBy: PersonDocument
     state: InferenceEndpointStatus
     message: str
     readyReplica: Count
@@ -79,15 +79,15 @@ class Status(TypedDict):
     lastUsedAt: NotRequired[Timestamp]
 
 
-class Endpoint(TypedDict):
+class EndpointDocument(TypedDict):
     name: Name
     type: Literal["public", "authenticated", "private"]
-    provider: Provider
+    provider: ProviderDocument
     healthRoute: str
-    compute: Compute
-    model: Model
+    compute: ComputeDocument
+    model: ModelDocument
     tags: list[str]
-    status: Status
+    status: StatusDocument
     route: NotRequired[dict[str, Any]]
     cacheHttpResponses: NotRequired[bool]
     experimentalFeatures: NotRequired[dict[str, Any]]
@@ -97,23 +97,23 @@ class Endpoint(TypedDict):
     customRouter: NotRequired[dict[str, Any]]
 
 
-class Endpoints(TypedDict):
+class EndpointsDocument(TypedDict):
     """One page; `nextCursor` is null on the last."""
 
-    items: list[Endpoint]
+    items: list[EndpointDocument]
     nextCursor: str | None
     totalItems: Count
 
 
-class Deployed(TypedDict):
-    endpoint: Endpoint
+class DeployedDocument(TypedDict):
+    endpoint: EndpointDocument
 
 
-class Nothing(TypedDict):
+class NothingDocument(TypedDict):
     pass
 
 
-class LogEntry(TypedDict):
+class LogEntryDocument(TypedDict):
     timestamp: Timestamp
     line: str
     stream: Literal["stdout", "stderr"]
@@ -121,49 +121,49 @@ class LogEntry(TypedDict):
     level: Literal["error", "warning", "info"] | None
 
 
-class ReplicaStatus(TypedDict):
+class ReplicaStatusDocument(TypedDict):
     stage: str
     live: bool
 
 
-class Replica(TypedDict):
+class ReplicaDocument(TypedDict):
     id: str
-    status: ReplicaStatus
+    status: ReplicaStatusDocument
 
 
-class Replicas(TypedDict):
-    items: list[Replica]
+class ReplicasDocument(TypedDict):
+    items: list[ReplicaDocument]
 
 
-class Point(TypedDict):
+class PointDocument(TypedDict):
     x: Timestamp
     y: float
 
 
-class HardwareSeries(TypedDict):
+class HardwareSeriesDocument(TypedDict):
     """`deviceId` is the service's for each of several accelerators, of which there are none here."""
 
     replicaId: str
     deviceId: NotRequired[str]
-    data: list[Point]
+    data: list[PointDocument]
 
 
-class StatusSeries(TypedDict):
+class StatusSeriesDocument(TypedDict):
     status: str
-    data: list[Point]
+    data: list[PointDocument]
 
 
-class PercentileSeries(TypedDict):
+class PercentileSeriesDocument(TypedDict):
     percentile: float
-    data: list[Point]
+    data: list[PointDocument]
 
 
-class StatusCodeSeries(TypedDict):
+class StatusCodeSeriesDocument(TypedDict):
     statusCode: str
-    data: list[Point]
+    data: list[PointDocument]
 
 
-class Frame(TypedDict):
+class FrameDocument(TypedDict):
     """What all graphs of one answer have in common."""
 
     start: Timestamp
@@ -172,69 +172,69 @@ class Frame(TypedDict):
     replicaIds: list[str]
 
 
-class GraphHardware(Frame):
-    series: list[HardwareSeries]
+class GraphHardwareDocument(FrameDocument):
+    series: list[HardwareSeriesDocument]
 
 
-class GraphStatus(Frame):
-    series: list[StatusSeries]
+class GraphStatusDocument(FrameDocument):
+    series: list[StatusSeriesDocument]
 
 
-class GraphElapsed(Frame):
-    series: list[PercentileSeries]
+class GraphElapsedDocument(FrameDocument):
+    series: list[PercentileSeriesDocument]
 
 
-class GraphStatusCode(Frame):
-    series: list[StatusCodeSeries]
+class GraphStatusCodeDocument(FrameDocument):
+    series: list[StatusCodeSeriesDocument]
 
 
-class GraphHardwareCpu(TypedDict):
+class GraphHardwareCpuDocument(TypedDict):
     """The service calls it "CPU and RAM": the two graphs as the answer with all of them has them."""
 
-    hardwareCpu: GraphHardware
-    hardwareMem: GraphHardware
+    hardwareCpu: GraphHardwareDocument
+    hardwareMem: GraphHardwareDocument
 
 
-class AllGraphs(Frame):
-    hardwareCpu: GraphHardware
-    hardwareMem: GraphHardware
-    hardwareGpu: GraphHardware
-    hardwareGpuMem: GraphHardware
-    pendingRequest: GraphStatus
-    replicasRunning: GraphStatus
-    replicasStatus: GraphStatus
-    responseElapsed: GraphElapsed
-    responseStatusCode: GraphStatusCode
-    responseStatusCodeGrouped: GraphStatusCode
+class AllGraphsDocument(FrameDocument):
+    hardwareCpu: GraphHardwareDocument
+    hardwareMem: GraphHardwareDocument
+    hardwareGpu: GraphHardwareDocument
+    hardwareGpuMem: GraphHardwareDocument
+    pendingRequest: GraphStatusDocument
+    replicasRunning: GraphStatusDocument
+    replicasStatus: GraphStatusDocument
+    responseElapsed: GraphElapsedDocument
+    responseStatusCode: GraphStatusCodeDocument
+    responseStatusCodeGrouped: GraphStatusCodeDocument
 
 
-class AuditEntry(TypedDict):
+class AuditEntryDocument(TypedDict):
     """What the service's interface shows; its keys are not published. `changes` names settings. The last three keys
     and `user` are null where nobody asked and the plane acted by itself."""
 
     id: str
     createdAt: Timestamp
-    action: EventKind
+    action: AuditAction
     endpoint: str
     changes: list[str]
-    user: Person | None
+    user: PersonDocument | None
     sourceIp: str | None
     requestId: str | None
 
 
-class AuditLogs(TypedDict):
+class AuditLogsDocument(TypedDict):
     """One page, newest first; `nextCursor` is null on the last."""
 
-    items: list[AuditEntry]
+    items: list[AuditEntryDocument]
     nextCursor: str | None
 
 
-class Quota(TypedDict):
+class QuotaDocument(TypedDict):
     maxAccelerators: Count
     usedAccelerators: Count
 
 
-class Instance(TypedDict):
+class InstanceDocument(TypedDict):
     """Memory in GB, price in USD per hour and replica."""
 
     id: str
@@ -247,53 +247,53 @@ class Instance(TypedDict):
     architecture: str
     status: Literal["available", "low_availability", "not_available", "reserved", "deprecated"]
     pricePerHour: float
-    quota: Quota
+    quota: QuotaDocument
 
 
-class Region(TypedDict):
+class RegionDocument(TypedDict):
     name: str
     label: str
     status: Literal["available"]
-    computes: list[Instance]
+    computes: list[InstanceDocument]
 
 
-class Vendor(TypedDict):
+class VendorDocument(TypedDict):
     name: str
     status: Literal["available"]
-    regions: list[Region]
+    regions: list[RegionDocument]
 
 
-class Vendors(TypedDict):
-    vendors: list[Vendor]
+class VendorsDocument(TypedDict):
+    vendors: list[VendorDocument]
 
 
-class TypeQuota(TypedDict):
+class TypeQuotaDocument(TypedDict):
     instanceType: str
     architecture: str
     maxAccelerators: Count
     usedAccelerators: Count
 
 
-class QuotaOfVendor(TypedDict):
+class QuotaOfVendorDocument(TypedDict):
     name: str
-    quotas: list[TypeQuota]
+    quotas: list[TypeQuotaDocument]
 
 
-class VendorQuotas(TypedDict):
-    vendors: list[QuotaOfVendor]
+class VendorQuotasDocument(TypedDict):
+    vendors: list[QuotaOfVendorDocument]
 
 
-class AccessToken(TypedDict):
+class AccessTokenDocument(TypedDict):
     displayName: str
     role: str
 
 
-class Auth(TypedDict):
+class AuthDocument(TypedDict):
     type: Literal["access_token"]
-    accessToken: AccessToken
+    accessToken: AccessTokenDocument
 
 
-class WhoAmI(TypedDict):
+class WhoAmIDocument(TypedDict):
     type: Literal["user"]
     id: Annotated[str, Field(pattern="^[0-9a-f]{24}$")]
     name: str
@@ -301,17 +301,17 @@ class WhoAmI(TypedDict):
     isPro: bool
     canPay: bool
     orgs: list[Any]
-    auth: Auth
+    auth: AuthDocument
 
 
-class Recipe(TypedDict):
+class RecipeDocument(TypedDict):
     publicId: str
     accelerator: str
     engineType: str
     ggufFile: NotRequired[str]
 
 
-class ModelInfo(TypedDict):
+class ModelInfoDocument(TypedDict):
     """What the Hub tells of a model, as far as it is known here."""
 
     id: str
@@ -322,17 +322,17 @@ class ModelInfo(TypedDict):
     tags: list[str]
 
 
-class CatalogueModel(TypedDict):
+class CatalogueModelDocument(TypedDict):
     repoId: str
     modelName: str
     authorName: str
     license: str
     task: str
     createdAt: Timestamp
-    recipes: list[Recipe]
+    recipes: list[RecipeDocument]
 
 
-class Suggestion(TypedDict):
+class SuggestionDocument(TypedDict):
     """Of the service's own answer only `suggestedCompute` is known; the others are keys of a create request."""
 
     suggestedCompute: str
@@ -341,17 +341,17 @@ class Suggestion(TypedDict):
     image: Image
 
 
-class Catalogue(TypedDict):
-    items: list[CatalogueModel]
+class CatalogueDocument(TypedDict):
+    items: list[CatalogueModelDocument]
 
 
-class Now(TypedDict):
+class NowDocument(TypedDict):
     """Seconds on the simulation's clock."""
 
     now: float
 
 
-class Idle(TypedDict):
+class IdleDocument(TypedDict):
     """Whether the plane can make room for another."""
 
     may_end: bool

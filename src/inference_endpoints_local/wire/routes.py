@@ -21,7 +21,7 @@ FAULTS = frozenset({400, 409, 429, 500})
 
 
 @dataclass(frozen=True)
-class Contract:
+class RouteContract:
     """One method of one path. `answers` is the type of the JSON it answers with, None if it is none.
 
     `refusals` are those that do not follow from the rest; `streams` is what it streams instead, if asked to.
@@ -61,57 +61,57 @@ class Contract:
         return found
 
 
-def _of(operation: Operation[Any], answer: Any, *refusals: int, **more: Any) -> Contract:
+def _contract(operation: Operation[Any], answer: Any, *refusals: int, **more: Any) -> RouteContract:
     path = _PREFIX[operation.service] + operation.path
     summary = operation.name.replace("_", " ").capitalize()
-    return Contract(operation.name, operation.method, path, summary, answer, refusals=frozenset(refusals), **more)
+    return RouteContract(operation.name, operation.method, path, summary, answer, refusals=frozenset(refusals), **more)
 
 
-LIST = _of(operations.LIST, responses.Endpoints, query=queries.Page)
-CREATE = _of(operations.CREATE, responses.Endpoint, 409, 507, body=requests.EndpointBody)
-GET = _of(operations.GET, responses.Endpoint)
-UPDATE = _of(operations.UPDATE, responses.Endpoint, 409, 507, body=requests.EndpointChange)
-DELETE = _of(operations.DELETE, responses.Nothing, 507)
-PAUSE = _of(operations.PAUSE, responses.Endpoint, 507)
-RESUME = _of(operations.RESUME, responses.Endpoint, 400, 409, 507)
-SCALE_TO_ZERO = _of(operations.SCALE_TO_ZERO, responses.Endpoint, 400, 507)
-LOGS = _of(operations.LOGS, list[responses.LogEntry], query=queries.Lines, streams="text/plain")
-FOLLOW_LOGS = Contract(
+LIST = _contract(operations.LIST, responses.EndpointsDocument, query=queries.EndpointsQuery)
+CREATE = _contract(operations.CREATE, responses.EndpointDocument, 409, 507, body=requests.EndpointBody)
+GET = _contract(operations.GET, responses.EndpointDocument)
+UPDATE = _contract(operations.UPDATE, responses.EndpointDocument, 409, 507, body=requests.EndpointChange)
+DELETE = _contract(operations.DELETE, responses.NothingDocument, 507)
+PAUSE = _contract(operations.PAUSE, responses.EndpointDocument, 507)
+RESUME = _contract(operations.RESUME, responses.EndpointDocument, 400, 409, 507)
+SCALE_TO_ZERO = _contract(operations.SCALE_TO_ZERO, responses.EndpointDocument, 400, 507)
+LOGS = _contract(operations.LOGS, list[responses.LogEntryDocument], query=queries.LogsQuery, streams="text/plain")
+FOLLOW_LOGS = RouteContract(
     "follow_logs",
     "GET",
     "/v2/endpoint/{namespace}/{name}/logs/sse",
     "Get logs as they are printed",
-    query=queries.FollowedLines,
+    query=queries.FollowLogsQuery,
     media="text/event-stream",
 )
-REPLICAS = _of(operations.REPLICAS, responses.Replicas)
-METRICS = _of(operations.METRICS, responses.AllGraphs, body=requests.MetricsParams)
+REPLICAS = _contract(operations.REPLICAS, responses.ReplicasDocument)
+METRICS = _contract(operations.METRICS, responses.AllGraphsDocument, body=requests.MetricsParams)
 
 
-def _graph(metric: str, answer: Any) -> Contract:
+def _graph(metric: str, answer: Any) -> RouteContract:
     path, name = f"{METRICS.path}/{metric}", f"get_{metric.replace('-', '_')}"
-    return Contract(name, "POST", path, f"Get the metric {metric}", answer, body=requests.MetricsParams)
+    return RouteContract(name, "POST", path, f"Get the metric {metric}", answer, body=requests.MetricsParams)
 
 
 GRAPHS = {
-    "pendingRequest": _graph("pending-request", responses.GraphStatus),
-    "responseElapsed": _graph("response-elapsed", responses.GraphElapsed),
-    "responseStatusCode": _graph("response-status-code", responses.GraphStatusCode),
-    "replicasStatus": _graph("replica-status", responses.GraphStatus),
-    "replicasRunning": _graph("replica-running", responses.GraphStatus),
+    "pendingRequest": _graph("pending-request", responses.GraphStatusDocument),
+    "responseElapsed": _graph("response-elapsed", responses.GraphElapsedDocument),
+    "responseStatusCode": _graph("response-status-code", responses.GraphStatusCodeDocument),
+    "replicasStatus": _graph("replica-status", responses.GraphStatusDocument),
+    "replicasRunning": _graph("replica-running", responses.GraphStatusDocument),
 }
 """The metrics that can be asked for alone, by the key the answer with all of them has them under."""
-HARDWARE_CPU = _graph("hardware-cpu", responses.GraphHardwareCpu)
-EVENTS = _of(operations.EVENTS, None, 503, media="text/event-stream")
-VENDORS = _of(operations.VENDORS, responses.Vendors)
-QUOTAS = _of(operations.QUOTAS, responses.VendorQuotas)
-AUDIT_LOGS = _of(operations.AUDIT_LOGS, responses.AuditLogs, query=queries.Events)
-WHOAMI = _of(operations.WHOAMI, responses.WhoAmI)
-MODEL = _of(operations.MODEL, responses.ModelInfo)
-CATALOGUE = _of(operations.CATALOGUE, responses.Catalogue, query=queries.Models)
-SUGGESTION = _of(operations.SUGGESTION, responses.Suggestion, 404, query=queries.Suggested)
-_DEPLOYS: dict[str, Any] = {"answers": responses.Deployed, "refusals": frozenset({404, 409, 507})}
-DEPLOY_MODEL = Contract(
+HARDWARE_CPU = _graph("hardware-cpu", responses.GraphHardwareCpuDocument)
+EVENTS = _contract(operations.EVENTS, None, 503, media="text/event-stream")
+VENDORS = _contract(operations.VENDORS, responses.VendorsDocument)
+QUOTAS = _contract(operations.QUOTAS, responses.VendorQuotasDocument)
+AUDIT_LOGS = _contract(operations.AUDIT_LOGS, responses.AuditLogsDocument, query=queries.AuditLogQuery)
+WHOAMI = _contract(operations.WHOAMI, responses.WhoAmIDocument)
+MODEL = _contract(operations.MODEL, responses.ModelInfoDocument)
+CATALOGUE = _contract(operations.CATALOGUE, responses.CatalogueDocument, query=queries.CatalogueQuery)
+SUGGESTION = _contract(operations.SUGGESTION, responses.SuggestionDocument, 404, query=queries.SuggestionQuery)
+_DEPLOYS: dict[str, Any] = {"answers": responses.DeployedDocument, "refusals": frozenset({404, 409, 507})}
+DEPLOY_MODEL = RouteContract(
     "deploy_catalogue_model",
     "POST",
     "/api/v1/catalog/model/{owner}/{model}/deploy",
@@ -119,7 +119,7 @@ DEPLOY_MODEL = Contract(
     body=requests.ModelOrder,
     **_DEPLOYS,
 )
-DEPLOY_RECIPE = Contract(
+DEPLOY_RECIPE = RouteContract(
     "deploy_catalogue_recipe",
     "POST",
     "/api/v1/catalog/recipe/{recipe}/deploy",
@@ -127,61 +127,66 @@ DEPLOY_RECIPE = Contract(
     body=requests.RecipeOrder,
     **_DEPLOYS,
 )
-PUBLIC_VENDORS = Contract(
-    "list_public_hardware", "GET", "/v2/provider", "List hardware, without quota", responses.Vendors, public=True
+PUBLIC_VENDORS = RouteContract(
+    "list_public_hardware",
+    "GET",
+    "/v2/provider",
+    "List hardware, without quota",
+    responses.VendorsDocument,
+    public=True,
 )
-HEALTH = Contract("health", "GET", "/healthz", "Tell that it answers", media="text/plain", public=True)
-OPENAPI = Contract("openapi", "GET", "/openapi.json", "Describe this API", dict[str, Any], public=True)
+HEALTH = RouteContract("health", "GET", "/healthz", "Tell that it answers", media="text/plain", public=True)
+OPENAPI = RouteContract("openapi", "GET", "/openapi.json", "Describe this API", dict[str, Any], public=True)
 
-MOVE_CLOCK = Contract(
+MOVE_CLOCK = RouteContract(
     "move_clock",
     "POST",
     "/local/clock",
     "Skip time of the simulation",
-    responses.Now,
+    responses.NowDocument,
     body=requests.ClockMove,
     simulated=True,
 )
-PRETEND_LOAD = Contract(
+PRETEND_LOAD = RouteContract(
     "pretend_load",
     "POST",
     "/local/load",
     "Pretend requests to a simulated endpoint",
-    responses.Nothing,
+    responses.NothingDocument,
     body=requests.PretendedLoad,
     refusals=frozenset({404}),
     simulated=True,
 )
-ARM_FAULT = Contract(
+ARM_FAULT = RouteContract(
     "arm_fault",
     "POST",
     "/local/faults",
     "Let requests fail",
-    responses.Nothing,
+    responses.NothingDocument,
     body=requests.ArmedFault,
     simulated=True,
 )
-CLEAR_FAULTS = Contract(
-    "clear_faults", "DELETE", "/local/faults", "Let requests fail no more", responses.Nothing, simulated=True
+CLEAR_FAULTS = RouteContract(
+    "clear_faults", "DELETE", "/local/faults", "Let requests fail no more", responses.NothingDocument, simulated=True
 )
-STATUS = Contract("status", "GET", "/local/status", "Tell whether the plane is idle", responses.Idle)
-LEASE = Contract("lease", "GET", "/local/lease", "Keep the plane alive while this request lasts", media=None)
-STOP = Contract(
+STATUS = RouteContract("status", "GET", "/local/status", "Tell whether the plane is idle", responses.IdleDocument)
+LEASE = RouteContract("lease", "GET", "/local/lease", "Keep the plane alive while this request lasts", media=None)
+STOP = RouteContract(
     "stop",
     "POST",
     "/local/stop",
     "End the plane",
-    responses.Nothing,
-    query=queries.Ending,
+    responses.NothingDocument,
+    query=queries.StopQuery,
     refusals=frozenset({409}),
     status=202,
 )
 
-API = (
+SERVICE_API = (
     *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, EVENTS, VENDORS, QUOTAS, WHOAMI),
     *(METRICS, *GRAPHS.values(), HARDWARE_CPU),
     *(FOLLOW_LOGS, AUDIT_LOGS, MODEL, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""
-OTHERS = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)
+PLANE_API = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)
 """Those of this plane, and the public ones."""

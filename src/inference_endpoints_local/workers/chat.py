@@ -38,11 +38,11 @@ class ChatModel:
     async def text_generation(self, request: Request) -> Response:
         """`POST /`: continues `inputs`, which is not put into a chat template."""
         body = await read_json(request)
-        wanted = textgen.read(body)
+        wanted = textgen.read_request(body)
         chunks = _noting(request, self._llama.complete(wanted.request))
         if body.get("stream"):
-            return await _sse(request, textgen.events(wanted, chunks))
-        return JSONResponse([textgen.answer(wanted, await unless_gone(request, _all(chunks)))])
+            return await _sse(request, textgen.event_stream(wanted, chunks))
+        return JSONResponse([textgen.full_answer(wanted, await unless_gone(request, _all(chunks)))])
 
 
 async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:

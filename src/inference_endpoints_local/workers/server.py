@@ -62,10 +62,10 @@ class WorkerConfig:
         return config
 
 
-Load = Callable[[WorkerConfig], Sequence[Route]]
+LoadModel = Callable[[WorkerConfig], Sequence[Route]]
 
 
-def serve(load: Load) -> NoReturn:
+def serve(load: LoadModel) -> NoReturn:
     """Run one worker: `load` blocks until the model can answer and returns the routes it answers on.
 
     Exits with 0 when told to stop or when stdin closes, 1 when the model cannot be loaded, 2 for a bad first line.
@@ -80,7 +80,7 @@ def serve(load: Load) -> NoReturn:
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     _announce(listener.getsockname()[1])
     threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
-    gate = Gate(config)
+    gate = WorkerApp(config)
     threading.Thread(target=_load_into, args=(gate, load), daemon=True).start()
     server = uvicorn.Server(
         uvicorn.Config(
@@ -99,7 +99,7 @@ def serve(load: Load) -> NoReturn:
     os._exit(0)
 
 
-class Gate:
+class WorkerApp:
     """The ASGI app in front of the model: health without a secret, everything else only with it and once loaded."""
 
     def __init__(self, config: WorkerConfig) -> None:
@@ -148,7 +148,7 @@ def _loading(scope: Scope) -> JSONResponse:
     return error_response(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "Model is loading")
 
 
-def _load_into(gate: Gate, load: Load) -> None:
+def _load_into(gate: WorkerApp, load: LoadModel) -> None:
     config, started = gate.config, time.perf_counter()
     logger.info("loading %s for %s", config.model, config.task)
     try:

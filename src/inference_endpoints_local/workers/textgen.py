@@ -20,7 +20,7 @@ END = {"id": 0, "text": "", "logprob": None, "special": True}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class GenerationRequest:
     """A generation: what to ask the engine for, and how the answer is to look."""
 
     request: dict[str, Any]
@@ -29,7 +29,7 @@ class Wanted:
     stops: bool
 
 
-def read(body: dict[str, Any]) -> Wanted:
+def read_request(body: dict[str, Any]) -> GenerationRequest:
     """Understand a text-generation body. Raises 422 for what cannot be done here, rather than ignoring it."""
     inputs = body.get("inputs")
     if not isinstance(inputs, str) or not inputs:
@@ -44,7 +44,7 @@ def read(body: dict[str, Any]) -> Wanted:
         request["temperature"] = 0  # TGI is greedy unless told otherwise
     if grammar := given.get("grammar"):
         request["json_schema"] = _schema(grammar)
-    return Wanted(
+    return GenerationRequest(
         request,
         prefix=inputs if given.get("return_full_text") else "",
         details=bool(given.get("details")),
@@ -52,7 +52,7 @@ def read(body: dict[str, Any]) -> Wanted:
     )
 
 
-def answer(wanted: Wanted, chunks: list[dict[str, Any]]) -> dict[str, Any]:
+def full_answer(wanted: GenerationRequest, chunks: list[dict[str, Any]]) -> dict[str, Any]:
     """`{"generated_text"}`, with `details` where they were asked for."""
     tokens = [token for chunk in chunks if (token := _token(chunk))]
     text = wanted.prefix + "".join(token["text"] for token in tokens)
@@ -62,7 +62,9 @@ def answer(wanted: Wanted, chunks: list[dict[str, Any]]) -> dict[str, Any]:
     return {"generated_text": text, "details": details}
 
 
-async def events(wanted: Wanted, chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+async def event_stream(
+    wanted: GenerationRequest, chunks: AsyncIterator[dict[str, Any]]
+) -> AsyncIterator[dict[str, Any]]:
     """One event per token; the last one, held back until it is known to be that, carries the whole text."""
     text, index, held = wanted.prefix, 0, None
     last: dict[str, Any] = {}
@@ -89,7 +91,7 @@ def _token(chunk: dict[str, Any]) -> Token | None:
     return None
 
 
-def _details(wanted: Wanted, last: dict[str, Any]) -> dict[str, Any]:
+def _details(wanted: GenerationRequest, last: dict[str, Any]) -> dict[str, Any]:
     finished = last["choices"][0]["finish_reason"]
     if finished == "stop":
         finished = "stop_sequence" if wanted.stops else "eos_token"
