@@ -78,6 +78,25 @@ def test_a_path_that_is_no_whole_gguf_model_is_refused_with_what_is_wrong(
         resolve_model(str(path))
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        struct.pack("<QQQ", 1, 1, 2**60),
+        struct.pack("<QQ", 1, 2**60),
+        struct.pack("<QQ", 2**60, 0),
+        struct.pack("<QQ", 1, 1) + struct.pack("<Q", 6) + b"tokens" + struct.pack("<IIQ", 9, 8, 2**60),
+        struct.pack("<QQ", 1, 1) + struct.pack("<Q", 6) + b"scores" + struct.pack("<IIQ", 9, 6, 2**60),
+    ],
+)
+def test_a_hostile_file_of_gigabytes_without_content_is_refused_at_once(tmp_path: Path, rest: bytes) -> None:
+    path = tmp_path / "model.gguf"
+    with path.open("wb") as file:
+        file.write(b"GGUF" + struct.pack("<I", 3) + rest)
+        file.truncate(2**36)
+    with pytest.raises(NotRunnable, match=r"cut off|damaged"):
+        resolve_model(str(path))
+
+
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(NotRunnable, match="is a folder"):
         resolve_model(str(tmp_path))
