@@ -11,10 +11,8 @@ Only the holder writes, except to the log.
 
 import errno
 import json
-import os
 import re
 import secrets
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,14 +30,10 @@ _LARGEST_LOG = 1024 * 1024
 
 
 def default_data_dir() -> Path:
-    """Where this user's plane keeps its data when nothing else is said."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "inference-endpoints-mcp"
+    """Where this user's plane keeps its data unless another folder is given."""
+    import platformdirs  # here: it is needed once, and an MCP server that is given a folder starts without it
+
+    return platformdirs.user_data_path("inference-endpoints-mcp", appauthor=False)
 
 
 @dataclass(frozen=True)

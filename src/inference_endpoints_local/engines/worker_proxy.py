@@ -1,4 +1,10 @@
-"""HTTP/1.1 to a worker: one request per connection, bodies streamed both ways, nothing buffered."""
+"""HTTP/1.1 to a worker: one request per connection, bodies streamed both ways, nothing buffered.
+
+On h11 rather than httpx2: the proxy sends the body while it reads the response, and forwards the caller's headers and
+the raw target unchanged. An HTTP client sends the whole body first, and adds and decodes headers of its own. It is
+also the library uvicorn runs on here, and leaves `transport.http` of the model layer the one module that imports
+httpx2.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable

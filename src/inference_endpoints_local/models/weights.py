@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
 from filelock import FileLock
 
 from inference_endpoints_local.models.artifacts import (
@@ -29,11 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 def default_cache_dir() -> Path:
-    """`weights` below `$INFERENCE_ENDPOINTS_CACHE_DIR`, else below our own folder in the user's cache."""
+    """`weights` below `$INFERENCE_ENDPOINTS_CACHE_DIR`, else in the user's cache folder for this program."""
     if own := os.environ.get("INFERENCE_ENDPOINTS_CACHE_DIR"):
         return Path(own).expanduser() / "weights"
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "inference-endpoints-mcp" / "weights"
+    return platformdirs.user_cache_path("inference-endpoints-mcp", appauthor=False) / "weights"
 
 
 def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
