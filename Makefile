@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 SUITE  := $(VENV)/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-crash test-conformance check format manifests benchmark lock clean
+.PHONY: help setup demo test test-crash test-conformance check format manifests benchmark dist lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,12 +49,13 @@ $(SUITE)/.ready: $(READY) tests/conformance/package.json tests/conformance/packa
 	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(SUITE) --loglevel=error --no-fund --no-audit
 	@touch $@
 
-check: $(READY)  ## lint, types, import rules, generated files
+check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m inference_endpoints_mcp.manifests --check
+	@$(BIN)/zizmor --offline --quiet .github
 
 format: $(READY)  ## let ruff fix and format
 	@$(BIN)/ruff check --fix-only .
@@ -65,6 +66,10 @@ manifests: $(READY)  ## regenerate the tool contract and the manifests
 
 benchmark: $(READY)  ## measure against the bare SDK and print the ratios
 	@$(BIN)/python -m tests.benchmarks
+
+dist: $(READY)  ## build the wheel and the source archive into dist/
+	@rm -rf dist
+	@$(BIN)/python -m build
 
 lock: $(READY)  ## write the installed versions to constraints.txt
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip > constraints.txt
