@@ -55,14 +55,16 @@ check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m inference_endpoints_mcp.manifests --check
+	@$(BIN)/python -m tests.architecture --check
 	@$(BIN)/zizmor --offline --quiet .github
 
 format: $(READY)  ## let ruff fix and format
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-manifests: $(READY)  ## regenerate the tool contract and the manifests
+manifests: $(READY)  ## regenerate the tool contract, the manifests and the tree in ARCHITECTURE.md
 	@$(BIN)/python -m inference_endpoints_mcp.manifests
+	@$(BIN)/python -m tests.architecture
 
 benchmark: $(READY)  ## measure against the bare SDK and print the ratios
 	@$(BIN)/python -m tests.benchmarks
