@@ -32,7 +32,7 @@ test: $(READY)  ## run the test suite
 	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance
 
 test-crash: $(READY)  ## kill the control plane and its workers at 200 random points, lose a thousand answers
-	@LOST_ANSWERS=1000 $(BIN)/python -m pytest tests/crash tests/guard/test_lost_answers.py
+	@LOST_ANSWERS=1000 $(BIN)/python -m pytest tests/crash tests/inference_endpoints_mcp/policy/test_lost_answers.py
 
 test-conformance: $(SUITE)/.ready  ## run the public MCP conformance suite against the server
 	@$(BIN)/python -m pytest tests/conformance

@@ -10,11 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.support.captures import CAPTURES
+
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_local.daemon.connect import Connection, StartOptions, connect, lease, stop
 
 SIMULATED_SPEED = 1_000.0
-_CREATE = Path(__file__).parents[1] / "wire" / "create-minimal-hub-2.4.0.json"
+_CREATE = CAPTURES / "create-minimal-hub-2.4.0.json"
 
 
 @dataclass(frozen=True)

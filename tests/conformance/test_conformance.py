@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from tests.cli.conftest import COMMAND, address_of
+from tests.support.command import COMMAND, address_of
 
 HERE = Path(__file__).parent
 NODE = Path(sys.executable).with_name("node")

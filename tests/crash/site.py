@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.plane.driver import Answer, RawClient
+from tests.support.driver import Answer, RawClient
 
 from inference_endpoints_local.daemon.connect import Connection, connect
 
@@ -36,7 +36,7 @@ class Site:
         """Begin to start a plane."""
         command = [sys.executable, "-m", "inference_endpoints_local.daemon", f"--data-dir={self.data_dir}"]
         command += ["--namespace=acme", "--simulated", "--simulated-speed=2000", "--foreground", "--json"]
-        command += ["--programs=tests.plane.driver:tiny_programs"]
+        command += ["--programs=tests.support.driver:tiny_programs"]
         with self._log.open("a") as log:
             self._daemon = subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True

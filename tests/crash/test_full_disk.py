@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from tests.crash.clients import ENDPOINTS
 from tests.crash.site import Site, eventually
-from tests.plane.driver import cloud, local
-from tests.plane.test_durability import RECORD
+from tests.inference_endpoints_local.state.test_durability import RECORD
+from tests.support.driver import cloud, local
 
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from inference_endpoints_local.models import weights

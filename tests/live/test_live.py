@@ -1,4 +1,4 @@
-"""The real API, with reads only, against the captures in tests/wire. Needs HF_TOKEN and INFERENCE_ENDPOINTS_LIVE=1.
+"""The real API, with reads only, against the captures in tests/captures. Needs HF_TOKEN and INFERENCE_ENDPOINTS_LIVE=1.
 
 What every capture of a kind has must still be there. What no capture has is no failure, since models keep unknown
 fields; it is recorded in the report (`--junit-xml`) as `unknown_keys`.
@@ -8,10 +8,10 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.captures import CAPTURES
 
 from inference_endpoints import AsyncEndpointsClient, InferenceEndpointError
 from inference_endpoints.clients import backend_for
@@ -27,7 +27,6 @@ pytestmark = [
     ),
 ]
 
-WIRE = Path(__file__).parent.parent / "wire"
 FREE = {"env", "secrets", "image", "measure", "auth"}
 """Objects whose keys are the user's, or one of many; and the token's own details."""
 OPTIONAL = {
@@ -101,7 +100,7 @@ async def test_the_catalogue_has_the_captured_shape(client: AsyncEndpointsClient
     compare(await raw(client, operations.CATALOGUE, {"limit": 5}), ["catalogue"], record_property)
 
 
-ENDPOINTS = [path.stem for path in WIRE.glob("endpoint-*.json")]
+ENDPOINTS = [path.stem for path in CAPTURES.glob("endpoint-*.json")]
 
 
 async def raw(
@@ -114,7 +113,7 @@ async def raw(
 
 
 def compare(said: Any, captures: list[str], record_property: Record) -> None:
-    known = [keys(json.loads((WIRE / f"{name}.json").read_text())) for name in captures]
+    known = [keys(json.loads((CAPTURES / f"{name}.json").read_text())) for name in captures]
     found = keys(said)
     assert set[str].intersection(*known) - OPTIONAL <= found
     record_property("unknown_keys", sorted(found - set[str].union(*known)))

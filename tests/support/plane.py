@@ -3,9 +3,12 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
 import uvicorn
-from tests.plane.driver import Driver
+from tests.support.driver import TOKEN, Driver, PlaneOf, tiny_programs
 
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 
@@ -30,3 +33,24 @@ async def serving(options: PlaneOptions) -> AsyncIterator[Driver]:
             for connection in list(server.server_state.connections):
                 connection.shutdown()
             await plane.stop()
+
+
+@pytest.fixture
+def plane_of(tmp_path: Path) -> PlaneOf:
+    """Serves a plane with the given options for the length of a block; by default simulated, on a clock that stands."""
+    defaults = PlaneOptions(
+        data_dir=tmp_path / "plane",
+        token=TOKEN,
+        namespace="acme",
+        simulated=True,
+        simulated_speed=0,
+        cores=2,
+        programs=tiny_programs,
+    )
+    return lambda **changes: serving(replace(defaults, **changes))
+
+
+@pytest.fixture
+async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
+    async with plane_of() as driver:
+        yield driver

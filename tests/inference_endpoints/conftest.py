@@ -1,0 +1,60 @@
+"""Clients of the scripted upstream, with every wait in the test's hand."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import anyio.lowlevel
+import pytest
+from tests.support.upstream import TOKEN, Upstream
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.inference import AsyncInference
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints.transport.http import Http
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@pytest.fixture
+def backend(upstream: Upstream) -> Backend:
+    return local(upstream.url, TOKEN)
+
+
+@pytest.fixture
+def foreign(backend: Backend) -> Backend:
+    """A backend to whose token the endpoint's address has no right."""
+    return replace(backend, endpoint_hosts=(".endpoints.huggingface.cloud",))
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    """Every wait of the code under test, in seconds; none is really waited."""
+    return []
+
+
+@pytest.fixture
+def sleep(slept: list[float]) -> Sleep:
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    return sleep
+
+
+@pytest.fixture
+async def http(backend: Backend, sleep: Sleep) -> AsyncIterator[Http]:
+    http = Http(backend, sleep=sleep)
+    yield http
+    await http.aclose()
+
+
+@pytest.fixture
+def endpoints(http: Http) -> AsyncEndpointsClient:
+    client = AsyncEndpointsClient(http.backend, namespace="acme")
+    client.http = http
+    return client
+
+
+@pytest.fixture
+def inference(endpoints: AsyncEndpointsClient, sleep: Sleep) -> AsyncInference:
+    return AsyncInference(endpoints, sleep=sleep)

@@ -1,0 +1,77 @@
+"""The reference's rows, blocking and awaited, against a plane in this process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+from tests.support.driver import TOKEN, Driver
+from tests.support.upstream import TOKEN as UPSTREAM_TOKEN
+from tests.support.upstream import Upstream
+
+from inference_endpoints import AsyncInferenceEndpoint, InferenceEndpoint, aio, sync
+
+LOCAL: dict[str, Any] = {
+    "framework": "pytorch",
+    "accelerator": "cpu",
+    "vendor": "local",
+    "region": "machine",
+    "instance_type": "cpu",
+    "instance_size": "x1",
+}
+CLOUD: dict[str, Any] = LOCAL | {"vendor": "aws", "region": "us-east-1", "instance_type": "intel-spr"}
+READY_S = 150.0
+"""Seconds after which a simulated endpoint runs."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One way to call: blocking, off the loop that serves the plane, or awaited."""
+
+    functions: ModuleType
+    handle: type[InferenceEndpoint] | type[AsyncInferenceEndpoint]
+    run: Callable[..., Awaitable[Any]]
+
+    async def __call__(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return await self.run(function, *arguments, **options)
+
+    async def do(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """One of the eight functions, by its name."""
+        return await self(getattr(self.functions, name), *arguments, **options)
+
+
+async def awaited(function: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
+    return await function(*arguments, **options)
+
+
+FACES = {
+    "blocking": Face(sync, InferenceEndpoint, asyncio.to_thread),
+    "awaited": Face(aio, AsyncInferenceEndpoint, awaited),
+}
+
+
+@pytest.fixture(params=list(FACES))
+def face(request: pytest.FixtureRequest) -> Face:
+    return FACES[request.param]
+
+
+@pytest.fixture
+def here(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """The plane is the one meant where none is named."""
+    means(monkeypatch, driver.plane.url, TOKEN)
+    return driver
+
+
+@pytest.fixture
+def scripted(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
+    """The scripted upstream is the control plane meant where none is named."""
+    means(monkeypatch, upstream.url, UPSTREAM_TOKEN)
+    return upstream
+
+
+def means(monkeypatch: pytest.MonkeyPatch, url: str, token: str) -> None:
+    monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", url)
+    monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", token)
+    monkeypatch.setenv("HF_TOKEN", "hf_of_another_service")

@@ -1,0 +1,306 @@
+"""Blocking calls where programs make them: scripts, threads, notebooks, forks; and how they are broken off."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import pytest
+from tests.inference_endpoints.hub_surface.conftest import CLOUD
+from tests.support.driver import Driver
+from tests.support.upstream import SILENT, Answer, Upstream
+
+from inference_endpoints import InferenceEndpoint, get_inference_endpoint, sync
+from inference_endpoints.blocking import _portal, blocking
+
+pytestmark = pytest.mark.anyio
+
+
+STRICT = ("-W", "error")
+"""Any warning is an error, and connections that were not closed are told of."""
+
+
+class Counter:
+    """Counts, and remembers whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    async def count(self, limit: int) -> AsyncIterator[int]:
+        try:
+            for number in range(limit):
+                await asyncio.sleep(0)
+                yield number
+        finally:
+            self.closed.set()
+
+    each = blocking(count)
+
+    @blocking
+    async def later(self, limit: int) -> AsyncIterator[int]:
+        """A stream that has to be opened first."""
+        return self.count(limit)
+
+
+def test_an_asynchronous_iterator_becomes_a_generator() -> None:
+    counter = Counter()
+    assert list(counter.each(3)) == [0, 1, 2]
+    later: Any = counter.later(3)  # a generator by then, which no annotation can say
+    assert list(later) == [0, 1, 2]
+    assert counter.closed.is_set()
+
+
+def test_leaving_a_generator_early_closes_the_stream() -> None:
+    counter = Counter()
+    with closing(counter.each(3)) as numbers:
+        assert next(numbers) == 0
+        assert not counter.closed.is_set()
+    assert counter.closed.is_set()
+
+
+def test_an_error_arrives_as_it_was_raised() -> None:
+    @blocking
+    async def fails() -> None:
+        raise KeyError("lost")
+
+    with pytest.raises(KeyError, match="lost"):
+        fails()
+
+
+def test_a_blocking_call_inside_another_is_refused_rather_than_stuck() -> None:
+    @blocking
+    async def inner() -> None:
+        return
+
+    @blocking
+    async def outer() -> None:
+        inner()
+
+    with pytest.raises(RuntimeError, match="from within another"):
+        outer()
+
+
+async def test_a_notebook_may_call_under_its_running_loop(here: Driver) -> None:
+    """The plane is served by this very loop, so the call that blocks it is one that needs no plane."""
+
+    @blocking
+    async def thread() -> int:
+        return threading.get_ident()
+
+    assert asyncio.get_running_loop().is_running()
+    assert thread() != threading.get_ident()
+    with pytest.raises(ValueError, match="Nothing to change"):
+        InferenceEndpoint.from_raw((await here.create()).body, "acme").update()
+
+
+async def test_many_threads_may_call_at_once(here: Driver) -> None:
+    for number in range(4):
+        await here.create(f"chat-{number}")
+
+    def names() -> list[str]:
+        with ThreadPoolExecutor(8) as pool:
+            found = pool.map(get_inference_endpoint, [f"chat-{number % 4}" for number in range(32)])
+            return [endpoint.name for endpoint in found]
+
+    assert await asyncio.to_thread(names) == [f"chat-{number % 4}" for number in range(32)]
+
+
+async def test_a_blocking_client_and_an_asynchronous_program_do_not_disturb_each_other(here: Driver) -> None:
+    with sync.EndpointsClient(InferenceEndpoint.from_raw((await here.create()).body, "acme")._api.backend) as client:
+        seen = await asyncio.gather(*(asyncio.to_thread(client.get, "chat") for _ in range(4)))
+        assert {endpoint.name for endpoint in seen} == {"chat"}
+        assert [endpoint.name for endpoint in await asyncio.to_thread(lambda: list(client.iterate()))] == ["chat"]
+        handle = await asyncio.to_thread(lambda: sync.get_inference_endpoint("chat", api=client))
+        assert (await asyncio.to_thread(handle.pause)).status == "paused"
+        await asyncio.to_thread(client.close)
+        assert (await asyncio.to_thread(client.get, "chat")).state == "paused"
+
+
+def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment in which the loop has it already, and the caller has nothing yet to cancel it by."""
+    reached: list[str] = []
+
+    @blocking
+    async def work() -> None:
+        await asyncio.Event().wait()
+        reached.append("the end")
+
+    @blocking
+    async def running() -> int:
+        return len(asyncio.all_tasks()) - 1
+
+    before = running()
+    loop = _portal()._loop
+    hand_over = loop.call_soon_threadsafe
+
+    def interrupted(*arguments: Any) -> None:
+        monkeypatch.undo()
+        hand_over(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert (running(), reached) == (before, [])
+
+
+INTERRUPTED = """
+import asyncio, threading
+from inference_endpoints import aio, get_inference_endpoint
+from inference_endpoints.blocking import blocking
+
+cancelled = threading.Event()
+
+@blocking
+async def ask():
+    print("asking", flush=True)
+    try:
+        await aio.get_inference_endpoint("chat", namespace="acme")
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
+
+try:
+    ask()
+except KeyboardInterrupt:
+    print("interrupted", cancelled.wait(10))
+print(get_inference_endpoint("other", namespace="acme").name)
+"""
+
+
+async def test_ctrl_c_cancels_the_call_and_leaves_the_program_usable(scripted: Upstream) -> None:
+    scripted.says("GET", "/v2/endpoint/acme/chat", SILENT)
+    scripted.says("GET", "/v2/endpoint/acme/other", Answer(body=scripted.endpoint("running")))
+    program = start(INTERRUPTED, *STRICT)
+    assert program.stdout
+    assert await asyncio.to_thread(program.stdout.readline) == "asking\n"
+    program.send_signal(signal.SIGINT)
+    assert await ended(program) == "interrupted True\nchat\n"
+
+
+BROKEN_OFF = """
+import asyncio
+from inference_endpoints.blocking import blocking
+
+@blocking
+async def stream():
+    try:
+        print("reading", flush=True)
+        await asyncio.Event().wait()
+        yield
+    finally:
+        await asyncio.sleep(0.2)  # closing takes longer than the interrupt
+        print("closed")
+
+try:
+    list(stream())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+async def test_ctrl_c_in_a_stream_lets_it_close_first() -> None:
+    program = start(BROKEN_OFF, *STRICT)
+    assert program.stdout
+    assert await asyncio.to_thread(program.stdout.readline) == "reading\n"
+    program.send_signal(signal.SIGINT)
+    assert await ended(program) == "closed\ninterrupted\n"
+
+
+FORKED = """
+import os, sys
+from inference_endpoints import EndpointsClient, get_inference_endpoint
+from inference_endpoints.clients import backend_for
+handle = get_inference_endpoint("chat")
+client = EndpointsClient(backend_for())
+client.get("chat")
+child = os.fork()
+said = [handle.fetch().name, client.get("chat").name, get_inference_endpoint("chat").name]
+if child == 0:
+    assert said == ["chat"] * 3, said
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), *said, handle.fetch().name)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+async def test_both_sides_of_a_fork_go_on_calling(here: Driver) -> None:
+    """The child leaves the parent's connections alone, so it is not asked whether it closed them."""
+    await here.create()
+    assert await ended(start(FORKED, "-W", "ignore::DeprecationWarning")) == "7 chat chat chat chat\n"
+
+
+SCRIPT = """
+import threading
+from inference_endpoints import create_inference_endpoint, list_inference_endpoints
+endpoint = create_inference_endpoint("chat", repository="gpt2", **{cloud})
+threading.Thread(target=endpoint.wait, daemon=True).start()
+print(list_inference_endpoints())
+"""
+
+
+async def test_a_script_ends_without_a_word_even_with_a_wait_open(here: Driver) -> None:
+    said = await ended(start(SCRIPT.replace("{cloud}", repr(CLOUD)), *STRICT))
+    assert said == "[InferenceEndpoint(name='chat', namespace='acme', repository='gpt2', status='pending', url=None)]\n"
+
+
+LASTING = """
+import asyncio
+from inference_endpoints.blocking import blocking
+
+async def connection():
+    try:
+        yield
+    finally:
+        await asyncio.sleep(0)
+        print("closed")
+
+@blocking
+async def connect():
+    kept.append(connection())
+    await anext(kept[0])
+
+kept = []
+connect()
+print("ends")
+"""
+
+
+async def test_what_lasts_as_long_as_the_loop_is_closed_when_the_program_ends() -> None:
+    assert await ended(start(LASTING, *STRICT)) == "ends\nclosed\n"
+
+
+ASYNCHRONOUS = """
+import asyncio
+from inference_endpoints.aio import get_inference_endpoint
+async def main():
+    return (await get_inference_endpoint("chat")).name
+print(asyncio.run(main()), asyncio.run(main()))
+"""
+
+
+async def test_each_event_loop_has_connections_of_its_own_and_closes_them(here: Driver) -> None:
+    await here.create()
+    assert await ended(start(ASYNCHRONOUS, *STRICT)) == "chat chat\n"
+
+
+def start(program: str, *flags: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, *flags, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+async def ended(program: "subprocess.Popen[str]") -> str:
+    """What the program had still to say, once it has ended well."""
+    said, complaints = await asyncio.to_thread(program.communicate, timeout=30)
+    assert (program.returncode, complaints) == (0, "")
+    return said

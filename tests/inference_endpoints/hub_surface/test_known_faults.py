@@ -1,0 +1,174 @@
+"""What the reference does wrong (sections 4.3 and 4.4 of its description), and this does not."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.inference_endpoints.hub_surface.conftest import CLOUD, Face
+from tests.support.captures import CAPTURES
+from tests.support.driver import TOKEN, Driver
+from tests.support.upstream import TOKEN as UPSTREAM_TOKEN
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints import (
+    AsyncEndpointsClient,
+    AsyncInferenceEndpoint,
+    EndpointsClient,
+    Forbidden,
+    InferenceEndpointError,
+    NotConfigured,
+    NotFound,
+    Unauthorized,
+    aio,
+    hugging_face,
+    local,
+)
+from inference_endpoints.clients import Clients, backend_for
+from inference_endpoints.inference import AsyncInference
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.operations import Request
+from inference_endpoints_local.state.faults import Fault
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_handle_keeps_the_token_it_was_got_with(
+    face: Face, here: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", "wrong")
+    await here.create()
+    endpoint = await face.do("get_inference_endpoint", "chat", namespace="acme", token=TOKEN)
+    assert endpoint.token == TOKEN
+    assert (await face(endpoint.fetch)).status == "pending"
+    assert (await face(endpoint.pause)).status == "paused"
+    (listed,) = await face.do("list_inference_endpoints", namespace="acme", token=TOKEN)
+    assert (await face(listed.resume)).status == "pending"
+    made = await face.do("create_inference_endpoint", "b", repository="gpt2", token=TOKEN, **CLOUD)
+    assert await face(made.delete) is None
+
+
+async def test_lists_follow_every_page(face: Face, scripted: Upstream) -> None:
+    pages = [json.loads((CAPTURES / f"list-{which}-page.json").read_text()) for which in ("first", "last")]
+    scripted.says("GET", "/v2/endpoint/acme", *(Answer(body=page) for page in pages))
+    listed = await face.do("list_inference_endpoints", "acme")
+    assert [endpoint.raw for endpoint in listed] == pages[0]["items"] + pages[1]["items"]
+    assert f"cursor={pages[0]['nextCursor']}" in scripted.seen[1].path
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, Unauthorized), (403, Forbidden)])
+async def test_a_list_of_all_namespaces_says_which_refused(
+    face: Face, scripted: Upstream, status: int, kind: type[InferenceEndpointError]
+) -> None:
+    own, *organizations = belongs_to(scripted)
+    scripted.says("GET", f"/v2/endpoint/{own}", page(scripted))
+    scripted.says("GET", f"/v2/endpoint/{organizations[0]}", Answer(status, {"error": "no billing"}))
+    for other in organizations[1:]:
+        scripted.says("GET", f"/v2/endpoint/{other}", page(scripted))
+    found = await face.do("list_inference_endpoints", "*")
+    assert [endpoint.namespace for endpoint in found] == [own, *organizations[1:]]
+    assert {name: type(reason) for name, reason in found.refused.items()} == {organizations[0]: kind}
+    assert repr(found).endswith(f"(refused: {organizations[0]})")
+    assert {seen.headers["authorization"] for seen in scripted.seen} == {f"Bearer {UPSTREAM_TOKEN}"}
+
+
+async def test_a_list_of_all_namespaces_swallows_no_other_failure(face: Face, scripted: Upstream) -> None:
+    own, *organizations = belongs_to(scripted)
+    scripted.says("GET", f"/v2/endpoint/{own}", page(scripted))
+    for name in organizations:
+        scripted.says("GET", f"/v2/endpoint/{name}", Answer(404, {"error": "Not found"}))
+    with pytest.raises(NotFound):
+        await face.do("list_inference_endpoints", "*")
+
+
+async def test_an_endpoint_got_without_a_token_still_has_clients(scripted: Upstream) -> None:
+    """The reference raises TypeError here. A public endpoint is called, and the control plane is not."""
+    endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", token=False)
+    scripted.serves("/", Answer(body=[{"generated_text": "there was"}]))
+    assert endpoint.token is None
+    assert await endpoint.async_client.text_generation("once") == "there was"
+    assert ["authorization" in seen.headers for seen in scripted.seen] == [False]
+    with pytest.raises(NotConfigured):
+        await endpoint.fetch()
+
+
+async def test_a_creation_whose_answer_is_lost_is_looked_up_and_not_repeated(face: Face, here: Driver) -> None:
+    here.plane.faults.arm(Fault.DROP_ANSWER, "create_endpoint")
+    endpoint = await face.do("create_inference_endpoint", "chat", repository="gpt2", **CLOUD)
+    assert endpoint.status == "pending"
+
+
+async def test_an_unknown_state_and_missing_fields_are_read(face: Face) -> None:
+    for capture in CAPTURES.glob("endpoint-*.json"):
+        raw = json.loads(capture.read_text())
+        assert face.handle.from_raw(raw, "acme", token="hf_x").raw is raw
+    bare = {"name": "a", "status": {"state": "hibernating"}}
+    endpoint = face.handle.from_raw(bare, "acme", token="hf_x")
+    assert (endpoint.status, endpoint.url, endpoint.created_at, endpoint.health_route) == ("hibernating",) + (None,) * 3
+
+
+def test_the_control_plane_meant_is_hugging_face_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    monkeypatch.delenv("INFERENCE_ENDPOINTS_URL", raising=False)
+    assert backend_for() == backend_for(True) == hugging_face("hf_mine")
+    assert backend_for("hf_other").token == "hf_other"
+    assert backend_for(False).token is None
+    assert "hf_mine" not in repr(backend_for())
+
+
+def test_the_hugging_face_token_is_never_sent_to_another_control_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", "http://127.0.0.1:1/")
+    monkeypatch.delenv("INFERENCE_ENDPOINTS_TOKEN", raising=False)
+    with pytest.raises(NotConfigured, match="INFERENCE_ENDPOINTS_TOKEN"):
+        backend_for()
+    assert backend_for("local").control_plane == "http://127.0.0.1:1/v2"
+
+
+async def test_a_token_beside_a_client_replaces_its_own_and_not_its_guard(here: Driver) -> None:
+    asked: list[str] = []
+
+    class Watching:
+        @asynccontextmanager
+        async def control(self, request: Request) -> AsyncIterator[None]:
+            asked.append(request.operation.name)
+            yield
+
+        @asynccontextmanager
+        async def call(self, call: EndpointCall) -> AsyncIterator[None]:
+            yield
+
+    await here.create()
+    backend = local(here.plane.url, "wrong")
+    async with AsyncEndpointsClient(backend, guard=Watching()) as client:
+        assert (await aio.get_inference_endpoint("chat", namespace="acme", token=TOKEN, api=client)).token == TOKEN
+    clients = Clients(backend, guard=Watching())
+    assert (await aio.get_inference_endpoint("chat", namespace="acme", token=TOKEN, api=clients)).name == "chat"
+    assert asked == ["get_endpoint"] * 2
+
+
+async def test_a_client_shows_in_a_line_what_it_is_for_and_never_its_token(scripted: Upstream) -> None:
+    service = hugging_face("hf_mine")
+    endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", api=Clients(service))
+    where = "'https://api.endpoints.huggingface.cloud/v2', namespace=None"
+    shown = {
+        repr(EndpointsClient(service)): f"EndpointsClient({where})",
+        repr(AsyncEndpointsClient(service)): f"AsyncEndpointsClient({where})",
+        repr(AsyncInference(AsyncEndpointsClient(service))): f"AsyncInference(AsyncEndpointsClient({where}))",
+        repr(endpoint.client): f"InferenceClient('acme/chat', url='{scripted.url}/serve/chat')",
+        repr(endpoint.async_client): f"AsyncInferenceClient('acme/chat', url='{scripted.url}/serve/chat')",
+    }
+    assert list(shown) == list(shown.values())
+    assert "hf_mine" not in repr(vars(EndpointsClient(service)))
+
+
+def belongs_to(upstream: Upstream) -> list[str]:
+    """A person of several organizations asks; returns the namespaces, their own first."""
+    person = json.loads((CAPTURES / "whoami-user.json").read_text())
+    person["orgs"] = [{"name": "first"}, {"name": "second"}]
+    upstream.says("GET", "/api/whoami-v2", Answer(body=person))
+    return [person["name"], "first", "second"]
+
+
+def page(upstream: Upstream) -> Answer:
+    return Answer(body={"items": [upstream.endpoint("running")], "nextCursor": None})

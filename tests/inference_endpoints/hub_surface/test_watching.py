@@ -1,0 +1,89 @@
+"""`endpoint.watch()`: every change of an endpoint as it is seen, awaited or blocking."""
+
+import asyncio
+from contextlib import aclosing, closing
+from typing import Any
+
+import pytest
+from tests.support.driver import Driver
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints import AsyncInferenceEndpoint, InferenceEndpoint, StatusChange, Unauthorized, aio
+
+pytestmark = pytest.mark.anyio
+ONE = "/v2/endpoint/acme/chat"
+
+
+def life(upstream: Upstream) -> dict[str, Any]:
+    """An endpoint that starts, says something new, runs and is deleted, with a passing failure between."""
+    starting = upstream.endpoint("initializing", message="pulling the image")
+    looks = [
+        Answer(body=starting),
+        Answer(body=starting),
+        Answer(500, {"error": "Internal Server Error"}),
+        Answer(body=upstream.endpoint("initializing", message="loading the model")),
+        Answer(body=upstream.endpoint("running", message="ready")),
+        Answer(404, {"error": "Not found"}),
+    ]
+    upstream.says("GET", ONE, *looks)
+    return starting
+
+
+SEEN = [
+    ("initializing", 0, "pulling the image"),
+    ("initializing", 0, "loading the model"),
+    ("running", 1, "ready"),
+]
+
+
+def told(change: StatusChange) -> tuple[str, int, str]:
+    return change.state, change.ready_replicas, change.message
+
+
+async def test_a_watch_tells_every_change_until_the_endpoint_is_deleted(scripted: Upstream) -> None:
+    endpoint = AsyncInferenceEndpoint.from_raw(life(scripted), "acme")
+    changes = [told(change) async for change in endpoint.watch(refresh_every=0.01)]
+    assert changes == SEEN
+    assert endpoint.status == "running"
+
+
+async def test_a_blocking_watch_tells_the_same(scripted: Upstream) -> None:
+    endpoint = InferenceEndpoint.from_raw(life(scripted), "acme")
+    changes = await asyncio.to_thread(lambda: [told(change) for change in endpoint.watch(refresh_every=0.01)])
+    assert changes == SEEN
+    assert endpoint.status == "running"
+
+
+async def test_a_change_is_told_as_soon_as_the_control_plane_tells_it(here: Driver) -> None:
+    await here.create()
+    endpoint = await aio.get_inference_endpoint("chat", namespace="acme")
+    async with aclosing(endpoint.watch(refresh_every=3_600)) as changes, asyncio.timeout(10):
+        assert (await anext(changes)).state == "pending"
+        await here.do("chat", "pause")
+        assert (await anext(changes)).state == endpoint.status == "paused"
+        await here.call("DELETE", ONE)
+        with pytest.raises(StopAsyncIteration):
+            await anext(changes)
+
+
+async def test_a_watch_that_is_left_looks_no_more(scripted: Upstream) -> None:
+    scripted.has("running")
+    endpoint = InferenceEndpoint.from_raw(scripted.endpoint("running"), "acme")
+
+    def first() -> str:
+        with closing(endpoint.watch(refresh_every=0.01)) as changes:
+            return str(next(changes).state)
+
+    assert await asyncio.to_thread(first) == "running"
+    looks = len(scripted.seen)
+    await asyncio.sleep(0.1)
+    assert len(scripted.seen) <= looks + 1
+
+
+async def test_a_watch_that_may_not_look_raises_why(scripted: Upstream) -> None:
+    scripted.says("GET", ONE, Answer(401, b""))
+    endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme")
+    with pytest.raises(Unauthorized):
+        await anext(endpoint.watch())
+    with pytest.raises(ValueError, match="positive"):
+        await anext(endpoint.watch(refresh_every=0))

@@ -1,0 +1,137 @@
+"""Endpoints that are asleep, starting, stopped or broken when they are called."""
+
+from typing import Any
+
+import pytest
+from tests.support.upstream import DROPPED, Answer, Upstream
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import (
+    DeploymentFailed,
+    InferenceEndpointError,
+    InferenceEndpointTimeoutError,
+    NotDeployed,
+    Paused,
+    ScaledToZero,
+    Unavailable,
+)
+from inference_endpoints.inference import AsyncInference
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_sleeping_endpoint_is_woken_by_a_request_that_the_proxy_holds(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("scaledToZero")
+    upstream.serves("/", Answer(body={"generated_text": "on"}))
+    waits: list[str] = []
+
+    async def on_wait(sentence: str) -> None:
+        waits.append(sentence)
+
+    reply = await inference.call("chat", body={}, timeout=60, on_wait=on_wait)
+    assert reply.woke
+    assert upstream.calls()[0].headers["x-scale-up-timeout"] in {"59", "60"}
+    assert waits == ["asleep · waking it, for up to 60 s"]
+
+
+@pytest.mark.parametrize("status", [503, 502])
+async def test_while_it_starts_it_is_asked_again_and_each_wait_is_told(
+    upstream: Upstream, inference: AsyncInference, slept: list[float], status: int
+) -> None:
+    upstream.has("scaledToZero", "initializing", "running")
+    starting = Answer(status, b"503 Service Unavailable")
+    upstream.serves("/", starting, starting, Answer(body={"generated_text": "on"}))
+    waits: list[str] = []
+
+    async def on_wait(sentence: str) -> None:
+        waits.append(sentence)
+
+    reply = await inference.call("chat", body={"inputs": "go"}, on_wait=on_wait)
+    assert (reply.json(), reply.woke) == ({"generated_text": "on"}, True)
+    assert [wait.partition(" · ")[0] for wait in waits] == ["asleep", "initializing", "running"]
+    assert len(slept) == 2
+    assert ["x-scale-up-timeout" in seen.headers for seen in upstream.calls()] == [True, True, False]
+
+
+async def test_a_running_endpoint_that_goes_on_answering_503_is_unavailable(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(503, {"error": "no healthy upstream"}))
+    with pytest.raises(Unavailable) as caught:
+        await inference.call("chat", body={})
+    assert caught.value.upstream == "no healthy upstream"
+    assert len(upstream.calls()) == 3
+
+
+async def test_an_endpoint_that_fails_to_start_ends_the_wait_with_its_reason(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    failed = upstream.endpoint("failed", errorMessage="CUDA out of memory")
+    looks = [Answer(body=upstream.endpoint("initializing")), Answer(body=failed)]
+    upstream.says("GET", "/v2/endpoint/acme/chat", *looks)
+    upstream.serves("/", Answer(503, b""))
+    with pytest.raises(DeploymentFailed) as caught:
+        await inference.call("chat", body={})
+    assert caught.value.upstream == "CUDA out of memory"
+    assert len(upstream.calls()) == 1
+
+
+async def test_an_endpoint_that_never_becomes_ready_ends_at_the_callers_deadline(
+    upstream: Upstream, endpoints: AsyncEndpointsClient
+) -> None:
+    upstream.has("initializing")
+    upstream.serves("/", Answer(503, b""))
+    with pytest.raises(InferenceEndpointTimeoutError, match=r"did not become ready within 0\.2 s"):
+        await AsyncInference(endpoints).call("chat", body={}, timeout=0.2)
+    assert upstream.calls()[0].headers["x-scale-up-timeout"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "error"),
+    [
+        ("paused", {}, Paused),
+        ("failed", {"url": None}, DeploymentFailed),
+        ("pending", {"url": None}, NotDeployed),
+        ("initializing", {"url": ""}, NotDeployed),
+    ],
+)
+async def test_what_cannot_answer_is_not_asked(
+    upstream: Upstream,
+    inference: AsyncInference,
+    state: str,
+    status: dict[str, Any],
+    error: type[InferenceEndpointError],
+) -> None:
+    upstream.has(state, **status)
+    with pytest.raises(error, match="Endpoint acme/chat"):
+        await inference.text_generation("chat", "go")
+    assert upstream.calls() == []
+
+
+async def test_a_sleeping_endpoint_that_may_not_be_woken_is_left_asleep(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("scaledToZero")
+    with pytest.raises(ScaledToZero, match="not to be woken"):
+        await inference.text_generation("chat", "go", wake=False)
+    assert upstream.calls() == []
+
+
+async def test_an_endpoint_paused_since_it_was_looked_at_is_known_by_the_proxys_words(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(400, {"error": "Bad Request: Invalid state"}))
+    with pytest.raises(Paused, match="Resume it"):
+        await inference.call("chat", body={})
+
+
+async def test_a_call_that_is_dropped_is_not_made_twice(upstream: Upstream, inference: AsyncInference) -> None:
+    upstream.has("running")
+    upstream.serves("/", DROPPED)
+    with pytest.raises(Unavailable):
+        await inference.text_generation("chat", "go")
+    assert len(upstream.calls()) == 1

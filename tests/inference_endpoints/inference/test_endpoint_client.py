@@ -1,0 +1,246 @@
+"""Inference on endpoints by name: what engines are asked, what they answer, and how they refuse."""
+
+from typing import Any
+
+import pytest
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints.errors import (
+    BadRequest,
+    Forbidden,
+    InferenceEndpointError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+from inference_endpoints.inference import TASKS, AsyncInference, Label
+from inference_endpoints.inference.client import LARGEST_ANSWER
+from inference_endpoints.inference.media import media_type
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("answer", [[{"generated_text": "on"}], {"generated_text": "on"}, [[{"generated_text": "on"}]]])
+async def test_text_generation_reads_a_list_or_an_object(
+    upstream: Upstream, inference: AsyncInference, answer: Any
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=answer))
+    assert await inference.text_generation("chat", "go", parameters={"max_new_tokens": 4}) == "on"
+    assert upstream.calls()[0].json == {"inputs": "go", "parameters": {"max_new_tokens": 4}}
+
+
+async def test_an_engine_of_the_openai_api_is_asked_by_its_own_routes(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.runs("vLLM")
+    upstream.serves("/v1/completions", Answer(body={"choices": [{"text": "on"}]}))
+    rows = [{"index": 1, "embedding": [0, 1]}, {"index": 0, "embedding": [1, 0]}]
+    upstream.serves("/v1/embeddings", Answer(body={"data": rows}))
+    assert await inference.text_generation("chat", "go", parameters={"max_new_tokens": 4}) == "on"
+    assert await inference.feature_extraction("chat", ["a", "b"]) == [[1.0, 0.0], [0.0, 1.0]]
+    assert [seen.json for seen in upstream.calls()] == [
+        {"model": "chat", "prompt": "go", "max_tokens": 4},
+        {"model": "chat", "input": ["a", "b"]},
+    ]
+
+
+async def test_tei_is_asked_for_similarity_by_its_own_route(upstream: Upstream, inference: AsyncInference) -> None:
+    upstream.runs("tei")
+    upstream.serves("/similarity", Answer(body=[0.5]))
+    assert await inference.sentence_similarity("chat", "a", ["b"]) == [0.5]
+
+
+@pytest.mark.parametrize("answer", [[[1, 2], [3, 4]], {"embeddings": [[1, 2], [3, 4]]}])
+async def test_feature_extraction_reads_every_engines_vectors(
+    upstream: Upstream, inference: AsyncInference, answer: Any
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=answer))
+    vectors = await inference.feature_extraction("chat", ["a", "b"], parameters={"normalize": True})
+    assert vectors == [[1.0, 2.0], [3.0, 4.0]]
+    assert upstream.calls()[0].json == {"inputs": ["a", "b"], "normalize": True}
+
+
+@pytest.mark.parametrize("answer", [[0.5, 0.25], {"similarities": [[0.5, 0.25]]}, {"similarities": [0.5, 0.25]}])
+async def test_sentence_similarity_reads_every_engines_numbers(
+    upstream: Upstream, inference: AsyncInference, answer: Any
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=answer))
+    assert await inference.sentence_similarity("chat", "a", ["b", "c"]) == [0.5, 0.25]
+    assert upstream.calls()[0].json["inputs"] == {"source_sentence": "a", "sentences": ["b", "c"]}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [{"label": "x", "score": 0.9}, {"label": "y", "score": 0.1}],
+        [[{"label": "x", "score": 0.9}, {"label": "y", "score": 0.1}]],
+        {"sequence": "a", "labels": ["x", "y"], "scores": [0.9, 0.1]},
+        [{"sequence": "a", "labels": ["x", "y"], "scores": [0.9, 0.1]}],
+    ],
+)
+async def test_labels_are_read_in_every_form(upstream: Upstream, inference: AsyncInference, answer: Any) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=answer))
+    expected = [Label("x", 0.9), Label("y", 0.1)]
+    assert await inference.text_classification("chat", "a") == expected
+    assert await inference.zero_shot_classification("chat", "a", ["x", "y"], multi_label=True) == expected
+    assert upstream.calls()[1].json["parameters"] == {"candidate_labels": ["x", "y"], "multi_label": True}
+
+
+@pytest.mark.parametrize("answer", [{}, 7, "text", [[[0.5]]], None])
+async def test_an_answer_of_another_task_is_an_error_of_the_tree(
+    upstream: Upstream, inference: AsyncInference, answer: Any
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=answer))
+    for task in ("text-generation", "feature-extraction", "text-classification", "automatic-speech-recognition"):
+        inputs = b"RIFF" if task.startswith("automatic") else "a"
+        with pytest.raises(BadRequest, match=f"not one to {task}: it seems to serve another task") as caught:
+            await inference.run("chat", task, inputs)
+        assert not caught.value.retryable
+
+
+async def test_media_goes_as_it_is_with_its_type_or_as_base64_with_parameters(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body={"text": "hello"}))
+    assert await inference.run("chat", "automatic-speech-recognition", b"fLaC....") == "hello"
+    await inference.run("chat", "automatic-speech-recognition", b"fLaC", parameters={"language": "en"})
+    plain, with_parameters = upstream.calls()
+    assert (plain.content, plain.headers["content-type"]) == (b"fLaC....", "audio/flac")
+    assert with_parameters.json == {"inputs": "ZkxhQw==", "parameters": {"language": "en"}}
+
+
+async def test_a_picture_comes_back_as_its_bytes(upstream: Upstream, inference: AsyncInference) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
+    assert await inference.run("chat", "text-to-image", "a cat") == b"\x89PNG..."
+    assert upstream.calls()[0].headers["accept"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=[{"generated_text": "a cat"}]),
+        Answer(body=b"<html>", headers={"content-type": "text/html"}),
+        Answer(body=b"fLaC", headers={"content-type": "audio/flac"}),
+        Answer(body=b"", headers={}),
+    ],
+)
+async def test_what_is_no_picture_is_not_returned_as_one(
+    upstream: Upstream, inference: AsyncInference, answer: Answer
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", answer)
+    with pytest.raises(BadRequest, match="not one to text-to-image: it seems to serve another task") as caught:
+        await inference.run("chat", "text-to-image", "a cat")
+    assert not caught.value.retryable
+
+
+async def test_a_file_where_words_were_asked_for_is_an_answer_to_another_task(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
+    with pytest.raises(BadRequest, match="not one to text-generation"):
+        await inference.text_generation("chat", "a cat")
+    with pytest.raises(BadRequest, match="not JSON"):
+        (await inference.call("chat")).json()
+
+
+@pytest.mark.parametrize("content_type", ["audio/wav", "application/octet-stream", "application/x-wave", ""])
+async def test_a_sound_is_known_by_its_name_or_its_first_bytes(
+    upstream: Upstream, inference: AsyncInference, content_type: str
+) -> None:
+    sound = b"RIFF\x00\x00\x00\x00WAVE"
+    upstream.has("running")
+    upstream.serves("/", Answer(body=sound, headers={"content-type": content_type} if content_type else {}))
+    assert await inference.run("chat", "text-to-speech", "hello") == sound
+
+
+async def test_an_unknown_task_is_refused_with_the_known_ones(upstream: Upstream, inference: AsyncInference) -> None:
+    with pytest.raises(BadRequest, match="zero-shot-classification"):
+        await inference.run("chat", "mind-reading", "a")
+    assert upstream.seen == []
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "audio/wav"),
+        (b"RIFF\x00\x00\x00\x00WEBP", "image/webp"),
+        (b"\x00\x00\x00\x20ftypM4A ", "audio/mp4"),
+        (b"", "application/octet-stream"),
+    ],
+)
+def test_media_are_told_by_their_first_bytes(start: bytes, kind: str) -> None:
+    assert media_type(start) == kind
+
+
+def test_every_task_is_known_by_its_own_name() -> None:
+    assert all(name == task.name for name, task in TASKS.items())
+    assert {"text-generation", "fill-mask", "question-answering", "text-to-speech"} <= TASKS.keys()
+
+
+async def test_any_route_can_be_called_and_its_answer_comes_as_it_is(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.has("running")
+    upstream.serves("/rerank", Answer(body=[{"index": 0, "score": 1}], headers={"content-type": "application/json"}))
+    reply = await inference.call("chat", path="/rerank", body={"query": "a", "texts": ["b"]}, headers={"X-A": "1"})
+    assert (reply.status, reply.content_type, reply.woke) == (200, "application/json", False)
+    assert reply.json() == [{"index": 0, "score": 1}]
+    assert reply.seconds > 0
+    assert upstream.calls()[0].headers["x-a"] == "1"
+    with pytest.raises(BadRequest, match="Both"):
+        await inference.call("chat", body={}, content=b"")
+
+
+async def test_an_answer_that_is_too_large_is_refused(upstream: Upstream, inference: AsyncInference) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(body=b" " * (LARGEST_ANSWER + 1)))
+    with pytest.raises(BadRequest, match="larger than 32 MiB"):
+        await inference.call("chat", body={})
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, BadRequest),
+        (401, Unauthorized),
+        (403, Forbidden),
+        (413, BadRequest),
+        (422, BadRequest),
+        (424, BadRequest),
+        (429, RateLimited),
+        (500, Unavailable),
+    ],
+)
+async def test_what_an_engine_says_of_a_failure_stands_upstream_and_never_in_the_message(
+    upstream: Upstream, inference: AsyncInference, status: int, error: type[InferenceEndpointError]
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(status, {"error": "canary quota", "error_type": "validation"}))
+    with pytest.raises(error, match="Endpoint acme/chat") as caught:
+        await inference.call("chat", body={})
+    assert type(caught.value) is error
+    assert (caught.value.status, caught.value.upstream) == (status, "canary quota")
+    assert "canary" not in str(caught.value)
+    assert len(upstream.calls()) == 1
+
+
+async def test_an_overloaded_engine_says_for_how_long(upstream: Upstream, inference: AsyncInference) -> None:
+    upstream.has("running")
+    upstream.serves("/", Answer(429, b"", {"retry-after": "12"}), Answer(429, b""))
+    waits = []
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            await inference.call("chat", body={})
+        waits.append(caught.value.retry_after)
+    assert waits == [12.0, 5.0]

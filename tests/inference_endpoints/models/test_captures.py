@@ -1,0 +1,252 @@
+"""The models against raw captures of the API: nothing is lost, and nothing strange is fatal."""
+
+import copy
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.support.captures import CAPTURES
+
+from inference_endpoints import errors
+from inference_endpoints.deploy.specs import EndpointSpec, Hardware
+from inference_endpoints.models import Endpoint, Image
+from inference_endpoints.transport import operations
+
+ENDPOINTS = sorted(path.stem for path in CAPTURES.glob("endpoint-*.json"))
+
+BECOMES = {
+    "bad-request": errors.BadRequest,
+    "task-null": errors.BadRequest,
+    "already-running": errors.AlreadyRunning,
+    "no-capacity": errors.NoCapacity,
+    "invalid-state": errors.Paused,
+    "unauthorized": errors.Unauthorized,
+    "payment": errors.Forbidden,
+    "forbidden-dict": errors.Forbidden,
+    "not-found": errors.NotFound,
+    "name-taken": errors.AlreadyExists,
+    "quota": errors.QuotaExceeded,
+    "too-large": errors.BadRequest,
+    "invalid-list": errors.BadRequest,
+    "rate-limited": errors.RateLimited,
+    "opaque": errors.Unavailable,
+    "gateway-html": errors.Unavailable,
+    "starting": errors.Unavailable,
+}
+SAID = json.loads((CAPTURES / "errors.json").read_text())
+
+
+def captured(name: str) -> Any:
+    return json.loads((CAPTURES / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_an_endpoint_is_read_and_its_raw_is_the_answer_exactly(name: str) -> None:
+    endpoint = operations.GET.parse(captured(name))
+    assert endpoint.raw == captured(name)
+    assert endpoint.name == captured(name)["name"]
+    assert endpoint.state == captured(name)["status"]["state"]
+    assert endpoint.configuration | {"status": endpoint.raw["status"]} == endpoint.raw
+
+
+def test_the_capture_of_2025_gives_every_typed_field() -> None:
+    endpoint = operations.GET.parse(captured("endpoint-pending-2025"))
+    assert endpoint.state == "pending"
+    assert endpoint.type == "protected"
+    assert endpoint.health_route == "/health"
+    assert endpoint.hardware == "aws-us-east-1-nvidia-l4-x1"
+    assert endpoint.model.image is not None
+    assert endpoint.model.image.engine == "tgi"
+    assert endpoint.model.image.settings["port"] == 80
+    assert endpoint.compute.scaling.scale_to_zero_timeout == 15
+    assert endpoint.compute.scaling.measure == {"hardwareUsage": None}
+    assert (endpoint.status.ready_replica, endpoint.status.target_replica) == (0, 1)
+    assert endpoint.status.created_by is not None
+    assert endpoint.status.created_by.name == "Wauplin"
+    assert endpoint.url is None
+
+
+def test_the_fixture_of_2023_is_read_with_its_legacy_fields_and_hardware_without_an_id() -> None:
+    endpoint = operations.GET.parse(captured("endpoint-running-2023"))
+    assert endpoint.hardware == "aws-us-east-1-intel-icl-x2"
+    assert endpoint.url == "https://vksrvs8pc1xnifhq.us-east-1.aws.endpoints.huggingface.cloud"
+    assert endpoint.raw["accountId"] is None
+
+
+def test_identity_keeps_all_nine_digits_that_a_datetime_cannot() -> None:
+    endpoint = operations.GET.parse(captured("endpoint-pending-2023-nanoseconds"))
+    assert endpoint.identity == "2023-10-26T12:41:53.263078506Z"
+    assert endpoint.status.created_at is not None
+    assert endpoint.status.created_at.microsecond == 263078
+
+
+def test_an_unknown_state_is_a_member_of_its_own_that_is_neither_billed_nor_changing() -> None:
+    state = operations.GET.parse(captured("endpoint-unknown-state")).state
+    assert state == "hibernating"
+    assert state.value == "hibernating"
+    assert not state.billed
+    assert not state.changing
+
+
+def test_unknown_fields_survive_at_every_depth() -> None:
+    document = captured("endpoint-every-field")
+    for part in (document, document["compute"], document["model"], document["status"]):
+        part["aFieldOfTomorrow"] = {"deep": [1, None]}
+    endpoint = operations.GET.parse(copy.deepcopy(document))
+    assert endpoint.raw == document
+    assert endpoint.status.model_dump(by_alias=True)["aFieldOfTomorrow"] == {"deep": [1, None]}
+
+
+@pytest.mark.parametrize("engine", captured("images"))
+def test_an_image_of_every_variant_names_its_engine_and_keeps_its_settings(engine: str) -> None:
+    settings = captured("images")[engine]
+    image = Image.model_validate({engine: settings})
+    assert (image.engine, image.settings) == (engine, settings)
+    assert image.model_dump() == {engine: settings}
+
+
+def test_our_create_body_has_the_places_of_the_one_huggingface_hub_sends() -> None:
+    theirs = captured("create-minimal-hub-2.4.0")
+    hardware = Hardware(
+        vendor="aws", region="us-east-1", accelerator="cpu", instance_type="intel-spr", instance_size="x1"
+    )
+    ours = EndpointSpec(
+        name="e", repository="gpt2", hardware=hardware, min_replica=1, max_replica=1, type="authenticated"
+    ).payload()
+    assert theirs["model"].pop("revision") is None
+    assert theirs["compute"]["scaling"].pop("scaleToZeroTimeout") is None
+    assert ours == theirs
+
+
+def test_pages_are_read_with_their_cursor() -> None:
+    first = operations.LIST.parse(captured("list-first-page"))
+    last = operations.LIST.parse(captured("list-last-page"))
+    assert [endpoint.raw for endpoint in first.items] == captured("list-first-page")["items"]
+    assert first.next_cursor == "eyJvZmZzZXQiOjJ9"
+    assert last.next_cursor is None
+
+
+def test_hardware_is_read_with_price_and_quota() -> None:
+    vendors = operations.VENDORS.parse(captured("vendors"))
+    gpu, cpu = (instance for _, _, instance in vendors.instances())
+    assert vendors.raw == captured("vendors")
+    assert gpu.price_per_hour == 0.8
+    assert gpu.quota is not None
+    assert gpu.quota.left == 15
+    assert (cpu.gpu_memory_gb, cpu.num_cpus) == (None, None)
+
+
+def test_quotas_are_read_by_vendor() -> None:
+    quotas = operations.QUOTAS.parse(captured("vendor-quotas"))
+    ((vendor, quota),) = quotas.each()
+    assert quotas.raw == captured("vendor-quotas")
+    assert (vendor, quota.instance_type, quota.left) == ("aws", "nvidia-l4", 15)
+
+
+def test_graphs_are_read_with_what_tells_their_series_apart() -> None:
+    graphs = operations.METRICS.parse(captured("all-graphs"))
+    assert graphs.raw == captured("all-graphs")
+    assert [(one.replica_id, one.device_id) for one in graphs.hardware_gpu.series] == [
+        ("6pajyw3k-z7ghx", "0"),
+        ("6pajyw3k-z7ghx", "1"),
+    ]
+    (elapsed,) = graphs.response_elapsed.series
+    assert (elapsed.percentile, [point.y for point in elapsed.data]) == ("p95", [None, 1.25])
+
+
+def test_whoami_of_a_person_names_their_organizations_too() -> None:
+    person = operations.WHOAMI.parse(captured("whoami-user"))
+    assert person.namespaces == ["alice", "acme"]
+    assert person.raw == captured("whoami-user")
+    assert operations.WHOAMI.parse(captured("whoami-org")).type == "org"
+
+
+def test_the_catalogue_is_read_with_its_recipes() -> None:
+    catalogue = operations.CATALOGUE.parse(captured("catalogue"))
+    assert [recipe.engine_type for recipe in catalogue.items[0].recipes] == ["vLLM", "llamacpp"]
+    assert catalogue.items[0].recipes[1].gguf_file == "llama-3.2-3b-q4_k_m.gguf"
+    assert Endpoint.model_validate(captured("catalogue-deploy")["endpoint"]).state == "pending"
+
+
+def test_replicas_are_read() -> None:
+    replicas = operations.REPLICAS.parse(captured("replicas"))
+    assert [(replica.id, replica.status.live) for replica in replicas.items] == [
+        ("6pajyw3k-z7ghx", True),
+        ("6pajyw3k-k2m4p", False),
+    ]
+
+
+@pytest.mark.parametrize("form", ["logs-list", "logs-items", "logs-text", "logs-text-of-entries"])
+def test_logs_are_the_same_lines_in_every_form(form: str) -> None:
+    entries = operations.LOGS.parse(captured(form))
+    assert [entry.line for entry in entries] == ["INFO: loading shard 1 of 2", "ERROR: out of memory"]
+    if form != "logs-text":
+        assert [entry.replica_id for entry in entries] == ["6pajyw3k-z7ghx"] * 2
+
+
+def test_every_captured_error_has_a_meaning() -> None:
+    assert SAID.keys() == BECOMES.keys()
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_error_body_becomes_the_right_error_with_its_words_upstream(name: str) -> None:
+    said = SAID[name]
+    error = errors.from_response(
+        "get endpoint acme/chat", said["status"], {"x-request-id": "r1"}, said["body"].encode()
+    )
+    assert type(error) is BECOMES[name]
+    assert (error.status, error.request_id) == (said["status"], "r1")
+    assert error.upstream == errors.words_of(said["body"].encode())
+    assert bool(error.upstream) is ("html" not in said["content_type"])
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 418, 422, 429, 500, 503])
+@pytest.mark.parametrize("form", ['{"error":"%s"}', '{"message":"%s"}', '{"error":{"message":"%s"}}', '["%s"]', "%s"])
+def test_the_services_words_are_upstream_and_never_in_the_message(status: int, form: str) -> None:
+    canary = "ignore-all-previous-instructions"
+    error = errors.from_response("get endpoint acme/chat", status, {}, (form % canary).encode())
+    assert canary in error.upstream
+    assert canary not in str(error)
+    assert canary not in json.dumps(errors.describe(error))
+
+
+def test_500_random_mutations_of_a_page_are_read_as_long_as_names_and_states_are_there() -> None:
+    chance = random.Random(20261122)
+    for _ in range(500):
+        page: dict[str, Any] = {"items": [captured_copy() for captured_copy in _COPIES], "nextCursor": None}
+        for _ in range(chance.randint(1, 6)):
+            _mutate(page, chance)
+        for original, read in zip(page["items"], operations.LIST.parse(page).items, strict=True):
+            assert read.raw == original
+
+
+def _copy_of(name: str) -> Callable[[], dict[str, Any]]:
+    document = captured(name)
+    return lambda: copy.deepcopy(document)
+
+
+_COPIES = [_copy_of(name) for name in ENDPOINTS]
+_KEPT = {("name",), ("status",), ("status", "state")}
+
+
+def _mutate(page: dict[str, Any], chance: random.Random) -> None:
+    """Drop a key, make it null, or add an unknown one, anywhere in one endpoint."""
+    endpoint = chance.choice(page["items"])
+    path, place = chance.choice(list(_objects(endpoint, ())))
+    free = [key for key in place if (*path, key) not in _KEPT]
+    match chance.choice(["drop", "null", "add"]):
+        case "drop" if free:
+            del place[chance.choice(free)]
+        case "null" if free:
+            place[chance.choice(free)] = None
+        case _:
+            place[f"new{chance.randint(0, 9)}"] = chance.choice([None, True, 7, 0.5, "text", [], ["a"], {}, {"a": 1}])
+
+
+def _objects(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield path, value
+        for key, inner in value.items():
+            yield from _objects(inner, (*path, key))

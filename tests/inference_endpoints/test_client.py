@@ -1,0 +1,126 @@
+"""The client of a control plane: lost answers looked into, pages followed, the caller asked for once."""
+
+import asyncio
+
+import pytest
+from tests.support.upstream import DROPPED, Answer, Upstream
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.specs import EndpointSpec, Hardware
+from inference_endpoints.errors import (
+    AlreadyExists,
+    InferenceEndpointError,
+    OutcomeUnknown,
+)
+from inference_endpoints.transport.http import Http
+
+pytestmark = pytest.mark.anyio
+
+ONE = "/v2/endpoint/acme/chat"
+ALL = "/v2/endpoint/acme"
+SPEC = EndpointSpec(
+    name="chat",
+    repository="gpt2",
+    hardware=Hardware(
+        vendor="aws", region="us-east-1", accelerator="cpu", instance_type="intel-icl", instance_size="x2"
+    ),
+    type="private",
+    secrets={"HF_TOKEN": "hf_secret"},
+)
+
+
+def created(upstream: Upstream) -> Answer:
+    """The endpoint of `SPEC` as the control plane shows it: defaults filled in, secrets masked."""
+    document = upstream.endpoint("pending")
+    made = SPEC.payload()
+    document |= {"type": made["type"], "provider": made["provider"], "compute": made["compute"]}
+    document["model"] = {**made["model"], "revision": "abc", "task": "text-generation", "secrets": {"HF_TOKEN": ""}}
+    return Answer(body=document)
+
+
+async def test_a_create_whose_answer_was_lost_finds_what_it_made(
+    upstream: Upstream, endpoints: AsyncEndpointsClient
+) -> None:
+    upstream.says("POST", ALL, DROPPED)
+    upstream.says("GET", ONE, created(upstream))
+    assert (await endpoints.create(SPEC)).state == "pending"
+    assert [seen.method for seen in upstream.seen] == ["POST", "GET"]
+
+
+async def test_a_create_whose_answer_was_lost_does_not_take_another_endpoint_for_its_own(
+    upstream: Upstream, endpoints: AsyncEndpointsClient
+) -> None:
+    upstream.says("POST", ALL, DROPPED)
+    upstream.has("running")
+    with pytest.raises(AlreadyExists):
+        await endpoints.create(SPEC)
+
+
+@pytest.mark.parametrize("look", [Answer(404, {"error": "Not found"}), Answer(503, b"busy"), Answer(401, b"")])
+async def test_a_create_whose_answer_was_lost_stays_unknown_if_looking_shows_nothing(
+    upstream: Upstream, endpoints: AsyncEndpointsClient, look: Answer
+) -> None:
+    upstream.says("POST", ALL, DROPPED)
+    upstream.says("GET", ONE, look)
+    with pytest.raises(OutcomeUnknown):
+        await endpoints.create(SPEC)
+    assert [seen.method for seen in upstream.seen].count("POST") == 1
+
+
+async def test_a_delete_whose_answer_was_lost_looks_whether_it_is_gone(
+    upstream: Upstream, endpoints: AsyncEndpointsClient
+) -> None:
+    upstream.says("DELETE", ONE, DROPPED)
+    await endpoints.delete("chat")
+    upstream.has("running")
+    with pytest.raises(OutcomeUnknown):
+        await endpoints.delete("chat")
+
+
+async def test_a_list_follows_every_page(upstream: Upstream, endpoints: AsyncEndpointsClient) -> None:
+    pages = [
+        Answer(body={"items": [upstream.endpoint("running") | {"name": name}], "nextCursor": cursor})
+        for name, cursor in [("a", "c&1"), ("b", "c2"), ("c", None)]
+    ]
+    upstream.says("GET", ALL, *pages)
+    assert [endpoint.name for endpoint in await endpoints.list()] == ["a", "b", "c"]
+    queries = [seen.path.partition("?")[2] for seen in upstream.seen]
+    assert queries == ["limit=100", "limit=100&cursor=c%261", "limit=100&cursor=c2"]
+
+
+async def test_the_callers_namespace_is_asked_for_once(upstream: Upstream, http: Http) -> None:
+    endpoints = AsyncEndpointsClient(http.backend)
+    endpoints.http = http
+    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
+    upstream.has("running")
+    await endpoints.get("chat")
+    await endpoints.get("chat")
+    assert [seen.path for seen in upstream.seen] == ["/api/whoami-v2", ONE, ONE]
+
+
+async def test_resuming_what_runs_succeeds_unless_that_matters(
+    upstream: Upstream, endpoints: AsyncEndpointsClient
+) -> None:
+    upstream.says("POST", f"{ONE}/resume", Answer(400, {"error": "Bad Request: Endpoint is already running"}))
+    upstream.has("running")
+    assert (await endpoints.resume("chat")).state == "running"
+    with pytest.raises(InferenceEndpointError, match="already running"):
+        await endpoints.resume("chat", running_ok=False)
+
+
+async def test_fifty_first_calls_at_once_ask_once_whose_token_it_is(upstream: Upstream, http: Http) -> None:
+    endpoints = AsyncEndpointsClient(http.backend)
+    endpoints.http = http
+    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
+    upstream.has("running")
+    await asyncio.gather(*(endpoints.get("chat") for _ in range(50)))
+    assert [seen.path for seen in upstream.seen].count("/api/whoami-v2") == 1
+
+
+async def test_resuming_does_not_mistake_its_own_success_for_another(
+    upstream: Upstream, endpoints: AsyncEndpointsClient
+) -> None:
+    running = Answer(400, {"error": "Bad Request: Endpoint is already running"})
+    upstream.says("POST", f"{ONE}/resume", DROPPED, running)
+    upstream.has("running")
+    assert (await endpoints.resume("chat", running_ok=False)).state == "running"

@@ -1,0 +1,262 @@
+"""Watching endpoints of a real plane, with every pause between two looks in the test's hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.support.driver import TOKEN, Driver, PlaneOf
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import InferenceEndpointError, InferenceEndpointTimeoutError, Paused, Unauthorized
+from inference_endpoints.models import Endpoint
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints.transport.http import Http
+from inference_endpoints.watching.goals import Goal
+from inference_endpoints.watching.observation import Look
+from inference_endpoints.watching.polling import FEW
+from inference_endpoints.watching.watcher import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Watcher
+from inference_endpoints_local.state.faults import Fault
+
+pytestmark = pytest.mark.anyio
+
+KEY = ("acme", "chat")
+
+
+class Naps:
+    """Pauses that last until they are ended."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+        self._taken = asyncio.Event()
+        self._over = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.taken.append(seconds)
+        self._taken.set()
+        await self._over.wait()
+        self._over.clear()
+
+    async def begun(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.taken) < count:
+                self._taken.clear()
+                await self._taken.wait()
+
+    def end(self) -> None:
+        self._over.set()
+
+
+@pytest.fixture
+async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
+    async with plane_of() as driver:
+        await driver.create()
+        yield driver
+
+
+@pytest.fixture
+def naps() -> Naps:
+    return Naps()
+
+
+@pytest.fixture
+async def client(driver: Driver, anyio_backend: str) -> AsyncIterator[AsyncEndpointsClient]:
+    async with client_of(local(driver.plane.url, TOKEN)) as client:
+        yield client
+
+
+def client_of(backend: Backend) -> AsyncEndpointsClient:
+    """A client that does not pause between two attempts."""
+
+    async def at_once(_: float) -> None:
+        await asyncio.sleep(0)
+
+    client = AsyncEndpointsClient(backend, namespace="acme")
+    client.http = Http(backend, sleep=at_once)
+    return client
+
+
+@pytest.fixture
+def watcher(client: AsyncEndpointsClient, naps: Naps) -> Watcher:
+    return Watcher(client, sleep=naps.sleep)
+
+
+def waits(watcher: Watcher, goal: Goal = Goal.RUNNING, timeout: float | None = None) -> "asyncio.Task[Endpoint | None]":
+    return asyncio.create_task(watcher.wait("chat", "acme", goal, timeout=timeout))
+
+
+async def test_all_who_wait_share_one_poller_that_ends_with_the_last(
+    driver: Driver, watcher: Watcher, naps: Naps
+) -> None:
+    tasks = [waits(watcher) for _ in range(20)]
+    await naps.begun(1)
+    assert watcher.polled == {KEY}
+    await driver.advance(200)
+    naps.end()
+    states = {(endpoint.state.value if endpoint else "") for endpoint in await asyncio.gather(*tasks)}
+    assert states == {"running"}
+    assert watcher.polled == set()
+
+
+async def test_cancelling_one_of_two_waits_leaves_the_other_its_poller(watcher: Watcher, naps: Naps) -> None:
+    first, second = waits(watcher), waits(watcher)
+    await naps.begun(1)
+    first.cancel()
+    await asyncio.wait([first])
+    assert watcher.polled == {KEY}
+    second.cancel()
+    await asyncio.wait([second])
+    assert watcher.polled == set()
+
+
+async def test_whoever_joins_sees_the_endpoint_at_once_and_not_at_the_next_look(
+    driver: Driver, watcher: Watcher, naps: Naps
+) -> None:
+    first = waits(watcher)
+    await naps.begun(1)
+    await driver.advance(200)
+    joined = await asyncio.wait_for(waits(watcher), 2)
+    assert joined is not None
+    assert joined.state == "running"
+    await first
+
+
+async def test_looks_are_frequent_while_something_changes_and_rare_while_nothing_does(
+    driver: Driver, watcher: Watcher, naps: Naps
+) -> None:
+    await driver.advance(200)
+    task = waits(watcher, Goal.PAUSED)
+    for count in (1, 2):
+        await naps.begun(count)
+        naps.end()
+    await naps.begun(3)
+    task.cancel()
+    quick, *calm = naps.taken
+    assert 0.8 * QUICK_S <= quick <= QUICK_S
+    assert all(0.8 * CALM_S <= pause <= TOLD_S for pause in calm)
+
+
+async def test_however_many_are_watched_looks_come_no_faster_than_the_service_bears(
+    watcher: Watcher, naps: Naps
+) -> None:
+    count = 120
+    async with AsyncExitStack() as stack:
+        for number in range(count):
+            await stack.enter_async_context(watcher.watch(f"e{number % FEW}", f"team-{number // FEW}"))
+        await naps.begun(count)
+    fewest = count / MOST_LOOKS_A_SECOND
+    assert all(0.8 * fewest <= pause <= fewest for pause in naps.taken)
+
+
+async def test_two_looks_are_no_further_apart_than_asked(client: AsyncEndpointsClient, naps: Naps) -> None:
+    task = waits(Watcher(client, refresh_every=0.5, sleep=naps.sleep))
+    await naps.begun(1)
+    task.cancel()
+    assert naps.taken[0] <= 0.5
+
+
+@pytest.mark.parametrize("goal", [Goal.PAUSED, Goal.SCALED_TO_ZERO, Goal.DELETED])
+async def test_waiting_for_an_end_does_not_keep_the_endpoint_awake(
+    driver: Driver, watcher: Watcher, naps: Naps, goal: Goal
+) -> None:
+    await driver.advance(200)
+    task = waits(watcher, goal)
+    await naps.begun(1)
+    task.cancel()
+    assert "lastUsedAt" not in (await driver.get("chat"))["status"]
+
+
+async def test_a_slow_slot_finds_the_newest_look_only(driver: Driver, watcher: Watcher, naps: Naps) -> None:
+    async with watcher.watch("chat", "acme") as slot:
+        await naps.begun(1)
+        await driver.advance(200)
+        naps.end()
+        await naps.begun(2)
+        look = await slot.next()
+    assert look.endpoint is not None
+    assert (look.endpoint.state, look.healthy) == ("running", True)
+
+
+async def test_an_answer_older_than_our_own_change_is_not_mistaken_for_its_outcome(
+    driver: Driver, client: AsyncEndpointsClient, watcher: Watcher
+) -> None:
+    await driver.do("chat", "pause")
+    seen = await client.get("chat")
+    assert seen.status.updated_at is not None
+    later = seen.status.model_copy(update={"updated_at": seen.status.updated_at + timedelta(seconds=1)})
+    watcher.changed("acme", seen.model_copy(update={"status": later}))
+    with pytest.raises(InferenceEndpointTimeoutError):
+        await waits(watcher, timeout=0.2)
+    watcher.changed("acme", seen)
+    with pytest.raises(Paused):
+        await waits(watcher)
+
+
+async def test_a_passing_server_error_is_told_and_survived(driver: Driver, watcher: Watcher, naps: Naps) -> None:
+    driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
+    await driver.advance(200)
+    looks: list[Look] = []
+    task = asyncio.create_task(watcher.wait("chat", "acme", on_look=looks.append))
+    await naps.begun(1)
+    naps.end()
+    assert (await task) is not None
+    assert [look.trouble is None for look in looks] == [False, True]
+
+
+async def test_a_token_that_is_not_accepted_ends_the_wait(driver: Driver) -> None:
+    async with client_of(replace(local(driver.plane.url, TOKEN), token="another")) as client:
+        with pytest.raises(Unauthorized):
+            await Watcher(client).wait("chat", "acme")
+
+
+async def test_a_wait_ends_with_its_time_and_says_what_to_do(watcher: Watcher) -> None:
+    with pytest.raises(InferenceEndpointTimeoutError, match=r"not running within 0.05 s. It goes on by itself"):
+        await watcher.wait("chat", "acme", timeout=0.05)
+    assert watcher.polled == set()
+
+
+async def test_a_negative_time_is_a_mistake(watcher: Watcher) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        await watcher.wait("chat", "acme", timeout=-1)
+
+
+async def test_each_endpoint_has_a_poller_of_its_own(driver: Driver, watcher: Watcher) -> None:
+    await driver.create("other")
+    async with AsyncExitStack() as stack:
+        for name in ("chat", "other", "chat"):
+            await stack.enter_async_context(watcher.watch(name, "acme"))
+        assert watcher.polled == {KEY, ("acme", "other")}
+    assert watcher.polled == set()
+
+
+async def test_a_poller_that_dies_of_a_fault_of_ours_tells_whoever_waits(
+    driver: Driver, client: AsyncEndpointsClient
+) -> None:
+    async def broken(_: float) -> None:
+        raise RuntimeError("a fault of ours")
+
+    watcher = Watcher(client, sleep=broken)
+    tasks = [waits(watcher) for _ in range(3)]
+    async with asyncio.timeout(5):
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(error) for error in ended} == {InferenceEndpointError}
+    assert watcher.polled == set()
+
+
+async def test_who_comes_after_a_poller_died_gets_a_new_one(
+    driver: Driver, client: AsyncEndpointsClient, naps: Naps
+) -> None:
+    faults = [RuntimeError("a fault of ours")]
+
+    async def broken_once(seconds: float) -> None:
+        if faults:
+            raise faults.pop()
+        await naps.sleep(seconds)
+
+    watcher = Watcher(client, sleep=broken_once)
+    with pytest.raises(InferenceEndpointError):
+        await waits(watcher)
+    await driver.advance(200)
+    assert await waits(watcher) is not None

@@ -1,0 +1,383 @@
+"""Shapes, codes and refusals of the REST API, as raw JSON."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.support.captures import CAPTURES
+from tests.support.driver import Driver, PlaneOf, cloud, merged
+
+pytestmark = pytest.mark.anyio
+ONE = "/v2/endpoint/acme/chat"
+
+
+EVERYWHERE = ("/v2/endpoint/acme", "/v2/provider", "/api/whoami-v2", "/healthz", "/local/clock", "/e/none", "/nowhere")
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+async def test_what_is_sent_to_another_host_or_by_its_pages_is_refused(driver: Driver, path: str) -> None:
+    """Otherwise a web page whose own name leads to this machine could have a browser send what it likes."""
+    port = driver.plane.url.rpartition(":")[2]
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "192.0.2.1", "", "[::1"):
+        assert (await driver.call("GET", path, Host=host)).status in {400, 421}, host
+    for origin in ("https://evil.example", "null", f"http://127.0.0.1:{port}@evil.example", "http://[::1"):
+        assert (await driver.call("GET", path, Origin=origin)).status == 403, origin
+    for host in (f"localhost:{port}", "127.0.0.1", "LOCALHOST", f"[::1]:{port}"):
+        own = await driver.call("GET", path, Host=host, Origin=f"http://localhost:{port}")
+        assert own.status not in {400, 403, 421}, host
+    assert "x-request-id" in (await driver.call("GET", path, Host="evil.example")).headers
+
+
+async def test_the_minimal_create_of_huggingface_hub_gives_the_documented_document(driver: Driver) -> None:
+    document = (await driver.create()).body
+    created = document["status"].pop("createdAt")
+    assert document["status"].pop("updatedAt") == created
+    assert len(created.partition(".")[2]) == len("123456789Z")
+    assert created.endswith("Z")
+    person = document["status"]["createdBy"]
+    assert person["name"] == "acme"
+    assert document == {
+        "name": "chat",
+        "type": "authenticated",
+        "provider": {"vendor": "aws", "region": "us-east-1"},
+        "healthRoute": "/health",
+        "compute": {
+            "id": "aws-us-east-1-intel-spr-x1",
+            "accelerator": "cpu",
+            "instanceType": "intel-spr",
+            "instanceSize": "x1",
+            "scaling": {
+                "minReplica": 1,
+                "maxReplica": 1,
+                "scaleToZeroTimeout": None,
+                "measure": {"hardwareUsage": None},
+                "metric": "hardwareUsage",
+            },
+        },
+        "model": {
+            "repository": "gpt2",
+            "framework": "pytorch",
+            "revision": None,
+            "task": "custom",
+            "image": {"huggingface": {}},
+            "env": {},
+            "secrets": {},
+        },
+        "tags": [],
+        "status": {
+            "createdBy": person,
+            "updatedBy": person,
+            "state": "pending",
+            "message": "Simulated: Endpoint waiting to be scheduled",
+            "readyReplica": 0,
+            "targetReplica": 1,
+            "engine": "simulated",
+        },
+    }
+
+
+async def test_a_pending_endpoint_has_every_key_the_service_was_seen_to_send(driver: Driver) -> None:
+    seen = json.loads((CAPTURES / "endpoint-pending-2025.json").read_text())
+    document = (await driver.create(model={"image": {"tgi": {"url": "ghcr.io/x:1"}}})).body
+    missing = keys_of(seen) - keys_of(document)
+    assert {key for key in missing if not key.startswith("model.image.")} <= {"accountId"}
+
+
+def keys_of(value: Any, path: str = "") -> set[str]:
+    if not isinstance(value, dict):
+        return set()
+    return {f"{path}{key}" for key in value}.union(*(keys_of(inner, f"{path}{key}.") for key, inner in value.items()))
+
+
+async def test_nothing_answers_without_the_token_but_health_and_public_prices(driver: Driver) -> None:
+    protected = ["/v2/endpoint/acme", ONE, "/v2/provider/acme", "/api/whoami-v2", "/api/v1/catalog/list", ONE + "/logs"]
+    for path in protected:
+        for token in (None, "wrong", "sécret"):
+            answer = await driver.call("GET", path, token=token and token.encode().decode("latin-1"))
+            assert answer.status == 401, path
+            assert list(answer.body) == ["error"]
+    assert (await driver.call("POST", "/local/clock", {"advance_s": 1}, token=None)).status == 401
+    assert (await driver.call("GET", "/healthz", token=None)).body == b"ok"
+    public = (await driver.call("GET", "/v2/provider", token=None)).body
+    quotas = {json.dumps(c["quota"]) for v in public["vendors"] for r in v["regions"] for c in r["computes"]}
+    assert quotas == {'{"maxAccelerators": 0, "usedAccelerators": 0}'}
+
+
+async def test_every_answer_carries_a_request_id(driver: Driver) -> None:
+    for path in ("/healthz", "/v2/endpoint/acme", ONE, "/nowhere", "/e/none"):
+        assert (await driver.call("GET", path)).headers["x-request-id"]
+
+
+async def test_unknown_routes_methods_and_namespaces_are_errors_of_the_documented_form(driver: Driver) -> None:
+    for method, path, status in (
+        ("GET", "/nowhere", 404),
+        ("PATCH", ONE, 405),
+        ("GET", "/v2/endpoint/other", 404),
+        ("GET", ONE, 404),
+        ("POST", ONE + "/pause", 404),
+    ):
+        answer = await driver.call(method, path)
+        assert answer.status == status, path
+        assert isinstance(answer.body["error"], str)
+
+
+async def test_a_taken_name_is_a_conflict(driver: Driver) -> None:
+    await driver.create()
+    answer = await driver.create()
+    assert answer.status == 409
+    assert "already exists" in answer.body["error"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"name": "No_Good"}, "VALIDATION_FAILED: name: "),
+        ({"name": "x" * 33}, "VALIDATION_FAILED: name: "),
+        ({"name": None}, "VALIDATION_FAILED: name: "),
+        ({"type": "protected"}, "VALIDATION_FAILED: type: "),
+        ({"type": "secret"}, "VALIDATION_FAILED: type: "),
+        ({"model": {"task": None}}, "Failed to parse the request body as JSON: model.task: expected value"),
+        ({"model": {"framework": "cobol"}}, "VALIDATION_FAILED: model.framework: "),
+        ({"model": {"image": {"vLLM": {}}}}, "VALIDATION_FAILED: model.image.vLLM: missing field `url`"),
+        ({"model": {"image": {"vllm": {"url": "x"}}}}, "VALIDATION_FAILED: model.image: unknown variant `vllm`"),
+        ({"model": {"image": {"tgi": {"url": "x"}, "huggingface": {}}}}, "VALIDATION_FAILED: model.image: "),
+        ({"model": {"env": {"A=B": "x"}}}, "VALIDATION_FAILED: model.env.A=B: "),
+        ({"model": {"env": {"A": 1}}}, "VALIDATION_FAILED: model.env.A: "),
+        ({"model": {"repository": ""}}, "VALIDATION_FAILED: model.repository: "),
+        (
+            {"compute": {"scaling": {"minReplica": 2}}},
+            "VALIDATION_FAILED: compute.scaling.minReplica: above maxReplica",
+        ),
+        ({"compute": {"scaling": {"maxReplica": "1"}}}, "VALIDATION_FAILED: compute.scaling.maxReplica: "),
+        (
+            {"compute": {"scaling": {"scaleToZeroTimeout": 15}}},
+            "VALIDATION_FAILED: compute.scaling.scaleToZeroTimeout: requires minReplica 0",
+        ),
+        (
+            {"compute": {"instanceType": "abacus"}},
+            "VALIDATION_FAILED: compute: no abacus x1 in aws us-east-1; ",
+        ),
+        ({"compute": {"accelerator": "gpu"}}, "VALIDATION_FAILED: compute.accelerator: "),
+        ({"provider": {"region": "mars"}}, "VALIDATION_FAILED: compute: "),
+        ({"compute": {"instanceType": "intel-icl"}}, "Bad Request: Compute instance not available yet"),
+    ],
+)
+async def test_what_cannot_be_created_is_refused_by_the_name_of_the_field(
+    driver: Driver, changes: dict[str, Any], error: str
+) -> None:
+    answer = await driver.call("POST", "/v2/endpoint/acme", merged(cloud("chat"), changes))
+    assert answer.status == 400
+    assert answer.body["error"].startswith(error)
+    assert (await driver.call("GET", "/v2/endpoint/acme")).body["totalItems"] == 0
+
+
+@pytest.mark.parametrize("field", ["name", "type", "provider", "compute", "model"])
+async def test_a_missing_field_is_named(driver: Driver, field: str) -> None:
+    body = cloud("chat")
+    del body[field]
+    answer = await driver.call("POST", "/v2/endpoint/acme", body)
+    assert (answer.status, answer.body["error"]) == (400, f"VALIDATION_FAILED: missing field `{field}`")
+
+
+async def test_one_engine_on_several_accelerators_must_say_how_it_splits(driver: Driver) -> None:
+    hardware = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x4"}
+    image = {"vLLM": {"url": "vllm/vllm-openai:latest"}}
+    answer = await driver.create(compute=hardware, model={"image": image})
+    assert answer.status == 400
+    assert "tensorParallelSize" in answer.body["error"]
+    split = {"vLLM": {"url": "vllm/vllm-openai:latest", "tensorParallelSize": 4, "unknown": 1}}
+    created = await driver.create(compute=hardware, model={"image": split})
+    assert created.body["model"]["image"] == {"vLLM": {"url": "vllm/vllm-openai:latest", "tensorParallelSize": 4}}
+    assert created.body["model"]["task"] == "text-generation"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"name": NaN}',
+        b'{"name": "\\ud800"}',
+        b'{"name": 1e999}',
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'{"n": ' + b"9" * 10_000 + b"}",
+    ],
+)
+async def test_a_body_that_is_no_json_object_is_a_400(driver: Driver, body: bytes) -> None:
+    answer = await driver.call("POST", "/v2/endpoint/acme", body)
+    assert answer.status == 400
+    assert isinstance(answer.body["error"], str)
+    assert (await driver.call("GET", "/healthz")).status == 200
+
+
+async def test_a_body_nested_too_deeply_is_a_400(driver: Driver) -> None:
+    for depth in (100, 300, 900, 2_000):
+        body = json.dumps(cloud("chat"))[:-1] + ', "network": ' + '{"a":' * depth + "1" + "}" * depth + "}"
+        answer = await driver.call("POST", "/v2/endpoint/acme", body.encode())
+        assert answer.status == 400, depth
+        assert "nested too deeply" in answer.body["error"]
+
+
+async def test_a_huge_body_is_a_413(driver: Driver) -> None:
+    answer = await driver.call("POST", "/v2/endpoint/acme", b" " * (2 * 1024 * 1024))
+    assert answer.status == 413
+
+
+async def test_secrets_and_registry_credentials_are_never_shown(driver: Driver) -> None:
+    image = {"custom": {"url": "r/x", "credentials": {"username": "me", "password": "hunter2"}, "healthRoute": "/up"}}
+    created = await driver.create(model={"image": image, "secrets": {"HF_TOKEN": "hf_hidden"}, "framework": "custom"})
+    for document in (created.body, await driver.get("chat")):
+        assert document["model"]["secrets"] == {"HF_TOKEN": None}
+        assert document["model"]["image"]["custom"]["credentials"] == {"username": "", "password": None}
+        assert document["healthRoute"] == "/up"
+        assert "hunter2" not in json.dumps(document)
+        assert "hf_hidden" not in json.dumps(document)
+
+
+async def test_a_document_that_is_sent_back_as_it_was_read_changes_nothing(driver: Driver) -> None:
+    image = {"custom": {"url": "r/x"}}
+    before = (await driver.create(model={"image": image, "secrets": {"HF_TOKEN": "hf_x"}, "env": {"A": "1"}})).body
+    after = (await driver.call("PUT", ONE, {k: v for k, v in before.items() if k != "status"})).body
+    for document in (before, after):
+        document.pop("status")
+    assert after == before
+    entry = driver.plane.executor.find("acme", "chat")
+    assert entry is not None
+    assert entry.record.spec["model"]["secrets"] == {"HF_TOKEN": "hf_x"}
+    assert entry.record.generation == 1
+
+
+async def test_an_update_merges_but_replaces_image_args_and_command_whole(driver: Driver) -> None:
+    image = {"vLLM": {"url": "a", "maxNumSeqs": 8}}
+    await driver.create(model={"image": image, "args": ["--a"], "command": ["run"], "env": {"A": "1", "B": "2"}})
+    change = {"model": {"image": {"vLLM": {"url": "b"}}, "args": ["--b"], "command": [], "env": {"B": None, "C": "3"}}}
+    model = (await driver.call("PUT", ONE, change)).body["model"]
+    assert model["image"] == {"vLLM": {"url": "b"}}
+    assert (model["args"], model["command"], model["env"]) == (["--b"], [], {"A": "1", "C": "3"})
+    assert model["repository"] == "gpt2"
+
+
+async def test_a_partial_image_is_refused_as_the_service_refuses_it(driver: Driver) -> None:
+    await driver.create(model={"image": {"vLLM": {"url": "a"}}})
+    answer = await driver.call("PUT", ONE, {"model": {"image": {"vLLM": {"tensorParallelSize": 8}}}})
+    assert (answer.status, answer.body["error"]) == (400, "VALIDATION_FAILED: model.image.vLLM: missing field `url`")
+
+
+async def test_an_update_can_change_hardware_and_scaling_metric(driver: Driver) -> None:
+    await driver.create()
+    change = {"compute": {"instanceSize": "x2", "scaling": {"measure": {"pendingRequests": 2.0}}}}
+    compute = (await driver.call("PUT", ONE, change)).body["compute"]
+    assert compute["id"] == "aws-us-east-1-intel-spr-x2"
+    assert compute["scaling"]["measure"] == {"pendingRequests": 2.0}
+    assert compute["scaling"]["metric"] == "pendingRequests"
+
+
+async def test_an_empty_update_changes_nothing_and_name_and_provider_are_fixed(driver: Driver) -> None:
+    before = (await driver.create()).body
+    assert (await driver.call("PUT", ONE, {})).body["compute"] == before["compute"]
+    for change in ({"name": "other"}, {"provider": {"vendor": "gcp", "region": "us-east4"}}):
+        assert (await driver.call("PUT", ONE, change)).status == 400
+
+
+async def test_scale_to_zero_defaults_to_fifteen_minutes_and_ends_with_a_minimum(driver: Driver) -> None:
+    created = await driver.create(compute={"scaling": {"minReplica": 0}})
+    assert created.body["compute"]["scaling"]["scaleToZeroTimeout"] == 15
+    kept = await driver.call("PUT", ONE, {"compute": {"scaling": {"minReplica": 1}}})
+    assert kept.body["compute"]["scaling"]["scaleToZeroTimeout"] is None
+
+
+async def test_a_list_is_paged_filtered_and_counted(driver: Driver) -> None:
+    for number in range(5):
+        await driver.create(f"{'chat' if number % 2 else 'embed'}-{number}", tags=["team-a"] if number < 3 else [])
+    names: list[str] = []
+    cursor = ""
+    for _ in range(3):
+        page = (await driver.call("GET", f"/v2/endpoint/acme?limit=2{cursor}")).body
+        assert page["totalItems"] == 5
+        names += [endpoint["name"] for endpoint in page["items"]]
+        cursor = f"&cursor={page['nextCursor']}"
+    assert page["nextCursor"] is None
+    assert names == ["embed-0", "chat-1", "embed-2", "chat-3", "embed-4"]
+    found = (await driver.call("GET", "/v2/endpoint/acme?search=chat&tags=team-a")).body
+    assert [endpoint["name"] for endpoint in found["items"]] == ["chat-1"]
+    for query in ("limit=x", "limit=0", "limit=-1", "cursor=nonsense"):
+        assert (await driver.call("GET", f"/v2/endpoint/acme?{query}")).status == 400
+
+
+async def test_a_page_is_twenty_by_default_and_deleting_between_pages_loses_nothing(plane_of: PlaneOf) -> None:
+    async with plane_of(cloud_quota=100) as driver:
+        for number in range(25):
+            await driver.create(f"e{number:02}")
+        first = (await driver.call("GET", "/v2/endpoint/acme")).body
+        assert len(first["items"]) == 20
+        await driver.call("DELETE", "/v2/endpoint/acme/e03")
+        second = (await driver.call("GET", f"/v2/endpoint/acme?cursor={first['nextCursor']}")).body
+        assert [endpoint["name"] for endpoint in second["items"]] == [f"e{number}" for number in range(20, 25)]
+
+
+async def test_hardware_has_the_documented_shape_prices_and_this_machine(driver: Driver) -> None:
+    vendors = (await driver.call("GET", "/v2/provider/acme")).body["vendors"]
+    seen = json.loads((CAPTURES / "vendors.json").read_text())["vendors"][0]
+    assert [vendor["name"] for vendor in vendors] == ["local", "aws", "azure", "gcp"]
+    assert set(vendors[1]) == set(seen)
+    assert set(vendors[1]["regions"][0]) == set(seen["regions"][0])
+    computes = {c["id"]: c for vendor in vendors for region in vendor["regions"] for c in region["computes"]}
+    l4 = computes["aws-us-east-1-nvidia-l4-x1"]
+    assert set(seen["regions"][0]["computes"][0]) - set(l4) <= {"numCpus"}
+    assert (l4["pricePerHour"], l4["quota"]) == (0.8, {"maxAccelerators": 16, "usedAccelerators": 0})
+    assert computes["aws-us-east-1-nvidia-h100-x1"]["status"] == "deprecated"
+    here = [c for c in computes.values() if c["id"].startswith("local-machine-cpu-")]
+    assert [(c["instanceSize"], c["pricePerHour"], c["numAccelerators"]) for c in here] == [
+        ("x1", 0.0, 1),
+        ("x2", 0.0, 2),
+    ]
+    assert here[0]["quota"] == {"maxAccelerators": 2, "usedAccelerators": 0}
+
+
+async def test_in_the_clouds_paused_endpoints_do_not_count_and_sleeping_ones_do(driver: Driver) -> None:
+    hardware = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x4"}
+    for number in range(4):
+        assert (await driver.create(f"e{number}", compute=hardware)).status == 200
+    refused = await driver.create("e4", compute=hardware)
+    assert (refused.status, refused.body) == (409, {"error": "Conflict: Quota exceeded"})
+    await driver.do("e0", "scale-to-zero")
+    assert (await driver.create("e4", compute=hardware)).status == 409
+    await driver.do("e0", "pause")
+    assert (await driver.create("e4", compute=hardware)).status == 200
+    assert (await driver.do("e0", "resume")).status == 409
+
+
+async def test_without_the_simulation_clouds_are_neither_offered_nor_deployed_on(plane_of: PlaneOf) -> None:
+    async with plane_of(simulated=False) as driver:
+        vendors = (await driver.call("GET", "/v2/provider/acme")).body["vendors"]
+        assert [vendor["name"] for vendor in vendors] == ["local"]
+        answer = await driver.create()
+        assert answer.status == 400
+        assert "--simulated" in answer.body["error"]
+        for path in ("/local/clock", "/local/faults"):
+            assert (await driver.call("POST", path, {})).status == 404
+
+
+async def test_whoami_names_the_namespace(driver: Driver) -> None:
+    answer = (await driver.call("GET", "/api/whoami-v2")).body
+    assert (answer["type"], answer["name"], answer["orgs"]) == ("user", "acme", [])
+
+
+async def test_the_catalogue_is_filtered(plane_of: PlaneOf) -> None:
+    async with plane_of(simulated=False) as driver:
+        everything = (await driver.call("GET", "/api/v1/catalog/list")).body["items"]
+        assert {"repoId", "modelName", "authorName", "license", "task", "createdAt", "recipes"} == set(everything[0])
+        for query, count in (
+            ("task=text-generation", 1),
+            ("search=MINILM", 1),
+            ("license=cc-by-sa-3.0", 1),
+            ("accelerator=gpu", 0),
+            ("accelerator=cpu&limit=2", 2),
+            ("engine=llamacpp", 1),
+        ):
+            assert len((await driver.call("GET", f"/api/v1/catalog/list?{query}")).body["items"]) == count, query

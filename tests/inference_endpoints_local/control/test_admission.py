@@ -1,0 +1,29 @@
+"""What this machine can run, decided when an endpoint is created."""
+
+import pytest
+from tests.support.driver import PlaneOf
+
+from inference_endpoints_local.engines.programs import from_catalogue
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_model_that_cannot_run_here_is_refused_with_those_that_can(plane_of: PlaneOf) -> None:
+    async with plane_of(programs=from_catalogue) as driver:
+        answer = await driver.create_local(model={"repository": "meta-llama/Llama-3.1-70B"})
+        assert answer.status == 400
+        assert "HuggingFaceTB/SmolLM2-135M-Instruct" in answer.body["error"]
+
+
+async def test_a_missing_engine_is_refused_with_the_way_to_get_it(
+    plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference_endpoints_local.models.catalogue.missing_engine", lambda _: "xllamacpp")
+    async with plane_of(programs=from_catalogue) as driver:
+        answer = await driver.create_local(model={"repository": "HuggingFaceTB/SmolLM2-135M-Instruct"})
+        assert answer.status == 400
+        assert "pip install 'inference-endpoints-mcp[local]'" in answer.body["error"]
+        container = {"vLLM": {"url": "vllm/vllm-openai"}}
+        answer = await driver.create_local(model={"image": container})
+        assert answer.status == 400
+        assert "no container runs on this machine" in answer.body["error"]

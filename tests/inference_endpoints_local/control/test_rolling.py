@@ -1,0 +1,132 @@
+"""Updates are rolling: what serves goes on until what comes after it does, and a bad update changes nothing."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.inference_endpoints_local.engines.test_process_engine import call, gone
+from tests.support.driver import Driver, PlaneOf
+
+from inference_endpoints_local.state.clock import ControllableClock
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def under_load(driver: Driver, callers: int = 4) -> AsyncIterator[Counter[tuple[int, Any]]]:
+    """Callers that call without pause while the block runs; answers by status and the version that gave them."""
+    answers: Counter[tuple[int, Any]] = Counter()
+    over = asyncio.Event()
+
+    async def caller() -> None:
+        while not over.is_set():
+            answer = await call(driver, X_Scale_Up_Timeout="10")
+            answers[answer.status, answer.body.get("environment", {}).get("VERSION")] += 1
+
+    calling = [asyncio.create_task(caller()) for _ in range(callers)]
+    try:
+        yield answers
+    finally:
+        over.set()
+        await asyncio.gather(*calling)
+
+
+async def answered(answers: Counter[tuple[int, Any]], version: str, times: int = 20) -> None:
+    """Wait until a version has answered so many calls more."""
+    goal = answers[200, version] + times
+    async with asyncio.timeout(10):
+        while answers[200, version] < goal:  # noqa: ASYNC110 - what is waited for happens in other processes
+            await asyncio.sleep(0.01)
+
+
+async def update(driver: Driver, version: str, **env: str) -> None:
+    change = {"model": {"env": {"VERSION": version, **env}}}
+    assert (await driver.call("PUT", "/v2/endpoint/acme/tiny", change)).status == 200
+
+
+async def test_no_call_fails_during_updates_where_there_is_room_for_two(driver: Driver) -> None:
+    await driver.create_local(model={"env": {"VERSION": "0"}})
+    await driver.reach("tiny", "running")
+    async with under_load(driver) as answers:
+        for version in ("1", "2", "3"):
+            await update(driver, version)
+            await answered(answers, version)
+    assert {status for status, _ in answers} == {200}
+
+
+async def test_a_call_under_way_during_an_update_is_answered_by_the_version_that_began_it(driver: Driver) -> None:
+    await driver.create_local(model={"env": {"VERSION": "0"}})
+    await driver.reach("tiny", "running")
+    slow = asyncio.create_task(call(driver, "/slow"))
+    await update(driver, "1")
+    async with under_load(driver) as answers:
+        await answered(answers, "1")
+    answer = await slow
+    assert (answer.status, answer.body["environment"]["VERSION"]) == (200, "0")
+
+
+async def test_no_call_fails_during_an_update_that_cannot_start(plane_of: PlaneOf) -> None:
+    async with plane_of(clock=ControllableClock(speed=100)) as driver:
+        await driver.create_local(model={"env": {"VERSION": "0"}})
+        await driver.reach("tiny", "running")
+        async with under_load(driver) as answers:
+            await update(driver, "1", TINY_FAILS="bad flag")
+            await driver.reach("tiny", "updateFailed")
+            await answered(answers, "0")
+        assert set(answers) == {(200, "0")}
+
+
+async def test_of_several_replicas_without_room_for_more_one_at_a_time_gives_way(driver: Driver) -> None:
+    await driver.create_local(model={"env": {"VERSION": "0"}}, compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
+    entry = next(iter(driver.plane.executor))
+    await driver.plane.executor.wait_until(entry, lambda entry: len(entry.ready) == 2)
+    async with under_load(driver) as answers:
+        await update(driver, "1")
+        await driver.plane.executor.wait_until(entry, lambda entry: entry.record.good == entry.record.version)
+        await answered(answers, "1")
+    assert {status for status, _ in answers} == {200}
+    assert len(entry.ready) == 2
+
+
+async def test_an_update_keeps_the_old_replica_serving_until_the_new_one_is_ready(
+    driver: Driver, tmp_path: Path
+) -> None:
+    await driver.create_local()
+    await driver.reach("tiny", "running")
+    old = (await call(driver)).body["pid"]
+    change = {"model": {"env": {"TINY_LOADS_UNTIL": str(tmp_path / "loaded")}}}
+    answer = await driver.call("PUT", "/v2/endpoint/acme/tiny", change)
+    assert answer.body["status"]["state"] == "updating"
+    assert (await call(driver)).body["pid"] == old
+    (tmp_path / "loaded").touch()
+    await driver.reach("tiny", "running")
+    assert (await call(driver)).body["pid"] != old
+    await gone(old)
+
+
+async def test_a_bad_update_leaves_the_old_replica_serving(plane_of: PlaneOf) -> None:
+    async with plane_of(clock=ControllableClock(speed=100)) as driver:
+        await driver.create_local()
+        await driver.reach("tiny", "running")
+        old = (await call(driver)).body["pid"]
+        await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
+        status = (await driver.reach("tiny", "updateFailed"))["status"]
+        assert "bad flag" in status["errorMessage"]
+        assert (await call(driver)).body["pid"] == old
+
+
+async def test_a_bad_update_without_room_for_two_brings_the_old_version_back(plane_of: PlaneOf) -> None:
+    async with plane_of(clock=ControllableClock(speed=100)) as driver:
+        await driver.create_local(compute={"instanceSize": "x2"})
+        await driver.reach("tiny", "running")
+        await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
+        await driver.reach("tiny", "updateFailed")
+        entry = next(iter(driver.plane.executor))
+        await driver.plane.executor.wait_until(entry, lambda entry: bool(entry.ready))
+        answer = await call(driver)
+        assert (answer.status, "TINY_FAILS" in answer.body["environment"]) == (200, False)
+        assert await driver.state("tiny") == "updateFailed"

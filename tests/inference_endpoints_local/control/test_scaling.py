@@ -1,0 +1,234 @@
+"""Replicas between the minimum and the maximum follow the load; time is moved by the test."""
+
+import asyncio
+import os
+import time
+from typing import Any
+
+import pytest
+from tests.inference_endpoints_local.engines.test_process_engine import call, connect, gone, until
+from tests.support.driver import Driver, PlaneOf
+
+from inference_endpoints_local.engines.pids import cpu_seconds
+from inference_endpoints_local.state.clock import ControllableClock
+
+pytestmark = pytest.mark.anyio
+
+READY_S = 200
+
+
+def scaling(least: int, most: int, measure: str = "pendingRequests", threshold: float | None = None) -> dict[str, Any]:
+    return {"scaling": {"minReplica": least, "maxReplica": most, "measure": {measure: threshold}}}
+
+
+async def counts(driver: Driver, name: str = "chat") -> tuple[int, int]:
+    status = (await driver.get(name))["status"]
+    return status["readyReplica"], status["targetReplica"]
+
+
+async def pretend(driver: Driver, requests: object, name: str = "chat") -> int:
+    return (await driver.call("POST", "/local/load", {"name": name, "requests": requests})).status
+
+
+async def test_replicas_follow_pending_requests_up_and_down(driver: Driver) -> None:
+    await driver.create(compute=scaling(1, 4))
+    await driver.advance(READY_S)
+    assert await pretend(driver, 4) == 200
+    await driver.advance(15)
+    assert await counts(driver) == (1, 1)
+    await driver.advance(6)
+    assert await counts(driver) == (1, 3)
+    assert await driver.state("chat") == "running"
+    await driver.advance(READY_S)
+    assert await counts(driver) == (3, 3)
+    await pretend(driver, 0)
+    await driver.advance(290)
+    assert await counts(driver) == (3, 3)
+    await driver.advance(200)
+    assert await counts(driver) == (1, 1)
+
+
+async def test_replicas_follow_how_much_the_hardware_is_used(driver: Driver) -> None:
+    """Simulated, a request keeps a replica in full use: one more is added as long as none is idle."""
+    await driver.create(compute=scaling(1, 3, "hardwareUsage"))
+    await driver.advance(READY_S)
+    await pretend(driver, 9)
+    await driver.advance(61)
+    assert await counts(driver) == (1, 2)
+    await driver.advance(READY_S)
+    assert await counts(driver) == (2, 3)
+
+
+async def test_a_threshold_of_its_own_is_what_an_endpoint_scales_by(driver: Driver) -> None:
+    await driver.create(compute=scaling(1, 4, threshold=4))
+    await driver.advance(READY_S)
+    await pretend(driver, 8)
+    await driver.advance(30)
+    assert await counts(driver) == (1, 2)
+
+
+async def test_there_are_never_more_than_the_maximum_and_lowering_it_holds_at_once(driver: Driver) -> None:
+    await driver.create(compute=scaling(1, 4))
+    await driver.advance(READY_S)
+    await pretend(driver, 1_000)
+    await driver.advance(READY_S)
+    assert await counts(driver) == (4, 4)
+    await driver.call("PUT", "/v2/endpoint/acme/chat", {"compute": scaling(1, 2)})
+    await driver.advance(0)
+    assert await counts(driver) == (2, 2)
+
+
+async def test_an_endpoint_with_a_load_does_not_sleep_and_one_that_is_paused_begins_again_with_its_minimum(
+    driver: Driver,
+) -> None:
+    await driver.create(compute=scaling(0, 3))
+    await driver.advance(READY_S)
+    await pretend(driver, 4)
+    await driver.advance(3_600)
+    assert await counts(driver) == (3, 3)
+    await driver.do("chat", "pause")
+    assert await counts(driver) == (0, 0)
+    await driver.do("chat", "resume")
+    await driver.advance(1)
+    assert await counts(driver) == (0, 1)
+
+
+async def test_an_endpoint_without_a_load_is_not_looked_at(driver: Driver) -> None:
+    await driver.create(compute=scaling(1, 4))
+    await driver.advance(READY_S)
+    await pretend(driver, 4)
+    await driver.advance(10)
+    assert driver.plane.executor.next_due(driver.plane.simulated_clock) is not None
+    await pretend(driver, 0)
+    await driver.advance(1_000)
+    assert driver.plane.executor.next_due(driver.plane.simulated_clock) is None
+
+
+@pytest.mark.parametrize("requests", [-1, True, "1", None, 1.5])
+async def test_a_load_that_makes_no_sense_is_refused(driver: Driver, requests: object) -> None:
+    await driver.create()
+    assert await pretend(driver, requests) == 400
+
+
+async def test_a_load_is_pretended_only_of_what_is_simulated(driver: Driver) -> None:
+    await driver.create_local()
+    assert await pretend(driver, 1, "tiny") == 400
+    assert await pretend(driver, 1, "nobody") == 404
+
+
+class Workers:
+    """A plane of two cores whose clock, but for its workers, stands until it is moved."""
+
+    def __init__(self, driver: Driver, clock: ControllableClock) -> None:
+        self.driver = driver
+        self.clock = clock
+
+    async def create(self, name: str = "tiny", measure: str = "pendingRequests") -> None:
+        assert (await self.driver.create_local(name, compute=scaling(0, 4, measure))).status == 200
+        await self.driver.reach(name, "running")
+
+    async def pass_time(self, seconds: int) -> None:
+        for _ in range(seconds // 5):
+            self.clock.advance(5)
+            await self.driver.plane.settle()
+
+    async def until_ready(self, count: int, name: str = "tiny") -> None:
+        entry = self.driver.plane.executor.find("acme", name)
+        assert entry is not None
+        async with asyncio.timeout(10):
+            await self.driver.plane.executor.wait_until(entry, lambda entry: len(entry.ready) == count)
+
+
+@pytest.fixture
+async def workers(plane_of: PlaneOf, anyio_backend: str) -> Any:
+    clock = ControllableClock(speed=0)
+    async with plane_of(clock=clock) as driver:
+        yield Workers(driver, clock)
+
+
+async def busy_with(driver: Driver, calls: int) -> list[asyncio.StreamWriter]:
+    """Calls that go on until they are closed."""
+    return [(await connect(driver, "/hang"))[1] for _ in range(calls)]
+
+
+async def test_a_busy_worker_gets_another_beside_it_as_far_as_there_are_cores(workers: Workers) -> None:
+    await workers.create()
+    first = (await call(workers.driver)).body["pid"]
+    writers = await busy_with(workers.driver, 9)
+    await workers.pass_time(30)
+    await workers.until_ready(2)
+    assert await counts(workers.driver, "tiny") == (2, 2)
+    assert (await call(workers.driver)).body["pid"] != first
+    vendors = (await workers.driver.call("GET", "/v2/provider/acme")).body["vendors"]
+    quota = vendors[0]["regions"][0]["computes"][0]["quota"]
+    assert quota == {"maxAccelerators": 2, "usedAccelerators": 2}
+    for writer in writers:
+        writer.close()
+
+
+async def test_a_worker_no_longer_needed_finishes_what_it_answers_and_gets_nothing_new(workers: Workers) -> None:
+    await workers.create()
+    writers = await busy_with(workers.driver, 3)
+    await workers.pass_time(30)
+    await workers.until_ready(2)
+    second = (await call(workers.driver)).body["pid"]
+    reader, writer = await connect(workers.driver, "/hang")
+    for other in writers:
+        other.close()
+    entry = next(iter(workers.driver.plane.executor))
+    await until(lambda: entry.load.requests == 1)
+    await workers.pass_time(360)
+    assert await counts(workers.driver, "tiny") == (1, 1)
+    assert {(await call(workers.driver)).body["pid"] for _ in range(3)} == {first_of(entry)} - {second}
+    await reader.read(1 << 20)  # what came so far
+    assert await reader.readexactly(10)
+    writer.close()
+    await gone(second)
+
+
+def first_of(entry: Any) -> int:
+    """The process of its oldest replica."""
+    return int(entry.replicas[0]._pid)
+
+
+async def test_a_worker_beyond_the_minimum_gives_way_to_an_endpoint_that_has_none(workers: Workers) -> None:
+    await workers.create("other")
+    await workers.driver.do("other", "scale-to-zero")
+    await workers.create()
+    writers = await busy_with(workers.driver, 9)
+    await workers.pass_time(30)
+    await workers.until_ready(2)
+    await call(workers.driver, name="other")
+    await workers.pass_time(10)
+    await workers.until_ready(1, "other")
+    assert await counts(workers.driver, "tiny") == (1, 1)
+    for writer in writers:
+        writer.close()
+
+
+async def test_the_processor_time_of_a_worker_is_its_use_of_the_hardware(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 100.0
+    monkeypatch.setattr("inference_endpoints_local.engines.worker.cpu_seconds", lambda _: taken)
+    await workers.create(measure="hardwareUsage")
+    writers = await busy_with(workers.driver, 1)
+    for in_use, replicas in ((0.5, 1), (0.9, 2)):
+        for _ in range(16):
+            taken += 5 * in_use
+            await workers.pass_time(5)
+        await workers.until_ready(replicas)
+    writers[0].close()
+
+
+@pytest.mark.skipif(cpu_seconds(os.getpid()) is None, reason="this system does not tell processor time")
+def test_processor_time_is_that_of_the_process() -> None:
+    until = time.process_time() + 0.2
+    before = cpu_seconds(os.getpid())
+    while time.process_time() < until:
+        pass
+    after = cpu_seconds(os.getpid())
+    assert before is not None
+    assert after is not None
+    assert 0.15 < after - before < 0.3
+    assert cpu_seconds(2**22 + 1) is None

@@ -1,0 +1,80 @@
+"""When a plane makes room for another, and when it is joined as it is."""
+
+import json
+
+import pytest
+from tests.support.driver import local
+
+from inference_endpoints_local.daemon.connect import NotSimulated, StartOptions, connect, lease
+
+from .machine import Machine, create_endpoint, endpoints_of, line_of
+
+pytestmark = pytest.mark.anyio
+
+REAL = StartOptions()
+SIMULATED = StartOptions(simulated=True)
+
+
+def age(machine: Machine) -> None:
+    """Let the running plane be one of an older version."""
+    discovery = machine.data_dir / "plane.json"
+    discovery.write_text(discovery.read_text().replace(f'"{machine.plane.version}"', '"0.0.1"'))
+
+
+async def test_an_idle_older_plane_is_replaced_by_one_that_can_do_as_much(machine: Machine) -> None:
+    old = await connect(machine.data_dir, SIMULATED)
+    age(machine)
+    new = await connect(machine.data_dir, REAL)
+    assert new.pid != old.pid
+    assert (new.url, new.version, new.simulated) == (old.url, old.version, True)
+
+
+async def test_an_older_plane_that_was_asked_to_stay_is_joined(machine: Machine) -> None:
+    await line_of(machine.serve("--foreground", "--simulated"))
+    age(machine)
+    assert await connect(machine.data_dir, SIMULATED) == machine.plane
+
+
+async def test_an_older_plane_whose_simulation_is_watched_is_joined_and_says_its_version(machine: Machine) -> None:
+    old = await connect(machine.data_dir, SIMULATED)
+    await create_endpoint(old)
+    async with await lease(old):
+        age(machine)
+        joined = await connect(machine.data_dir, SIMULATED)
+        assert joined.version == "0.0.1"
+        assert joined == machine.plane
+
+
+async def test_an_older_plane_with_a_worker_is_joined_though_nobody_holds_a_lease(machine: Machine) -> None:
+    await line_of(machine.serve("--linger=60", "--programs=tests.support.driver:tiny_programs"))
+    await create_endpoint(machine.plane, json.dumps(local("e")).encode())
+    age(machine)
+    assert await connect(machine.data_dir, REAL) == machine.plane
+
+
+async def test_a_simulation_nobody_holds_a_lease_on_makes_room_and_goes_on_in_the_next_plane(machine: Machine) -> None:
+    old = await connect(machine.data_dir, SIMULATED)
+    await create_endpoint(old)
+    age(machine)
+    new = await connect(machine.data_dir, SIMULATED)
+    assert new.pid != old.pid
+    assert await endpoints_of(new) == ["e"]
+
+
+async def test_simulation_replaces_an_idle_plane_that_lacks_it(machine: Machine) -> None:
+    real = await connect(machine.data_dir, REAL)
+    simulated = await connect(machine.data_dir, SIMULATED)
+    assert simulated.pid != real.pid
+    assert simulated.simulated
+
+
+async def test_simulation_does_not_replace_a_plane_with_other_work(machine: Machine) -> None:
+    await line_of(machine.serve("--foreground"))
+    with pytest.raises(NotSimulated, match="choose another --data-dir"):
+        await connect(machine.data_dir, SIMULATED)
+    assert await connect(machine.data_dir, REAL) == machine.plane
+
+
+async def test_a_plane_that_simulates_is_joined_by_who_did_not_ask(machine: Machine) -> None:
+    simulated = await connect(machine.data_dir, SIMULATED)
+    assert await connect(machine.data_dir, REAL) == simulated

@@ -1,0 +1,128 @@
+"""Workers that die, hang, cannot start or will not end."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from tests.inference_endpoints_local.engines.test_process_engine import call, connect, gone, until
+from tests.support.driver import Driver, PlaneOf
+
+from inference_endpoints_local.engines.worker_proxy import WorkerFailed
+from inference_endpoints_local.state.clock import ControllableClock
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_worker_that_dies_is_started_again(driver: Driver) -> None:
+    await driver.create_local()
+    await driver.reach("tiny", "running")
+    first = (await call(driver)).body["pid"]
+    died = await call(driver, "/die")
+    assert died.status == 502
+    assert "error" in died.body
+    status = (await driver.reach("tiny", "initializing"))["status"]
+    assert status["readyReplica"] == 0
+    await driver.reach("tiny", "running")
+    assert (await call(driver)).body["pid"] != first
+    lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
+    assert "ERROR the tiny worker was told to die" in lines
+
+
+async def test_a_worker_that_cannot_start_is_tried_three_times_and_fails_with_its_last_words(plane_of: PlaneOf) -> None:
+    clock = ControllableClock(speed=100)  # the waits between attempts, shortened
+    async with plane_of(clock=clock) as driver:
+        await driver.create_local(model={"env": {"TINY_FAILS": "ValueError: the model is odd"}})
+        status = (await driver.reach("tiny", "failed"))["status"]
+        assert "ValueError: the model is odd" in status["errorMessage"]
+        lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
+        assert lines.count("ValueError: the model is odd") == 3
+        assert (await call(driver)).status == 400
+
+
+LLAMA = """2026-11-25T13:09:53.703Z INFO loading /half.gguf for text-generation
+0.00.024.985 E llama_model_load: error loading model: tensor 'blk.15.attn_output.weight' is not within the file bounds
+0.00.024.997 E llama_model_load_from_file_impl: failed to load model
+0.00.025.045 E common_fit_params: failed to load model
+0.00.039.102 E cmn  common_init_: failed to load model '/half.gguf'
+0.00.039.118 E srv    load_model: failed to load model, '/half.gguf'
+0.00.039.342 E srv          init: exiting due to model loading error
+2026-11-25T13:09:53.768Z ERROR cannot load /half.gguf: RuntimeError: Failed to init server"""
+
+
+async def test_what_a_worker_failed_of_stands_before_all_that_it_led_to(plane_of: PlaneOf) -> None:
+    async with plane_of(clock=ControllableClock(speed=100)) as driver:
+        await driver.create_local(model={"env": {"TINY_FAILS": LLAMA}})
+        said = (await driver.reach("tiny", "failed"))["status"]["errorMessage"].splitlines()
+        assert said[0].startswith("llama_model_load: error loading model: tensor 'blk.15.attn_output.weight' is not")
+        assert said[1] == "The worker exited with code 1."
+        assert said[-1] == LLAMA.splitlines()[-1]
+
+
+async def test_a_worker_that_ignores_being_told_to_end_is_killed(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference_endpoints_local.engines.child.STOP_S", 0.1)
+    await driver.create_local()
+    await driver.reach("tiny", "running")
+    pid = (await call(driver)).body["pid"]
+    os.kill(pid, signal.SIGSTOP)  # a stopped process does not even see a SIGTERM
+    await driver.do("tiny", "pause")
+    await gone(pid)
+
+
+async def test_a_worker_that_lives_but_answers_no_more_is_started_again(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference_endpoints_local.engines.worker.CHECK_EVERY_S", 0.02)
+    monkeypatch.setattr("inference_endpoints_local.engines.worker.UNANSWERED_CHECKS", 3)
+    monkeypatch.setattr("inference_endpoints_local.engines.child.STOP_S", 0.1)
+    monkeypatch.setattr("inference_endpoints_local.engines.worker_proxy.CONNECT_S", 0.1)
+    await driver.create_local()
+    await driver.reach("tiny", "running")
+    pid = (await call(driver)).body["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    await driver.reach("tiny", "initializing")
+    await gone(pid)
+    await driver.reach("tiny", "running")
+    assert (await call(driver)).body["pid"] != pid
+    lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
+    assert any("unanswered" in line for line in lines)
+
+
+async def test_a_worker_that_answers_now_and_then_does_not_hang(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def answers_every_third(*_: object) -> int:
+        nonlocal asked
+        asked += 1
+        if asked % 3:
+            raise WorkerFailed("no answer")
+        return 200
+
+    await driver.create_local()
+    await driver.reach("tiny", "running")
+    pid = (await call(driver)).body["pid"]
+    monkeypatch.setattr("inference_endpoints_local.engines.worker.UNANSWERED_CHECKS", 3)
+    monkeypatch.setattr("inference_endpoints_local.engines.worker.CHECK_EVERY_S", 0.01)
+    monkeypatch.setattr("inference_endpoints_local.engines.worker.get_status", answers_every_third)
+    await driver.do("tiny", "scale-to-zero")
+    await gone(pid)
+    assert (await call(driver, X_Scale_Up_Timeout="10")).status == 200
+    await until(lambda: asked > 20)
+    assert (await driver.get("tiny"))["status"]["readyReplica"] == 1
+
+
+async def test_a_worker_that_dies_in_the_middle_of_an_answer_cuts_it_off(driver: Driver) -> None:
+    """Rather than ending it as if it were whole."""
+    await driver.create_local()
+    await driver.reach("tiny", "running")
+    pid = (await call(driver)).body["pid"]
+    reader, writer = await connect(driver, "/chunks")
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        rest = await reader.read()
+    assert not rest.endswith(b"0\r\n\r\n")
+    writer.close()

@@ -1,0 +1,59 @@
+"""Failures of the control plane on demand."""
+
+import http.client
+
+import pytest
+from tests.support.driver import Driver
+
+pytestmark = pytest.mark.anyio
+
+
+async def arm(driver: Driver, fault: str, operation: str | None = None, times: int = 1) -> None:
+    body = {"fault": fault, "operation": operation, "times": times}
+    assert (await driver.call("POST", "/local/faults", body)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        ("no_capacity", 400, "Compute instance not available yet"),
+        ("quota_exceeded", 409, "Quota exceeded"),
+        ("rate_limited", 429, "Too Many Requests"),
+        ("server_error", 500, "Internal Server Error"),
+    ],
+)
+async def test_a_fault_happens_instead_of_the_request_as_often_as_asked(
+    driver: Driver, fault: str, status: int, words: str
+) -> None:
+    await arm(driver, fault, "create_endpoint", times=2)
+    assert (await driver.call("GET", "/v2/endpoint/acme")).body["totalItems"] == 0
+    for _ in range(2):
+        answer = await driver.create()
+        assert answer.status == status
+        assert words in answer.body["error"]
+        assert answer.headers.get("retry-after") == ("1" if fault == "rate_limited" else None)
+    assert (await driver.create()).status == 200
+
+
+async def test_a_dropped_answer_leaves_the_change_and_says_nothing(driver: Driver) -> None:
+    await arm(driver, "drop_answer", "create_endpoint")
+    with pytest.raises(http.client.RemoteDisconnected):
+        await driver.create()
+    assert (await driver.get("chat"))["name"] == "chat"
+
+
+async def test_a_fault_without_an_operation_meets_any_and_can_be_taken_back(driver: Driver) -> None:
+    await arm(driver, "server_error", times=5)
+    assert (await driver.call("GET", "/api/whoami-v2")).status == 500
+    assert (await driver.call("DELETE", "/local/faults")).status == 200
+    assert (await driver.call("GET", "/api/whoami-v2")).status == 200
+
+
+@pytest.mark.parametrize("body", [{"fault": "flood"}, {"fault": "server_error", "operation": "x"}, {"fault": []}])
+async def test_an_unknown_fault_or_operation_is_refused(driver: Driver, body: dict[str, object]) -> None:
+    assert (await driver.call("POST", "/local/faults", body)).status == 400
+
+
+@pytest.mark.parametrize("seconds", [-1, "1", None, True])
+async def test_the_clock_only_goes_forward(driver: Driver, seconds: object) -> None:
+    assert (await driver.call("POST", "/local/clock", {"advance_s": seconds})).status == 400

@@ -1,0 +1,323 @@
+"""Changes that need a person's approval, asked for through the host, in both eras. Simulated prices count here."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.types import ElicitResult
+from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.driver import TOKEN, Driver
+from tests.support.host import Answer, Mode
+
+from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
+from inference_endpoints.transport.operations import Effect
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.policy.limits import Limits
+
+pytestmark = pytest.mark.anyio
+
+L4 = "aws-us-east-1-nvidia-l4-x1"
+NEW: dict[str, Any] = {"endpoint_name": "new", "repository": "org/model", "hardware": L4}
+CHAT = {"endpoint_name": "chat"}
+EVERYTHING = frozenset({Effect.DESTROYS, Effect.SPENDS, Effect.DISRUPTS})
+CHANGES: dict[str, dict[str, Any]] = {
+    "create_endpoint": NEW,
+    "update_endpoint": CHAT | {"max_replica": 3},
+    "pause_endpoint": CHAT,
+    "resume_endpoint": CHAT,
+    "scale_endpoint_to_zero": CHAT,
+    "delete_endpoint": CHAT,
+    "call_endpoint": CHAT | {"text": "x"},
+}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+async def prepared(driver: Driver, tool: str) -> None:
+    """An endpoint `chat` in a state in which the tool has something to do."""
+    await driver.create(compute={"accelerator": "gpu", "instanceType": "nvidia-l4"})
+    await driver.advance(200)
+    if tool in {"resume_endpoint", "call_endpoint"}:
+        await driver.do("chat", "pause" if tool == "resume_endpoint" else "scale-to-zero")
+
+
+async def world(driver: Driver) -> Any:
+    return (await driver.call("GET", "/v2/endpoint/acme")).body["items"]
+
+
+def lines(trail: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in trail.read_text("utf-8").splitlines()]
+
+
+def never(question: str) -> Any:
+    raise AssertionError(question)
+
+
+async def test_the_question_shows_the_plan_and_its_price_and_a_yes_carries_it_out(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    questions: list[str] = []
+
+    def approve(question: str) -> bool:
+        questions.append(question)
+        return True
+
+    async with host_of(mode, answer=approve, confirm_simulated=True) as host:
+        spec = NEW | {"max_replica": 2, "type": "public", "env": {"MAX_LENGTH": "4096"}}
+        facts = await host.call("create_endpoint", **spec)
+    assert facts["changed"] is True
+    (question,) = questions
+    assert question.startswith(f"Create endpoint acme/new? It will run org/model on {L4}. ")
+    assert "$0 to $1.6 per hour" in question
+    assert "a month" in question
+    assert "simulated, so nothing is billed" in question
+    assert 'type: "public"' in question
+    assert 'model.env.MAX_LENGTH: "4096"' in question
+
+
+@pytest.mark.parametrize("tool", CHANGES)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: False,
+        lambda _: None,
+        lambda _: ElicitResult(action="cancel"),
+        lambda _: ElicitResult(action="accept"),
+        lambda _: ElicitResult(action="accept", content={}),
+        lambda _: ElicitResult(action="accept", content={"approve": "yes", "name": 5}),
+    ],
+    ids=["no", "declined", "cancelled", "no content", "nothing", "of the wrong kind"],
+)
+async def test_without_a_yes_the_world_stays_as_it_was(
+    driver: Driver, host_of: HostOf, mode: Mode, tool: str, answer: Answer
+) -> None:
+    await prepared(driver, tool)
+    before = await world(driver)
+    async with host_of(mode, answer=answer, confirm_effects=EVERYTHING, confirm_simulated=True) as host:
+        words = await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "not approved" in words
+    assert await world(driver) == before
+
+
+@pytest.mark.parametrize("tool", CHANGES)
+async def test_with_a_yes_every_change_is_made(driver: Driver, host_of: HostOf, mode: Mode, tool: str) -> None:
+    await prepared(driver, tool)
+    before = await world(driver)
+    asked: list[str] = []
+
+    def approve(question: str) -> Any:
+        asked.append(question)
+        return "chat" if tool == "delete_endpoint" else True
+
+    async with host_of(mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True, hold=0.5) as host:
+        result = await host.send(tool, **CHANGES[tool])
+    assert len(asked) == 1
+    assert tool == "call_endpoint" or not result.is_error
+    assert await world(driver) != before
+
+
+@pytest.mark.parametrize("tool", [tool for tool in CHANGES if tool not in {"create_endpoint", "delete_endpoint"}])
+async def test_an_endpoint_that_changed_while_it_was_asked_about_is_left_alone(
+    driver: Driver, host_of: HostOf, mode: Mode, tool: str
+) -> None:
+    await prepared(driver, tool)
+    changed: list[Any] = []
+
+    async def approve(_: str) -> bool:
+        await driver.call("PUT", "/v2/endpoint/acme/chat", {"tags": ["meanwhile"]})
+        changed.append(await world(driver))
+        return True
+
+    async with host_of(mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True) as host:
+        words = await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "changed meanwhile" in words
+    assert [await world(driver)] == changed
+
+
+async def test_a_name_that_was_taken_while_it_was_asked_about_stays_with_its_endpoint(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    async def approve(_: str) -> bool:
+        await driver.create("new")
+        return True
+
+    async with host_of(mode, answer=approve, confirm_simulated=True) as host:
+        result = await host.send("create_endpoint", **NEW)
+    assert result.is_error
+    (only,) = await world(driver)
+    assert only["model"]["repository"] == "gpt2"
+
+
+@pytest.mark.parametrize("tool", ["create_endpoint", "delete_endpoint", "call_endpoint"])
+async def test_an_answer_that_comes_too_late_does_not_count(
+    driver: Driver, host_of: HostOf, mode: Mode, tool: str
+) -> None:
+    await prepared(driver, tool)
+    before = await world(driver)
+    clock = Clock()
+
+    async def later(_: str) -> Any:
+        clock.at += 61
+        if mode == "legacy":
+            await asyncio.Event().wait()
+        return "chat" if tool == "delete_endpoint" else True
+
+    within = 0.2 if mode == "legacy" else 60.0
+    async with host_of(mode, answer=later, confirm_simulated=True, answer_within=within, clock=clock) as host:
+        async with asyncio.timeout(10):
+            words = await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "not approved in time" in words
+    assert await world(driver) == before
+
+
+async def test_by_default_what_saves_money_is_not_asked_about_and_what_may_cost_more_is(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    await prepared(driver, "update_endpoint")
+    asked: list[str] = []
+    async with host_of(mode, answer=asked.append, confirm_simulated=True) as host:
+        change: dict[str, Any]
+        for change in ({"env": {"A": "1"}}, {"config": {"tags": ["a"]}}):
+            assert (await host.call("update_endpoint", **CHAT, **change))["changed"] is True
+        assert asked == []
+        await driver.advance(200)
+        for change in ({"max_replica": 2}, {"hardware": "aws-us-east-1-nvidia-l4-x4"}):
+            await host.refused("update_endpoint", "REFUSED", **CHAT, **change)
+        assert len(asked) == 2
+        for tool in ("scale_endpoint_to_zero", "pause_endpoint"):
+            assert (await host.call(tool, **CHAT))["changed"] is True
+        assert len(asked) == 2
+        await host.refused("resume_endpoint", "REFUSED", **CHAT)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(("above", "asked"), [(0.79, 1), (0.8, 0)])
+async def test_below_the_price_the_operator_names_nobody_is_asked(
+    driver: Driver, host_of: HostOf, mode: Mode, above: float, asked: int
+) -> None:
+    questions: list[str] = []
+    async with host_of(mode, answer=questions.append, confirm_simulated=True, confirm_above=above) as host:
+        await host.send("create_endpoint", **NEW)
+    assert len(questions) == asked
+
+
+async def test_a_price_nobody_knows_counts_as_above(driver: Driver, host_of: HostOf) -> None:
+    questions: list[str] = []
+    config = {"compute": {"instanceType": "nvidia-next"}}
+    async with host_of(answer=questions.append, confirm_simulated=True, confirm_above=1_000) as host:
+        await host.refused("create_endpoint", "REFUSED", **NEW, config=config)
+    assert "Its price is not published." in questions[0]
+
+
+async def test_what_costs_nothing_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+    async with host_of(mode, answer=never) as host:
+        assert (await host.call("create_endpoint", endpoint_name="tiny", repository="tiny/echo"))["changed"] is True
+        assert (await host.call("create_endpoint", **NEW))["backend"] == "simulated"
+
+
+@pytest.mark.parametrize("tool", ["create_endpoint", "resume_endpoint", "call_endpoint"])
+async def test_on_the_real_service_what_spends_is_asked_about_unless_told_otherwise(
+    driver: Driver, host_of: HostOf, mode: Mode, tool: str
+) -> None:
+    await prepared(driver, tool)
+    before = await world(driver)
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return replace(local(driver.plane.url, TOKEN), name=HUGGING_FACE)
+
+    asked: list[str] = []
+    async with host_of(mode, answer=asked.append, reach=reach) as host:
+        await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "$0.8 per hour" in asked[0]
+    assert "simulated" not in asked[0]
+    assert await world(driver) == before
+    async with host_of(mode, reach=reach) as host:
+        result = await host.send(tool, **CHANGES[tool])
+    assert result.is_error or (result.structured_content or {})["plan_token"]
+    assert await world(driver) == before
+    async with host_of(mode, answer=never, reach=reach, confirm_above=1.0, hold=0.5) as host:
+        await host.send(tool, **CHANGES[tool])
+    assert await world(driver) != before
+
+
+async def test_what_is_not_to_be_done_at_all_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+    await driver.create("taken")
+    async with host_of(
+        mode, answer=never, confirm_simulated=True, limits=Limits(max_replicas=1, max_price_per_hour=0.5)
+    ) as host:
+        words = await host.refused("create_endpoint", "REFUSED", **NEW, max_replica=2)
+        assert "at most 1 replica(s)" in words
+        assert "ceiling of $0.5/h" in await host.refused("create_endpoint", "REFUSED", **NEW)
+        await host.refused("create_endpoint", "ALREADY_EXISTS", **NEW | {"endpoint_name": "taken"})
+        await host.call("create_endpoint", **NEW, dry_run=True)
+
+
+async def test_a_host_that_cannot_ask_is_not_to_wake_by_a_call_and_told_how(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    await prepared(driver, "call_endpoint")
+    async with host_of(mode, confirm_simulated=True) as host:
+        for tool, said in (("call_endpoint", {"text": "x"}), ("chat_with_endpoint", {"message": "x"})):
+            words = await host.refused(tool, "REFUSED", **CHAT, **said)
+            assert "$0.8/h" in words
+            assert "resume_endpoint" in words
+    assert await driver.state("chat") == "scaledToZero"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (lambda _: True, "approved"),
+        (lambda _: None, "declined"),
+        (lambda _: ElicitResult(action="cancel"), "cancelled"),
+        (lambda _: ElicitResult(action="accept", content={}), "malformed"),
+    ],
+)
+async def test_each_plan_and_each_approval_is_a_line_of_the_audit_trail(
+    driver: Driver, host_of: HostOf, mode: Mode, tmp_path: Path, answer: Callable[[str], Any], outcome: str
+) -> None:
+    trail = tmp_path / "audit.jsonl"
+    async with host_of(mode, answer=answer, confirm_simulated=True, audit_file=trail) as host:
+        await host.send("create_endpoint", **NEW, max_replica=2)
+    plan, approval, *change = lines(trail)
+    assert (plan["event"], approval["event"]) == ("plan", "approval")
+    assert plan["plan"] == approval["plan"]
+    for line in (plan, approval):
+        assert (line["operation"], line["endpoint"], line["effect"]) == ("create_endpoint", "acme/new", "spends")
+        assert (line["price_per_hour_at_most_usd"], line["by"]) == (1.6, "person")
+    assert approval["outcome"] == outcome
+    assert [line["event"] for line in change] == (["change"] if outcome == "approved" else [])
+
+
+async def test_where_nobody_is_to_be_asked_nobody_is(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+    await prepared(driver, "delete_endpoint")
+    off = {"confirm": Confirm.OFF, "confirm_effects": EVERYTHING, "confirm_simulated": True}
+    async with host_of(mode, answer=never, **off) as host:
+        assert (await host.call("create_endpoint", **NEW))["changed"] is True
+        assert (await host.call("delete_endpoint", **CHAT))["changed"] is True
+
+
+async def test_an_approval_counts_once(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+    await prepared(driver, "resume_endpoint")
+    asked: list[str] = []
+
+    def once(question: str) -> bool:
+        asked.append(question)
+        return len(asked) == 1
+
+    async with host_of(mode, answer=once, confirm_simulated=True) as host:
+        assert (await host.call("resume_endpoint", **CHAT))["changed"] is True
+        await host.call("pause_endpoint", **CHAT)
+        await host.refused("resume_endpoint", "REFUSED", **CHAT)
+    assert len(asked) == 2

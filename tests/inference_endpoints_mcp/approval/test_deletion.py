@@ -1,0 +1,159 @@
+"""Deleting: a person approves this very endpoint, or nothing happens."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from mcp.types import ElicitResult
+from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.driver import Driver
+from tests.support.host import Answer, Mode
+
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.policy.limits import Limits
+
+pytestmark = pytest.mark.anyio
+
+CHAT = {"endpoint_name": "chat"}
+
+
+async def exists(driver: Driver) -> bool:
+    return (await driver.call("GET", "/v2/endpoint/acme/chat")).status == 200
+
+
+async def test_with_the_typed_name_it_is_deleted_and_the_question_says_what_it_is(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    created = (await driver.create()).body
+    questions: list[str] = []
+
+    def approve(question: str) -> str:
+        questions.append(question)
+        return "chat"
+
+    async with host_of(mode, answer=approve) as host:
+        facts = await host.call("delete_endpoint", **CHAT)
+    assert facts["changed"] is True
+    assert not await exists(driver)
+    (question,) = questions
+    assert question.startswith("Delete endpoint acme/chat? It runs gpt2 on aws-us-east-1-intel-spr-x1, created ")
+    assert created["status"]["createdAt"] in question
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: "Chat",
+        lambda _: "",
+        lambda _: "\u0441hat",  # the first letter is Cyrillic
+        lambda _: None,
+        lambda _: ElicitResult(action="cancel"),
+        lambda _: ElicitResult(action="accept", content={}),
+        lambda _: ElicitResult(action="accept", content={"name": 5}),
+    ],
+    ids=["another name", "nothing", "a look-alike", "declined", "cancelled", "no name", "a number"],
+)
+async def test_any_other_answer_deletes_nothing(driver: Driver, host_of: HostOf, mode: Mode, answer: Answer) -> None:
+    await driver.create()
+    async with host_of(mode, answer=answer) as host:
+        words = await host.refused("delete_endpoint", "REFUSED", **CHAT)
+    assert "nothing was deleted" in words
+    assert await exists(driver)
+
+
+async def test_a_host_that_cannot_ask_is_refused_with_the_operators_switch(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    await driver.create()
+    async with host_of(mode) as host:
+        for arguments in (CHAT, CHAT | {"confirm": True}):
+            words = await host.refused("delete_endpoint", "REFUSED", **arguments)
+            assert "--confirm" in words
+            assert "Pausing stops the billing" in words
+    assert await exists(driver)
+
+
+async def test_confirm_is_no_consent(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+    await driver.create()
+    async with host_of(mode, answer=lambda _: None) as host:
+        await host.refused("delete_endpoint", "REFUSED", **CHAT, confirm=True)
+    assert await exists(driver)
+
+
+async def test_the_operator_can_have_nobody_asked(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+    await driver.create()
+    async with host_of(mode, confirm=Confirm.OFF) as host:
+        assert (await host.call("delete_endpoint", **CHAT))["changed"] is True
+    assert not await exists(driver)
+
+
+async def test_a_dry_run_and_what_does_not_exist_ask_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+    def never(question: str) -> Any:
+        raise AssertionError(question)
+
+    async with host_of(mode, answer=never) as host:
+        facts = await host.call("delete_endpoint", **CHAT)
+        assert (facts["changed"], facts["now"]) == (False, "There is no such endpoint: nothing to delete.")
+        await driver.create()
+        facts = await host.call("delete_endpoint", **CHAT, dry_run=True)
+        assert (facts["changed"], facts["plan"]["effect"]) == (False, "destroys")
+    assert await exists(driver)
+
+
+async def test_an_endpoint_that_took_the_name_meanwhile_is_not_deleted(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    await driver.create()
+    questions: list[str] = []
+
+    async def replace(question: str) -> str | None:
+        questions.append(question)
+        if len(questions) > 1:
+            return None
+        await driver.call("DELETE", "/v2/endpoint/acme/chat")
+        await driver.create(model={"repository": "org/precious"})
+        return "chat"
+
+    async with host_of(mode, answer=replace) as host:
+        await host.refused("delete_endpoint", "REFUSED", **CHAT)
+    assert await exists(driver)
+
+
+async def test_the_question_stays_the_same_while_the_endpoint_moves_on(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    await driver.create()
+    questions: list[str] = []
+
+    async def approve(question: str) -> str:
+        questions.append(question)
+        await driver.advance(70)
+        return "chat"
+
+    async with host_of(mode, answer=approve) as host:
+        await host.call("delete_endpoint", **CHAT)
+    assert len(questions) == 1
+
+
+async def test_a_host_that_shows_nothing_does_not_hang_the_call_for_ever(driver: Driver, host_of: HostOf) -> None:
+    await driver.create()
+    asked = asyncio.Event()
+
+    async def say_nothing(_: str) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return "chat"
+
+    async with host_of("legacy", answer=say_nothing, answer_within=0.2) as host:
+        async with asyncio.timeout(5):
+            words = await host.refused("delete_endpoint", "REFUSED", **CHAT)
+    assert asked.is_set()
+    assert "not approved" in words
+    assert await exists(driver)
+
+
+async def test_deleting_is_refused_where_everything_is(driver: Driver, host_of: HostOf) -> None:
+    await driver.create()
+    async with host_of(answer=lambda _: "chat", limits=Limits(read_only=True)) as host:
+        await host.refused("delete_endpoint", "REFUSED", **CHAT)
+    assert await exists(driver)

@@ -1,0 +1,117 @@
+"""What the command says and how it ends, as a person meets it."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from tests.support.command import Run, Start
+
+from inference_endpoints.transport.http import httpx
+from inference_endpoints_mcp.cli.settings import ServerSettings
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"]])
+def test_every_command_has_help_on_what_it_heeds(run: Run, command: list[str]) -> None:
+    shown = run(*command, "--help")
+    assert shown.returncode == 0
+    assert ("--data-dir" in shown.stdout) is (command != ["demo"])
+    assert ("--simulated" in shown.stdout) is (command not in (["demo"], ["control-plane", "stop"]))
+
+
+def test_every_setting_of_the_server_has_a_line_of_help(run: Run) -> None:
+    shown = run("--help").stdout
+    for name, field in ServerSettings.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert field.description
+
+
+def test_an_unknown_command_is_named_with_those_there_are(run: Run) -> None:
+    ended = run("deploy")
+    assert ended.returncode == 2
+    assert "doctor" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "flag"),
+    [
+        (["--max-price-per-hour", "-1"], {}, "--max-price-per-hour"),
+        (["--confirm", "maybe"], {}, "--confirm"),
+        (["--confirm-effects", "destroys,costs"], {}, "--confirm-effects"),
+        (["--confirm-above", "-1"], {}, "--confirm-above"),
+        ([], {"INFERENCE_ENDPOINTS_ANSWER_WITHIN": "0"}, "--answer-within"),
+        ([], {"INFERENCE_ENDPOINTS_HOLD": "soon"}, "--hold"),
+        (["--no-such-flag"], {}, "--no-such-flag"),
+        (["--simulated"], {}, "--simulated needs --local."),
+        (["doctor"], {"INFERENCE_ENDPOINTS_SIMULATED_SPEED": "6"}, "--simulated-speed needs --local."),
+    ],
+)
+def test_a_wrong_setting_is_a_plain_sentence(
+    run: Run, arguments: list[str], variables: dict[str, str], flag: str
+) -> None:
+    ended = run(*arguments, **variables)
+    assert ended.returncode == 2
+    assert flag in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_doctor_without_a_token_names_both_ways_forward(run: Run) -> None:
+    ended = run("doctor")
+    assert ended.returncode == 1
+    assert "HF_TOKEN" in ended.stdout
+    assert "--local" in ended.stdout
+
+
+def test_doctor_walks_the_embedded_plane(run: Run, tmp_path: Path) -> None:
+    ended = run("doctor", "--local", "--data-dir", str(tmp_path / "plane"))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for subject in ("whoami", "hardware", "quotas", "endpoints", "audit log", "catalogue"):
+        assert f"ok      {subject}" in ended.stdout
+    run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
+
+
+def test_doctor_shows_no_token(run: Run) -> None:
+    token = "hf_" + "q" * 34
+    ended = run("doctor", HF_TOKEN=token, HTTPS_PROXY="http://127.0.0.1:9")
+    assert token not in ended.stdout + ended.stderr
+
+
+def test_the_control_plane_says_where_it_is_in_one_line(start: Start, run: Run, tmp_path: Path) -> None:
+    folder = str(tmp_path / "plane")
+    process = start("control-plane", "--json", "--port", "0", "--data-dir", folder, "--namespace", "acme")
+    assert process.stdout is not None
+    where = json.loads(process.stdout.readline())
+    token_file = Path(where["token_file"])
+    assert where["namespace"] == "acme"
+    assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+    bearer = {"Authorization": f"Bearer {token_file.read_text().strip()}"}
+    assert httpx.get(f"{where['url']}/v2/endpoint/acme", headers=bearer).json()["items"] == []
+    stopped = run("control-plane", "stop", "--data-dir", folder)
+    assert stopped.returncode == 0
+    assert process.wait(10) == 0
+    assert "No control plane runs" in run("control-plane", "stop", "--data-dir", folder).stdout
+
+
+def test_a_port_in_use_is_said_plainly(start: Start, run: Run, tmp_path: Path) -> None:
+    process = start("control-plane", "--json", "--port", "0", "--data-dir", str(tmp_path / "one"))
+    assert process.stdout is not None
+    port = json.loads(process.stdout.readline())["url"].rpartition(":")[2]
+    ended = run("control-plane", "--port", port, "--data-dir", str(tmp_path / "two"))
+    assert ended.returncode != 0
+    assert port in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.models
+def test_the_demo_ends_with_one_object_and_nothing_left(run: Run) -> None:
+    ended = run("demo", "--json")
+    assert ended.returncode == 0, ended.stderr
+    (line,) = ended.stdout.splitlines()
+    told = json.loads(line)
+    assert told["backend"] == "local"
+    assert all(step["ok"] for step in told["steps"])
+    assert {"running", "paused", "scaledToZero"} <= set(told["states_seen"])
+    assert told["progress_notifications"] > 0
+    assert told["chat"]["text"].strip()
+    assert told["embedding_dimensions"] == 384
+    assert told["endpoints_left"] == 0

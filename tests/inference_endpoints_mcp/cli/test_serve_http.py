@@ -1,0 +1,155 @@
+"""`serve --http`: many hosts over streamable HTTP, and nobody else."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mcp.client.streamable_http import streamable_http_client
+from tests.support.command import Run, Start, address_of
+from tests.support.host import Mode, connected
+
+from inference_endpoints.transport.http import httpx
+from inference_endpoints_mcp.tools.registry import TOOLS
+
+CLOUD = "aws-us-east-1-nvidia-l4-x1"
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def server(start: Start, tmp_path: Path, run: Run) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A server on the simulated plane of a folder of its own, and its address."""
+    process = start("serve", "--http", "--port", "0", "--local", "--simulated", "--data-dir", str(tmp_path / "plane"))
+    yield process, address_of(process)
+    run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
+
+
+@pytest.fixture
+def planning(start: Start, tmp_path: Path, run: Run) -> Iterator[str]:
+    """The address of one where changes take two steps."""
+    flags = ["--local", "--simulated", "--data-dir", str(tmp_path / "plane"), "--confirm", "plan"]
+    yield address_of(start("serve", "--http", "--port", "0", *flags, "--confirm-simulated"))
+    run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_both_eras_are_served_with_progress(server: tuple[object, str], mode: Mode) -> None:
+    async with connected(streamable_http_client(server[1]), mode) as host:
+        assert len((await host.client.list_tools()).tools) == len(TOOLS)
+        created = await host.call("create_endpoint", endpoint_name=mode, repository="a/b", hardware=CLOUD)
+        assert created["backend"] == "simulated"
+        waited = await host.call("wait_for_endpoint", endpoint_name=mode, timeout_s=1)
+        assert waited["reached"] is False
+        assert host.told
+
+
+@pytest.mark.parametrize(("mode", "holds"), [("auto", True), ("legacy", False)])
+async def test_a_plan_holds_for_its_caller_and_where_there_are_sessions_for_its_session(
+    planning: str, mode: Mode, holds: bool
+) -> None:
+    wish = {"endpoint_name": "planned", "repository": "a/b", "hardware": CLOUD}
+    async with connected(streamable_http_client(planning), mode) as host:
+        token = (await host.call("create_endpoint", **wish))["plan_token"]
+    async with connected(streamable_http_client(planning), mode, name="another") as host:
+        assert "another caller" in await host.refused("create_endpoint", "REFUSED", **wish, plan_token=token)
+    async with connected(streamable_http_client(planning), mode) as host:
+        result = await host.send("create_endpoint", **wish, plan_token=token)
+        assert result.is_error is not holds
+        assert (await host.call("list_endpoints"))["total"] == int(holds)
+
+
+async def test_a_call_whose_host_goes_away_is_given_up(server: tuple[object, str]) -> None:
+    async with connected(streamable_http_client(server[1]), "auto") as host:
+        await host.call("create_endpoint", endpoint_name="left", repository="a/b", hardware=CLOUD)
+        waiting = asyncio.create_task(host.call("wait_for_endpoint", endpoint_name="left", timeout_s=600))
+        await host.heard("pending")
+        waiting.cancel()
+        listed = await host.call("list_endpoints")
+        assert listed["total"] == 1
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/anything", "/"])
+def test_another_host_or_origin_is_turned_away_on_every_route(server: tuple[object, str], path: str) -> None:
+    address = server[1].removesuffix("/mcp") + path
+    assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
+    assert httpx.get(address, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert httpx.get(address, headers={"Origin": "http://localhost.evil.example:80"}).status_code == 403
+
+
+async def test_it_ends_within_three_seconds_of_sigterm_with_a_wait_open(
+    server: tuple["subprocess.Popen[str]", str],
+) -> None:
+    process, address = server
+    async with connected(streamable_http_client(address), "auto") as host:
+        await host.call("create_endpoint", endpoint_name="x", repository="a/b", hardware=CLOUD)
+    async with (
+        httpx.AsyncClient(timeout=30) as client,
+        client.stream("POST", address, json=_WAIT, headers=_HEADERS) as waiting,
+    ):
+        told = waiting.aiter_lines()
+        while "notifications/progress" not in await anext(told):
+            pass
+        started = time.monotonic()
+        process.terminate()
+        await asyncio.to_thread(process.wait, 10)
+        assert time.monotonic() - started < 3
+    assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+
+
+@pytest.mark.parametrize("key", ["", "wrong-key-of-some-length", "0123456789abcdef0123456789abcde"])
+def test_with_a_key_file_only_its_key_opens(start: Start, tmp_path: Path, key: str) -> None:
+    (tmp_path / "key").write_text("0123456789abcdef0123456789abcdef\n")
+    address = address_of(start("serve", "--http", "--port", "0", "--api-key-file", str(tmp_path / "key")))
+    refused = httpx.post(address, headers={"Authorization": f"Bearer {key}".strip()}, json={})
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == "Bearer"
+    right = httpx.post(address, headers={"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}, json={})
+    assert right.status_code not in {401, 403, 421}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [
+        (["--host", "0.0.0.0"], "--api-key-file"),  # noqa: S104
+        (["--host", "0.0.0.0", "--allowed-hosts", "example.com"], "--api-key-file"),  # noqa: S104
+        (["--host", "0.0.0.0", "--api-key-file", "KEY"], "--allowed-hosts"),  # noqa: S104
+        (["--api-key-file", "/nowhere/key"], "cannot be read"),
+        (["--api-key-file", "SHORT"], "shorter than 16"),
+        (["--host", "192.0.2.1", "--api-key-file", "KEY", "--allowed-hosts", "a"], "Nothing can listen"),
+    ],
+)
+def test_an_address_others_reach_needs_a_key_and_names(
+    run: Run, tmp_path: Path, arguments: list[str], needed: str
+) -> None:
+    (tmp_path / "key").write_text("k" * 32)
+    (tmp_path / "short").write_text("k")
+    files = {"KEY": str(tmp_path / "key"), "SHORT": str(tmp_path / "short")}
+    ended = run("serve", "--http", "--port", "0", *(files.get(word, word) for word in arguments))
+    assert ended.returncode == 2
+    assert needed in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+_WAIT = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {
+        "name": "wait_for_endpoint",
+        "arguments": {"endpoint_name": "x", "until": "deleted"},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "progressToken": 0,
+        },
+    },
+}
+_HEADERS = {
+    "Accept": "application/json, text/event-stream",
+    "MCP-Protocol-Version": "2026-07-28",
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "wait_for_endpoint",
+}

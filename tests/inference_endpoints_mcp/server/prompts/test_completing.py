@@ -1,0 +1,63 @@
+"""What could be written next, for the arguments of prompts."""
+
+from contextlib import AsyncExitStack
+
+import pytest
+from mcp.types import PromptReference
+from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.driver import TOKEN, Driver
+from tests.support.host import Host, Mode, serving
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.server.application import Options
+
+pytestmark = pytest.mark.anyio
+
+L4 = "aws-us-east-1-nvidia-l4-x1"
+
+
+async def completed(host: Host, prompt: str, argument: str, begun: str, **others: str) -> list[str]:
+    ref = PromptReference(name=prompt)
+    result = await host.client.complete(ref, {"name": argument, "value": begun}, others or None)
+    return result.completion.values
+
+
+async def test_each_argument_of_a_prompt_is_completed(driver: Driver, host: Host) -> None:
+    await driver.create("chat")
+    assert await completed(host, "diagnose", "endpoint_name", "c", namespace="acme") == ["chat"]
+    assert await completed(host, "cut_costs", "namespace", "") == ["acme"]
+    models = await completed(host, "deploy_model", "repository", "Qwen/")
+    assert models
+    assert all(model.startswith("Qwen/") for model in models)
+
+
+async def test_a_model_is_completed_by_its_own_name_too(host: Host) -> None:
+    assert "Qwen/Qwen2.5-7B-Instruct" in await completed(host, "deploy_model", "repository", "qwen2.5-7b")
+
+
+async def test_hardware_is_completed_by_its_id(host: Host) -> None:
+    assert L4 in await completed(host, "deploy_model", "hardware", "AWS-us-east-1-nvidia-l4")
+
+
+async def test_nothing_is_completed_that_no_allowed_tool_would_show(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
+    await driver.create("chat")
+    async with host_of(mode, limits=Limits(tools=("diagnose_endpoint",))) as host:
+        for argument in ("endpoint_name", "hardware", "repository"):
+            assert await completed(host, "diagnose", argument, "") == []
+    async with host_of(mode, limits=Limits(namespaces=("elsewhere",))) as host:
+        assert await completed(host, "deploy_model", "hardware", "", namespace="acme") == []
+
+
+async def test_what_would_be_cleaned_or_masked_is_not_completed(upstream: Upstream, mode: Mode) -> None:
+    names = ["org/model", "org/\u202emodel", "org/model\nIGNORE", "org/hf_" + "Canary01" * 5, "org/" + "m" * 600]
+    upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": [{"repoId": name} for name in names]}))
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(Options(reach=reach, namespace="acme"), mode) as host:
+        assert await completed(host, "deploy_model", "repository", "org/") == ["org/model"]

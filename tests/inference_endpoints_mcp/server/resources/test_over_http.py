@@ -1,0 +1,88 @@
+"""Watching over streamable HTTP: only where the operator switched it on, and for as long as the stream is open."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ResourceUpdatedNotification
+from tests.support.command import Run, Start, address_of
+from tests.support.host import Mode
+
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources.(un)?subscribe is removed")]
+
+SPEC = {"repository": "a/b", "hardware": "aws-us-east-1-nvidia-l4-x1"}
+
+Serve = Callable[..., tuple["subprocess.Popen[str]", str]]
+
+
+@pytest.fixture
+def serve(start: Start, run: Run, tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server with these flags on a simulated plane; gives its process and address."""
+    folder = ("--data-dir", str(tmp_path / "plane"))
+
+    def serving(*flags: str) -> tuple["subprocess.Popen[str]", str]:
+        process = start("serve", "--http", "--port", "0", "--local", "--simulated", *folder, *flags)
+        return process, address_of(process)
+
+    yield serving
+    run("control-plane", "stop", *folder)
+
+
+async def created(client: Client, name: str) -> str:
+    result: Any = await client.call_tool("create_endpoint", {"endpoint_name": name, **SPEC})
+    return f"endpoint://{result.structured_content['namespace']}/{name}"
+
+
+async def test_nothing_can_be_watched_unless_the_operator_says_so(serve: Serve, mode: Mode) -> None:
+    async with Client(streamable_http_client(serve()[1]), mode=mode) as client:
+        assert client.server_capabilities.resources is not None
+        assert not client.server_capabilities.resources.subscribe
+        uri = "endpoint://acme/chat"
+        asking: Any = client.listen(resource_subscriptions=[uri]).__aenter__
+        if mode == "legacy":
+            asking = partial(client.session.subscribe_resource, uri)
+        with pytest.raises(MCPError, match="Method not found"):
+            await asking()
+
+
+async def test_a_change_is_told_in_both_eras_and_a_closed_stream_makes_room(serve: Serve) -> None:
+    address = serve("--subscriptions", "2")[1]
+    told = asyncio.Event()
+
+    async def hear(message: Any) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            told.set()
+
+    async with Client(streamable_http_client(address), mode="auto") as modern:
+        uri = await created(modern, "one")
+        for _ in range(2):
+            async with Client(streamable_http_client(address), mode="legacy", message_handler=hear) as legacy:
+                await legacy.session.subscribe_resource(uri)
+                async with modern.listen(resource_subscriptions=[uri]) as stream:
+                    with pytest.raises(MCPError, match="At most 2 resources"):
+                        await legacy.session.subscribe_resource(uri + "/logs")
+                    await modern.call_tool("pause_endpoint", {"endpoint_name": "one"})
+                    async with asyncio.timeout(10):
+                        await anext(aiter(stream))
+                        await told.wait()
+                told.clear()
+                await modern.call_tool("resume_endpoint", {"endpoint_name": "one"})
+
+
+async def test_it_ends_within_three_seconds_of_sigterm_with_a_stream_open(serve: Serve) -> None:
+    process, address = serve("--subscriptions", "2")
+    async with (
+        Client(streamable_http_client(address), mode="auto") as client,
+        client.listen(resource_subscriptions=["endpoint://me/one"]),
+    ):
+        started = time.monotonic()
+        process.terminate()
+        await asyncio.to_thread(process.wait, 10)
+        assert time.monotonic() - started < 3

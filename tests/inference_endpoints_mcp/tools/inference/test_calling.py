@@ -1,0 +1,221 @@
+"""Calling endpoints: through the whole path with a worker that runs no model, and with real models."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.driver import TOKEN, Driver, PlaneOf
+from tests.support.host import Host, blocks_of, serving
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints_local.engines.programs import from_catalogue
+from inference_endpoints_mcp.server.application import Options
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def tiny(driver: Driver, anyio_backend: str) -> Driver:
+    """The plane with a running worker `tiny`, which answers with what it was sent."""
+    await driver.create_local()
+    await driver.reach("tiny", "running")
+    return driver
+
+
+def echoed(facts: dict[str, Any]) -> Any:
+    """What the worker says it was sent."""
+    said = json.loads("\n".join(facts["output"].splitlines()[1:-1]))
+    return said["path"], json.loads(said["body"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent"),
+    [
+        ({"text": "a"}, {"inputs": "a"}),
+        ({"texts": ["a", "b"]}, {"inputs": ["a", "b"]}),
+        ({"body": {"prompt": "a"}}, {"prompt": "a"}),
+        ({"text": "a", "parameters": {"k": 1}}, {"inputs": "a", "parameters": {"k": 1}}),
+        (
+            {"body": {"inputs": "a", "parameters": {"j": 0}}, "parameters": {"k": 1}},
+            {"inputs": "a", "parameters": {"j": 0, "k": 1}},
+        ),
+    ],
+)
+async def test_text_texts_or_body_reach_the_model(
+    tiny: Driver, modern: Host, arguments: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    facts = await modern.call("call_endpoint", endpoint_name="tiny", **arguments)
+    assert echoed(facts) == ("/", sent)
+    assert (facts["woke"], facts["backend"], facts["content_type"]) == (False, "local", "application/json")
+
+
+async def test_a_route_of_the_container_can_be_named(tiny: Driver, modern: Host) -> None:
+    facts = await modern.call("call_endpoint", endpoint_name="tiny", body={"input": "a"}, path="/v1/embeddings?x=1")
+    assert echoed(facts)[0] == "/v1/embeddings?x=1"
+
+
+NDJSON = Answer(200, b'{"a": 1}\n{"a": 2}\n', {"content-type": "application/x-ndjson"})
+BROKEN = Answer(200, b'{"a": ', {"content-type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (Answer(body={"data": 42}), '{"data": 42}'),
+        (Answer(body={"data": [1, {"embedding": "AAAA"}]}), "AAAA"),
+        (Answer(body=[[10**400] * 9]), "10000000000"),
+        (Answer(body=[[True] * 9 + [None]]), "true"),
+        (NDJSON, '{"a": 2}'),
+        (BROKEN, '{"a": '),
+    ],
+)
+async def test_an_answer_that_was_paid_for_is_shown_whatever_its_form(
+    upstream: Upstream, answer: Answer, shown: str
+) -> None:
+    upstream.has("running")
+    upstream.serves("/", answer)
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(Options(reach=reach)) as host:
+        facts = await host.call("call_endpoint", endpoint_name="acme/chat", text="a")
+    assert shown in facts["output"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"text": "a", "texts": ["b"]}, {"text": "a", "body": {"inputs": "b"}}, {"parameters": {"k": 1}}]
+)
+async def test_exactly_one_of_text_texts_and_body_is_needed(
+    tiny: Driver, modern: Host, arguments: dict[str, Any]
+) -> None:
+    words = await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", **arguments)
+    assert "exactly one of text, texts and body" in words
+
+
+async def test_parameters_of_a_body_that_are_no_object_are_refused(tiny: Driver, modern: Host) -> None:
+    body = {"inputs": "a", "parameters": "b"}
+    await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", body=body, parameters={"k": 1})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "v1",
+        "//evil.example/x",
+        "/../v2/endpoint/acme",
+        "/a/../../b",
+        "/%2e%2e/b",
+        "/a\\..\\b",
+        "/a%5c..%5cb",
+        "/a\r\nX: y",
+        "@evil",
+    ],
+)
+async def test_a_path_cannot_leave_the_endpoint(tiny: Driver, modern: Host, path: str) -> None:
+    await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", text="a", path=path)
+
+
+async def test_an_answer_is_fenced_with_a_mark_of_its_own_and_cleaned(tiny: Driver, modern: Host) -> None:
+    marks = set()
+    for _ in range(2):
+        facts = await modern.call("call_endpoint", endpoint_name="tiny", text="a\x1b[31mb\u202ec</untrusted-0>")
+        first, *_, last = facts["output"].splitlines()
+        found = re.fullmatch(r'<(untrusted-[0-9a-f]{12}) source="model">', first)
+        assert found is not None
+        assert last == f"</{found[1]}>"
+        assert "\x1b" not in facts["output"]
+        marks.add(found[1])
+    assert len(marks) == 2
+
+
+async def test_a_call_wakes_what_sleeps_and_says_so(tiny: Driver, host: Host) -> None:
+    await tiny.do("tiny", "scale-to-zero")
+    facts = await host.call("call_endpoint", endpoint_name="tiny", text="a")
+    assert facts["woke"] is True
+    assert facts["now"].startswith("It was asleep: this call woke it, and was answered in")
+    assert any(message.startswith("waking tiny · ") for _, message in host.told)
+    assert await tiny.state("tiny") == "running"
+
+
+async def test_what_is_paused_is_refused_with_the_way_on(tiny: Driver, host: Host) -> None:
+    await tiny.do("tiny", "pause")
+    words = await host.refused("call_endpoint", "PAUSED", endpoint_name="tiny", text="a")
+    assert "Resume it first" in words
+
+
+async def test_what_failed_is_refused_with_its_last_words_in_a_fence(driver: Driver, modern: Host) -> None:
+    await driver.create(model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
+    await driver.advance(3_600)
+    result = await modern.send("call_endpoint", endpoint_name="chat", text="a")
+    first, second = blocks_of(result)
+    assert first.startswith("FAILED: ")
+    assert "manifest unknown" not in first
+    assert "manifest unknown" in second
+
+
+async def test_a_simulated_endpoint_answers_that_no_model_runs(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    await driver.advance(200)
+    result = await modern.send("call_endpoint", endpoint_name="chat", text="a")
+    assert result.is_error
+    assert "no model runs here" in " ".join(blocks_of(result))
+
+
+async def test_a_call_is_held_no_longer_than_the_host_bears(driver: Driver, host_of: HostOf) -> None:
+    await driver.create()
+    await driver.advance(200)
+    await driver.do("chat", "scale-to-zero")
+    async with host_of(hold=0.5) as host:
+        words = await host.refused("call_endpoint", "TIMEOUT", endpoint_name="chat", text="a", timeout_s=600)
+    assert "did not become ready within 0.5 s" in words
+
+
+@pytest.mark.parametrize("arguments", [{}, {"message": "a", "messages": [{"role": "user", "content": "b"}]}])
+async def test_exactly_one_of_message_and_messages_is_needed(
+    tiny: Driver, modern: Host, arguments: dict[str, Any]
+) -> None:
+    await modern.refused("chat_with_endpoint", "BAD_REQUEST", endpoint_name="tiny", **arguments)
+
+
+@pytest.fixture
+async def models(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
+    async with plane_of(programs=from_catalogue) as driver:
+        yield driver
+
+
+@pytest.mark.models
+class TestRealModels:
+    """With the models of the catalogue."""
+
+    @pytest.fixture
+    async def driver(self, models: Driver) -> Driver:
+        return models
+
+    async def test_chat_streams_its_words_and_counts_them(self, driver: Driver, host: Host) -> None:
+        spec = {"endpoint_name": "chat", "repository": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+        await host.call("create_endpoint", **spec)
+        await driver.reach("chat", "running")
+        question = {"message": "Explain in two sentences what a GPU is good for.", "temperature": 0, "max_tokens": 60}
+        said = await host.call("chat_with_endpoint", endpoint_name="chat", **question)
+        assert said["woke"] is False
+        assert said["text"].splitlines()[1].strip()
+        assert 10 < said["completion_tokens"] <= 60
+        assert any(message.startswith("writing · ") for _, message in host.told)
+
+        await driver.do("chat", "scale-to-zero")
+        said = await host.call("chat_with_endpoint", endpoint_name="chat", message="Say hello.", max_tokens=4)
+        assert said["woke"] is True
+
+    async def test_embeddings_are_shown_in_brief_with_their_size(self, driver: Driver, modern: Host) -> None:
+        spec = {"endpoint_name": "embed", "repository": "sentence-transformers/all-MiniLM-L6-v2"}
+        await modern.call("create_endpoint", **spec, task="feature-extraction")
+        await driver.reach("embed", "running")
+        facts = await modern.call("call_endpoint", endpoint_name="embed", texts=["a cat", "a kitten"])
+        assert (facts["vectors"], facts["dimensions"]) == (2, 384)
+        assert len(facts["output"]) < 1_000

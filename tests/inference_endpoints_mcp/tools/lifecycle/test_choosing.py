@@ -1,0 +1,153 @@
+"""Creating by intent: what is left open is chosen and explained, and what would end badly is refused first."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.support.driver import TOKEN, Driver
+from tests.support.host import Host, serving
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
+from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.server.application import Options
+
+pytestmark = pytest.mark.anyio
+
+T4, L4, A100 = "aws-us-east-1-nvidia-t4-x1", "aws-us-east-1-nvidia-l4-x1", "aws-us-east-1-nvidia-a100-x4"
+LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
+WEIGHTS = {"pipeline_tag": "text-generation", "safetensors": {"parameters": {"BF16": 8_030_261_248}}}
+
+
+def instance(kind: str, price: float, memory: float, size: int = 1) -> dict[str, Any]:
+    return {
+        "id": f"aws-us-east-1-{kind}-x{size}",
+        "instanceType": kind,
+        "instanceSize": f"x{size}",
+        "accelerator": "gpu",
+        "numAccelerators": size,
+        "gpuMemoryGb": memory,
+        "pricePerHour": price,
+    }
+
+
+@pytest.fixture
+async def cloud(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
+    """A host of a server on a service with three kinds of hardware, which knows one model and suggests nothing."""
+    computes = [instance("nvidia-t4", 0.5, 14), instance("nvidia-l4", 0.8, 24), instance("nvidia-a100", 10, 320, 4)]
+    vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]}
+    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
+    upstream.says("GET", "/v2/endpoint/acme/new", Answer(404, {"error": "Not Found"}))
+    upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": []}))
+    upstream.says("GET", f"/api/models/{LLAMA}", Answer(body=WEIGHTS))
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
+
+    async with serving(Options(reach=reach, namespace="acme", confirm=Confirm.OFF)) as host:
+        yield host
+
+
+def sent(upstream: Upstream) -> list[Any]:
+    return [seen.json for seen in upstream.seen if seen.method in {"POST", "PUT"}]
+
+
+async def planned(host: Host, **arguments: Any) -> dict[str, Any]:
+    return await host.call("create_endpoint", endpoint_name="new", dry_run=True, **arguments)
+
+
+async def test_a_model_alone_is_enough_and_each_choice_is_explained(cloud: Host) -> None:
+    facts = await planned(cloud, repository=LLAMA)
+    assert (facts["hardware"], facts["plan"]["per_hour_at_max_usd"]) == (L4, 0.8)
+    model = facts["plan"]["payload"]["model"]
+    assert (model["task"], model["framework"]) == ("text-generation", "custom")
+    assert model["image"]["vLLM"]["url"].startswith("vllm/")
+    hardware, task, engine = facts["chosen"]
+    assert f"{L4}, the cheapest to be had that holds it (16.1 GB of weights, about 21.3 GB to serve)" in hardware
+    assert f"Or {A100}" in hardware
+    assert "text-generation" in task
+    assert "framework=pytorch leaves it to the service" in engine
+
+
+async def test_several_accelerators_are_all_used(cloud: Host) -> None:
+    facts = await planned(cloud, repository="org/giant-70B", task="text-generation")
+    assert facts["hardware"] == A100
+    assert facts["plan"]["payload"]["model"]["image"]["vLLM"]["tensorParallelSize"] == 4
+    assert "going by its name" in facts["chosen"][0]
+
+
+async def test_what_is_named_is_not_chosen(cloud: Host) -> None:
+    facts = await planned(cloud, repository=LLAMA, hardware=T4, task="fill-mask", framework="pytorch")
+    assert facts["hardware"] == T4
+    assert facts["plan"]["payload"]["model"]["task"] == "fill-mask"
+    assert facts["plan"]["payload"]["model"]["image"] == {"huggingface": {}}
+    assert "chosen" not in facts
+
+
+async def test_an_image_of_ones_own_is_left_as_it_is(cloud: Host) -> None:
+    image = {"custom": {"url": "registry.example/mine:1"}}
+    facts = await planned(cloud, repository=LLAMA, config={"model": {"image": image}})
+    assert facts["plan"]["payload"]["model"]["image"] == image
+
+
+async def test_a_model_of_unknown_size_gets_the_cheapest_gpu_and_a_word_of_caution(cloud: Host) -> None:
+    facts = await planned(cloud, repository="org/mystery")
+    assert facts["hardware"] == T4
+    assert "size is not known" in facts["chosen"][0]
+
+
+async def test_a_model_nothing_holds_is_refused_with_what_it_needs(cloud: Host, upstream: Upstream) -> None:
+    words = await cloud.refused("create_endpoint", "NO_CAPACITY", endpoint_name="new", repository="org/huge-405B")
+    assert "about 972 GB" in words
+    assert A100 in words
+    assert sent(upstream) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        ({"hardware": A100, "config": {"model": {"image": {"vLLM": {"url": "x"}}}}}, "one of 4 accelerators"),
+        ({"hardware": A100, "config": {"model": {"image": {"sGLang": {"url": "x"}}}}}, "tensorParallelSize=4"),
+        ({"config": {"model": {"image": {"vLLM": {"tensorParallelSize": 8}}}}}, "always sent whole"),
+        ({"min_replica": 1, "scale_to_zero_timeout": 15}, "min_replica"),
+        ({"config": {"type": "protected"}}, "protected"),
+        ({"endpoint_name": "a-name-that-is-longer-than-thirty-two"}, "up to 32"),
+    ],
+)
+async def test_a_trap_is_told_before_anything_is_sent(
+    cloud: Host, upstream: Upstream, arguments: dict[str, Any], about: str
+) -> None:
+    asked = {"endpoint_name": "new", "repository": LLAMA} | arguments
+    assert about in await cloud.refused("create_endpoint", "BAD_REQUEST", **asked)
+    assert sent(upstream) == []
+
+
+async def test_an_engine_that_is_told_by_its_arguments_is_told(cloud: Host) -> None:
+    model = {"image": {"vLLM": {"url": "x"}}, "args": ["--tensor-parallel-size", "4"]}
+    assert (await planned(cloud, repository=LLAMA, hardware=A100, config={"model": model}))["hardware"] == A100
+
+
+async def test_moving_to_several_accelerators_without_parallelism_is_refused(driver: Driver, modern: Host) -> None:
+    image = {"vLLM": {"url": "vllm/vllm-openai:v0.23.0"}}
+    gpu = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
+    await driver.create(compute=gpu, model={"image": image, "framework": "custom"})
+    large = {"endpoint_name": "chat", "hardware": "aws-us-east-1-nvidia-l4-x4"}
+    assert "tensorParallelSize=4" in await modern.refused("update_endpoint", "BAD_REQUEST", **large)
+    split = {"model": {"image": {"vLLM": image["vLLM"] | {"tensorParallelSize": 4}}}}
+    assert (await modern.call("update_endpoint", **large, config=split))["changed"] is True
+
+
+async def test_settings_can_be_unset(driver: Driver, host: Host) -> None:
+    scaling = {"minReplica": 0, "maxReplica": 1, "scaleToZeroTimeout": 45}
+    model = {"args": ["--x"], "command": ["/run"], "revision": "main"}
+    await driver.create(model=model, tags=["a"], compute={"scaling": scaling})
+    clear = ["args", "command", "tags", "revision", "scale_to_zero_timeout"]
+    facts = await host.call("update_endpoint", endpoint_name="chat", clear=clear)
+    assert facts["changed"] is True
+    now = await driver.get("chat")
+    assert not {"args", "command", "revision"} & {key for key, value in now["model"].items() if value}
+    assert not now["tags"]
+    assert now["compute"]["scaling"]["scaleToZeroTimeout"] != 45
+    assert (await host.call("update_endpoint", endpoint_name="chat", clear=clear[:3]))["changed"] is False

@@ -1,0 +1,144 @@
+"""Where the money goes: what each endpoint costs, how long it stood idle, and the call that would save most."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.support.driver import TOKEN, Driver
+from tests.support.host import Host, serving
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints_mcp.server.application import Options
+
+pytestmark = pytest.mark.anyio
+
+L4 = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
+L4_ID = "aws-us-east-1-nvidia-l4-x1"
+L4_PRICE = 0.8
+
+
+@pytest.fixture
+async def fleet(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
+    """A host of a server whose control plane says what the test puts into its mouth."""
+    instance = {"id": L4_ID, "numAccelerators": 1, "pricePerHour": L4_PRICE}
+    vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": [instance]}]}]}
+    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
+    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(Options(reach=reach)) as host:
+        yield host
+
+
+def running(upstream: Upstream, name: str, *, called: timedelta | None, replicas: int = 1, **scaling: Any) -> Any:
+    """An endpoint on one L4 for each replica, changed a month ago and last called so long ago, if ever."""
+    now = datetime.now(UTC)
+    status = {"updatedAt": (now - timedelta(days=30)).isoformat(), "readyReplica": replicas, "targetReplica": replicas}
+    if called is not None:
+        status["lastUsedAt"] = (now - called).isoformat()
+    document = upstream.endpoint("running", **status)
+    compute = L4 | {"id": L4_ID, "scaling": {"minReplica": 0, "maxReplica": replicas} | scaling}
+    return document | {"name": name, "compute": compute}
+
+
+async def costs(host: Host, upstream: Upstream, *endpoints: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    upstream.says("GET", "/v2/endpoint/acme", Answer(body={"items": list(endpoints)}))
+    facts = await host.call("get_costs")
+    return facts, {row["endpoint_name"]: row for row in facts["savings"]}
+
+
+async def test_without_endpoints_nothing_is_billed(modern: Host) -> None:
+    facts = await modern.call("get_costs")
+    assert (facts["cost_now_per_hour_usd"], facts["total"], facts["savings"]) == (0, 0, [])
+    assert "No billing API exists" in facts["computed_from"]
+
+
+async def test_the_dearest_comes_first_with_what_it_costs_now_and_at_most(driver: Driver, host: Host) -> None:
+    for name, least, most in (("small", 1, 2), ("large", 3, 4), ("asleep", 0, 1), ("stopped", 1, 1)):
+        await driver.create(name, compute=L4 | {"scaling": {"minReplica": least, "maxReplica": most}})
+    await driver.do("asleep", "scale-to-zero")
+    await driver.do("stopped", "pause")
+    await driver.advance(200)
+    facts = await host.call("get_costs")
+    rows = [(row["endpoint_name"], round(row["cost_now_per_hour_usd"], 2)) for row in facts["endpoints"]]
+    assert rows == [("large", 2.4), ("small", L4_PRICE), ("asleep", 0), ("stopped", 0)]
+    assert facts["cost_now_per_hour_usd"] == 3.2
+    assert facts["cost_at_most_per_hour_usd"] == round(7 * L4_PRICE, 4)
+    assert facts["cost_now_per_month_usd"] == 3.2 * 730
+    assert "simulated" in facts["now"]
+
+
+async def test_what_is_kept_awake_and_not_called_should_be_let_sleep(upstream: Upstream, fleet: Host) -> None:
+    chat = running(upstream, "chat", called=timedelta(hours=3.5), replicas=2, minReplica=2)
+    facts, savings = await costs(fleet, upstream, chat)
+    saving = savings["chat"]
+    assert (saving["saves_usd"], saving["per"]) == (2 * L4_PRICE, "hour")
+    assert "nobody has called it for 3 h" in saving["why"]
+    assert saving["call"]["tool"] == "update_endpoint"
+    assert saving["call"]["arguments"].items() >= {"min_replica": 0, "scale_to_zero_timeout": 15}.items()
+    assert facts["next"] == [saving["call"]]
+    assert "$1.60/h could be saved" in facts["now"]
+
+
+async def test_what_could_sleep_and_is_not_called_is_scaled_to_zero(upstream: Upstream, fleet: Host) -> None:
+    facts, savings = await costs(fleet, upstream, running(upstream, "chat", called=timedelta(hours=2)))
+    assert (savings["chat"]["call"]["tool"], savings["chat"]["saves_usd"]) == ("scale_endpoint_to_zero", L4_PRICE)
+    assert facts["endpoints"][0]["idle_minutes"] == 120
+
+
+async def test_what_nobody_called_for_a_week_is_paused(upstream: Upstream, fleet: Host) -> None:
+    often = running(upstream, "often", called=timedelta(minutes=1), minReplica=1)
+    never = running(upstream, "never", called=None, minReplica=1)
+    _, savings = await costs(fleet, upstream, often, never)
+    assert savings.keys() == {"never"}
+    assert savings["never"]["call"]["tool"] == "pause_endpoint"
+    assert "30 days" in savings["never"]["why"]
+
+
+async def test_what_is_called_is_left_alone_but_for_a_long_time_out(upstream: Upstream, fleet: Host) -> None:
+    busy = running(upstream, "busy", called=timedelta(minutes=1), scaleToZeroTimeout=135)
+    _, savings = await costs(fleet, upstream, busy, running(upstream, "calm", called=timedelta(minutes=1)))
+    assert savings.keys() == {"busy"}
+    assert savings["busy"]["call"]["arguments"]["scale_to_zero_timeout"] == 15
+    assert (savings["busy"]["saves_usd"], savings["busy"]["per"]) == (2 * L4_PRICE, "idle stretch")
+
+
+async def test_hardware_larger_than_the_model_needs_is_told_with_what_would_do(upstream: Upstream, fleet: Host) -> None:
+    large = {"accelerator": "gpu", "instanceType": "nvidia-a100", "instanceSize": "x1"}
+    named = {"id": "aws-us-east-1-nvidia-a100-x1", "numAccelerators": 1, "pricePerHour": 2.5, "gpuMemoryGb": 80}
+    small = L4 | {"id": L4_ID, "numAccelerators": 1, "pricePerHour": L4_PRICE, "gpuMemoryGb": 24, "status": "available"}
+    computes = [small, large | named | {"status": "available"}]
+    vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]}
+    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
+    chat = running(upstream, "chat", called=timedelta(minutes=1), replicas=2)
+    chat["compute"] |= large | {"id": named["id"]}
+    chat["provider"] = {"vendor": "aws", "region": "us-east-1"}
+    chat["model"] |= {"repository": "meta-llama/Llama-3.1-8B-Instruct", "task": "text-generation"}
+    _, savings = await costs(
+        fleet, upstream, chat, {**chat, "name": "bert", "model": chat["model"] | {"repository": "x/y"}}
+    )
+    assert savings.keys() == {"chat"}
+    assert savings["chat"]["call"]["arguments"]["hardware"] == L4_ID
+    assert savings["chat"]["saves_usd"] == round(2 * (2.5 - L4_PRICE), 4)
+    assert "needs about 21.2 GB, going by its name" in savings["chat"]["why"]
+
+
+async def test_what_saves_by_the_hour_comes_before_what_saves_now_and_then(upstream: Upstream, fleet: Host) -> None:
+    slow = running(upstream, "slow", called=timedelta(minutes=1), scaleToZeroTimeout=10_000)
+    idle = running(upstream, "idle", called=timedelta(hours=5))
+    large = running(upstream, "large", called=timedelta(hours=5), replicas=4)
+    _, savings = await costs(fleet, upstream, slow, idle, large)
+    assert list(savings) == ["large", "idle", "slow"]
+
+
+async def test_a_thousand_endpoints_fit_into_an_answer(upstream: Upstream, fleet: Host) -> None:
+    many = [running(upstream, f"endpoint-{number}", called=timedelta(hours=number)) for number in range(1_000)]
+    facts, _ = await costs(fleet, upstream, *many)
+    assert (facts["total"], len(facts["endpoints"]), len(facts["savings"])) == (1_000, 20, 10)
+    assert len(str(facts)) < 8_000 * 3.5
+    assert facts["cost_now_per_hour_usd"] == 800

@@ -1,0 +1,222 @@
+"""Waiting for an endpoint: told all the way, held no longer than the host bears, ended as soon as it is decided."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.driver import Driver
+from tests.support.host import Host, blocks_of, eventually, pollers
+
+from inference_endpoints_local.state.faults import Fault
+
+pytestmark = pytest.mark.anyio
+
+READY_S = 200
+
+
+def wait(host: Host, **arguments: Any) -> "asyncio.Task[dict[str, Any]]":
+    return asyncio.create_task(host.call("wait_for_endpoint", **{"endpoint_name": "chat", **arguments}))
+
+
+async def test_a_wait_tells_every_state_and_ends_when_the_endpoint_is_healthy(driver: Driver, host: Host) -> None:
+    await driver.create()
+    waiting = wait(host)
+    for seconds, told in ((0, "pending"), (10, "pulling the image"), (60, "loading the model")):
+        await driver.advance(seconds)
+        await host.heard(told)
+    await driver.advance(READY_S)
+    facts = await waiting
+    assert facts["reached"] is True
+    assert facts["states_seen"] == ["pending", "initializing", "running"]
+    assert "health check" in facts["now"]
+    count = len(host.told)
+    await asyncio.gather(*(host.call("whoami") for _ in range(3)))
+    assert len(host.told) == count, "nothing is told after the result"
+    assert pollers() == []
+
+
+async def test_progress_grows_strictly_and_is_short(driver: Driver, host: Host) -> None:
+    await driver.create(model={"repository": "org/" + "m" * 300})
+    waiting = wait(host)
+    for seconds in (10, 60, READY_S):
+        await driver.advance(seconds)
+        await asyncio.wait([waiting], timeout=0.3)
+    await waiting
+    values = [value for value, _ in host.told]
+    assert values == sorted(set(values))
+    assert all(len(message) < 200 for _, message in host.told)
+    assert any(message.startswith("initializing · 0/1 replicas · ") for _, message in host.told)
+
+
+async def test_the_first_notification_comes_within_a_second_even_if_the_service_is_slow(
+    driver: Driver, host: Host
+) -> None:
+    await driver.create()
+    driver.plane.faults.arm(Fault.RATE_LIMITED, "whoami")  # asks to come back in a second
+    started = time.monotonic()
+    waiting = wait(host, timeout_s=5)
+    await host.heard("chat")
+    assert time.monotonic() - started < 1
+    waiting.cancel()
+
+
+async def test_running_is_reached_only_when_the_health_route_answers(driver: Driver, host_of: HostOf) -> None:
+    image = {"custom": {"url": "registry/x", "healthRoute": "/up"}}
+    await driver.create(model={"image": image, "framework": "custom"})
+    await driver.advance(READY_S)
+    await driver.create_local("tiny", model={"env": {"TINY_LOADS_UNTIL": "/nowhere"}})
+    async with host_of(hold=0.5) as host:
+        assert (await wait(host))["reached"] is True
+        assert (await wait(host, endpoint_name="tiny"))["reached"] is False
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("out_of_memory", "CUDA out of memory"), ("image_pull_failure", "manifest unknown")]
+)
+async def test_a_failure_ends_the_wait_at_once_with_cause_and_last_lines_in_a_fence(
+    driver: Driver, host: Host, fault: str, words: str
+) -> None:
+    await driver.create(model={"env": {"SIMULATED_FAULT": fault}})
+    waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
+    await host.heard("pending")
+    await driver.advance(3_600)
+    result = await asyncio.wait_for(waiting, 5)
+    first, second = blocks_of(result)
+    assert result.is_error
+    assert first.startswith("FAILED: Endpoint acme/chat will not become running: it failed to deploy.")
+    assert "diagnose_endpoint" in first
+    assert words not in first
+    assert words in second
+    assert second.splitlines()[1].startswith("<untrusted-")
+    assert pollers() == []
+
+
+@pytest.mark.parametrize(
+    ("action", "code"), [("pause", "PAUSED"), ("scale-to-zero", "SCALED_TO_ZERO"), ("delete", "NOT_FOUND")]
+)
+async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
+    driver: Driver, host: Host, action: str, code: str
+) -> None:
+    await driver.create()
+    waiting = asyncio.create_task(host.refused("wait_for_endpoint", code, endpoint_name="chat"))
+    await host.heard("pending")
+    if action == "delete":
+        await driver.call("DELETE", "/v2/endpoint/acme/chat")
+    else:
+        await driver.do("chat", action)
+    await asyncio.wait_for(waiting, 2)
+
+
+@pytest.mark.parametrize(
+    ("until", "tool"),
+    [("paused", "pause_endpoint"), ("scaled_to_zero", "scale_endpoint_to_zero")],
+)
+async def test_other_goals_are_waited_for_as_well(driver: Driver, host: Host, until: str, tool: str) -> None:
+    await driver.create()
+    await driver.advance(READY_S)
+    waiting = wait(host, until=until)
+    await host.heard("running")
+    await host.call(tool, endpoint_name="chat")
+    assert (await waiting)["reached"] is True
+
+
+async def test_waiting_for_deletion_ends_when_it_is_gone(driver: Driver, host: Host) -> None:
+    await driver.create()
+    waiting = wait(host, until="deleted")
+    await host.heard("pending")
+    await driver.call("DELETE", "/v2/endpoint/acme/chat")
+    facts = await waiting
+    assert (facts["reached"], facts["now"]) == (True, "It is gone.")
+
+
+async def test_at_the_hosts_limit_the_answer_says_how_to_go_on(driver: Driver, host_of: HostOf) -> None:
+    await driver.create()
+    async with host_of(hold=0.3) as host:
+        facts = await wait(host, timeout_s=100)
+        assert facts["reached"] is False
+        assert (facts["state"], facts["states_seen"]) == ("pending", ["pending"])
+        assert "as long as this host bears" in facts["now"]
+        (again,) = facts["next"]
+        assert again["tool"] == "wait_for_endpoint"
+        assert again["arguments"]["timeout_s"] in (99, 100)
+        await driver.advance(READY_S)
+        assert (await host.call(again["tool"], **again["arguments"]))["reached"] is True
+
+
+async def test_a_wait_that_was_to_be_short_ends_without_asking_for_more(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    facts = await wait(modern, timeout_s=1)
+    assert facts["reached"] is False
+    assert "as long as this host bears" not in facts["now"]
+
+
+async def test_cancelling_a_wait_ends_its_poller(driver: Driver, host: Host) -> None:
+    await driver.create()
+    waiting = wait(host)
+    await host.heard("pending")
+    assert pollers() == ["watch acme/chat"]
+    waiting.cancel()
+    await eventually(lambda: pollers() == [])
+
+
+async def test_as_many_waits_as_one_caller_may_have_make_one_poller(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    waiting = [wait(modern) for _ in range(32)]
+    await modern.heard("pending")
+    assert pollers() == ["watch acme/chat"]
+    waiting[0].cancel()
+    await driver.advance(READY_S)
+    assert all(facts["reached"] for facts in await asyncio.gather(*waiting[1:]))
+    assert pollers() == []
+
+
+async def test_a_passing_failure_of_the_control_plane_is_told_and_survived(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    waiting = wait(modern)
+    await modern.heard("pending")
+    driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
+    await modern.heard("the control plane does not answer, still trying")
+    await driver.advance(READY_S)
+    assert (await waiting)["reached"] is True
+
+
+async def test_waiting_right_after_resuming_does_not_mistake_the_state_before(driver: Driver, host: Host) -> None:
+    await driver.create()
+    await host.call("pause_endpoint", endpoint_name="chat")
+    await host.call("resume_endpoint", endpoint_name="chat")
+    waiting = wait(host)
+    await host.heard("pending")
+    await driver.advance(READY_S)
+    assert (await waiting)["reached"] is True
+
+
+async def test_a_wait_for_what_already_is_ends_with_the_first_look(driver: Driver, host: Host) -> None:
+    await driver.create(model={"image": {"tgi": {"url": "tgi:3"}}})
+    await driver.advance(READY_S)
+    facts = await asyncio.wait_for(wait(host), 2)
+    assert facts["next"][0]["tool"] == "chat_with_endpoint"
+
+
+async def test_a_wait_for_what_does_not_exist_is_refused(modern: Host) -> None:
+    await modern.refused("wait_for_endpoint", "NOT_FOUND", endpoint_name="nothing")
+
+
+async def test_a_slow_reader_stalls_nobody(driver: Driver, host_of: HostOf) -> None:
+    await driver.create()
+    stalled = asyncio.Event()
+    async with host_of() as slow, host_of() as quick:
+
+        async def read_nothing(progress: float, total: float | None, message: str | None) -> None:
+            await stalled.wait()
+
+        held = asyncio.create_task(
+            slow.client.call_tool("wait_for_endpoint", {"endpoint_name": "chat"}, progress_callback=read_nothing)
+        )
+        waiting = wait(quick)
+        await quick.heard("pending")
+        await driver.advance(READY_S)
+        assert (await asyncio.wait_for(waiting, 5))["reached"] is True
+        stalled.set()
+        await asyncio.wait_for(held, 5)

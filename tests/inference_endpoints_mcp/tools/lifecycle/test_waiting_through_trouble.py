@@ -1,0 +1,141 @@
+"""What a wait outlasts, and what ends it: a control plane that fails or restarts, slow starts and crashes."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.driver import TOKEN, Driver, PlaneOf
+from tests.support.host import Host, Mode, blocks_of, pollers, serving
+
+from inference_endpoints.errors import Unavailable
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints_local.state.faults import Fault
+from inference_endpoints_mcp.server.application import Options
+
+pytestmark = pytest.mark.anyio
+
+READY_S = 200
+STILL_TRYING = "the control plane does not answer, still trying"
+
+
+def wait(host: Host, **arguments: Any) -> "asyncio.Task[dict[str, Any]]":
+    return asyncio.create_task(host.call("wait_for_endpoint", **{"endpoint_name": "chat", **arguments}))
+
+
+async def test_a_wait_for_an_update_lasts_until_the_new_configuration_serves(driver: Driver, host: Host) -> None:
+    await driver.create()
+    await driver.advance(READY_S)
+    await host.call("update_endpoint", endpoint_name="chat", revision="new")
+    waiting = wait(host, until="updated")
+    await host.heard("updating")
+    assert not waiting.done()
+    await driver.advance(READY_S)
+    facts = await asyncio.wait_for(waiting, 5)
+    assert (facts["reached"], facts["state"]) == (True, "running")
+    assert "configuration last asked for" in facts["now"]
+
+
+async def test_a_wait_for_an_update_ends_at_once_when_it_fails(driver: Driver, host: Host) -> None:
+    await driver.create()
+    await driver.advance(READY_S)
+    await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"env": {"SIMULATED_FAULT": "out_of_memory"}}})
+    waiting = asyncio.create_task(host.refused("wait_for_endpoint", "FAILED", endpoint_name="chat", until="updated"))
+    await host.heard("updating")
+    await driver.advance(3_600)
+    assert "its last update failed" in await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_plane_that_answers_500_for_ten_seconds_is_outlasted(driver: Driver, host: Host) -> None:
+    await driver.create()
+    waiting = wait(host)
+    await host.heard("pending")
+    driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 10_000)
+    await host.heard(STILL_TRYING)
+    await driver.advance(10)
+    driver.plane.faults._armed.clear()
+    await host.heard("pulling the image")
+    await driver.advance(READY_S)
+    assert (await asyncio.wait_for(waiting, 10))["reached"] is True
+
+
+async def test_a_plane_that_is_killed_and_started_again_is_outlasted(plane_of: PlaneOf, mode: Mode) -> None:
+    running: list[Driver] = []
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return local(running[0].plane.url, TOKEN)
+
+    async def renew(_: Backend) -> Backend:
+        if not running:
+            raise Unavailable("There is none.")
+        return local(running[0].plane.url, TOKEN)
+
+    async with serving(Options(reach, renew=renew, look_every=0.05), mode) as host:
+        async with plane_of() as driver:
+            running.append(driver)
+            await driver.create()
+            waiting = wait(host)
+            await host.heard("pending")
+        running.clear()
+        await host.heard(STILL_TRYING)
+        async with plane_of() as driver:
+            running.append(driver)
+            await driver.advance(READY_S)
+            assert (await asyncio.wait_for(waiting, 10))["reached"] is True
+
+
+async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, host: Host) -> None:
+    await driver.create()
+    waiting = asyncio.create_task(host.refused("wait_for_endpoint", "UNAUTHORIZED", endpoint_name="chat"))
+    await host.heard("pending")
+    driver.plane._api._token = "another"
+    await asyncio.wait_for(waiting, 5)
+    assert pollers() == []
+
+
+async def test_a_slow_start_is_told_phase_by_phase(driver: Driver, host: Host) -> None:
+    await driver.create(model={"env": {"SIMULATED_FAULT": "slow_start"}})
+    waiting = wait(host)
+    for seconds, phase in ((0, "waiting to be scheduled"), (100, "pulling the image"), (600, "loading the model")):
+        await driver.advance(seconds)
+        await host.heard(phase)
+    await driver.advance(10 * READY_S)
+    assert (await asyncio.wait_for(waiting, 5))["reached"] is True
+
+
+async def test_one_that_is_not_healthy_for_a_long_time_is_waited_for(
+    driver: Driver, host: Host, tmp_path: Path
+) -> None:
+    loaded = tmp_path / "loaded"
+    await driver.create_local("tiny", model={"env": {"TINY_LOADS_UNTIL": str(loaded)}})
+    waiting = wait(host, endpoint_name="tiny")
+    await host.heard("initializing · 0/1 replicas")
+    await driver.advance(600)
+    assert not waiting.done()
+    loaded.touch()
+    assert (await asyncio.wait_for(waiting, 10))["reached"] is True
+
+
+async def test_one_that_crashes_on_start_ends_the_wait_with_its_last_words(driver: Driver, host: Host) -> None:
+    await driver.create(model={"env": {"SIMULATED_FAULT": "crash_on_start"}})
+    waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
+    await host.heard("pending")
+    await driver.advance(3_600)
+    said, words = blocks_of(await asyncio.wait_for(waiting, 5))
+    assert said.startswith("FAILED: ")
+    assert "weights are not in a known format" in words
+
+
+@pytest.mark.parametrize("hold", [0.5, 1.0])
+async def test_continuing_as_often_as_a_host_cuts_loses_no_time(driver: Driver, host_of: HostOf, hold: float) -> None:
+    await driver.create()
+    async with host_of(hold=hold) as host:
+        left = 30
+        for _ in range(3):
+            (again,) = (await wait(host, timeout_s=left))["next"]
+            assert left - 1 <= again["arguments"]["timeout_s"] <= left
+            left = again["arguments"]["timeout_s"]
+        await driver.advance(READY_S)
+        assert (await host.call(again["tool"], **again["arguments"]))["reached"] is True

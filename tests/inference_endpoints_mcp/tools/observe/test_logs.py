@@ -1,0 +1,99 @@
+"""Logs through a tool: filtered on our side, and small however much was said."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.driver import Driver
+from tests.support.host import Host
+
+pytestmark = pytest.mark.anyio
+
+ANSWER_LIMIT = 28_000
+"""Characters of 8,000 tokens, at 3.5 each."""
+SAID = [
+    (90, "info", "INFO loading"),
+    (80, None, "Traceback (most recent call last):"),
+    (80, None, '  File "model.py", line 1, in load'),
+    (80, None, "torch.OutOfMemoryError: CUDA out of memory"),
+    (40, "warning", "slow request"),
+    (20, "error", "could not bind port 80"),
+    (10, "info", "0 errors so far"),
+]
+"""Minutes ago, level, line."""
+
+
+def say(driver: Driver, said: list[tuple[int, str | None, str]]) -> None:
+    """Put lines into the log of the endpoint `chat`, as a replica that ran before would have left them."""
+    entry = driver.plane.executor.find("acme", "chat")
+    assert entry is not None
+    folder: Path = driver.plane.options.data_dir / "logs" / entry.record.id
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC)
+    with (folder / "aaaaaaaa-bbbbb.jsonl").open("w") as file:
+        for minutes, level, line in said:
+            moment = (now - timedelta(minutes=minutes)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            fields = {"timestamp": moment, "line": line, "stream": "stderr", "replica_id": "aaaaaaaa-bbbbb"}
+            file.write(json.dumps(fields | {"level": level}, ensure_ascii=False) + "\n")
+
+
+async def lines_of(host: Host, **arguments: Any) -> list[str]:
+    """What is shown, without times and fence."""
+    logs = await host.call("get_endpoint_logs", endpoint_name="chat", **arguments)
+    shown = [line.partition(" ")[2] for line in logs["lines"].splitlines()[1:-1]]
+    assert len(shown) == logs["shown"]
+    return shown
+
+
+async def test_logs_are_the_newest_lines_fenced_and_filtered(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    await driver.advance(200)
+    logs = await modern.call("get_endpoint_logs", endpoint_name="chat")
+    assert logs["lines"].splitlines()[0].startswith("<untrusted-")
+    assert "Listening on 0.0.0.0:80" in logs["lines"].splitlines()[-2]
+    assert (await modern.call("get_endpoint_logs", endpoint_name="chat", tail=1))["shown"] == 1
+    found = await modern.call("get_endpoint_logs", endpoint_name="chat", contains="LOADING")
+    assert (found["shown"], found["read"]) == (1, logs["read"])
+
+
+async def test_errors_are_shown_with_the_traceback_they_came_with(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    say(driver, SAID)
+    errors = await lines_of(modern, level="error", contains="")
+    assert errors == [
+        "Traceback (most recent call last):",
+        'File "model.py", line 1, in load',
+        "torch.OutOfMemoryError: CUDA out of memory",
+        "could not bind port 80",
+    ]
+    assert await lines_of(modern, level="warning") == [*errors[:3], "slow request", errors[3]]
+
+
+async def test_lines_since_a_time_are_shown_by_minutes_or_by_the_clock(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    say(driver, SAID)
+    assert await lines_of(modern, since="30") == ["could not bind port 80", "0 errors so far"]
+    moment = datetime.now(UTC) - timedelta(minutes=50)
+    for since in (moment.isoformat(), moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M:%S")):
+        assert len(await lines_of(modern, since=since)) == 3
+    nothing = await modern.call("get_endpoint_logs", endpoint_name="chat", since="5")
+    assert nothing["now"] == "None of 7 line(s) match."
+    words = await modern.refused("get_endpoint_logs", "BAD_REQUEST", endpoint_name="chat", since="yesterday")
+    assert "2026-11-25T09:30:00Z" in words
+
+
+@pytest.mark.parametrize("line", ["x" * 501, '"' * 501, "\U0001f600" * 251, "short"])
+async def test_of_100_000_lines_the_newest_are_shown_that_an_answer_has_room_for(
+    driver: Driver, modern: Host, line: str
+) -> None:
+    await driver.create()
+    say(driver, [(1, "error", f"{number} {line}") for number in range(100_000)])
+    for arguments in ({}, {"tail": 500, "level": "error"}):
+        logs = await modern.call("get_endpoint_logs", endpoint_name="chat", **arguments)
+        assert len(json.dumps(logs, ensure_ascii=False)) < ANSWER_LIMIT
+        newest = logs["lines"].splitlines()[-2]
+        assert newest.partition(" ")[2].startswith("99999 ")
+    assert f"{2_000 - logs['shown']} older ones that match are not shown." in logs["now"]
+    assert "Only the newest 2000 lines were looked through." in logs["now"]

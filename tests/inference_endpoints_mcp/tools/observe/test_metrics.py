@@ -1,0 +1,176 @@
+"""Metrics: what the gateway counted and the processes took, summed up for a reader."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from tests.support.captures import CAPTURES
+from tests.support.driver import TOKEN, Driver
+from tests.support.host import Host, serving
+from tests.support.upstream import Answer, Upstream
+
+from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
+from inference_endpoints_mcp.server.application import Options
+
+pytestmark = pytest.mark.anyio
+
+
+ONE = "/v2/endpoint/acme/tiny"
+TINY = {"endpoint_name": "tiny"}
+
+
+@pytest.fixture
+async def tiny(driver: Driver) -> str:
+    """The address of an endpoint that answered two calls and failed one, as a real process."""
+    await driver.create_local("tiny")
+    await driver.reach("tiny", "running")
+    path = await driver.path_of("tiny")
+    for route in ("/a", "/slow"):
+        assert (await driver.call("POST", path + route, {})).status == 200
+    assert (await driver.call("POST", path + "/a", {}, token="wrong")).status == 401
+    return path
+
+
+def rows(facts: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["metric"], row["of"]): row for row in facts["metrics"]}
+
+
+async def test_requests_latency_and_the_process_are_measured(tiny: str, driver: Driver, modern: Host) -> None:
+    facts = await modern.call("get_endpoint_metric", **TINY)
+    found = rows(facts)
+    (replica,) = (await modern.call("get_endpoint_replicas", **TINY))["replicas"]
+    assert found["response-status-code", "2xx"]["total"] == 2
+    assert found["response-status-code", "4xx"]["total"] == 1
+    assert 0.9 < found["response-elapsed", "p99"]["maximum"] < 5
+    assert found["response-elapsed", "p50"]["unit"] == "seconds"
+    assert found["replica-running", "running"]["now"] == 1
+    assert 0 <= found["cpu", replica["replica"]]["now"] <= 110
+    assert found["memory", replica["replica"]]["now"] > 1_000_000
+    assert facts["now"] == "Answers in 30 min: 2 2xx, 1 4xx."
+    assert facts["backend"] == "local"
+    assert not any("points" in row for row in facts["metrics"])
+
+
+async def test_one_metric_is_given_in_detail_with_its_series_on_demand(tiny: str, modern: Host) -> None:
+    facts = await modern.call("get_endpoint_metric", **TINY, metric="response-status-code", series=True)
+    found = rows(facts)
+    assert set(found) == {("response-status-code", "200"), ("response-status-code", "401")}
+    points = found["response-status-code", "200"]["points"]
+    assert sum(point["value"] for point in points) == 2
+    assert facts["window_s"] == 15
+
+
+async def test_a_request_under_way_is_load(driver: Driver, tiny: str, modern: Host) -> None:
+    call = asyncio.create_task(driver.call("POST", tiny + "/events", {}))
+    async with asyncio.timeout(10):
+        pending = 0.0
+        while pending <= 0:
+            facts = await modern.call("get_endpoint_metric", **TINY, metric="pending-request")
+            pending = rows(facts)["pending-request", "pending"]["now"]
+    await driver.call("POST", tiny + "/release", {})
+    await call
+
+
+async def test_a_simulated_endpoint_counts_real_calls_and_invents_none(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    await driver.advance(200)
+    before = await modern.call("get_endpoint_metric", endpoint_name="chat")
+    assert before["now"].startswith("No request was answered in 30 min. Simulated: ")
+    assert {metric for metric, _ in rows(before)} <= {"pending-request", "replica-running", "replica-status"}
+    await driver.call("POST", await driver.path_of("chat"), {})
+    after = await modern.call("get_endpoint_metric", endpoint_name="chat")
+    assert rows(after)["response-status-code", "5xx"]["total"] == 1
+    assert after["backend"] == "simulated"
+
+
+async def test_graphs_have_the_documented_keys(tiny: str, driver: Driver) -> None:
+    graphs = (await driver.call("POST", ONE + "/metrics", {})).body
+    captured = json.loads((CAPTURES / "all-graphs.json").read_text())
+    assert set(graphs) == set(captured) - {"vllm"}
+    for name, graph in graphs.items():
+        assert not isinstance(graph, dict) or set(graph) == set(captured[name])
+    told_apart = {
+        "responseStatusCode": "statusCode",
+        "responseStatusCodeGrouped": "statusCode",
+        "responseElapsed": "percentile",
+        "pendingRequest": "status",
+        "replicasRunning": "status",
+        "replicasStatus": "status",
+        "hardwareMem": "replicaId",
+    }
+    for name, key in told_apart.items():
+        assert graphs[name]["series"], name
+        for series in graphs[name]["series"]:
+            assert set(series) == {key, "data"}
+            assert all(set(point) == {"x", "y"} and point["x"].endswith("Z") for point in series["data"])
+
+
+async def test_the_services_graphs_are_summed_up_without_units_it_does_not_publish(upstream: Upstream) -> None:
+    upstream.has("running")
+    upstream.says(
+        "POST", "/v2/endpoint/acme/chat/metrics", Answer(body=json.loads((CAPTURES / "all-graphs.json").read_text()))
+    )
+
+    async def reach(_: AsyncExitStack) -> Backend:
+        return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
+
+    async with serving(Options(reach=reach, namespace="acme")) as host:
+        facts = await host.call("get_endpoint_metric", endpoint_name="chat", minutes=5)
+    found = rows(facts)
+    assert not any("unit" in row for row in facts["metrics"])
+    assert found["response-elapsed", "p95"]["now"] == 1.25
+    assert found["gpu", "6pajyw3k-z7ghx 1"]["maximum"] == 95
+    assert facts["now"] == "Answers in 5 min: 118 2xx, 2 5xx."
+    asked = next(seen for seen in upstream.seen if seen.method == "POST").json
+    start, stop = (datetime.fromisoformat(asked[key]) for key in ("start", "stop"))
+    assert (stop - start).total_seconds() == pytest.approx(300, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("route", "key"),
+    [
+        ("pending-request", "pendingRequest"),
+        ("response-elapsed", "responseElapsed"),
+        ("response-status-code", "responseStatusCode"),
+        ("replica-status", "replicasStatus"),
+        ("replica-running", "replicasRunning"),
+    ],
+)
+async def test_each_metric_has_a_route_of_its_own(tiny: str, driver: Driver, route: str, key: str) -> None:
+    times = {"start": "2026-01-01T00:00:00Z", "stop": "2026-01-01T01:00:00+01:30"}
+    alone = await driver.call("POST", f"{ONE}/metrics/{route}", times)
+    assert alone.status == 400, "it ends before it starts"
+    times["stop"] = "2026-01-01T01:00:00Z"
+    alone = await driver.call("POST", f"{ONE}/metrics/{route}", times)
+    assert alone.body == (await driver.call("POST", f"{ONE}/metrics", times)).body[key]
+    assert alone.body["timeWindowSeconds"] == 30
+    both = (await driver.call("POST", f"{ONE}/metrics/hardware-cpu", times)).body
+    assert set(both) == {"hardwareCpu", "hardwareMem"}
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "20260101T000000Z", 5, True])
+async def test_a_time_is_as_rfc_3339_writes_it(driver: Driver, moment: Any) -> None:
+    await driver.create("tiny")
+    assert (await driver.call("POST", ONE + "/metrics", {"start": moment})).status == 400
+
+
+async def test_a_day_of_points_is_still_a_small_answer(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    entry = driver.plane.executor.find("acme", "chat")
+    assert entry is not None
+    metrics = entry.metrics
+    now, metrics.since = metrics.since, metrics.since - 40_000
+    metrics._counted_at = metrics.since
+    for number in range(4_000):
+        at = now - 39_990 + 9.9 * number
+        metrics.request_started(at)
+        metrics.request_ended(at + 0.5, 0.5 + number / 4_000, (200, 201, 400, 404, 422, 429, 500, 502, 503)[number % 9])
+    for metric in ("", "response-status-code", "response-elapsed"):
+        facts = await modern.call("get_endpoint_metric", endpoint_name="chat", metric=metric, minutes=600, series=True)
+        assert len(json.dumps(facts)) < 28_000
+        assert facts["metrics"][0]["points"]
+    assert rows(facts)["response-elapsed", "p50"]["trend"] == "rising"

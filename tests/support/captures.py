@@ -1,0 +1,5 @@
+"""Where the recorded answers of the service are."""
+
+from pathlib import Path
+
+CAPTURES = Path(__file__).parents[1] / "captures"
