@@ -18,7 +18,7 @@ from tests.support.driver import cloud, local
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from inference_endpoints_local.models import weights
 from inference_endpoints_local.models.artifacts import Artifact, CacheDiskFull, WeightFile, Wheel
-from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.store import NotSaved, Store, StoreFull
 
 pytestmark = pytest.mark.anyio

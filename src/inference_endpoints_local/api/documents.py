@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local.control.endpoint import ManagedEndpoint
+from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.control.reconcile import EndpointStatus
 from inference_endpoints_local.engines.base import ReplicaStage
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.state.audit_log import AuditEvent
+from inference_endpoints_local.state.audit_event import AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord, Spec
 from inference_endpoints_local.wire import responses
 

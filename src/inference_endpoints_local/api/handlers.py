@@ -15,17 +15,17 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
-from inference_endpoints_local.api.event_stream import StatusEvents
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.http import bearer_token, error_response, read_body, token_matches
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
 from inference_endpoints_local.api.observability import Handler, ObservabilityHandlers
-from inference_endpoints_local.control.endpoint import ManagedEndpoint
+from inference_endpoints_local.api.request_handling import bearer_token, error_response, read_body, token_matches
+from inference_endpoints_local.api.status_events import StatusEvents
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
+from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeBook
-from inference_endpoints_local.state.audit_log import Actor
+from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.faults import DroppedResponse, Fault, Faults
 from inference_endpoints_local.state.store import NotSaved, Store
 from inference_endpoints_local.wire import openapi, queries, responses, routes

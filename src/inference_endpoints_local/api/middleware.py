@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference_endpoints_local.api.http import error_response
+from inference_endpoints_local.api.request_handling import error_response
 from inference_endpoints_local.state.faults import HANG_UP
 
 logger = logging.getLogger(__name__)

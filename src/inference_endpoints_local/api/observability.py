@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from inference_endpoints_local.api import documents, metric_graphs
-from inference_endpoints_local.api.http import read_body
-from inference_endpoints_local.control.endpoint import ManagedEndpoint
+from inference_endpoints_local.api.request_handling import read_body
 from inference_endpoints_local.control.lifecycle import Lifecycle
+from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import queries, responses, routes

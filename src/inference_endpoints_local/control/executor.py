@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from inference_endpoints_local.control.autoscale import scaling_rule
-from inference_endpoints_local.control.endpoint import ManagedEndpoint
+from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.control.reconcile import (
     Action,
     GiveUp,
@@ -24,9 +24,9 @@ from inference_endpoints_local.control.reconcile import (
     reconcile,
 )
 from inference_endpoints_local.engines.base import LIVE, Engine, LaunchOrder
-from inference_endpoints_local.state.audit_log import AuditAction, AuditEvent, audit_event
+from inference_endpoints_local.state.audit_event import AuditAction, AuditEvent, audit_event
 from inference_endpoints_local.state.clock import Clock, wall_ns
-from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EndpointRecord, PowerState
 from inference_endpoints_local.state.store import NotSaved, Store
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control import validation
-from inference_endpoints_local.control.endpoint import ManagedEndpoint
 from inference_endpoints_local.control.executor import Executor
+from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.base import CannotRun, Engine
-from inference_endpoints_local.models.hardware import LOCAL, UNAVAILABLE, Fleet, OfferedInstance
-from inference_endpoints_local.state.audit_log import Actor, AuditAction, audit_event, changed_settings
+from inference_endpoints_local.models.instances import LOCAL, UNAVAILABLE, Fleet, OfferedInstance
+from inference_endpoints_local.state.audit_event import Actor, AuditAction, audit_event, changed_settings
 from inference_endpoints_local.state.clock import wall_ns
-from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, Spec, instance_size, replica_spec
 from inference_endpoints_local.wire.images import PARALLEL
 

@@ -20,7 +20,7 @@ from typing import NoReturn
 from inference_endpoints_local import own_version
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
-from inference_endpoints_local.daemon.errors import DiskFull, PlaneError, PortInUse, StoreUnusable
+from inference_endpoints_local.daemon.plane_errors import DiskFull, PlaneError, PortInUse, StoreUnusable
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ async def _serve(
     options: DaemonOptions, folder: DataFolder, listener: socket.socket, ready: Callable[[Connection], None]
 ) -> None:
     from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
-    from inference_endpoints_local.daemon.server import PlaneServer
+    from inference_endpoints_local.daemon.plane_server import PlaneServer
     from inference_endpoints_local.state.store import StoreError, StoreFull
 
     wanted = PlaneOptions(

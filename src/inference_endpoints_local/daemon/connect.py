@@ -18,7 +18,7 @@ from typing import Self
 
 from inference_endpoints_local import own_version
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder, default_data_dir
-from inference_endpoints_local.daemon.errors import (
+from inference_endpoints_local.daemon.plane_errors import (
     DiskFull,
     FolderInUse,
     FolderUnusable,

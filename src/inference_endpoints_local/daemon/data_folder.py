@@ -22,7 +22,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from inference_endpoints_local.daemon.errors import DiskFull, FolderInUse, FolderUnusable
+from inference_endpoints_local.daemon.plane_errors import DiskFull, FolderInUse, FolderUnusable
 
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _LOCK_WITHIN_S = 0.25

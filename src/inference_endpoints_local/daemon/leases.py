@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_endpoints_local.api.http import error_response
 from inference_endpoints_local.api.middleware import http_error, with_middleware
+from inference_endpoints_local.api.request_handling import error_response
 from inference_endpoints_local.wire import routes
 from inference_endpoints_local.wire.queries import StopQuery, parse_query
 from inference_endpoints_local.wire.requests import InvalidRequest

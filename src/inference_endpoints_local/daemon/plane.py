@@ -13,19 +13,19 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local.api import handlers
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.http import read_body
+from inference_endpoints_local.api.request_handling import read_body
+from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
-from inference_endpoints_local.control.metrics import INTERVAL_S
 from inference_endpoints_local.engines.base import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
-from inference_endpoints_local.models.hardware import Fleet
+from inference_endpoints_local.models.instances import Fleet
 from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
 from inference_endpoints_local.state.faults import Faults
-from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import responses, routes
 from inference_endpoints_local.wire.requests import ArmedFault, ClockMove, PretendedLoad, parse_as

@@ -9,11 +9,11 @@ from typing import Any
 
 from inference_endpoints_local.engines.base import CannotRun, LaunchOrder, ReplicaStage
 from inference_endpoints_local.engines.pids import end_processes
+from inference_endpoints_local.engines.process_replica import ProcessLedger, ProcessReplica
 from inference_endpoints_local.engines.programs import Program, ProgramResolver
-from inference_endpoints_local.engines.worker import ProcessLedger, ProcessReplica
 from inference_endpoints_local.models.artifacts import WeightsError
 from inference_endpoints_local.state.clock import Clock
-from inference_endpoints_local.state.logs import LogStore
+from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import Spec, instance_size
 from inference_endpoints_local.state.store import NotSaved
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from inference_endpoints_local.engines.base import LaunchOrder, ReplicaStage, ReplicaState
-from inference_endpoints_local.engines.simulated_scripts import startup_script
+from inference_endpoints_local.engines.simulated_startup import startup_script
 from inference_endpoints_local.state.clock import Clock
-from inference_endpoints_local.state.logs import LogStore, ReplicaLog
+from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
 from inference_endpoints_local.state.record import Spec
 
 

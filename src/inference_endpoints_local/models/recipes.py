@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.hardware import LOCAL, LOCAL_REGION, UNAVAILABLE, Fleet, OfferedInstance
+from inference_endpoints_local.models.instances import LOCAL, LOCAL_REGION, UNAVAILABLE, Fleet, OfferedInstance
 from inference_endpoints_local.wire import responses
 
 _NAME = 32

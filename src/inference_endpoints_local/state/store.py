@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.state.audit_log import LONGEST_KEPT_NS, MOST_EVENTS, Actor, AuditAction, AuditEvent
+from inference_endpoints_local.state.audit_event import LONGEST_KEPT_NS, MOST_EVENTS, Actor, AuditAction, AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion, VersionFailure
 
 SCHEMA_VERSION = 2

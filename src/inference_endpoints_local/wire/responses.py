@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads those of the standard library only from Python 3.12 on
 
 from inference_endpoints.models import InferenceEndpointStatus
-from inference_endpoints_local.state.audit_log import AuditAction
+from inference_endpoints_local.state.audit_event import AuditAction
 from inference_endpoints_local.wire.images import Image
 from inference_endpoints_local.wire.requests import Metric, Name
 

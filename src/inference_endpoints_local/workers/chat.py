@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from inference_endpoints_local.workers import textgen
+from inference_endpoints_local.workers import text_generation
 from inference_endpoints_local.workers.llama import Chunk, Llama
-from inference_endpoints_local.workers.server import WorkerConfig, serve
-from inference_endpoints_local.workers.wire import error_body, note_tokens, read_json, unless_gone
+from inference_endpoints_local.workers.worker_http import error_body, note_tokens, read_json, unless_gone
+from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 
 Generate = Callable[[dict[str, Any]], AsyncIterator[Chunk]]
 
@@ -38,11 +38,11 @@ class ChatModel:
     async def text_generation(self, request: Request) -> Response:
         """`POST /`: continues `inputs`, which is not put into a chat template."""
         body = await read_json(request)
-        wanted = textgen.read_request(body)
+        wanted = text_generation.read_request(body)
         chunks = _noting(request, self._llama.complete(wanted.request))
         if body.get("stream"):
-            return await _sse(request, textgen.event_stream(wanted, chunks))
-        return JSONResponse([textgen.full_answer(wanted, await unless_gone(request, _all(chunks)))])
+            return await _sse(request, text_generation.event_stream(wanted, chunks))
+        return JSONResponse([text_generation.full_answer(wanted, await unless_gone(request, _all(chunks)))])
 
 
 async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:

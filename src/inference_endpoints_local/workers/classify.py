@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from inference_endpoints_local.workers.server import WorkerConfig, serve
-from inference_endpoints_local.workers.wire import parameters, read_json, texts, unprocessable
+from inference_endpoints_local.workers.worker_http import parameters, read_json, texts, unprocessable
+from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 
 LABEL_PREFIX = "__label__"
 DEFAULT_TOP_K = 5

@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from inference_endpoints_local.workers.server import WorkerConfig, serve
-from inference_endpoints_local.workers.wire import (
+from inference_endpoints_local.workers.worker_http import (
     note_tokens,
     parameters,
     read_json,
@@ -23,6 +22,7 @@ from inference_endpoints_local.workers.wire import (
     unless_gone,
     unprocessable,
 )
+from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 
 if TYPE_CHECKING:
     from inference_endpoints_local.workers.bert import Floats, SentenceEncoder, TokenIds

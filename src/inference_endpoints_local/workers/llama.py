@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from inference_endpoints_local.workers.server import WorkerConfig
+from inference_endpoints_local.workers.worker_server import WorkerConfig
 
 Chunk = dict[str, Any]
 OnChunk = Callable[[Chunk], bool]

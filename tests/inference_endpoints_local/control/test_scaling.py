@@ -210,7 +210,7 @@ async def test_the_processor_time_of_a_worker_is_its_use_of_the_hardware(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = 100.0
-    monkeypatch.setattr("inference_endpoints_local.engines.worker.cpu_seconds", lambda _: taken)
+    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.cpu_seconds", lambda _: taken)
     await workers.create(measure="hardwareUsage")
     writers = await busy_with(workers.driver, 1)
     for in_use, replicas in ((0.5, 1), (0.9, 2)):

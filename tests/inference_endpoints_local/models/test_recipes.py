@@ -10,7 +10,7 @@ from tests.support.driver import Driver, PlaneOf
 
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.hardware import Fleet
+from inference_endpoints_local.models.instances import Fleet
 from inference_endpoints_local.models.recipes import RecipeBook
 
 pytestmark = pytest.mark.anyio

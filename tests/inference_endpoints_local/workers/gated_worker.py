@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from inference_endpoints_local.workers.server import WorkerConfig, serve
-from inference_endpoints_local.workers.wire import read_json
+from inference_endpoints_local.workers.worker_http import read_json
+from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 
 
 async def size(request: Request) -> Response:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.driver import Driver, PlaneOf, cloud
 from tests.support.host import Host
 
-from inference_endpoints_local.state.audit_log import Actor
+from inference_endpoints_local.state.audit_event import Actor
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from tests.support.host import Host, serving
 from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.state import audit_log
+from inference_endpoints_local.state import audit_event
 from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.server.application import Options
 
@@ -111,7 +111,7 @@ async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
             await driver.create(name)
     async with plane_of() as driver:
         store = driver.plane._store
-        old = audit_log.AuditEvent(1, "acme", "old", audit_log.AuditAction.PAUSED)
+        old = audit_event.AuditEvent(1, "acme", "old", audit_event.AuditAction.PAUSED)
         store.save([], [old])
         assert len((await driver.call("GET", "/v2/audit-logs/acme")).body["items"]) == 4
         monkeypatch.setattr("inference_endpoints_local.state.store.MOST_EVENTS", 3)

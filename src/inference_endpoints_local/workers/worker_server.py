@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from inference_endpoints_local.workers.wire import error_response, model_app
+from inference_endpoints_local.workers.worker_http import error_response, model_app
 
 logger = logging.getLogger("worker")
 

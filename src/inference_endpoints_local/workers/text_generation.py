@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints_local.workers.wire import parameters, unprocessable
+from inference_endpoints_local.workers.worker_http import parameters, unprocessable
 
 Token = dict[str, Any]
 

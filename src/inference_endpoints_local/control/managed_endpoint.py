@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from inference_endpoints.models import InferenceEndpointStatus as State
+from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics
 from inference_endpoints_local.control.load import Load
-from inference_endpoints_local.control.metrics import EndpointMetrics
 from inference_endpoints_local.control.reconcile import EndpointStatus, ObservedReplica, ObservedState
 from inference_endpoints_local.engines.base import Engine, EngineReplica, ReplicaStage
 from inference_endpoints_local.state.clock import wall_s

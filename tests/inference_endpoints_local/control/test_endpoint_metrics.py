@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from inference_endpoints_local.api import metric_graphs
-from inference_endpoints_local.control.metrics import INTERVALS, EndpointMetrics
+from inference_endpoints_local.control.endpoint_metrics import INTERVALS, EndpointMetrics
 from inference_endpoints_local.engines.base import ReplicaStage, ReplicaState
 
 NOW = 1_800_000_000.0  # a multiple of 15

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference_endpoints_local.engines.base import LaunchOrder, ReplicaStage, ReplicaState, WorkerAddress
-from inference_endpoints_local.engines.child import end, read_line, spawn, worker_environment
+from inference_endpoints_local.engines.child_process import end, read_line, spawn, worker_environment
 from inference_endpoints_local.engines.pids import cpu_seconds, process_identity, resident_bytes
 from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
 from inference_endpoints_local.state.clock import Clock
-from inference_endpoints_local.state.logs import ReplicaLog
+from inference_endpoints_local.state.log_store import ReplicaLog
 from inference_endpoints_local.state.record import instance_size
 from inference_endpoints_local.state.store import NotSaved
 

@@ -10,9 +10,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
-from inference_endpoints_local.daemon.errors import PlaneError
 from inference_endpoints_local.daemon.leases import LeaseMiddleware
 from inference_endpoints_local.daemon.plane import Plane
+from inference_endpoints_local.daemon.plane_errors import PlaneError
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from starlette.responses import Response, StreamingResponse
 
-from inference_endpoints_local.control.endpoint import ManagedEndpoint
 from inference_endpoints_local.control.executor import Executor
+from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.record import PowerState
 from inference_endpoints_local.wire import responses
 
