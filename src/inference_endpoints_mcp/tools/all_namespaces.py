@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints_mcp.tools.answers import RefusedNamespace
 from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.tools.outputs import RefusedNamespace
 
 T = TypeVar("T")
 

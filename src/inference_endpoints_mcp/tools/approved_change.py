@@ -30,8 +30,8 @@ from inference_endpoints_mcp.approval.confirmation import (
 )
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.approval.questions import Form, form_of, question
-from inference_endpoints_mcp.tools.answers import EndpointAnswer, NextCall, backend_of_hardware, plan_answer
 from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.outputs import EndpointAnswer, NextCall, backend_of_hardware, plan_answer
 
 PLAN_META = "io.github.inference-endpoints-mcp/plan_token"
 """Where a token travels that no model reads (`--confirm host`): in `_meta` of the answer, and of the next request."""

@@ -19,3 +19,9 @@ State = Literal[
 TimeoutSeconds = Annotated[int, Field(ge=1, le=86_400, description="Longest to wait, in seconds.")]
 ResponseFormat = Literal["concise", "detailed"]
 JsonObject = dict[str, Any]
+Config = Annotated[
+    JsonObject, Field(description="Further settings, nested as in the API (compute, model, …). No secrets.")
+]
+SecretNames = Annotated[list[str], Field(max_length=30, description="Secrets, by the names the operator lends.")]
+CallTimeout = Annotated[int, Field(ge=1, le=3_600, description="Waking included.")]
+Repository = Annotated[str, Field(min_length=1, max_length=512)]

@@ -1,5 +1,7 @@
 """Calling what is asleep wakes it, which is billed: approved first where the operator wants that."""
 
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,11 +11,12 @@ from inference_endpoints.deploy.plan import plan_wake
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.transport.backend import HUGGING_FACE
 from inference_endpoints_mcp.approval.confirmation import Outcome
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.tools.answers import backend_of
 from inference_endpoints_mcp.tools.approved_change import Decision, deciding, proposal_of, settle
-from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.context import Call, CallScope, Progress
+from inference_endpoints_mcp.tools.outputs import backend_of
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,24 @@ async def may_wake(call: CallScope, called: Callee, waking: Decision) -> bool:
 
 def _bills(call: CallScope, endpoint: Endpoint) -> bool:
     return call.approvals.confirmation.bills(backend_of(endpoint, call.endpoints.backend.name))
+
+
+def tell_of_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[None]]:
+    started = time.monotonic()
+
+    def tell() -> str:
+        return f"waking {name} · {time.monotonic() - started:.0f}s"
+
+    async def on_wait(_: str) -> None:
+        progress.show(tell)
+
+    return on_wait
+
+
+def answered(call: CallScope, endpoint: Endpoint, woke: bool, seconds: float) -> str:
+    if not woke:
+        return f"Answered in {seconds:.2f} s."
+    billed = " and is billed again" if call.endpoints.backend.name == HUGGING_FACE else ""
+    minutes = endpoint.compute.scaling.scale_to_zero_timeout
+    asleep = f" It sleeps again after {minutes} idle minutes." if minutes else ""
+    return f"It was asleep: this call woke it{billed}, and was answered in {seconds:.1f} s.{asleep}"

@@ -7,8 +7,9 @@ from inference_endpoints.deploy.hardware import choose, find, offers
 from inference_endpoints.deploy.recommend import Known, recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.models import Endpoint, Vendors
-from inference_endpoints_mcp.tools.catalog.recommended_config import known_of
+from inference_endpoints_mcp.tools.catalog.get_recommended_config import known_of
 from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.tools.lifecycle.hardware_checks import accelerators_of
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,6 @@ def names_engine(config: dict[str, Any]) -> bool:
     """Whether nested settings say what the model is run by."""
     model = config.get("model")
     return isinstance(model, dict) and bool({"image", "framework"} & model.keys())
-
-
-def accelerators_of(hardware: str, vendors: Vendors) -> int:
-    """Those of one replica; 1 where it is not listed."""
-    offer = next((one for one in offers(vendors) if one.id == hardware), None)
-    return offer.accelerators if offer else 1
 
 
 def _as_it_is(endpoint: Endpoint, asked: Asked, vendors: Vendors) -> Filled:

@@ -6,7 +6,7 @@ from typing import Any
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import clean
-from inference_endpoints_mcp.tools.answers import LONGEST_PAYLOAD
+from inference_endpoints_mcp.tools.outputs import LONGEST_PAYLOAD
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from mcp import MCPError
 from mcp.types import TextContent
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.inference_endpoints_mcp.privacy.test_secrets import HUB, LENT, NAMED, clean, deployed
-from tests.inference_endpoints_mcp.tools.observe.test_diagnosing import HOSTILE
+from tests.inference_endpoints_mcp.tools.observe.test_diagnose_endpoint import HOSTILE
 from tests.support.driver import TOKEN, Driver
 from tests.support.host import Host, Mode
 

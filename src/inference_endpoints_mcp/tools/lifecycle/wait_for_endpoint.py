@@ -11,9 +11,9 @@ from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Look
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import WaitAnswer, backend_of, call_of, facts_of, trying
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds
 from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.outputs import WaitAnswer, backend_of, call_of, facts_of, trying
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Until = Literal["running", "updated", "paused", "scaled_to_zero", "deleted"]

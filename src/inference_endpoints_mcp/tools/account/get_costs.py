@@ -12,7 +12,9 @@ from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.all_namespaces import EVERY_NAMESPACE, ask
-from inference_endpoints_mcp.tools.answers import (
+from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import (
     Answer,
     BackendName,
     NextCall,
@@ -21,8 +23,6 @@ from inference_endpoints_mcp.tools.answers import (
     call_of,
     fitting,
 )
-from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
-from inference_endpoints_mcp.tools.context import Call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 SAVINGS_SHOWN = 10

@@ -1,9 +1,9 @@
-"""How to deploy a model: whether it is in the catalogue, and the configuration to create it with."""
+"""The configuration to create an endpoint for a model with."""
 
 import asyncio
 import re
 from collections.abc import Awaitable
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -11,29 +11,18 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.deploy.recommend import Known, recommend
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
-from inference_endpoints.models import CatalogueModel
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of_hardware
-from inference_endpoints_mcp.tools.arguments import Namespace
+from inference_endpoints_mcp.tools.arguments import Namespace, Repository
+from inference_endpoints_mcp.tools.catalog.catalog_items import find_item
 from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer, BackendName, NextCall, backend_of_hardware
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Told = TypeVar("Told")
 
 LONGEST_NAME = 32
 NAMES_TRIED = 10
-
-Repository = Annotated[str, Field(min_length=1, max_length=512)]
-
-
-class CatalogItem(Answer):
-    repository: str
-    in_catalog: bool
-    task: str | None = None
-    license: str | None = None
-    accelerators: list[str] | None = None
-    engines: list[str] | None = None
 
 
 class RecommendedConfig(Answer):
@@ -45,27 +34,6 @@ class RecommendedConfig(Answer):
     why: list[str]
     alternatives: list[str] = Field(description="Other hardware that could be had, with its price.")
     in_catalog: bool
-
-
-@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="Look a model up in the catalogue")
-async def has_catalog_item(call: Call, repository: Repository) -> CatalogItem:
-    """Tell whether a model is in the catalogue of those known to deploy."""
-    item = await _item(call.endpoints, repository)
-    shown = line(repository, 512)
-    following = NextCall(tool="get_recommended_config", arguments={"repository": repository})
-    if item is None:
-        now = "It is not in the catalogue. It may deploy all the same."
-        return CatalogItem(repository=shown, in_catalog=False, now=now, next=[following])
-    return CatalogItem(
-        repository=line(item.repo_id, 512),
-        in_catalog=True,
-        task=line(item.task) if item.task else None,
-        license=line(item.license) if item.license else None,
-        accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes}) or None,
-        engines=sorted({line(recipe.engine_type) for recipe in item.recipes}) or None,
-        now="It is in the catalogue.",
-        next=[following],
-    )
 
 
 @tool(uses=operations.SUGGESTION, toolset=Toolset.CATALOG, title="Recommend a configuration")
@@ -99,17 +67,11 @@ async def get_recommended_config(call: Call, repository: Repository, namespace: 
     )
 
 
-async def _item(endpoints: AsyncEndpointsClient, repository: str) -> CatalogueModel | None:
-    """By the model's own name, since what else the service searches in is not documented."""
-    found = await endpoints.catalogue(search=repository.rpartition("/")[2][:100])
-    return next((item for item in found if item.repo_id.lower() == repository.lower()), None)
-
-
 async def known_of(endpoints: AsyncEndpointsClient, repository: str) -> Known:
     """What the service and the Hub tell of a model. Who does not know it, or does not say, leaves a gap."""
     suggestion, item, info = await asyncio.gather(
         _if_told(endpoints.suggestion(repository)),
-        _if_told(_item(endpoints, repository)),
+        _if_told(find_item(endpoints, repository)),
         _if_told(endpoints.model(repository)),
     )
     return Known(repository, suggestion, item, info)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.deploy.plan import Plan
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_data, line
 
@@ -17,6 +17,9 @@ LONGEST_PAYLOAD = 8_000
 MOST_CHANGES, LONGEST_VALUE = 40, 200
 ROOM_FOR_ROWS = 25_000
 """Characters of the rows of a list: with everything else an answer stays below 8,000 tokens, at 3.5 characters each."""
+
+OUTPUT_LIMIT = 24_000
+"""Characters of model output in one answer."""
 
 BackendName = Literal["huggingface", "local", "simulated"]
 
@@ -210,6 +213,11 @@ def facts_of(endpoint: Endpoint, namespace: str, prices: Prices | None, backend:
     }
 
 
+def last_used(endpoint: Endpoint) -> str | None:
+    used = endpoint.status.last_used_at
+    return rfc3339(used) if used else None
+
+
 def plan_answer(plan: Plan) -> PlanAnswer:
     payload, warnings = clean_data(plan.shown()), list(plan.warnings)
     if len(json.dumps(payload)) > LONGEST_PAYLOAD:
@@ -230,6 +238,12 @@ def plan_answer(plan: Plan) -> PlanAnswer:
         quota_left=plan.quota_left,
         warnings=warnings,
     )
+
+
+def preview_of(backend: str, plan: Plan, namespace: str, name: str, current: Endpoint | None = None) -> EndpointAnswer:
+    facts = facts_of(current, namespace, None, backend) if current else {"endpoint_name": name, "namespace": namespace}
+    facts |= {"hardware": plan.cost.hardware, "backend": backend_of_hardware(plan.cost.hardware, backend)}
+    return EndpointAnswer(**facts, changed=False)
 
 
 def _brief(value: Any) -> Any:

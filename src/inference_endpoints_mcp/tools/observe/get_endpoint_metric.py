@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from inference_endpoints.models import AllGraphs, Graph, Series
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of, fitting
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
 from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer, BackendName, backend_of, fitting
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 POINTS = 400

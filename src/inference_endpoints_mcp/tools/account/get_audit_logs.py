@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from inference_endpoints.models import AuditEntry
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import Answer, NextCall, fitting
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace
 from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.outputs import Answer, NextCall, fitting
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 CHANGES_SHOWN = 10

@@ -4,9 +4,9 @@ from pydantic import BaseModel
 
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import Answer, paged
 from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer, paged
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 

@@ -10,9 +10,9 @@ from inference_endpoints.diagnosis.evidence import gather
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean, line
-from inference_endpoints_mcp.tools.answers import Answer, BackendName, NextCall, backend_of, call_of, trying
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
 from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.outputs import Answer, BackendName, NextCall, backend_of, call_of, trying
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one

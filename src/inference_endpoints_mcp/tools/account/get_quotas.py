@@ -9,9 +9,9 @@ from inference_endpoints.models import VendorQuotas
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.all_namespaces import ask
-from inference_endpoints_mcp.tools.answers import Answer, NextCall, RefusedNamespace, paged
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer, NextCall, RefusedNamespace, paged
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 

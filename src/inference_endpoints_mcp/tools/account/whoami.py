@@ -4,8 +4,8 @@ from pydantic import Field
 
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import Answer
 from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 

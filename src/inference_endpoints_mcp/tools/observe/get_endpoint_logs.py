@@ -12,9 +12,9 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import LogEntry
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import Answer
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
 from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 READ_AT_MOST = 2_000

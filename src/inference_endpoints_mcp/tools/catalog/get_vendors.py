@@ -1,4 +1,4 @@
-"""What there is to deploy, and on what."""
+"""On what there is to deploy."""
 
 from typing import Annotated, Literal
 
@@ -8,9 +8,9 @@ from inference_endpoints.deploy.hardware import Offer, offers
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.answers import Answer, BackendName, backend_of_hardware, paged
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer, BackendName, backend_of_hardware, paged
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -33,20 +33,6 @@ class HardwareRow(BaseModel):
 class HardwareList(Answer):
     namespace: str
     hardware: list[HardwareRow]
-    total: int
-    next_offset: int | None = None
-
-
-class CatalogRow(BaseModel):
-    repository: str
-    task: str | None = None
-    license: str | None = None
-    accelerators: list[str] = Field(default_factory=list)
-    engines: list[str] = Field(default_factory=list)
-
-
-class CatalogList(Answer):
-    models: list[CatalogRow]
     total: int
     next_offset: int | None = None
 
@@ -88,30 +74,6 @@ async def get_vendors(
         next_offset=following,
         now=now,
     )
-
-
-@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="List models known to deploy")
-async def list_catalog_items(
-    call: Call,
-    search: Annotated[str, Field(max_length=100)] = "",
-    task: Annotated[str, Field(max_length=64, description="E.g. text-generation.")] = "",
-    limit: Limit = 20,
-    offset: Offset = 0,
-) -> CatalogList:
-    """List models that are known to deploy on this backend, with task and licence."""
-    items = await call.endpoints.catalogue(search=search or None, task=task or None)
-    rows = [
-        CatalogRow(
-            repository=line(item.repo_id),
-            task=line(item.task) if item.task else None,
-            license=line(item.license) if item.license else None,
-            accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}),
-            engines=sorted({line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}),
-        )
-        for item in items
-    ]
-    page, following = paged(rows, offset, limit)
-    return CatalogList(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
 
 
 def _row(offer: Offer, backend: str) -> HardwareRow:

@@ -1,0 +1,88 @@
+"""The models that are known to deploy: all, or whether one is among them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.models import CatalogueModel
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.arguments import Limit, Offset, Repository
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import Answer, NextCall, paged
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+
+class CatalogRow(BaseModel):
+    repository: str
+    task: str | None = None
+    license: str | None = None
+    accelerators: list[str] = Field(default_factory=list)
+    engines: list[str] = Field(default_factory=list)
+
+
+class CatalogList(Answer):
+    models: list[CatalogRow]
+    total: int
+    next_offset: int | None = None
+
+
+class CatalogItem(Answer):
+    repository: str
+    in_catalog: bool
+    task: str | None = None
+    license: str | None = None
+    accelerators: list[str] | None = None
+    engines: list[str] | None = None
+
+
+@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="List models known to deploy")
+async def list_catalog_items(
+    call: Call,
+    search: Annotated[str, Field(max_length=100)] = "",
+    task: Annotated[str, Field(max_length=64, description="E.g. text-generation.")] = "",
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> CatalogList:
+    """List models that are known to deploy on this backend, with task and licence."""
+    items = await call.endpoints.catalogue(search=search or None, task=task or None)
+    rows = [
+        CatalogRow(
+            repository=line(item.repo_id),
+            task=line(item.task) if item.task else None,
+            license=line(item.license) if item.license else None,
+            accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}),
+            engines=sorted({line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}),
+        )
+        for item in items
+    ]
+    page, following = paged(rows, offset, limit)
+    return CatalogList(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
+
+
+@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="Look a model up in the catalogue")
+async def has_catalog_item(call: Call, repository: Repository) -> CatalogItem:
+    """Tell whether a model is in the catalogue of those known to deploy."""
+    item = await find_item(call.endpoints, repository)
+    shown = line(repository, 512)
+    following = NextCall(tool="get_recommended_config", arguments={"repository": repository})
+    if item is None:
+        now = "It is not in the catalogue. It may deploy all the same."
+        return CatalogItem(repository=shown, in_catalog=False, now=now, next=[following])
+    return CatalogItem(
+        repository=line(item.repo_id, 512),
+        in_catalog=True,
+        task=line(item.task) if item.task else None,
+        license=line(item.license) if item.license else None,
+        accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes}) or None,
+        engines=sorted({line(recipe.engine_type) for recipe in item.recipes}) or None,
+        now="It is in the catalogue.",
+        next=[following],
+    )
+
+
+async def find_item(endpoints: AsyncEndpointsClient, repository: str) -> CatalogueModel | None:
+    """By the model's own name, since what else the service searches in is not documented."""
+    found = await endpoints.catalogue(search=repository.rpartition("/")[2][:100])
+    return next((item for item in found if item.repo_id.lower() == repository.lower()), None)

@@ -1,0 +1,96 @@
+"""All endpoints of a namespace, or of all."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from inference_endpoints.deploy.hardware import Prices
+from inference_endpoints.models import Endpoint
+from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import LOCAL
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.tools.all_namespaces import EVERY_NAMESPACE, ask
+from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset, State
+from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.outputs import EndpointList, EndpointRow, NextCall, backend_of, last_used, paged
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+
+@dataclass(frozen=True)
+class _Fleet:
+    """The endpoints of one namespace that match, with what they cost."""
+
+    endpoints: list[Endpoint]
+    prices: Prices
+
+
+@tool(uses=operations.LIST, toolset=Toolset.LIFECYCLE, title="List endpoints")
+async def list_endpoints(
+    call: Call,
+    namespace: NamespaceOrAll = "",
+    state: Annotated[State, Field(description="Only endpoints in this state.")] = "",
+    search: Annotated[str, Field(max_length=100, description="Part of a name or model.")] = "",
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> EndpointList:
+    """List endpoints with state, hardware and price, and what all of them cost per hour now."""
+    backend = call.endpoints.backend.name
+
+    async def fleet_of(namespace: str) -> _Fleet:
+        found = [one for one in await call.endpoints.list(namespace) if _matches(one, state, search)]
+        return _Fleet(found, await call.listing.prices(namespace))
+
+    asked = await ask(call, namespace, fleet_of)
+    everywhere = namespace == EVERY_NAMESPACE
+    namespace = EVERY_NAMESPACE if everywhere else next(iter(asked.answers))
+    rows = [
+        _row(one if everywhere else None, fleet.prices, endpoint, backend)
+        for one, fleet in asked.answers.items()
+        for endpoint in fleet.endpoints
+    ]
+    totals = [fleet.prices.total(fleet.endpoints) for fleet in asked.answers.values()]
+    cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
+    page, following = paged(rows, offset, limit)
+    arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}
+    return EndpointList(
+        namespace=namespace,
+        endpoints=page,
+        total=len(rows),
+        shown=len(page),
+        next_offset=following,
+        cost_now_per_hour_usd=round(cost, 4),
+        refused=asked.refused or None,
+        now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + asked.left_out,
+        next=[NextCall(tool="list_endpoints", arguments=arguments)] if following else [],
+    )
+
+
+def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str) -> EndpointRow:
+    return EndpointRow(
+        endpoint_name=endpoint.name,
+        namespace=namespace,
+        state=endpoint.state.value,
+        repository=line(endpoint.model.repository, 80),
+        hardware=endpoint.hardware,
+        ready_replicas=endpoint.status.ready_replica,
+        target_replicas=endpoint.status.target_replica,
+        price_per_hour_usd=prices.replica(endpoint),
+        last_used_at=None if endpoint.state.billed else last_used(endpoint),
+        backend=backend_of(endpoint, backend),
+    )
+
+
+def _matches(endpoint: Endpoint, state: str, search: str) -> bool:
+    text = f"{endpoint.name} {endpoint.model.repository}".lower()
+    return (not state or endpoint.state == state) and search.lower() in text
+
+
+def _summary(states: Counter[str], cost: float, unpriced: int, backend: str) -> str:
+    if not states:
+        return "No endpoints match."
+    counted = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    unknown = f", {unpriced} at unknown prices not counted" if unpriced else ""
+    simulated = " (simulated: nothing is billed)" if backend == LOCAL and cost else ""
+    return f"{states.total()} endpoint(s): {counted}. They cost ${cost:.2f}/h now{unknown}{simulated}."

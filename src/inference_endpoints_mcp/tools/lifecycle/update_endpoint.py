@@ -1,0 +1,111 @@
+"""Change an endpoint: planned first, and sent exactly as the plan shows."""
+
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from inference_endpoints.deploy import preflight
+from inference_endpoints.deploy.hardware import Offer, find, offers
+from inference_endpoints.deploy.plan import Plan, hardware_after, plan_update
+from inference_endpoints.deploy.specs import EndpointChange
+from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
+from inference_endpoints.models import Endpoint
+from inference_endpoints.transport import operations
+from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
+from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
+from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.lifecycle.hardware_checks import accelerators_of, cannot_run, with_alternatives
+from inference_endpoints_mcp.tools.lifecycle.request_body import complete
+from inference_endpoints_mcp.tools.outputs import EndpointAnswer, call_of, facts_of, plan_answer, preview_of
+from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+Clearable = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
+
+
+@tool(uses=operations.UPDATE, toolset=Toolset.LIFECYCLE, title="Update an endpoint")
+@proposing
+async def update_endpoint(
+    call: Call,
+    endpoint_name: EndpointName,
+    namespace: Namespace = "",
+    hardware: Annotated[HardwareId, Field(description="Of the same vendor and region.")] = "",
+    repository: Annotated[str, Field(max_length=512)] = "",
+    task: Annotated[str, Field(max_length=64)] = "",
+    revision: Annotated[str, Field(max_length=96)] = "",
+    min_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
+    max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
+    scale_to_zero_timeout: Annotated[int, Field(ge=0, le=10_080, description="Idle minutes; 0: as it is.")] = 0,
+    env: Annotated[dict[str, str], Field(description="Variables to set; others stay. No secrets.")] = {},  # noqa: B006
+    clear: Annotated[list[Clearable], Field(description="Settings to unset.")] = [],  # noqa: B006
+    secret_names: SecretNames = [],  # noqa: B006
+    config: Config = {},  # noqa: B006
+    dry_run: DryRun = False,
+) -> Step | EndpointAnswer:
+    """Change settings of an endpoint; what is not given stays as it is. Replicas are replaced, and the price can
+    change. Returns once accepted: then wait_for_endpoint."""
+    namespace, name = await call.target(endpoint_name, namespace)
+    current = await call.endpoints.get(name, namespace)
+    vendors = await call.listing.vendors(namespace)
+    change = EndpointChange.checked(
+        **(_hardware_change(current, offers(vendors), hardware) if hardware else {}),
+        repository=repository or None,
+        task=task or None,
+        revision=revision or None,
+        min_replica=None if min_replica < 0 else min_replica,
+        max_replica=None if max_replica < 0 else max_replica,
+        scale_to_zero_timeout=scale_to_zero_timeout or None,
+        env=env if "env" in call.sent else None,
+    )
+    given = {} if (config or secret_names or clear) and _is_empty(change) else change.payload()
+    payload = complete(given, config, secret_names, call, clear)
+    preflight.check(payload, accelerators_of(hardware_after(payload, current), vendors), current)
+    plan = plan_update(payload, current, namespace, vendors)
+    preview = preview_of(call.endpoints.backend.name, plan, namespace, name, current)
+    if not plan.changes and not dry_run:
+        return preview.model_copy(
+            update={"plan": plan_answer(plan), "now": "It already is as asked: nothing was sent."}
+        )
+    return Step(
+        proposal=proposal_of(call, plan, namespace, name, current).warning(
+            *(await cannot_run(call, plan) if dry_run else [])
+        ),
+        preview=preview,
+        act=partial(_update, call, plan, namespace, name),
+        dry_run=dry_run,
+    )
+
+
+async def _update(call: CallScope, plan: Plan, namespace: str, name: str) -> EndpointAnswer:
+    assert plan.payload is not None
+    try:
+        updated = await call.endpoints.update_from(name, call.lent.filled(plan.payload), namespace)
+    except (NoCapacity, QuotaExceeded) as error:
+        raise await with_alternatives(call, namespace, error, plan.cost.hardware, only_there=True) from error
+    call.changed(namespace, updated)
+    prices = await call.listing.prices(namespace)
+    return EndpointAnswer(
+        **facts_of(updated, namespace, prices, call.endpoints.backend.name),
+        changed=True,
+        plan=plan_answer(plan),
+        now=f"Accepted: {', '.join(change.setting for change in plan.changes)}. It is {updated.state.value}.",
+        next=[call_of("wait_for_endpoint", namespace, name)] if updated.state.changing else [],
+    )
+
+
+def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -> dict[str, str]:
+    offer = find(available, hardware)
+    if (offer.hardware.vendor, offer.hardware.region) != (current.provider.vendor, current.provider.region):
+        raise BadRequest(
+            "Vendor and region of an endpoint cannot be changed: nothing was sent.",
+            hint="Create another endpoint there, then delete this one.",
+        )
+    return {
+        "accelerator": offer.hardware.accelerator,
+        "instance_type": offer.hardware.instance_type,
+        "instance_size": offer.hardware.instance_size,
+    }
+
+
+def _is_empty(change: EndpointChange) -> bool:
+    return not change.model_dump(exclude_none=True)
