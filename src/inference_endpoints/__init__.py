@@ -36,9 +36,9 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from inference_endpoints.functions import EndpointList
-    from inference_endpoints.handle import AsyncInferenceEndpoint
     from inference_endpoints.inference import AsyncInference, Label, Reply
     from inference_endpoints.inference.endpoint_client import AsyncInferenceClient, InferenceClient
+    from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
     from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
     from inference_endpoints.sync import (
         EndpointsClient,
@@ -65,7 +65,7 @@ _NAMES = {
     "RateLimited Refused ScaledToZero Unauthorized Unavailable",
     "functions": "EndpointList",
     "watching.goals": "Goal",
-    "handle": "AsyncInferenceEndpoint",
+    "inference_endpoint": "AsyncInferenceEndpoint",
     "inference": "AsyncInference Label Reply",
     "inference.endpoint_client": "AsyncInferenceClient InferenceClient",
     "watching.observation": "StatusChange",

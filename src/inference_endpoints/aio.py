@@ -1,7 +1,7 @@
 """The eight functions of the reference, to be awaited: `await aio.get_inference_endpoint(…)`."""
 
 from inference_endpoints.functions import Functions
-from inference_endpoints.handle import AsyncInferenceEndpoint
+from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
 
 _functions = Functions(AsyncInferenceEndpoint)
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.clients import Api, Token, api_for, client_of
+from inference_endpoints.client_pool import Api, Token, api_for, client_of
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
-from inference_endpoints.handle import Handle
 from inference_endpoints.hub_arguments import change_from, spec_from
+from inference_endpoints.inference_endpoint import InferenceEndpointBase
 from inference_endpoints.models import Endpoint
 
-H = TypeVar("H", bound=Handle)
+H = TypeVar("H", bound=InferenceEndpointBase)
 
 EVERY_NAMESPACE = "*"
 
@@ -41,7 +41,7 @@ class Functions(Generic[H]):
     """The functions, for one kind of handle.
 
     All take `namespace` (default: the caller's own), `token` (default: that of this machine; False for none) and `api`
-    (default: the control plane of `clients.backend_for`), and raise errors of `inference_endpoints.errors`.
+    (default: the control plane of `client_pool.backend_for`), and raise errors of `inference_endpoints.errors`.
     """
 
     def __init__(self, handle: type[H]) -> None:

@@ -7,9 +7,9 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from inference_endpoints.blocking import blocking
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.clients import Clients
+from inference_endpoints.client_pool import ClientPool
 from inference_endpoints.functions import Functions
-from inference_endpoints.handle import AsyncInferenceEndpoint, Handle
+from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint, InferenceEndpointBase
 from inference_endpoints.models import Endpoint
 
 P = ParamSpec("P")
@@ -23,12 +23,12 @@ def _of_client(
 
     @functools.wraps(method)
     async def call(self: "EndpointsClient", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await method(await self.here(), *args, **kwargs)
+        return await method(await self.current(), *args, **kwargs)
 
     return blocking(call)
 
 
-class EndpointsClient(Clients):
+class EndpointsClient(ClientPool):
     """Every operation on endpoints, blocking and typed: `AsyncEndpointsClient` without `await`.
 
     It may be used from any thread, and given as `api` to what takes one.
@@ -57,19 +57,19 @@ class EndpointsClient(Clients):
     suggestion = _of_client(AsyncEndpointsClient.suggestion)
     healthy = _of_client(AsyncEndpointsClient.healthy)
     health = _of_client(AsyncEndpointsClient.health)
-    close = blocking(Clients.aclose)
+    close = blocking(ClientPool.aclose)
 
     @blocking
     async def iterate(self, namespace: str | None = None) -> AsyncIterator[Endpoint]:
         """The endpoints of a namespace, page by page as they are needed."""
-        client = await self.here()
+        client = await self.current()
         async for endpoint in client.iterate(namespace):
             yield endpoint
 
     @blocking
     @functools.wraps(AsyncEndpointsClient.events)
     async def events(self, name: str, namespace: str | None = None) -> AsyncIterator[None]:
-        async with aclosing((await self.here()).events(name, namespace)) as events:
+        async with aclosing((await self.current()).events(name, namespace)) as events:
             async for _ in events:
                 yield
 
@@ -80,7 +80,7 @@ class EndpointsClient(Clients):
         self.close()
 
 
-class InferenceEndpoint(Handle):
+class InferenceEndpoint(InferenceEndpointBase):
     """An endpoint. What is done to it changes this object in place, and returns it.
 
     `AsyncInferenceEndpoint` without `await`: see there for the attributes.

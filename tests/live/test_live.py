@@ -14,7 +14,7 @@ import pytest
 from tests.support.captures import CAPTURES
 
 from inference_endpoints import AsyncEndpointsClient, InferenceEndpointError
-from inference_endpoints.clients import backend_for
+from inference_endpoints.client_pool import backend_for
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation
 from inference_endpoints.transport.token import hugging_face_token

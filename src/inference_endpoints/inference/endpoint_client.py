@@ -14,7 +14,7 @@ from typing import Any, Literal, overload
 import anyio
 
 from inference_endpoints.blocking import blocking
-from inference_endpoints.clients import Api, client_of
+from inference_endpoints.client_pool import Api, client_of
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.chat import ChatDelta, Messages
 from inference_endpoints.inference.client import AsyncInference, Reply, Waiting

@@ -216,7 +216,7 @@ async def test_ctrl_c_in_a_stream_lets_it_close_first() -> None:
 FORKED = """
 import os, sys
 from inference_endpoints import EndpointsClient, get_inference_endpoint
-from inference_endpoints.clients import backend_for
+from inference_endpoints.client_pool import backend_for
 handle = get_inference_endpoint("chat")
 client = EndpointsClient(backend_for())
 client.get("chat")

@@ -24,7 +24,7 @@ from inference_endpoints import (
     hugging_face,
     local,
 )
-from inference_endpoints.clients import Clients, backend_for
+from inference_endpoints.client_pool import ClientPool, backend_for
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Request
@@ -142,14 +142,14 @@ async def test_a_token_beside_a_client_replaces_its_own_and_not_its_guard(here: 
     backend = local(here.plane.url, "wrong")
     async with AsyncEndpointsClient(backend, guard=Watching()) as client:
         assert (await aio.get_inference_endpoint("chat", namespace="acme", token=TOKEN, api=client)).token == TOKEN
-    clients = Clients(backend, guard=Watching())
+    clients = ClientPool(backend, guard=Watching())
     assert (await aio.get_inference_endpoint("chat", namespace="acme", token=TOKEN, api=clients)).name == "chat"
     assert asked == ["get_endpoint"] * 2
 
 
 async def test_a_client_shows_in_a_line_what_it_is_for_and_never_its_token(scripted: Upstream) -> None:
     service = hugging_face("hf_mine")
-    endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", api=Clients(service))
+    endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", api=ClientPool(service))
     where = "'https://api.endpoints.huggingface.cloud/v2', namespace=None"
     shown = {
         repr(EndpointsClient(service)): f"EndpointsClient({where})",

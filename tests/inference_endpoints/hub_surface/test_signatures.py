@@ -85,7 +85,7 @@ def test_a_blocking_twin_has_every_method_with_signature_and_docstring(blocking:
         assert not inspect.iscoroutinefunction(twin), name
         if name not in renamed:
             assert twin.__doc__ == method.__doc__, name
-        assert twin.__qualname__.startswith((blocking.__name__, "Clients")), name
+        assert twin.__qualname__.startswith((blocking.__name__, "ClientPool")), name
 
 
 def test_a_blocking_function_can_be_pickled() -> None:

@@ -20,7 +20,7 @@ Token = str | bool | None
 """A token; None or True for the one of this machine, False for none at all."""
 
 
-class Clients:
+class ClientPool:
     """Clients of one control plane, made as they are needed: connections belong to the event loop they are made in.
 
     Each is closed with its loop: `asyncio.run` and its like close every asynchronous generator begun in it.
@@ -45,7 +45,7 @@ class Clients:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self._namespace!r})"
 
-    async def here(self) -> AsyncEndpointsClient:
+    async def current(self) -> AsyncEndpointsClient:
         """The client of the running loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._made:
@@ -61,10 +61,10 @@ class Clients:
         if made := self._made.pop(asyncio.get_running_loop(), None):
             await made[1].aclose()
 
-    def with_token(self, token: str | None) -> "Clients":
+    def with_token(self, token: str | None) -> "ClientPool":
         """The same control plane under the same guard, with another token."""
         backend = replace(self.backend, token=token)
-        return Clients(backend, namespace=self._namespace, guard=self._guard, renew=self._renew)
+        return ClientPool(backend, namespace=self._namespace, guard=self._guard, renew=self._renew)
 
 
 async def _open(client: AsyncEndpointsClient) -> AsyncGenerator[AsyncEndpointsClient]:
@@ -72,12 +72,12 @@ async def _open(client: AsyncEndpointsClient) -> AsyncGenerator[AsyncEndpointsCl
         yield client
 
 
-Api = AsyncEndpointsClient | Clients
-"""What a handle may be given to work with. A client belongs to the loop it was first used in; `Clients` to none."""
+Api = AsyncEndpointsClient | ClientPool
+"""What a handle works with. A client belongs to the event loop it was first used in, a pool to none."""
 
 
 async def client_of(api: Api) -> AsyncEndpointsClient:
-    return api if isinstance(api, AsyncEndpointsClient) else await api.here()
+    return api if isinstance(api, AsyncEndpointsClient) else await api.current()
 
 
 def api_for(token: Token, api: Api | None = None) -> Api:
@@ -86,16 +86,16 @@ def api_for(token: Token, api: Api | None = None) -> Api:
     A token given beside `api` replaces its own; the guard stays.
     """
     if api is None:
-        return _shared(backend_for(token))
+        return _shared_pool(backend_for(token))
     wanted = _wanted(token, api.backend.token)
     if wanted == api.backend.token:
         return api
-    return any_loop(api).with_token(wanted)
+    return pool_of(api).with_token(wanted)
 
 
-def any_loop(api: Api) -> Clients:
-    """The same, for use from any event loop."""
-    return api if isinstance(api, Clients) else Clients(api.backend, guard=api.http.guard)
+def pool_of(api: Api) -> ClientPool:
+    """The same, usable from any event loop."""
+    return api if isinstance(api, ClientPool) else ClientPool(api.backend, guard=api.http.guard)
 
 
 def backend_for(token: Token = None) -> Backend:
@@ -123,5 +123,5 @@ def _wanted(given: Token, default: str | None) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _shared(backend: Backend) -> Clients:
-    return Clients(backend)
+def _shared_pool(backend: Backend) -> ClientPool:
+    return ClientPool(backend)

@@ -1,4 +1,4 @@
-"""The live object: an endpoint as it was last seen, which changes in place with what is done to it.
+"""`InferenceEndpoint`: a handle on an endpoint, which keeps the newest known state and changes in place.
 
 Names, defaults and return values: huggingface_hub 2.4.0, `InferenceEndpoint`.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.clients import Api, Token, any_loop, api_for, client_of
+from inference_endpoints.client_pool import Api, Token, api_for, client_of, pool_of
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointError,
@@ -35,8 +35,8 @@ LAST_LINES = 20
 LONGEST_LINE = 300
 
 
-class Handle:
-    """What an endpoint's handles have in common: the attributes, and where they come from."""
+class InferenceEndpointBase:
+    """What both handles on an endpoint share: the attributes, and how they are set."""
 
     name: str
     namespace: str
@@ -61,7 +61,7 @@ class Handle:
     def from_raw(cls, raw: dict[str, Any], namespace: str, token: Token = None, api: Api | None = None) -> Self:
         """A handle for an answer of the API. The token is kept: it is used for all that the handle does.
 
-        `token` defaults to that of `api`, and `api` to the control plane meant by default (`clients.backend_for`).
+        `token` defaults to that of `api`, and `api` to the control plane meant by default (`client_pool.backend_for`).
         """
         return cls(Endpoint.model_validate(raw), namespace, api_for(token, api))
 
@@ -74,7 +74,7 @@ class Handle:
         """A blocking client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
         from inference_endpoints.inference.endpoint_client import InferenceClient
 
-        return InferenceClient(self._deployed(), self.namespace, any_loop(self._api))
+        return InferenceClient(self._deployed(), self.namespace, pool_of(self._api))
 
     @property
     def async_client(self) -> "AsyncInferenceClient":
@@ -136,10 +136,10 @@ class Handle:
                 raise
 
 
-H = TypeVar("H", bound=Handle)
+H = TypeVar("H", bound=InferenceEndpointBase)
 
 
-class AsyncInferenceEndpoint(Handle):
+class AsyncInferenceEndpoint(InferenceEndpointBase):
     """An endpoint. What is done to it changes this object in place, and returns it.
 
     Attributes: `name`, `namespace`, `repository`, `status`, `url` (None until it has an address), `health_route`,
