@@ -22,8 +22,8 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
-from inference_endpoints.watching.observation import Look, StatusChange
-from inference_endpoints.watching.watcher import QUICK_S, Watcher
+from inference_endpoints.watching.observation import Observation, StatusChange
+from inference_endpoints.watching.watcher import CHANGING_INTERVAL_S, Watcher
 
 if TYPE_CHECKING:
     from inference_endpoints.inference.endpoint_client import AsyncInferenceClient, InferenceClient
@@ -102,13 +102,13 @@ class InferenceEndpointBase:
         self.created_at, self.updated_at = status.created_at, status.updated_at
         return self
 
-    def _see(self, look: Look) -> None:
+    def _see(self, observation: Observation) -> None:
         """Take in what was seen, unless it is older than what is known."""
-        if look.endpoint is None:
+        if observation.endpoint is None:
             return
-        seen = look.endpoint.status.updated_at
+        seen = observation.endpoint.status.updated_at
         if seen is None or self.updated_at is None or seen >= self.updated_at:
-            self._take(look.endpoint)
+            self._take(observation.endpoint)
 
     def _deployed(self) -> Endpoint:
         if self.url is None:
@@ -118,19 +118,21 @@ class InferenceEndpointBase:
             )
         return self._endpoint
 
-    async def _until_running(self, refresh_every: float, on_look: Callable[[Look], None], *, wake: bool) -> None:
+    async def _until_running(
+        self, refresh_every: float, on_observation: Callable[[Observation], None], *, wake: bool
+    ) -> None:
         client = await client_of(self._api)
-        watcher = Watcher(client, refresh_every=refresh_every)
+        watcher = Watcher(client, poll_interval=refresh_every)
         watcher.changed(self.namespace, self._endpoint)
         while True:
             try:
-                await watcher.wait(self.name, self.namespace, on_look=on_look)
+                await watcher.wait(self.name, self.namespace, on_observation=on_observation)
                 return
             except ScaledToZero:
                 if not wake:
                     raise
                 await _wake(client, self._endpoint, self.namespace)
-                await anyio.sleep(min(QUICK_S, refresh_every))
+                await anyio.sleep(min(CHANGING_INTERVAL_S, refresh_every))
             except DeploymentFailed as failure:
                 await _explain(failure, client, self.name, self.namespace)
                 raise
@@ -151,7 +153,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
     # ruff: noqa: PYI019
 
     async def fetch(self: H) -> H:
-        """Look at the endpoint as it is now. Raises `NotFound` if it is gone."""
+        """Read the endpoint as it is now. Raises `NotFound` if it is gone."""
         client = await client_of(self._api)
         return self._take(await client.get(self.name, self.namespace))
 
@@ -231,11 +233,11 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         started = anyio.current_time()
         with anyio.CancelScope(deadline=started + max(limit, FIRST_LOOK_S)) as scope:
 
-            def on_look(look: Look) -> None:
+            def on_observation(observation: Observation) -> None:
                 scope.deadline = started + limit
-                self._see(look)
+                self._see(observation)
 
-            await self._until_running(refresh_every, on_look, wake=wake)
+            await self._until_running(refresh_every, on_observation, wake=wake)
             return self
         raise InferenceEndpointTimeoutError(
             f"Endpoint {self.namespace}/{self.name} was not running within {limit:g} s: it is {self.status}.",
@@ -251,7 +253,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         """
         if refresh_every <= 0:
             raise ValueError("refresh_every must be positive")
-        watcher = Watcher(await client_of(self._api), refresh_every=refresh_every)
+        watcher = Watcher(await client_of(self._api), poll_interval=refresh_every)
         async with aclosing(watcher.changes(self.name, self.namespace)) as changes:
             async for change in changes:
                 self._take(change.endpoint)

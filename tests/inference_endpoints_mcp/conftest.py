@@ -31,7 +31,7 @@ def host_of(driver: Driver) -> HostOf:
     def made(
         mode: Mode = "auto", *, answer: Answer | None = None, name: str = "mcp", **options: Any
     ) -> AbstractAsyncContextManager[Host]:
-        return serving(Options(**{"reach": reach, "look_every": 0.05, **options}), mode, answer=answer, name=name)
+        return serving(Options(**{"reach": reach, "poll_interval": 0.05, **options}), mode, answer=answer, name=name)
 
     return made
 

@@ -1,4 +1,4 @@
-"""Pure: given where an endpoint stands and what is waited for, is it reached, still possible, or never to be?"""
+"""What a wait is for, and whether an endpoint has reached it, can still reach it, or cannot."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +9,10 @@ from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 
 class Goal(StrEnum):
-    """What a wait is for. RUNNING includes an answer of the health route; UPDATED is that of the configuration last
-    asked for: a rolling update serves from the one before it until then."""
+    """The state a wait is for. RUNNING and UPDATED need a healthy endpoint.
+
+    UPDATED needs the last configuration to run: during a rolling update the endpoint still runs the one before.
+    """
 
     RUNNING = "running"
     UPDATED = "updated"
@@ -19,29 +21,29 @@ class Goal(StrEnum):
     DELETED = "deleted"
 
     @property
-    def serves(self) -> bool:
-        """Whether only an endpoint that answers its health route has reached it."""
+    def needs_health(self) -> bool:
+        """Whether the endpoint's health route must answer."""
         return self in {Goal.RUNNING, Goal.UPDATED}
 
 
-class Prospect(Enum):
+class Reachability(Enum):
     REACHED = "reached"
-    POSSIBLE = "possible"
-    NEVER = "never"
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """`why` completes a sentence about the endpoint: "… it was paused"."""
+class Evaluation:
+    """`reason` completes a sentence about the endpoint: "… it is paused"."""
 
-    prospect: Prospect
-    why: str = ""
+    reachability: Reachability
+    reason: str = ""
 
 
-POSSIBLE = Judgement(Prospect.POSSIBLE)
-REACHED = Judgement(Prospect.REACHED)
+REACHED = Evaluation(Reachability.REACHED)
+REACHABLE = Evaluation(Reachability.REACHABLE)
 
-_ARRIVED = {
+_STATE_OF = {
     Goal.RUNNING: State.RUNNING,
     Goal.UPDATED: State.RUNNING,
     Goal.PAUSED: State.PAUSED,
@@ -52,33 +54,31 @@ _FAILURES = {
     State.UPDATE_FAILED: "its last update failed",
 }
 _STOPPED = {
-    State.PAUSED: "it is paused and stays so until it is resumed",
-    State.SCALED_TO_ZERO: "it is scaled to zero and wakes when it is called or resumed",
+    State.PAUSED: "it is paused until it is resumed",
+    State.SCALED_TO_ZERO: "it is scaled to zero until it is called or resumed",
 }
 
 
-def judge(
+def evaluate(
     goal: Goal, endpoint: Endpoint | None, *, healthy: bool = True, changed_at: datetime | None = None
-) -> Judgement:
-    """Judge one look at an endpoint; None means it does not exist.
+) -> Evaluation:
+    """Evaluate one observation of an endpoint; None means that the endpoint does not exist.
 
-    `changed_at` is the service's time of our own last change: an older state says nothing about the future.
+    `changed_at` is the service's time of our own last change. A state older than that decides nothing.
     """
     if endpoint is None:
-        return REACHED if goal is Goal.DELETED else Judgement(Prospect.NEVER, "it does not exist")
+        return REACHED if goal is Goal.DELETED else Evaluation(Reachability.UNREACHABLE, "it does not exist")
     if _is_older(endpoint, changed_at):
-        return POSSIBLE
+        return REACHABLE
     state = endpoint.state
-    if state == _ARRIVED.get(goal):
-        return REACHED if healthy or not goal.serves else POSSIBLE
+    if state == _STATE_OF.get(goal):
+        return REACHED if healthy or not goal.needs_health else REACHABLE
     if goal is Goal.DELETED:
-        return POSSIBLE
-    why = _FAILURES.get(state) or (_STOPPED.get(state) if goal is not Goal.PAUSED else None)
-    if goal is Goal.SCALED_TO_ZERO and state is State.SCALED_TO_ZERO:
-        why = None
-    return Judgement(Prospect.NEVER, why) if why else POSSIBLE
+        return REACHABLE
+    reason = _FAILURES.get(state) or (_STOPPED.get(state) if goal is not Goal.PAUSED else None)
+    return Evaluation(Reachability.UNREACHABLE, reason) if reason else REACHABLE
 
 
 def _is_older(endpoint: Endpoint, changed_at: datetime | None) -> bool:
-    seen = endpoint.status.updated_at
-    return changed_at is not None and seen is not None and seen < changed_at
+    updated_at = endpoint.status.updated_at
+    return changed_at is not None and updated_at is not None and updated_at < changed_at

@@ -1,4 +1,4 @@
-"""What is seen of an endpoint, and where whoever watches it finds that."""
+"""What is observed of an endpoint, and what subscribers and callers receive of it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,36 +8,35 @@ from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 
 
 @dataclass(frozen=True)
-class Look:
-    """One look at an endpoint. `endpoint` is None once it is gone; `trouble` is a failure to look.
+class Observation:
+    """An endpoint at one moment. `endpoint` is None if it does not exist, or if reading it failed with `error`.
 
-    `healthy` is None where nobody asked the health route.
+    `healthy` is None where the health route was not called.
     """
 
     endpoint: Endpoint | None
     healthy: bool | None = None
-    trouble: InferenceEndpointError | None = None
+    error: InferenceEndpointError | None = None
 
     @property
-    def gist(self) -> tuple[object, ...]:
-        """What has to differ for a look to be news."""
+    def fingerprint(self) -> tuple[object, ...]:
+        """Differs from the fingerprint before if something changed."""
         if self.endpoint is None:
-            return (None, type(self.trouble))
+            return (None, type(self.error))
         status = self.endpoint.status
         replicas = (status.ready_replica, status.target_replica)
-        return status.state, *replicas, status.message, status.error_message, self.healthy, type(self.trouble)
+        return status.state, *replicas, status.message, status.error_message, self.healthy, type(self.error)
 
     @property
-    def gone(self) -> bool:
-        return self.endpoint is None and self.trouble is None
+    def is_gone(self) -> bool:
+        return self.endpoint is None and self.error is None
 
     @property
-    def may_serve(self) -> bool:
-        """Whether there is a health route to ask."""
+    def has_health_route(self) -> bool:
         found = self.endpoint
         return found is not None and found.state is InferenceEndpointStatus.RUNNING and found.url is not None
 
-    def behind(self, other: "Look") -> bool:
+    def is_older_than(self, other: "Observation") -> bool:
         """Whether this shows an older state than the other, as a page of a list may."""
         if self.endpoint is None or other.endpoint is None:
             return False
@@ -47,7 +46,7 @@ class Look:
 
 @dataclass(frozen=True)
 class StatusChange:
-    """What became of an endpoint. `message` is the service's own word on it, which may quote the container."""
+    """The new status of an endpoint. `message` is the service's own text, which may quote the container."""
 
     state: InferenceEndpointStatus
     ready_replicas: int
@@ -62,19 +61,23 @@ class StatusChange:
         return cls(status.state, status.ready_replica, status.target_replica, message, endpoint)
 
 
-class Slot:
-    """Where a watcher finds the newest look: a slow one misses what was overtaken, and holds nobody up."""
+class Subscription:
+    """Receives the observations of one endpoint and keeps the newest: a slow subscriber delays nobody.
+
+    `health` says whether this subscriber needs the health route to be called.
+    """
 
     def __init__(self, health: bool) -> None:
         self.health = health
-        self._newest: Look | None = None
+        self._newest: Observation | None = None
         self._arrived = asyncio.Event()
 
-    def put(self, look: Look) -> None:
-        self._newest = look
+    def publish(self, observation: Observation) -> None:
+        self._newest = observation
         self._arrived.set()
 
-    async def next(self) -> Look:
+    async def next(self) -> Observation:
+        """The newest observation, as soon as there is one that was not returned before."""
         await self._arrived.wait()
         self._arrived.clear()
         assert self._newest is not None

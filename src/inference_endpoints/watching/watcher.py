@@ -27,18 +27,18 @@ from inference_endpoints.errors import (
     ScaledToZero,
 )
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
-from inference_endpoints.watching.event_stream import Ear, Hearing
-from inference_endpoints.watching.goals import Goal, Prospect, judge
-from inference_endpoints.watching.observation import Look, Slot, StatusChange
-from inference_endpoints.watching.polling import Key, Looking, unexpected
+from inference_endpoints.watching.event_stream import EventStreamListener, EventStreams
+from inference_endpoints.watching.goals import Goal, Reachability, evaluate
+from inference_endpoints.watching.observation import Observation, StatusChange, Subscription
+from inference_endpoints.watching.observer import Key, Observer, unexpected
 
-QUICK_S = 1.0
+CHANGING_INTERVAL_S = 1.0
 """Seconds between two looks while something changes."""
-CALM_S = 5.0
+IDLE_INTERVAL_S = 5.0
 """Seconds between two looks while nothing does."""
-TOLD_S = 15.0
+STREAMED_INTERVAL_S = 15.0
 """Seconds between two looks while nothing does, and a stream would say so if something did."""
-MOST_LOOKS_A_SECOND = 50.0
+MAX_REQUESTS_PER_S = 50.0
 """Looks at all endpoints together, each page of a list being one, and as many checks of health. Where more would be
 due, all pauses grow alike: what changes is still looked at more often than what does not."""
 
@@ -54,13 +54,13 @@ class _Poller:
     looks a second are due, `checks` whether health is asked as well, `check_at` when it is again.
     """
 
-    slots: set[Slot] = field(default_factory=set)
+    subscriptions: set[Subscription] = field(default_factory=set)
     task: asyncio.Task[None] = field(init=False)
-    ear: Ear = field(init=False)
+    listener: EventStreamListener = field(init=False)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     urgent: bool = False
-    handed: Look | None = None
-    pace: float = 1 / QUICK_S
+    handed: Observation | None = None
+    pace: float = 1 / CHANGING_INTERVAL_S
     checks: bool = False
     check_at: float | None = None
 
@@ -68,7 +68,7 @@ class _Poller:
         self.urgent = True
         self.woken.set()
 
-    def hand(self, look: Look) -> None:
+    def hand(self, look: Observation) -> None:
         self.handed = look
         self.woken.set()
 
@@ -82,13 +82,13 @@ class _Poller:
 
     def end(self) -> None:
         self.task.cancel()
-        self.ear.end()
+        self.listener.end()
 
 
 class Watcher:
     """Shares looks at endpoints among all who watch them.
 
-    `refresh_every` bounds the time between two looks, in seconds, as long as there are few enough endpoints for that;
+    `poll_interval` bounds the time between two looks, in seconds, as long as there are few enough endpoints for that;
     `sleep` is the seam for tests.
     """
 
@@ -96,16 +96,16 @@ class Watcher:
         self,
         client: AsyncEndpointsClient,
         *,
-        refresh_every: float = TOLD_S,
+        poll_interval: float = STREAMED_INTERVAL_S,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._client = client
-        self._refresh_every = refresh_every
+        self._poll_interval = poll_interval
         self._sleep = sleep
         self._pollers: dict[Key, _Poller] = {}
         self._changed_at: dict[Key, datetime] = {}
-        self._looking = Looking(client, self._paces, self._hand)
-        self._hearing = Hearing(client)
+        self._observer = Observer(client, self._paces, self._hand)
+        self._streams = EventStreams(client)
         self._crowd: tuple[float, float, float] | None = None
 
     @property
@@ -119,36 +119,36 @@ class Watcher:
             self._changed_at[namespace, endpoint.name] = endpoint.status.updated_at
 
     @asynccontextmanager
-    async def watch(self, name: str, namespace: str, *, health: bool = True) -> AsyncIterator[Slot]:
-        """Look at an endpoint for as long as the context lasts; each look arrives in the slot, the first at once.
+    async def watch(self, name: str, namespace: str, *, health: bool = True) -> AsyncIterator[Subscription]:
+        """Observe an endpoint for as long as the context lasts; the first observation comes at once.
 
         `health`: ask the health route of a running one as well. That keeps it awake, and wakes one that just fell
         asleep.
         """
         key = (namespace, name)
-        slot = Slot(health)
+        subscription = Subscription(health)
         poller = self._pollers.get(key)
         if poller is None:
             poller = self._pollers[key] = _Poller()
-            poller.ear = Ear(self._hearing, namespace, name, poller.call)
+            poller.listener = EventStreamListener(self._streams, namespace, name, poller.call)
             self._crowd = None
             # It looks for all who watch, so it takes nothing over from the context of the first.
             poller.task = asyncio.create_task(
                 self._poll(key, poller), name=f"watch {namespace}/{name}", context=contextvars.Context()
             )
             poller.task.add_done_callback(partial(self._died, key, poller))
-        poller.slots.add(slot)
+        poller.subscriptions.add(subscription)
         poller.call()
         try:
-            yield slot
+            yield subscription
         finally:
-            poller.slots.discard(slot)
-            if not poller.slots:
+            poller.subscriptions.discard(subscription)
+            if not poller.subscriptions:
                 if self._pollers.get(key) is poller:
                     del self._pollers[key]
                 poller.end()
                 if not any(other == namespace for other, _ in self._pollers):
-                    self._looking.forget(namespace)
+                    self._observer.forget(namespace)
 
     async def changes(self, name: str, namespace: str) -> AsyncGenerator[StatusChange]:
         """What an endpoint is now, and then every change of it that is seen, until it is deleted.
@@ -156,12 +156,12 @@ class Watcher:
         Raises what looking raises, but survives a passing failure. Close it when leaving it early.
         """
         last: StatusChange | None = None
-        async with self.watch(name, namespace, health=False) as slot:
+        async with self.watch(name, namespace, health=False) as subscription:
             while True:
-                look = await slot.next()
-                if look.trouble is not None:
-                    if not look.trouble.retryable:
-                        raise look.trouble
+                look = await subscription.next()
+                if look.error is not None:
+                    if not look.error.retryable:
+                        raise look.error
                     continue
                 if look.endpoint is None:
                     return
@@ -177,11 +177,11 @@ class Watcher:
         goal: Goal = Goal.RUNNING,
         *,
         timeout: float | None = None,
-        on_look: Callable[[Look], None] | None = None,
+        on_observation: Callable[[Observation], None] | None = None,
     ) -> Endpoint | None:
         """Wait until the goal is reached; returns the endpoint, or None for one that was to be deleted.
 
-        `timeout` is in seconds, None for no limit. `on_look` is told every look and must not block.
+        `timeout` is in seconds, None for no limit. `on_observation` is told every look and must not block.
         Raises `InferenceEndpointTimeoutError`; as soon as the goal can no longer be reached, `DeploymentFailed`,
         `Paused`, `ScaledToZero` or `NotFound`. A passing failure to look is survived.
         """
@@ -189,11 +189,11 @@ class Watcher:
             raise ValueError("timeout must not be negative")
         try:
             with anyio.fail_after(timeout):
-                async with self.watch(name, namespace, health=goal.serves) as slot:
+                async with self.watch(name, namespace, health=goal.needs_health) as subscription:
                     while True:
-                        look = await slot.next()
-                        if on_look is not None:
-                            on_look(look)
+                        look = await subscription.next()
+                        if on_observation is not None:
+                            on_observation(look)
                         if self._decided(look, goal, (namespace, name)):
                             return look.endpoint
         except TimeoutError as error:
@@ -204,33 +204,35 @@ class Watcher:
                 hint="It goes on by itself; wait again, or look at its state.",
             ) from None
 
-    def _decided(self, look: Look, goal: Goal, key: Key) -> bool:
+    def _decided(self, look: Observation, goal: Goal, key: Key) -> bool:
         """Whether the goal is reached. Raises if it never will be."""
-        if look.trouble is not None:
-            if look.trouble.retryable:
+        if look.error is not None:
+            if look.error.retryable:
                 return False
-            raise look.trouble
-        judgement = judge(goal, look.endpoint, healthy=bool(look.healthy), changed_at=self._changed_at.get(key))
-        if judgement.prospect is not Prospect.NEVER:
-            return judgement.prospect is Prospect.REACHED
+            raise look.error
+        evaluation = evaluate(goal, look.endpoint, healthy=bool(look.healthy), changed_at=self._changed_at.get(key))
+        if evaluation.reachability is not Reachability.UNREACHABLE:
+            return evaluation.reachability is Reachability.REACHED
         label = "/".join(key)
         if look.endpoint is None:
             raise NotFound(f"Endpoint {label} does not exist.", hint="list_endpoints shows what does.")
         kind = _NEVER_BECAUSE.get(look.endpoint.state, DeploymentFailed)
         raise kind(
-            f"Endpoint {label} will not become {goal.value.replace('_', ' ')}: {judgement.why}.",
+            f"Endpoint {label} will not become {goal.value.replace('_', ' ')}: {evaluation.reason}.",
             hint="Resume it first." if kind in _NEVER_BECAUSE.values() else "",
             upstream=look.endpoint.status.error_message or "",
         )
 
     async def _poll(self, key: Key, poller: _Poller) -> None:
-        last: Look | None = None
+        last: Observation | None = None
         while True:
             look = await self._look(key, poller, last)
-            for slot in tuple(poller.slots):
-                slot.put(look)
-            poller.ear.listen()
-            await self._nap(poller, self._pause(poller, look, news=last is None or look.gist != last.gist))
+            for subscription in tuple(poller.subscriptions):
+                subscription.publish(look)
+            poller.listener.listen()
+            await self._nap(
+                poller, self._pause(poller, look, news=last is None or look.fingerprint != last.fingerprint)
+            )
             last = look
 
     def _died(self, key: Key, poller: _Poller, task: "asyncio.Task[None]") -> None:
@@ -240,9 +242,9 @@ class Watcher:
             return
         if self._pollers.get(key) is poller:
             del self._pollers[key]
-        poller.ear.end()
-        for slot in tuple(poller.slots):
-            slot.put(Look(None, trouble=unexpected(error, "/".join(key))))
+        poller.listener.end()
+        for subscription in tuple(poller.subscriptions):
+            subscription.publish(Observation(None, error=unexpected(error, "/".join(key))))
 
     async def _nap(self, poller: _Poller, seconds: float) -> None:
         """Until it is time for another look, a list shows one, or somebody joins."""
@@ -257,41 +259,43 @@ class Watcher:
         finally:
             slept.cancel()
 
-    async def _look(self, key: Key, poller: _Poller, last: Look | None) -> Look:
+    async def _look(self, key: Key, poller: _Poller, last: Observation | None) -> Observation:
         fresh, poller.urgent = poller.urgent, False
         look, alone = await self._seen(key, poller, last, fresh=fresh)
-        if not look.may_serve or not any(slot.health for slot in poller.slots):
+        if not look.has_health_route or not any(subscription.health for subscription in poller.subscriptions):
             return look
         known = last.healthy if last is not None else None
         early = poller.check_at is not None and anyio.current_time() < poller.check_at
         if known is not None and early and not fresh and not alone:
             return replace(look, healthy=known)
         poller.check_at = None
-        return await self._looking.checked(look, key[0])
+        return await self._observer.checked(look, key[0])
 
-    async def _seen(self, key: Key, poller: _Poller, last: Look | None, *, fresh: bool) -> tuple[Look, bool]:
+    async def _seen(
+        self, key: Key, poller: _Poller, last: Observation | None, *, fresh: bool
+    ) -> tuple[Observation, bool]:
         """What the endpoint is, and whether it was looked at alone."""
         while fresh or poller.handed is None:
             poller.handed = None
-            listed = self._looking.share(key[0], fresh=fresh)
+            listed = self._observer.share(key[0], fresh=fresh)
             if listed is None:
-                return await self._looking.alone(key), True
+                return await self._observer.alone(key), True
             poller.woken.clear()
             await (asyncio.wait([listed]) if fresh else poller.until(listed))
             fresh = False
         look, poller.handed = poller.handed, None
-        if look.gone and (last is None or not last.gone):
-            return await self._looking.alone(key), True
-        return (last if last is not None and look.behind(last) else look), False
+        if look.is_gone and (last is None or not last.is_gone):
+            return await self._observer.alone(key), True
+        return (last if last is not None and look.is_older_than(last) else look), False
 
-    def _hand(self, key: Key, look: Look) -> None:
+    def _hand(self, key: Key, look: Observation) -> None:
         if key in self._pollers:
             self._pollers[key].hand(look)
 
-    def _pause(self, poller: _Poller, look: Look, *, news: bool) -> float:
+    def _pause(self, poller: _Poller, look: Observation, *, news: bool) -> float:
         moving = news or (look.endpoint is not None and (look.endpoint.state.changing or look.healthy is False))
-        calm = TOLD_S if poller.ear.told else CALM_S
-        pause = min(QUICK_S if moving else calm, self._refresh_every)
+        calm = STREAMED_INTERVAL_S if poller.listener.told else IDLE_INTERVAL_S
+        pause = min(CHANGING_INTERVAL_S if moving else calm, self._poll_interval)
         poller.pace, poller.checks = 1 / pause, look.healthy is not None
         jitter = random.uniform(0.8, 1.0)  # noqa: S311
         crowd, checks = self._crowds()
@@ -306,9 +310,9 @@ class Watcher:
             namespaces: dict[str, dict[str, float]] = defaultdict(dict)
             for (namespace, name), poller in self._pollers.items():
                 namespaces[namespace][name] = poller.pace
-            looks = sum(self._looking.cost(*each) for each in namespaces.items())
+            looks = sum(self._observer.cost(*each) for each in namespaces.items())
             checks = sum(poller.pace for poller in self._pollers.values() if poller.checks)
-            self._crowd = now + QUICK_S / 4, looks / MOST_LOOKS_A_SECOND, checks / MOST_LOOKS_A_SECOND
+            self._crowd = now + CHANGING_INTERVAL_S / 4, looks / MAX_REQUESTS_PER_S, checks / MAX_REQUESTS_PER_S
         return max(1.0, self._crowd[1]), max(1.0, self._crowd[2])
 
     def _paces(self, namespace: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Renew
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints.watching.watcher import TOLD_S, Watcher
+from inference_endpoints.watching.watcher import STREAMED_INTERVAL_S, Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.approval.confirmation import DEFAULT_EFFECTS, Confirm, Confirmation
 from inference_endpoints_mcp.policy.limits import Limits
@@ -37,7 +37,7 @@ SUBSCRIPTIONS = 20
 class Options:
     """What the operator chose. Times are in seconds; `reach` opens the backend, on the first call.
 
-    `look_every` is the longest between two looks at an endpoint that is waited for. `max_calls` and `max_waits` are
+    `poll_interval` is the longest between two looks at an endpoint that is waited for. `max_calls` and `max_waits` are
     what one caller may have under way, `subscriptions` the resources they may watch. `clock` says for how long plans
     and questions hold.
     """
@@ -54,7 +54,7 @@ class Options:
     lent: Lent = field(default_factory=Lent)
     audit_file: Path | None = None
     hold: float | None = None
-    look_every: float = TOLD_S
+    poll_interval: float = STREAMED_INTERVAL_S
     subscriptions: int = SUBSCRIPTIONS
     max_calls: int = 64
     max_waits: int = 32
@@ -123,7 +123,7 @@ class RunningApplication:
         self._stack.push_async_callback(client.aclose)
         listing = HardwareListing(client)
         self._policy.reads_through(client, listing)
-        watcher = Watcher(client, refresh_every=self._options.look_every)
+        watcher = Watcher(client, poll_interval=self._options.poll_interval)
         return _Parts(client, watcher, AsyncInference(client), listing)
 
     def _hold(self, context: Context[Any, Any]) -> float:

@@ -187,8 +187,8 @@ class EndpointsServer(MCPServer[Application]):
         return page
 
     def _serve_subscriptions(self, bus: InMemorySubscriptionBus, options: Options) -> None:
-        most, look_every = options.subscriptions, options.look_every
-        served = Subscriptions(bus, self._endpoints.open, self._endpoints.existing, most, look_every)
+        most, poll_interval = options.subscriptions, options.poll_interval
+        served = Subscriptions(bus, self._endpoints.open, self._endpoints.existing, most, poll_interval)
         add = self._lowlevel_server.add_request_handler
         add("subscriptions/listen", SubscriptionsListenRequestParams, served.listen)
         add("resources/subscribe", SubscribeRequestParams, served.subscribe)

@@ -15,8 +15,8 @@ from inference_endpoints.errors import NotFound
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.http import Http, httpx
 from inference_endpoints.watching.goals import Goal
-from inference_endpoints.watching.observation import Look, Slot
-from inference_endpoints.watching.polling import FEW
+from inference_endpoints.watching.observation import Observation, Subscription
+from inference_endpoints.watching.observer import MIN_BATCH
 from inference_endpoints.watching.watcher import Watcher
 
 pytestmark = pytest.mark.anyio
@@ -114,12 +114,14 @@ async def watching(fleet: Fleet, rounds: Rounds) -> AsyncIterator[Watcher]:
 @asynccontextmanager
 async def watched(
     fleet: Fleet, rounds: Rounds, names: Iterable[str], *, health: bool = False
-) -> AsyncIterator[dict[str, Slot]]:
+) -> AsyncIterator[dict[str, Subscription]]:
     """Slots of these endpoints, after the first look at each."""
     async with watching(fleet, rounds) as watcher, AsyncExitStack() as stack:
-        slots = {name: await stack.enter_async_context(watcher.watch(name, "acme", health=health)) for name in names}
-        await rounds.rest(len(slots))
-        yield slots
+        subscriptions = {
+            name: await stack.enter_async_context(watcher.watch(name, "acme", health=health)) for name in names
+        }
+        await rounds.rest(len(subscriptions))
+        yield subscriptions
 
 
 @pytest.fixture
@@ -127,46 +129,46 @@ def rounds() -> Rounds:
     return Rounds()
 
 
-async def seen(slot: Slot) -> Look:
-    return await asyncio.wait_for(slot.next(), 10)
+async def seen(subscription: Subscription) -> Observation:
+    return await asyncio.wait_for(subscription.next(), 10)
 
 
 async def test_a_thousand_endpoints_are_looked_at_by_ten_requests(rounds: Rounds) -> None:
     fleet = Fleet(1_000)
-    async with watched(fleet, rounds, fleet.states) as slots:
+    async with watched(fleet, rounds, fleet.states) as subscriptions:
         assert fleet.pages == 10
-        assert len(fleet.gets) == FEW
+        assert len(fleet.gets) == MIN_BATCH
         for number in range(1, 4):
             await rounds.next(1_000)
             assert fleet.pages == 10 + 10 * number
-        assert len(fleet.gets) == FEW
-        assert len(slots) == 1_000
+        assert len(fleet.gets) == MIN_BATCH
+        assert len(subscriptions) == 1_000
 
 
 async def test_a_change_is_seen_in_the_list_by_whom_it_concerns(rounds: Rounds) -> None:
     fleet = Fleet(300)
-    async with watched(fleet, rounds, fleet.states) as slots:
+    async with watched(fleet, rounds, fleet.states) as subscriptions:
         fleet.become("paused", "e250")
-        for slot in slots.values():
-            await seen(slot)
+        for subscription in subscriptions.values():
+            await seen(subscription)
         await rounds.next(300)
-        looks = {name: await seen(slot) for name, slot in slots.items()}
+        looks = {name: await seen(subscription) for name, subscription in subscriptions.items()}
     assert [name for name, look in looks.items() if look.endpoint and look.endpoint.state == "paused"] == ["e250"]
     assert all(look.endpoint and look.endpoint.name == name for name, look in looks.items())
 
 
 async def test_an_endpoint_missing_from_the_list_is_asked_for_before_it_counts_as_gone(rounds: Rounds) -> None:
     fleet = Fleet(100)
-    async with watched(fleet, rounds, fleet.states) as slots:
+    async with watched(fleet, rounds, fleet.states) as subscriptions:
         fleet.gets.clear()
         fleet.unlisted.add("e7")
         del fleet.states["e8"]
         await rounds.next(100)
-        assert (await seen(slots["e7"])).endpoint is not None
-        assert (await seen(slots["e8"])).gone
+        assert (await seen(subscriptions["e7"])).endpoint is not None
+        assert (await seen(subscriptions["e8"])).is_gone
         assert sorted(fleet.gets) == ["e7", "e8"]
         await rounds.next(100)
-        assert (await seen(slots["e8"])).gone
+        assert (await seen(subscriptions["e8"])).is_gone
         assert sorted(fleet.gets) == ["e7", "e7", "e8"], "what is gone was asked for again"
 
 
@@ -184,32 +186,32 @@ async def test_whoever_waits_for_the_end_of_many_is_told_of_each(rounds: Rounds)
 
 async def test_a_list_that_fails_is_told_to_all_and_survived(rounds: Rounds) -> None:
     fleet = Fleet(100)
-    async with watched(fleet, rounds, fleet.states) as slots:
+    async with watched(fleet, rounds, fleet.states) as subscriptions:
         fleet.refused["list"] = 500
         await rounds.next(100)
-        looks = [await seen(slot) for slot in slots.values()]
-        assert all(look.trouble is not None and look.trouble.retryable for look in looks)
+        looks = [await seen(subscription) for subscription in subscriptions.values()]
+        assert all(look.error is not None and look.error.retryable for look in looks)
         fleet.refused.clear()
         await rounds.next(100)
-        looks = [await seen(slot) for slot in slots.values()]
-        assert all(look.trouble is None and look.endpoint is not None for look in looks)
+        looks = [await seen(subscription) for subscription in subscriptions.values()]
+        assert all(look.error is None and look.endpoint is not None for look in looks)
 
 
 async def test_where_the_list_is_refused_endpoints_are_looked_at_singly(rounds: Rounds) -> None:
     fleet = Fleet(20)
     fleet.refused["list"] = 403
-    async with watched(fleet, rounds, fleet.states) as slots:
+    async with watched(fleet, rounds, fleet.states) as subscriptions:
         assert sorted(fleet.gets) == sorted(fleet.states)
         await rounds.next(20)
-        assert all([(await seen(slot)).endpoint for slot in slots.values()])
+        assert all([(await seen(subscription)).endpoint for subscription in subscriptions.values()])
         assert len(fleet.gets) == 40
 
 
 async def test_few_endpoints_are_looked_at_singly(rounds: Rounds) -> None:
     fleet = Fleet(500)
-    async with watched(fleet, rounds, list(fleet.states)[-FEW:]):
-        await rounds.next(FEW)
-    assert (len(fleet.gets), fleet.pages) == (2 * FEW, 0)
+    async with watched(fleet, rounds, list(fleet.states)[-MIN_BATCH:]):
+        await rounds.next(MIN_BATCH)
+    assert (len(fleet.gets), fleet.pages) == (2 * MIN_BATCH, 0)
 
 
 async def test_few_of_very_many_are_looked_at_singly_once_it_shows_that_listing_costs_more(rounds: Rounds) -> None:
@@ -223,14 +225,14 @@ async def test_few_of_very_many_are_looked_at_singly_once_it_shows_that_listing_
 
 async def test_health_is_asked_of_each_that_runs_and_no_more_often_than_is_due(rounds: Rounds) -> None:
     fleet = Fleet(200)
-    async with watched(fleet, rounds, fleet.states, health=True) as slots:
+    async with watched(fleet, rounds, fleet.states, health=True) as subscriptions:
         assert fleet.checks == []
         fleet.become("running")
         await rounds.next(200)
-        assert all([(await seen(slot)).healthy for slot in slots.values()])
+        assert all([(await seen(subscription)).healthy for subscription in subscriptions.values()])
         assert sorted(fleet.checks) == sorted(fleet.states)
         await rounds.next(200)
-        assert all([(await seen(slot)).healthy for slot in slots.values()])
+        assert all([(await seen(subscription)).healthy for subscription in subscriptions.values()])
         assert len(fleet.checks) == 200, "the health routes were asked again at once"
 
 
@@ -242,7 +244,7 @@ async def test_whoever_joins_while_a_list_is_under_way_is_not_told_what_was_befo
         for name in names:
             await stack.enter_async_context(watcher.watch(name, "acme"))
         async with asyncio.timeout(10):
-            while fleet.pages == 0 or len(fleet.gets) < FEW:  # noqa: ASYNC110 - nobody is told of a request
+            while fleet.pages == 0 or len(fleet.gets) < MIN_BATCH:  # noqa: ASYNC110 - nobody is told of a request
                 await asyncio.sleep(0.005)
         fleet.become("paused")
         waiting = [asyncio.create_task(watcher.wait(name, "acme", Goal.PAUSED)) for name in names]
@@ -254,13 +256,13 @@ async def test_whoever_joins_while_a_list_is_under_way_is_not_told_what_was_befo
 
 async def test_a_list_that_is_behind_does_not_take_back_what_was_seen(rounds: Rounds) -> None:
     fleet = Fleet(50)
-    async with watched(fleet, rounds, fleet.states) as slots:
-        seen_at = (await seen(slots["e5"])).endpoint
+    async with watched(fleet, rounds, fleet.states) as subscriptions:
+        seen_at = (await seen(subscriptions["e5"])).endpoint
         assert seen_at is not None
         fleet.updated_at = "2020-01-01T00:00:00.000Z"
         fleet.become("paused")
         await rounds.next(50)
-        assert (await seen(slots["e5"])).endpoint == seen_at
+        assert (await seen(subscriptions["e5"])).endpoint == seen_at
 
 
 async def test_whoever_joins_many_sees_the_endpoint_as_it_is_now(rounds: Rounds) -> None:

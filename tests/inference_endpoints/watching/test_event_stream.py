@@ -107,8 +107,8 @@ async def test_without_a_stream_that_lasts_a_change_is_found_by_looking(
 async def test_a_stream_that_broke_off_is_asked_for_again_after_a_while(
     upstream: Upstream, scripted: AsyncEndpointsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_endpoints.watching.event_stream.RETRY_S", (0.1, 0.1))
-    monkeypatch.setattr("inference_endpoints.watching.event_stream.GAP_S", 0.0)
+    monkeypatch.setattr("inference_endpoints.watching.event_stream.RECONNECT_DELAYS_S", (0.1, 0.1))
+    monkeypatch.setattr("inference_endpoints.watching.event_stream.MIN_EVENT_INTERVAL_S", 0.0)
     upstream.has("initializing")
     upstream.says("GET", f"{ONE}/sse", events({}), events({}), events({}, ends=False))
 

@@ -6,34 +6,34 @@ from typing import Any
 import pytest
 
 from inference_endpoints.models import Endpoint
-from inference_endpoints.watching.goals import Goal, Judgement, Prospect, judge
+from inference_endpoints.watching.goals import Evaluation, Goal, Reachability, evaluate
 
-REACHED, POSSIBLE, NEVER = Prospect.REACHED, Prospect.POSSIBLE, Prospect.NEVER
+REACHED, REACHABLE, UNREACHABLE = Reachability.REACHED, Reachability.REACHABLE, Reachability.UNREACHABLE
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 OUTCOMES = {
     Goal.RUNNING: {
-        "pending": POSSIBLE,
-        "initializing": POSSIBLE,
-        "updating": POSSIBLE,
+        "pending": REACHABLE,
+        "initializing": REACHABLE,
+        "updating": REACHABLE,
         "running": REACHED,
-        "updateFailed": NEVER,
-        "failed": NEVER,
-        "paused": NEVER,
-        "scaledToZero": NEVER,
-        "hibernating": POSSIBLE,
+        "updateFailed": UNREACHABLE,
+        "failed": UNREACHABLE,
+        "paused": UNREACHABLE,
+        "scaledToZero": UNREACHABLE,
+        "hibernating": REACHABLE,
     },
     Goal.UPDATED: {
-        "pending": POSSIBLE,
-        "updating": POSSIBLE,
+        "pending": REACHABLE,
+        "updating": REACHABLE,
         "running": REACHED,
-        "updateFailed": NEVER,
-        "paused": NEVER,
-        "scaledToZero": NEVER,
+        "updateFailed": UNREACHABLE,
+        "paused": UNREACHABLE,
+        "scaledToZero": UNREACHABLE,
     },
-    Goal.PAUSED: {"running": POSSIBLE, "paused": REACHED, "failed": NEVER, "scaledToZero": POSSIBLE},
-    Goal.SCALED_TO_ZERO: {"running": POSSIBLE, "paused": NEVER, "failed": NEVER, "scaledToZero": REACHED},
-    Goal.DELETED: {"running": POSSIBLE, "paused": POSSIBLE, "failed": POSSIBLE, "scaledToZero": POSSIBLE},
+    Goal.PAUSED: {"running": REACHABLE, "paused": REACHED, "failed": UNREACHABLE, "scaledToZero": REACHABLE},
+    Goal.SCALED_TO_ZERO: {"running": REACHABLE, "paused": UNREACHABLE, "failed": UNREACHABLE, "scaledToZero": REACHED},
+    Goal.DELETED: {"running": REACHABLE, "paused": REACHABLE, "failed": REACHABLE, "scaledToZero": REACHABLE},
 }
 
 
@@ -44,37 +44,39 @@ def endpoint(state: str, updated_at: datetime = NOW) -> Endpoint:
 
 
 @pytest.mark.parametrize(
-    ("goal", "state", "prospect"),
-    [(goal, state, prospect) for goal, outcomes in OUTCOMES.items() for state, prospect in outcomes.items()],
+    ("goal", "state", "reachability"),
+    [(goal, state, reachability) for goal, outcomes in OUTCOMES.items() for state, reachability in outcomes.items()],
 )
-def test_every_state_is_reached_possible_or_never_for_a_goal(goal: Goal, state: str, prospect: Prospect) -> None:
-    judgement = judge(goal, endpoint(state))
-    assert judgement.prospect is prospect
-    assert bool(judgement.why) is (prospect is NEVER)
+def test_every_state_is_reached_possible_or_never_for_a_goal(
+    goal: Goal, state: str, reachability: Reachability
+) -> None:
+    evaluation = evaluate(goal, endpoint(state))
+    assert evaluation.reachability is reachability
+    assert bool(evaluation.reason) is (reachability is UNREACHABLE)
 
 
 @pytest.mark.parametrize("goal", Goal)
 def test_what_does_not_exist_is_deleted_and_nothing_else(goal: Goal) -> None:
-    assert judge(goal, None).prospect is (REACHED if goal is Goal.DELETED else NEVER)
+    assert evaluate(goal, None).reachability is (REACHED if goal is Goal.DELETED else UNREACHABLE)
 
 
 @pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.UPDATED])
 def test_running_without_an_answer_of_the_health_route_is_not_yet_running(goal: Goal) -> None:
-    assert judge(goal, endpoint("running"), healthy=False) == Judgement(POSSIBLE)
+    assert evaluate(goal, endpoint("running"), healthy=False) == Evaluation(REACHABLE)
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "failed", "scaledToZero"])
 @pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.UPDATED, Goal.PAUSED])
 def test_a_state_from_before_our_own_change_says_nothing(goal: Goal, state: str) -> None:
     older = endpoint(state, NOW - timedelta(microseconds=1))
-    assert judge(goal, older, changed_at=NOW) == Judgement(POSSIBLE)
+    assert evaluate(goal, older, changed_at=NOW) == Evaluation(REACHABLE)
 
 
 @pytest.mark.parametrize("seen", [NOW, NOW + timedelta(seconds=1)])
 def test_a_state_as_new_as_our_change_counts(seen: datetime) -> None:
-    assert judge(Goal.RUNNING, endpoint("failed", seen), changed_at=NOW).prospect is NEVER
+    assert evaluate(Goal.RUNNING, endpoint("failed", seen), changed_at=NOW).reachability is UNREACHABLE
 
 
 def test_a_state_without_a_time_counts() -> None:
     document: dict[str, Any] = {"name": "chat", "status": {"state": "failed"}}
-    assert judge(Goal.RUNNING, Endpoint.model_validate(document), changed_at=NOW).prospect is NEVER
+    assert evaluate(Goal.RUNNING, Endpoint.model_validate(document), changed_at=NOW).reachability is UNREACHABLE

@@ -15,9 +15,15 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints.transport.http import Http
 from inference_endpoints.watching.goals import Goal
-from inference_endpoints.watching.observation import Look
-from inference_endpoints.watching.polling import FEW
-from inference_endpoints.watching.watcher import CALM_S, MOST_LOOKS_A_SECOND, QUICK_S, TOLD_S, Watcher
+from inference_endpoints.watching.observation import Observation
+from inference_endpoints.watching.observer import MIN_BATCH
+from inference_endpoints.watching.watcher import (
+    CHANGING_INTERVAL_S,
+    IDLE_INTERVAL_S,
+    MAX_REQUESTS_PER_S,
+    STREAMED_INTERVAL_S,
+    Watcher,
+)
 from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
@@ -134,8 +140,8 @@ async def test_looks_are_frequent_while_something_changes_and_rare_while_nothing
     await naps.begun(3)
     task.cancel()
     quick, *calm = naps.taken
-    assert 0.8 * QUICK_S <= quick <= QUICK_S
-    assert all(0.8 * CALM_S <= pause <= TOLD_S for pause in calm)
+    assert 0.8 * CHANGING_INTERVAL_S <= quick <= CHANGING_INTERVAL_S
+    assert all(0.8 * IDLE_INTERVAL_S <= pause <= STREAMED_INTERVAL_S for pause in calm)
 
 
 async def test_however_many_are_watched_looks_come_no_faster_than_the_service_bears(
@@ -144,14 +150,14 @@ async def test_however_many_are_watched_looks_come_no_faster_than_the_service_be
     count = 120
     async with AsyncExitStack() as stack:
         for number in range(count):
-            await stack.enter_async_context(watcher.watch(f"e{number % FEW}", f"team-{number // FEW}"))
+            await stack.enter_async_context(watcher.watch(f"e{number % MIN_BATCH}", f"team-{number // MIN_BATCH}"))
         await naps.begun(count)
-    fewest = count / MOST_LOOKS_A_SECOND
+    fewest = count / MAX_REQUESTS_PER_S
     assert all(0.8 * fewest <= pause <= fewest for pause in naps.taken)
 
 
 async def test_two_looks_are_no_further_apart_than_asked(client: AsyncEndpointsClient, naps: Naps) -> None:
-    task = waits(Watcher(client, refresh_every=0.5, sleep=naps.sleep))
+    task = waits(Watcher(client, poll_interval=0.5, sleep=naps.sleep))
     await naps.begun(1)
     task.cancel()
     assert naps.taken[0] <= 0.5
@@ -169,12 +175,12 @@ async def test_waiting_for_an_end_does_not_keep_the_endpoint_awake(
 
 
 async def test_a_slow_slot_finds_the_newest_look_only(driver: Driver, watcher: Watcher, naps: Naps) -> None:
-    async with watcher.watch("chat", "acme") as slot:
+    async with watcher.watch("chat", "acme") as subscription:
         await naps.begun(1)
         await driver.advance(200)
         naps.end()
         await naps.begun(2)
-        look = await slot.next()
+        look = await subscription.next()
     assert look.endpoint is not None
     assert (look.endpoint.state, look.healthy) == ("running", True)
 
@@ -197,12 +203,12 @@ async def test_an_answer_older_than_our_own_change_is_not_mistaken_for_its_outco
 async def test_a_passing_server_error_is_told_and_survived(driver: Driver, watcher: Watcher, naps: Naps) -> None:
     driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
     await driver.advance(200)
-    looks: list[Look] = []
-    task = asyncio.create_task(watcher.wait("chat", "acme", on_look=looks.append))
+    looks: list[Observation] = []
+    task = asyncio.create_task(watcher.wait("chat", "acme", on_observation=looks.append))
     await naps.begun(1)
     naps.end()
     assert (await task) is not None
-    assert [look.trouble is None for look in looks] == [False, True]
+    assert [look.error is None for look in looks] == [False, True]
 
 
 async def test_a_token_that_is_not_accepted_ends_the_wait(driver: Driver) -> None:

@@ -32,7 +32,7 @@ from inference_endpoints_mcp.server.resources.uris import SCHEME, Address, unkno
 from inference_endpoints_mcp.server.resources.watches import Looks, Watch, again, looks_at
 from inference_endpoints_mcp.tools.context import CallScope
 
-LOOK_EVERY_S = 5.0
+POLL_INTERVAL_S = 5.0
 """Longest between two looks at what the watcher of endpoints does not see, in seconds: logs, and which exist."""
 
 Request = ServerRequestContext[Any, Any]
@@ -45,16 +45,16 @@ Existing = Callable[[CallScope], Awaitable[Hashable]]
 class Subscriptions:
     """Serves `subscriptions/listen`, and `resources/subscribe` of the older era. Changes are published on the bus.
 
-    `most` bounds what one caller may watch at once, `look_every` the seconds between two looks.
+    `most` bounds what one caller may watch at once, `poll_interval` the seconds between two looks.
     """
 
     def __init__(
-        self, bus: InMemorySubscriptionBus, open_scope: Open, existing: Existing, most: int, look_every: float
+        self, bus: InMemorySubscriptionBus, open_scope: Open, existing: Existing, most: int, poll_interval: float
     ) -> None:
         self._open = open_scope
         self._existing = existing
         self._most = most
-        self._look_every = min(look_every, LOOK_EVERY_S)
+        self._poll_interval = min(poll_interval, POLL_INTERVAL_S)
         self._bus = bus
         self._stream = ListenHandler(bus)
         self._counts: Counter[str] = Counter()
@@ -109,13 +109,13 @@ class Subscriptions:
         if glance is None:
             looks = partial(looks_at, scope.watcher, namespace, name)
         else:
-            looks = partial(again, partial(glance, scope.endpoints, namespace, name), self._look_every)
+            looks = partial(again, partial(glance, scope.endpoints, namespace, name), self._poll_interval)
         return stack.enter_context(self._watched(ResourceUpdated(uri=uri), looks))
 
     async def _enter_list(self, stack: ExitStack, ctx: Request) -> Watch:
         stack.enter_context(self._counted(_caller()))
         scope = await self._open(ctx, None)
-        looks = partial(again, partial(self._existing, scope), self._look_every)
+        looks = partial(again, partial(self._existing, scope), self._poll_interval)
         return stack.enter_context(self._watched(ResourcesListChanged(), looks))
 
     @contextmanager

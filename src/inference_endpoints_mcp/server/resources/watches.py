@@ -67,15 +67,15 @@ class Watch:
 
 async def looks_at(watcher: Watcher, namespace: str, name: str) -> AsyncGenerator[Hashable]:
     """The endpoint itself, as often as the watcher looks. Its health route is left alone: asking would keep it up."""
-    async with watcher.watch(name, namespace, health=False) as slot:
+    async with watcher.watch(name, namespace, health=False) as subscription:
         while True:
-            look = await slot.next()
-            if look.trouble is None:
-                yield _document(look.endpoint)
-            elif look.trouble.retryable:
+            observation = await subscription.next()
+            if observation.error is None:
+                yield _document(observation.endpoint)
+            elif observation.error.retryable:
                 yield _UNCERTAIN
             else:
-                raise look.trouble
+                raise observation.error
 
 
 def _document(endpoint: Endpoint | None) -> Hashable:

@@ -9,7 +9,7 @@ from inference_endpoints.errors import DeploymentFailed, InferenceEndpointError,
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
-from inference_endpoints.watching.observation import Look
+from inference_endpoints.watching.observation import Observation
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds
 from inference_endpoints_mcp.tools.context import Call, CallScope
@@ -37,14 +37,14 @@ async def wait_for_endpoint(
     try:
         async with call.telling() as progress:
 
-            def on_look(look: Look) -> None:
-                if story.add(look):
+            def on_observation(observation: Observation) -> None:
+                if story.add(observation):
                     progress.show(story.tell)
 
             progress.show(story.tell)
             namespace, name = await call.target(endpoint_name, namespace)
             story.namespace, story.name = namespace, name
-            endpoint = await call.watcher.wait(name, namespace, goal, timeout=held, on_look=on_look)
+            endpoint = await call.watcher.wait(name, namespace, goal, timeout=held, on_observation=on_observation)
     except InferenceEndpointTimeoutError:
         return await _not_yet(call, story, goal, timeout_s)
     except DeploymentFailed as failure:
@@ -71,22 +71,22 @@ class _Story:
         self.states: list[str] = []
         self.last: Endpoint | None = None
         self._healthy: bool | None = None
-        self.trouble: InferenceEndpointError | None = None
-        self._gist: tuple[object, ...] | None = None
+        self.error: InferenceEndpointError | None = None
+        self._fingerprint: tuple[object, ...] | None = None
         self._started = time.monotonic()
 
     @property
     def elapsed(self) -> float:
         return time.monotonic() - self._started
 
-    def add(self, look: Look) -> bool:
-        """Take a look in; returns whether it is news."""
-        news, self._gist = look.gist != self._gist, look.gist
-        self.trouble = look.trouble
-        if look.endpoint is None:
+    def add(self, observation: Observation) -> bool:
+        """Take an observation in; returns whether it is news."""
+        news, self._fingerprint = observation.fingerprint != self._fingerprint, observation.fingerprint
+        self.error = observation.error
+        if observation.endpoint is None:
             return news
-        self.last, self._healthy = look.endpoint, look.healthy
-        state = look.endpoint.state.value
+        self.last, self._healthy = observation.endpoint, observation.healthy
+        state = observation.endpoint.state.value
         if not self.states or self.states[-1] != state:
             self.states.append(state)
         return news
@@ -103,7 +103,7 @@ class _Story:
     @property
     def hindrance(self) -> str:
         """What stands in the way, if it is not simply under way."""
-        if self.trouble is not None:
+        if self.error is not None:
             return "the control plane does not answer"
         if self.last is not None and self.last.state == "running" and self._healthy is False:
             return "its health route does not answer yet"
@@ -111,15 +111,15 @@ class _Story:
 
     def _happening(self) -> list[str]:
         said = self.hindrance or (self.last.status.message if self.last else "")
-        if self.trouble is not None:
+        if self.error is not None:
             said = f"{said}, still trying"
         return [line(said, 120)] if said else []
 
 
 async def _not_yet(call: CallScope, story: _Story, goal: Goal, timeout_s: int) -> WaitAnswer:
     """What is true when the time is up. Raises what went wrong if the endpoint was never seen."""
-    if story.last is None and story.trouble is not None:
-        raise story.trouble
+    if story.last is None and story.error is not None:
+        raise story.error
     left = max(0, round(timeout_s - story.elapsed))
     start = _STARTED_BY.get(goal) if story.last is not None and not story.last.state.changing else None
     now = f"Not {goal.value.replace('_', ' ')} yet after {_spoken(story.elapsed)}"

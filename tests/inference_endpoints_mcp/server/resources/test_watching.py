@@ -84,7 +84,7 @@ class Stand:
             return local(driver.plane.url, TOKEN)
 
         self.mode = mode
-        self.server = EndpointsServer(Options(**{"reach": reach, "look_every": 0.05, **options}), Redactor())
+        self.server = EndpointsServer(Options(**{"reach": reach, "poll_interval": 0.05, **options}), Redactor())
 
     @asynccontextmanager
     async def subscriber(self) -> AsyncIterator[Subscriber]:

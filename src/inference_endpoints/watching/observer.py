@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from inference_endpoints.client import PAGE_SIZE, AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, NotFound
-from inference_endpoints.watching.observation import Look
+from inference_endpoints.watching.observation import Observation
 
 log = logging.getLogger(__name__)
 
-FEW = 8
+MIN_BATCH = 8
 """So many endpoints of a namespace are looked at singly, however little a list would cost."""
-AT_A_TIME = 50
+MAX_CONCURRENT_REQUESTS = 50
 """Endpoints that are asked for at a time, and as many health routes: half of the client's connections."""
 
 Key = tuple[str, str]
@@ -31,7 +31,7 @@ class _Round:
     begun: bool = False
 
 
-class Looking:
+class Observer:
     """Looks at endpoints for those who watch them.
 
     `paces` tells of a namespace how many looks a second are due at which of its endpoints. What is seen in a list is
@@ -42,7 +42,7 @@ class Looking:
         self,
         client: AsyncEndpointsClient,
         paces: Callable[[str], Mapping[str, float]],
-        hand: Callable[[Key, Look], None],
+        hand: Callable[[Key, Observation], None],
     ) -> None:
         self._client = client
         self._paces = paces
@@ -51,7 +51,10 @@ class Looking:
         self._pages: dict[str, float] = {}
         self._rounds: dict[str, _Round] = {}
         self._alone: Counter[str] = Counter()
-        self._gets, self._checks = asyncio.Semaphore(AT_A_TIME), asyncio.Semaphore(AT_A_TIME)
+        self._gets, self._checks = (
+            asyncio.Semaphore(MAX_CONCURRENT_REQUESTS),
+            asyncio.Semaphore(MAX_CONCURRENT_REQUESTS),
+        )
 
     def share(self, namespace: str, *, fresh: bool) -> asyncio.Task[None] | None:
         """Have the namespace listed, which lasts as long as the task; None if the endpoint should be looked at alone.
@@ -60,7 +63,7 @@ class Looking:
         alone unless many others want it at the same time.
         """
         current = self._rounds.get(namespace)
-        if fresh and self._alone[namespace] < FEW:
+        if fresh and self._alone[namespace] < MIN_BATCH:
             return None
         if current is None and not self._worth(self._paces(namespace), self._pages.get(namespace, 1)):
             return None
@@ -82,20 +85,20 @@ class Looking:
                 if task is not None:
                     task.cancel()
 
-    async def alone(self, key: Key) -> Look:
+    async def alone(self, key: Key) -> Observation:
         namespace, name = key
         self._alone[namespace] += 1
         try:
             async with self._gets:
-                return Look(await self._client.get(name, namespace))
+                return Observation(await self._client.get(name, namespace))
         except NotFound:
-            return Look(None)
+            return Observation(None)
         except Exception as error:
-            return Look(None, trouble=unexpected(error, "/".join(key)))
+            return Observation(None, error=unexpected(error, "/".join(key)))
         finally:
             self._alone[namespace] -= 1
 
-    async def checked(self, look: Look, namespace: str) -> Look:
+    async def checked(self, look: Observation, namespace: str) -> Observation:
         """The look with what the health route answers. Asking keeps an endpoint awake."""
         assert look.endpoint is not None
         try:
@@ -107,7 +110,7 @@ class Looking:
     @staticmethod
     def _worth(paces: Mapping[str, float], pages: float) -> bool:
         """Whether a list, as often as the most restless wants to be looked at, costs less than a look at each."""
-        return len(paces) > FEW and pages * max(paces.values()) < sum(paces.values())
+        return len(paces) > MIN_BATCH and pages * max(paces.values()) < sum(paces.values())
 
     def _begin(self, namespace: str, before: _Round | None) -> _Round:
         current = self._rounds[namespace] = _Round(before.task if before else None)
@@ -134,7 +137,7 @@ class Looking:
             if self._rounds.get(namespace) is this:
                 del self._rounds[namespace]
         for name in left:
-            self._hand((namespace, name), Look(None, trouble=trouble))
+            self._hand((namespace, name), Observation(None, error=trouble))
 
     async def _list(self, namespace: str, paces: Mapping[str, float], left: set[str]) -> None:
         """Hand out what is listed, page by page, until no name is left to find, or finding it would cost too much: then
@@ -147,7 +150,7 @@ class Looking:
                 pages = -(-seen // PAGE_SIZE)
                 if endpoint.name in left:
                     left.discard(endpoint.name)
-                    self._hand((namespace, endpoint.name), Look(endpoint))
+                    self._hand((namespace, endpoint.name), Observation(endpoint))
                 if not left:
                     break
                 if not self._worth(paces, pages):
@@ -161,6 +164,6 @@ def unexpected(error: Exception, what: str) -> InferenceEndpointError:
     if isinstance(error, InferenceEndpointError):
         return error
     log.error("looking at %s failed", what, exc_info=error)
-    failure = InferenceEndpointError("Looking at the endpoint failed unexpectedly.", hint="Try again.")
+    failure = InferenceEndpointError("Observer at the endpoint failed unexpectedly.", hint="Try again.")
     failure.__cause__ = error
     return failure
