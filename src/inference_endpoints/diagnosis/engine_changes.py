@@ -1,4 +1,4 @@
-"""Changes of what an endpoint's engine was told, which keep everything else as it is."""
+"""Changes of an endpoint's engine settings that keep every other setting as it is."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,69 +9,72 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.models import Endpoint
 
 DEFAULT_PORT = 80
-_PLAIN = re.compile(r"[\w./:=@,+-]{0,200}", re.ASCII)
+_PLAIN_VALUE = re.compile(r"[\w./:=@,+-]{0,200}", re.ASCII)
 
 
-def using_all(endpoint: Endpoint, accelerators: int) -> EndpointChange | None:
-    """The change that lets the engine use this many accelerators; None if it cannot be made safely."""
-    kind, image, words = family(endpoint.model), endpoint.model.image, endpoint.model.args or []
+def set_parallelism(endpoint: Endpoint, accelerators: int) -> EndpointChange | None:
+    """The change that makes the engine use this many accelerators. None if no safe change is known."""
+    kind, image, args = family(endpoint.model), endpoint.model.image, endpoint.model.args or []
     if kind == "tgi":
-        if any(word.startswith(("--num-shard", "--sharded")) for word in words):
-            kept = _without(words, ("--num-shard", "--sharded"))
-            return _args([*kept, "--num-shard", str(accelerators)])
+        if any(arg.startswith(("--num-shard", "--sharded")) for arg in args):
+            kept = _remove_flags(args, ("--num-shard", "--sharded"))
+            return _change_args([*kept, "--num-shard", str(accelerators)])
         return EndpointChange(env={"NUM_SHARD": str(accelerators), "SHARDED": "true"})
     if kind not in PARALLEL_FLAGS or image is None:
         return None
     if image.engine in PARALLEL_SETTINGS:
         others = dict.fromkeys(PARALLEL_SETTINGS[image.engine])
-        return with_image(endpoint, **others | {"tensorParallelSize": accelerators})
+        return change_image(endpoint, **others | {"tensorParallelSize": accelerators})
     flags = tuple(flag for aliases in PARALLEL_FLAGS[kind] for flag in aliases)
-    return _args([*_without(words, flags), PARALLEL_FLAGS[kind][0][0], str(accelerators)])
+    return _change_args([*_remove_flags(args, flags), PARALLEL_FLAGS[kind][0][0], str(accelerators)])
 
 
-def with_image(endpoint: Endpoint, **settings: Any) -> EndpointChange | None:
-    """The endpoint's image, whole, with these settings changed.
+def change_image(endpoint: Endpoint, **settings: Any) -> EndpointChange | None:
+    """The endpoint's whole image, with these settings changed.
 
-    None where sending it back would lose something: the credentials of a registry are shown redacted.
+    None if that would lose something: the service shows the credentials of a registry redacted.
     """
     image = endpoint.model.image
     if image is None or image.settings.get("credentials"):
         return None
     changed = {key: value for key, value in {**image.settings, **settings}.items() if value is not None}
-    return EndpointChange(image={image.engine: changed}) if _plain(changed) else None
+    return EndpointChange(image={image.engine: changed}) if _is_plain(changed) else None
 
 
-def latest_tag(endpoint: Endpoint) -> EndpointChange | None:
-    """The same image by its tag `latest`; None if that is what it already has, or has no tag to change."""
+def set_latest_tag(endpoint: Endpoint) -> EndpointChange | None:
+    """The same image with the tag `latest`. None if it already has this tag, or has no tag."""
     url = str(endpoint.model.image.settings.get("url", "")) if endpoint.model.image else ""
-    address, colon, tag = url.rpartition(":")
-    if not colon or "/" in tag or "@" in address or tag == "latest":
+    repository, colon, tag = url.rpartition(":")
+    if not colon or "/" in tag or "@" in repository or tag == "latest":
         return None
-    return with_image(endpoint, url=f"{address}:latest")
+    return change_image(endpoint, url=f"{repository}:latest")
 
 
-def _args(words: list[str]) -> EndpointChange | None:
-    return EndpointChange(args=words) if _plain(words) else None
+def _change_args(args: list[str]) -> EndpointChange | None:
+    return EndpointChange(args=args) if _is_plain(args) else None
 
 
-def _plain(value: Any) -> bool:
-    """Whether there is nothing in it but what addresses, paths and numbers are made of."""
+def _is_plain(value: Any) -> bool:
+    """Whether all strings in it look like addresses, paths and numbers.
+
+    Other text could carry instructions to a model, and a proposed call is not fenced.
+    """
     if isinstance(value, Mapping):
-        return all(_plain(one) for one in value.values())
+        return all(_is_plain(item) for item in value.values())
     if isinstance(value, list):
-        return all(_plain(one) for one in value)
-    return not isinstance(value, str) or _PLAIN.fullmatch(value) is not None
+        return all(_is_plain(item) for item in value)
+    return not isinstance(value, str) or _PLAIN_VALUE.fullmatch(value) is not None
 
 
-def _without(words: Sequence[str], flags: Sequence[str]) -> list[str]:
+def _remove_flags(args: Sequence[str], flags: Sequence[str]) -> list[str]:
     kept: list[str] = []
-    skip = False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if skip:
-            skip = False
-        elif name in flags:
-            skip = not equals
+    skip_value = False
+    for arg in args:
+        flag, equals, _ = arg.partition("=")
+        if skip_value:
+            skip_value = False
+        elif flag in flags:
+            skip_value = not equals
         else:
-            kept.append(word)
+            kept.append(arg)
     return kept

@@ -1,91 +1,155 @@
-"""Gathering what a diagnosis needs: all at once, each source bounded, and any of them may fail."""
+"""What is known of an endpoint at one moment, and what follows from it directly. No judgement, no I/O."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.hardware import offers
-from inference_endpoints.diagnosis.facts import Facts
-from inference_endpoints.diagnosis.finding import Source
-from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
-from inference_endpoints.hardware_cache import HardwareListing
-from inference_endpoints.models import Endpoint
+from inference_endpoints.deploy.hardware import Offer
+from inference_endpoints.diagnosis.finding import EvidenceSource
+from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
-SOURCE_S = 10.0
-"""Seconds each source may take."""
-LOG_LINES = 1_000
-MEASURED, LEAST_MEASURED = timedelta(minutes=30), timedelta(minutes=1)
-"""The time before now whose metrics are looked at: since the last change, within these bounds."""
-HEALTH_S = 5.0
-JUST_USED = timedelta(minutes=1)
-
-Answer = TypeVar("Answer")
+MAX_LINE_LENGTH = 2_000
+"""Characters of a line that are searched."""
+LAST_LINES = 6
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_FAILED = frozenset({State.FAILED, State.UPDATE_FAILED})
+_STOPPED = frozenset({State.PAUSED, State.SCALED_TO_ZERO})
 
 
-async def gather(
-    client: AsyncEndpointsClient, name: str, namespace: str | None = None, listing: HardwareListing | None = None
-) -> Facts:
-    """What is known of an endpoint now. It is neither woken nor kept awake.
+@dataclass(frozen=True)
+class EvidenceLine:
+    """One line that a container or the control plane wrote."""
 
-    Raises what looking at the endpoint itself raises; any other source that fails is named in `failed`.
+    text: str
+    source: str
+    replica: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An endpoint and what was read about it. A source that is None was not read or did not answer.
+
+    `health` is the HTTP status of the health route, 0 if nothing answered. `failed` are the sources that
+    were read and did not answer.
     """
-    namespace = await client.namespace(namespace)
-    endpoint = await client.get(name, namespace)
-    now = datetime.now(UTC)
-    failed: set[Source] = set()
 
-    async def attempt(source: Source, ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
-        try:
-            async with asyncio.timeout(SOURCE_S):
-                return await ask()
-        except (InferenceEndpointError, TimeoutError):
-            failed.add(source)
-            return None
+    endpoint: Endpoint
+    now: datetime
+    replicas: Sequence[Replica] | None = None
+    logs: Sequence[LogEntry] | None = None
+    graphs: AllGraphs | None = None
+    offers: Sequence[Offer] | None = None
+    health: int | None = None
+    failed: frozenset[EvidenceSource] = field(default=frozenset())
 
-    hardware = (listing or HardwareListing(client)).vendors
-    since = min(max(now - MEASURED, endpoint.status.updated_at or now - MEASURED), now - LEAST_MEASURED)
-    replicas, logs, graphs, vendors, health = await asyncio.gather(
-        attempt(Source.REPLICAS, lambda: client.replicas(name, namespace)),
-        attempt(Source.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
-        attempt(Source.METRICS, lambda: client.metrics(name, namespace, start=since)),
-        attempt(Source.HARDWARE, lambda: hardware(namespace)),
-        attempt(Source.HEALTH, lambda: _health(client, endpoint, namespace, now)),
-    )
-    return Facts(
-        endpoint=endpoint,
-        now=now,
-        replicas=replicas,
-        logs=logs,
-        graphs=graphs,
-        offers=offers(vendors) if vendors else None,
-        health=health,
-        failed=frozenset(failed),
-    )
+    @property
+    def state(self) -> State:
+        return self.endpoint.state
+
+    @property
+    def state_summary(self) -> str:
+        """A clause such as "Its state is pending, and 0 of 1 replicas are ready"."""
+        status = self.endpoint.status
+        ready = f"{status.ready_replica} of {status.target_replica} replicas are ready"
+        return f"Its state is {self.state.value}, and {ready}"
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it is about to run, with no replica ready yet."""
+        return self.state.changing and self.endpoint.status.ready_replica == 0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the control plane no longer tries to start it."""
+        return self.state in _FAILED
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has no replicas because a user paused it or because it was idle."""
+        return self.state in _STOPPED
+
+    @property
+    def runs_locally(self) -> bool:
+        """Whether its replicas are processes of this machine, which have no port or health route of their own."""
+        return self.endpoint.status.engine == "process"
+
+    @cached_property
+    def offer(self) -> Offer | None:
+        """The hardware listing's entry for this endpoint's hardware."""
+        return next((offer for offer in self.offers or () if offer.id == self.endpoint.hardware), None)
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of one replica; 1 if that is unknown, or for CPUs."""
+        if self.offer is not None:
+            return self.offer.accelerators
+        size = re.fullmatch(r"x(\d{1,3})", self.endpoint.compute.instance_size)
+        return int(size[1]) if size and self.endpoint.compute.accelerator in {"gpu", "neuron"} else 1
+
+    @cached_property
+    def log_lines(self) -> list[EvidenceLine]:
+        """The log since the endpoint's last change, oldest first."""
+        lines = [
+            EvidenceLine(_clean(entry.line), "logs", entry.replica_id, _parse_time(entry.timestamp))
+            for entry in self.logs or ()
+        ]
+        changed_at = self.endpoint.status.updated_at
+        if changed_at is None:
+            return lines
+        # Log lines have milliseconds only.
+        since = _assume_utc(changed_at).replace(microsecond=changed_at.microsecond // 1000 * 1000)
+        recent = [line for line in lines if line.at is None or line.at >= since]
+        # A service may record the failure itself as the last change. Then every line is older than the change.
+        return recent or (lines if self.has_failed else [])
+
+    @cached_property
+    def status_lines(self) -> list[EvidenceLine]:
+        """The control plane's messages about the endpoint. They may quote the container."""
+        status = self.endpoint.status
+        messages = f"{status.message or ''}\n{status.error_message or ''}"
+        return [EvidenceLine(_clean(text), "status") for text in messages.splitlines() if text.strip()]
+
+    @cached_property
+    def last_lines(self) -> list[EvidenceLine]:
+        """The last lines: of the control plane if it reports a failure, then of the log."""
+        failure = self.status_lines if self.endpoint.status.error_message else []
+        known = {line.text for line in failure}
+        return failure[-LAST_LINES:] + [line for line in self.log_lines[-LAST_LINES:] if line.text not in known]
+
+    @property
+    def ended_replicas(self) -> int:
+        """How many replicas wrote to the log since the last change and no longer exist."""
+        existing = {replica.id for replica in self.replicas or ()}
+        logged = {line.replica for line in self.log_lines if line.replica}
+        return len(logged - existing) if self.replicas is not None else 0
+
+    @property
+    def start_duration_s(self) -> float:
+        """Seconds since this start began, as far as that is known."""
+        existing = {replica.id for replica in self.replicas or ()}
+        first = [line.at for line in self.log_lines if line.at and line.replica in existing]
+        status = self.endpoint.status
+        known = first[:1] or [_assume_utc(time) for time in (status.updated_at, status.last_used_at) if time]
+        return max(0.0, (self.now - max(known)).total_seconds()) if known else 0.0
 
 
-async def _health(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str, now: datetime) -> int | None:
-    """What the health route answers, 0 if nothing; None where asking could wake an endpoint or keep it awake.
+def _clean(text: str) -> str:
+    return _COLOURS.sub("", text[:MAX_LINE_LENGTH]).strip()
 
-    Raises `Forbidden` where it does not answer to the token at hand.
-    """
-    if endpoint.state is not State.RUNNING or endpoint.url is None or _would_keep_awake(endpoint, now):
+
+def _parse_time(text: object) -> datetime | None:
+    if not isinstance(text, str):
         return None
     try:
-        status = await client.health(endpoint, namespace, deadline=HEALTH_S)
-    except (Unavailable, InferenceEndpointTimeoutError):
-        return 0
-    if status in {401, 403}:
-        raise Forbidden("The health route is not answered to this token.")
-    return status
+        # Services send up to nine fractional digits, of which Python keeps six.
+        return _assume_utc(datetime.fromisoformat(text))
+    except ValueError:
+        return None
 
 
-def _would_keep_awake(endpoint: Endpoint, now: datetime) -> bool:
-    """Whether a request would put off its falling asleep by more than it already has been."""
-    scaling = endpoint.compute.scaling
-    if scaling.min_replica > 0 or not scaling.scale_to_zero_timeout:
-        return False
-    used_at = endpoint.status.last_used_at
-    return used_at is None or now - used_at > JUST_USED
+def _assume_utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What a cause is found with: how sure it is, what speaks for it, and what would help."""
+"""A finding: a cause, how likely it is, the evidence for it, and the remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,8 +28,8 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Source(StrEnum):
-    """What is looked at besides the endpoint's own document."""
+class EvidenceSource(StrEnum):
+    """What a diagnosis reads besides the endpoint's own document."""
 
     REPLICAS = "replicas"
     LOGS = "logs"
@@ -38,11 +38,11 @@ class Source(StrEnum):
     HEALTH = "health route"
 
 
-class Act(StrEnum):
+class ActionKind(StrEnum):
     """What a caller can do about a cause."""
 
     RESUME = "resume"
-    AUTHORIZE = "authorize"  # a secret HF_TOKEN; or, once it has access, start again
+    AUTHORIZE = "authorize"  # set the secret HF_TOKEN, or start again once its account has access
     UPDATE = "update"
     WAIT = "wait"
     CALL = "call"
@@ -54,25 +54,39 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
-    """One act, complete: `change` is that of an update, `search` what to look for in a catalogue or log."""
+class Action:
+    """One action, complete. `change` belongs to an update, `search` to a search of the catalogue."""
 
-    act: Act
+    kind: ActionKind
     change: EndpointChange | None = None
     search: str = ""
 
 
-@dataclass(frozen=True)
-class Fix:
-    """What would help, in a sentence, and the steps to it, at most two, in order."""
+RESUME = Action(ActionKind.RESUME)
+AUTHORIZE = Action(ActionKind.AUTHORIZE)
+WAIT = Action(ActionKind.WAIT)
+CALL = Action(ActionKind.CALL)
+INSPECT = Action(ActionKind.INSPECT)
+READ_LOGS = Action(ActionKind.READ_LOGS)
+LIST_RUNNING = Action(ActionKind.LIST_RUNNING)
+LIST_HARDWARE = Action(ActionKind.LIST_HARDWARE)
 
-    words: str
-    steps: tuple[Step, ...] = ()
+
+@dataclass(frozen=True)
+class Remedy:
+    """What would help, in plain sentences, and at most two actions, in order."""
+
+    text: str
+    actions: tuple[Action, ...] = ()
+
+
+def remedy_by_update(change: EndpointChange, text: str) -> Remedy:
+    return Remedy(text, (Action(ActionKind.UPDATE, change), WAIT))
 
 
 @dataclass(frozen=True)
 class Quote:
-    """Words of others, the container's or the owner's: evidence, and never to be taken for ours."""
+    """Text that others wrote: a container, the control plane or the endpoint's owner. Never to be taken for ours."""
 
     source: str
     text: str
@@ -80,11 +94,14 @@ class Quote:
 
 @dataclass(frozen=True)
 class Finding:
-    """One cause that may be it. `confidence` is between 0 and 1; `why` and `facts` are ours, `quotes` are not."""
+    """One possible cause. `confidence` is between 0 and 1.
+
+    `summary`, `remedy` and `evidence` are our own text; `quotes` are not.
+    """
 
     cause: Cause
     confidence: float
-    why: str
-    fix: Fix
-    facts: tuple[str, ...] = ()
+    summary: str
+    remedy: Remedy
+    evidence: tuple[str, ...] = ()
     quotes: tuple[Quote, ...] = ()

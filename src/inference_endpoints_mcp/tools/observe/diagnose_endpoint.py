@@ -5,8 +5,18 @@ import re
 from pydantic import BaseModel, Field
 
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.diagnosis import Act, Cause, Diagnosis, Facts, Finding, Quote, Source, Step, diagnose
-from inference_endpoints.diagnosis.evidence import gather
+from inference_endpoints.diagnosis import (
+    Action,
+    ActionKind,
+    Cause,
+    Diagnosis,
+    Evidence,
+    EvidenceSource,
+    Finding,
+    Quote,
+    collect_evidence,
+    diagnose,
+)
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean, line
@@ -46,49 +56,49 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
     """Find out why an endpoint does not start, answer or keep up: looks at all there is to see of it and answers with
     the likeliest cause, its evidence, how sure it is, and the call that helps. Wakes nothing."""
     namespace, name = await call.target(endpoint_name, namespace)
-    facts = await gather(call.endpoints, name, namespace, call.listing)
-    diagnosis = diagnose(facts)
+    evidence = await collect_evidence(call.endpoints, name, namespace, call.listing)
+    diagnosis = diagnose(evidence)
     finding = diagnosis.finding
     return DiagnosisAnswer(
         endpoint_name=name,
         namespace=namespace,
-        backend=backend_of(facts.endpoint, call.endpoints.backend.name),
-        state=facts.state.value,
+        backend=backend_of(evidence.endpoint, call.endpoints.backend.name),
+        state=evidence.state.value,
         cause=finding.cause,
         confidence=round(finding.confidence, 2),
-        evidence=list(finding.facts),
+        evidence=list(finding.evidence),
         quotes=_fenced(finding.quotes, call),
         other_causes=_others(diagnosis),
-        looked_at=["status and settings", *(source.value for source in Source if _answered(facts, source))],
-        could_not_read=sorted(source.value for source in facts.failed),
-        now=_said(finding, facts),
-        next=_next_calls(call, finding, facts.endpoint, namespace),
+        looked_at=["status and settings", *(source.value for source in EvidenceSource if _answered(evidence, source))],
+        could_not_read=sorted(source.value for source in evidence.failed),
+        now=_said(finding, evidence),
+        next=_next_calls(call, finding, evidence.endpoint, namespace),
     )
 
 
-def _said(finding: Finding, facts: Facts) -> str:
+def _said(finding: Finding, evidence: Evidence) -> str:
     how = "Most likely" if finding.confidence >= 0.75 else "Probably" if finding.confidence >= 0.5 else "Possibly"
     no_cause = finding.cause in {Cause.HEALTHY, Cause.UNKNOWN}
-    said = f"{finding.why}. " if no_cause else f"{how}: {finding.why[0].lower()}{finding.why[1:]}. "
-    missing = ", ".join(sorted(source.value for source in facts.failed))
+    said = f"{finding.summary}. " if no_cause else f"{how}: {finding.summary[0].lower()}{finding.summary[1:]}. "
+    missing = ", ".join(sorted(source.value for source in evidence.failed))
     unseen = f" Not seen, since it could not be read: {missing}." if missing else ""
-    return f"{said}{finding.fix.words}{unseen}"
+    return f"{said}{finding.remedy.text}{unseen}"
 
 
-def _answered(facts: Facts, source: Source) -> bool:
+def _answered(evidence: Evidence, source: EvidenceSource) -> bool:
     answers = {
-        Source.REPLICAS: facts.replicas,
-        Source.LOGS: facts.logs,
-        Source.METRICS: facts.graphs,
-        Source.HARDWARE: facts.offers,
-        Source.HEALTH: facts.health,
+        EvidenceSource.REPLICAS: evidence.replicas,
+        EvidenceSource.LOGS: evidence.logs,
+        EvidenceSource.METRICS: evidence.graphs,
+        EvidenceSource.HARDWARE: evidence.offers,
+        EvidenceSource.HEALTH: evidence.health,
     }
     return answers[source] is not None
 
 
 def _others(diagnosis: Diagnosis) -> list[OtherCause]:
     return [
-        OtherCause(cause=other.cause, confidence=round(other.confidence, 2), why=f"{other.why}.")
+        OtherCause(cause=other.cause, confidence=round(other.confidence, 2), why=f"{other.summary}.")
         for other in diagnosis.others[:MOST_OTHERS]
     ]
 
@@ -103,39 +113,39 @@ def _fenced(quotes: tuple[Quote, ...], call: CallScope) -> str | None:
 
 def _next_calls(call: CallScope, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
     lends = HUB_TOKEN in call.lent.values
-    calls = [_call(step, endpoint, namespace, lends_token=lends) for step in finding.fix.steps]
+    calls = [_call(action, endpoint, namespace, lends_token=lends) for action in finding.remedy.actions]
     # What is masked on its way out could not be sent back as it was.
     return [one for one in calls if call.redactor.data(one.arguments) == one.arguments]
 
 
-def _call(step: Step, endpoint: Endpoint, namespace: str, *, lends_token: bool) -> NextCall:
+def _call(action: Action, endpoint: Endpoint, namespace: str, *, lends_token: bool) -> NextCall:
     name = endpoint.name
-    match step.act:
-        case Act.AUTHORIZE if lends_token:
+    match action.kind:
+        case ActionKind.AUTHORIZE if lends_token:
             return call_of("update_endpoint", namespace, name, secret_names=[HUB_TOKEN])
-        case Act.UPDATE:
-            assert step.change is not None
-            return call_of("update_endpoint", namespace, name, **_settings(step.change, endpoint))
-        case Act.CALL:
+        case ActionKind.UPDATE:
+            assert action.change is not None
+            return call_of("update_endpoint", namespace, name, **_settings(action.change, endpoint))
+        case ActionKind.CALL:
             return trying(endpoint, namespace)
-        case Act.LIST_RUNNING:
+        case ActionKind.LIST_RUNNING:
             return NextCall(tool="list_endpoints", arguments={"namespace": namespace, "state": "running"})
-        case Act.LIST_HARDWARE:
+        case ActionKind.LIST_HARDWARE:
             accelerator = {"accelerator": kind} if (kind := endpoint.compute.accelerator) in {"cpu", "gpu"} else {}
             return NextCall(tool="get_vendors", arguments={"namespace": namespace, **accelerator})
-        case Act.SEARCH_CATALOGUE:
-            search = step.search if re.fullmatch(r"[\w.-]{1,100}", step.search, re.ASCII) else ""
+        case ActionKind.SEARCH_CATALOGUE:
+            search = action.search if re.fullmatch(r"[\w.-]{1,100}", action.search, re.ASCII) else ""
             return NextCall(tool="list_catalog_items", arguments={"search": search} if search else {})
         case _:
-            return call_of(_SIMPLE[step.act], namespace, name)
+            return call_of(_SIMPLE[action.kind], namespace, name)
 
 
 _SIMPLE = {
-    Act.RESUME: "resume_endpoint",
-    Act.AUTHORIZE: "resume_endpoint",
-    Act.WAIT: "wait_for_endpoint",
-    Act.INSPECT: "get_endpoint",
-    Act.READ_LOGS: "get_endpoint_logs",
+    ActionKind.RESUME: "resume_endpoint",
+    ActionKind.AUTHORIZE: "resume_endpoint",
+    ActionKind.WAIT: "wait_for_endpoint",
+    ActionKind.INSPECT: "get_endpoint",
+    ActionKind.READ_LOGS: "get_endpoint_logs",
 }
 
 

@@ -86,7 +86,7 @@ async def test_a_gated_model(driver: Driver, host: Host) -> None:
     await broken(driver, "gated_model", model={"repository": "meta-llama/Llama-3.1-8B"})
     facts = await diagnosis(host)
     assert facts["cause"] == "gated_model"
-    assert facts["evidence"] == ["It has no secret named HF_TOKEN."]
+    assert facts["evidence"] == ["The endpoint has no secret named HF_TOKEN."]
     assert "you are not in the authorized list" in facts["quotes"]
     assert steps(facts) == ["resume_endpoint", "wait_for_endpoint"]
 
@@ -187,7 +187,7 @@ async def test_a_running_worker_whose_health_route_answers_no_more(driver: Drive
     gate.unlink()
     facts = await diagnosis(host, "tiny")
     assert (facts["cause"], facts["state"]) == ("wrong_port_or_health_route", "running")
-    assert "its health route is answered 503" in facts["evidence"][0]
+    assert "its health route answers 503" in facts["evidence"][0]
 
 
 async def test_a_real_worker_that_crashes_each_time_it_starts(driver: Driver, host: Host) -> None:
@@ -233,7 +233,7 @@ async def test_several_accelerators_of_which_the_engine_was_told_to_use_one(driv
     await broken(driver, "out_of_memory", compute=FOUR, model={"image": VLLM, "args": ["--max-model-len", "8192"]})
     facts = await diagnosis(host)
     assert facts["cause"] == "missing_parallelism"
-    assert "A replica has 4 accelerator(s); by its settings the engine uses 1." in facts["evidence"]
+    assert "A replica has 4 accelerator(s); the engine's settings use 1." in facts["evidence"]
     assert facts["other_causes"][0]["cause"] == "out_of_accelerator_memory"
     fix = facts["next"][0]
     args = ["--max-model-len", "8192", "--tensor-parallel-size", "4"]
@@ -308,7 +308,7 @@ async def test_an_endpoint_asleep_is_named_so_and_not_woken(driver: Driver, host
     await driver.advance(LONG)
     facts = await diagnosis(host)
     assert (facts["cause"], facts["state"]) == ("scaled_to_zero", "scaledToZero")
-    assert "It falls asleep after 15 idle minutes." in facts["evidence"]
+    assert "It scales to zero after 15 idle minutes." in facts["evidence"]
     assert steps(facts) == ["resume_endpoint", "wait_for_endpoint"]
     await driver.advance(1)
     assert await driver.state("chat") == "scaledToZero"

@@ -1,0 +1,91 @@
+"""Collect the evidence for a diagnosis: all sources at once, each with a time limit. Any of them may fail."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.hardware import offers
+from inference_endpoints.diagnosis.evidence import Evidence
+from inference_endpoints.diagnosis.finding import EvidenceSource
+from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
+from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.models import Endpoint
+from inference_endpoints.models.status import InferenceEndpointStatus as State
+
+SOURCE_TIMEOUT_S = 10.0
+HEALTH_TIMEOUT_S = 5.0
+LOG_LINES = 1_000
+MAX_METRICS_WINDOW, MIN_METRICS_WINDOW = timedelta(minutes=30), timedelta(minutes=1)
+"""Metrics are read from the last change on, within these bounds."""
+RECENT_USE = timedelta(minutes=1)
+
+T = TypeVar("T")
+
+
+async def collect_evidence(
+    client: AsyncEndpointsClient, name: str, namespace: str | None = None, listing: HardwareListing | None = None
+) -> Evidence:
+    """Read what is known of an endpoint now. This neither wakes the endpoint nor keeps it awake.
+
+    Raises the errors of reading the endpoint itself. Any other source that fails is listed in `failed`.
+    """
+    namespace = await client.namespace(namespace)
+    endpoint = await client.get(name, namespace)
+    now = datetime.now(UTC)
+    failed: set[EvidenceSource] = set()
+
+    async def attempt(source: EvidenceSource, read: Callable[[], Awaitable[T]]) -> T | None:
+        try:
+            async with asyncio.timeout(SOURCE_TIMEOUT_S):
+                return await read()
+        except (InferenceEndpointError, TimeoutError):
+            failed.add(source)
+            return None
+
+    hardware = (listing or HardwareListing(client)).vendors
+    earliest, latest = now - MAX_METRICS_WINDOW, now - MIN_METRICS_WINDOW
+    since = min(max(earliest, endpoint.status.updated_at or earliest), latest)
+    replicas, logs, graphs, vendors, health = await asyncio.gather(
+        attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
+        attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
+        attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since)),
+        attempt(EvidenceSource.HARDWARE, lambda: hardware(namespace)),
+        attempt(EvidenceSource.HEALTH, lambda: _read_health(client, endpoint, namespace, now)),
+    )
+    return Evidence(
+        endpoint=endpoint,
+        now=now,
+        replicas=replicas,
+        logs=logs,
+        graphs=graphs,
+        offers=offers(vendors) if vendors else None,
+        health=health,
+        failed=frozenset(failed),
+    )
+
+
+async def _read_health(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str, now: datetime) -> int | None:
+    """The HTTP status of the health route, 0 if nothing answers. None if a request could wake it or keep it awake.
+
+    Raises `Forbidden` if the route refuses the client's token.
+    """
+    if endpoint.state is not State.RUNNING or endpoint.url is None or _would_keep_awake(endpoint, now):
+        return None
+    try:
+        status = await client.health(endpoint, namespace, deadline=HEALTH_TIMEOUT_S)
+    except (Unavailable, InferenceEndpointTimeoutError):
+        return 0
+    if status in {401, 403}:
+        raise Forbidden("The health route refuses this token.")
+    return status
+
+
+def _would_keep_awake(endpoint: Endpoint, now: datetime) -> bool:
+    """Whether a request would noticeably delay its scale to zero. Right after another request it would not."""
+    scaling = endpoint.compute.scaling
+    if scaling.min_replica > 0 or not scaling.scale_to_zero_timeout:
+        return False
+    used_at = endpoint.status.last_used_at
+    return used_at is None or now - used_at > RECENT_USE

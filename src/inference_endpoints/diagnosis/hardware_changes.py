@@ -1,0 +1,69 @@
+"""Moves to other hardware of the same vendor and region, which no update can change."""
+
+from collections.abc import Callable
+
+from inference_endpoints.deploy.engines import family
+from inference_endpoints.deploy.hardware import Offer, alternatives
+from inference_endpoints.deploy.specs import EndpointChange
+from inference_endpoints.diagnosis.evidence import Evidence
+from inference_endpoints.diagnosis.finding import LIST_HARDWARE, Remedy, remedy_by_update
+
+_SHARDS_BY_ITSELF = frozenset({"tgi"})
+
+
+def move_to_available(evidence: Evidence) -> EndpointChange | None:
+    """A move to the cheapest available hardware of the same kind."""
+    if evidence.offer is None:
+        return None
+    found = alternatives(evidence.offers or (), evidence.offer, limit=1)
+    return _move_to(found[0]) if found and found[0].place == evidence.offer.place else None
+
+
+def move_to_more_accelerator_memory(evidence: Evidence) -> EndpointChange | None:
+    """A move to the cheapest hardware with more memory that the engine uses without other settings.
+
+    Only for an engine that shards a model by itself may the number of accelerators change.
+    """
+    shards_by_itself = family(evidence.endpoint.model) in _SHARDS_BY_ITSELF
+
+    def usable_memory(offer: Offer) -> float:
+        usable = shards_by_itself or offer.instance.num_accelerators == evidence.accelerators
+        return (offer.instance.gpu_memory_gb or 0.0) if usable else 0.0
+
+    return _move_to_cheapest_with_more(evidence, usable_memory)
+
+
+def move_to_more_host_memory(evidence: Evidence) -> EndpointChange | None:
+    return _move_to_cheapest_with_more(evidence, lambda offer: offer.instance.memory_gb or 0.0)
+
+
+def remedy_by_move(change: EndpointChange | None, otherwise: str) -> Remedy:
+    """The remedy that moves an endpoint to hardware with more memory, or what is left if there is none."""
+    if change is None:
+        return Remedy(f"No hardware with more memory is available in its region. {otherwise}", (LIST_HARDWARE,))
+    return remedy_by_update(change, f"Move it to hardware with more memory. {otherwise}")
+
+
+def _move_to_cheapest_with_more(evidence: Evidence, memory: Callable[[Offer], float]) -> EndpointChange | None:
+    current = evidence.offer
+    if current is None:
+        return None
+    larger = [
+        offer
+        for offer in evidence.offers or ()
+        if offer.place == current.place
+        and offer.instance.accelerator == current.instance.accelerator
+        and offer.available
+        and memory(offer) > memory(current)
+    ]
+    priced = [offer for offer in larger if offer.price is not None]
+    return _move_to(min(priced, key=lambda offer: (offer.price or 0.0, offer.id))) if priced else None
+
+
+def _move_to(offer: Offer) -> EndpointChange:
+    hardware = offer.hardware
+    return EndpointChange(
+        accelerator=hardware.accelerator,
+        instance_type=hardware.instance_type,
+        instance_size=hardware.instance_size,
+    )
