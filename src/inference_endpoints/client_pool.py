@@ -1,23 +1,14 @@
-"""Which control plane is meant where none is named, and one client of it for each event loop."""
+"""Clients of one control plane, one for each event loop, and which of them a call works with."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import lru_cache
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.errors import NotConfigured
-from inference_endpoints.transport.backend import Backend, hugging_face, local
+from inference_endpoints.transport.backend import Backend, Token, chosen_token, default_backend
 from inference_endpoints.transport.guard import Guard
 from inference_endpoints.transport.http import Renew
-from inference_endpoints.transport.token import hugging_face_token
-
-URL_VARIABLE = "INFERENCE_ENDPOINTS_URL"
-TOKEN_VARIABLE = "INFERENCE_ENDPOINTS_TOKEN"  # noqa: S105 - a name, not a token
-
-Token = str | bool | None
-"""A token; None or True for the one of this machine, False for none at all."""
 
 
 class ClientPool:
@@ -86,8 +77,8 @@ def api_for(token: Token, api: Api | None = None) -> Api:
     A token given beside `api` replaces its own; the guard stays.
     """
     if api is None:
-        return _shared_pool(backend_for(token))
-    wanted = _wanted(token, api.backend.token)
+        return _shared_pool(default_backend(token))
+    wanted = chosen_token(token, api.backend.token)
     if wanted == api.backend.token:
         return api
     return pool_of(api).with_token(wanted)
@@ -96,30 +87,6 @@ def api_for(token: Token, api: Api | None = None) -> Api:
 def pool_of(api: Api) -> ClientPool:
     """The same, usable from any event loop."""
     return api if isinstance(api, ClientPool) else ClientPool(api.backend, guard=api.http.guard)
-
-
-def backend_for(token: Token = None) -> Backend:
-    """The control plane that is meant where none is named: Hugging Face.
-
-    `INFERENCE_ENDPOINTS_URL` names an embedded one instead, with its token in `INFERENCE_ENDPOINTS_TOKEN`
-    (`inference-endpoints-mcp control-plane --json` prints where both are). The Hugging Face token is never sent
-    there. Raises `NotConfigured` if that token is missing.
-    """
-    url = os.environ.get(URL_VARIABLE, "").strip().rstrip("/")
-    if not url:
-        return hugging_face(_wanted(token, hugging_face_token()))
-    wanted = _wanted(token, os.environ.get(TOKEN_VARIABLE, "").strip() or None)
-    if wanted is None and token is not False:
-        raise NotConfigured(
-            f"{URL_VARIABLE} names a control plane, but there is no token for it.", hint=f"Set {TOKEN_VARIABLE}."
-        )
-    return replace(local(url, ""), token=wanted)
-
-
-def _wanted(given: Token, default: str | None) -> str | None:
-    if isinstance(given, str):
-        return given
-    return None if given is False else default
 
 
 @lru_cache(maxsize=64)

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.client_pool import Api, Token, api_for, client_of
+from inference_endpoints.client_pool import Api, api_for, client_of
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.hub_arguments import change_from, spec_from
 from inference_endpoints.inference_endpoint import InferenceEndpointBase
 from inference_endpoints.models import Endpoint
+from inference_endpoints.transport.backend import Token
 
 H = TypeVar("H", bound=InferenceEndpointBase)
 
@@ -41,7 +42,7 @@ class Functions(Generic[H]):
     """The functions, for one kind of handle.
 
     All take `namespace` (default: the caller's own), `token` (default: that of this machine; False for none) and `api`
-    (default: the control plane of `client_pool.backend_for`), and raise errors of `inference_endpoints.errors`.
+    (default: the control plane of `default_backend`), and raise errors of `inference_endpoints.errors`.
     """
 
     def __init__(self, handle: type[H]) -> None:

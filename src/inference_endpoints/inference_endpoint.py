@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.client_pool import Api, Token, api_for, client_of, pool_of
+from inference_endpoints.client_pool import Api, api_for, client_of, pool_of
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointError,
@@ -22,6 +22,7 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
+from inference_endpoints.transport.backend import Token
 from inference_endpoints.watching.observation import Observation, StatusChange
 from inference_endpoints.watching.watcher import CHANGING_INTERVAL_S, Watcher
 
@@ -61,7 +62,7 @@ class InferenceEndpointBase:
     def from_raw(cls, raw: dict[str, Any], namespace: str, token: Token = None, api: Api | None = None) -> Self:
         """A handle for an answer of the API. The token is kept: it is used for all that the handle does.
 
-        `token` defaults to that of `api`, and `api` to the control plane meant by default (`client_pool.backend_for`).
+        `token` defaults to that of `api`, and `api` to the control plane of `default_backend`.
         """
         return cls(Endpoint.model_validate(raw), namespace, api_for(token, api))
 

@@ -14,8 +14,8 @@ import pytest
 from tests.support.captures import CAPTURES
 
 from inference_endpoints import AsyncEndpointsClient, InferenceEndpointError
-from inference_endpoints.client_pool import backend_for
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import default_backend
 from inference_endpoints.transport.operations import Operation
 from inference_endpoints.transport.token import hugging_face_token
 
@@ -41,7 +41,7 @@ Record = Callable[[str, object], None]
 
 @pytest.fixture
 async def client(anyio_backend: str) -> AsyncIterator[AsyncEndpointsClient]:
-    async with AsyncEndpointsClient(backend_for()) as client:
+    async with AsyncEndpointsClient(default_backend()) as client:
         yield client
 
 

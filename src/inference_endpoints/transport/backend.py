@@ -1,12 +1,20 @@
 """Where the control plane is, and who may see the token."""
 
+import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from inference_endpoints.errors import NotConfigured
 from inference_endpoints.transport.operations import Service
+from inference_endpoints.transport.token import hugging_face_token
 
 HUGGING_FACE = "huggingface"
 LOCAL = "local"
+URL_VARIABLE = "INFERENCE_ENDPOINTS_URL"
+TOKEN_VARIABLE = "INFERENCE_ENDPOINTS_TOKEN"  # noqa: S105 - a name, not a token
+
+Token = str | bool | None
+"""A token; None or True for the token of this machine, False for none at all."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def hugging_face(token: str | None, more_hosts: tuple[str, ...] = ()) -> Backend
     )
 
 
-def local(url: str, token: str) -> Backend:
+def local(url: str, token: str | None) -> Backend:
     """An embedded control plane at `url`, which serves all addresses and the endpoints from one origin."""
     return Backend(
         name=LOCAL,
@@ -76,3 +84,28 @@ def local(url: str, token: str) -> Backend:
         endpoint_hosts=(url,),
         token=token,
     )
+
+
+def default_backend(token: Token = None) -> Backend:
+    """The control plane where none is named: Hugging Face, with the token in HF_TOKEN or of `hf auth login`.
+
+    `INFERENCE_ENDPOINTS_URL` names an embedded one instead, with its token in `INFERENCE_ENDPOINTS_TOKEN`
+    (`inference-endpoints-mcp control-plane --json` prints where both are). The Hugging Face token is never sent
+    there. Raises `NotConfigured` if that token is missing.
+    """
+    url = os.environ.get(URL_VARIABLE, "").strip().rstrip("/")
+    if not url:
+        return hugging_face(chosen_token(token, hugging_face_token()))
+    chosen = chosen_token(token, os.environ.get(TOKEN_VARIABLE, "").strip() or None)
+    if chosen is None and token is not False:
+        raise NotConfigured(
+            f"{URL_VARIABLE} names a control plane, but there is no token for it.", hint=f"Set {TOKEN_VARIABLE}."
+        )
+    return local(url, chosen)
+
+
+def chosen_token(given: Token, default: str | None) -> str | None:
+    """The token to send: the given one, the default where None or True is given, none for False."""
+    if isinstance(given, str):
+        return given
+    return None if given is False else default

@@ -216,9 +216,9 @@ async def test_ctrl_c_in_a_stream_lets_it_close_first() -> None:
 FORKED = """
 import os, sys
 from inference_endpoints import EndpointsClient, get_inference_endpoint
-from inference_endpoints.client_pool import backend_for
+from inference_endpoints.transport.backend import default_backend
 handle = get_inference_endpoint("chat")
-client = EndpointsClient(backend_for())
+client = EndpointsClient(default_backend())
 client.get("chat")
 child = os.fork()
 said = [handle.fetch().name, client.get("chat").name, get_inference_endpoint("chat").name]

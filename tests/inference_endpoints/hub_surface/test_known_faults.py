@@ -24,8 +24,9 @@ from inference_endpoints import (
     hugging_face,
     local,
 )
-from inference_endpoints.client_pool import ClientPool, backend_for
+from inference_endpoints.client_pool import ClientPool
 from inference_endpoints.inference import AsyncInference
+from inference_endpoints.transport.backend import default_backend
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Request
 from inference_endpoints_local.state.faults import Fault
@@ -110,10 +111,10 @@ async def test_an_unknown_state_and_missing_fields_are_read(face: Face) -> None:
 def test_the_control_plane_meant_is_hugging_face_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_mine")
     monkeypatch.delenv("INFERENCE_ENDPOINTS_URL", raising=False)
-    assert backend_for() == backend_for(True) == hugging_face("hf_mine")
-    assert backend_for("hf_other").token == "hf_other"
-    assert backend_for(False).token is None
-    assert "hf_mine" not in repr(backend_for())
+    assert default_backend() == default_backend(True) == hugging_face("hf_mine")
+    assert default_backend("hf_other").token == "hf_other"
+    assert default_backend(False).token is None
+    assert "hf_mine" not in repr(default_backend())
 
 
 def test_the_hugging_face_token_is_never_sent_to_another_control_plane(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +122,8 @@ def test_the_hugging_face_token_is_never_sent_to_another_control_plane(monkeypat
     monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", "http://127.0.0.1:1/")
     monkeypatch.delenv("INFERENCE_ENDPOINTS_TOKEN", raising=False)
     with pytest.raises(NotConfigured, match="INFERENCE_ENDPOINTS_TOKEN"):
-        backend_for()
-    assert backend_for("local").control_plane == "http://127.0.0.1:1/v2"
+        default_backend()
+    assert default_backend("local").control_plane == "http://127.0.0.1:1/v2"
 
 
 async def test_a_token_beside_a_client_replaces_its_own_and_not_its_guard(here: Driver) -> None:
