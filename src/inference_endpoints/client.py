@@ -21,7 +21,7 @@ from inference_endpoints.models import (
     WhoAmI,
 )
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.backend import Backend
+from inference_endpoints.transport.backend import Backend, default_backend
 from inference_endpoints.transport.guard import EndpointCall, Guard
 from inference_endpoints.transport.http import Http, Renew
 
@@ -31,24 +31,27 @@ PAGE_SIZE = 100
 class AsyncEndpointsClient:
     """Every operation on endpoints, asynchronous and typed.
 
-    `namespace` is used where a call names none; without it, the caller's own. All methods raise errors of
-    `inference_endpoints.errors`.
+    `backend` is the control plane, by default that of `default_backend`. `namespace` is used where a call names none,
+    and None means the token's own. All methods raise errors of `inference_endpoints.errors`.
     """
+
+    namespace: str | None
 
     def __init__(
         self,
-        backend: Backend,
+        backend: Backend | None = None,
         *,
         namespace: str | None = None,
         guard: Guard | None = None,
         renew: Renew | None = None,
     ) -> None:
-        self.http = Http(backend, guard=guard, renew=renew)
-        self._namespace = namespace
+        self.http = Http(backend or default_backend(), guard=guard, renew=renew)
+        self.namespace = namespace
+        self._own_namespace: str | None = None
         self._identifying = asyncio.Lock()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self._namespace!r})"
+        return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self.namespace!r})"
 
     @property
     def backend(self) -> Backend:
@@ -57,18 +60,20 @@ class AsyncEndpointsClient:
     async def whoami(self) -> WhoAmI:
         return await self._send(operations.WHOAMI)
 
-    async def namespace(self, given: str | None = None) -> str:
-        """The namespace a call means. Asks the service once, since it limits how often it may be asked."""
-        if given:
-            return given
-        if self._namespace is None:
-            async with self._identifying:
-                if self._namespace is None:
-                    self._namespace = (await self.whoami()).name
-        return self._namespace
+    async def resolve_namespace(self, namespace: str | None = None) -> str:
+        """The namespace of a call: the given one, else this client's, else the token's own.
+
+        Sends `whoami` at most once, since the service limits how often it may be sent.
+        """
+        if named := namespace or self.namespace:
+            return named
+        async with self._identifying:
+            if self._own_namespace is None:
+                self._own_namespace = (await self.whoami()).name
+        return self._own_namespace
 
     async def get(self, name: str, namespace: str | None = None) -> Endpoint:
-        return await self._send(operations.GET, namespace=await self.namespace(namespace), name=name)
+        return await self._send(operations.GET, namespace=await self.resolve_namespace(namespace), name=name)
 
     async def list(self, namespace: str | None = None) -> Sequence[Endpoint]:
         """All endpoints of a namespace, every page of them."""
@@ -76,7 +81,7 @@ class AsyncEndpointsClient:
 
     async def iterate(self, namespace: str | None = None) -> AsyncGenerator[Endpoint]:
         """The endpoints of a namespace, page by page as they are needed."""
-        namespace = await self.namespace(namespace)
+        namespace = await self.resolve_namespace(namespace)
         cursor: str | None = None
         while True:
             query = {"limit": PAGE_SIZE, "cursor": cursor}
@@ -96,7 +101,7 @@ class AsyncEndpointsClient:
 
     async def create_from(self, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
         """Create an endpoint from the body of a create request, as a plan shows it."""
-        namespace = await self.namespace(namespace)
+        namespace = await self.resolve_namespace(namespace)
         try:
             return await self._send(operations.CREATE, body=payload, namespace=namespace)
         except OutcomeUnknown as lost:
@@ -117,16 +122,16 @@ class AsyncEndpointsClient:
 
     async def update_from(self, name: str, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
         """Update an endpoint from the body of an update request, as a plan shows it."""
-        namespace = await self.namespace(namespace)
+        namespace = await self.resolve_namespace(namespace)
         return await self._send(operations.UPDATE, body=payload, namespace=namespace, name=name)
 
     async def pause(self, name: str, namespace: str | None = None) -> Endpoint:
-        return await self._send(operations.PAUSE, namespace=await self.namespace(namespace), name=name)
+        return await self._send(operations.PAUSE, namespace=await self.resolve_namespace(namespace), name=name)
 
     async def resume(self, name: str, namespace: str | None = None, *, running_ok: bool = True) -> Endpoint:
         """Resume an endpoint. One that is running already is an `AlreadyRunning` only if not `running_ok`, and only
         if no earlier attempt of this call may have resumed it."""
-        namespace = await self.namespace(namespace)
+        namespace = await self.resolve_namespace(namespace)
         try:
             return await self._send(operations.RESUME, namespace=namespace, name=name)
         except AlreadyRunning as error:
@@ -135,11 +140,11 @@ class AsyncEndpointsClient:
             return await self.get(name, namespace)
 
     async def scale_to_zero(self, name: str, namespace: str | None = None) -> Endpoint:
-        return await self._send(operations.SCALE_TO_ZERO, namespace=await self.namespace(namespace), name=name)
+        return await self._send(operations.SCALE_TO_ZERO, namespace=await self.resolve_namespace(namespace), name=name)
 
     async def delete(self, name: str, namespace: str | None = None) -> None:
         """Delete an endpoint. If the answer is lost, looks whether it is gone."""
-        namespace = await self.namespace(namespace)
+        namespace = await self.resolve_namespace(namespace)
         try:
             await self._send(operations.DELETE, namespace=namespace, name=name)
         except OutcomeUnknown as lost:
@@ -155,19 +160,19 @@ class AsyncEndpointsClient:
         self, name: str, namespace: str | None = None, *, tail: int | None = None, replica: str | None = None
     ) -> Sequence[LogEntry]:
         """The newest `tail` lines of the replicas' output, oldest first."""
-        namespace = await self.namespace(namespace)
+        namespace = await self.resolve_namespace(namespace)
         query = {"tail": tail, "replica": replica}
         return await self._send(operations.LOGS, query=query, namespace=namespace, name=name)
 
     async def replicas(self, name: str, namespace: str | None = None) -> Sequence[Replica]:
-        answer = await self._send(operations.REPLICAS, namespace=await self.namespace(namespace), name=name)
+        answer = await self._send(operations.REPLICAS, namespace=await self.resolve_namespace(namespace), name=name)
         return answer.items
 
     async def metrics(
         self, name: str, namespace: str | None = None, *, start: datetime, stop: datetime | None = None
     ) -> AllGraphs:
         """Every graph of an endpoint between two moments, which need a time zone; by default until now."""
-        namespace = await self.namespace(namespace)
+        namespace = await self.resolve_namespace(namespace)
         span = (start, stop or datetime.now(UTC))
         first, last = (one.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") for one in span)
         body = {"start": first, "stop": last}
@@ -184,7 +189,7 @@ class AsyncEndpointsClient:
     ) -> AuditLogs:
         """What happened to the endpoints of a namespace, newest first, page by page. The service wants a paid plan."""
         query = {"endpoint": endpoint, "username": username, "cursor": cursor, "limit": limit}
-        return await self._send(operations.AUDIT_LOGS, query=query, namespace=await self.namespace(namespace))
+        return await self._send(operations.AUDIT_LOGS, query=query, namespace=await self.resolve_namespace(namespace))
 
     async def events(self, name: str, namespace: str | None = None) -> AsyncGenerator[None]:
         """An item whenever the status of an endpoint may have changed; `get` tells to what.
@@ -193,18 +198,18 @@ class AsyncEndpointsClient:
         raises where it has none, breaks it off or falls silent: whoever must not miss a change looks now and then as
         well, as `Watcher` does. Close it (`contextlib.aclosing`) when leaving it early.
         """
-        request = operations.EVENTS.build(namespace=await self.namespace(namespace), name=name)
+        request = operations.EVENTS.build(namespace=await self.resolve_namespace(namespace), name=name)
         async with self.http.listening(request) as events:
             async for _ in events:
                 yield
 
     async def hardware(self, namespace: str | None = None) -> Vendors:
         """Vendors, regions and instances, with prices and what the namespace's quota leaves."""
-        return await self._send(operations.VENDORS, namespace=await self.namespace(namespace))
+        return await self._send(operations.VENDORS, namespace=await self.resolve_namespace(namespace))
 
     async def quotas(self, namespace: str | None = None) -> VendorQuotas:
         """How much of each instance type the namespace may use, and uses."""
-        return await self._send(operations.QUOTAS, namespace=await self.namespace(namespace))
+        return await self._send(operations.QUOTAS, namespace=await self.resolve_namespace(namespace))
 
     async def model(self, repository: str) -> ModelInfo:
         """What the Hub tells of a model, `owner/model`."""

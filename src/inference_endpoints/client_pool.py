@@ -17,16 +17,18 @@ class ClientPool:
     Each is closed with its loop: `asyncio.run` and its like close every asynchronous generator begun in it.
     """
 
+    namespace: str | None
+
     def __init__(
         self,
-        backend: Backend,
+        backend: Backend | None = None,
         *,
         namespace: str | None = None,
         guard: Guard | None = None,
         renew: Renew | None = None,
     ) -> None:
-        self.backend = backend
-        self._namespace = namespace
+        self.backend = backend or default_backend()
+        self.namespace = namespace
         self._guard = guard
         self._renew = renew
         self._made: dict[
@@ -34,14 +36,14 @@ class ClientPool:
         ] = {}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self._namespace!r})"
+        return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self.namespace!r})"
 
     async def current(self) -> AsyncEndpointsClient:
         """The client of the running loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._made:
             self._made = {known: made for known, made in self._made.items() if not known.is_closed()}
-            client = AsyncEndpointsClient(self.backend, namespace=self._namespace, guard=self._guard, renew=self._renew)
+            client = AsyncEndpointsClient(self.backend, namespace=self.namespace, guard=self._guard, renew=self._renew)
             open_until_the_end = _open(client)
             await anext(open_until_the_end)
             self._made[loop] = client, open_until_the_end
@@ -55,7 +57,7 @@ class ClientPool:
     def with_token(self, token: str | None) -> "ClientPool":
         """The same control plane under the same guard, with another token."""
         backend = replace(self.backend, token=token)
-        return ClientPool(backend, namespace=self._namespace, guard=self._guard, renew=self._renew)
+        return ClientPool(backend, namespace=self.namespace, guard=self._guard, renew=self._renew)
 
 
 async def _open(client: AsyncEndpointsClient) -> AsyncGenerator[AsyncEndpointsClient]:

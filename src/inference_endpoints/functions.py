@@ -66,7 +66,7 @@ class Functions(Generic[H]):
         api = api_for(token, api)
         client = await client_of(api)
         if namespace != EVERY_NAMESPACE:
-            namespace = await client.namespace(namespace)
+            namespace = await client.resolve_namespace(namespace)
             return EndpointList(self._handles(await client.list(namespace), namespace, api))
         own, *organizations = (await client.whoami()).namespaces
         found = self._handles(await client.list(own), own, api)
@@ -172,7 +172,7 @@ class Functions(Generic[H]):
         api = api_for(token, api)
         client = await client_of(api)
         change = await change_from(given, lambda: client.get(name, namespace))
-        namespace = await client.namespace(namespace)
+        namespace = await client.resolve_namespace(namespace)
         return self._handle(await client.update(name, change, namespace), namespace, api)
 
     async def delete_inference_endpoint(
@@ -216,4 +216,4 @@ class Functions(Generic[H]):
 async def _place(namespace: str | None, token: Token, api: Api | None) -> tuple[AsyncEndpointsClient, str, Api]:
     api = api_for(token, api)
     client = await client_of(api)
-    return client, await client.namespace(namespace), api
+    return client, await client.resolve_namespace(namespace), api

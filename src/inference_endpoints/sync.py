@@ -35,7 +35,7 @@ class EndpointsClient(ClientPool):
     """
 
     whoami = _of_client(AsyncEndpointsClient.whoami)
-    namespace = _of_client(AsyncEndpointsClient.namespace)
+    resolve_namespace = _of_client(AsyncEndpointsClient.resolve_namespace)
     get = _of_client(AsyncEndpointsClient.get)
     list = _of_client(AsyncEndpointsClient.list)
     create = _of_client(AsyncEndpointsClient.create)

@@ -52,7 +52,7 @@ async def test_whoami_has_the_captured_shape(client: AsyncEndpointsClient, recor
 async def test_pages_of_endpoints_have_the_captured_shape(
     client: AsyncEndpointsClient, record_property: Record
 ) -> None:
-    page = await raw(client, operations.LIST, {"limit": 100}, namespace=await client.namespace())
+    page = await raw(client, operations.LIST, {"limit": 100}, namespace=await client.resolve_namespace())
     assert {"items", "nextCursor"} <= page.keys()
     for endpoint in page["items"]:
         compare(endpoint, ENDPOINTS, record_property)
@@ -61,7 +61,7 @@ async def test_pages_of_endpoints_have_the_captured_shape(
 async def test_each_endpoint_and_its_insides_have_the_captured_shape(
     client: AsyncEndpointsClient, record_property: Record
 ) -> None:
-    namespace = await client.namespace()
+    namespace = await client.resolve_namespace()
     listed = await client.list(namespace)
     if not listed:
         pytest.skip("the namespace has no endpoint to look at")
@@ -74,17 +74,19 @@ async def test_each_endpoint_and_its_insides_have_the_captured_shape(
 async def test_the_hardware_listing_has_the_captured_shape(
     client: AsyncEndpointsClient, record_property: Record
 ) -> None:
-    compare(await raw(client, operations.VENDORS, namespace=await client.namespace()), ["vendors"], record_property)
+    compare(
+        await raw(client, operations.VENDORS, namespace=await client.resolve_namespace()), ["vendors"], record_property
+    )
 
 
 async def test_quotas_have_the_captured_shape(client: AsyncEndpointsClient, record_property: Record) -> None:
-    namespace = await client.namespace()
+    namespace = await client.resolve_namespace()
     compare(await raw(client, operations.QUOTAS, namespace=namespace), ["vendor-quotas"], record_property)
 
 
 async def test_what_is_not_published_is_recorded(client: AsyncEndpointsClient, record_property: Record) -> None:
     """The fields of audit logs and of suggestions, where the plan has them."""
-    namespace, model = await client.namespace(), (await client.catalogue(limit=1))[0].repo_id
+    namespace, model = await client.resolve_namespace(), (await client.catalogue(limit=1))[0].repo_id
     asked: list[tuple[Operation[Any], dict[str, Any], dict[str, str]]] = [
         (operations.AUDIT_LOGS, {"limit": 5}, {"namespace": namespace}),
         (operations.SUGGESTION, {"model_id": model}, {}),

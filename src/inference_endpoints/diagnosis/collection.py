@@ -31,7 +31,7 @@ async def collect_evidence(
 
     Raises the errors of reading the endpoint itself. Any other source that fails is listed in `failed`.
     """
-    namespace = await client.namespace(namespace)
+    namespace = await client.resolve_namespace(namespace)
     endpoint = await client.get(name, namespace)
     now = datetime.now(UTC)
     failed: set[EvidenceSource] = set()

@@ -280,7 +280,7 @@ class AsyncInference:
             return await self._endpoints.get(name, namespace)
 
         with patience.limit("The control plane did not say where the endpoint is"):
-            namespace = await self._endpoints.namespace(namespace)
+            namespace = await self._endpoints.resolve_namespace(namespace)
             endpoint = self._running if self._running and self._running.name == name else await find()
         asked = ask(endpoint)
         given = dict(headers or {})

@@ -68,7 +68,7 @@ class CallScope:
 
     async def namespace(self, given: str = "") -> str:
         """The namespace meant. Raises `Refused` if it may not be used, whether or not anything would be sent."""
-        namespace = await self.endpoints.namespace(given or None)
+        namespace = await self.endpoints.resolve_namespace(given or None)
         self.check_namespace(namespace)
         return namespace
 

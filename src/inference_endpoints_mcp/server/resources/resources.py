@@ -100,7 +100,7 @@ class Resources:
     async def _endpoints(self, scope: CallScope) -> list[tuple[str, Endpoint]]:
         """Those of the namespaces policy names, else of the one a call means that names none."""
         allowed = self._policy.namespaces
-        namespaces = [await scope.endpoints.namespace()] if allowed is None else sorted(allowed)
+        namespaces = [await scope.endpoints.resolve_namespace()] if allowed is None else sorted(allowed)
         return [(namespace, endpoint) for namespace in namespaces for endpoint in await scope.endpoints.list(namespace)]
 
     async def _known_namespaces(self, scope: CallScope) -> list[str]:

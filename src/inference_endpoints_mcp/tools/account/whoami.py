@@ -23,7 +23,7 @@ async def whoami(call: Call) -> WhoAmIAnswer:
     """Show whose token this server uses, the namespaces it may act for, and the backend."""
     caller = await call.endpoints.whoami()
     backend = call.endpoints.backend.name
-    default = await call.endpoints.namespace()
+    default = await call.endpoints.resolve_namespace()
     return WhoAmIAnswer(
         name=line(caller.name),
         type=line(caller.type),
