@@ -190,7 +190,7 @@ def test_what_a_replica_said_before_and_after_is_kept(disk: Disk) -> None:
     log.add("after")
     lines = [entry["line"] for entry in book.read("e")]
     assert (lines[0], lines[-1]) == ("before", "after")
-    assert "lost or kept 99" in log.last_words()
+    assert "lost or kept 99" in log.last_lines()
 
 
 def test_weights_are_there_whole_or_not_at_all_and_what_was_there_stays(

@@ -15,7 +15,9 @@ from inference_endpoints_local.wire import responses
 
 DEFAULT_HEALTH_ROUTE = "/health"
 # The address is told from the moment the service would have assigned one; a paused or failed endpoint has none.
-_ADDRESSED = frozenset({State.INITIALIZING, State.RUNNING, State.UPDATING, State.UPDATE_FAILED, State.SCALED_TO_ZERO})
+_STATES_WITH_URL = frozenset(
+    {State.INITIALIZING, State.RUNNING, State.UPDATING, State.UPDATE_FAILED, State.SCALED_TO_ZERO}
+)
 
 
 def endpoint_document(endpoint: ManagedEndpoint, plane_url: str) -> responses.EndpointDocument:
@@ -126,7 +128,7 @@ def _status(
     }
     if status.error:
         document["errorMessage"] = status.error
-    if status.state in _ADDRESSED:
+    if status.state in _STATES_WITH_URL:
         document["url"] = endpoint_url(record, plane_url)
     if last_used_ns is not None:
         document["lastUsedAt"] = timestamp(last_used_ns)

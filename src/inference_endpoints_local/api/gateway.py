@@ -19,8 +19,8 @@ from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.faults import HANG_UP
 from inference_endpoints_local.state.store import NotSaved
 
-MOST_BODY_BYTES = 32 * 1024 * 1024
-LONGEST_HOLD_S = 3_600.0
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_HOLD_S = 3_600.0
 
 
 class BodyTooLarge(Exception):
@@ -74,8 +74,8 @@ class Gateway:
             # Not seen from the service. 503 would ask the caller to try again, in vain.
             return error_response(400, "Bad Request: the endpoint failed to start; resume or update it")
         length = request.headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > MOST_BODY_BYTES:
-            return error_response(413, f"Payload Too Large: at most {MOST_BODY_BYTES} bytes")
+        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+            return error_response(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
         return None
 
     async def _replica(self, endpoint: ManagedEndpoint, request: Request) -> EngineReplica | Response:
@@ -134,10 +134,10 @@ class _ForwardedRequest:
     async def run(self, address: WorkerAddress, target: bytes) -> None:
         try:
             async with open_exchange(address) as exchange:
-                await exchange.start(address, self._request.method, target, self._request.headers.raw)
+                await exchange.send_head(address, self._request.method, target, self._request.headers.raw)
                 await self._both_ways(exchange)
         except BodyTooLarge:
-            await self._refuse(413, f"Payload Too Large: at most {MOST_BODY_BYTES} bytes")
+            await self._refuse(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
         except WorkerFailed as failure:
             await self._refuse(502, f"Bad Gateway: {failure}")
 
@@ -159,13 +159,13 @@ class _ForwardedRequest:
         size, taking = 0, True
         while (message := await self._request.receive())["type"] == "http.request":
             chunk = message.get("body", b"")
-            if (size := size + len(chunk)) > MOST_BODY_BYTES:
+            if (size := size + len(chunk)) > MAX_BODY_BYTES:
                 raise BodyTooLarge
             try:
                 if taking:
-                    await exchange.send(chunk)
+                    await exchange.send_body(chunk)
                     if not message.get("more_body", False):
-                        await exchange.finish()
+                        await exchange.end_request()
             except WorkerFailed:
                 taking = False  # it may have answered without reading everything
 
@@ -191,4 +191,4 @@ def _scale_up_timeout_s(request: Request) -> float:
         seconds = float(request.headers.get("x-scale-up-timeout", 0))
     except ValueError:
         return 0.0
-    return min(max(0.0, seconds), LONGEST_HOLD_S) if seconds == seconds else 0.0
+    return min(max(0.0, seconds), MAX_HOLD_S) if seconds == seconds else 0.0

@@ -30,7 +30,7 @@ from inference_endpoints_local.state.faults import DroppedResponse, Fault, Fault
 from inference_endpoints_local.state.store import NotSaved, Store
 from inference_endpoints_local.wire import openapi, queries, responses, routes
 from inference_endpoints_local.wire.queries import parse_query
-from inference_endpoints_local.wire.requests import InvalidRequest, ModelOrder, RecipeOrder, parse_as
+from inference_endpoints_local.wire.requests import DeployModelBody, DeployRecipeBody, InvalidRequest, parse_as
 from inference_endpoints_local.wire.routes import RouteContract
 
 
@@ -50,7 +50,7 @@ class Api:
         self._lifecycle = lifecycle
         self._store = store
         self._faults = faults
-        self._recipes = RecipeBook(lifecycle.fleet)
+        self._recipes = RecipeBook(lifecycle.instances)
         self._token = token
         self._url = url
         self.events = StatusEvents(executor, self._document)
@@ -82,8 +82,8 @@ class Api:
             (routes.OPENAPI, self._openapi),
         ]
         return [
-            *(Route(one.path, self._route(one, handler), methods=[one.method]) for one, handler in served),
-            *(Route(one.path, handler, methods=[one.method]) for one, handler in public),
+            *(Route(route.path, self._route(route, handler), methods=[route.method]) for route, handler in served),
+            *(Route(route.path, handler, methods=[route.method]) for route, handler in public),
         ]
 
     def authorized(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -106,10 +106,10 @@ class Api:
 
         return answer
 
-    def _route(self, one: RouteContract, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, route: RouteContract, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Any:
             self._check_namespace(request.path_params.get("namespace"))
-            fault = self._faults.take(one.name)
+            fault = self._faults.take(route.name)
             if fault is not None and fault is not Fault.DROP_ANSWER:
                 return fault.answer()
             result = await handler(request)
@@ -124,7 +124,7 @@ class Api:
 
     async def _list(self, request: Request) -> responses.EndpointsDocument:
         query = parse_query(request, queries.EndpointsQuery)
-        limit = min(query.limit, queries.LARGEST_PAGE)
+        limit = min(query.limit, queries.MAX_PAGE)
         tags = {tag for tag in query.tags.split(",") if tag}
         found = [
             endpoint
@@ -132,7 +132,7 @@ class Api:
             if query.search in endpoint.record.name and tags <= set(endpoint.record.spec["tags"])
         ]
         # A cursor names where the last page ended, so that endpoints deleted in between move nothing.
-        after = _position(query.cursor) if query.cursor else (0, "")
+        after = _parse_cursor(query.cursor) if query.cursor else (0, "")
         left = [endpoint for endpoint in found if (endpoint.record.created_ns, endpoint.record.id) > after]
         page, last = left[:limit], left[limit - 1].record if len(left) > limit else None
         return {
@@ -152,7 +152,7 @@ class Api:
         body = await read_body(request)
         return self._document(self._lifecycle.update(self._endpoint(request), body, self._actor(request)))
 
-    async def _delete(self, request: Request) -> responses.NothingDocument:
+    async def _delete(self, request: Request) -> responses.EmptyDocument:
         self._lifecycle.delete(self._endpoint(request), self._actor(request))
         return {}
 
@@ -166,7 +166,7 @@ class Api:
         return self._document(self._lifecycle.scale_to_zero(self._endpoint(request), self._actor(request)))
 
     async def _events(self, request: Request) -> Response:
-        if self.events.full:
+        if self.events.is_full:
             raise RequestRefused(
                 503, "Service Unavailable: no further stream of events can be held; ask again and again"
             )
@@ -174,11 +174,11 @@ class Api:
 
     async def _vendors(self, request: Request) -> Any:
         del request
-        return self._lifecycle.fleet.document(self._lifecycle.used())
+        return self._lifecycle.instances.document(self._lifecycle.quota_usage())
 
     async def _quotas(self, request: Request) -> responses.VendorQuotasDocument:
         del request
-        return self._lifecycle.fleet.quotas(self._lifecycle.used())
+        return self._lifecycle.instances.quotas(self._lifecycle.quota_usage())
 
     async def _whoami(self, request: Request) -> responses.WhoAmIDocument:
         del request
@@ -201,26 +201,26 @@ class Api:
         return suggestion
 
     async def _deploy_model(self, request: Request) -> responses.DeployedDocument:
-        order = parse_as(ModelOrder, await read_body(request))
+        body = parse_as(DeployModelBody, await read_body(request))
         repository = "{owner}/{model}".format(**request.path_params)
-        return self._deploy(request, order, self._recipes.for_model(repository, order.accelerator, order.gguf_file))
+        return self._deploy(request, body, self._recipes.for_model(repository, body.accelerator, body.gguf_file))
 
     async def _deploy_recipe(self, request: Request) -> responses.DeployedDocument:
-        order = parse_as(RecipeOrder, await read_body(request))
-        return self._deploy(request, order, self._recipes.by_id(request.path_params["recipe"]))
+        body = parse_as(DeployRecipeBody, await read_body(request))
+        return self._deploy(request, body, self._recipes.by_id(request.path_params["recipe"]))
 
     def _deploy(
-        self, request: Request, order: RecipeOrder, recipe: DeploymentRecipe | None
+        self, request: Request, body: DeployRecipeBody, recipe: DeploymentRecipe | None
     ) -> responses.DeployedDocument:
-        self._check_namespace(order.namespace)
+        self._check_namespace(body.namespace)
         if recipe is None:
             raise RequestRefused(404, "Not Found: no such model or recipe in the catalogue")
-        name = (order.config and order.config.name) or recipe.new_name()
+        name = (body.config and body.config.name) or recipe.new_name()
         return {"endpoint": self._document(self._lifecycle.create(recipe.create_body(name), self._actor(request)))}
 
     async def _public_vendors(self, request: Request) -> Response:
         del request
-        return JSONResponse(self._lifecycle.fleet.document(used=None))
+        return JSONResponse(self._lifecycle.instances.document(used=None))
 
     async def _health(self, request: Request) -> Response:
         del request
@@ -228,7 +228,7 @@ class Api:
 
     async def _openapi(self, request: Request) -> Response:
         del request
-        return JSONResponse(openapi.document(own_version(), self._lifecycle.fleet.simulated))
+        return JSONResponse(openapi.document(own_version(), self._lifecycle.instances.simulated))
 
     def _actor(self, request: Request) -> Actor:
         """Who showed the token: it has one user."""
@@ -253,7 +253,7 @@ def build(routes: list[BaseRoute]) -> ASGIApp:
     return with_middleware(Starlette(routes=routes, exception_handlers=failures))
 
 
-def _position(cursor: str) -> tuple[int, str]:
+def _parse_cursor(cursor: str) -> tuple[int, str]:
     created, _, identity = cursor.partition("-")
     return int(created), identity
 

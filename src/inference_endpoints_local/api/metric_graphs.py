@@ -15,7 +15,7 @@ from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S, Endpo
 from inference_endpoints_local.engines.base import ReplicaStage
 from inference_endpoints_local.wire import responses
 
-MOST_POINTS = 120
+MAX_POINTS = 120
 """Most points of a series."""
 PERCENTILES = (0.5, 0.9, 0.95, 0.99)
 
@@ -38,10 +38,10 @@ def all_graphs(
     metrics: EndpointMetrics, replicas: Iterable[str], start: float, stop: float
 ) -> responses.AllGraphsDocument:
     """Every graph between two moments. Where nothing was measured yet there are no points."""
-    width = INTERVAL_S * max(1, math.ceil((stop - start) / (INTERVAL_S * MOST_POINTS)))
+    width = INTERVAL_S * max(1, math.ceil((stop - start) / (INTERVAL_S * MAX_POINTS)))
     windows = _windows(metrics, max(start, metrics.since), stop, width)
     measured = {name for window in windows for name in window.memory_bytes.keys() | window.cpu_percent.keys()}
-    frame: responses.FrameDocument = {
+    frame: responses.GraphFrameDocument = {
         "start": _iso(start),
         "stop": _iso(stop),
         "timeWindowSeconds": width,

@@ -19,7 +19,7 @@ from inference_endpoints_local.wire.queries import parse_query
 from inference_endpoints_local.wire.requests import InvalidRequest, MetricsParams, parse_as
 from inference_endpoints_local.wire.routes import RouteContract
 
-METRICS_S = 3_600.0
+DEFAULT_PERIOD_S = 3_600.0
 """Shown if no time is asked for."""
 
 Handler = Callable[[Request], Awaitable[Any]]
@@ -67,7 +67,7 @@ class ObservabilityHandlers:
         endpoint = self._endpoint(request)
         endpoint.measure()
         stop = asked.stop.timestamp() if asked.stop else wall_s()
-        start = asked.start.timestamp() if asked.start else stop - METRICS_S
+        start = asked.start.timestamp() if asked.start else stop - DEFAULT_PERIOD_S
         if start >= stop:
             raise InvalidRequest("VALIDATION_FAILED: start: not before stop")
         shown = (replica.id for replica in endpoint.replicas)
@@ -82,7 +82,7 @@ class ObservabilityHandlers:
 
     async def _audit_logs(self, request: Request) -> responses.AuditLogsDocument:
         query = parse_query(request, queries.AuditLogQuery)
-        limit = min(query.limit, queries.LARGEST_PAGE)
+        limit = min(query.limit, queries.MAX_PAGE)
         found = self._store.events(
             self._lifecycle.namespace,
             endpoint=query.endpoint,

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from inference_endpoints_local.control.lifecycle import RequestRefused
 from inference_endpoints_local.control.validation import parse_body
 
-BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
 def error_response(status: int, message: str) -> JSONResponse:
@@ -31,6 +31,6 @@ async def read_body(request: Request) -> dict[str, Any]:
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
-        if len(received) > BODY_BYTES:
-            raise RequestRefused(413, f"Payload Too Large: at most {BODY_BYTES} bytes")
+        if len(received) > MAX_BODY_BYTES:
+            raise RequestRefused(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
     return parse_body(bytes(received))

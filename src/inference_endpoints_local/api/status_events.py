@@ -15,9 +15,9 @@ from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.record import PowerState
 from inference_endpoints_local.wire import responses
 
-KEEP_ALIVE_S = 15.0
+KEEP_ALIVE_INTERVAL_S = 15.0
 """Seconds of silence after which a comment is sent, so that both ends know the other is there."""
-MOST_STREAMS = 256
+MAX_STREAMS = 256
 """Streams at a time; each holds a connection."""
 
 
@@ -28,23 +28,23 @@ class StatusEvents:
         self._executor = executor
         self._document = document
         self._ended = asyncio.Event()
-        self.open = 0
+        self.open_streams = 0
 
     @property
-    def full(self) -> bool:
-        return self.open >= MOST_STREAMS
+    def is_full(self) -> bool:
+        return self.open_streams >= MAX_STREAMS
 
     def stream(self, endpoint: ManagedEndpoint) -> Response:
         """The events of an endpoint, until it is deleted or the plane ends."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._stream_events(endpoint), media_type="text/event-stream", headers=headers)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End every stream, so that the plane can."""
         self._ended.set()
 
     async def _stream_events(self, endpoint: ManagedEndpoint) -> AsyncIterator[str]:
-        self.open += 1
+        self.open_streams += 1
         ended = asyncio.create_task(self._ended.wait())
         last_sent: tuple[object, ...] | None = None
         try:
@@ -55,7 +55,7 @@ class StatusEvents:
                 elif not await self._changed(endpoint, last_sent, ended):
                     yield ": keep-alive\n\n"
         finally:
-            self.open -= 1
+            self.open_streams -= 1
             ended.cancel()
 
     async def _changed(
@@ -64,7 +64,9 @@ class StatusEvents:
         """Wait for a change, or for the end. False if there was neither for so long that a word is due."""
         change = asyncio.create_task(self._executor.wait_until(endpoint, lambda now: _fingerprint(now) != last_sent))
         try:
-            done, _ = await asyncio.wait({change, ended}, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {change, ended}, timeout=KEEP_ALIVE_INTERVAL_S, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             change.cancel()
             with suppress(asyncio.CancelledError):

@@ -1,8 +1,8 @@
-"""How many replicas the load asks for. Pure: settings, readings and the time in, a scale out.
+"""How many replicas the load requires. Pure: settings, readings and the time in, a scale out.
 
-The rules are those the service documents: pending requests are looked at over 20 seconds and hardware usage over one
-minute; replicas are added at most once a minute, and taken away at most every two, to no less than the last five
-minutes asked for.
+The rules are those the service documents. Pending requests are averaged over 20 seconds, hardware usage over one
+minute. Replicas are added at most once a minute, and removed at most every two minutes, never below the highest target
+of the last five minutes.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from math import ceil, inf
 
 from inference_endpoints_local.state.record import EndpointRecord
 
-UP_EVERY_S = 60.0
-DOWN_EVERY_S = 120.0
-STEADY_S = 300.0
+SCALE_UP_INTERVAL_S = 60.0
+SCALE_DOWN_INTERVAL_S = 120.0
+STABILIZATION_WINDOW_S = 300.0
 
 
 class Measure(StrEnum):
@@ -25,7 +25,7 @@ class Measure(StrEnum):
 
 
 WINDOW_S = {Measure.HARDWARE: 60.0, Measure.PENDING: 20.0}
-DEFAULT = {Measure.HARDWARE: 80.0, Measure.PENDING: 1.5}
+DEFAULT_THRESHOLD = {Measure.HARDWARE: 80.0, Measure.PENDING: 1.5}
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class ScalingRule:
 
     measure: Measure
     per_replica: float
-    least: int
-    most: int
+    min_replicas: int
+    max_replicas: int
 
     @property
     def window_s(self) -> float:
@@ -60,30 +60,33 @@ class Scale:
     lowered_at: float = -inf
 
 
-def scaling_rule(record: EndpointRecord, affordable: int) -> ScalingRule:
+def scaling_rule(record: EndpointRecord, capacity: int) -> ScalingRule:
     """How this endpoint scales, with no more replicas than there is room for unless its minimum says so."""
-    spelt, threshold = next(iter(record.spec["compute"]["scaling"]["measure"].items()))
-    measure = Measure(spelt)
-    per_replica = float(threshold) if threshold and threshold > 0 else DEFAULT[measure]
+    name, threshold = next(iter(record.spec["compute"]["scaling"]["measure"].items()))
+    measure = Measure(name)
+    per_replica = float(threshold) if threshold and threshold > 0 else DEFAULT_THRESHOLD[measure]
     if measure is Measure.HARDWARE and per_replica > 1:
         per_replica /= 100  # a percentage; up to 1 it is a share, since nobody means to scale at one percent
     return ScalingRule(
         measure,
         max(0.01, per_replica),
-        record.fewest_replicas,
-        max(record.fewest_replicas, min(record.most_replicas, affordable)),
+        record.min_replicas,
+        max(record.min_replicas, min(record.max_replicas, capacity)),
     )
 
 
 def autoscale(rule: ScalingRule, readings: Sequence[LoadReading], scale: Scale, now: float) -> Scale:
     """The scale from now on. Readings are oldest first; without enough of them nothing changes but to fit the rule."""
-    replicas = min(max(scale.replicas, rule.least), rule.most)
-    asked = [min(max(_ceil(load / rule.per_replica), rule.least), rule.most) for load in _loads(rule, readings)]
-    if asked and asked[-1] > replicas and now >= scale.raised_at + UP_EVERY_S:
-        return replace(scale, replicas=asked[-1], raised_at=now)
-    steady = bool(readings) and readings[0].at <= now - STEADY_S
-    if steady and max(asked, default=replicas) < replicas and now >= scale.lowered_at + DOWN_EVERY_S:
-        return replace(scale, replicas=max(asked), lowered_at=now)
+    replicas = min(max(scale.replicas, rule.min_replicas), rule.max_replicas)
+    targets = [
+        min(max(_ceil(load / rule.per_replica), rule.min_replicas), rule.max_replicas)
+        for load in _loads(rule, readings)
+    ]
+    if targets and targets[-1] > replicas and now >= scale.raised_at + SCALE_UP_INTERVAL_S:
+        return replace(scale, replicas=targets[-1], raised_at=now)
+    steady = bool(readings) and readings[0].at <= now - STABILIZATION_WINDOW_S
+    if steady and max(targets, default=replicas) < replicas and now >= scale.lowered_at + SCALE_DOWN_INTERVAL_S:
+        return replace(scale, replicas=max(targets), lowered_at=now)
     return replace(scale, replicas=replicas)
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from inference_endpoints_local.engines.base import EngineReplica
 
 INTERVAL_S = 15
-INTERVALS = 2_880
+MAX_INTERVALS = 2_880
 """Steps kept in which anything was measured: twelve hours under constant load."""
-REPLICA_COUNTS = 1_000
+MAX_REPLICA_COUNTS = 1_000
 """Changes of the replicas kept."""
-SHORTEST_CPU_S = 0.5
+MIN_CPU_INTERVAL_S = 0.5
 """Time over which the use of a processor can be told."""
 _BUCKET_RATIO = 1.05
-_FASTEST_S = 0.001
+_FIRST_BUCKET_S = 0.001
 
 
 @dataclass
@@ -48,8 +48,8 @@ class EndpointMetrics:
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.intervals: deque[MetricsInterval] = deque(maxlen=INTERVALS)
-        self.replica_counts: deque[ReplicaCounts] = deque(maxlen=REPLICA_COUNTS)
+        self.intervals: deque[MetricsInterval] = deque(maxlen=MAX_INTERVALS)
+        self.replica_counts: deque[ReplicaCounts] = deque(maxlen=MAX_REPLICA_COUNTS)
         self._pending = 0
         self._counted_at = since
         self._work: dict[str, tuple[float, float]] = {}
@@ -94,7 +94,7 @@ class EndpointMetrics:
             if work is None:
                 continue
             before, then = self._work.setdefault(replica.id, (work, at))
-            if at - then >= SHORTEST_CPU_S:
+            if at - then >= MIN_CPU_INTERVAL_S:
                 self._interval(at).cpu_percent[replica.id] = 100 * max(0.0, work - before) / (at - then)
                 self._work[replica.id] = work, at
         self._work = {name: self._work[name] for name in self._work.keys() & {replica.id for replica in replicas}}
@@ -112,12 +112,12 @@ def percentile(elapsed: Counter[int], share: float) -> float:
     for number in sorted(elapsed):
         wanted -= elapsed[number]
         if wanted <= 1e-9:
-            return float(_FASTEST_S * _BUCKET_RATIO ** (number - 0.5))
+            return float(_FIRST_BUCKET_S * _BUCKET_RATIO ** (number - 0.5))
     return 0.0
 
 
 def _bucket_of(elapsed: float) -> int:
-    return max(0, math.ceil(math.log(max(elapsed, 1e-9) / _FASTEST_S, _BUCKET_RATIO)))
+    return max(0, math.ceil(math.log(max(elapsed, 1e-9) / _FIRST_BUCKET_S, _BUCKET_RATIO)))
 
 
 def _interval_start(at: float) -> float:

@@ -23,7 +23,7 @@ from inference_endpoints_local.control.reconcile import (
     Stop,
     reconcile,
 )
-from inference_endpoints_local.engines.base import LIVE, Engine, LaunchOrder
+from inference_endpoints_local.engines.base import LIVE, Engine, LaunchRequest
 from inference_endpoints_local.state.audit_event import AuditAction, AuditEvent, audit_event
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore
@@ -32,7 +32,7 @@ from inference_endpoints_local.state.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
 
-MOST_UNSAVED_EVENTS = 1_000
+MAX_UNSAVED_EVENTS = 1_000
 """Events kept for the audit log while the disk has no room for them."""
 
 
@@ -47,7 +47,7 @@ class Executor:
         self._by_name: dict[tuple[str, str], ManagedEndpoint] = {}
         self._queue: set[str] = set()
         self._unsaved: dict[str, EndpointRecord] = {}
-        self._unsaved_events: deque[AuditEvent] = deque(maxlen=MOST_UNSAVED_EVENTS)
+        self._unsaved_events: deque[AuditEvent] = deque(maxlen=MAX_UNSAVED_EVENTS)
         self._wake = asyncio.Event()
         for record in store.load():
             self._track(record)
@@ -64,7 +64,7 @@ class Executor:
         endpoint = self._endpoints.get(endpoint_id)
         return endpoint if endpoint and endpoint.record.power is not PowerState.DELETED else None
 
-    def busy(self, engine: str) -> bool:
+    def is_active(self, engine: str) -> bool:
         """Whether any replica of an engine runs, starts or ends, or should."""
         ours = (endpoint for endpoint in self._endpoints.values() if endpoint.record.engine == engine)
         return any(endpoint.replicas or endpoint.record.runs for endpoint in ours)
@@ -92,31 +92,31 @@ class Executor:
     @contextmanager
     def request(self, endpoint: ManagedEndpoint) -> Iterator[None]:
         """A request is under way: a sleeping endpoint wakes, and has a load until it ends. Raises NotSaved."""
-        self._note_request(endpoint)
+        self._record_request(endpoint)
         endpoint.load.add(1, endpoint.engine.clock.now())
         try:
             yield
         finally:
             endpoint.load.add(-1, endpoint.engine.clock.now())
-            self._note_activity(endpoint)
+            self._record_activity(endpoint)
 
     def simulate_load(self, endpoint: ManagedEndpoint, requests: int) -> None:
         """From now on so many requests are taken to be under way, though there are none. Raises NotSaved."""
         if requests:
-            self._note_request(endpoint)
+            self._record_request(endpoint)
         endpoint.load.add(requests - endpoint.simulated_requests, endpoint.engine.clock.now())
         endpoint.simulated_requests = requests
-        self._note_activity(endpoint)
+        self._record_activity(endpoint)
 
-    def _note_request(self, endpoint: ManagedEndpoint) -> None:
+    def _record_request(self, endpoint: ManagedEndpoint) -> None:
         """A request came for it: it wakes if it sleeps."""
         if endpoint.record.power is PowerState.SCALED_TO_ZERO:
             woken = endpoint.record.with_power(PowerState.WOKEN, endpoint.record.updated_ns)
             self.change(endpoint, woken, audit_event(woken, AuditAction.WOKEN))
         endpoint.last_used_ns = wall_ns()
-        self._note_activity(endpoint)
+        self._record_activity(endpoint)
 
-    def _note_activity(self, endpoint: ManagedEndpoint) -> None:
+    def _record_activity(self, endpoint: ManagedEndpoint) -> None:
         """A request begins or ends now: it is not idle."""
         endpoint.last_request_at = endpoint.engine.clock.now()
         self.enqueue(endpoint.record.id)
@@ -157,16 +157,16 @@ class Executor:
             except TimeoutError:
                 continue
 
-    async def wait_until(self, endpoint: ManagedEndpoint, holds: Callable[[ManagedEndpoint], bool]) -> None:
-        """Wait until something holds of an endpoint; asked anew whenever it was looked at."""
-        while not holds(endpoint):
-            watcher = asyncio.get_running_loop().create_future()
-            endpoint.watchers.append(watcher)
+    async def wait_until(self, endpoint: ManagedEndpoint, predicate: Callable[[ManagedEndpoint], bool]) -> None:
+        """Wait until a predicate holds of an endpoint; asked anew whenever it was looked at."""
+        while not predicate(endpoint):
+            waiter = asyncio.get_running_loop().create_future()
+            endpoint.waiters.append(waiter)
             try:
-                await watcher
+                await waiter
             finally:
-                if watcher in endpoint.watchers:
-                    endpoint.watchers.remove(watcher)
+                if waiter in endpoint.waiters:
+                    endpoint.waiters.remove(waiter)
 
     def _track(self, record: EndpointRecord) -> ManagedEndpoint:
         endpoint = ManagedEndpoint(record, self._engines[record.engine])
@@ -206,40 +206,40 @@ class Executor:
         endpoint.recheck_at = min((time for time in times if time is not None), default=None)
         if endpoint.record.power is PowerState.DELETED and not endpoint.replicas:
             del self._endpoints[endpoint.record.id]
-            self._logs.drop(endpoint.record.id)
-        for watcher in endpoint.watchers:
-            if not watcher.done():
-                watcher.set_result(None)
-        endpoint.watchers.clear()
+            self._logs.delete(endpoint.record.id)
+        for waiter in endpoint.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        endpoint.waiters.clear()
 
     def _scale(self, endpoint: ManagedEndpoint) -> float | None:
         """Let the load say how many replicas it takes, within the room there is; when to ask again."""
         record, version = endpoint.record, endpoint.record.version
-        if version is None or not record.on or record.most_replicas == record.fewest_replicas:
+        if version is None or not record.on or record.max_replicas == record.min_replicas:
             endpoint.load.reset()
             return None
-        affordable = 0
+        capacity = 0
         # What others need at least goes before what this one could have on top.
         others = (
             other for other in self._endpoints.values() if other is not endpoint and other.engine is endpoint.engine
         )
         if not any(other.starved for other in others):
             live = sum(replica.observe().stage in LIVE for replica in endpoint.replicas)
-            affordable = live + endpoint.engine.room(version.spec)
+            capacity = live + endpoint.engine.room(version.spec)
         return endpoint.load.update(
-            scaling_rule(record, affordable), endpoint.ready, endpoint.last_request_at, endpoint.engine.clock.now()
+            scaling_rule(record, capacity), endpoint.ready, endpoint.last_request_at, endpoint.engine.clock.now()
         )
 
     def _decide(self, endpoint: ManagedEndpoint) -> Reconciliation:
-        return reconcile(endpoint.record, endpoint.observed(), endpoint.engine.clock.now())
+        return reconcile(endpoint.record, endpoint.observe(), endpoint.engine.clock.now())
 
     def _apply(self, endpoint: ManagedEndpoint, action: Action) -> None:
         record = endpoint.record
         match action:
             case Launch():
                 assert record.version is not None
-                order = LaunchOrder(record.id, record.name, record.version.generation, record.version.spec)
-                endpoint.replicas.append(endpoint.engine.launch(order, lambda: self.enqueue(record.id)))
+                request = LaunchRequest(record.id, record.name, record.version.generation, record.version.spec)
+                endpoint.replicas.append(endpoint.engine.launch(request, lambda: self.enqueue(record.id)))
             case Stop(replica, drain):
                 next(one for one in endpoint.replicas if one.id == replica).stop(drain)
             case Reap(replica, attempts, at):
@@ -254,8 +254,8 @@ class Executor:
             case MarkServed():
                 self._save_outcome(endpoint, record.served())
             case ScaleToZero():
-                asleep = record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns)
-                self._save_outcome(endpoint, asleep, audit_event(asleep, AuditAction.SCALED_TO_ZERO))
+                scaled_to_zero = record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns)
+                self._save_outcome(endpoint, scaled_to_zero, audit_event(scaled_to_zero, AuditAction.SCALED_TO_ZERO))
 
     def _enqueue_starved(self) -> None:
         for endpoint in self._endpoints.values():
@@ -273,7 +273,7 @@ class Executor:
             self._unsaved_events.extend(events)
 
     def _save(self, record: EndpointRecord, *events: AuditEvent) -> None:
-        late = [late for late in self._unsaved.values() if late.id != record.id]
-        self._store.save([*late, record], [*self._unsaved_events, *events])
+        unsaved = [unsaved for unsaved in self._unsaved.values() if unsaved.id != record.id]
+        self._store.save([*unsaved, record], [*self._unsaved_events, *events])
         self._unsaved.clear()
         self._unsaved_events.clear()

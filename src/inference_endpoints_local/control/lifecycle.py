@@ -11,12 +11,17 @@ from inference_endpoints_local.control import validation
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.base import CannotRun, Engine
-from inference_endpoints_local.models.instances import LOCAL, UNAVAILABLE, Fleet, OfferedInstance
+from inference_endpoints_local.models.instances import (
+    LOCAL_VENDOR,
+    UNAVAILABLE_STATUSES,
+    InstanceCatalogue,
+    OfferedInstance,
+)
 from inference_endpoints_local.state.audit_event import Actor, AuditAction, audit_event, changed_settings
 from inference_endpoints_local.state.clock import wall_ns
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, Spec, instance_size, replica_spec
-from inference_endpoints_local.wire.images import PARALLEL
+from inference_endpoints_local.wire.images import PARALLELISM_SETTINGS
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
@@ -33,11 +38,16 @@ class Lifecycle:
     """The endpoints of one namespace. Raises RequestRefused, InvalidRequest and NotSaved; then nothing was changed."""
 
     def __init__(
-        self, executor: Executor, engines: Mapping[str, Engine], fleet: Fleet, logs: LogStore, namespace: str
+        self,
+        executor: Executor,
+        engines: Mapping[str, Engine],
+        instances: InstanceCatalogue,
+        logs: LogStore,
+        namespace: str,
     ) -> None:
         self._executor = executor
         self._engines = engines
-        self.fleet = fleet
+        self.instances = instances
         self.logs = logs
         self.namespace = namespace
 
@@ -54,7 +64,7 @@ class Lifecycle:
         spec = validation.validate_create(body)
         if self._executor.find(self.namespace, spec["name"]):
             raise RequestRefused(409, f"Conflict: an endpoint named {spec['name']} already exists")
-        spec, instance = self._placed(spec)
+        spec, instance = self._place(spec)
         now = wall_ns()
         record = EndpointRecord(
             id="".join(secrets.choice(_ALPHABET) for _ in range(16)),
@@ -74,7 +84,7 @@ class Lifecycle:
         if replica_spec(spec) != replica_spec(current.spec):
             if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
                 spec["model"]["task"] = None  # that of the old model; the new one brings its own
-            spec, _ = self._placed(spec)
+            spec, _ = self._place(spec)
         record = current.updated(spec, wall_ns())
         self._check_quota(record, endpoint)
         self._executor.change(
@@ -114,19 +124,19 @@ class Lifecycle:
             self._executor.change(endpoint, asleep, audit_event(asleep, AuditAction.SCALED_TO_ZERO, by))
         return endpoint
 
-    def used(self) -> Counter[tuple[str, str]]:
+    def quota_usage(self) -> Counter[tuple[str, str]]:
         """What counts against each quota: accelerators, or here cores, by vendor and instance type."""
-        used: Counter[tuple[str, str]] = Counter()
+        quota_usage: Counter[tuple[str, str]] = Counter()
         for endpoint in self.endpoints():
-            used[_quota_key(endpoint.record.spec)] += _quota_use(endpoint.record, endpoint.status.target)
-        return used
+            quota_usage[_quota_key(endpoint.record.spec)] += _quota_use(endpoint.record, endpoint.status.target)
+        return quota_usage
 
-    def _placed(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
+    def _place(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
         """The configuration with its instance and task, once it is certain that it can run. Raises RequestRefused."""
         instance = self._instance(spec)
-        if instance.status in UNAVAILABLE:
+        if instance.status in UNAVAILABLE_STATUSES:
             raise RequestRefused(400, "Bad Request: Compute instance not available yet")
-        if instance.vendor != LOCAL and not self.fleet.simulated:
+        if instance.vendor != LOCAL_VENDOR and not self.instances.simulated:
             raise RequestRefused(
                 400,
                 f"Bad Request: {instance.id} is cloud hardware, and this is a control plane of one machine. Deploy on "
@@ -138,7 +148,7 @@ class Lifecycle:
             raise validation.InvalidRequest(
                 f"VALIDATION_FAILED: compute.accelerator: {instance.id} is {instance.accelerator}"
             )
-        if instance.vendor == LOCAL:
+        if instance.vendor == LOCAL_VENDOR:
             validation.check_environment(spec)
         self._check_parallelism(spec, instance)
         try:
@@ -150,12 +160,12 @@ class Lifecycle:
 
     def _instance(self, spec: Spec) -> OfferedInstance:
         provider, compute = spec["provider"], spec["compute"]
-        found = self.fleet.find(
+        found = self.instances.find(
             provider["vendor"], provider["region"], compute["instanceType"], compute["instanceSize"]
         )
         if found is None:
             offered = sorted(
-                {f"{one.instance_type} {one.instance_size}" for one in self.fleet.offered() if _is_in(one, spec)}
+                {f"{one.instance_type} {one.instance_size}" for one in self.instances.offered() if _is_in(one, spec)}
             )
             raise validation.InvalidRequest(
                 f"VALIDATION_FAILED: compute: no {compute['instanceType']} {compute['instanceSize']} in "
@@ -166,7 +176,7 @@ class Lifecycle:
     def _check_parallelism(self, spec: Spec, instance: OfferedInstance) -> None:
         """The service's rule since 2026: these engines would load one accelerator and have all of them billed."""
         engine, settings = next(iter(spec["model"]["image"].items()))
-        names = PARALLEL.get(engine, ())
+        names = PARALLELISM_SETTINGS.get(engine, ())
         unset = not any(settings.get(name) for name in names)
         if names and instance.accelerator == "gpu" and instance.num_accelerators > 1 and unset:
             raise validation.InvalidRequest(
@@ -176,10 +186,12 @@ class Lifecycle:
 
     def _check_quota(self, record: EndpointRecord, endpoint: ManagedEndpoint | None) -> None:
         """Raises RequestRefused if this asks for more than the endpoint has, and for more than there is."""
-        key, asked, had = _quota_key(record.spec), _quota_use(record, record.fewest_replicas), 0
+        key, requested_use, current_use = _quota_key(record.spec), _quota_use(record, record.min_replicas), 0
         if endpoint and _quota_key(endpoint.record.spec) == key:
-            had = _quota_use(endpoint.record, endpoint.status.target)
-        if asked > had and self.used()[key] - had + asked > self.fleet.quota(self._instance(record.spec)):
+            current_use = _quota_use(endpoint.record, endpoint.status.target)
+        if requested_use > current_use and self.quota_usage()[key] - current_use + requested_use > self.instances.quota(
+            self._instance(record.spec)
+        ):
             raise RequestRefused(409, "Conflict: Quota exceeded")
 
 
@@ -194,13 +206,13 @@ def _quota_use(record: EndpointRecord, replicas: int) -> int:
     documentation): with as many replicas as it may grow to, since sleeping ones could not count otherwise.
     """
     size = instance_size(record.spec)
-    if _quota_key(record.spec)[0] == LOCAL:
+    if _quota_key(record.spec)[0] == LOCAL_VENDOR:
         return size * replicas if record.runs else 0
-    return 0 if record.power is PowerState.PAUSED else size * record.most_replicas
+    return 0 if record.power is PowerState.PAUSED else size * record.max_replicas
 
 
 def _engine_for(instance: OfferedInstance) -> str:
-    return "process" if instance.vendor == LOCAL else "simulated"
+    return "process" if instance.vendor == LOCAL_VENDOR else "simulated"
 
 
 def _is_in(instance: OfferedInstance, spec: Spec) -> bool:

@@ -7,10 +7,16 @@ happens between two readings is missed, and an endpoint without load is not look
 from collections import deque
 from collections.abc import Sequence
 
-from inference_endpoints_local.control.autoscale import STEADY_S, LoadReading, Scale, ScalingRule, autoscale
+from inference_endpoints_local.control.autoscale import (
+    STABILIZATION_WINDOW_S,
+    LoadReading,
+    Scale,
+    ScalingRule,
+    autoscale,
+)
 from inference_endpoints_local.engines.base import EngineReplica
 
-READ_EVERY_S = 5.0
+READING_INTERVAL_S = 5.0
 
 
 class Load:
@@ -42,15 +48,15 @@ class Load:
         self, rule: ScalingRule, ready: Sequence[EngineReplica], last_request_at: float, now: float
     ) -> float | None:
         """Decide the scale anew if it is time to. Returns when to look again; None: at the next request."""
-        quiet = not self.requests and self.scale.replicas <= rule.least and now > last_request_at + rule.window_s
-        if quiet or not ready or rule.most <= rule.least:
+        quiet = not self.requests and self.scale.replicas <= rule.min_replicas and now > last_request_at + rule.window_s
+        if quiet or not ready or rule.max_replicas <= rule.min_replicas:
             self._readings.clear()
-        elif not self._readings or now >= self._readings[-1].at + READ_EVERY_S:
+        elif not self._readings or now >= self._readings[-1].at + READING_INTERVAL_S:
             self._read(ready, now)
-            while len(self._readings) > 1 and self._readings[1].at <= now - STEADY_S - rule.window_s:
+            while len(self._readings) > 1 and self._readings[1].at <= now - STABILIZATION_WINDOW_S - rule.window_s:
                 self._readings.popleft()
         self.scale = autoscale(rule, self._readings, self.scale, now)
-        return self._readings[-1].at + READ_EVERY_S if self._readings else None
+        return self._readings[-1].at + READING_INTERVAL_S if self._readings else None
 
     def _read(self, ready: Sequence[EngineReplica], now: float) -> None:
         self._count(now)

@@ -34,7 +34,7 @@ class ManagedEndpoint:
     last_used_ns: int | None = None
     recheck_at: float | None = None
     starved: bool = False
-    watchers: list["asyncio.Future[None]"] = field(default_factory=list)
+    waiters: list["asyncio.Future[None]"] = field(default_factory=list)
 
     @property
     def ready(self) -> list[EngineReplica]:
@@ -47,7 +47,7 @@ class ManagedEndpoint:
         self.metrics.record_replicas(self.replicas, self.status.target, now)
         self.metrics.record_usage(self.ready, now)
 
-    def observed(self) -> ObservedState:
+    def observe(self) -> ObservedState:
         version = self.record.version
         return ObservedState(
             replicas=tuple(

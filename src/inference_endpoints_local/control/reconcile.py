@@ -10,13 +10,13 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.engines.base import LIVE, ReplicaStage, ReplicaState
 from inference_endpoints_local.state.record import EndpointRecord, PowerState
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """Failures in a row after which a version is given up; the waits between them are 1, 2, 4 … seconds.
 
 One that serves is not given up for a further replica that cannot start: that is tried again, up to once a minute.
 """
-LONGEST_BACKOFF_S = 60.0
-STEADY_S = 30.0
+MAX_BACKOFF_S = 60.0
+STABLE_AFTER_S = 30.0
 """A replica that was ready this long started well: its end begins a new count of attempts."""
 
 
@@ -124,8 +124,8 @@ def reconcile(wanted: EndpointRecord, observed: ObservedState, now: float) -> Re
     if unfinished := tuple(Stop(replica.id) for replica in others if not replica.ready):
         return Reconciliation(status, unfinished)
     if len(current) < status.target:
-        return _start(wanted, observed, current, others, now, status)
-    return _keep(wanted, observed, current, others, now, status)
+        return _launch_missing(wanted, observed, current, others, now, status)
+    return _maintain(wanted, observed, current, others, now, status)
 
 
 def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[Action]:
@@ -137,15 +137,15 @@ def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[Action]:
         # Ends of replicas that no longer matter are no failures of what should run.
         unexpected = bool(state.error) and wanted.on and version and version.generation == replica.generation
         if unexpected:
-            steady = state.ready_at is not None and state.ended_at - state.ready_at >= STEADY_S
+            steady = state.ready_at is not None and state.ended_at - state.ready_at >= STABLE_AFTER_S
             attempts = 1 if steady else attempts + 1
         yield Reap(replica.id, attempts, state.ended_at if unexpected else observed.failed_at)
-        if unexpected and (state.fatal or attempts >= MOST_ATTEMPTS) and not _serves(wanted, observed):
+        if unexpected and (state.fatal or attempts >= MAX_ATTEMPTS) and not _is_serving(wanted, observed):
             yield GiveUp(replica.generation, state.error)
             return
 
 
-def _serves(wanted: EndpointRecord, observed: ObservedState) -> bool:
+def _is_serving(wanted: EndpointRecord, observed: ObservedState) -> bool:
     """Whether the version that should run served before, and still does."""
     good, version = wanted.good, wanted.version
     if good is None or version is None or good.generation != version.generation:
@@ -153,7 +153,7 @@ def _serves(wanted: EndpointRecord, observed: ObservedState) -> bool:
     return any(replica.ready and replica.generation == good.generation for replica in observed.replicas)
 
 
-def _start(
+def _launch_missing(
     wanted: EndpointRecord,
     observed: ObservedState,
     current: list[ObservedReplica],
@@ -162,7 +162,7 @@ def _start(
     status: EndpointStatus,
 ) -> Reconciliation:
     assert wanted.version is not None
-    wait = min(2.0 ** min(observed.attempts - 1, 10), LONGEST_BACKOFF_S) if observed.attempts else 0.0
+    wait = min(2.0 ** min(observed.attempts - 1, 10), MAX_BACKOFF_S) if observed.attempts else 0.0
     if now < observed.failed_at + wait:
         return Reconciliation(status, recheck_at=observed.failed_at + wait)
     missing = status.target - len(current)
@@ -175,7 +175,7 @@ def _start(
     return Reconciliation(status, starved=True)
 
 
-def _keep(
+def _maintain(
     wanted: EndpointRecord,
     observed: ObservedState,
     current: list[ObservedReplica],
@@ -192,12 +192,14 @@ def _keep(
     actions: list[Action] = [Stop(replica.id, drain=True) for replica in (*others, *surplus)]
     if wanted.good != version:
         actions.append(MarkServed())
-    if actions or wanted.idle_s is None or observed.requests:
+    if actions or wanted.idle_timeout_s is None or observed.requests:
         return Reconciliation(status, tuple(actions))
     ready_at = max(replica.state.ready_at or 0.0 for replica in current)
-    asleep_at = max(observed.last_request_at, ready_at) + wanted.idle_s
+    scale_to_zero_at = max(observed.last_request_at, ready_at) + wanted.idle_timeout_s
     return (
-        Reconciliation(status, (ScaleToZero(),)) if now >= asleep_at else Reconciliation(status, recheck_at=asleep_at)
+        Reconciliation(status, (ScaleToZero(),))
+        if now >= scale_to_zero_at
+        else Reconciliation(status, recheck_at=scale_to_zero_at)
     )
 
 
@@ -208,7 +210,7 @@ def _status(wanted: EndpointRecord, observed: ObservedState) -> EndpointStatus:
     if wanted.power is PowerState.SCALED_TO_ZERO:
         return EndpointStatus(State.SCALED_TO_ZERO, "Endpoint is scaled to zero")
     error = wanted.failure.message if wanted.failure else ""
-    target = max(wanted.fewest_replicas, min(observed.replicas_for_load, wanted.most_replicas))
+    target = max(wanted.min_replicas, min(observed.replicas_for_load, wanted.max_replicas))
     if version is None:
         return EndpointStatus(State.FAILED, "Endpoint failed to start", error, target=target)
     ready = [replica for replica in observed.replicas if replica.ready]
@@ -232,7 +234,7 @@ def _progress(
     if starting:
         state, message = State.INITIALIZING, starting[0].state.message
     elif observed.attempts:
-        state, message = State.INITIALIZING, f"Starting again (attempt {observed.attempts + 1} of {MOST_ATTEMPTS})"
+        state, message = State.INITIALIZING, f"Starting again (attempt {observed.attempts + 1} of {MAX_ATTEMPTS})"
     elif observed.room <= 0 and not current:
         state, message = State.PENDING, "Endpoint waiting to be scheduled: no core is free"
     else:

@@ -15,7 +15,7 @@ __all__ = ["InvalidRequest", "check_environment", "parse_body", "validate_create
 
 SCALE_TO_ZERO_MINUTES = 15
 """The service's default where `minReplica` is 0."""
-DEEPEST_NESTING = 32
+MAX_NESTING = 32
 """Levels of nesting; the deepest documented body has six."""
 _REPLACED_WHOLE = frozenset(
     {"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"}
@@ -33,7 +33,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InvalidRequest(f"Failed to parse the request body as JSON: {reason}") from error
-    if _deeper_than(DEEPEST_NESTING, parsed):
+    if _deeper_than(MAX_NESTING, parsed):
         raise InvalidRequest("Failed to parse the request body as JSON: nested too deeply")
     if not isinstance(parsed, dict):
         raise InvalidRequest("Failed to parse the request body as JSON: expected an object")

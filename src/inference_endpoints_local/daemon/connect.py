@@ -48,12 +48,12 @@ __all__ = [
     "stop",
 ]
 
-READY_WITHIN_S = 20.0
+START_TIMEOUT_S = 20.0
 """Longest a plane may take to come up."""
-GONE_WITHIN_S = 10.0
+STOP_TIMEOUT_S = 10.0
 """Longest a plane may take to end when it is asked to."""
-_ANSWERS_WITHIN_S = 5.0
-_LOOK_EVERY_S = 0.02
+_RESPONSE_TIMEOUT_S = 5.0
+_POLL_INTERVAL_S = 0.02
 # Windows only.
 _DETACHED: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
@@ -113,7 +113,7 @@ async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> Connecti
     folder = DataFolder(data_dir)
     folder.prepare()
     start = _Launcher(folder, options)
-    deadline = time.monotonic() + READY_WITHIN_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         plane = folder.plane()
         if plane is None:
@@ -123,7 +123,7 @@ async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> Connecti
                 return plane
             # Others may rely on its simulating.
             start.options = replace(options, simulated=options.simulated or plane.simulated)
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(_POLL_INTERVAL_S)
     raise _not_reachable(folder)
 
 
@@ -147,14 +147,14 @@ async def stop(data_dir: Path) -> bool:
     """
     folder = DataFolder(data_dir)
     asked: int | None = None
-    deadline = time.monotonic() + GONE_WITHIN_S
+    deadline = time.monotonic() + STOP_TIMEOUT_S
     while folder.held() and time.monotonic() < deadline:
         plane = folder.plane()
         if plane is not None and asked not in (None, plane.pid):
             return True  # already the next one
         if plane is not None and await _request(plane, "POST", "/local/stop") == 202:
             asked = plane.pid
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(_POLL_INTERVAL_S)
     if folder.held():
         raise _not_reachable(folder)
     return asked is not None
@@ -288,7 +288,7 @@ async def _send(plane: Connection, method: str, path: str) -> _ResponseHead | No
     answer: _ResponseHead | None = None
     with suppress(OSError, EOFError, ValueError, IndexError, asyncio.LimitOverrunError):
         try:
-            async with asyncio.timeout(_ANSWERS_WITHIN_S):
+            async with asyncio.timeout(_RESPONSE_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection("127.0.0.1", plane.port)
                 writer.write(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
                 status = (await reader.readuntil(b"\r\n\r\n")).split(maxsplit=2)[1]

@@ -25,8 +25,8 @@ from filelock import FileLock, Timeout
 from inference_endpoints_local.daemon.plane_errors import DiskFull, FolderInUse, FolderUnusable
 
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
-_LOCK_WITHIN_S = 0.25
-_LARGEST_LOG = 1024 * 1024
+_LOCK_TIMEOUT_S = 0.25
+_MAX_LOG_BYTES = 1024 * 1024
 
 
 def default_data_dir() -> Path:
@@ -79,7 +79,7 @@ class DataFolder:
         try:
             # Not at once: who asks whether the folder is held has the lock for an instant.
             with self._plainly():
-                lock.acquire(timeout=_LOCK_WITHIN_S, poll_interval=0.02)
+                lock.acquire(timeout=_LOCK_TIMEOUT_S, poll_interval=0.02)
         except Timeout:
             raise FolderInUse(self.path) from None
         self._held_as = self._identity()
@@ -143,7 +143,7 @@ class DataFolder:
         """The log, to append to; begun anew once it is large."""
         with self._plainly():
             with suppress(FileNotFoundError):
-                if self.log.stat().st_size > _LARGEST_LOG:
+                if self.log.stat().st_size > _MAX_LOG_BYTES:
                     self.log.unlink()
             self.log.touch(mode=0o600)
             return self.log.open("ab")

@@ -22,13 +22,13 @@ from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
-from inference_endpoints_local.models.instances import Fleet
+from inference_endpoints_local.models.instances import InstanceCatalogue
 from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
 from inference_endpoints_local.state.faults import Faults
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import responses, routes
-from inference_endpoints_local.wire.requests import ArmedFault, ClockMove, PretendedLoad, parse_as
+from inference_endpoints_local.wire.requests import ClockAdvance, FaultBody, SimulatedLoad, parse_as
 
 
 def default_namespace() -> str:
@@ -94,8 +94,8 @@ class Plane:
         self.executor = Executor(self._store, self._engines, logs)
         self.simulated_clock.next_due = lambda: self.executor.next_due(self.simulated_clock)
         self.simulated_clock.on_move = self.executor.step
-        fleet = Fleet(options.cores, options.simulated, options.cloud_quota)
-        self._lifecycle = Lifecycle(self.executor, self._engines, fleet, logs, options.namespace)
+        instances = InstanceCatalogue(options.cores, options.simulated, options.cloud_quota)
+        self._lifecycle = Lifecycle(self.executor, self._engines, instances, logs, options.namespace)
         self._api = handlers.Api(
             self._lifecycle, self.executor, self._store, self.faults, token=options.token, url=lambda: self.url
         )
@@ -107,32 +107,32 @@ class Plane:
     @property
     def busy(self) -> bool:
         """Whether any worker runs, starts or ends."""
-        return self.executor.busy(ProcessEngine.name)
+        return self.executor.is_active(ProcessEngine.name)
 
     @property
-    def simulates(self) -> bool:
+    def simulating(self) -> bool:
         """Whether simulated replicas run. Nothing is lost if the plane ends: the next starts them anew."""
-        return self.executor.busy(SimulatedEngine.name)
+        return self.executor.is_active(SimulatedEngine.name)
 
     async def start(self) -> None:
         """Bring every endpoint to its wanted state, whatever an earlier run left behind."""
         for engine in self._engines.values():
             await engine.start()
-        self._logs.keep_only({endpoint.record.id for endpoint in self.executor})
+        self._logs.retain({endpoint.record.id for endpoint in self.executor})
         self._running = [
             asyncio.create_task(self.executor.run(), name="control plane"),
             asyncio.create_task(self._measure(), name="measurements"),
         ]
 
     @property
-    def streams(self) -> int:
+    def open_streams(self) -> int:
         """Streams of events that are open."""
-        return self._api.events.open
+        return self._api.events.open_streams
 
     def close_streams(self) -> None:
         """End the streams of events and logs: what serves the plane waits for them before it ends."""
-        self._api.events.end()
-        self._logs.end()
+        self._api.events.close()
+        self._logs.close_followers()
 
     async def stop(self) -> None:
         """End every replica. What is wanted stays as it is, for the next start."""
@@ -161,36 +161,36 @@ class Plane:
         if not self.options.simulated:
             return []
         served = [
-            (routes.MOVE_CLOCK, self._move_clock),
-            (routes.PRETEND_LOAD, self._pretend_load),
+            (routes.ADVANCE_CLOCK, self._advance_clock),
+            (routes.SIMULATE_LOAD, self._simulate_load),
             (routes.ARM_FAULT, self._arm_fault),
             (routes.CLEAR_FAULTS, self._clear_faults),
         ]
-        return [Route(one.path, self._api.authorized(handler), methods=[one.method]) for one, handler in served]
+        return [Route(route.path, self._api.authorized(handler), methods=[route.method]) for route, handler in served]
 
-    async def _move_clock(self, request: Request) -> responses.NowDocument:
-        asked = parse_as(ClockMove, await read_body(request))
+    async def _advance_clock(self, request: Request) -> responses.ClockDocument:
+        body = parse_as(ClockAdvance, await read_body(request))
         self.executor.step()
-        self.simulated_clock.advance(asked.advance_s)
+        self.simulated_clock.advance(body.advance_s)
         return {"now": self.simulated_clock.now()}
 
-    async def _pretend_load(self, request: Request) -> responses.NothingDocument:
+    async def _simulate_load(self, request: Request) -> responses.EmptyDocument:
         """Calls of simulated endpoints end at once and are no load to scale by: what is simulated_requests here is."""
-        asked = parse_as(PretendedLoad, await read_body(request))
-        endpoint = self._lifecycle.find(asked.name)
+        body = parse_as(SimulatedLoad, await read_body(request))
+        endpoint = self._lifecycle.find(body.name)
         if endpoint.engine.name != SimulatedEngine.name:
             raise RequestRefused(
-                400, f"VALIDATION_FAILED: name: {asked.name} is not simulated, and its load is what it gets"
+                400, f"VALIDATION_FAILED: name: {body.name} is not simulated, and its load is what it gets"
             )
-        self.executor.simulate_load(endpoint, asked.requests)
+        self.executor.simulate_load(endpoint, body.requests)
         return {}
 
-    async def _arm_fault(self, request: Request) -> responses.NothingDocument:
-        asked = parse_as(ArmedFault, await read_body(request))
-        self.faults.arm(asked.fault, asked.operation, asked.times)
+    async def _arm_fault(self, request: Request) -> responses.EmptyDocument:
+        body = parse_as(FaultBody, await read_body(request))
+        self.faults.arm(body.fault, body.operation, body.times)
         return {}
 
-    async def _clear_faults(self, request: Request) -> responses.NothingDocument:
+    async def _clear_faults(self, request: Request) -> responses.EmptyDocument:
         del request
         self.faults.clear()
         return {}

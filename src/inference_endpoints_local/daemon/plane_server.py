@@ -16,9 +16,9 @@ from inference_endpoints_local.daemon.plane_errors import PlaneError
 
 logger = logging.getLogger(__name__)
 
-_STREAMS_END_WITHIN_S = 1
-_WORKERS_END_WITHIN_S = 1.2
-_LOOK_AFTER_S = 2.0
+_STREAM_SHUTDOWN_TIMEOUT_S = 1
+_WORKER_SHUTDOWN_TIMEOUT_S = 1.2
+_DISCOVERY_CHECK_INTERVAL_S = 2.0
 
 
 class PlaneServer:
@@ -46,14 +46,14 @@ class PlaneServer:
     async def run(self, listener: socket.socket) -> None:
         """Serve at `listener`."""
         await self._plane.start()
-        watches = [asyncio.create_task(self._stay_findable())]
+        tasks = [asyncio.create_task(self._keep_discoverable())]
         if self._linger is not None:
-            watches.append(asyncio.create_task(self._end_unless_used(self._linger)))
+            tasks.append(asyncio.create_task(self._end_when_unused(self._linger)))
         try:
             await self._server.serve(sockets=[listener])
         finally:
-            for watch in watches:
-                watch.cancel()
+            for task in tasks:
+                task.cancel()
             self._end()
             await self._stop_plane()
 
@@ -62,8 +62,8 @@ class PlaneServer:
 
         What it simulates is work only to those who hold a lease: they would see it start again.
         """
-        watched = self._plane.simulates and self._leases.leases > 0
-        return self._linger is not None and not self._plane.busy and not watched
+        simulation_in_use = self._plane.simulating and self._leases.leases > 0
+        return self._linger is not None and not self._plane.busy and not simulation_in_use
 
     def _started(self) -> None:
         self._folder.publish(self._connection)
@@ -75,14 +75,14 @@ class PlaneServer:
         self._plane.close_streams()
         self._server.should_exit = True
 
-    async def _end_unless_used(self, linger: float) -> None:
+    async def _end_when_unused(self, linger: float) -> None:
         await self._leases.unused_for(linger)
         self._end()
 
-    async def _stay_findable(self) -> None:
+    async def _keep_discoverable(self) -> None:
         """Repair the discovery file if it is lost, and give way if the whole folder is."""
         while self._folder.mine:
-            await asyncio.sleep(_LOOK_AFTER_S)
+            await asyncio.sleep(_DISCOVERY_CHECK_INTERVAL_S)
             try:
                 if self._folder.mine and self._folder.plane() != self._connection:
                     self._folder.publish(self._connection)
@@ -92,7 +92,7 @@ class PlaneServer:
 
     async def _stop_plane(self) -> None:
         try:
-            async with asyncio.timeout(_WORKERS_END_WITHIN_S):
+            async with asyncio.timeout(_WORKER_SHUTDOWN_TIMEOUT_S):
                 await self._plane.stop()
         except TimeoutError:
             # Workers end by themselves when the process of their plane does.
@@ -108,7 +108,7 @@ class _UvicornServer(uvicorn.Server):
             lifespan="off",
             access_log=False,
             log_config=None,
-            timeout_graceful_shutdown=_STREAMS_END_WITHIN_S,
+            timeout_graceful_shutdown=_STREAM_SHUTDOWN_TIMEOUT_S,
         )
         super().__init__(config)
         self._on_started = started

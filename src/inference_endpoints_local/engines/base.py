@@ -1,7 +1,7 @@
 """The seam between the control plane and whatever runs replicas: this machine's processes, a simulation, a cluster.
 
 Everything here returns at once. An engine does its work in the background and calls `changed` when there is
-something new to see; the plane looks, decides and gives the next order.
+something new to see; the plane looks, decides and gives the next request.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class WorkerAddress:
 
 
 @dataclass(frozen=True)
-class LaunchOrder:
+class LaunchRequest:
     """One replica to be started."""
 
     endpoint_id: str
@@ -106,7 +106,7 @@ class Engine(Protocol):
     def room(self, spec: Spec) -> int:
         """How many further replicas of this configuration could start now."""
 
-    def launch(self, order: LaunchOrder, changed: Callable[[], None]) -> EngineReplica: ...
+    def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> EngineReplica: ...
 
     async def start(self) -> None:
         """Clear away what an earlier run may have left behind."""

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from inference_endpoints_local.state.record import Spec
 
-STOP_S = 5.0
+STOP_TIMEOUT_S = 5.0
 """How long a worker may take to end before it is killed."""
-LINE_BYTES = 1 << 20
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "TEMP", "TMP")
+MAX_LINE_BYTES = 1 << 20
+INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "TEMP", "TMP")
 
 
 def worker_environment(spec: Spec, threads: int) -> Mapping[str, str]:
     """A worker's environment: what a program needs to run, and the endpoint's own; nothing of the plane's."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    kept = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     ours = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
     own: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
     return kept | ours | own
@@ -29,7 +29,7 @@ async def spawn(command: Sequence[str], environment: Mapping[str, str]) -> Proce
         stdout=PIPE,
         stderr=PIPE,
         env=environment,
-        limit=LINE_BYTES,
+        limit=MAX_LINE_BYTES,
         # Signals meant for the plane's terminal are not for its workers.
         start_new_session=True,
     )
@@ -56,7 +56,7 @@ async def end(process: Process) -> None:
         except ProcessLookupError:
             break
         try:
-            async with asyncio.timeout(STOP_S):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 await process.wait()
                 return
         except TimeoutError:

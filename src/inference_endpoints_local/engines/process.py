@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.engines.base import CannotRun, LaunchOrder, ReplicaStage
+from inference_endpoints_local.engines.base import CannotRun, LaunchRequest, ReplicaStage
 from inference_endpoints_local.engines.pids import end_processes
 from inference_endpoints_local.engines.process_replica import ProcessLedger, ProcessReplica
 from inference_endpoints_local.engines.programs import Program, ProgramResolver
@@ -41,32 +41,32 @@ class ProcessEngine:
         self._programs = programs
         self._cache_dir = cache_dir
         self._cores = cores
-        self._lives: dict[asyncio.Task[None], ProcessReplica] = {}
+        self._replicas: dict[asyncio.Task[None], ProcessReplica] = {}
 
     def admit(self, spec: Spec) -> str | None:
         return self._programs(spec).task
 
     def room(self, spec: Spec) -> int:
         used = sum(
-            replica.threads for replica in self._lives.values() if replica.observe().stage is not ReplicaStage.EXITED
+            replica.threads for replica in self._replicas.values() if replica.observe().stage is not ReplicaStage.EXITED
         )
         return max(0, self._cores - used) // instance_size(spec)
 
-    def launch(self, order: LaunchOrder, changed: Callable[[], None]) -> ProcessReplica:
-        replica_id = f"{order.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
+    def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> ProcessReplica:
+        replica_id = f"{request.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
         replica = ProcessReplica(
             id=replica_id,
-            order=order,
-            program=self._program(order.spec),
+            request=request,
+            program=self._program(request.spec),
             clock=self.clock,
-            log=self._logs.open(order.endpoint_id, replica_id),
+            log=self._logs.open(request.endpoint_id, replica_id),
             ledger=self._ledger,
             cache_dir=self._cache_dir,
             changed=changed,
         )
-        task = asyncio.get_running_loop().create_task(replica.live(), name=f"replica {replica_id}")
-        self._lives[task] = replica
-        task.add_done_callback(self._lives.pop)
+        task = asyncio.get_running_loop().create_task(replica.run(), name=f"replica {replica_id}")
+        self._replicas[task] = replica
+        task.add_done_callback(self._replicas.pop)
         return replica
 
     def _program(self, spec: Spec) -> Program:
@@ -82,9 +82,9 @@ class ProcessEngine:
         return Program((), "", files)
 
     async def start(self) -> None:
-        left = self._ledger.processes()
-        await asyncio.to_thread(end_processes, left)
-        for pid in left:
+        leftovers = self._ledger.processes()
+        await asyncio.to_thread(end_processes, leftovers)
+        for pid in leftovers:
             try:
                 self._ledger.process_ended(pid)
             except NotSaved as error:
@@ -92,7 +92,7 @@ class ProcessEngine:
                 logger.warning("%s", error)
 
     async def close(self) -> None:
-        for replica in self._lives.values():
+        for replica in self._replicas.values():
             replica.stop(drain=False)
-        if self._lives:
-            await asyncio.wait(set(self._lives))
+        if self._replicas:
+            await asyncio.wait(set(self._replicas))

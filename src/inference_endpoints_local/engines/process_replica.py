@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from inference_endpoints_local.engines.base import LaunchOrder, ReplicaStage, ReplicaState, WorkerAddress
+from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
 from inference_endpoints_local.engines.child_process import end, read_line, spawn, worker_environment
 from inference_endpoints_local.engines.pids import cpu_seconds, process_identity, resident_bytes
 from inference_endpoints_local.engines.programs import Program
@@ -28,12 +28,12 @@ from inference_endpoints_local.state.store import NotSaved
 
 logger = logging.getLogger(__name__)
 
-LOAD_S = 300.0
+LOAD_TIMEOUT_S = 300.0
 """How long a worker may take from its start until it is healthy."""
-DRAIN_S = 30.0
+DRAIN_TIMEOUT_S = 30.0
 """How long a replica that is replaced or no longer needed may finish its requests."""
-CHECK_EVERY_S = 5.0
-UNANSWERED_CHECKS = 12
+HEALTH_CHECK_INTERVAL_S = 5.0
+MAX_UNANSWERED_CHECKS = 12
 """Checks of its health in a row that a ready worker may leave unanswered, each for some seconds: then it hangs.
 
 Counted rather than timed, so that a machine that slept, or a plane that was held up, is not taken for a worker that is.
@@ -41,7 +41,7 @@ Counted rather than timed, so that a machine that slept, or a plane that was hel
 
 
 class ProcessLedger(Protocol):
-    """Where started processes are noted, to be found again after a crash."""
+    """Where started processes are recorded, to be found again after a crash."""
 
     def processes(self) -> dict[int, str]: ...
     def process_started(self, pid: int, identity: str) -> None: ...
@@ -61,7 +61,7 @@ class ProcessReplica:
     """One worker process, from fetching its weights to its end."""
 
     id: str
-    order: LaunchOrder
+    request: LaunchRequest
     program: Program
     clock: Clock
     log: ReplicaLog
@@ -71,42 +71,42 @@ class ProcessReplica:
     in_flight: int = 0
     address: WorkerAddress | None = None
     _state: ReplicaState = field(default_factory=lambda: ReplicaState(ReplicaStage.STARTING, "Starting"))
-    _pid: int | None = None
+    pid: int | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _drain: bool = False
+    _draining: bool = False
 
     @property
     def generation(self) -> int:
-        return self.order.generation
+        return self.request.generation
 
     @property
     def threads(self) -> int:
-        return instance_size(self.order.spec)
+        return instance_size(self.request.spec)
 
     def observe(self) -> ReplicaState:
         return self._state
 
     def work_s(self) -> float | None:
-        taken = cpu_seconds(self._pid) if self._pid else None
+        taken = cpu_seconds(self.pid) if self.pid else None
         return None if taken is None else taken / self.threads
 
     def memory_bytes(self) -> int | None:
-        return resident_bytes(self._pid) if self._pid else None
+        return resident_bytes(self.pid) if self.pid else None
 
     def stop(self, drain: bool) -> None:
-        self._drain = drain
+        self._draining = drain
         self._stop.set()
-        self._show(ReplicaStage.STOPPING, "Stopping")
+        self._set_stage(ReplicaStage.STOPPING, "Stopping")
 
-    async def live(self) -> None:
+    async def run(self) -> None:
         """From start to end. Whatever happens, it ends as EXITED, with no process left."""
         error, fatal = "", False
-        started = asyncio.create_task(self._run())
+        started = asyncio.create_task(self._run_worker())
         stopped = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({started, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if self._stop.is_set() and self._drain:
-                await self._drained(started)
+            if self._stop.is_set() and self._draining:
+                await self._wait_for_requests(started)
         finally:
             stopped.cancel()
             started.cancel()
@@ -129,47 +129,47 @@ class ProcessReplica:
             )
             self.changed()
 
-    async def _drained(self, running: "asyncio.Task[None]") -> None:
+    async def _wait_for_requests(self, running: "asyncio.Task[None]") -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 # in_flight is a plain count kept by the gateway.
-                while self._drain and self.in_flight and not running.done():  # noqa: ASYNC110
+                while self._draining and self.in_flight and not running.done():  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
 
-    async def _run(self) -> None:
+    async def _run_worker(self) -> None:
         """Start the worker and wait for it to end by itself, which is always a failure. Raises ReplicaFailed."""
-        files = await self._fetch()
+        weights = await self._fetch_weights()
         secret = secrets.token_urlsafe(24)
         process = await self._spawn()
         readers: list[asyncio.Task[None]] = []
         try:
             assert process.stdout is not None
             assert process.stderr is not None
-            readers.append(asyncio.create_task(self._copy(process.stderr, "stderr")))
-            self._show(ReplicaStage.STARTING, "Loading the model")
-            self._send_config(process, files, secret)
+            readers.append(asyncio.create_task(self._copy_to_log(process.stderr, "stderr")))
+            self._set_stage(ReplicaStage.STARTING, "Loading the model")
+            self._send_config(process, weights, secret)
             try:
-                async with asyncio.timeout(LOAD_S):
-                    port = await self._port(process.stdout)
+                async with asyncio.timeout(LOAD_TIMEOUT_S):
+                    port = await self._read_port(process.stdout)
                     address = WorkerAddress("127.0.0.1", port, secret)
-                    readers.append(asyncio.create_task(self._copy(process.stdout, "stdout")))
-                    await (self._healthy(process, address) if port else process.wait())
+                    readers.append(asyncio.create_task(self._copy_to_log(process.stdout, "stdout")))
+                    await (self._wait_until_healthy(process, address) if port else process.wait())
             except TimeoutError:
                 raise ReplicaFailed(
-                    f"The worker was not healthy after {LOAD_S:.0f} s.\n{self.log.last_words()}"
+                    f"The worker was not healthy after {LOAD_TIMEOUT_S:.0f} s.\n{self.log.last_lines()}"
                 ) from None
             if process.returncode is None:
-                self.address, self._pid = address, process.pid
-                self._show(ReplicaStage.READY, "Endpoint is ready", ready_at=self.clock.now())
-                await self._watch(process, address)
-            await self._raise_ended(process, readers)
+                self.address, self.pid = address, process.pid
+                self._set_stage(ReplicaStage.READY, "Endpoint is ready", ready_at=self.clock.now())
+                await self._monitor_health(process, address)
+            await self._raise_exit_error(process, readers)
         finally:
             await end(process)
             for reader in readers:
                 reader.cancel()
-            self._try_to_note(self.ledger.process_ended, process.pid)
+            self._record_in_ledger(self.ledger.process_ended, process.pid)
 
-    async def _fetch(self) -> dict[str, Path]:
+    async def _fetch_weights(self) -> dict[str, Path]:
         """The weights, in a thread; a stop ends the fetch at its next step."""
         loop = asyncio.get_running_loop()
 
@@ -177,7 +177,9 @@ class ProcessReplica:
             if self._stop.is_set():
                 raise WeightsError("The replica was stopped.")
             done, total = progress.done // 1_000_000, -(-progress.total // 1_000_000)
-            loop.call_soon_threadsafe(self._show, ReplicaStage.STARTING, f"Fetching weights ({done} of {total} MB)")
+            loop.call_soon_threadsafe(
+                self._set_stage, ReplicaStage.STARTING, f"Fetching weights ({done} of {total} MB)"
+            )
 
         try:
             return await asyncio.to_thread(self.program.files, self.cache_dir, on_progress)
@@ -186,39 +188,39 @@ class ProcessReplica:
             raise ReplicaFailed(str(error), fatal=True) from error
 
     async def _spawn(self) -> Process:
-        """The process, noted so that it can be found again."""
+        """The process, recorded so that it can be found again."""
         try:
-            process = await spawn(self.program.command, worker_environment(self.order.spec, self.threads))
+            process = await spawn(self.program.command, worker_environment(self.request.spec, self.threads))
         except OSError as error:
             raise ReplicaFailed(f"The worker could not be started: {error}") from error
         if identity := process_identity(process.pid):
-            self._try_to_note(self.ledger.process_started, process.pid, identity)
+            self._record_in_ledger(self.ledger.process_started, process.pid, identity)
         return process
 
-    def _try_to_note(self, write: Callable[..., None], *facts: Any) -> None:
+    def _record_in_ledger(self, write: Callable[..., None], *facts: Any) -> None:
         try:
             write(*facts)
         except NotSaved as error:
             # Not worth failing for: a worker ends with the plane anyway.
             logger.warning("%s", error)
 
-    def _send_config(self, process: Process, files: dict[str, Path], secret: str) -> None:
-        model = self.order.spec["model"]
+    def _send_config(self, process: Process, weights: dict[str, Path], secret: str) -> None:
+        model = self.request.spec["model"]
         settings = next(iter(model["image"].values()))
-        order = {
-            "endpoint": self.order.endpoint,
+        request = {
+            "endpoint": self.request.endpoint,
             "model": model["repository"],
             "task": self.program.task,
-            "files": {role: str(path) for role, path in files.items()},
+            "files": {role: str(path) for role, path in weights.items()},
             "secret": secret,
             "threads": self.threads,
             "context": settings.get("ctxSize") or 4096,
             "parallel": settings.get("nParallel") or 2,
         }
         assert process.stdin
-        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.write(json.dumps(request).encode() + b"\n")
 
-    async def _port(self, stdout: asyncio.StreamReader) -> int:
+    async def _read_port(self, stdout: asyncio.StreamReader) -> int:
         """The port, from the first line that says one; other lines are output like any. 0 if it is ending."""
         while line := await read_line(stdout):
             try:
@@ -227,27 +229,27 @@ class ProcessReplica:
                 self.log.add(line, "stdout")
         return 0
 
-    async def _healthy(self, process: Process, address: WorkerAddress) -> None:
-        """Return once it is healthy, or has ended. An answer that is neither ready nor loading is noted in its log."""
-        pause, noted = 0.02, {200, 503}
+    async def _wait_until_healthy(self, process: Process, address: WorkerAddress) -> None:
+        """Return once it is healthy, or has ended. Its log reports statuses other than ready and loading, each once."""
+        delay, reported = 0.02, {200, 503}
         while process.returncode is None:
             try:
                 if (status := await get_status(address, "/health")) == 200:
                     return
-                if status not in noted:
-                    noted.add(status)
+                if status not in reported:
+                    reported.add(status)
                     self.log.add(f"Readiness probe failed: HTTP probe failed with statuscode: {status}")
             except WorkerFailed:
                 pass  # not listening yet
-            await asyncio.sleep(pause)
-            pause = min(0.25, pause * 1.5)
+            await asyncio.sleep(delay)
+            delay = min(0.25, delay * 1.5)
 
-    async def _watch(self, process: Process, address: WorkerAddress) -> None:
+    async def _monitor_health(self, process: Process, address: WorkerAddress) -> None:
         """Return once it has ended. Raises ReplicaFailed if it lives on but answers no more."""
         unanswered = 0
         while process.returncode is None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_EVERY_S):
+                async with asyncio.timeout(HEALTH_CHECK_INTERVAL_S):
                     await process.wait()
                     return
             try:
@@ -255,23 +257,23 @@ class ProcessReplica:
                 unanswered = 0
             except WorkerFailed:
                 unanswered += 1
-            if unanswered >= UNANSWERED_CHECKS and process.returncode is None:
-                self.log.add(f"The worker left {UNANSWERED_CHECKS} checks of its health unanswered and is ended")
+            if unanswered >= MAX_UNANSWERED_CHECKS and process.returncode is None:
+                self.log.add(f"The worker left {MAX_UNANSWERED_CHECKS} checks of its health unanswered and is ended")
                 raise ReplicaFailed(
-                    f"The worker hangs: it answered none of {UNANSWERED_CHECKS} checks.\n{self.log.last_words()}"
+                    f"The worker hangs: it answered none of {MAX_UNANSWERED_CHECKS} checks.\n{self.log.last_lines()}"
                 )
 
-    async def _raise_ended(self, process: Process, readers: "list[asyncio.Task[None]]") -> None:
+    async def _raise_exit_error(self, process: Process, readers: "list[asyncio.Task[None]]") -> None:
         await asyncio.wait(readers, timeout=0.5)
         code = process.returncode
         how = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
-        raise ReplicaFailed(f"{self.log.cause()}\nThe worker {how}.\n{self.log.last_words()}".strip())
+        raise ReplicaFailed(f"{self.log.failure_cause()}\nThe worker {how}.\n{self.log.last_lines()}".strip())
 
-    async def _copy(self, stream: asyncio.StreamReader, name: str) -> None:
+    async def _copy_to_log(self, stream: asyncio.StreamReader, name: str) -> None:
         while line := await read_line(stream):
             self.log.add(line, name)
 
-    def _show(self, stage: ReplicaStage, message: str, ready_at: float | None = None) -> None:
+    def _set_stage(self, stage: ReplicaStage, message: str, ready_at: float | None = None) -> None:
         if self._state.stage in (ReplicaStage.STOPPING, ReplicaStage.EXITED):
             return
         self._state = ReplicaState(stage, message, ready_at=ready_at or self._state.ready_at)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from inference_endpoints_local.engines.base import LaunchOrder, ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState
 from inference_endpoints_local.engines.simulated_startup import startup_script
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
@@ -21,33 +21,33 @@ class SimulatedReplica:
 
     address = None
 
-    def __init__(self, replica_id: str, order: LaunchOrder, clock: Clock, log: ReplicaLog) -> None:
+    def __init__(self, replica_id: str, request: LaunchRequest, clock: Clock, log: ReplicaLog) -> None:
         self.id = replica_id
-        self.generation = order.generation
+        self.generation = request.generation
         self.in_flight = 0
         self._clock = clock
         self._log = log
-        self._ordered_at = clock.now()
-        self._script = startup_script(order.spec)
+        self._launched_at = clock.now()
+        self._script = startup_script(request.spec)
         self._printed = 0
         self._stopped_at: float | None = None
 
     def observe(self) -> ReplicaState:
         if self._stopped_at is not None:
             return ReplicaState(ReplicaStage.EXITED, ended_at=self._stopped_at)
-        age = self._clock.now() - self._ordered_at
+        age = self._clock.now() - self._launched_at
         index = next(index for index, phase in enumerate(self._script) if age < phase.until)
         for phase in self._script[self._printed : index + 1]:
             self._print(phase.log)
         self._printed = max(self._printed, index + 1)
-        began = self._ordered_at + (self._script[index - 1].until if index else 0.0)
+        began = self._launched_at + (self._script[index - 1].until if index else 0.0)
         phase = self._script[index]
         last = phase.until == float("inf")
         return replace(
             phase.state,
             ready_at=began if phase.state.stage is ReplicaStage.READY else None,
             ended_at=began,
-            changes_at=None if last else self._ordered_at + phase.until,
+            changes_at=None if last else self._launched_at + phase.until,
         )
 
     def work_s(self) -> float | None:
@@ -90,10 +90,10 @@ class SimulatedEngine:
         del spec
         return sys.maxsize
 
-    def launch(self, order: LaunchOrder, changed: Callable[[], None]) -> SimulatedReplica:
+    def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> SimulatedReplica:
         del changed  # time alone changes what there is to see
-        replica_id = f"{order.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
-        return SimulatedReplica(replica_id, order, self.clock, self._logs.open(order.endpoint_id, replica_id))
+        replica_id = f"{request.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
+        return SimulatedReplica(replica_id, request, self.clock, self._logs.open(request.endpoint_id, replica_id))
 
     async def start(self) -> None:
         return

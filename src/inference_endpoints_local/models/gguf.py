@@ -18,12 +18,12 @@ VERSIONS = (2, 3)  # version 1 had shorter lengths, and no engine reads it any m
 _ALIGNMENT = b"general.alignment"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_DEEPEST_ARRAY = 4
-_LONGEST_READ = 65_536
+_MAX_ARRAY_DEPTH = 4
+_MAX_TEXT_BYTES = 65_536
 """Bytes; the longest name there may be. Longer texts are values, which are skipped."""
-_MOST_SETTINGS, _MOST_TENSORS, _MOST_ITEMS = 2**16, 2**17, 2**20
+_MAX_SETTINGS, _MAX_TENSORS, _MAX_ITEMS = 2**16, 2**17, 2**20
 """Several times what the largest models have. A sparse file of zeros can announce any number and never end."""
-_MOST_READS = 2**22
+_MAX_READS = 2**22
 
 
 class InvalidGguf(ValueError):
@@ -75,7 +75,7 @@ class _GgufReader:
         tensors, settings = self._number("Q"), self._number("Q")
         if not tensors:
             raise InvalidGguf("has no tensors: it is not a model")
-        if tensors > _MOST_TENSORS or settings > _MOST_SETTINGS:
+        if tensors > _MAX_TENSORS or settings > _MAX_SETTINGS:
             raise _DamagedGguf
         alignment = 32
         for _ in range(settings):
@@ -95,12 +95,12 @@ class _GgufReader:
             return self._number(_SCALARS[kind])
         if kind == _STRING:
             self._text()
-        elif kind == _ARRAY and depth < _DEEPEST_ARRAY:
+        elif kind == _ARRAY and depth < _MAX_ARRAY_DEPTH:
             of, length = self._number("I"), self._number("Q")
             if of in _SCALARS:
                 self._skip(length * struct.calcsize(_SCALARS[of]))
                 return 0
-            if length > _MOST_ITEMS:
+            if length > _MAX_ITEMS:
                 raise _DamagedGguf
             for _ in range(length):
                 self._value(of, depth + 1)
@@ -115,14 +115,14 @@ class _GgufReader:
     def _text(self) -> bytes:
         """A text; empty if it is too long for a name."""
         length = self._number("Q")
-        if length <= _LONGEST_READ:
+        if length <= _MAX_TEXT_BYTES:
             return self._read(length)
         self._skip(length)
         return b""
 
     def _read(self, length: int) -> bytes:
         self._reads += 1
-        if self._reads > _MOST_READS:
+        if self._reads > _MAX_READS:
             raise _DamagedGguf
         found = self._file.read(length)
         if len(found) < length:

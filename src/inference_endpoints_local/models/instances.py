@@ -10,7 +10,7 @@ from typing import Any
 
 from inference_endpoints_local.wire import responses
 
-LOCAL = "local"
+LOCAL_VENDOR = "local"
 LOCAL_REGION = "machine"
 
 # Regions and labels: huggingface_hub 2.4.0 captures, September 2026. Every type is offered in every region here;
@@ -25,7 +25,7 @@ REGIONS = {
     "azure": {"eastus": "East US"},
     "gcp": {"us-east4": "N. Virginia"},
 }
-UNAVAILABLE = frozenset({"not_available", "deprecated"})
+UNAVAILABLE_STATUSES = frozenset({"not_available", "deprecated"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class OfferedInstance:
         return self.vendor, self.instance_type
 
 
-class Fleet:
+class InstanceCatalogue:
     """Every instance this control plane knows."""
 
     def __init__(self, cores: int, simulated: bool, cloud_quota: int) -> None:
@@ -68,10 +68,10 @@ class Fleet:
         return self._instances.get(f"{vendor}-{region}-{instance_type}-{instance_size}")
 
     def offered(self) -> list[OfferedInstance]:
-        return [one for one in self._instances.values() if self.simulated or one.vendor == LOCAL]
+        return [instance for instance in self._instances.values() if self.simulated or instance.vendor == LOCAL_VENDOR]
 
     def quota(self, instance: OfferedInstance) -> int:
-        return self.cores if instance.vendor == LOCAL else self._cloud_quota
+        return self.cores if instance.vendor == LOCAL_VENDOR else self._cloud_quota
 
     def document(self, used: Mapping[tuple[str, str], int] | None) -> dict[str, Any]:
         """The answer of `GET /v2/provider[/{namespace}]`, with what is used by quota key.
@@ -79,11 +79,13 @@ class Fleet:
         Without `used` it is the public one, which has no quota at all.
         """
         vendors: dict[str, dict[str, list[dict[str, Any]]]] = {}
-        for one in self.offered():
+        for instance in self.offered():
             quota = {"maxAccelerators": 0, "usedAccelerators": 0}
             if used is not None:
-                quota = {"maxAccelerators": self.quota(one), "usedAccelerators": used.get(one.quota_key, 0)}
-            vendors.setdefault(one.vendor, {}).setdefault(one.region, []).append(_document(one) | {"quota": quota})
+                quota = {"maxAccelerators": self.quota(instance), "usedAccelerators": used.get(instance.quota_key, 0)}
+            vendors.setdefault(instance.vendor, {}).setdefault(instance.region, []).append(
+                _document(instance) | {"quota": quota}
+            )
         return {
             "vendors": [
                 {
@@ -106,29 +108,29 @@ class Fleet:
     def quotas(self, used: Mapping[tuple[str, str], int]) -> responses.VendorQuotasDocument:
         """The answer of `GET /v2/provider/quotas/{namespace}`: each instance type once, whatever sizes it has."""
         vendors: dict[str, dict[str, responses.TypeQuotaDocument]] = {}
-        for one in self.offered():
-            vendors.setdefault(one.vendor, {})[one.instance_type] = {
-                "instanceType": one.instance_type,
-                "architecture": one.architecture,
-                "maxAccelerators": self.quota(one),
-                "usedAccelerators": used.get(one.quota_key, 0),
+        for instance in self.offered():
+            vendors.setdefault(instance.vendor, {})[instance.instance_type] = {
+                "instanceType": instance.instance_type,
+                "architecture": instance.architecture,
+                "maxAccelerators": self.quota(instance),
+                "usedAccelerators": used.get(instance.quota_key, 0),
             }
         return {"vendors": [{"name": vendor, "quotas": list(types.values())} for vendor, types in vendors.items()]}
 
 
-def _document(one: OfferedInstance) -> dict[str, Any]:
+def _document(instance: OfferedInstance) -> dict[str, Any]:
     """As captured from the service, where CPU instances carry no `numCpus`."""
     return {
-        "id": one.id,
-        "accelerator": one.accelerator,
-        "numAccelerators": one.num_accelerators,
-        "memoryGb": one.memory_gb,
-        "gpuMemoryGb": one.gpu_memory_gb,
-        "instanceType": one.instance_type,
-        "instanceSize": one.instance_size,
-        "architecture": one.architecture,
-        "status": one.status,
-        "pricePerHour": one.price_per_hour,
+        "id": instance.id,
+        "accelerator": instance.accelerator,
+        "numAccelerators": instance.num_accelerators,
+        "memoryGb": instance.memory_gb,
+        "gpuMemoryGb": instance.gpu_memory_gb,
+        "instanceType": instance.instance_type,
+        "instanceSize": instance.instance_size,
+        "architecture": instance.architecture,
+        "status": instance.status,
+        "pricePerHour": instance.price_per_hour,
     }
 
 
@@ -138,7 +140,7 @@ def _this_machine(cores: int) -> list[OfferedInstance]:
     memory = _memory_gb()
     return [
         OfferedInstance(
-            vendor=LOCAL,
+            vendor=LOCAL_VENDOR,
             region=LOCAL_REGION,
             accelerator="cpu",
             instance_type="cpu",

@@ -15,14 +15,20 @@ from importlib.resources import files
 from typing import Any
 
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.instances import LOCAL, LOCAL_REGION, UNAVAILABLE, Fleet, OfferedInstance
+from inference_endpoints_local.models.instances import (
+    LOCAL_REGION,
+    LOCAL_VENDOR,
+    UNAVAILABLE_STATUSES,
+    InstanceCatalogue,
+    OfferedInstance,
+)
 from inference_endpoints_local.wire import responses
 
-_NAME = 32
-_SUFFIX = 3
-_GB_PER_B = 2.6
+_MAX_NAME_LENGTH = 32
+_SUFFIX_LENGTH = 3
+_GB_PER_BILLION = 2.6
 """Memory in GB for 10⁹ parameters."""
-_ON_CPU_B = 0.5
+_MAX_CPU_BILLIONS = 0.5
 """Parameters in 10⁹ up to which a CPU is fast enough."""
 _VLLM = "vllm/vllm-openai:v0.23.0"  # that of huggingface_hub 2.4.0's help
 
@@ -67,16 +73,16 @@ class DeploymentRecipe:
     def new_name(self) -> str:
         """As the service was seen to name them: `llama-3-2-3b-instruct-eey`."""
         words = re.sub(r"[^a-z0-9]+", "-", self.repository.rpartition("/")[2].lower()).strip("-")
-        suffix = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_SUFFIX))
-        return f"{words[: _NAME - _SUFFIX - 1].rstrip('-')}-{suffix}"
+        suffix = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_SUFFIX_LENGTH))
+        return f"{words[: _MAX_NAME_LENGTH - _SUFFIX_LENGTH - 1].rstrip('-')}-{suffix}"
 
 
 class RecipeBook:
     """All recipes of a plane, one for each model."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self._recipes = [*map(self._shipped, catalogue.MODELS), *(_simulated(fleet) if fleet.simulated else ())]
+    def __init__(self, instances: InstanceCatalogue) -> None:
+        self._instances = instances
+        self._recipes = [*map(self._shipped, catalogue.MODELS), *(_simulated(instances) if instances.simulated else ())]
 
     def items(self) -> list[responses.CatalogueModelDocument]:
         return [_item(recipe) for recipe in self._recipes]
@@ -110,7 +116,7 @@ class RecipeBook:
         }
 
     def _shipped(self, model: catalogue.LocalModel) -> DeploymentRecipe:
-        here = self._fleet.find(LOCAL, LOCAL_REGION, "cpu", "x1")
+        here = self._instances.find(LOCAL_VENDOR, LOCAL_REGION, "cpu", "x1")
         assert here is not None
         return DeploymentRecipe(
             id=f"local-{model.worker}-{model.repository.rpartition('/')[2].lower()}",
@@ -126,10 +132,10 @@ class RecipeBook:
         )
 
 
-def _simulated(fleet: Fleet) -> Iterator[DeploymentRecipe]:
+def _simulated(instances: InstanceCatalogue) -> Iterator[DeploymentRecipe]:
     for row in _models():
         size, engine = float(row["parameters_b"]), row["engine"]
-        hardware = _smallest(fleet, size)
+        hardware = _smallest(instances, size)
         image: dict[str, dict[str, Any]] = {engine: {}}
         if engine == "vLLM":
             several = {"tensorParallelSize": hardware.num_accelerators} if hardware.num_accelerators > 1 else {}
@@ -145,16 +151,16 @@ def _simulated(fleet: Fleet) -> Iterator[DeploymentRecipe]:
         )
 
 
-def _smallest(fleet: Fleet, parameters_b: float) -> OfferedInstance:
+def _smallest(instances: InstanceCatalogue, parameters_b: float) -> OfferedInstance:
     """The cheapest hardware of the clouds that holds a model of this size."""
-    kinds = ("cpu", "gpu") if parameters_b <= _ON_CPU_B else ("gpu",)
+    kinds = ("cpu", "gpu") if parameters_b <= _MAX_CPU_BILLIONS else ("gpu",)
     fitting = [
         one
-        for one in fleet.offered()
-        if one.vendor != LOCAL
+        for one in instances.offered()
+        if one.vendor != LOCAL_VENDOR
         and one.accelerator in kinds
-        and one.status not in UNAVAILABLE
-        and (one.gpu_memory_gb or one.memory_gb or 0) >= _GB_PER_B * parameters_b
+        and one.status not in UNAVAILABLE_STATUSES
+        and (one.gpu_memory_gb or one.memory_gb or 0) >= _GB_PER_BILLION * parameters_b
     ]
     return min(fitting, key=lambda one: (one.price_per_hour, one.id))
 
@@ -168,13 +174,13 @@ def _models() -> tuple[dict[str, str], ...]:
 
 def _item(recipe: DeploymentRecipe) -> responses.CatalogueModelDocument:
     author, _, name = recipe.repository.partition("/")
-    shown: responses.RecipeDocument = {
+    document: responses.RecipeDocument = {
         "publicId": recipe.id,
         "accelerator": recipe.hardware.accelerator,
         "engineType": recipe.engine,
     }
     if recipe.gguf_file:
-        shown["ggufFile"] = recipe.gguf_file
+        document["ggufFile"] = recipe.gguf_file
     return {
         "repoId": recipe.repository,
         "modelName": name,
@@ -182,5 +188,5 @@ def _item(recipe: DeploymentRecipe) -> responses.CatalogueModelDocument:
         "license": recipe.license,
         "task": recipe.task,
         "createdAt": catalogue.CREATED_AT,
-        "recipes": [shown],
+        "recipes": [document],
     }

@@ -8,10 +8,10 @@ from typing import Any
 from inference_endpoints_local.state.clock import wall_ns
 from inference_endpoints_local.state.record import EndpointRecord, Spec
 
-MOST_EVENTS = 10_000
-LONGEST_KEPT_NS = 90 * 24 * 3_600 * 1_000_000_000
+MAX_EVENTS = 10_000
+MAX_AGE_NS = 90 * 24 * 3_600 * 1_000_000_000
 """Events kept, and nanoseconds for which they are."""
-MOST_CHANGES = 50
+MAX_CHANGES = 50
 """Settings named of one update."""
 
 
@@ -58,7 +58,7 @@ def audit_event(
 
 def changed_settings(before: Spec, after: Spec) -> tuple[str, ...]:
     """The settings that differ, by their paths."""
-    return tuple(sorted(_paths(before, after, ""))[:MOST_CHANGES])
+    return tuple(sorted(_paths(before, after, ""))[:MAX_CHANGES])
 
 
 def _paths(before: Any, after: Any, path: str) -> Iterator[str]:

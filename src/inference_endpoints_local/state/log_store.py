@@ -13,14 +13,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-MOST_LINES = 1_000
+MAX_LINES = 1_000
 """Lines kept of one replica."""
-LINE_CHARACTERS = 4_096
-FILE_BYTES = 1_000_000
-MOST_REPLICAS = 5
+MAX_LINE_CHARACTERS = 4_096
+MAX_FILE_BYTES = 1_000_000
+MAX_REPLICAS = 5
 """Replicas of an endpoint whose lines are kept, the newest."""
 
-MOST_UNREAD = 1_000
+MAX_UNREAD_LINES = 1_000
 """Lines kept for a follower who does not keep up; older ones are lost to it."""
 _LLAMA = re.compile(r"\d+\.\d+\.\d+\.\d+ ([A-Z]) ")
 """How llama.cpp begins a line: the time since its start, and the severity in a letter."""
@@ -28,24 +28,24 @@ _LLAMA_LEVELS = {"E": "error", "W": "warning", "I": "info"}
 _PREFIX = re.compile(r"[\d.:TZ-]+ [A-Z]+ (?=\S)")
 """Time and severity, as our workers and llama.cpp begin a line with."""
 
-LogLine = dict[str, Any]
+LogEntry = dict[str, Any]
 
 
 class ReplicaLog:
     """The lines of one replica, in memory and in `path`."""
 
-    def __init__(self, replica_id: str, path: Path, on_line: Callable[[LogLine], None]) -> None:
+    def __init__(self, replica_id: str, path: Path, on_line: Callable[[LogEntry], None]) -> None:
         self.replica_id = replica_id
         self._path = path
         self._on_line = on_line
-        self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
+        self._lines: deque[LogEntry] = deque(maxlen=MAX_LINES)
         self._size = 0
-        self._gap = ""
+        self._separator = ""
 
     def add(self, line: str, stream: str = "stderr") -> None:
         """Keep a line. A full disk costs the line its place in the log, never the replica its life."""
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = line.rstrip()[:LINE_CHARACTERS]
+        line = line.rstrip()[:MAX_LINE_CHARACTERS]
         entry = {
             "timestamp": moment,
             "line": line,
@@ -57,22 +57,22 @@ class ReplicaLog:
         self._on_line(entry)
         text = json.dumps(entry) + "\n"
         try:
-            if self._size + len(text) > FILE_BYTES:
+            if self._size + len(text) > MAX_FILE_BYTES:
                 self._rewrite()
                 return
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(self._gap + text)
+                file.write(self._separator + text)
             self._size += len(text)
-            self._gap = ""
+            self._separator = ""
         except OSError:
-            self._gap = "\n"  # what was written of it must not spoil the next
+            self._separator = "\n"  # what was written of it must not spoil the next
 
-    def last_words(self, lines: int = 5, characters: int = 1_000) -> str:
+    def last_lines(self, lines: int = 5, characters: int = 1_000) -> str:
         """The last lines of its stderr."""
         lines_printed = [entry["line"] for entry in self._lines if entry["stream"] == "stderr" and entry["line"]]
         return "\n".join(lines_printed[-lines:])[-characters:]
 
-    def cause(self) -> str:
+    def failure_cause(self) -> str:
         """What it failed of, if it ended with errors: the first of them, which the others follow from."""
         lines_printed = (entry for entry in reversed(self._lines) if entry["stream"] == "stderr" and entry["line"])
         errors = [entry["line"] for entry in takewhile(lambda entry: entry["level"] == "error", lines_printed)]
@@ -84,7 +84,7 @@ class ReplicaLog:
         size = 0
         for entry in reversed(self._lines):
             text = json.dumps(entry) + "\n"
-            if (size := size + len(text)) > FILE_BYTES // 2:
+            if (size := size + len(text)) > MAX_FILE_BYTES // 2:
                 break
             kept.appendleft(text)
         self._path.write_text("".join(kept), encoding="utf-8")
@@ -103,7 +103,7 @@ class LogStore:
         folder = self._folder / endpoint_id
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for path in self._files(endpoint_id)[: -(MOST_REPLICAS - 1)]:
+            for path in self._files(endpoint_id)[: -(MAX_REPLICAS - 1)]:
                 path.unlink(missing_ok=True)
         except OSError:
             pass  # a full or read-only disk: there will be last words, but no log
@@ -111,7 +111,7 @@ class LogStore:
 
     def read(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
-    ) -> list[LogLine]:
+    ) -> list[LogEntry]:
         """The endpoint's lines, oldest first: of one replica or of all, the last `tail`, each cut to a length."""
         entries = [
             entry
@@ -126,32 +126,32 @@ class LogStore:
 
     async def follow(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
-    ) -> AsyncIterator[LogLine]:
+    ) -> AsyncIterator[LogEntry]:
         """What `read` gives, then every line as it is printed. Ends with the endpoint, or with the plane."""
-        with self._subscribed(endpoint_id) as news:
+        with self._subscribed(endpoint_id) as follower:
             for entry in self.read(endpoint_id, replica, tail, line_characters):
                 yield entry
-            async for entry in news.entries():
+            async for entry in follower.entries():
                 if replica in (None, entry["replica_id"]):
                     yield _cut(entry, line_characters)
 
-    def end(self) -> None:
+    def close_followers(self) -> None:
         """Let every follower go, so that the plane can end."""
         for endpoint_id in list(self._followers):
             self._publish(endpoint_id, None)
 
-    def drop(self, endpoint_id: str) -> None:
+    def delete(self, endpoint_id: str) -> None:
         self._publish(endpoint_id, None)
         shutil.rmtree(self._folder / endpoint_id, ignore_errors=True)
 
-    def keep_only(self, endpoint_ids: Container[str]) -> None:
+    def retain(self, endpoint_ids: Container[str]) -> None:
         """Drop the logs of endpoints that are no more."""
         if self._folder.is_dir():
             for folder in self._folder.iterdir():
                 if folder.name not in endpoint_ids:
-                    self.drop(folder.name)
+                    self.delete(folder.name)
 
-    def _publish(self, endpoint_id: str, entry: LogLine | None) -> None:
+    def _publish(self, endpoint_id: str, entry: LogEntry | None) -> None:
         for follower in self._followers.get(endpoint_id, ()):
             follower.put(entry)
 
@@ -168,25 +168,25 @@ class LogStore:
 
     def _files(self, endpoint_id: str) -> list[Path]:
         """An endpoint's log files, oldest replica first."""
-        found = (self._folder / endpoint_id).glob("*.jsonl")
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+        files = (self._folder / endpoint_id).glob("*.jsonl")
+        return sorted(files, key=lambda path: path.stat().st_mtime_ns)
 
 
 class _Follower:
     """The lines one follower has not read yet; None is the end."""
 
     def __init__(self) -> None:
-        self._unread: deque[LogLine | None] = deque(maxlen=MOST_UNREAD)
-        self._news = asyncio.Event()
+        self._unread: deque[LogEntry | None] = deque(maxlen=MAX_UNREAD_LINES)
+        self._added = asyncio.Event()
 
-    def put(self, entry: LogLine | None) -> None:
+    def put(self, entry: LogEntry | None) -> None:
         self._unread.append(entry)
-        self._news.set()
+        self._added.set()
 
-    async def entries(self) -> AsyncIterator[LogLine]:
+    async def entries(self) -> AsyncIterator[LogEntry]:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._added.wait()
+            self._added.clear()
             while self._unread:
                 entry = self._unread.popleft()
                 if entry is None:
@@ -194,11 +194,11 @@ class _Follower:
                 yield entry
 
 
-def _cut(entry: LogLine, characters: int | None) -> LogLine:
+def _cut(entry: LogEntry, characters: int | None) -> LogEntry:
     return entry if characters is None else entry | {"line": entry["line"][:characters]}
 
 
-def _read_lines(path: Path) -> Iterator[LogLine]:
+def _read_lines(path: Path) -> Iterator[LogEntry]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             yield json.loads(line)
@@ -208,8 +208,8 @@ def _read_lines(path: Path) -> Iterator[LogLine]:
 
 def level_of(line: str) -> str | None:
     """The severity a line names near its start, if it does."""
-    if engine := _LLAMA.match(line):
-        return _LLAMA_LEVELS.get(engine[1])
+    if match := _LLAMA.match(line):
+        return _LLAMA_LEVELS.get(match[1])
     start = line[:80].upper()
     for word, level in (("ERROR", "error"), ("CRITICAL", "error"), ("WARN", "warning"), ("INFO", "info")):
         if word in start:

@@ -77,17 +77,17 @@ class EndpointRecord:
         return self.failure is not None and self.version is not None
 
     @property
-    def fewest_replicas(self) -> int:
+    def min_replicas(self) -> int:
         """Replicas wanted while it is on, whatever the load: the minimum, but one at least."""
         return max(1, int(self.spec["compute"]["scaling"]["minReplica"]))
 
     @property
-    def most_replicas(self) -> int:
+    def max_replicas(self) -> int:
         """Replicas it may have, however high the load."""
         return int(self.spec["compute"]["scaling"]["maxReplica"])
 
     @property
-    def idle_s(self) -> float | None:
+    def idle_timeout_s(self) -> float | None:
         """Seconds without a request after which it scales to zero; None: never by itself."""
         scaling = self.spec["compute"]["scaling"]
         minutes = scaling["scaleToZeroTimeout"]

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.state.audit_event import LONGEST_KEPT_NS, MOST_EVENTS, Actor, AuditAction, AuditEvent
+from inference_endpoints_local.state.audit_event import MAX_AGE_NS, MAX_EVENTS, Actor, AuditAction, AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion, VersionFailure
 
 SCHEMA_VERSION = 2
@@ -62,7 +62,7 @@ class Store:
             path.touch(mode=0o600)  # it holds the secrets of endpoints
             self._db = self._open()
         except (OSError, sqlite3.DatabaseError) as error:
-            if _means_full(error, path.parent):
+            if _is_disk_full(error, path.parent):
                 raise StoreFull(f"There is no room to open the store {path} in ({error}). Free some space.") from error
             if isinstance(error, OSError):
                 raise
@@ -95,7 +95,7 @@ class Store:
         """Every endpoint, oldest first."""
         try:
             rows = self._db.execute("SELECT record FROM endpoint ORDER BY created_ns, id").fetchall()
-            return [_record(json.loads(text)) for (text,) in rows]
+            return [_record_from(json.loads(text)) for (text,) in rows]
         except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
             raise StoreDamaged(
                 f"The store {self.path} holds an endpoint that cannot be read ({error}). Nothing was changed. Restore "
@@ -109,11 +109,11 @@ class Store:
                 "INSERT INTO endpoint VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
                 [(r.id, r.namespace, r.name, r.created_ns, json.dumps(asdict(r))) for r in records],
             ),
-            *_noting(events),
+            *_audit_inserts(events),
         )
 
     def delete(self, endpoint_id: str, events: Sequence[AuditEvent] = ()) -> None:
-        self._write(("DELETE FROM endpoint WHERE id = ?", [(endpoint_id,)]), *_noting(events))
+        self._write(("DELETE FROM endpoint WHERE id = ?", [(endpoint_id,)]), *_audit_inserts(events))
 
     def events(
         self, namespace: str, *, endpoint: str | None, user: str | None, before: int | None, limit: int
@@ -124,7 +124,7 @@ class Store:
             "AND (? IS NULL OR user = ?) AND id < coalesce(?, id + 1) ORDER BY id DESC LIMIT ?",
             (namespace, endpoint, user, user, before, limit),
         ).fetchall()
-        return [(number, _event(json.loads(text))) for number, text in rows]
+        return [(number, _event_from(json.loads(text))) for number, text in rows]
 
     def processes(self) -> dict[int, str]:
         """Processes started and not known to have ended: pid to what tells it from a later one of that number."""
@@ -152,24 +152,24 @@ class Store:
             raise NotSaved(f"The change could not be written to {self.path} ({error}) and was not made.") from error
 
 
-def _noting(events: Sequence[AuditEvent]) -> list[_Change]:
+def _audit_inserts(events: Sequence[AuditEvent]) -> list[_Change]:
     """Write events down, and let go of those that are too many or too old."""
     if not events:
         return []
     rows = [(e.at_ns, e.namespace, e.endpoint, e.by.user if e.by else None, json.dumps(asdict(e))) for e in events]
     return [
         ("INSERT INTO event (at_ns, namespace, endpoint, user, event) VALUES (?, ?, ?, ?, ?)", rows),
-        ("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", [(MOST_EVENTS,)]),
-        ("DELETE FROM event WHERE at_ns < ?", [(events[-1].at_ns - LONGEST_KEPT_NS,)]),
+        ("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", [(MAX_EVENTS,)]),
+        ("DELETE FROM event WHERE at_ns < ?", [(events[-1].at_ns - MAX_AGE_NS,)]),
     ]
 
 
-def _event(data: dict[str, Any]) -> AuditEvent:
+def _event_from(data: dict[str, Any]) -> AuditEvent:
     kind, changes, by = AuditAction(data.pop("action")), tuple(data.pop("changes")), data.pop("by")
     return AuditEvent(**data, action=kind, changes=changes, by=Actor(**by) if by else None)
 
 
-def _means_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
+def _is_disk_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
     """Whether there was no room. SQLite says no more than that it cannot open a file it has no room to make."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -179,10 +179,10 @@ def _means_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
         with tempfile.TemporaryFile(dir=folder):
             return False
     except OSError as refusal:
-        return _means_full(refusal, folder)
+        return _is_disk_full(refusal, folder)
 
 
-def _record(data: dict[str, Any]) -> EndpointRecord:
+def _record_from(data: dict[str, Any]) -> EndpointRecord:
     good, failure = data.pop("good"), data.pop("failure")
     return EndpointRecord(
         **data | {"power": PowerState(data["power"])},

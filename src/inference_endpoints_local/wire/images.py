@@ -19,7 +19,7 @@ from typing_extensions import TypeAliasType
 
 # Settings each engine knows beside those of every container; None: not published, taken as they come.
 # The service drops unknown settings silently and refuses unknown engines.
-PARALLEL: Mapping[str, tuple[str, ...]] = {
+PARALLELISM_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "vLLM": ("tensorParallelSize", "dataParallelSize"),
     "sGLang": ("tensorParallelSize",),
 }
@@ -34,8 +34,9 @@ ENGINES: Mapping[str, set[str] | None] = {
     "llamacpp": {
         *("ctxSize", "modelPath", "nGpuLayers", "nParallel", "threadsHttp", "mode", "pooling", "variant"),
     },
-    "vLLM": {*PARALLEL["vLLM"]} | {"maxNumSeqs", "maxNumBatchedTokens", "kvCacheDtype"},
-    "sGLang": {*PARALLEL["sGLang"]} | {"maxRunningRequests", "maxPrefillTokens", "chunkedPrefillSize", "kvCacheDtype"},
+    "vLLM": {*PARALLELISM_SETTINGS["vLLM"]} | {"maxNumSeqs", "maxNumBatchedTokens", "kvCacheDtype"},
+    "sGLang": {*PARALLELISM_SETTINGS["sGLang"]}
+    | {"maxRunningRequests", "maxPrefillTokens", "chunkedPrefillSize", "kvCacheDtype"},
     "vLLMNeuron": None,
     "vLLMOmni": None,
     "hfServe": None,
@@ -48,10 +49,10 @@ _NO_URL_NEEDED = frozenset({"huggingface", "huggingfaceNeuron", "llamacpp", "hfS
 class JsonSchemaKeywords:
     """In an annotation: what a validator beside it demands, as JSON Schema."""
 
-    more: Mapping[str, Any]
+    keywords: Mapping[str, Any]
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(core), **self.more}
+        return {**handler(core), **self.keywords}
 
 
 def _text(value: str) -> str:

@@ -28,13 +28,13 @@ _REQUEST_ID = {"x-request-id": {"description": "Names this request", "schema": {
 
 def document(version: str, simulated: bool) -> dict[str, Any]:
     """What a plane serves, its simulation included if it has one."""
-    served = [one for one in (*SERVICE_API, *PLANE_API) if simulated or not one.simulated]
-    schemas = _Schemas(served)
+    routes_served = [route for route in (*SERVICE_API, *PLANE_API) if simulated or not route.simulated]
+    schemas = _Schemas(routes_served)
     paths: dict[str, dict[str, Any]] = {}
     refusals: set[int] = set()
-    for one in served:
-        statuses = one.statuses | (FAULTS if simulated and one in SERVICE_API else set())
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, statuses, schemas)
+    for route in routes_served:
+        statuses = route.statuses | (FAULTS if simulated and route in SERVICE_API else set())
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, statuses, schemas)
         refusals |= statuses
     return {
         "openapi": "3.1.0",
@@ -60,8 +60,8 @@ class _SchemaGenerator(GenerateJsonSchema):
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        unset = schema.get("default") is None
-        return self.generate_inner(schema["schema"]) if unset else super().default_schema(schema)
+        is_unset = schema.get("default") is None
+        return self.generate_inner(schema["schema"]) if is_unset else super().default_schema(schema)
 
     def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
         described = super().typed_dict_schema(schema)
@@ -71,47 +71,50 @@ class _SchemaGenerator(GenerateJsonSchema):
 class _Schemas:
     """The JSON Schemas of all bodies and answers, which share their components."""
 
-    def __init__(self, served: list[RouteContract]) -> None:
-        kinds: list[Any] = [responses.ErrorDocument]
-        kinds += [kind for one in served for kind in (one.body, one.answers) if kind is not None]
+    def __init__(self, routes_served: list[RouteContract]) -> None:
+        types: list[Any] = [responses.ErrorDocument]
+        types += [type_ for route in routes_served for type_ in (route.body, route.response) if type_ is not None]
         self._found, shared = TypeAdapter.json_schemas(
-            [(repr(kind), "validation", TypeAdapter(kind)) for kind in kinds],
+            [(repr(type_), "validation", TypeAdapter(type_)) for type_ in types],
             ref_template=_SCHEMAS,
             schema_generator=_SchemaGenerator,
         )
         self.components: dict[str, Any] = shared["$defs"]
 
-    def of(self, kind: Any) -> JsonSchemaValue:
-        return self._found[repr(kind), "validation"]
+    def of(self, type_: Any) -> JsonSchemaValue:
+        return self._found[repr(type_), "validation"]
 
 
-def _operation(one: RouteContract, refusals: set[int], schemas: _Schemas) -> dict[str, Any]:
-    answer = {"type": "string"} if one.answers is None else schemas.of(one.answers)
-    success = _response(one.status, one.media, answer)
-    if one.streams:
-        success["content"][one.streams] = {"schema": {"type": "string"}}
-    responses = {str(one.status): success | _links(one)}
+def _operation(route: RouteContract, refusals: set[int], schemas: _Schemas) -> dict[str, Any]:
+    answer = {"type": "string"} if route.response is None else schemas.of(route.response)
+    success = _response(route.status, route.media_type, answer)
+    if route.stream_media_type:
+        success["content"][route.stream_media_type] = {"schema": {"type": "string"}}
+    responses = {str(route.status): success | _links(route)}
     responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refusals)}
     described: dict[str, Any] = {
-        "operationId": one.name,
-        "summary": one.summary,
-        "parameters": [*_path_parameters(one), *_query_parameters(one)],
+        "operationId": route.name,
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
         "responses": responses,
-        "security": [] if one.public else [{"token": []}],
+        "security": [] if route.public else [{"token": []}],
     }
-    if one.body:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas.of(one.body)}}}
+    if route.body:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schemas.of(route.body)}},
+        }
     return described
 
 
-def _response(status: int, media: str | None, schema: dict[str, Any]) -> dict[str, Any]:
-    content = {media: {"schema": schema}} if media else {}
+def _response(status: int, media_type: str | None, schema: dict[str, Any]) -> dict[str, Any]:
+    content = {media_type: {"schema": schema}} if media_type else {}
     return {"description": HTTPStatus(status).phrase, "headers": _REQUEST_ID, "content": content}
 
 
-def _links(one: RouteContract) -> dict[str, Any]:
+def _links(route: RouteContract) -> dict[str, Any]:
     """What can be done next with an endpoint that was created."""
-    if one is not CREATE:
+    if route is not CREATE:
         return {}
     target = {"namespace": "$request.path.namespace", "name": "$response.body#/name"}
     return {
@@ -123,15 +126,15 @@ def _links(one: RouteContract) -> dict[str, Any]:
     }
 
 
-def _path_parameters(one: RouteContract) -> list[dict[str, Any]]:
+def _path_parameters(route: RouteContract) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "description": _PATH[name], "schema": {"type": "string"}}
-        for name in one.parameters
+        for name in route.parameters
     ]
 
 
-def _query_parameters(one: RouteContract) -> list[dict[str, Any]]:
-    if one.query is None:
+def _query_parameters(route: RouteContract) -> list[dict[str, Any]]:
+    if route.query is None:
         return []
-    properties = one.query.model_json_schema(schema_generator=_SchemaGenerator)["properties"]
+    properties = route.query.model_json_schema(schema_generator=_SchemaGenerator)["properties"]
     return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]

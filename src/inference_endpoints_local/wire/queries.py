@@ -10,7 +10,7 @@ from starlette.requests import Request
 from inference_endpoints_local.wire.requests import ModelT, parse_as
 
 DEFAULT_PAGE = 20  # the service's default; the largest page is not published
-LARGEST_PAGE = 100
+MAX_PAGE = 100
 
 
 def _digits(text: Any) -> Any:
@@ -30,8 +30,8 @@ def _boolean(text: Any) -> Any:
     return text == "true"
 
 
-_MOST = 999_999_999
-Number = Annotated[int, Field(ge=0, le=_MOST), _whole]
+_MAX_NUMBER = 999_999_999
+Number = Annotated[int, Field(ge=0, le=_MAX_NUMBER), _whole]
 Unset = SkipJsonSchema[None]
 
 
@@ -45,7 +45,7 @@ class EndpointsQuery(Query):
     search: str = ""
     tags: str = ""
     cursor: Annotated[str, Field(pattern=r"^([0-9]{1,20}-[a-z0-9]+)?$")] = ""
-    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = DEFAULT_PAGE
+    limit: Annotated[int, Field(ge=1, le=_MAX_NUMBER), _whole] = DEFAULT_PAGE
 
 
 class AuditLogQuery(Query):
@@ -54,7 +54,7 @@ class AuditLogQuery(Query):
     endpoint: str | Unset = None
     username: str | Unset = None
     cursor: Annotated[str, Field(pattern=r"^([0-9]{1,18})?$")] = ""
-    limit: Annotated[int, Field(ge=1, le=_MOST), _whole] = DEFAULT_PAGE
+    limit: Annotated[int, Field(ge=1, le=_MAX_NUMBER), _whole] = DEFAULT_PAGE
 
 
 class FollowLogsQuery(Query):

@@ -172,38 +172,38 @@ class MetricsParams(_Body):
     stop: _Moment | None = None
 
 
-class RecipeName(_Body):
+class RecipeConfigBody(_Body):
     name: Name | None = None
 
 
-class RecipeOrder(_Body):
+class DeployRecipeBody(_Body):
     """Where to deploy a recipe of the catalogue, and under which name."""
 
     namespace: str
-    config: RecipeName | None = None
+    config: RecipeConfigBody | None = None
 
 
-class ModelOrder(RecipeOrder):
+class DeployModelBody(DeployRecipeBody):
     """`accelerator` and `ggufFile` choose between the recipes of a model."""
 
     accelerator: str | None = None
     gguf_file: str | None = None
 
 
-class ClockMove(_Body):
+class ClockAdvance(_Body):
     """Seconds of the simulation to skip."""
 
     advance_s: Annotated[float, Field(ge=0, le=1e9, alias="advance_s")]
 
 
-class PretendedLoad(_Body):
+class SimulatedLoad(_Body):
     """Requests a simulated endpoint is to seem to have under way."""
 
     name: str
     requests: Annotated[int, Field(ge=0, le=1_000_000), accept_integral_float]
 
 
-class ArmedFault(_Body):
+class FaultBody(_Body):
     """Let the next `times` requests fail; only those of one operation, if it is named."""
 
     fault: Annotated[Fault, Field(strict=False)]

@@ -109,7 +109,7 @@ class DeployedDocument(TypedDict):
     endpoint: EndpointDocument
 
 
-class NothingDocument(TypedDict):
+class EmptyDocument(TypedDict):
     pass
 
 
@@ -163,7 +163,7 @@ class StatusCodeSeriesDocument(TypedDict):
     data: list[PointDocument]
 
 
-class FrameDocument(TypedDict):
+class GraphFrameDocument(TypedDict):
     """What all graphs of one answer have in common."""
 
     start: Timestamp
@@ -172,19 +172,19 @@ class FrameDocument(TypedDict):
     replicaIds: list[str]
 
 
-class GraphHardwareDocument(FrameDocument):
+class GraphHardwareDocument(GraphFrameDocument):
     series: list[HardwareSeriesDocument]
 
 
-class GraphStatusDocument(FrameDocument):
+class GraphStatusDocument(GraphFrameDocument):
     series: list[StatusSeriesDocument]
 
 
-class GraphElapsedDocument(FrameDocument):
+class GraphElapsedDocument(GraphFrameDocument):
     series: list[PercentileSeriesDocument]
 
 
-class GraphStatusCodeDocument(FrameDocument):
+class GraphStatusCodeDocument(GraphFrameDocument):
     series: list[StatusCodeSeriesDocument]
 
 
@@ -195,7 +195,7 @@ class GraphHardwareCpuDocument(TypedDict):
     hardwareMem: GraphHardwareDocument
 
 
-class AllGraphsDocument(FrameDocument):
+class AllGraphsDocument(GraphFrameDocument):
     hardwareCpu: GraphHardwareDocument
     hardwareMem: GraphHardwareDocument
     hardwareGpu: GraphHardwareDocument
@@ -274,13 +274,13 @@ class TypeQuotaDocument(TypedDict):
     usedAccelerators: Count
 
 
-class QuotaOfVendorDocument(TypedDict):
+class VendorQuotaDocument(TypedDict):
     name: str
     quotas: list[TypeQuotaDocument]
 
 
 class VendorQuotasDocument(TypedDict):
-    vendors: list[QuotaOfVendorDocument]
+    vendors: list[VendorQuotaDocument]
 
 
 class AccessTokenDocument(TypedDict):
@@ -345,13 +345,13 @@ class CatalogueDocument(TypedDict):
     items: list[CatalogueModelDocument]
 
 
-class NowDocument(TypedDict):
+class ClockDocument(TypedDict):
     """Seconds on the simulation's clock."""
 
     now: float
 
 
-class IdleDocument(TypedDict):
+class PlaneStatusDocument(TypedDict):
     """Whether the plane can make room for another."""
 
     may_end: bool

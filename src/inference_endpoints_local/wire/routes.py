@@ -22,22 +22,22 @@ FAULTS = frozenset({400, 409, 429, 500})
 
 @dataclass(frozen=True)
 class RouteContract:
-    """One method of one path. `answers` is the type of the JSON it answers with, None if it is none.
+    """One method of one path. `response` is the type of the JSON it answers with, None if it is none.
 
-    `refusals` are those that do not follow from the rest; `streams` is what it streams instead, if asked to.
+    `errors` are those that do not follow from the rest; `stream_media_type` is what it streams instead, if asked to.
     """
 
     name: str
     method: str
     path: str
     summary: str
-    answers: Any = None
+    response: Any = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
-    refusals: frozenset[int] = field(default=frozenset())
+    errors: frozenset[int] = field(default=frozenset())
     status: int = 200
-    media: str | None = "application/json"
-    streams: str | None = None
+    media_type: str | None = "application/json"
+    stream_media_type: str | None = None
     public: bool = False
     simulated: bool = False
 
@@ -49,7 +49,7 @@ class RouteContract:
     @property
     def statuses(self) -> set[int]:
         """Every status but success that it may answer with."""
-        found = {403, 421, *self.refusals}  # the two that `middleware` answers with
+        found = {403, 421, *self.errors}  # the two that `middleware` answers with
         if not self.public:
             found.add(401)
         if self.parameters:
@@ -61,31 +61,33 @@ class RouteContract:
         return found
 
 
-def _contract(operation: Operation[Any], answer: Any, *refusals: int, **more: Any) -> RouteContract:
+def _route_of(operation: Operation[Any], answer: Any, *errors: int, **more: Any) -> RouteContract:
     path = _PREFIX[operation.service] + operation.path
     summary = operation.name.replace("_", " ").capitalize()
-    return RouteContract(operation.name, operation.method, path, summary, answer, refusals=frozenset(refusals), **more)
+    return RouteContract(operation.name, operation.method, path, summary, answer, errors=frozenset(errors), **more)
 
 
-LIST = _contract(operations.LIST, responses.EndpointsDocument, query=queries.EndpointsQuery)
-CREATE = _contract(operations.CREATE, responses.EndpointDocument, 409, 507, body=requests.EndpointBody)
-GET = _contract(operations.GET, responses.EndpointDocument)
-UPDATE = _contract(operations.UPDATE, responses.EndpointDocument, 409, 507, body=requests.EndpointChange)
-DELETE = _contract(operations.DELETE, responses.NothingDocument, 507)
-PAUSE = _contract(operations.PAUSE, responses.EndpointDocument, 507)
-RESUME = _contract(operations.RESUME, responses.EndpointDocument, 400, 409, 507)
-SCALE_TO_ZERO = _contract(operations.SCALE_TO_ZERO, responses.EndpointDocument, 400, 507)
-LOGS = _contract(operations.LOGS, list[responses.LogEntryDocument], query=queries.LogsQuery, streams="text/plain")
+LIST = _route_of(operations.LIST, responses.EndpointsDocument, query=queries.EndpointsQuery)
+CREATE = _route_of(operations.CREATE, responses.EndpointDocument, 409, 507, body=requests.EndpointBody)
+GET = _route_of(operations.GET, responses.EndpointDocument)
+UPDATE = _route_of(operations.UPDATE, responses.EndpointDocument, 409, 507, body=requests.EndpointChange)
+DELETE = _route_of(operations.DELETE, responses.EmptyDocument, 507)
+PAUSE = _route_of(operations.PAUSE, responses.EndpointDocument, 507)
+RESUME = _route_of(operations.RESUME, responses.EndpointDocument, 400, 409, 507)
+SCALE_TO_ZERO = _route_of(operations.SCALE_TO_ZERO, responses.EndpointDocument, 400, 507)
+LOGS = _route_of(
+    operations.LOGS, list[responses.LogEntryDocument], query=queries.LogsQuery, stream_media_type="text/plain"
+)
 FOLLOW_LOGS = RouteContract(
     "follow_logs",
     "GET",
     "/v2/endpoint/{namespace}/{name}/logs/sse",
     "Get logs as they are printed",
     query=queries.FollowLogsQuery,
-    media="text/event-stream",
+    media_type="text/event-stream",
 )
-REPLICAS = _contract(operations.REPLICAS, responses.ReplicasDocument)
-METRICS = _contract(operations.METRICS, responses.AllGraphsDocument, body=requests.MetricsParams)
+REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
+METRICS = _route_of(operations.METRICS, responses.AllGraphsDocument, body=requests.MetricsParams)
 
 
 def _graph(metric: str, answer: Any) -> RouteContract:
@@ -102,21 +104,21 @@ GRAPHS = {
 }
 """The metrics that can be asked for alone, by the key the answer with all of them has them under."""
 HARDWARE_CPU = _graph("hardware-cpu", responses.GraphHardwareCpuDocument)
-EVENTS = _contract(operations.EVENTS, None, 503, media="text/event-stream")
-VENDORS = _contract(operations.VENDORS, responses.VendorsDocument)
-QUOTAS = _contract(operations.QUOTAS, responses.VendorQuotasDocument)
-AUDIT_LOGS = _contract(operations.AUDIT_LOGS, responses.AuditLogsDocument, query=queries.AuditLogQuery)
-WHOAMI = _contract(operations.WHOAMI, responses.WhoAmIDocument)
-MODEL = _contract(operations.MODEL, responses.ModelInfoDocument)
-CATALOGUE = _contract(operations.CATALOGUE, responses.CatalogueDocument, query=queries.CatalogueQuery)
-SUGGESTION = _contract(operations.SUGGESTION, responses.SuggestionDocument, 404, query=queries.SuggestionQuery)
-_DEPLOYS: dict[str, Any] = {"answers": responses.DeployedDocument, "refusals": frozenset({404, 409, 507})}
+EVENTS = _route_of(operations.EVENTS, None, 503, media_type="text/event-stream")
+VENDORS = _route_of(operations.VENDORS, responses.VendorsDocument)
+QUOTAS = _route_of(operations.QUOTAS, responses.VendorQuotasDocument)
+AUDIT_LOGS = _route_of(operations.AUDIT_LOGS, responses.AuditLogsDocument, query=queries.AuditLogQuery)
+WHOAMI = _route_of(operations.WHOAMI, responses.WhoAmIDocument)
+MODEL = _route_of(operations.MODEL, responses.ModelInfoDocument)
+CATALOGUE = _route_of(operations.CATALOGUE, responses.CatalogueDocument, query=queries.CatalogueQuery)
+SUGGESTION = _route_of(operations.SUGGESTION, responses.SuggestionDocument, 404, query=queries.SuggestionQuery)
+_DEPLOYS: dict[str, Any] = {"response": responses.DeployedDocument, "errors": frozenset({404, 409, 507})}
 DEPLOY_MODEL = RouteContract(
     "deploy_catalogue_model",
     "POST",
     "/api/v1/catalog/model/{owner}/{model}/deploy",
     "Deploy a model of the catalogue",
-    body=requests.ModelOrder,
+    body=requests.DeployModelBody,
     **_DEPLOYS,
 )
 DEPLOY_RECIPE = RouteContract(
@@ -124,7 +126,7 @@ DEPLOY_RECIPE = RouteContract(
     "POST",
     "/api/v1/catalog/recipe/{recipe}/deploy",
     "Deploy a recipe of the catalogue",
-    body=requests.RecipeOrder,
+    body=requests.DeployRecipeBody,
     **_DEPLOYS,
 )
 PUBLIC_VENDORS = RouteContract(
@@ -135,26 +137,26 @@ PUBLIC_VENDORS = RouteContract(
     responses.VendorsDocument,
     public=True,
 )
-HEALTH = RouteContract("health", "GET", "/healthz", "Tell that it answers", media="text/plain", public=True)
+HEALTH = RouteContract("health", "GET", "/healthz", "Tell that it answers", media_type="text/plain", public=True)
 OPENAPI = RouteContract("openapi", "GET", "/openapi.json", "Describe this API", dict[str, Any], public=True)
 
-MOVE_CLOCK = RouteContract(
-    "move_clock",
+ADVANCE_CLOCK = RouteContract(
+    "advance_clock",
     "POST",
     "/local/clock",
     "Skip time of the simulation",
-    responses.NowDocument,
-    body=requests.ClockMove,
+    responses.ClockDocument,
+    body=requests.ClockAdvance,
     simulated=True,
 )
-PRETEND_LOAD = RouteContract(
-    "pretend_load",
+SIMULATE_LOAD = RouteContract(
+    "simulate_load",
     "POST",
     "/local/load",
     "Pretend requests to a simulated endpoint",
-    responses.NothingDocument,
-    body=requests.PretendedLoad,
-    refusals=frozenset({404}),
+    responses.EmptyDocument,
+    body=requests.SimulatedLoad,
+    errors=frozenset({404}),
     simulated=True,
 )
 ARM_FAULT = RouteContract(
@@ -162,23 +164,25 @@ ARM_FAULT = RouteContract(
     "POST",
     "/local/faults",
     "Let requests fail",
-    responses.NothingDocument,
-    body=requests.ArmedFault,
+    responses.EmptyDocument,
+    body=requests.FaultBody,
     simulated=True,
 )
 CLEAR_FAULTS = RouteContract(
-    "clear_faults", "DELETE", "/local/faults", "Let requests fail no more", responses.NothingDocument, simulated=True
+    "clear_faults", "DELETE", "/local/faults", "Let requests fail no more", responses.EmptyDocument, simulated=True
 )
-STATUS = RouteContract("status", "GET", "/local/status", "Tell whether the plane is idle", responses.IdleDocument)
-LEASE = RouteContract("lease", "GET", "/local/lease", "Keep the plane alive while this request lasts", media=None)
+STATUS = RouteContract(
+    "status", "GET", "/local/status", "Tell whether the plane is idle", responses.PlaneStatusDocument
+)
+LEASE = RouteContract("lease", "GET", "/local/lease", "Keep the plane alive while this request lasts", media_type=None)
 STOP = RouteContract(
     "stop",
     "POST",
     "/local/stop",
     "End the plane",
-    responses.NothingDocument,
+    responses.EmptyDocument,
     query=queries.StopQuery,
-    refusals=frozenset({409}),
+    errors=frozenset({409}),
     status=202,
 )
 
@@ -188,5 +192,16 @@ SERVICE_API = (
     *(FOLLOW_LOGS, AUDIT_LOGS, MODEL, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The service's own; what a simulated fault can befall."""
-PLANE_API = (PUBLIC_VENDORS, HEALTH, OPENAPI, STATUS, LEASE, STOP, MOVE_CLOCK, PRETEND_LOAD, ARM_FAULT, CLEAR_FAULTS)
+PLANE_API = (
+    PUBLIC_VENDORS,
+    HEALTH,
+    OPENAPI,
+    STATUS,
+    LEASE,
+    STOP,
+    ADVANCE_CLOCK,
+    SIMULATE_LOAD,
+    ARM_FAULT,
+    CLEAR_FAULTS,
+)
 """Those of this plane, and the public ones."""

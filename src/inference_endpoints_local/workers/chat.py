@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from inference_endpoints_local.workers import text_generation
 from inference_endpoints_local.workers.llama import Chunk, Llama
-from inference_endpoints_local.workers.worker_http import error_body, note_tokens, read_json, unless_gone
+from inference_endpoints_local.workers.worker_http import cancel_on_disconnect, error_body, read_json, record_tokens
 from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 
 Generate = Callable[[dict[str, Any]], AsyncIterator[Chunk]]
@@ -42,13 +42,13 @@ class ChatModel:
         chunks = _noting(request, self._llama.complete(wanted.request))
         if body.get("stream"):
             return await _sse(request, text_generation.event_stream(wanted, chunks))
-        return JSONResponse([text_generation.full_answer(wanted, await unless_gone(request, _all(chunks)))])
+        return JSONResponse([text_generation.full_answer(wanted, await cancel_on_disconnect(request, _all(chunks)))])
 
 
 async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:
     chunks = _noting(request, generate(body))
     if not body.get("stream"):
-        return JSONResponse(merged(await unless_gone(request, _all(chunks)), kind))
+        return JSONResponse(merged(await cancel_on_disconnect(request, _all(chunks)), kind))
     options = body.get("stream_options")
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     return await _sse(request, _as_asked(chunks, with_usage=with_usage), end="[DONE]")
@@ -64,7 +64,7 @@ async def _as_asked(chunks: AsyncIterator[Chunk], *, with_usage: bool) -> AsyncI
 async def _noting(request: Request, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
     async for chunk in chunks:
         if usage := chunk.get("usage"):
-            note_tokens(request, prompt=usage["prompt_tokens"], completion=usage["completion_tokens"])
+            record_tokens(request, prompt=usage["prompt_tokens"], completion=usage["completion_tokens"])
         yield chunk
 
 
@@ -74,7 +74,7 @@ async def _all(chunks: AsyncIterator[Chunk]) -> list[Chunk]:
 
 async def _sse(request: Request, events: AsyncIterator[dict[str, Any]], end: str = "") -> Response:
     """Server-sent events, once the first one is there: a request refused before it still gets its status."""
-    first = await unless_gone(request, anext(events))
+    first = await cancel_on_disconnect(request, anext(events))
 
     async def lines() -> AsyncIterator[str]:
         yield _data(first)

@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from inference_endpoints_local.workers.worker_http import (
-    note_tokens,
+    cancel_on_disconnect,
     parameters,
     read_json,
+    record_tokens,
     texts,
-    unless_gone,
     unprocessable,
 )
 from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
@@ -112,8 +112,8 @@ class EmbeddingModel:
             raise unprocessable("This model has no prompts; leave out `prompt_name`")
         tokens = await anyio.to_thread.run_sync(self._tokens, inputs, options, limiter=self._one_at_a_time)
         request.state.prompt_tokens = sum(map(len, tokens))
-        note_tokens(request, prompt=request.state.prompt_tokens)
-        vectors = (await unless_gone(request, self._embed(tokens)))[:, :dimensions]
+        record_tokens(request, prompt=request.state.prompt_tokens)
+        vectors = (await cancel_on_disconnect(request, self._embed(tokens)))[:, :dimensions]
         return vectors if options.get("normalize") is False else normalised(vectors)
 
     def _tokens(self, inputs: list[str], options: dict[str, Any]) -> "list[TokenIds]":

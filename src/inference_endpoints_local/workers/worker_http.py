@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-CLIENT_LEFT = 499
+CLIENT_CLOSED_REQUEST = 499
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def model_app(model: str, routes: Sequence[Route]) -> Starlette:
         return error_response(request.url.path, error.status_code, detail)
 
     async def on_departure(_: Request, __: Exception) -> Response:
-        return Response(status_code=CLIENT_LEFT)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     async def on_failure(request: Request, _: Exception) -> Response:
         return error_response(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "The model failed on this input")
@@ -100,15 +100,15 @@ def parameters(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def note_tokens(request: Request, *, prompt: int, completion: int | None = None) -> None:
+def record_tokens(request: Request, *, prompt: int, completion: int | None = None) -> None:
     """Have the token counts appear on this request's log line."""
     completed = "" if completion is None else f" + {completion} completion"
     request.state.tokens = f", {prompt} prompt{completed} tokens"
 
 
-async def unless_gone(request: Request, work: Awaitable[T]) -> T:
+async def cancel_on_disconnect(request: Request, work: Awaitable[T]) -> T:
     """Await `work`, cancelled as soon as the client disconnects; then raises ClientDisconnect."""
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_departure(request))
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_wait_for_disconnect(request))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -119,6 +119,6 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T:
         leaving.cancel()
 
 
-async def _departure(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

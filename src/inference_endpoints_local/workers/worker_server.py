@@ -34,7 +34,7 @@ logger = logging.getLogger("worker")
 
 BACKLOG = 128
 PR_SET_PDEATHSIG = 1
-STOP_GRACE_S = 5
+SHUTDOWN_TIMEOUT_S = 5
 KEEP_ALIVE_S = 75  # longer than any client pool keeps an idle connection, so that none is reused as it closes
 
 
@@ -92,7 +92,7 @@ def serve(load: LoadModel) -> NoReturn:
             access_log=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_GRACE_S,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         )
     )
     asyncio.run(server.serve(sockets=[listener]))

@@ -54,7 +54,7 @@ async def test_an_endpoint_is_told_at_once_and_after_every_change_until_it_is_de
 
 
 async def test_a_stream_says_now_and_then_that_it_is_alive(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_events, "KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(status_events, "KEEP_ALIVE_INTERVAL_S", 0.05)
     await driver.create()
     async with stream(driver) as reader:
         assert await state(reader) == "pending"
@@ -75,7 +75,7 @@ async def test_streams_are_for_those_with_the_token_and_no_more_than_can_be_held
     assert (await driver.call("GET", SSE)).status == 404
     assert (await driver.call("GET", SSE, token=None)).status == 401
     await driver.create()
-    monkeypatch.setattr(status_events, "MOST_STREAMS", 1)
+    monkeypatch.setattr(status_events, "MAX_STREAMS", 1)
     async with stream(driver) as reader:
         await state(reader)
         assert (await driver.call("GET", SSE)).status == 503

@@ -15,8 +15,8 @@ from inference_endpoints_local.control.autoscale import (
     scaling_rule,
 )
 
-PENDING = ScalingRule(Measure.PENDING, per_replica=1.5, least=1, most=10)
-HARDWARE = ScalingRule(Measure.HARDWARE, per_replica=0.8, least=1, most=10)
+PENDING = ScalingRule(Measure.PENDING, per_replica=1.5, min_replicas=1, max_replicas=10)
+HARDWARE = ScalingRule(Measure.HARDWARE, per_replica=0.8, min_replicas=1, max_replicas=10)
 EVERY_S = 5
 
 
@@ -71,12 +71,12 @@ def test_replicas_are_taken_away_at_most_every_two_minutes() -> None:
 
 
 def test_a_rule_that_allows_fewer_holds_at_once() -> None:
-    assert after(replace(PENDING, most=2), Scale(6), (20, 9)).replicas == 2
-    assert after(replace(PENDING, least=3), Scale(1)).replicas == 3
+    assert after(replace(PENDING, max_replicas=2), Scale(6), (20, 9)).replicas == 2
+    assert after(replace(PENDING, min_replicas=3), Scale(1)).replicas == 3
 
 
-def rule(measure: dict[str, Any], affordable: int = 100, least: int = 1) -> ScalingRule:
-    return scaling_rule(wanted({"measure": measure, "minReplica": least, "maxReplica": 4}), affordable)
+def rule(measure: dict[str, Any], affordable: int = 100, min_replicas: int = 1) -> ScalingRule:
+    return scaling_rule(wanted({"measure": measure, "minReplica": min_replicas, "maxReplica": 4}), affordable)
 
 
 def test_thresholds_are_the_services_unless_the_endpoint_has_its_own() -> None:
@@ -89,5 +89,5 @@ def test_thresholds_are_the_services_unless_the_endpoint_has_its_own() -> None:
 
 
 def test_the_maximum_is_the_endpoints_or_what_there_is_room_for_but_never_below_its_minimum() -> None:
-    for affordable, least, most in ((100, 1, 4), (2, 1, 2), (0, 1, 1), (2, 3, 3)):
-        assert rule({"pendingRequests": None}, affordable, least).most == most
+    for affordable, min_replicas, max_replicas in ((100, 1, 4), (2, 1, 2), (0, 1, 1), (2, 3, 3)):
+        assert rule({"pendingRequests": None}, affordable, min_replicas).max_replicas == max_replicas

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from inference_endpoints_local.api import metric_graphs
-from inference_endpoints_local.control.endpoint_metrics import INTERVALS, EndpointMetrics
+from inference_endpoints_local.control.endpoint_metrics import MAX_INTERVALS, EndpointMetrics
 from inference_endpoints_local.engines.base import ReplicaStage, ReplicaState
 
 NOW = 1_800_000_000.0  # a multiple of 15
@@ -131,15 +131,15 @@ def test_long_times_have_wide_windows_and_few_points() -> None:
     for minute in range(600):
         answer(metrics, NOW + 60 * minute + 1, 0.1)
     (counts,) = shown(metrics, "responseStatusCode", NOW, NOW + 36_000).values()
-    assert len(counts) == metric_graphs.MOST_POINTS
+    assert len(counts) == metric_graphs.MAX_POINTS
     assert sum(counts) == 600
 
 
 def test_what_is_kept_is_bounded() -> None:
     metrics = EndpointMetrics(NOW)
-    for step in range(INTERVALS + 100):
+    for step in range(MAX_INTERVALS + 100):
         answer(metrics, NOW + 15 * step + 5, 0.1)
-    assert len(metrics.intervals) == INTERVALS
+    assert len(metrics.intervals) == MAX_INTERVALS
     assert metrics.intervals[0].start == NOW + 1_500
 
 

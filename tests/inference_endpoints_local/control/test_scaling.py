@@ -188,7 +188,7 @@ async def test_a_worker_no_longer_needed_finishes_what_it_answers_and_gets_nothi
 
 def first_of(entry: Any) -> int:
     """The process of its oldest replica."""
-    return int(entry.replicas[0]._pid)
+    return int(entry.replicas[0].pid)
 
 
 async def test_a_worker_beyond_the_minimum_gives_way_to_an_endpoint_that_has_none(workers: Workers) -> None:

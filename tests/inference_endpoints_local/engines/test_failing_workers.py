@@ -62,7 +62,7 @@ async def test_what_a_worker_failed_of_stands_before_all_that_it_led_to(plane_of
 async def test_a_worker_that_ignores_being_told_to_end_is_killed(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_endpoints_local.engines.child_process.STOP_S", 0.1)
+    monkeypatch.setattr("inference_endpoints_local.engines.child_process.STOP_TIMEOUT_S", 0.1)
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]
@@ -74,10 +74,10 @@ async def test_a_worker_that_ignores_being_told_to_end_is_killed(
 async def test_a_worker_that_lives_but_answers_no_more_is_started_again(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.CHECK_EVERY_S", 0.02)
-    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.UNANSWERED_CHECKS", 3)
-    monkeypatch.setattr("inference_endpoints_local.engines.child_process.STOP_S", 0.1)
-    monkeypatch.setattr("inference_endpoints_local.engines.worker_proxy.CONNECT_S", 0.1)
+    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.HEALTH_CHECK_INTERVAL_S", 0.02)
+    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.MAX_UNANSWERED_CHECKS", 3)
+    monkeypatch.setattr("inference_endpoints_local.engines.child_process.STOP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("inference_endpoints_local.engines.worker_proxy.CONNECT_TIMEOUT_S", 0.1)
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]
@@ -105,8 +105,8 @@ async def test_a_worker_that_answers_now_and_then_does_not_hang(
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]
-    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.UNANSWERED_CHECKS", 3)
-    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.CHECK_EVERY_S", 0.01)
+    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.MAX_UNANSWERED_CHECKS", 3)
+    monkeypatch.setattr("inference_endpoints_local.engines.process_replica.HEALTH_CHECK_INTERVAL_S", 0.01)
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.get_status", answers_every_third)
     await driver.do("tiny", "scale-to-zero")
     await gone(pid)

@@ -10,12 +10,12 @@ from tests.support.driver import Driver, PlaneOf
 
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.instances import Fleet
+from inference_endpoints_local.models.instances import InstanceCatalogue
 from inference_endpoints_local.models.recipes import RecipeBook
 
 pytestmark = pytest.mark.anyio
 
-REAL, SIMULATED = RecipeBook(Fleet(2, False, 16)), RecipeBook(Fleet(2, True, 16))
+REAL, SIMULATED = RecipeBook(InstanceCatalogue(2, False, 16)), RecipeBook(InstanceCatalogue(2, True, 16))
 
 
 @pytest.mark.parametrize("recipes", [REAL, SIMULATED], ids=["real", "simulated"])

@@ -114,7 +114,7 @@ async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
         old = audit_event.AuditEvent(1, "acme", "old", audit_event.AuditAction.PAUSED)
         store.save([], [old])
         assert len((await driver.call("GET", "/v2/audit-logs/acme")).body["items"]) == 4
-        monkeypatch.setattr("inference_endpoints_local.state.store.MOST_EVENTS", 3)
+        monkeypatch.setattr("inference_endpoints_local.state.store.MAX_EVENTS", 3)
         await driver.create("d")
         items = (await driver.call("GET", "/v2/audit-logs/acme")).body["items"]
         assert [item["endpoint"] for item in items] == ["d", "c"]
