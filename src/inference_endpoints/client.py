@@ -23,7 +23,7 @@ from inference_endpoints.models import (
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import Backend, default_backend
 from inference_endpoints.transport.guard import EndpointCall, Guard
-from inference_endpoints.transport.http import Http, Renew
+from inference_endpoints.transport.http import HttpTransport, Reconnect
 
 PAGE_SIZE = 100
 
@@ -43,9 +43,9 @@ class AsyncEndpointsClient:
         *,
         namespace: str | None = None,
         guard: Guard | None = None,
-        renew: Renew | None = None,
+        reconnect: Reconnect | None = None,
     ) -> None:
-        self.http = Http(backend or default_backend(), guard=guard, renew=renew)
+        self.http = HttpTransport(backend or default_backend(), guard=guard, reconnect=reconnect)
         self.namespace = namespace
         self._own_namespace: str | None = None
         self._identifying = asyncio.Lock()
@@ -199,7 +199,7 @@ class AsyncEndpointsClient:
         well, as `Watcher` does. Close it (`contextlib.aclosing`) when leaving it early.
         """
         request = operations.EVENTS.build(namespace=await self.resolve_namespace(namespace), name=name)
-        async with self.http.listening(request) as events:
+        async with self.http.stream_events(request) as events:
             async for _ in events:
                 yield
 
@@ -227,15 +227,15 @@ class AsyncEndpointsClient:
         """What the service suggests to deploy a model with. Raises `NotFound` if it suggests nothing."""
         return await self._send(operations.SUGGESTION, query={"model_id": repository})
 
-    async def healthy(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> bool:
+    async def is_healthy(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> bool:
         """Whether a running endpoint's health route answers 200 within `deadline` seconds."""
-        return await self.health(endpoint, namespace, deadline=deadline) == 200
+        return await self.health_status(endpoint, namespace, deadline=deadline) == 200
 
-    async def health(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> int:
+    async def health_status(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> int:
         """The HTTP status a running endpoint's health route answers with, within `deadline` seconds."""
         route = "/" + (endpoint.health_route or "/health").lstrip("/")
         call = EndpointCall(endpoint, namespace, route, "GET", timeout=deadline)
-        async with self.http.endpoint(call) as response:
+        async with self.http.call_endpoint(call) as response:
             return int(response.status_code)
 
     async def aclose(self) -> None:
@@ -255,4 +255,4 @@ class AsyncEndpointsClient:
         body: dict[str, Any] | None = None,
         **arguments: str,
     ) -> "operations.Answer":
-        return await self.http.control(operation.build(query=query, body=body, **arguments), operation)
+        return await self.http.send(operation.build(query=query, body=body, **arguments), operation)

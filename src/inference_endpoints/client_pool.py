@@ -8,7 +8,7 @@ from functools import lru_cache
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import Backend, Token, chosen_token, default_backend
 from inference_endpoints.transport.guard import Guard
-from inference_endpoints.transport.http import Renew
+from inference_endpoints.transport.http import Reconnect
 
 
 class ClientPool:
@@ -25,12 +25,12 @@ class ClientPool:
         *,
         namespace: str | None = None,
         guard: Guard | None = None,
-        renew: Renew | None = None,
+        reconnect: Reconnect | None = None,
     ) -> None:
         self.backend = backend or default_backend()
         self.namespace = namespace
         self._guard = guard
-        self._renew = renew
+        self._reconnect = reconnect
         self._made: dict[
             asyncio.AbstractEventLoop, tuple[AsyncEndpointsClient, AsyncGenerator[AsyncEndpointsClient]]
         ] = {}
@@ -43,7 +43,9 @@ class ClientPool:
         loop = asyncio.get_running_loop()
         if loop not in self._made:
             self._made = {known: made for known, made in self._made.items() if not known.is_closed()}
-            client = AsyncEndpointsClient(self.backend, namespace=self.namespace, guard=self._guard, renew=self._renew)
+            client = AsyncEndpointsClient(
+                self.backend, namespace=self.namespace, guard=self._guard, reconnect=self._reconnect
+            )
             open_until_the_end = _open(client)
             await anext(open_until_the_end)
             self._made[loop] = client, open_until_the_end
@@ -57,7 +59,7 @@ class ClientPool:
     def with_token(self, token: str | None) -> "ClientPool":
         """The same control plane under the same guard, with another token."""
         backend = replace(self.backend, token=token)
-        return ClientPool(backend, namespace=self.namespace, guard=self._guard, renew=self._renew)
+        return ClientPool(backend, namespace=self.namespace, guard=self._guard, reconnect=self._reconnect)
 
 
 async def _open(client: AsyncEndpointsClient) -> AsyncGenerator[AsyncEndpointsClient]:

@@ -170,16 +170,16 @@ def code_of(body: bytes) -> str:
 
 
 def from_response(
-    what: str, status: int, headers: Mapping[str, str], body: bytes, *, seeks: str = ""
+    what: str, status: int, headers: Mapping[str, str], body: bytes, *, missing_kind: str = ""
 ) -> InferenceEndpointError:
     """The error an HTTP answer stands for.
 
-    `what` names what was asked for, in our words: "create endpoint acme/chat"; `seeks` is "namespace" where nothing
-    else can be missing. The status decides, then the body's `code`, then its words. The service quotes names, and a
-    name has no spaces: only phrases of several words are looked for.
+    `what` names what was asked for, in our words: "create endpoint acme/chat"; `missing_kind` is "namespace" where
+    nothing else can be missing. The status decides, then the body's `code`, then its words. The service quotes names,
+    and a name has no spaces: only phrases of several words are looked for.
     """
     upstream = words_of(body)
-    kind, reason, hint = _meaning(status, code_of(body), upstream, seeks)
+    kind, reason, hint = _meaning(status, code_of(body), upstream, missing_kind)
     retry_after = seconds_of(headers.get("retry-after"))
     if kind is RateLimited:
         retry_after = retry_after if retry_after is not None else 30.0
@@ -264,8 +264,8 @@ _MISSING_NAMESPACE = re.compile(r"(?:^|[:;.] |no such |unknown )namespace ", re.
 _MISSING_PAYMENT_METHOD = re.compile(r"\bpayment method required\b", re.IGNORECASE)
 
 
-def _meaning(status: int, code: str, words: str, seeks: str) -> _Meaning:
-    if status == 404 and (seeks == "namespace" or _MISSING_NAMESPACE.search(words)):
+def _meaning(status: int, code: str, words: str, missing_kind: str) -> _Meaning:
+    if status == 404 and (missing_kind == "namespace" or _MISSING_NAMESPACE.search(words)):
         return _NO_NAMESPACE
     if status == 403 and _MISSING_PAYMENT_METHOD.search(words):
         return _NO_PAYMENT_METHOD

@@ -264,7 +264,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
 async def _wake(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str) -> None:
     """Any request starts a replica; what it is answered does not matter."""
     with suppress(Unavailable, InferenceEndpointTimeoutError):
-        await client.healthy(endpoint, namespace)
+        await client.is_healthy(endpoint, namespace)
 
 
 async def _explain(failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str) -> None:

@@ -55,8 +55,8 @@ class EndpointsClient(ClientPool):
     model = _of_client(AsyncEndpointsClient.model)
     catalogue = _of_client(AsyncEndpointsClient.catalogue)
     suggestion = _of_client(AsyncEndpointsClient.suggestion)
-    healthy = _of_client(AsyncEndpointsClient.healthy)
-    health = _of_client(AsyncEndpointsClient.health)
+    is_healthy = _of_client(AsyncEndpointsClient.is_healthy)
+    health_status = _of_client(AsyncEndpointsClient.health_status)
     close = blocking(ClientPool.aclose)
 
     @blocking

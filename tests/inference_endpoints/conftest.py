@@ -10,7 +10,7 @@ from tests.support.upstream import TOKEN, Upstream
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints.transport.http import Http
+from inference_endpoints.transport.http import HttpTransport
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -42,14 +42,14 @@ def sleep(slept: list[float]) -> Sleep:
 
 
 @pytest.fixture
-async def http(backend: Backend, sleep: Sleep) -> AsyncIterator[Http]:
-    http = Http(backend, sleep=sleep)
+async def http(backend: Backend, sleep: Sleep) -> AsyncIterator[HttpTransport]:
+    http = HttpTransport(backend, sleep=sleep)
     yield http
     await http.aclose()
 
 
 @pytest.fixture
-def endpoints(http: Http) -> AsyncEndpointsClient:
+def endpoints(http: HttpTransport) -> AsyncEndpointsClient:
     client = AsyncEndpointsClient(http.backend, namespace="acme")
     client.http = http
     return client

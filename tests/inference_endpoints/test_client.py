@@ -12,7 +12,7 @@ from inference_endpoints.errors import (
     InferenceEndpointError,
     OutcomeUnknown,
 )
-from inference_endpoints.transport.http import Http
+from inference_endpoints.transport.http import HttpTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +88,7 @@ async def test_a_list_follows_every_page(upstream: Upstream, endpoints: AsyncEnd
     assert queries == ["limit=100", "limit=100&cursor=c%261", "limit=100&cursor=c2"]
 
 
-async def test_the_callers_namespace_is_asked_for_once(upstream: Upstream, http: Http) -> None:
+async def test_the_callers_namespace_is_asked_for_once(upstream: Upstream, http: HttpTransport) -> None:
     endpoints = AsyncEndpointsClient(http.backend)
     endpoints.http = http
     upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
@@ -108,7 +108,7 @@ async def test_resuming_what_runs_succeeds_unless_that_matters(
         await endpoints.resume("chat", running_ok=False)
 
 
-async def test_fifty_first_calls_at_once_ask_once_whose_token_it_is(upstream: Upstream, http: Http) -> None:
+async def test_fifty_first_calls_at_once_ask_once_whose_token_it_is(upstream: Upstream, http: HttpTransport) -> None:
     endpoints = AsyncEndpointsClient(http.backend)
     endpoints.http = http
     upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))

@@ -111,7 +111,7 @@ async def raw(
     """The answer as it came. The operation only reads."""
     assert operation.method == "GET"
     as_it_came = replace(operation, returns=Any)
-    return await client.http.control(as_it_came.build(query=query, **arguments), as_it_came)
+    return await client.http.send(as_it_came.build(query=query, **arguments), as_it_came)
 
 
 def compare(said: Any, captures: list[str], record_property: Record) -> None:

@@ -74,7 +74,7 @@ async def _read_health(client: AsyncEndpointsClient, endpoint: Endpoint, namespa
     if endpoint.state is not State.RUNNING or endpoint.url is None or _would_keep_awake(endpoint, now):
         return None
     try:
-        status = await client.health(endpoint, namespace, deadline=HEALTH_TIMEOUT_S)
+        status = await client.health_status(endpoint, namespace, deadline=HEALTH_TIMEOUT_S)
     except (Unavailable, InferenceEndpointTimeoutError):
         return 0
     if status in {401, 403}:

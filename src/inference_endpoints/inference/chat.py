@@ -141,7 +141,7 @@ def chat(messages: Messages, **settings: Any) -> Callable[[Endpoint], Ask]:
 
 async def steps(answer: Answered, patience: Patience) -> AsyncGenerator[ChatDelta]:
     """The steps of an answer; one that the engine did not stream is a single step."""
-    who = answer.call.who
+    who = answer.call.label
     failing = f"{who} did not finish its answer"
     if "text/event-stream" not in answer.response.headers.get("content-type", ""):
         with patience.limit(failing):

@@ -257,7 +257,7 @@ class AsyncInference:
     ) -> Reply:
         async with self._open(name, namespace, ask, patience, method, headers) as answer:
             response = answer.response
-            with patience.limit(f"{answer.call.who} did not finish its answer"):
+            with patience.limit(f"{answer.call.label} did not finish its answer"):
                 content = await read_up_to(response, LARGEST_ANSWER + 1)
         if len(content) > LARGEST_ANSWER:
             raise BadRequest("The endpoint's answer is larger than 32 MiB.", hint="Ask for less at a time.")
@@ -290,7 +290,7 @@ class AsyncInference:
         async with answered(self._endpoints.http, call, find, patience) as answer:
             response = answer.response
             if not response.is_success:
-                with patience.limit(f"{call.who} did not finish its answer"):
+                with patience.limit(f"{call.label} did not finish its answer"):
                     said = await read_up_to(response, LARGEST_ERROR_BODY)
                 saw_token = self._endpoints.backend.trusts(answer.call.endpoint.url or "")
                 raise refusal(answer.call, response.status_code, response.headers, said, saw_token=saw_token)

@@ -23,7 +23,7 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import Http, Sleep, httpx
+from inference_endpoints.transport.http import HttpTransport, Sleep, httpx
 
 Item = TypeVar("Item")
 OnWait = Callable[[str], Awaitable[None]]
@@ -111,7 +111,7 @@ class Answered:
 
 
 @asynccontextmanager
-async def answered(http: Http, call: EndpointCall, find: Find, patience: Patience) -> AsyncIterator[Answered]:
+async def answered(http: HttpTransport, call: EndpointCall, find: Find, patience: Patience) -> AsyncIterator[Answered]:
     """Send a call, as often as it takes for a replica to be there to answer it.
 
     `call.endpoint` is the endpoint as it was last seen. Raises `Paused`, `NotDeployed`, `DeploymentFailed`, and
@@ -123,9 +123,9 @@ async def answered(http: Http, call: EndpointCall, find: Find, patience: Patienc
     for attempt in count(1):
         woke = woke or call.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO
         headers = dict(call.headers)
-        failing = f"{call.who} did not begin to answer"
+        failing = f"{call.label} did not begin to answer"
         if starting(call.endpoint):
-            failing = f"{call.who} did not become ready"
+            failing = f"{call.label} did not become ready"
             # Whole seconds, and no longer than the caller waits: a proxy need not outlive the one it works for.
             headers["X-Scale-Up-Timeout"] = str(max(1, int(patience.left)))
             if attempt == 1:
@@ -133,7 +133,7 @@ async def answered(http: Http, call: EndpointCall, find: Find, patience: Patienc
         async with AsyncExitStack() as stack:
             with patience.limit(failing):
                 sent = replace(call, headers=headers, timeout=patience.timeout)
-                response = await stack.enter_async_context(http.endpoint(sent))
+                response = await stack.enter_async_context(http.call_endpoint(sent))
             final = response.status_code not in NOT_READY
             if not final:
                 with patience.limit(failing):
@@ -144,7 +144,7 @@ async def answered(http: Http, call: EndpointCall, find: Find, patience: Patienc
                 yield Answered(response, call, woke)
                 return
         await patience.tell(_what_happens(call.endpoint, patience))
-        with patience.limit(f"{call.who} did not become ready"):
+        with patience.limit(f"{call.label} did not become ready"):
             await patience.pause(attempt)
 
 
@@ -155,7 +155,7 @@ def starting(endpoint: Endpoint) -> bool:
 
 def check(call: EndpointCall, *, wake: bool) -> None:
     """Raise what makes it of no use to call an endpoint in this state."""
-    endpoint, who = call.endpoint, call.who
+    endpoint, who = call.endpoint, call.label
     if endpoint.state is InferenceEndpointStatus.PAUSED:
         raise Paused(f"{who} is paused and does not answer.", hint="Resume it first.")
     if endpoint.state is InferenceEndpointStatus.FAILED:

@@ -232,7 +232,7 @@ class AsyncInferenceClient(EndpointInference):
     async def health_check(self: EndpointInference) -> bool:
         """Whether the endpoint's health route answers 200 within 5 seconds."""
         client = await client_of(self.api)
-        return await client.healthy(self.endpoint, self.namespace)
+        return await client.is_healthy(self.endpoint, self.namespace)
 
     async def get_endpoint_info(self: EndpointInference) -> Any:
         """What the engine says of itself at `/info`: an object, where it serves that (TGI and TEI do)."""

@@ -57,7 +57,7 @@ def refusal(
     if kind in {Unauthorized, Forbidden} and not saw_token:
         what, hint = "wants a token, and its address is not one the token is sent to", _NOT_LISTED
     return kind(
-        f"{call.who} {what}.",
+        f"{call.label} {what}.",
         hint=beside(hint, upstream),
         status=status,
         upstream=upstream,

@@ -32,7 +32,7 @@ class Backend:
     endpoint_hosts: tuple[str, ...]
     token: str | None = field(default=None, repr=False)
 
-    def address(self, service: Service) -> str:
+    def base_url(self, service: Service) -> str:
         return {
             Service.CONTROL_PLANE: self.control_plane,
             Service.HUB: self.hub,
@@ -40,7 +40,7 @@ class Backend:
             Service.CONFIGURATION: self.configuration,
         }[service]
 
-    def shows_token(self, service: Service) -> bool:
+    def sends_token_to(self, service: Service) -> bool:
         """Whether an operation there is sent with the token: the hosted service's suggestions need none."""
         return self.name == LOCAL or service is not Service.CONFIGURATION
 
@@ -57,10 +57,10 @@ class Backend:
         )
 
 
-def hugging_face(token: str | None, more_hosts: tuple[str, ...] = ()) -> Backend:
+def hugging_face(token: str | None, extra_hosts: tuple[str, ...] = ()) -> Backend:
     """The hosted service. Addresses: huggingface_hub 2.4.0, `constants.py`.
 
-    `more_hosts` are those of private links and domains of one's own: suffixes, with a dot before them, or whole hosts.
+    `extra_hosts` are those of private links and domains of one's own: suffixes, with a dot before them, or whole hosts.
     """
     return Backend(
         name=HUGGING_FACE,
@@ -68,7 +68,7 @@ def hugging_face(token: str | None, more_hosts: tuple[str, ...] = ()) -> Backend
         hub="https://huggingface.co",
         catalogue="https://endpoints.huggingface.co/api/v1/catalog",
         configuration="https://ui.endpoints.huggingface.co/api",  # not documented; seen in lighteval
-        endpoint_hosts=(".endpoints.huggingface.cloud", *more_hosts),
+        endpoint_hosts=(".endpoints.huggingface.cloud", *extra_hosts),
         token=token,
     )
 

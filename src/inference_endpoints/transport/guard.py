@@ -28,12 +28,12 @@ class EndpointCall:
         return Effect.SPENDS if self.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO else Effect.READS
 
     @property
-    def who(self) -> str:
+    def label(self) -> str:
         """The endpoint, as a message begins with it."""
         return f"Endpoint {self.namespace}/{self.endpoint.name}"
 
     @property
-    def doing(self) -> str:
+    def action(self) -> str:
         return f"call endpoint {self.namespace}/{self.endpoint.name}"
 
 
@@ -41,18 +41,18 @@ class Guard(Protocol):
     """Stands around every send. It raises `Refused`, or any other error of the tree, to prevent it, and sees how it
     ends."""
 
-    def control(self, request: Request) -> AbstractAsyncContextManager[None]: ...
+    def guard_request(self, request: Request) -> AbstractAsyncContextManager[None]: ...
 
-    def call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]: ...
+    def guard_call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]: ...
 
 
-class Unguarded:
+class NoGuard:
     """Lets everything pass: for scripts, where nobody set limits."""
 
     @asynccontextmanager
-    async def control(self, request: Request) -> AsyncIterator[None]:
+    async def guard_request(self, request: Request) -> AsyncIterator[None]:
         yield
 
     @asynccontextmanager
-    async def call(self, call: EndpointCall) -> AsyncIterator[None]:
+    async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
         yield

@@ -1,7 +1,7 @@
 """The only module that speaks HTTP: deadlines, retries, who may see the token, and the sends.
 
-Everything that reaches a control plane passes `Http.control` or, for a stream, `Http.listening`; everything that
-reaches an endpoint passes `Http.endpoint`. All ask the guard first, so nothing built on top can get round it.
+Everything that reaches a control plane passes `HttpTransport.send` or `HttpTransport.stream_events`; everything that
+reaches an endpoint passes `HttpTransport.call_endpoint`. Each asks the guard first, so nothing above can bypass it.
 
 httpx2 is the maintained continuation of httpx, with the same API, and what mcp itself runs on.
 """
@@ -30,9 +30,9 @@ from inference_endpoints.errors import (
     from_response,
 )
 from inference_endpoints.transport.backend import LOCAL, Backend
-from inference_endpoints.transport.guard import EndpointCall, Guard, Unguarded
+from inference_endpoints.transport.guard import EndpointCall, Guard, NoGuard
 from inference_endpoints.transport.operations import Effect, Operation, Request, Retry
-from inference_endpoints.transport.token import checked_token
+from inference_endpoints.transport.token import validated_token
 
 Answer = TypeVar("Answer")
 
@@ -49,14 +49,14 @@ SILENCE_S = 60.0
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
-Renew = Callable[[Backend], Awaitable[Backend]]
+Reconnect = Callable[[Backend], Awaitable[Backend]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Http:
+class HttpTransport:
     """One connection pool for one backend.
 
-    `renew` is asked for the backend once more when nothing listens at its address: an embedded control plane
+    `reconnect` is asked for the backend once more when nothing listens at its address: an embedded control plane
     that has ended is started again. `deadline` is the longest a control-plane call may take, in seconds, retries
     included. `transport` and `sleep` are the seams for tests.
     """
@@ -66,7 +66,7 @@ class Http:
         backend: Backend,
         *,
         guard: Guard | None = None,
-        renew: Renew | None = None,
+        reconnect: Reconnect | None = None,
         deadline: float = CONTROL_DEADLINE_S,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Sleep = anyio.sleep,
@@ -74,15 +74,15 @@ class Http:
     ) -> None:
         self.backend = backend
         self.guard = guard
-        self._around: Guard = guard or Unguarded()
-        self._renew = renew
+        self._guard: Guard = guard or NoGuard()
+        self._reconnect = reconnect
         self._deadline = deadline
         self._transport = transport
         self._sleep = sleep
         self._user_agent = user_agent
         self._pool: httpx.AsyncClient | None = None
 
-    async def control(self, request: Request, operation: Operation[Answer]) -> Answer:
+    async def send(self, request: Request, operation: Operation[Answer]) -> Answer:
         """Send one operation to the control plane and return its answer, typed.
 
         Raises an `InferenceEndpointError`: `NotConfigured` or `Unauthorized`, before anything is sent, where there
@@ -90,41 +90,41 @@ class Http:
         and its answer was lost.
         """
         self._bearer()
-        async with self._around.control(request):
+        async with self._guard.guard_request(request):
             return await self._answered(request, operation)
 
     @asynccontextmanager
-    async def listening(self, request: Request) -> AsyncIterator[AsyncIterator[None]]:
+    async def stream_events(self, request: Request) -> AsyncIterator[AsyncIterator[None]]:
         """A stream of the control plane: an item for each event, until the service ends it.
 
         Nothing is sent twice, and no deadline is set but for silence. Raises an `InferenceEndpointError` where the
         stream is refused, breaks off, or is silent for longer than `SILENCE_S`.
         """
         bearer = self._bearer()
-        async with self._around.control(request):
-            address = self.backend.address(request.operation.service).rstrip("/") + request.path
+        async with self._guard.guard_request(request):
+            address = self.backend.base_url(request.operation.service).rstrip("/") + request.path
             headers = bearer | {"Accept": "text/event-stream"}
             timeout = httpx.Timeout(SILENCE_S, connect=10.0)
             try:
                 async with self._client().stream("GET", address, headers=headers, timeout=timeout) as response:
                     if not response.is_success:
                         body = await read_up_to(response, LARGEST_ERROR_BODY)
-                        raise from_response(request.doing, response.status_code, response.headers, body)
+                        raise from_response(request.action, response.status_code, response.headers, body)
                     if "text/event-stream" not in response.headers.get("content-type", ""):
-                        raise Unavailable(f"Could not {request.doing}: the answer is not a stream of events.")
+                        raise Unavailable(f"Could not {request.action}: the answer is not a stream of events.")
                     yield _events(response)
             except httpx.RequestError as error:
                 raise self._lost(request, "broke off the stream") from error
 
     @asynccontextmanager
-    async def endpoint(self, call: EndpointCall) -> AsyncIterator[httpx.Response]:
+    async def call_endpoint(self, call: EndpointCall) -> AsyncIterator[httpx.Response]:
         """Send one request to an endpoint; the answer's body is still to be read.
 
         Any status is an answer. Raises `NotDeployed` without an address, `BadRequest` for a path that would leave
         the endpoint, `Unavailable` where none answers, `InferenceEndpointTimeoutError` after `call.timeout`.
         """
         url = _address(call)
-        async with self._around.call(call), self._opened(call, url) as response:
+        async with self._guard.guard_call(call), self._opened(call, url) as response:
             yield response
 
     async def aclose(self) -> None:
@@ -161,7 +161,7 @@ class Http:
                 "on this machine without an account, start the server with --local; "
                 "in Python, set INFERENCE_ENDPOINTS_URL.",
             )
-        return {"Authorization": f"Bearer {checked_token(self.backend.token)}"}
+        return {"Authorization": f"Bearer {validated_token(self.backend.token)}"}
 
     def _endpoint_headers(self, url: str) -> dict[str, str]:
         shown = self.backend.token is not None and self.backend.trusts(url)
@@ -177,7 +177,7 @@ class Http:
             return operation.parse(payload)
         except ValidationError as error:
             raise Unavailable(
-                f"Could not {request.doing}: the control plane's answer was not understood.",
+                f"Could not {request.action}: the control plane's answer was not understood.",
                 hint="Its form may be newer than this version.",
             ) from error
 
@@ -195,24 +195,24 @@ class Http:
             response = await self._client().send(request, stream=True)
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
             raise InferenceEndpointTimeoutError(
-                f"{call.who} did not answer within {call.timeout:g} s.",
+                f"{call.label} did not answer within {call.timeout:g} s.",
                 hint="Ask for less at a time, or allow more time.",
             ) from error
         except httpx.RequestError as error:
             raise Unavailable(
-                f"{call.who} cannot be reached at its address.",
+                f"{call.label} cannot be reached at its address.",
                 hint="Look at its state; it may have just stopped.",
             ) from error
         try:
             yield response
         except httpx.TimeoutException as error:
             raise InferenceEndpointTimeoutError(
-                f"{call.who} stopped answering part of the way.",
+                f"{call.label} stopped answering part of the way.",
                 hint="Ask for less at a time, or allow more time.",
             ) from error
         except httpx.RequestError as error:
             raise Unavailable(
-                f"{call.who} broke off its answer.",
+                f"{call.label} broke off its answer.",
                 hint="Try again; if it happens again, read its logs.",
             ) from error
         finally:
@@ -230,8 +230,8 @@ class Http:
                 in_time = anyio.current_time() + pause < anyio.current_effective_deadline()
                 if attempt == ATTEMPTS or not in_time or not _may_repeat(request, error):
                     raise self._final(request, lost or error) from error
-                if isinstance(error, _NEVER_SENT) and self._renew is not None:
-                    self.backend = await self._renew(self.backend)
+                if isinstance(error, _NEVER_SENT) and self._reconnect is not None:
+                    self.backend = await self._reconnect(self.backend)
                 await self._sleep(pause)
             except InferenceEndpointError as error:
                 error.after_lost_answer = lost is not None
@@ -254,33 +254,37 @@ class Http:
         return error
 
     async def _once(self, request: Request) -> Any:
-        address = self.backend.address(request.operation.service)
+        address = self.backend.base_url(request.operation.service)
         async with self._client().stream(
             request.operation.method,
             address.rstrip("/") + request.path,
             json=request.body,
-            headers=self._bearer() if self.backend.shows_token(request.operation.service) else {},
+            headers=self._bearer() if self.backend.sends_token_to(request.operation.service) else {},
         ) as response:
             if not response.is_success:
                 body = await read_up_to(response, LARGEST_ERROR_BODY)
-                raise from_response(request.doing, response.status_code, response.headers, body, seeks=request.seeks)
+                raise from_response(
+                    request.action, response.status_code, response.headers, body, missing_kind=request.missing_kind
+                )
             body = await read_up_to(response, LARGEST_ANSWER + 1)
         if len(body) > LARGEST_ANSWER:
-            raise BadRequest(f"Could not {request.doing}: the answer is larger than 16 MiB.", hint="Ask for less.")
+            raise BadRequest(f"Could not {request.action}: the answer is larger than 16 MiB.", hint="Ask for less.")
         if "json" not in response.headers.get("content-type", "json"):
             return body.decode("utf-8", "replace")
         try:
             return json.loads(body or b"{}")
         except ValueError as error:
-            raise Unavailable(f"Could not {request.doing}: the answer is not valid JSON.", hint="Try again.") from error
+            raise Unavailable(
+                f"Could not {request.action}: the answer is not valid JSON.", hint="Try again."
+            ) from error
 
     @staticmethod
     def _lost(request: Request, how: str) -> InferenceEndpointError:
         if request.operation.effect is Effect.READS:
-            return Unavailable(f"Could not {request.doing}: the control plane {how}.", hint="Try again in a moment.")
+            return Unavailable(f"Could not {request.action}: the control plane {how}.", hint="Try again in a moment.")
         safe = request.operation.retry is Retry.SAFE
         return OutcomeUnknown(
-            f"The control plane {how} after it was asked to {request.doing}: it may have done it or not.",
+            f"The control plane {how} after it was asked to {request.action}: it may have done it or not.",
             hint="Ask again: doing it twice does no harm." if safe else "Look at the endpoint before asking again.",
         )
 
@@ -313,7 +317,7 @@ def _address(call: EndpointCall) -> str:
     url = call.endpoint.url
     if url is None:
         raise NotDeployed(
-            f"{call.who} has no address yet.",
+            f"{call.label} has no address yet.",
             hint="Wait until it is running.",
         )
     steps = unquote(call.path.partition("?")[0]).replace("\\", "/").split("/")
@@ -323,7 +327,7 @@ def _address(call: EndpointCall) -> str:
     try:
         httpx.URL(address)
     except httpx.InvalidURL as error:
-        raise Unavailable(f"{call.who} has an address that is none.", hint="Look at its state again.") from error
+        raise Unavailable(f"{call.label} has an address that is none.", hint="Look at its state again.") from error
     return address
 
 
@@ -338,4 +342,4 @@ def _pause_after(attempt: int) -> float:
     return random.uniform(0.1, min(8.0, 0.5 * 2**attempt))  # noqa: S311
 
 
-__all__ = ["Http", "Renew", "Sleep", "httpx", "read_up_to"]
+__all__ = ["HttpTransport", "Reconnect", "Sleep", "httpx", "read_up_to"]

@@ -71,12 +71,12 @@ class Request:
     arguments: Mapping[str, str]
 
     @property
-    def doing(self) -> str:
+    def action(self) -> str:
         """`pause endpoint acme/chat`: for messages."""
         return self.operation.does.format(self.subject).strip()
 
     @property
-    def seeks(self) -> str:
+    def missing_kind(self) -> str:
         """What there is none of if the answer is 404, as far as the path says: a namespace, or something in one."""
         return "namespace" if self.arguments.keys() == {"namespace"} else ""
 

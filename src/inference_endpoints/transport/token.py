@@ -19,7 +19,7 @@ def hugging_face_token() -> str | None:
     return _from_variable() or _saved()
 
 
-def checked_token(token: str) -> str:
+def validated_token(token: str) -> str:
     """The token, without white space around it. Raises `Unauthorized` if it cannot be one; its value is not shown."""
     token = token.strip()
     if _TOKEN.fullmatch(token):
@@ -33,7 +33,7 @@ def checked_token(token: str) -> str:
     else:
         wrong = "it has a character that no token has"
     raise Unauthorized(
-        f"The token {_whence(token)} is not one, so nothing was sent: {wrong}.",
+        f"The token {_source_of(token)} is not one, so nothing was sent: {wrong}.",
         hint="Put the token itself there; those of Hugging Face start with hf_.",
     )
 
@@ -51,7 +51,7 @@ def _saved() -> str | None:
         return None
 
 
-def _whence(token: str) -> str:
+def _source_of(token: str) -> str:
     if token == _from_variable():
         return "in HF_TOKEN"
     return "that `hf auth login` saved" if token == _saved() else "given"

@@ -103,7 +103,7 @@ class Observer:
         assert look.endpoint is not None
         try:
             async with self._checks:
-                return replace(look, healthy=await self._client.healthy(look.endpoint, namespace))
+                return replace(look, healthy=await self._client.is_healthy(look.endpoint, namespace))
         except InferenceEndpointError:
             return replace(look, healthy=False)
 

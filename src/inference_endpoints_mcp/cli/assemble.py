@@ -42,7 +42,7 @@ def options_of(settings: ServerSettings, *, http: bool = False) -> Options:
     subscriptions = settings.subscriptions
     return Options(
         reach=plane.reach if plane else HuggingFace(hugging_face_token(), settings.endpoint_hosts).reach,
-        renew=plane.renew if plane else None,
+        reconnect=plane.reconnect if plane else None,
         namespace=settings.namespace,
         limits=checked_limits(settings),
         audit_file=settings.audit_file,

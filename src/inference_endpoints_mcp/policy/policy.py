@@ -94,7 +94,7 @@ class Policy:
             self._check(Effect.READS, namespace)
 
     @asynccontextmanager
-    async def control(self, request: Request) -> AsyncIterator[None]:
+    async def guard_request(self, request: Request) -> AsyncIterator[None]:
         """Raises `Refused` if this operation may not be sent."""
         if _deciding.get():
             yield
@@ -108,7 +108,7 @@ class Policy:
             yield
 
     @asynccontextmanager
-    async def call(self, call: EndpointCall) -> AsyncIterator[None]:
+    async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
         """Raises `Refused` if this call may not be made: one that wakes an endpoint has it billed."""
         subject = f"{call.namespace}/{call.endpoint.name}"
         wakes = call.effect is not Effect.READS

@@ -15,7 +15,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware_cache import HardwareListing
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints.transport.http import Renew
+from inference_endpoints.transport.http import Reconnect
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints.watching.watcher import STREAMED_INTERVAL_S, Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
@@ -43,7 +43,7 @@ class Options:
     """
 
     reach: Callable[[AsyncExitStack], Awaitable[Backend]]
-    renew: Renew | None = None
+    reconnect: Reconnect | None = None
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
     confirm: Confirm = Confirm.ELICIT
@@ -118,7 +118,7 @@ class RunningApplication:
         backend = await self._options.reach(self._stack)
         self._redactor.add(backend.token)
         client = AsyncEndpointsClient(
-            backend, namespace=self._options.namespace, guard=self._policy, renew=self._options.renew
+            backend, namespace=self._options.namespace, guard=self._policy, reconnect=self._options.reconnect
         )
         self._stack.push_async_callback(client.aclose)
         listing = HardwareListing(client)

@@ -12,8 +12,8 @@ from inference_endpoints_local.daemon import connect
 class HuggingFace:
     """The hosted service, with the operator's token, if there is one, and the hosts of endpoints that may see it."""
 
-    def __init__(self, token: str | None, more_hosts: tuple[str, ...] = ()) -> None:
-        self._backend = backend.hugging_face(token, more_hosts)
+    def __init__(self, token: str | None, extra_hosts: tuple[str, ...] = ()) -> None:
+        self._backend = backend.hugging_face(token, extra_hosts)
 
     async def reach(self, _: AsyncExitStack) -> Backend:
         return self._backend
@@ -32,7 +32,7 @@ class LocalPlane:
         stack.push_async_callback(self._let_go)
         return await self._connect()
 
-    async def renew(self, _: Backend) -> Backend:
+    async def reconnect(self, _: Backend) -> Backend:
         """Once more, after nothing listened at its address."""
         await self._let_go()
         return await self._connect()

@@ -210,11 +210,11 @@ async def test_a_guard_is_told_what_a_call_does_now_and_not_what_it_did_when_las
 
     class Watching:
         @asynccontextmanager
-        async def control(self, request: Request) -> AsyncIterator[None]:
+        async def guard_request(self, request: Request) -> AsyncIterator[None]:
             yield
 
         @asynccontextmanager
-        async def call(self, call: EndpointCall) -> AsyncIterator[None]:
+        async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
             effects.append(call.effect)
             if call.effect is not Effect.READS:
                 raise Refused("Waking it is not allowed.")

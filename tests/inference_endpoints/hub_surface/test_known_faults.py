@@ -131,12 +131,12 @@ async def test_a_token_beside_a_client_replaces_its_own_and_not_its_guard(here: 
 
     class Watching:
         @asynccontextmanager
-        async def control(self, request: Request) -> AsyncIterator[None]:
+        async def guard_request(self, request: Request) -> AsyncIterator[None]:
             asked.append(request.operation.name)
             yield
 
         @asynccontextmanager
-        async def call(self, call: EndpointCall) -> AsyncIterator[None]:
+        async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
             yield
 
     await here.create()

@@ -33,7 +33,7 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import Backend, hugging_face, local
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import ATTEMPTS, LARGEST_ANSWER, Http, httpx
+from inference_endpoints.transport.http import ATTEMPTS, LARGEST_ANSWER, HttpTransport, httpx
 from inference_endpoints.transport.operations import CREATE, GET, PAUSE, Request
 from inference_endpoints.transport.token import hugging_face_token
 
@@ -64,62 +64,66 @@ class Recorder:
         self._refusing = refusing
 
     @asynccontextmanager
-    async def control(self, request: Request) -> AsyncIterator[None]:
-        self._asked(request.doing)
+    async def guard_request(self, request: Request) -> AsyncIterator[None]:
+        self._asked(request.action)
         yield
 
     @asynccontextmanager
-    async def call(self, call: EndpointCall) -> AsyncIterator[None]:
-        self._asked(call.doing)
+    async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
+        self._asked(call.action)
         yield
 
-    def _asked(self, doing: str) -> None:
-        self.asked.append(doing)
+    def _asked(self, action: str) -> None:
+        self.asked.append(action)
         if self._refusing:
             raise Refused("The operator does not allow it.")
 
 
 @pytest.mark.parametrize("failure", [DROPPED, Answer(503, b"busy"), Answer(200, b"{", {"content-type": "text/json"})])
 async def test_a_read_is_repeated_after_a_passing_failure(
-    upstream: Upstream, http: Http, slept: list[float], failure: Answer
+    upstream: Upstream, http: HttpTransport, slept: list[float], failure: Answer
 ) -> None:
     upstream.says("GET", ONE, failure, failure, Answer(body=upstream.endpoint("running")))
-    assert (await http.control(LOOK, GET)).state == "running"
+    assert (await http.send(LOOK, GET)).state == "running"
     assert len(upstream.seen) == 3
     assert len(slept) == 2
 
 
-async def test_a_read_that_keeps_failing_says_so_after_the_last_attempt(upstream: Upstream, http: Http) -> None:
+async def test_a_read_that_keeps_failing_says_so_after_the_last_attempt(
+    upstream: Upstream, http: HttpTransport
+) -> None:
     upstream.says("GET", ONE, Answer(500, {"error": "boom"}))
     with pytest.raises(Unavailable) as caught:
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
     assert len(upstream.seen) == ATTEMPTS
     assert caught.value.upstream == "boom"
     assert "boom" not in str(caught.value)
 
 
 @pytest.mark.parametrize("failure", [DROPPED, Answer(500, {"error": "boom"}), Answer(503, b"busy")])
-async def test_a_create_whose_answer_is_lost_is_sent_once(upstream: Upstream, http: Http, failure: Answer) -> None:
+async def test_a_create_whose_answer_is_lost_is_sent_once(
+    upstream: Upstream, http: HttpTransport, failure: Answer
+) -> None:
     upstream.says("POST", ALL, failure)
     with pytest.raises(OutcomeUnknown):
-        await http.control(MAKE, CREATE)
+        await http.send(MAKE, CREATE)
     assert len(upstream.seen) == 1
 
 
-async def test_a_refused_request_is_not_repeated(upstream: Upstream, http: Http) -> None:
+async def test_a_refused_request_is_not_repeated(upstream: Upstream, http: HttpTransport) -> None:
     upstream.says("GET", ONE, Answer(422, {"error": "no"}))
     with pytest.raises(BadRequest):
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
     assert len(upstream.seen) == 1
 
 
 async def test_a_rate_limit_is_waited_out_for_as_long_as_the_service_says(
-    upstream: Upstream, http: Http, slept: list[float]
+    upstream: Upstream, http: HttpTransport, slept: list[float]
 ) -> None:
     upstream.says(
         "POST", ALL, Answer(429, {"error": "slow"}, {"retry-after": "2"}), Answer(body=upstream.endpoint("pending"))
     )
-    assert (await http.control(MAKE, CREATE)).name == "chat"
+    assert (await http.send(MAKE, CREATE)).name == "chat"
     assert slept == [2.0]
 
 
@@ -127,9 +131,9 @@ async def test_a_rate_limit_longer_than_the_deadline_is_told_at_once(
     upstream: Upstream, backend: Backend, sleep: Sleep, slept: list[float]
 ) -> None:
     upstream.says("POST", ALL, Answer(429, {"error": "slow"}, {"retry-after": "8"}))
-    http = Http(backend, sleep=sleep, deadline=5.0)
+    http = HttpTransport(backend, sleep=sleep, deadline=5.0)
     with pytest.raises(RateLimited) as caught:
-        await http.control(MAKE, CREATE)
+        await http.send(MAKE, CREATE)
     await http.aclose()
     assert caught.value.retry_after == 8.0
     assert slept == []
@@ -138,9 +142,9 @@ async def test_a_rate_limit_longer_than_the_deadline_is_told_at_once(
 async def test_where_nothing_listens_even_a_create_is_tried_again_and_nothing_was_sent(
     sleep: Sleep, slept: list[float]
 ) -> None:
-    http = Http(local(closed_port(), TOKEN), sleep=sleep)
+    http = HttpTransport(local(closed_port(), TOKEN), sleep=sleep)
     with pytest.raises(Unavailable, match="nothing was sent") as caught:
-        await http.control(MAKE, CREATE)
+        await http.send(MAKE, CREATE)
     await http.aclose()
     assert not isinstance(caught.value, OutcomeUnknown)
     assert len(slept) == ATTEMPTS - 1
@@ -162,19 +166,21 @@ class Vanishing(httpx.AsyncBaseTransport):
 async def test_after_an_answer_was_lost_nothing_is_claimed_about_what_was_sent(sleep: Sleep) -> None:
     for operation, kind in ((PAUSE, OutcomeUnknown), (GET, Unavailable)):
         transport = Vanishing()
-        http = Http(local("http://127.0.0.1:1", TOKEN), sleep=sleep, transport=transport)
+        http = HttpTransport(local("http://127.0.0.1:1", TOKEN), sleep=sleep, transport=transport)
         with pytest.raises(kind) as caught:
-            await http.control(operation.build(namespace="acme", name="chat"), operation)
+            await http.send(operation.build(namespace="acme", name="chat"), operation)
         await http.aclose()
         assert transport.attempts == ATTEMPTS
         assert type(caught.value) is kind
         assert "nothing was sent" not in str(caught.value)
 
 
-async def test_a_change_whose_answer_keeps_getting_lost_may_have_been_made(upstream: Upstream, http: Http) -> None:
+async def test_a_change_whose_answer_keeps_getting_lost_may_have_been_made(
+    upstream: Upstream, http: HttpTransport
+) -> None:
     upstream.says("POST", f"{ONE}/pause", DROPPED)
     with pytest.raises(OutcomeUnknown, match="may have done it or not") as caught:
-        await http.control(PAUSE.build(namespace="acme", name="chat"), PAUSE)
+        await http.send(PAUSE.build(namespace="acme", name="chat"), PAUSE)
     assert len(upstream.seen) == ATTEMPTS
     assert "doing it twice does no harm" in caught.value.hint
 
@@ -185,13 +191,13 @@ async def test_a_backend_that_has_ended_is_renewed_and_asked_again(
     ended = local(closed_port(), TOKEN)
     asked: list[Backend] = []
 
-    async def renew(old: Backend) -> Backend:
+    async def reconnect(old: Backend) -> Backend:
         asked.append(old)
         return backend
 
     upstream.says("POST", ALL, Answer(body=upstream.endpoint("pending")))
-    http = Http(ended, sleep=sleep, renew=renew)
-    assert (await http.control(MAKE, CREATE)).name == "chat"
+    http = HttpTransport(ended, sleep=sleep, reconnect=reconnect)
+    assert (await http.send(MAKE, CREATE)).name == "chat"
     await http.aclose()
     assert asked == [ended]
     assert http.backend is backend
@@ -203,41 +209,43 @@ async def test_a_silent_control_plane_is_given_up_at_the_deadline(
 ) -> None:
     upstream.says("GET", ONE, SILENT)
     upstream.says("POST", ALL, SILENT)
-    http = Http(backend, deadline=0.2)
+    http = HttpTransport(backend, deadline=0.2)
     with pytest.raises(error) as caught:
-        await http.control(request_, request_.operation)
+        await http.send(request_, request_.operation)
     await http.aclose()
     assert type(caught.value) is error
 
 
-async def test_an_answer_that_is_too_large_is_refused_and_not_asked_for_again(upstream: Upstream, http: Http) -> None:
+async def test_an_answer_that_is_too_large_is_refused_and_not_asked_for_again(
+    upstream: Upstream, http: HttpTransport
+) -> None:
     upstream.says("GET", ONE, Answer(200, b" " * (LARGEST_ANSWER + 1)))
     with pytest.raises(BadRequest, match="larger than 16 MiB"):
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
     assert len(upstream.seen) == 1
 
 
-async def test_an_error_body_is_read_only_as_far_as_it_is_kept(upstream: Upstream, http: Http) -> None:
+async def test_an_error_body_is_read_only_as_far_as_it_is_kept(upstream: Upstream, http: HttpTransport) -> None:
     upstream.says("GET", ONE, Answer(404, b"x" * 1_000_000, {"content-type": "text/plain"}))
     with pytest.raises(InferenceEndpointError) as caught:
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
     assert caught.value.upstream == "x" * 2_000
 
 
-async def test_an_answer_in_a_broken_encoding_is_an_error_of_the_tree(upstream: Upstream, http: Http) -> None:
+async def test_an_answer_in_a_broken_encoding_is_an_error_of_the_tree(upstream: Upstream, http: HttpTransport) -> None:
     broken = Answer(200, b"not gzip", {"content-encoding": "gzip", "content-type": "application/json"})
     upstream.says("GET", ONE, broken)
     upstream.serves("/", broken)
     with pytest.raises(Unavailable):
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
     with pytest.raises(Unavailable):
-        async with http.endpoint(call(upstream)) as response:
+        async with http.call_endpoint(call(upstream)) as response:
             await response.aread()
 
 
 async def test_without_a_token_nothing_is_sent(upstream: Upstream, backend: Backend) -> None:
     with pytest.raises(NotConfigured):
-        await Http(replace(backend, token=None)).control(LOOK, GET)
+        await HttpTransport(replace(backend, token=None)).send(LOOK, GET)
     assert upstream.seen == []
 
 
@@ -259,11 +267,11 @@ async def test_what_cannot_be_a_token_is_not_sent_and_not_shown(
     upstream: Upstream, backend: Backend, token: str, why: str
 ) -> None:
     guard = Recorder()
-    http = Http(replace(backend, token=token), guard=guard)
+    http = HttpTransport(replace(backend, token=token), guard=guard)
     with pytest.raises(Unauthorized, match=why) as caught:
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
     with pytest.raises(Unauthorized, match=why):
-        async with http.endpoint(call(upstream)):
+        async with http.call_endpoint(call(upstream)):
             pass
     assert upstream.seen == []
     assert guard.asked == ["call endpoint acme/chat"]
@@ -273,9 +281,9 @@ async def test_what_cannot_be_a_token_is_not_sent_and_not_shown(
 async def test_white_space_around_a_token_is_left_out(upstream: Upstream, backend: Backend) -> None:
     upstream.has("running")
     async with AsyncExitStack() as stack:
-        http = Http(replace(backend, token=f" {TOKEN}\n"))
+        http = HttpTransport(replace(backend, token=f" {TOKEN}\n"))
         stack.push_async_callback(http.aclose)
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
     assert upstream.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
@@ -288,7 +296,7 @@ async def test_a_wrong_token_is_said_to_be_where_it_is(
     monkeypatch.setenv("HF_TOKEN", variable)
     monkeypatch.setenv("HF_TOKEN_PATH", str(saved))
     with pytest.raises(Unauthorized, match=f"The token {whence} is not one"):
-        await Http(hugging_face(hugging_face_token())).control(LOOK, GET)
+        await HttpTransport(hugging_face(hugging_face_token())).send(LOOK, GET)
 
 
 async def test_no_authorities_are_read_for_a_plane_that_speaks_plain_http(
@@ -296,8 +304,8 @@ async def test_no_authorities_are_read_for_a_plane_that_speaks_plain_http(
 ) -> None:
     upstream.has("running")
     monkeypatch.setattr("httpcore2.default_ssl_context", lambda **_: pytest.fail("certificates were read"))
-    http = Http(backend)
-    await http.control(LOOK, GET)
+    http = HttpTransport(backend)
+    await http.send(LOOK, GET)
     await http.aclose()
 
 
@@ -317,11 +325,11 @@ NO_NAMESPACE = "there is no such namespace. Take your own, or one of your organi
     ],
 )
 async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
-    upstream: Upstream, http: Http, request_: Request, answer: Answer, what: str
+    upstream: Upstream, http: HttpTransport, request_: Request, answer: Answer, what: str
 ) -> None:
     upstream.says(request_.operation.method, f"/v2{request_.path}", answer)
     with pytest.raises(InferenceEndpointError) as caught:
-        await http.control(request_, request_.operation)
+        await http.send(request_, request_.operation)
     assert str(caught.value).startswith(f"Could not {what}")
 
 
@@ -329,35 +337,37 @@ async def test_the_guard_is_asked_before_every_send(upstream: Upstream, backend:
     upstream.has("running")
     upstream.serves("/", Answer(body=[]))
     guard = Recorder()
-    http = Http(backend, guard=guard)
-    await http.control(LOOK, GET)
-    async with http.endpoint(call(upstream)):
+    http = HttpTransport(backend, guard=guard)
+    await http.send(LOOK, GET)
+    async with http.call_endpoint(call(upstream)):
         pass
     await http.aclose()
     assert guard.asked == ["get endpoint acme/chat", "call endpoint acme/chat"]
 
 
 async def test_what_the_guard_refuses_is_not_sent(upstream: Upstream, backend: Backend) -> None:
-    http = Http(backend, guard=Recorder(refusing=True))
+    http = HttpTransport(backend, guard=Recorder(refusing=True))
     with pytest.raises(Refused):
-        await http.control(MAKE, CREATE)
+        await http.send(MAKE, CREATE)
     with pytest.raises(Refused):
-        async with http.endpoint(call(upstream)):
+        async with http.call_endpoint(call(upstream)):
             pass
     assert upstream.seen == []
 
 
-async def test_the_token_goes_to_the_control_plane_and_to_trusted_endpoints(upstream: Upstream, http: Http) -> None:
+async def test_the_token_goes_to_the_control_plane_and_to_trusted_endpoints(
+    upstream: Upstream, http: HttpTransport
+) -> None:
     upstream.has("running")
-    await http.control(LOOK, GET)
-    async with http.endpoint(call(upstream)):
+    await http.send(LOOK, GET)
+    async with http.call_endpoint(call(upstream)):
         pass
     assert [seen.headers["authorization"] for seen in upstream.seen] == [f"Bearer {TOKEN}"] * 2
 
 
 async def test_a_foreign_address_is_called_without_the_token(upstream: Upstream, foreign: Backend) -> None:
-    http = Http(foreign)
-    async with http.endpoint(call(upstream)) as response:
+    http = HttpTransport(foreign)
+    async with http.call_endpoint(call(upstream)) as response:
         assert response.status_code == 404
     await http.aclose()
     assert "authorization" not in upstream.seen[0].headers
@@ -419,46 +429,48 @@ def test_both_forms_of_the_services_addresses_are_trusted(url: str) -> None:
         "/a\\..\\v2",
     ],
 )
-async def test_no_path_leads_out_of_the_endpoint(upstream: Upstream, http: Http, path: str) -> None:
+async def test_no_path_leads_out_of_the_endpoint(upstream: Upstream, http: HttpTransport, path: str) -> None:
     with pytest.raises(BadRequest, match="leads out"):
-        async with http.endpoint(call(upstream, path)):
+        async with http.call_endpoint(call(upstream, path)):
             pass
     assert upstream.seen == []
 
 
-async def test_a_redirect_is_not_followed(upstream: Upstream, http: Http) -> None:
+async def test_a_redirect_is_not_followed(upstream: Upstream, http: HttpTransport) -> None:
     away = Answer(307, b"", {"location": f"{upstream.url}/elsewhere"})
     upstream.says("GET", ONE, away)
     upstream.serves("/", away)
     with pytest.raises(BadRequest):
-        await http.control(LOOK, GET)
-    async with http.endpoint(call(upstream)) as response:
+        await http.send(LOOK, GET)
+    async with http.call_endpoint(call(upstream)) as response:
         assert response.status_code == 307
     assert "/elsewhere" not in [seen.path for seen in upstream.seen]
 
 
-async def test_an_endpoint_that_is_silent_is_given_up_in_time(upstream: Upstream, http: Http) -> None:
+async def test_an_endpoint_that_is_silent_is_given_up_in_time(upstream: Upstream, http: HttpTransport) -> None:
     upstream.serves("/", SILENT)
     with pytest.raises(InferenceEndpointTimeoutError):
-        async with http.endpoint(call(upstream, timeout=0.1)):
+        async with http.call_endpoint(call(upstream, timeout=0.1)):
             pass
 
 
-async def test_an_endpoint_that_drops_the_call_or_breaks_off_is_unavailable(upstream: Upstream, http: Http) -> None:
+async def test_an_endpoint_that_drops_the_call_or_breaks_off_is_unavailable(
+    upstream: Upstream, http: HttpTransport
+) -> None:
     upstream.serves("/", DROPPED, Answer(parts=[b"half"], ends=False))
     with pytest.raises(Unavailable, match="cannot be reached"):
-        async with http.endpoint(call(upstream)):
+        async with http.call_endpoint(call(upstream)):
             pass
     with pytest.raises(Unavailable, match="broke off"):
-        async with http.endpoint(call(upstream)) as response:
+        async with http.call_endpoint(call(upstream)) as response:
             await response.aread()
     assert len(upstream.seen) == 2
 
 
-async def test_an_endpoint_without_an_address_is_not_deployed(upstream: Upstream, http: Http) -> None:
+async def test_an_endpoint_without_an_address_is_not_deployed(upstream: Upstream, http: HttpTransport) -> None:
     endpoint = Endpoint.model_validate(upstream.endpoint("pending", url=None))
     with pytest.raises(NotDeployed):
-        async with http.endpoint(EndpointCall(endpoint, "acme")):
+        async with http.call_endpoint(EndpointCall(endpoint, "acme")):
             pass
 
 
@@ -466,7 +478,7 @@ async def test_an_endpoint_without_an_address_is_not_deployed(upstream: Upstream
 def test_the_token_is_never_shown(show: Callable[[object], str]) -> None:
     backend = hugging_face(TOKEN)
     assert TOKEN not in show(backend)
-    assert TOKEN not in show(Http(backend))
+    assert TOKEN not in show(HttpTransport(backend))
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "", "a?b", "a%2fb", "-a", "a" * 97])
@@ -492,24 +504,24 @@ def test_a_name_cannot_leave_its_place_in_a_path(name: str) -> None:
     ],
 )
 async def test_an_error_is_classified_by_what_is_refused_and_never_by_a_name_that_is_quoted(
-    upstream: Upstream, http: Http, status: int, body: dict[str, str], kind: type[InferenceEndpointError]
+    upstream: Upstream, http: HttpTransport, status: int, body: dict[str, str], kind: type[InferenceEndpointError]
 ) -> None:
     upstream.says("POST", ALL, Answer(status, body))
     with pytest.raises(InferenceEndpointError) as caught:
-        await http.control(MAKE, CREATE)
+        await http.send(MAKE, CREATE)
     assert type(caught.value) is kind
 
 
 async def test_a_missing_endpoint_named_after_a_namespace_is_no_missing_namespace(
-    upstream: Upstream, http: Http
+    upstream: Upstream, http: HttpTransport
 ) -> None:
     upstream.says("GET", ONE, Answer(404, {"error": "Not Found: endpoint acme/namespace-svc not found"}))
     with pytest.raises(NotFound, match="there is none"):
-        await http.control(LOOK, GET)
+        await http.send(LOOK, GET)
 
 
-async def test_a_missing_payment_method_is_not_told_as_a_missing_scope(upstream: Upstream, http: Http) -> None:
+async def test_a_missing_payment_method_is_not_told_as_a_missing_scope(upstream: Upstream, http: HttpTransport) -> None:
     body = {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"}
     upstream.says("POST", ALL, Answer(403, body))
     with pytest.raises(Forbidden, match="no payment method"):
-        await http.control(MAKE, CREATE)
+        await http.send(MAKE, CREATE)

@@ -13,7 +13,7 @@ from tests.support.upstream import RUNNING, TOKEN
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport.backend import local
-from inference_endpoints.transport.http import Http, httpx
+from inference_endpoints.transport.http import HttpTransport, httpx
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation, Subscription
 from inference_endpoints.watching.observer import MIN_BATCH
@@ -105,7 +105,7 @@ class Rounds:
 
 @asynccontextmanager
 async def watching(fleet: Fleet, rounds: Rounds) -> AsyncIterator[Watcher]:
-    http = Http(local(URL, TOKEN), transport=fleet, sleep=lambda _: asyncio.sleep(0))
+    http = HttpTransport(local(URL, TOKEN), transport=fleet, sleep=lambda _: asyncio.sleep(0))
     async with AsyncEndpointsClient(http.backend, namespace="acme") as client:
         client.http = http
         yield Watcher(client, sleep=rounds.sleep)

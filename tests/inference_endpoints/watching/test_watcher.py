@@ -13,7 +13,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, InferenceEndpointTimeoutError, Paused, Unauthorized
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints.transport.http import Http
+from inference_endpoints.transport.http import HttpTransport
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
 from inference_endpoints.watching.observer import MIN_BATCH
@@ -80,7 +80,7 @@ def client_of(backend: Backend) -> AsyncEndpointsClient:
         await asyncio.sleep(0)
 
     client = AsyncEndpointsClient(backend, namespace="acme")
-    client.http = Http(backend, sleep=at_once)
+    client.http = HttpTransport(backend, sleep=at_once)
     return client
 
 

@@ -67,12 +67,12 @@ async def test_a_plane_that_is_killed_and_started_again_is_outlasted(plane_of: P
     async def reach(_: AsyncExitStack) -> Backend:
         return local(running[0].plane.url, TOKEN)
 
-    async def renew(_: Backend) -> Backend:
+    async def reconnect(_: Backend) -> Backend:
         if not running:
             raise Unavailable("There is none.")
         return local(running[0].plane.url, TOKEN)
 
-    async with serving(Options(reach, renew=renew, poll_interval=0.05), mode) as host:
+    async with serving(Options(reach, reconnect=reconnect, poll_interval=0.05), mode) as host:
         async with plane_of() as driver:
             running.append(driver)
             await driver.create()
