@@ -90,7 +90,9 @@ def api_for(token: Token, api: Api | None = None) -> Api:
 
 def pool_of(api: Api) -> ClientPool:
     """The same, usable from any event loop."""
-    return api if isinstance(api, ClientPool) else ClientPool(api.backend, guard=api.http.guard)
+    return (
+        api if isinstance(api, ClientPool) else ClientPool(api.backend, namespace=api.namespace, guard=api.http.guard)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -148,6 +148,15 @@ async def test_a_token_beside_a_client_replaces_its_own_and_not_its_guard(here: 
     assert asked == ["get_endpoint"] * 2
 
 
+async def test_a_token_beside_a_client_keeps_the_clients_namespace(scripted: Upstream) -> None:
+    scripted.says("GET", "/v2/endpoint/lab/chat", Answer(body=scripted.endpoint("running")))
+    backend = local(scripted.url, "wrong")
+    async with AsyncEndpointsClient(backend, namespace="lab") as client:
+        for api in (client, ClientPool(backend, namespace="lab")):
+            found = await aio.get_inference_endpoint("chat", token=UPSTREAM_TOKEN, api=api)
+            assert (found.namespace, found.token) == ("lab", UPSTREAM_TOKEN)
+
+
 async def test_a_client_shows_in_a_line_what_it_is_for_and_never_its_token(scripted: Upstream) -> None:
     service = hugging_face("hf_mine")
     endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", api=ClientPool(service))
