@@ -8,10 +8,18 @@ from typing import Any, Generic, TypeVar
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of
+from inference_endpoints.deploy.vocabulary import (
+    Accelerator,
+    AccessType,
+    EndpointTask,
+    Framework,
+    PrivateLinkRegion,
+    ScalingMetric,
+)
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.hub_arguments import change_from, spec_from
 from inference_endpoints.inference_endpoint import InferenceEndpointBase
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, InferenceEndpointType
 from inference_endpoints.transport.backend import Token
 
 H = TypeVar("H", bound=InferenceEndpointBase)
@@ -83,22 +91,22 @@ class Functions(Generic[H]):
         name: str,
         *,
         repository: str,
-        framework: str,
-        accelerator: str,
+        framework: Framework,
+        accelerator: Accelerator,
         instance_size: str,
         instance_type: str,
         region: str,
         vendor: str,
         account_id: str | None = None,
         private_link_account_id: str | None = None,
-        private_link_region: str | None = None,
+        private_link_region: PrivateLinkRegion | None = None,
         min_replica: int = 1,
         max_replica: int = 1,
-        scaling_metric: str | None = None,
+        scaling_metric: ScalingMetric | None = None,
         scaling_threshold: float | None = None,
         scale_to_zero_timeout: int | None = None,
         revision: str | None = None,
-        task: str | None = None,
+        task: EndpointTask | None = None,
         custom_image: dict[str, Any] | None = None,
         container_registry_username: str | None = None,
         container_registry_password: str | None = None,
@@ -106,7 +114,7 @@ class Functions(Generic[H]):
         container_args: list[str] | None = None,
         env: dict[str, str] | None = None,
         secrets: dict[str, str] | None = None,
-        type: str = "authenticated",  # noqa: A002 - the reference's name
+        type: InferenceEndpointType | AccessType = "authenticated",  # noqa: A002 - the reference's name
         domain: str | None = None,
         path: str | None = None,
         cache_http_responses: bool | None = None,
@@ -134,18 +142,18 @@ class Functions(Generic[H]):
         self,
         name: str,
         *,
-        accelerator: str | None = None,
+        accelerator: Accelerator | None = None,
         instance_size: str | None = None,
         instance_type: str | None = None,
         min_replica: int | None = None,
         max_replica: int | None = None,
         scale_to_zero_timeout: int | None = None,
-        scaling_metric: str | None = None,
+        scaling_metric: ScalingMetric | None = None,
         scaling_threshold: float | None = None,
         repository: str | None = None,
-        framework: str | None = None,
+        framework: Framework | None = None,
         revision: str | None = None,
-        task: str | None = None,
+        task: EndpointTask | None = None,
         custom_image: dict[str, Any] | None = None,
         container_command: list[str] | None = None,
         container_args: list[str] | None = None,

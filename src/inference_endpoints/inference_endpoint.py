@@ -12,6 +12,7 @@ import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of, pool_of
+from inference_endpoints.deploy.vocabulary import Accelerator, EndpointTask, Framework, ScalingMetric
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointError,
@@ -161,18 +162,18 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
     async def update(
         self: H,
         *,
-        accelerator: str | None = None,
+        accelerator: Accelerator | None = None,
         instance_size: str | None = None,
         instance_type: str | None = None,
         min_replica: int | None = None,
         max_replica: int | None = None,
         scale_to_zero_timeout: int | None = None,
-        scaling_metric: str | None = None,
+        scaling_metric: ScalingMetric | None = None,
         scaling_threshold: float | None = None,
         repository: str | None = None,
-        framework: str | None = None,
+        framework: Framework | None = None,
         revision: str | None = None,
-        task: str | None = None,
+        task: EndpointTask | None = None,
         custom_image: dict[str, Any] | None = None,
         container_command: list[str] | None = None,
         container_args: list[str] | None = None,

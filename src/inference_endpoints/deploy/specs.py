@@ -1,11 +1,23 @@
-"""What a caller asks for: a new endpoint, or a change of one. Only what was set goes on the wire."""
+"""What a caller asks for: a new endpoint, or a change of one. Only what was set goes on the wire.
+
+Accelerator, framework and task may come from the service: its hardware listing, a model on the Hub, another endpoint.
+They are not checked at run time, so that a word newer than this package still passes.
+"""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation, ValidationError
 from pydantic_core import PydanticCustomError
 
+from inference_endpoints.deploy.vocabulary import (
+    Accelerator,
+    AccessType,
+    EndpointTask,
+    Framework,
+    PrivateLinkRegion,
+    ScalingMetric,
+)
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, Image
 from inference_endpoints.models.catalog import Instance
@@ -32,9 +44,6 @@ def check_name(name: str) -> None:
 EndpointName = Annotated[str, AfterValidator(_checked_name)]
 """Lower-case letters, digits and '-', at most 32 (the service's rule since 2022)."""
 
-ScalingMetric = Literal["hardwareUsage", "pendingRequests"]
-AccessType = Literal["public", "authenticated", "private"]
-
 
 class Hardware(BaseModel):
     """One instance in one place, as a create request names it."""
@@ -43,7 +52,7 @@ class Hardware(BaseModel):
 
     vendor: str
     region: str
-    accelerator: str
+    accelerator: Annotated[Accelerator, SkipValidation]
     instance_type: str
     instance_size: str
 
@@ -71,9 +80,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    framework: str | None = None
+    framework: Annotated[Framework | None, SkipValidation] = None
     revision: str | None = None
-    task: str | None = None
+    task: Annotated[EndpointTask | None, SkipValidation] = None
     image: dict[str, dict[str, Any]] | None = None
     min_replica: Annotated[int, Field(ge=0)] | None = None
     max_replica: Annotated[int, Field(ge=0)] | None = None
@@ -155,14 +164,14 @@ class EndpointSpec(Settings):
     name: EndpointName
     repository: Annotated[str, Field(min_length=1, max_length=512)]
     hardware: Hardware
-    framework: str | None = "pytorch"
+    framework: Annotated[Framework | None, SkipValidation] = "pytorch"
     min_replica: Annotated[int, Field(ge=0)] | None = 0
     max_replica: Annotated[int, Field(ge=1)] | None = 1
     type: AccessType | None = "private"
     registry_username: str | None = None
     registry_password: str | None = Field(default=None, repr=False)
     private_link_account_id: str | None = None
-    private_link_region: str | None = None
+    private_link_region: PrivateLinkRegion | None = None
 
     def payload(self) -> dict[str, Any]:
         """The body of a create request. Raises `BadRequest` where the parts contradict each other."""
@@ -205,7 +214,7 @@ class EndpointChange(Settings):
     """A change of an endpoint: what is None stays as it is. Vendor, region and name cannot be changed."""
 
     repository: str | None = None
-    accelerator: str | None = None
+    accelerator: Annotated[Accelerator | None, SkipValidation] = None
     instance_type: str | None = None
     instance_size: str | None = None
 

@@ -1,10 +1,11 @@
 """What goes on the wire of a wish, and what it would change."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware, differences
+from inference_endpoints.deploy.vocabulary import EndpointTask, Framework
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint
 
@@ -41,6 +42,15 @@ def test_an_unset_task_is_left_out_and_never_null() -> None:
     assert spec(task="text-generation").payload()["model"]["task"] == "text-generation"
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"), [("framework", get_args(Framework)), ("task", [*get_args(EndpointTask), "a-newer-task"])]
+)
+def test_a_word_of_the_service_is_sent_as_it_is(setting: str, words: tuple[str, ...]) -> None:
+    """A newer one too: it may come from the Hub or from another endpoint."""
+    for word in words:
+        assert spec(**{setting: word}).payload()["model"][setting] == word
+
+
 def test_what_is_kept_running_never_scales_to_zero() -> None:
     assert "scaleToZeroTimeout" not in spec(min_replica=1).payload()["compute"]["scaling"]
     with pytest.raises(BadRequest, match="scale_to_zero_timeout needs min_replica 0"):
@@ -56,6 +66,7 @@ def test_what_is_kept_running_never_scales_to_zero() -> None:
         ({"name": "chat\n"}, "name"),
         ({"repository": ""}, "repository"),
         ({"type": "protected"}, "type"),
+        ({"private_link_region": "eu-central-1"}, "private_link_region"),
         ({"max_replica": 0}, "max_replica"),
         ({"scale_to_zero_timeout": 0}, "scale_to_zero_timeout"),
         ({"replicas": 2}, "replicas"),

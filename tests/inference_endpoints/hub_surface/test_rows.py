@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import huggingface_hub
 import pytest
@@ -15,9 +15,11 @@ from inference_endpoints import (
     AlreadyRunning,
     BadRequest,
     InferenceEndpointError,
+    InferenceEndpointType,
     NotFound,
     Unauthorized,
 )
+from inference_endpoints.deploy.vocabulary import AccessType, ScalingMetric
 
 pytestmark = pytest.mark.anyio
 
@@ -87,6 +89,14 @@ async def test_creating_passes_every_argument_on(face: Face, here: Driver) -> No
     assert (raw["model"]["env"], raw["model"]["secrets"]) == ({"A": "1"}, {"B": None})
     assert raw["route"] == {"domain": "x.example", "path": "/v"}
     assert (raw["cacheHttpResponses"], raw["tags"], raw["type"]) == (True, ["t"], "public")
+
+
+@pytest.mark.parametrize("metric", get_args(ScalingMetric))
+@pytest.mark.parametrize("access", [*get_args(AccessType), InferenceEndpointType.PUBLIC])
+async def test_settings_take_the_services_words(face: Face, here: Driver, metric: str, access: str) -> None:
+    endpoint = await created(face, type=access, scaling_metric=metric, accelerator="cpu", framework="custom")
+    assert endpoint.type is InferenceEndpointType(access)
+    assert endpoint.raw["compute"]["scaling"]["measure"] == {metric: None}
 
 
 @pytest.mark.parametrize(

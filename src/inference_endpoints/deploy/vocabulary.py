@@ -1,0 +1,38 @@
+"""The words that the service's OpenAPI document allows in a request (version of November 2026).
+
+A type checker holds callers to them.
+"""
+
+from typing import Literal
+
+AccessType = Literal["public", "authenticated", "private"]
+ScalingMetric = Literal["hardwareUsage", "pendingRequests"]
+PrivateLinkRegion = Literal["us-east-1", "eu-west-1"]
+
+Accelerator = Literal["cpu", "gpu", "neuron", "zero_gpu"]
+Framework = Literal["custom", "pytorch", "llamacpp"]
+EndpointTask = Literal[
+    "custom",
+    "any-to-any",
+    "audio-classification",
+    "automatic-speech-recognition",
+    "feature-extraction",
+    "fill-mask",
+    "image-classification",
+    "image-segmentation",
+    "image-text-to-text",
+    "object-detection",
+    "question-answering",
+    "sentence-embeddings",
+    "sentence-ranking",
+    "sentence-similarity",
+    "summarization",
+    "table-question-answering",
+    "text-classification",
+    "text-generation",
+    "text-ranking",
+    "text-to-image",
+    "token-classification",
+    "translation",
+    "zero-shot-classification",
+]
