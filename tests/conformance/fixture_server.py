@@ -20,7 +20,7 @@ from inference_endpoints_mcp.server.application import Options
 from inference_endpoints_mcp.server.http.access import Access
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.transports import Address, serve_http
-from inference_endpoints_mcp.tools.context import Application
+from inference_endpoints_mcp.tools.call_context import Application
 
 
 class FixtureServer(EndpointsServer):

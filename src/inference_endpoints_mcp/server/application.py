@@ -26,8 +26,8 @@ from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.server.caller import caller_of
 from inference_endpoints_mcp.server.host_limits import patience_of
-from inference_endpoints_mcp.server.progress import listens, telling
-from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.server.progress import listens, report_progress
+from inference_endpoints_mcp.tools.call_context import CallContext
 
 SUBSCRIPTIONS = 20
 """Resources one caller may watch at once, unless the operator says otherwise."""
@@ -87,21 +87,21 @@ class RunningApplication:
         self._parts: _Parts | None = None
         self._opening = asyncio.Lock()
 
-    async def open_call(self, context: Context[Any, Any]) -> CallScope:
+    async def open_call(self, context: Context[Any, Any]) -> CallContext:
         parts = await self._opened()
-        return CallScope(
+        return CallContext(
             endpoints=parts.client,
             watcher=parts.watcher,
             inference=parts.inference,
-            listing=parts.listing,
+            hardware=parts.listing,
             redactor=self._redactor,
             approvals=self._approvals,
             caller=caller_of(context),
-            lent=self._options.lent,
-            hold_s=self._hold(context),
-            telling=partial(telling, context, redactor=self._redactor),
+            lent_secrets=self._options.lent,
+            host_timeout_s=self._hold(context),
+            report_progress=partial(report_progress, context, redactor=self._redactor),
             check_namespace=partial(self._policy.check_namespace, _asked_for(context)),
-            sent=frozenset(_params(context).get("arguments") or {}),
+            passed_arguments=frozenset(_params(context).get("arguments") or {}),
             fence=Fence(self._redactor.text),
         )
 

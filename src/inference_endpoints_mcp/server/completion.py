@@ -10,7 +10,7 @@ from mcp.types import Completion
 from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.tools.call_context import CallContext
 
 MOST = 100
 """Values in one answer, the most the protocol allows."""
@@ -25,18 +25,18 @@ class Source:
     """Where the values of an argument come from: what a tool would show of a namespace."""
 
     tool: str
-    values: Callable[[CallScope, str], Awaitable[list[str]]]
+    values: Callable[[CallContext, str], Awaitable[list[str]]]
 
 
-async def _endpoint_names(scope: CallScope, namespace: str) -> list[str]:
+async def _endpoint_names(scope: CallContext, namespace: str) -> list[str]:
     return [endpoint.name for endpoint in await scope.endpoints.list(namespace)]
 
 
-async def _hardware(scope: CallScope, namespace: str) -> list[str]:
-    return [offer.id for offer in offers(await scope.listing.vendors(namespace))]
+async def _hardware(scope: CallContext, namespace: str) -> list[str]:
+    return [offer.id for offer in offers(await scope.hardware.vendors(namespace))]
 
 
-async def _models(scope: CallScope, _: str) -> list[str]:
+async def _models(scope: CallContext, _: str) -> list[str]:
     return [item.repo_id for item in await scope.endpoints.catalogue()]
 
 
@@ -53,12 +53,14 @@ class Completions:
     `namespaces` gives those a caller may use, `offers` tells whether a tool is offered.
     """
 
-    def __init__(self, namespaces: Callable[[CallScope], Awaitable[list[str]]], offers: Callable[[str], bool]) -> None:
+    def __init__(
+        self, namespaces: Callable[[CallContext], Awaitable[list[str]]], offers: Callable[[str], bool]
+    ) -> None:
         self._namespaces = namespaces
         self._offers = offers
         self._remembered: dict[tuple[str, str], tuple[float, list[str]]] = {}
 
-    async def complete(self, scope: CallScope, argument: str, begun: str, others: Mapping[str, str]) -> Completion:
+    async def complete(self, scope: CallContext, argument: str, begun: str, others: Mapping[str, str]) -> Completion:
         """The values that go on from what was begun. None where they cannot be known: completing is a courtesy."""
         try:
             known = await self._known(scope, argument, others.get("namespace", ""))
@@ -69,13 +71,13 @@ class Completions:
         usable = [value for value in matching if scope.redactor.text(line(value, LONGEST)) == value]
         return Completion(values=usable[:MOST], total=len(usable), has_more=len(usable) > MOST)
 
-    async def _known(self, scope: CallScope, argument: str, namespace: str) -> list[str]:
+    async def _known(self, scope: CallContext, argument: str, namespace: str) -> list[str]:
         if argument == "namespace":
             return await self._namespaces(scope)
         source = SOURCES.get(argument)
         if source is None or not self._offers(source.tool):
             return []
-        key = argument, await scope.namespace(namespace)
+        key = argument, await scope.resolve_namespace(namespace)
         now = time.monotonic()
         if key not in self._remembered or now - self._remembered[key][0] > REMEMBERED_S:
             values = sorted(set(await source.values(scope, key[1])))

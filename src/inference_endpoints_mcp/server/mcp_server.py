@@ -51,7 +51,7 @@ from inference_endpoints_mcp.server.resources.resources import JSON, Resources
 from inference_endpoints_mcp.server.resources.subscriptions import Subscriptions
 from inference_endpoints_mcp.server.resources.uris import Address
 from inference_endpoints_mcp.server.tool_contract import published, specs
-from inference_endpoints_mcp.tools.context import Application
+from inference_endpoints_mcp.tools.call_context import Application
 from inference_endpoints_mcp.tools.spec import ToolSpec
 
 log = logging.getLogger(__name__)
@@ -209,9 +209,9 @@ class EndpointsServer(MCPServer[Application]):
 
     def _tool(self, spec: ToolSpec) -> Tool:
         if spec.name not in self._built:
-            from inference_endpoints_mcp.tools.schema import build
+            from inference_endpoints_mcp.tools.schema import build_tool
 
-            self._built[spec.name] = build(spec)
+            self._built[spec.name] = build_tool(spec)
         return self._built[spec.name]
 
     def _failed(self, spec: ToolSpec, error: ToolError) -> CallToolResult:

@@ -10,7 +10,7 @@ from typing import Any
 from mcp.server.mcpserver import Context
 
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.tools.context import Progress, Tell
+from inference_endpoints_mcp.tools.call_context import Progress, ProgressMessage
 
 HEARTBEAT_S = 5.0
 """Seconds after which something is told even though nothing changed."""
@@ -24,7 +24,7 @@ Notify = Callable[[float, float | None, str | None], Awaitable[None]]
 class Silence:
     """For a caller who does not listen."""
 
-    def show(self, tell: Tell) -> None:
+    def report(self, message: ProgressMessage) -> None:
         pass
 
 
@@ -45,11 +45,11 @@ class Teller:
         self._now = now
         self._heartbeat = heartbeat
         self._gap = gap
-        self._tell: Tell | None = None
+        self._message: ProgressMessage | None = None
         self._news = asyncio.Event()
 
-    def show(self, tell: Tell) -> None:
-        self._tell = tell
+    def report(self, message: ProgressMessage) -> None:
+        self._message = message
         self._news.set()
 
     async def run(self) -> None:
@@ -59,15 +59,15 @@ class Teller:
                 async with asyncio.timeout(self._heartbeat):
                     await self._news.wait()
             self._news.clear()
-            if self._tell is None:
+            if self._message is None:
                 continue
             last = max(round(self._now() - started, 1), round(last + 0.1, 1))
-            await self._notify(last, None, self._tell()[:LONGEST_MESSAGE])
+            await self._notify(last, None, self._message()[:LONGEST_MESSAGE])
             await asyncio.sleep(self._gap)
 
 
 @asynccontextmanager
-async def telling(context: Context[Any, Any], redactor: Redactor) -> AsyncIterator[Progress]:
+async def report_progress(context: Context[Any, Any], redactor: Redactor) -> AsyncIterator[Progress]:
     """Notify this call's host for as long as the context lasts; nothing is sent after it, and no secret ever."""
     if not listens(context):
         yield Silence()

@@ -15,7 +15,7 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import results
 from inference_endpoints_mcp.server.tool_contract import specs
-from inference_endpoints_mcp.tools.context import CallScope, open_call
+from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 
 LONGEST_ARGUMENT = 512
 QUOTAS_SHOWN = 50
@@ -111,7 +111,7 @@ class Prompts:
         message = PromptMessage(role="user", content=TextContent(type="text", text=text))
         return GetPromptResult(description=template.listed.description, messages=[message])
 
-    async def _answer(self, look: Look, scope: CallScope, arguments: Mapping[str, str]) -> str:
+    async def _answer(self, look: Look, scope: CallContext, arguments: Mapping[str, str]) -> str:
         taken = {name: arguments[name] for name in look.takes if name in arguments}
         answer = await specs()[look.tool].fn(scope, **taken, **look.besides)
         return f"{look.tool}:\n{results.compact(results.facts_of(answer, self._redactor))}"

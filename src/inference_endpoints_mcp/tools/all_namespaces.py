@@ -1,4 +1,4 @@
-"""One question to a namespace, or to all the caller's at the same time."""
+"""One query of a namespace, or of all the caller's namespaces at the same time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,53 +6,55 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.outputs import RefusedNamespace
 
 T = TypeVar("T")
 
-EVERY_NAMESPACE = "*"
-AT_ONCE = 8
-"""Namespaces asked at the same time."""
+ALL_NAMESPACES = "*"
+MAX_CONCURRENT_NAMESPACES = 8
 
 
 @dataclass(frozen=True)
-class Everywhere(Generic[T]):
-    """What was answered, by namespace in the caller's order, and who did not."""
+class NamespaceResults(Generic[T]):
+    """The results by namespace, in the caller's order, and the namespaces that returned none."""
 
-    answers: dict[str, T]
+    results: dict[str, T]
     refused: list[RefusedNamespace]
 
     @property
-    def left_out(self) -> str:
-        """A sentence for `now`; empty if nothing is missing."""
+    def refused_note(self) -> str:
+        """A sentence for `now`; empty if no namespace is missing."""
         if not self.refused:
             return ""
         return f" Not covered: {', '.join(f'{one.namespace} ({one.code})' for one in self.refused)}."
 
 
-async def ask(call: CallScope, namespace: str, question: Callable[[str], Awaitable[T]]) -> Everywhere[T]:
-    """Ask the namespace meant; with "*" every one the caller may act for and policy does not exclude.
+async def query_namespaces(
+    call: CallContext, namespace: str, query: Callable[[str], Awaitable[T]]
+) -> NamespaceResults[T]:
+    """Query one namespace; with "*" every namespace the caller may act for and policy does not exclude.
 
-    Raises what the question raises if one namespace is meant, or if none answered.
+    Raises the error of the query if one namespace is meant, or if all of them fail.
     """
-    if namespace != EVERY_NAMESPACE:
-        namespace = await call.namespace(namespace)
-        return Everywhere({namespace: await question(namespace)}, [])
-    places = asyncio.Semaphore(AT_ONCE)
+    if namespace != ALL_NAMESPACES:
+        namespace = await call.resolve_namespace(namespace)
+        return NamespaceResults({namespace: await query(namespace)}, [])
+    semaphore = asyncio.Semaphore(MAX_CONCURRENT_NAMESPACES)
 
-    async def answer(one: str) -> T | InferenceEndpointError:
+    async def result_or_error(one: str) -> T | InferenceEndpointError:
         try:
             call.check_namespace(one)
-            async with places:
-                return await question(one)
+            async with semaphore:
+                return await query(one)
         except InferenceEndpointError as error:
             return error
 
-    asked = (await call.endpoints.whoami()).namespaces
-    said = dict(zip(asked, await asyncio.gather(*map(answer, asked)), strict=True))
-    errors = {one: error for one, error in said.items() if isinstance(error, InferenceEndpointError)}
-    answers = {one: found for one, found in said.items() if not isinstance(found, InferenceEndpointError)}
-    if not answers:
+    namespaces = (await call.endpoints.whoami()).namespaces
+    outcomes = dict(zip(namespaces, await asyncio.gather(*map(result_or_error, namespaces)), strict=True))
+    errors = {one: outcome for one, outcome in outcomes.items() if isinstance(outcome, InferenceEndpointError)}
+    results = {one: outcome for one, outcome in outcomes.items() if not isinstance(outcome, InferenceEndpointError)}
+    if not results:
         raise next(iter(errors.values()))
-    return Everywhere(answers, [RefusedNamespace(namespace=one, code=error.code) for one, error in errors.items()])
+    refused = [RefusedNamespace(namespace=one, code=error.code) for one, error in errors.items()]
+    return NamespaceResults(results, refused)

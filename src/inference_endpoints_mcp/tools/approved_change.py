@@ -30,8 +30,8 @@ from inference_endpoints_mcp.approval.confirmation import (
 )
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.approval.questions import Form, form_of, question
-from inference_endpoints_mcp.tools.context import Call, CallScope
-from inference_endpoints_mcp.tools.outputs import EndpointAnswer, NextCall, backend_of_hardware, plan_answer
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, backend_of_hardware, plan_summary
 
 PLAN_META = "io.github.inference-endpoints-mcp/plan_token"
 """Where a token travels that no model reads (`--confirm host`): in `_meta` of the answer, and of the next request."""
@@ -48,8 +48,8 @@ class Step:
     """A change a tool proposes. `preview` is its answer as long as nothing is done, `act` does what was planned."""
 
     proposal: Proposal
-    preview: EndpointAnswer
-    act: Callable[[], Awaitable[EndpointAnswer]]
+    preview: EndpointOutput
+    act: Callable[[], Awaitable[EndpointOutput]]
     dry_run: bool
 
     @property
@@ -57,13 +57,13 @@ class Step:
         return None if self.dry_run else self.proposal
 
 
-def proposal_of(call: CallScope, plan: Plan, namespace: str, name: str, current: Endpoint | None) -> Proposal:
+def proposal_of(call: CallContext, plan: Plan, namespace: str, name: str, current: Endpoint | None) -> Proposal:
     """A plan as a proposal: on a local backend, whatever is not this machine is simulated."""
     backend = backend_of_hardware(plan.cost.hardware, call.endpoints.backend.name)
     return Proposal(plan, namespace, name, current, backend)
 
 
-Propose = Callable[..., Awaitable[Step | EndpointAnswer]]
+Propose = Callable[..., Awaitable[Step | EndpointOutput]]
 """Gives the change, or the answer where there is nothing to do."""
 
 
@@ -75,20 +75,20 @@ class Decision:
     midway: bool = False
 
 
-def proposing(propose: Propose) -> Callable[..., Awaitable[EndpointAnswer]]:
+def proposing(propose: Propose) -> Callable[..., Awaitable[EndpointOutput]]:
     """A tool's function of one that proposes: it takes the same arguments, and a plan's token."""
     decide = deciding(propose)
 
     async def carry_out(
         context: Context[Any, Any], proposed: Any, decision: Decision, plan_token: PlanToken = "", **arguments: Any
-    ) -> EndpointAnswer:
-        call: CallScope = arguments["call"]
+    ) -> EndpointOutput:
+        call: CallContext = arguments["call"]
         if plan_token and call.approvals.confirmation.how is Confirm.HOST:
             raise Refused(
                 "This server takes approval from the host, not as plan_token: nothing was changed.",
                 hint="Leave plan_token out; the person approves it in the host.",
             )
-        if isinstance(proposed, EndpointAnswer):
+        if isinstance(proposed, EndpointOutput):
             return proposed
         assert isinstance(proposed, Step)
         if proposed.dry_run:
@@ -131,7 +131,9 @@ def deciding(propose: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
     return decide
 
 
-async def settle(call: CallScope, decision: Decision, proposal: Proposal, again: Callable[[], Awaitable[Any]]) -> None:
+async def settle(
+    call: CallContext, decision: Decision, proposal: Proposal, again: Callable[[], Awaitable[Any]]
+) -> None:
     """Return if this proposal may be carried out. Raises `Refused` where it was not approved.
 
     `again` proposes anew, after an answer that came midway.
@@ -147,7 +149,7 @@ async def settle(call: CallScope, decision: Decision, proposal: Proposal, again:
         raise not_approved(outcome, proposal)
 
 
-async def _ask(call: CallScope, context: Context[Any, Any], proposal: Proposal) -> Decision | Elicit[Form]:
+async def _ask(call: CallContext, context: Context[Any, Any], proposal: Proposal) -> Decision | Elicit[Form]:
     asked = Elicit(question(proposal, call.redactor), form_of(proposal))
     approvals = call.approvals
     if context.protocol_version == _MODERN:
@@ -169,7 +171,7 @@ async def _ask(call: CallScope, context: Context[Any, Any], proposal: Proposal) 
     return Decision(Outcome.TIMED_OUT)
 
 
-async def _by_plan(call: CallScope, context: Context[Any, Any], step: Step, plan_token: str) -> EndpointAnswer:
+async def _by_plan(call: CallContext, context: Context[Any, Any], step: Step, plan_token: str) -> EndpointOutput:
     """Carry out the plan whose token this is; without one, show the plan."""
     by_host = call.approvals.confirmation.how is Confirm.HOST
     token = str((context.request_context.meta or {}).get(PLAN_META) or "") if by_host else plan_token
@@ -183,10 +185,10 @@ async def _by_plan(call: CallScope, context: Context[Any, Any], step: Step, plan
     raise NotAsPlanned(said, _planned(call, context, step, said))
 
 
-def _planned(call: CallScope, context: Context[Any, Any], step: Step, now: str) -> EndpointAnswer:
+def _planned(call: CallContext, context: Context[Any, Any], step: Step, now: str) -> EndpointOutput:
     """The plan with a new token, where the model reads it or where only the host does."""
     token = call.approvals.sealed(call.caller, step.proposal)
-    shown = step.preview.model_copy(update={"plan": plan_answer(step.proposal.plan), "now": now})
+    shown = step.preview.model_copy(update={"plan": plan_summary(step.proposal.plan), "now": now})
     if call.approvals.confirmation.how is Confirm.HOST:
         return shown.for_host({PLAN_META: token})
     sent = context.request_context.params or {}
@@ -197,18 +199,18 @@ def _planned(call: CallScope, context: Context[Any, Any], step: Step, now: str) 
     )
 
 
-async def _previewed(call: CallScope, step: Step) -> EndpointAnswer:
+async def _previewed(call: CallContext, step: Step) -> EndpointOutput:
     """The plan, with what stands in its way now."""
     proposal, approvals = step.proposal, call.approvals
     refusals = [f"It would be refused: {refusal}" for refusal in await approvals.policy.foresee(proposal.send)]
     needed = " Carrying it out needs approval." if approvals.confirmation.needed(proposal) else ""
-    plan = plan_answer(proposal.warning(*refusals).plan)
+    plan = plan_summary(proposal.warning(*refusals).plan)
     return step.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed.{needed}"})
 
 
 def _with_signature(
-    carry_out: Callable[..., Awaitable[EndpointAnswer]], propose: Propose, decide: Callable[..., Awaitable[Decision]]
-) -> Callable[..., Awaitable[EndpointAnswer]]:
+    carry_out: Callable[..., Awaitable[EndpointOutput]], propose: Propose, decide: Callable[..., Awaitable[Decision]]
+) -> Callable[..., Awaitable[EndpointOutput]]:
     """`carry_out` as the SDK and the contract are to see it: the arguments of `propose`, a token, and what the SDK
     resolves first.
     """
@@ -219,9 +221,9 @@ def _with_signature(
     parameters = [*asked.parameters.values(), own["context"], *added, own["plan_token"]]
     signature = asked.replace(
         parameters=[each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters],
-        return_annotation=EndpointAnswer,
+        return_annotation=EndpointOutput,
     )
-    annotations = {each.name: each.annotation for each in parameters} | {"return": EndpointAnswer}
+    annotations = {each.name: each.annotation for each in parameters} | {"return": EndpointOutput}
     vars(carry_out).update(__signature__=signature)
     carry_out.__annotations__ = annotations
     carry_out.__name__, carry_out.__doc__, carry_out.__module__ = propose.__name__, propose.__doc__, propose.__module__

@@ -12,13 +12,13 @@ from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_data, line
 
-LONGEST_PAYLOAD = 8_000
+MAX_PAYLOAD_CHARACTERS = 8_000
 """Characters of a payload that is shown as it is."""
-MOST_CHANGES, LONGEST_VALUE = 40, 200
-ROOM_FOR_ROWS = 25_000
+MAX_CHANGES, MAX_VALUE_CHARACTERS = 40, 200
+MAX_ROW_CHARACTERS = 25_000
 """Characters of the rows of a list: with everything else an answer stays below 8,000 tokens, at 3.5 characters each."""
 
-OUTPUT_LIMIT = 24_000
+MAX_MODEL_OUTPUT_CHARACTERS = 24_000
 """Characters of model output in one answer."""
 
 BackendName = Literal["huggingface", "local", "simulated"]
@@ -31,7 +31,7 @@ class NextCall(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class Answer(BaseModel):
+class ToolOutput(BaseModel):
     """What every answer may say: what is true now, and at most two calls that could follow."""
 
     now: str = ""
@@ -56,32 +56,7 @@ class RefusedNamespace(BaseModel):
     code: str
 
 
-class EndpointRow(BaseModel):
-    """An endpoint in a list; `namespace` where the list covers several."""
-
-    endpoint_name: str
-    namespace: str | None = None
-    state: str
-    repository: str
-    hardware: str
-    ready_replicas: int
-    target_replicas: int
-    price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
-    last_used_at: str | None = Field(default=None, description="Of what does not run: when it was last called.")
-    backend: BackendName
-
-
-class EndpointList(Answer):
-    namespace: str
-    endpoints: list[EndpointRow]
-    total: int
-    shown: int
-    next_offset: int | None = None
-    cost_now_per_hour_usd: float = Field(description="Of all endpoints that match, at this moment.")
-    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
-
-
-class PlanAnswer(BaseModel):
+class PlanSummary(BaseModel):
     """What would be done, and its price in USD at minimum and maximum replicas."""
 
     effect: str
@@ -94,7 +69,7 @@ class PlanAnswer(BaseModel):
     warnings: list[str] = Field(default_factory=list)
 
 
-class EndpointAnswer(Answer):
+class EndpointOutput(ToolOutput):
     endpoint_name: str
     namespace: str
     state: str | None = None
@@ -113,39 +88,16 @@ class EndpointAnswer(Answer):
     backend: BackendName
     message: str | None = Field(default=None, description="The control plane's own words.")
     chosen: list[str] | None = Field(default=None, description="What was left open and is chosen, and why.")
-    plan: PlanAnswer | None = None
+    plan: PlanSummary | None = None
     plan_token: str | None = Field(default=None, description="Carries the plan out, once; until then nothing changed.")
-
-
-class EndpointDetails(EndpointAnswer):
-    type: str | None = None
-    revision: str | None = None
-    framework: str | None = None
-    engine: str | None = None
-    image_url: str | None = None
-    env: str | None = Field(default=None, description="Fenced: NAME=value, a line each.")
-    secret_names: list[str] | None = None
-    args: str | None = Field(default=None, description="Fenced: a line each.")
-    tags: str | None = Field(default=None, description="Fenced: others can write them.")
-    created_at: str | None = None
-    updated_at: str | None = None
-    last_used_at: str | None = Field(default=None, description="When it was last called.")
-    error: str | None = Field(default=None, description="Fenced: what the failed container said.")
-    config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside model and hardware.")
-
-
-class WaitAnswer(EndpointAnswer):
-    reached: bool
-    waited_s: float
-    states_seen: list[str] = Field(default_factory=list)
 
 
 Row = TypeVar("Row", bound=BaseModel)
 
 
-def fitting(rows: Sequence[Row]) -> list[Row]:
+def fit_rows(rows: Sequence[Row]) -> list[Row]:
     """The first rows, as many as an answer has room for."""
-    room = ROOM_FOR_ROWS
+    room = MAX_ROW_CHARACTERS
     for index, row in enumerate(rows):
         room -= len(row.model_dump_json(exclude_none=True)) + 1
         if room < 0:
@@ -153,9 +105,9 @@ def fitting(rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
-def paged(rows: Sequence[Row], offset: int, limit: int) -> tuple[list[Row], int | None]:
+def take_page(rows: Sequence[Row], offset: int, limit: int) -> tuple[list[Row], int | None]:
     """One page, and where the next begins; None if it is the last."""
-    page = fitting(rows[offset : offset + limit])
+    page = fit_rows(rows[offset : offset + limit])
     following = offset + len(page)
     return page, following if following < len(rows) else None
 
@@ -174,14 +126,14 @@ def backend_of_hardware(hardware: str, backend: str) -> BackendName:
     return "local" if hardware.startswith("local-") else "simulated"
 
 
-def trying(endpoint: Endpoint, namespace: str) -> NextCall:
+def trial_call(endpoint: Endpoint, namespace: str) -> NextCall:
     """The call that shows whether an endpoint answers: a word to a chat model, by its task, else an input."""
     if endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}:
-        return call_of("chat_with_endpoint", namespace, endpoint.name, message="Hello")
-    return call_of("call_endpoint", namespace, endpoint.name, text="Hello")
+        return next_call("chat_with_endpoint", namespace, endpoint.name, message="Hello")
+    return next_call("call_endpoint", namespace, endpoint.name, text="Hello")
 
 
-def billing_from_now(backend: BackendName, price: float | None) -> str:
+def billing_note(backend: BackendName, price: float | None) -> str:
     """The sentence a start of replicas is announced with: nobody may take a simulated price for a real one."""
     if backend == "simulated":
         return "It is simulated: no model runs and nothing is billed."
@@ -190,8 +142,8 @@ def billing_from_now(backend: BackendName, price: float | None) -> str:
     return f"It is billed from now, at ${price:g}/h for each replica." if price else "It is billed from now."
 
 
-def facts_of(endpoint: Endpoint, namespace: str, prices: Prices | None, backend: str) -> dict[str, Any]:
-    """The facts every answer about one endpoint gives, as arguments of `EndpointAnswer`."""
+def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, backend: str) -> dict[str, Any]:
+    """The facts every answer about one endpoint gives, as arguments of `EndpointOutput`."""
     scaling = endpoint.compute.scaling
     return {
         "endpoint_name": endpoint.name,
@@ -218,19 +170,19 @@ def last_used(endpoint: Endpoint) -> str | None:
     return rfc3339(used) if used else None
 
 
-def plan_answer(plan: Plan) -> PlanAnswer:
+def plan_summary(plan: Plan) -> PlanSummary:
     payload, warnings = clean_data(plan.shown()), list(plan.warnings)
-    if len(json.dumps(payload)) > LONGEST_PAYLOAD:
+    if len(json.dumps(payload)) > MAX_PAYLOAD_CHARACTERS:
         payload = None
         warnings.append("The payload is too long to be shown.")
-    if len(plan.changes) > MOST_CHANGES:
-        warnings.append(f"{len(plan.changes) - MOST_CHANGES} more changes are not shown.")
-    return PlanAnswer(
+    if len(plan.changes) > MAX_CHANGES:
+        warnings.append(f"{len(plan.changes) - MAX_CHANGES} more changes are not shown.")
+    return PlanSummary(
         effect=plan.effect.value,
         payload=payload,
         changes=[
-            {"setting": line(change.setting), "before": _brief(change.before), "after": _brief(change.after)}
-            for change in plan.changes[:MOST_CHANGES]
+            {"setting": line(change.setting), "before": _shortened(change.before), "after": _shortened(change.after)}
+            for change in plan.changes[:MAX_CHANGES]
         ],
         per_hour_at_min_usd=plan.cost.per_hour_at_min,
         per_hour_at_max_usd=plan.cost.per_hour_at_max,
@@ -240,17 +192,23 @@ def plan_answer(plan: Plan) -> PlanAnswer:
     )
 
 
-def preview_of(backend: str, plan: Plan, namespace: str, name: str, current: Endpoint | None = None) -> EndpointAnswer:
-    facts = facts_of(current, namespace, None, backend) if current else {"endpoint_name": name, "namespace": namespace}
+def preview_output(
+    backend: str, plan: Plan, namespace: str, name: str, current: Endpoint | None = None
+) -> EndpointOutput:
+    facts = (
+        endpoint_fields(current, namespace, None, backend)
+        if current
+        else {"endpoint_name": name, "namespace": namespace}
+    )
     facts |= {"hardware": plan.cost.hardware, "backend": backend_of_hardware(plan.cost.hardware, backend)}
-    return EndpointAnswer(**facts, changed=False)
+    return EndpointOutput(**facts, changed=False)
 
 
-def _brief(value: Any) -> Any:
+def _shortened(value: Any) -> Any:
     """The value, or how long it is."""
     length = len(json.dumps(value))
-    return clean_data(value) if length <= LONGEST_VALUE else f"({length} characters)"
+    return clean_data(value) if length <= MAX_VALUE_CHARACTERS else f"({length} characters)"
 
 
-def call_of(tool: str, namespace: str, name: str, **more: Any) -> NextCall:
+def next_call(tool: str, namespace: str, name: str, **more: Any) -> NextCall:
     return NextCall(tool=tool, arguments={"endpoint_name": name, "namespace": namespace, **more})

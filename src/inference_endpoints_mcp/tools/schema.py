@@ -17,7 +17,7 @@ from inference_endpoints_mcp.tools.spec import ToolSpec
 Arguments = TypeVar("Arguments", bound=BaseModel)
 
 
-def build(spec: ToolSpec) -> Tool:
+def build_tool(spec: ToolSpec) -> Tool:
     """The SDK's tool for a spec, which refuses arguments it does not know."""
     built = Tool.from_function(
         spec.fn,
@@ -27,16 +27,16 @@ def build(spec: ToolSpec) -> Tool:
         annotations=ToolAnnotations.model_validate(spec.annotations),
     )
     metadata = built.fn_metadata
-    metadata.arg_model = _refusing_unknown(metadata.arg_model)
-    built.parameters = flat(metadata.arg_model.model_json_schema(by_alias=True))
+    metadata.arg_model = _forbid_unknown(metadata.arg_model)
+    built.parameters = flatten(metadata.arg_model.model_json_schema(by_alias=True))
     if metadata.output_schema is not None:
-        metadata.output_schema = flat(metadata.output_schema)
+        metadata.output_schema = flatten(metadata.output_schema)
     return built
 
 
 def contract(spec: ToolSpec) -> dict[str, Any]:
     """The tool as `tools/list` gives it, by wire names."""
-    built = build(spec)
+    built = build_tool(spec)
     return {
         "name": built.name,
         "title": built.title,
@@ -47,33 +47,33 @@ def contract(spec: ToolSpec) -> dict[str, Any]:
     }
 
 
-def _refusing_unknown(model: type[Arguments]) -> type[Arguments]:
+def _forbid_unknown(model: type[Arguments]) -> type[Arguments]:
     """The SDK's argument model drops arguments it does not know, without a word."""
     body = {"model_config": ConfigDict(extra="forbid"), "__module__": __name__}
     return cast("type[Arguments]", new_class(model.__name__, (model,), exec_body=lambda names: names.update(body)))
 
 
-def flat(schema: dict[str, Any]) -> dict[str, Any]:
+def flatten(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with its references inlined, and without titles, null arms and empty defaults."""
     definitions = schema.get("$defs", {})
-    flattened = _flat({key: value for key, value in schema.items() if key != "$defs"}, definitions)
+    flattened = _flattened({key: value for key, value in schema.items() if key != "$defs"}, definitions)
     assert isinstance(flattened, dict)
     return flattened
 
 
-def _flat(node: Any, definitions: dict[str, Any]) -> Any:
+def _flattened(node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, list):
-        return [_flat(item, definitions) for item in node]
+        return [_flattened(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
         target = definitions[node["$ref"].rpartition("/")[2]]
-        return _flat({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
+        return _flattened({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
     if "anyOf" in node:
         arms = [arm for arm in node["anyOf"] if arm != {"type": "null"}]
         if len(arms) == 1:
             rest = {key: value for key, value in node.items() if key != "anyOf"}
-            return _flat({**arms[0], **rest}, definitions)
+            return _flattened({**arms[0], **rest}, definitions)
     flattened = {}
     for key, value in node.items():
         if key in {"title", "$schema"} and isinstance(value, str):
@@ -82,7 +82,7 @@ def _flat(node: Any, definitions: dict[str, Any]) -> Any:
             continue
         if key in {"properties", "patternProperties"}:
             # A property may itself be called "title".
-            flattened[key] = {name: _flat(item, definitions) for name, item in value.items()}
+            flattened[key] = {name: _flattened(item, definitions) for name, item in value.items()}
         else:
-            flattened[key] = _flat(value, definitions)
+            flattened[key] = _flattened(value, definitions)
     return flattened

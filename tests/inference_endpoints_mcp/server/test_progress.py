@@ -42,7 +42,7 @@ async def told_while(listener: Listener, teller: Teller, act: Callable[[], None]
 async def test_something_is_told_at_every_heartbeat_even_though_nothing_changes() -> None:
     listener = Listener()
     teller = Teller(listener.notify, heartbeat=0.01, gap=0)
-    await told_while(listener, teller, lambda: teller.show(lambda: "still"), 4)
+    await told_while(listener, teller, lambda: teller.report(lambda: "still"), 4)
     assert {message for _, message in listener.told} == {"still"}
 
 
@@ -53,7 +53,7 @@ def test_the_heartbeat_is_well_below_ten_seconds() -> None:
 async def test_progress_grows_strictly_even_if_the_clock_stands() -> None:
     listener = Listener()
     teller = Teller(listener.notify, now=lambda: 7.0, heartbeat=0.01, gap=0)
-    await told_while(listener, teller, lambda: teller.show(lambda: "x"), 5)
+    await told_while(listener, teller, lambda: teller.report(lambda: "x"), 5)
     values = [value for value, _ in listener.told]
     assert values == sorted(set(values))
 
@@ -61,7 +61,7 @@ async def test_progress_grows_strictly_even_if_the_clock_stands() -> None:
 async def test_a_message_is_cut_to_what_fits() -> None:
     listener = Listener()
     teller = Teller(listener.notify)
-    await told_while(listener, teller, lambda: teller.show(lambda: "m" * 500), 1)
+    await told_while(listener, teller, lambda: teller.report(lambda: "m" * 500), 1)
     assert len(listener.told[0][1] or "") < 200
 
 
@@ -71,7 +71,7 @@ async def test_a_reader_who_lags_is_told_the_newest_only() -> None:
     teller = Teller(listener.notify, heartbeat=60, gap=0)
     task = asyncio.create_task(teller.run())
     for text in ("one", "two", "three"):
-        teller.show(lambda text=text: text)  # type: ignore[misc]
+        teller.report(lambda text=text: text)  # type: ignore[misc]
         await asyncio.sleep(0)
     listener.reading.set()
     await listener.heard(2)

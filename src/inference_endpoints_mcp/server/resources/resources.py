@@ -23,7 +23,7 @@ from inference_endpoints_mcp.server import results
 from inference_endpoints_mcp.server.completion import Completions
 from inference_endpoints_mcp.server.resources.uris import PARTS, SHAPE, Address
 from inference_endpoints_mcp.server.tool_contract import specs
-from inference_endpoints_mcp.tools.context import CallScope, open_call
+from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 
 PAGE = 50
 """Resources on one page of the list."""
@@ -85,32 +85,32 @@ class Resources:
         argument = params.argument
         return CompleteResult(completion=await self._completions.complete(scope, argument.name, argument.value, others))
 
-    async def open(self, ctx: Request, address: Address | None) -> CallScope:
+    async def open(self, ctx: Request, address: Address | None) -> CallContext:
         """A scope to read an address with, or which endpoints exist. Raises `Refused` if policy does not allow it."""
         self._policy.check_tool(specs()[address.part.tool if address else LISTING])
         scope = await self._scope(ctx)
         if address is not None:
-            await scope.namespace(address.namespace)
+            await scope.resolve_namespace(address.namespace)
         return scope
 
-    async def existing(self, scope: CallScope) -> tuple[str, ...]:
+    async def existing(self, scope: CallContext) -> tuple[str, ...]:
         """Which endpoints exist."""
         return tuple(sorted(_place(*pair) for pair in await self._endpoints(scope)))
 
-    async def _endpoints(self, scope: CallScope) -> list[tuple[str, Endpoint]]:
+    async def _endpoints(self, scope: CallContext) -> list[tuple[str, Endpoint]]:
         """Those of the namespaces policy names, else of the one a call means that names none."""
         allowed = self._policy.namespaces
         namespaces = [await scope.endpoints.resolve_namespace()] if allowed is None else sorted(allowed)
         return [(namespace, endpoint) for namespace in namespaces for endpoint in await scope.endpoints.list(namespace)]
 
-    async def _known_namespaces(self, scope: CallScope) -> list[str]:
+    async def _known_namespaces(self, scope: CallContext) -> list[str]:
         allowed = self._policy.namespaces
         return sorted((await scope.endpoints.whoami()).namespaces if allowed is None else allowed)
 
     def _offers(self, tool: str) -> bool:
         return self._policy.allows_every_tool or self._policy.offers(specs()[tool])
 
-    async def _scope(self, ctx: Request) -> CallScope:
+    async def _scope(self, ctx: Request) -> CallContext:
         return await open_call(Context(request_context=ctx))
 
 

@@ -30,15 +30,15 @@ from mcp.types import (
 from inference_endpoints_mcp.policy.audit_trail import asked_by
 from inference_endpoints_mcp.server.resources.uris import SCHEME, Address, unknown
 from inference_endpoints_mcp.server.resources.watches import Looks, Watch, again, looks_at
-from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.tools.call_context import CallContext
 
 POLL_INTERVAL_S = 5.0
 """Longest between two looks at what the watcher of endpoints does not see, in seconds: logs, and which exist."""
 
 Request = ServerRequestContext[Any, Any]
-Open = Callable[[Request, Address | None], Awaitable[CallScope]]
+Open = Callable[[Request, Address | None], Awaitable[CallContext]]
 """A scope for a request about an address, or about which endpoints exist. Raises if policy does not allow it."""
-Existing = Callable[[CallScope], Awaitable[Hashable]]
+Existing = Callable[[CallContext], Awaitable[Hashable]]
 """Which endpoints exist."""
 
 

@@ -9,14 +9,14 @@ from inference_endpoints.models import AuditEntry
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace
-from inference_endpoints_mcp.tools.context import Call, CallScope
-from inference_endpoints_mcp.tools.outputs import Answer, NextCall, fitting
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.outputs import NextCall, ToolOutput, fit_rows
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-CHANGES_SHOWN = 10
+MAX_CHANGES = 10
 
 
-class AuditRow(BaseModel):
+class AuditLogRow(BaseModel):
     at: str
     action: str
     endpoint_name: str | None = None
@@ -27,9 +27,9 @@ class AuditRow(BaseModel):
     more: str | None = Field(default=None, description="Fenced: what else the service says.")
 
 
-class AuditAnswer(Answer):
+class AuditLogOutput(ToolOutput):
     namespace: str
-    entries: list[AuditRow] = Field(description="Newest first.")
+    entries: list[AuditLogRow] = Field(description="Newest first.")
     next_cursor: str | None = None
 
 
@@ -41,24 +41,24 @@ async def get_audit_logs(
     username: Annotated[str, Field(max_length=96, description="Only what they did.")] = "",
     limit: Limit = 20,
     cursor: Annotated[str, Field(max_length=500)] = "",
-) -> AuditAnswer:
+) -> AuditLogOutput:
     """Show who created, changed, paused, resumed or deleted endpoints, and when, newest first. On Hugging Face it
     needs a Pro or Enterprise plan."""
     if endpoint_name:
-        namespace, endpoint_name = await call.target(endpoint_name, namespace)
+        namespace, endpoint_name = await call.resolve_endpoint(endpoint_name, namespace)
     else:
-        namespace = await call.namespace(namespace)
+        namespace = await call.resolve_namespace(namespace)
     page = await call.endpoints.audit_logs(
         namespace, endpoint=endpoint_name or None, username=username or None, cursor=cursor or None, limit=limit
     )
-    rows = fitting([_row(entry, call) for entry in page.items])
+    rows = fit_rows([_row(entry, call) for entry in page.items])
     asked = {"namespace": namespace, "endpoint_name": endpoint_name, "username": username}
     more = asked | {"limit": limit, "cursor": page.next_cursor} if page.next_cursor else None
     now = f"{len(rows)} shown, newest first{'; there are more' if more else ''}." if rows else "Nothing is noted."
     if len(rows) < len(page.items):
         more = asked | {"limit": len(rows), "cursor": cursor}  # a cursor stands between pages only
         now = f"{len(rows)} of this page's {len(page.items)} have room: page on with limit={len(rows)}."
-    return AuditAnswer(
+    return AuditLogOutput(
         namespace=namespace,
         entries=rows,
         next_cursor=page.next_cursor if len(rows) == len(page.items) else None,
@@ -67,13 +67,13 @@ async def get_audit_logs(
     )
 
 
-def _row(entry: AuditEntry, call: CallScope) -> AuditRow:
-    changes = [line(change, 80) for change in entry.changes[:CHANGES_SHOWN]]
-    if len(entry.changes) > CHANGES_SHOWN:
-        changes.append(f"and {len(entry.changes) - CHANGES_SHOWN} more")
+def _row(entry: AuditEntry, call: CallContext) -> AuditLogRow:
+    changes = [line(change, 80) for change in entry.changes[:MAX_CHANGES]]
+    if len(entry.changes) > MAX_CHANGES:
+        changes.append(f"and {len(entry.changes) - MAX_CHANGES} more")
     # The service's own fields are not published: whatever else it says is shown as it is.
     more = {key: value for key, value in (entry.model_extra or {}).items() if value is not None and key != "id"}
-    return AuditRow(
+    return AuditLogRow(
         at=entry.created_at.isoformat(timespec="seconds") if entry.created_at else "",
         action=line(entry.action, 40),
         endpoint_name=line(entry.endpoint, 40) if entry.endpoint else None,

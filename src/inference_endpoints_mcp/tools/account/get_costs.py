@@ -11,21 +11,21 @@ from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.tools.all_namespaces import EVERY_NAMESPACE, ask
+from inference_endpoints_mcp.tools.all_namespaces import ALL_NAMESPACES, query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
-from inference_endpoints_mcp.tools.context import Call
+from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import (
-    Answer,
     BackendName,
     NextCall,
     RefusedNamespace,
+    ToolOutput,
     backend_of,
-    call_of,
-    fitting,
+    fit_rows,
+    next_call,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-SAVINGS_SHOWN = 10
+MAX_SAVINGS = 10
 COMPUTED_FROM = (
     "Published prices times replicas at this moment, and when each endpoint was last called. No billing API exists: "
     "the invoice, discounts and what was spent so far are not known."
@@ -54,7 +54,7 @@ class SavingRow(BaseModel):
     call: NextCall
 
 
-class Costs(Answer):
+class CostsOutput(ToolOutput):
     endpoints: list[CostRow]
     total: int
     next_offset: int | None = None
@@ -68,59 +68,59 @@ class Costs(Answer):
 
 
 @dataclass(frozen=True)
-class _Placed:
+class _EndpointCost:
     namespace: str
     cost: Cost
 
 
 @tool(uses=operations.LIST, toolset=Toolset.ACCOUNT, title="Show what endpoints cost")
 async def get_costs(
-    call: Call, namespace: NamespaceOrAll = EVERY_NAMESPACE, limit: Limit = 20, offset: Offset = 0
-) -> Costs:
+    call: Call, namespace: NamespaceOrAll = ALL_NAMESPACES, limit: Limit = 20, offset: Offset = 0
+) -> CostsOutput:
     """Show where the money goes: cost per hour now and at most, dearest endpoint first, how long each has stood idle,
     and which call would save how much."""
 
-    async def fleet_of(namespace: str) -> tuple[Sequence[Endpoint], Vendors]:
-        return await call.endpoints.list(namespace), await call.listing.vendors(namespace)
+    async def fetch(namespace: str) -> tuple[Sequence[Endpoint], Vendors]:
+        return await call.endpoints.list(namespace), await call.hardware.vendors(namespace)
 
-    asked = await ask(call, namespace, fleet_of)
+    queried = await query_namespaces(call, namespace, fetch)
     at = datetime.now(UTC)
-    placed = [
-        _Placed(one, cost_of(endpoint, vendors, at))
-        for one, (endpoints, vendors) in asked.answers.items()
+    costs = [
+        _EndpointCost(one, cost_of(endpoint, vendors, at))
+        for one, (endpoints, vendors) in queried.results.items()
         for endpoint in endpoints
     ]
-    placed.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
+    costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
     backend = call.endpoints.backend.name
-    rows = fitting([_row(one, backend) for one in placed[offset : offset + limit]])
-    savings = _savings(placed)
+    rows = fit_rows([_row(one, backend) for one in costs[offset : offset + limit]])
+    savings = _savings(costs)
     following = offset + len(rows)
-    now, at_most = (round(sum(values), 4) for values in (_known(placed, "now"), _known(placed, "at_most")))
-    return Costs(
+    now, at_most = (round(sum(values), 4) for values in (_known_values(costs, "now"), _known_values(costs, "at_most")))
+    return CostsOutput(
         endpoints=rows,
-        total=len(placed),
-        next_offset=following if following < len(placed) else None,
+        total=len(costs),
+        next_offset=following if following < len(costs) else None,
         cost_now_per_hour_usd=now,
         cost_now_per_month_usd=round(now * HOURS_PER_MONTH, 2),
         cost_at_most_per_hour_usd=at_most,
-        unpriced=sum(one.cost.now is None for one in placed),
-        savings=savings[:SAVINGS_SHOWN],
-        refused=asked.refused or None,
-        now=_summary(placed, now, at_most, savings, backend) + asked.left_out,
+        unpriced=sum(one.cost.now is None for one in costs),
+        savings=savings[:MAX_SAVINGS],
+        refused=queried.refused or None,
+        now=_summary(costs, now, at_most, savings, backend) + queried.refused_note,
         next=[saving.call for saving in savings[:2]],
     )
 
 
-def _known(placed: Sequence[_Placed], which: str) -> list[float]:
-    values = (getattr(one.cost, which) for one in placed)
+def _known_values(costs: Sequence[_EndpointCost], which: str) -> list[float]:
+    values = (getattr(one.cost, which) for one in costs)
     return [value for value in values if value is not None]
 
 
-def _row(placed: _Placed, backend: str) -> CostRow:
-    cost, endpoint = placed.cost, placed.cost.endpoint
+def _row(priced: _EndpointCost, backend: str) -> CostRow:
+    cost, endpoint = priced.cost, priced.cost.endpoint
     return CostRow(
         endpoint_name=endpoint.name,
-        namespace=placed.namespace,
+        namespace=priced.namespace,
         state=endpoint.state.value,
         hardware=endpoint.hardware,
         replicas=endpoint.status.ready_replica,
@@ -131,7 +131,7 @@ def _row(placed: _Placed, backend: str) -> CostRow:
     )
 
 
-def _savings(placed: Sequence[_Placed]) -> list[SavingRow]:
+def _savings(costs: Sequence[_EndpointCost]) -> list[SavingRow]:
     """What saves by the hour before what saves now and then, the most first."""
     found = [
         SavingRow(
@@ -139,18 +139,20 @@ def _savings(placed: Sequence[_Placed]) -> list[SavingRow]:
             saves_usd=round(saving.usd, 4),
             per=saving.per,
             why=saving.why,
-            call=call_of(saving.operation.name, one.namespace, one.cost.endpoint.name, **saving.settings),
+            call=next_call(saving.operation.name, one.namespace, one.cost.endpoint.name, **saving.settings),
         )
-        for one in placed
+        for one in costs
         if (saving := one.cost.saving) is not None
     ]
     return sorted(found, key=lambda row: (row.per != "hour", -row.saves_usd))
 
 
-def _summary(placed: Sequence[_Placed], now: float, at_most: float, savings: Sequence[SavingRow], backend: str) -> str:
-    if not placed:
+def _summary(
+    costs: Sequence[_EndpointCost], now: float, at_most: float, savings: Sequence[SavingRow], backend: str
+) -> str:
+    if not costs:
         return "There are no endpoints: nothing is billed."
     simulated = " (simulated: nothing is billed)" if backend == LOCAL and now else ""
-    said = f"{len(placed)} endpoint(s) cost ${now:.2f}/h now and ${at_most:.2f}/h at most{simulated}."
+    said = f"{len(costs)} endpoint(s) cost ${now:.2f}/h now and ${at_most:.2f}/h at most{simulated}."
     hourly = sum(row.saves_usd for row in savings if row.per == "hour")
     return said + (f" ${hourly:.2f}/h could be saved: see savings." if hourly else "")

@@ -8,10 +8,10 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import VendorQuotas
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.all_namespaces import ask
+from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import Answer, NextCall, RefusedNamespace, paged
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.outputs import NextCall, RefusedNamespace, ToolOutput, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -27,7 +27,7 @@ class QuotaRow(BaseModel):
     most: int
 
 
-class QuotaList(Answer):
+class QuotasOutput(ToolOutput):
     quotas: list[QuotaRow] = Field(description="What is used most first.")
     total: int
     next_offset: int | None = None
@@ -41,25 +41,25 @@ async def get_quotas(
     vendor: Annotated[str, Field(max_length=32, description="E.g. aws.")] = "",
     limit: Limit = 20,
     offset: Offset = 0,
-) -> QuotaList:
+) -> QuotasOutput:
     """Show how many accelerators of each kind a namespace may use, uses and has left."""
-    asked = await ask(call, namespace, call.endpoints.quotas)
-    every = [row for one, quotas in asked.answers.items() for row in _rows(one, quotas)]
+    queried = await query_namespaces(call, namespace, call.endpoints.quotas)
+    every = [row for one, quotas in queried.results.items() for row in _rows(one, quotas)]
     vendors = sorted({row.vendor for row in every})
     if vendor and vendor not in vendors:
         raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
     found = [row for row in every if vendor in ("", row.vendor)]
     found.sort(key=lambda row: (-row.used, -row.left))
-    page, following = paged(found, offset, limit)
+    page, following = take_page(found, offset, limit)
     used = sum(1 for row in found if row.used)
     full = sum(1 for row in found if not row.left)
     arguments = {"namespace": namespace, "vendor": vendor, "limit": limit, "offset": following}
-    return QuotaList(
+    return QuotasOutput(
         quotas=page,
         total=len(found),
         next_offset=following,
-        refused=asked.refused or None,
-        now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left.{asked.left_out}",
+        refused=queried.refused or None,
+        now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left.{queried.refused_note}",
         next=[NextCall(tool="get_quotas", arguments=arguments)] if following else [],
     )
 

@@ -4,12 +4,12 @@ from pydantic import Field
 
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import Answer
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.outputs import ToolOutput
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
-class WhoAmIAnswer(Answer):
+class WhoAmIOutput(ToolOutput):
     name: str
     type: str
     namespaces: list[str] = Field(description="What may stand as namespace in other tools.")
@@ -19,12 +19,12 @@ class WhoAmIAnswer(Answer):
 
 
 @tool(uses=operations.WHOAMI, toolset=Toolset.ACCOUNT, title="Show whose token is used")
-async def whoami(call: Call) -> WhoAmIAnswer:
+async def whoami(call: Call) -> WhoAmIOutput:
     """Show whose token this server uses, the namespaces it may act for, and the backend."""
     caller = await call.endpoints.whoami()
     backend = call.endpoints.backend.name
     default = await call.endpoints.resolve_namespace()
-    return WhoAmIAnswer(
+    return WhoAmIOutput(
         name=line(caller.name),
         type=line(caller.type),
         namespaces=[line(namespace) for namespace in caller.namespaces],

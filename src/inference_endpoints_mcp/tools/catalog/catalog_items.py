@@ -9,8 +9,8 @@ from inference_endpoints.models import CatalogueModel
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import Limit, Offset, Repository
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import Answer, NextCall, paged
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.outputs import NextCall, ToolOutput, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -22,13 +22,13 @@ class CatalogRow(BaseModel):
     engines: list[str] = Field(default_factory=list)
 
 
-class CatalogList(Answer):
+class CatalogOutput(ToolOutput):
     models: list[CatalogRow]
     total: int
     next_offset: int | None = None
 
 
-class CatalogItem(Answer):
+class CatalogItemOutput(ToolOutput):
     repository: str
     in_catalog: bool
     task: str | None = None
@@ -44,7 +44,7 @@ async def list_catalog_items(
     task: Annotated[str, Field(max_length=64, description="E.g. text-generation.")] = "",
     limit: Limit = 20,
     offset: Offset = 0,
-) -> CatalogList:
+) -> CatalogOutput:
     """List models that are known to deploy on this backend, with task and licence."""
     items = await call.endpoints.catalogue(search=search or None, task=task or None)
     rows = [
@@ -57,20 +57,20 @@ async def list_catalog_items(
         )
         for item in items
     ]
-    page, following = paged(rows, offset, limit)
-    return CatalogList(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
+    page, following = take_page(rows, offset, limit)
+    return CatalogOutput(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
 
 
 @tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="Look a model up in the catalogue")
-async def has_catalog_item(call: Call, repository: Repository) -> CatalogItem:
+async def has_catalog_item(call: Call, repository: Repository) -> CatalogItemOutput:
     """Tell whether a model is in the catalogue of those known to deploy."""
-    item = await find_item(call.endpoints, repository)
+    item = await find_catalog_item(call.endpoints, repository)
     shown = line(repository, 512)
     following = NextCall(tool="get_recommended_config", arguments={"repository": repository})
     if item is None:
         now = "It is not in the catalogue. It may deploy all the same."
-        return CatalogItem(repository=shown, in_catalog=False, now=now, next=[following])
-    return CatalogItem(
+        return CatalogItemOutput(repository=shown, in_catalog=False, now=now, next=[following])
+    return CatalogItemOutput(
         repository=line(item.repo_id, 512),
         in_catalog=True,
         task=line(item.task) if item.task else None,
@@ -82,7 +82,7 @@ async def has_catalog_item(call: Call, repository: Repository) -> CatalogItem:
     )
 
 
-async def find_item(endpoints: AsyncEndpointsClient, repository: str) -> CatalogueModel | None:
+async def find_catalog_item(endpoints: AsyncEndpointsClient, repository: str) -> CatalogueModel | None:
     """By the model's own name, since what else the service searches in is not documented."""
     found = await endpoints.catalogue(search=repository.rpartition("/")[2][:100])
     return next((item for item in found if item.repo_id.lower() == repository.lower()), None)

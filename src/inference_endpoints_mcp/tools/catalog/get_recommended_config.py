@@ -14,18 +14,18 @@ from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthor
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import Namespace, Repository
-from inference_endpoints_mcp.tools.catalog.catalog_items import find_item
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import Answer, BackendName, NextCall, backend_of_hardware
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.catalog.catalog_items import find_catalog_item
+from inference_endpoints_mcp.tools.outputs import BackendName, NextCall, ToolOutput, backend_of_hardware
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-Told = TypeVar("Told")
+Result = TypeVar("Result")
 
-LONGEST_NAME = 32
-NAMES_TRIED = 10
+MAX_NAME_CHARACTERS = 32
+MAX_NAME_ATTEMPTS = 10
 
 
-class RecommendedConfig(Answer):
+class RecommendedConfigOutput(ToolOutput):
     repository: str
     hardware: str
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
@@ -37,13 +37,15 @@ class RecommendedConfig(Answer):
 
 
 @tool(uses=operations.SUGGESTION, toolset=Toolset.CATALOG, title="Recommend a configuration")
-async def get_recommended_config(call: Call, repository: Repository, namespace: Namespace = "") -> RecommendedConfig:
+async def get_recommended_config(
+    call: Call, repository: Repository, namespace: Namespace = ""
+) -> RecommendedConfigOutput:
     """Recommend hardware, engine and task for a model, of what can be had now. `next` is the call that deploys it."""
-    namespace = await call.namespace(namespace)
-    known = await known_of(call.endpoints, repository)
+    namespace = await call.resolve_namespace(namespace)
+    known = await gather_known(call.endpoints, repository)
     if known.suggestion is None and known.item is None and known.info is None and known.weight_gb is None:
         raise NotFound("Nothing is known about this model.", hint="get_vendors lists hardware to choose from.")
-    found = recommend(known, offers(await call.listing.vendors(namespace)))
+    found = recommend(known, offers(await call.hardware.vendors(namespace)))
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
         "endpoint_name": await _free_name(call.endpoints, namespace, repository),
@@ -52,7 +54,7 @@ async def get_recommended_config(call: Call, repository: Repository, namespace: 
         "hardware": found.offer.id,
         "config": found.config,
     }
-    return RecommendedConfig(
+    return RecommendedConfigOutput(
         repository=line(repository, 512),
         hardware=found.offer.id,
         price_per_hour_usd=found.offer.price,
@@ -67,17 +69,17 @@ async def get_recommended_config(call: Call, repository: Repository, namespace: 
     )
 
 
-async def known_of(endpoints: AsyncEndpointsClient, repository: str) -> Known:
+async def gather_known(endpoints: AsyncEndpointsClient, repository: str) -> Known:
     """What the service and the Hub tell of a model. Who does not know it, or does not say, leaves a gap."""
     suggestion, item, info = await asyncio.gather(
-        _if_told(endpoints.suggestion(repository)),
-        _if_told(find_item(endpoints, repository)),
-        _if_told(endpoints.model(repository)),
+        _result_or_none(endpoints.suggestion(repository)),
+        _result_or_none(find_catalog_item(endpoints, repository)),
+        _result_or_none(endpoints.model(repository)),
     )
     return Known(repository, suggestion, item, info)
 
 
-async def _if_told(answer: Awaitable[Told]) -> Told | None:
+async def _result_or_none(answer: Awaitable[Result]) -> Result | None:
     try:
         return await answer
     except (NotFound, BadRequest, Unauthorized, Forbidden, Unavailable):
@@ -87,11 +89,11 @@ async def _if_told(answer: Awaitable[Told]) -> Told | None:
 async def _free_name(endpoints: AsyncEndpointsClient, namespace: str, repository: str) -> str:
     """A name of the model's own that no endpoint has, or the last that was tried."""
     own = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower().removesuffix(".gguf")).strip("-")
-    name = own = own[:LONGEST_NAME].strip("-") or "endpoint"
-    for number in range(2, NAMES_TRIED + 1):
+    name = own = own[:MAX_NAME_CHARACTERS].strip("-") or "endpoint"
+    for number in range(2, MAX_NAME_ATTEMPTS + 1):
         try:
             await endpoints.get(name, namespace)
         except NotFound:
             break
-        name = f"{own[: LONGEST_NAME - 3].strip('-')}-{number}"
+        name = f"{own[: MAX_NAME_CHARACTERS - 3].strip('-')}-{number}"
     return name

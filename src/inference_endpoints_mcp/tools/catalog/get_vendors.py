@@ -9,8 +9,8 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import Answer, BackendName, backend_of_hardware, paged
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of_hardware, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -30,7 +30,7 @@ class HardwareRow(BaseModel):
     backend: BackendName
 
 
-class HardwareList(Answer):
+class HardwareOutput(ToolOutput):
     namespace: str
     hardware: list[HardwareRow]
     total: int
@@ -46,11 +46,11 @@ async def get_vendors(
     only_available: bool = True,
     limit: Limit = 20,
     offset: Offset = 0,
-) -> HardwareList:
+) -> HardwareOutput:
     """List hardware, cheapest first, with price, availability and what quota leaves. Its ids go into
     create_endpoint."""
-    namespace = await call.namespace(namespace)
-    everything = offers(await call.listing.vendors(namespace))
+    namespace = await call.resolve_namespace(namespace)
+    everything = offers(await call.hardware.vendors(namespace))
     vendors = sorted({offer.hardware.vendor for offer in everything})
     if vendor and vendor not in vendors:
         raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
@@ -62,12 +62,12 @@ async def get_vendors(
     ]
     found = [offer for offer in listed if offer.available or not only_available]
     found.sort(key=lambda offer: (offer.price if offer.price is not None else float("inf"), offer.id))
-    page, following = paged([_row(offer, call.endpoints.backend.name) for offer in found], offset, limit)
+    page, following = take_page([_row(offer, call.endpoints.backend.name) for offer in found], offset, limit)
     hidden = len(listed) - len(found)
     now = f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD."
     if hidden:
         now += f" {hidden} more cannot be had now, being off offer or over quota (only_available=false shows them)."
-    return HardwareList(
+    return HardwareOutput(
         namespace=namespace,
         hardware=page,
         total=len(found),

@@ -10,16 +10,16 @@ from inference_endpoints.inference import Reply
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, JsonObject, Namespace
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.inference.waking import Called, Waking, answered, may_wake, tell_of_waking
-from inference_endpoints_mcp.tools.outputs import OUTPUT_LIMIT, Answer, BackendName, backend_of
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.inference.waking import Target, WakeDecision, call_summary, may_wake, report_waking
+from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_CHARACTERS, BackendName, ToolOutput, backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-NUMBERS_SHOWN = 8
+VECTOR_PREVIEW_NUMBERS = 8
 """Of each vector, so many numbers are shown: a model cannot use more, and a vector has thousands."""
 
 
-class CallAnswer(Answer):
+class CallOutput(ToolOutput):
     endpoint_name: str
     namespace: str
     backend: BackendName
@@ -34,8 +34,8 @@ class CallAnswer(Answer):
 @tool(uses=CALL_EFFECT, toolset=Toolset.INFERENCE, title="Call an endpoint")
 async def call_endpoint(
     call: Call,
-    called: Called,
-    waking: Waking,
+    target: Target,
+    decision: WakeDecision,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     text: Annotated[str, Field(max_length=200_000)] = "",
@@ -44,38 +44,38 @@ async def call_endpoint(
     parameters: Annotated[JsonObject, Field(description="E.g. candidate_labels.")] = {},  # noqa: B006
     path: Annotated[str, Field(max_length=200, description="E.g. /v1/embeddings.")] = "/",
     timeout_s: CallTimeout = 120,
-) -> CallAnswer:
+) -> CallOutput:
     """Run a model on an endpoint and return its output. Give text, texts or body. A scaled-to-zero endpoint is woken,
     which is billed."""
-    request, route = _body(text, texts, body, parameters), _route(path)
-    namespace, endpoint, wake = called.namespace, called.endpoint, await may_wake(call, called, waking)
-    async with call.telling() as progress:
+    request, route = _request_body(text, texts, body, parameters), _route(path)
+    namespace, endpoint, wake = target.namespace, target.endpoint, await may_wake(call, target, decision)
+    async with call.report_progress() as progress:
         reply = await call.inference.call(
             endpoint.name,
             namespace,
             body=request,
             path=route,
             accept="*/*",
-            timeout=min(timeout_s, call.hold_s),
+            timeout=min(timeout_s, call.host_timeout_s),
             wake=wake,
-            on_wait=tell_of_waking(progress, endpoint.name),
+            on_wait=report_waking(progress, endpoint.name),
         )
-    output, vectors, dimensions = _shown(reply)
-    return CallAnswer(
+    output, vectors, dimensions = _output(reply)
+    return CallOutput(
         endpoint_name=endpoint.name,
         namespace=namespace,
         backend=backend_of(endpoint, call.endpoints.backend.name),
-        output=call.fence.wrap("model", output, OUTPUT_LIMIT),
+        output=call.fence.wrap("model", output, MAX_MODEL_OUTPUT_CHARACTERS),
         content_type=line(reply.content_type, 100),
         vectors=vectors,
         dimensions=dimensions,
         seconds=round(reply.seconds, 3),
         woke=reply.woke,
-        now=answered(call, endpoint, reply.woke, reply.seconds),
+        now=call_summary(call, endpoint, reply.woke, reply.seconds),
     )
 
 
-def _body(text: str, texts: list[str], body: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+def _request_body(text: str, texts: list[str], body: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     if [bool(text), bool(texts), bool(body)].count(True) != 1:
         raise BadRequest("Give exactly one of text, texts and body: nothing was sent.")
     request: dict[str, Any] = dict(body) if body else {"inputs": text or texts}
@@ -94,14 +94,14 @@ def _route(path: str) -> str:
     return path
 
 
-def _shown(reply: Reply) -> tuple[str, int | None, int | None]:
+def _output(reply: Reply) -> tuple[str, int | None, int | None]:
     """The output as an agent can use it: text as it is, vectors in brief, other bytes by size alone."""
     if "json" not in reply.content_type and not reply.content_type.startswith("text/"):
         return f"{len(reply.content)} bytes of {line(reply.content_type, 100) or 'unknown type'}", None, None
     vectors = _vectors(_parsed(reply))
     if not vectors:
         return reply.content.decode("utf-8", "replace"), None, None
-    brief = [", ".join(f"{number:.5f}" for number in vector[:NUMBERS_SHOWN]) + ", …" for vector in vectors]
+    brief = [", ".join(f"{number:.5f}" for number in vector[:VECTOR_PREVIEW_NUMBERS]) + ", …" for vector in vectors]
     return "\n".join(f"[{numbers}]" for numbers in brief), len(vectors), len(vectors[0])
 
 
@@ -125,6 +125,6 @@ def _vectors(value: Any) -> list[list[float]]:
 
 def _is_vector(value: Any) -> bool:
     try:
-        return isinstance(value, list) and len(value) > NUMBERS_SHOWN and all(map(math.isfinite, value))
+        return isinstance(value, list) and len(value) > VECTOR_PREVIEW_NUMBERS and all(map(math.isfinite, value))
     except (TypeError, OverflowError):  # other than numbers, or whole numbers beyond a float
         return False

@@ -9,16 +9,16 @@ from inference_endpoints.inference import ChatAnswer, ChatDelta
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, Namespace
-from inference_endpoints_mcp.tools.context import Call, Progress
-from inference_endpoints_mcp.tools.inference.waking import Called, Waking, answered, may_wake, tell_of_waking
-from inference_endpoints_mcp.tools.outputs import OUTPUT_LIMIT, Answer, BackendName, backend_of
+from inference_endpoints_mcp.tools.call_context import Call, Progress
+from inference_endpoints_mcp.tools.inference.waking import Target, WakeDecision, call_summary, may_wake, report_waking
+from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_CHARACTERS, BackendName, ToolOutput, backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-FEWEST_TIMED = 16
+MIN_TIMED_TOKENS = 16
 """Tokens an answer must have for its speed to mean something."""
 
 
-class ChatToolAnswer(Answer):
+class ChatOutput(ToolOutput):
     endpoint_name: str
     namespace: str
     backend: BackendName
@@ -40,8 +40,8 @@ class Message(BaseModel):
 @tool(uses=CALL_EFFECT, toolset=Toolset.INFERENCE, title="Chat with an endpoint")
 async def chat_with_endpoint(
     call: Call,
-    called: Called,
-    waking: Waking,
+    target: Target,
+    decision: WakeDecision,
     endpoint_name: EndpointName,
     message: Annotated[str, Field(max_length=200_000)] = "",
     messages: Annotated[list[Message], Field(max_length=200)] = [],  # noqa: B006
@@ -50,29 +50,29 @@ async def chat_with_endpoint(
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 512,
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7,
     timeout_s: CallTimeout = 120,
-) -> ChatToolAnswer:
+) -> ChatOutput:
     """Ask a chat model; its words stream as progress. A scaled-to-zero endpoint is woken, which is billed."""
     conversation = _conversation(message, messages, system)
-    namespace, endpoint, wake = called.namespace, called.endpoint, await may_wake(call, called, waking)
-    async with call.telling() as progress:
-        writing = _Writing(progress)
+    namespace, endpoint, wake = target.namespace, target.endpoint, await may_wake(call, target, decision)
+    async with call.report_progress() as progress:
+        streamed = _StreamedText(progress)
         answer = await call.inference.chat(
             endpoint.name,
             conversation,
             namespace,
             max_tokens=max_tokens,
             temperature=temperature,
-            timeout=min(timeout_s, call.hold_s),
+            timeout=min(timeout_s, call.host_timeout_s),
             wake=wake,
-            on_wait=tell_of_waking(progress, endpoint.name),
-            on_delta=writing.add,
+            on_wait=report_waking(progress, endpoint.name),
+            on_delta=streamed.add,
         )
     speed, first = _speed(answer), answer.seconds_to_first_token
-    return ChatToolAnswer(
+    return ChatOutput(
         endpoint_name=endpoint.name,
         namespace=namespace,
         backend=backend_of(endpoint, call.endpoints.backend.name),
-        text=call.fence.wrap("model", answer.text, OUTPUT_LIMIT),
+        text=call.fence.wrap("model", answer.text, MAX_MODEL_OUTPUT_CHARACTERS),
         finish_reason=answer.finish_reason,
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
@@ -80,25 +80,25 @@ async def chat_with_endpoint(
         seconds_to_first_token=round(first, 3) if first is not None else None,
         seconds=round(answer.seconds, 3),
         woke=answer.woke,
-        now=answered(call, endpoint, answer.woke, answer.seconds),
+        now=call_summary(call, endpoint, answer.woke, answer.seconds),
     )
 
 
-class _Writing:
-    """Shows the words as they come."""
+class _StreamedText:
+    """Reports the text of a chat model as it arrives."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._text = ""
-        self._steps = 0
+        self._tokens = 0
 
     async def add(self, delta: ChatDelta) -> None:
         self._text += delta.text
-        self._steps += 1
-        self._progress.show(self._tell)
+        self._tokens += 1
+        self._progress.report(self._message)
 
-    def _tell(self) -> str:
-        return f"writing · {self._steps} tokens · {line(self._text[-400:], 10_000)[-150:]}"
+    def _message(self) -> str:
+        return f"writing · {self._tokens} tokens · {line(self._text[-400:], 10_000)[-150:]}"
 
 
 def _conversation(message: str, messages: list[Message], system: str) -> list[dict[str, str]]:
@@ -111,4 +111,4 @@ def _conversation(message: str, messages: list[Message], system: str) -> list[di
 def _speed(answer: ChatAnswer) -> float | None:
     """Tokens per second. Of a few tokens it would say nothing: the first ones arrive together."""
     speed, written = answer.tokens_per_second, answer.usage.completion_tokens or 0
-    return round(speed, 1) if speed and written >= FEWEST_TIMED else None
+    return round(speed, 1) if speed and written >= MIN_TIMED_TOKENS else None

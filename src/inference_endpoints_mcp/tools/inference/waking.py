@@ -15,12 +15,12 @@ from inference_endpoints.transport.backend import HUGGING_FACE
 from inference_endpoints_mcp.approval.confirmation import Outcome
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.tools.approved_change import Decision, deciding, proposal_of, settle
-from inference_endpoints_mcp.tools.context import Call, CallScope, Progress
+from inference_endpoints_mcp.tools.call_context import Call, CallContext, Progress
 from inference_endpoints_mcp.tools.outputs import backend_of
 
 
 @dataclass(frozen=True)
-class Callee:
+class CallTarget:
     """The endpoint that is called, and the wake that may have to be approved first, if it is asleep."""
 
     namespace: str
@@ -28,55 +28,55 @@ class Callee:
     to_approve: Proposal | None = None
 
 
-async def _called(call: Call, endpoint_name: str, namespace: str) -> Callee:
-    namespace, name = await call.target(endpoint_name, namespace)
+async def _resolve_target(call: Call, endpoint_name: str, namespace: str) -> CallTarget:
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
-    if endpoint.state is not Status.SCALED_TO_ZERO or not _bills(call, endpoint):
-        return Callee(namespace, endpoint)
-    plan = plan_wake(endpoint, namespace, await call.listing.vendors(namespace))
-    return Callee(namespace, endpoint, proposal_of(call, plan, namespace, name, endpoint))
+    if endpoint.state is not Status.SCALED_TO_ZERO or not _needs_approval(call, endpoint):
+        return CallTarget(namespace, endpoint)
+    plan = plan_wake(endpoint, namespace, await call.hardware.vendors(namespace))
+    return CallTarget(namespace, endpoint, proposal_of(call, plan, namespace, name, endpoint))
 
 
-Called = Annotated[Callee, Resolve(_called)]
-Waking = Annotated[Decision, Resolve(deciding(_called))]
+Target = Annotated[CallTarget, Resolve(_resolve_target)]
+WakeDecision = Annotated[Decision, Resolve(deciding(_resolve_target))]
 
 
-async def may_wake(call: CallScope, called: Callee, waking: Decision) -> bool:
+async def may_wake(call: CallContext, target: CallTarget, decision: Decision) -> bool:
     """Whether the call may wake the endpoint. Raises `Refused` if it is asleep and that was not approved.
 
     A token for two calls would be one argument more on the tools that are used most: resuming has it already.
     """
-    proposal = called.to_approve
+    proposal = target.to_approve
     if proposal is None:
         # Should it fall asleep only now, waking it is something nobody approved.
-        return not _bills(call, called.endpoint)
-    if waking.outcome is Outcome.TO_PLAN:
+        return not _needs_approval(call, target.endpoint)
+    if decision.outcome is Outcome.TO_PLAN:
         price = "is billed" if proposal.price is None else f"may cost ${proposal.price:g}/h"
         raise Refused(
             f"It is asleep, and waking it {price}, which needs approval: it was not woken.",
             hint="Call resume_endpoint, which shows the plan.",
         )
-    await settle(call, waking, proposal, lambda: _called(call, called.endpoint.name, called.namespace))
+    await settle(call, decision, proposal, lambda: _resolve_target(call, target.endpoint.name, target.namespace))
     return True
 
 
-def _bills(call: CallScope, endpoint: Endpoint) -> bool:
+def _needs_approval(call: CallContext, endpoint: Endpoint) -> bool:
     return call.approvals.confirmation.bills(backend_of(endpoint, call.endpoints.backend.name))
 
 
-def tell_of_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[None]]:
+def report_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[None]]:
     started = time.monotonic()
 
-    def tell() -> str:
+    def message() -> str:
         return f"waking {name} · {time.monotonic() - started:.0f}s"
 
     async def on_wait(_: str) -> None:
-        progress.show(tell)
+        progress.report(message)
 
     return on_wait
 
 
-def answered(call: CallScope, endpoint: Endpoint, woke: bool, seconds: float) -> str:
+def call_summary(call: CallContext, endpoint: Endpoint, woke: bool, seconds: float) -> str:
     if not woke:
         return f"Answered in {seconds:.2f} s."
     billed = " and is billed again" if call.endpoints.backend.name == HUGGING_FACE else ""

@@ -13,17 +13,17 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
-from inference_endpoints_mcp.tools.context import Call, CallScope
-from inference_endpoints_mcp.tools.lifecycle.defaults import Asked, fill_in, names_engine
-from inference_endpoints_mcp.tools.lifecycle.hardware_checks import cannot_run, with_alternatives
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.lifecycle.defaults import GivenSettings, choose_settings, names_engine
+from inference_endpoints_mcp.tools.lifecycle.hardware_checks import local_run_warnings, with_alternatives
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.outputs import (
-    EndpointAnswer,
-    billing_from_now,
-    call_of,
-    facts_of,
-    plan_answer,
-    preview_of,
+    EndpointOutput,
+    billing_note,
+    endpoint_fields,
+    next_call,
+    plan_summary,
+    preview_output,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -64,15 +64,15 @@ async def create_endpoint(
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
-) -> Step | EndpointAnswer:
+) -> Step | EndpointOutput:
     """Deploy a model as a new endpoint; it is billed from then on. What is left open is chosen, and explained.
     Returns once accepted: then wait_for_endpoint. Creating again with the same settings changes nothing."""
-    namespace, name = await call.target(endpoint_name, namespace)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     check_name(name)
-    current = await _found(call, namespace, name)
-    asked = Asked(repository, hardware, task, framework, own_engine=names_engine(config))
-    chosen = await fill_in(call, namespace, asked, current)
-    sleeps = min_replica == 0 or "scale_to_zero_timeout" in call.sent
+    current = await _find(call, namespace, name)
+    given = GivenSettings(repository, hardware, task, framework, own_engine=names_engine(config))
+    chosen = await choose_settings(call, namespace, given, current)
+    sleeps = min_replica == 0 or "scale_to_zero_timeout" in call.passed_arguments
     spec = EndpointSpec.checked(
         name=name,
         repository=repository,
@@ -89,15 +89,15 @@ async def create_endpoint(
     )
     payload = complete(spec.payload(), config, secret_names, call)
     preflight.check(payload, chosen.accelerators)
-    different = _different(current, payload) if current else []
+    different = _different_settings(current, payload) if current else []
     if current and not (different and dry_run):
-        return await _existing(call, current, different, namespace)
-    plan = plan_create(payload, namespace, await call.listing.vendors(namespace))
+        return await _existing_output(call, current, different, namespace)
+    plan = plan_create(payload, namespace, await call.hardware.vendors(namespace))
     taken = [f"The name is taken, by an endpoint with other settings ({', '.join(different)})."] if different else []
-    warnings = taken + (await cannot_run(call, plan) if dry_run else [])
+    warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
     return Step(
         proposal=proposal_of(call, plan, namespace, name, current).warning(*warnings),
-        preview=preview_of(call.endpoints.backend.name, plan, namespace, name).model_copy(
+        preview=preview_output(call.endpoints.backend.name, plan, namespace, name).model_copy(
             update={"chosen": chosen.why or None}
         ),
         act=partial(_create, call, plan, namespace, name, chosen.why),
@@ -105,36 +105,36 @@ async def create_endpoint(
     )
 
 
-async def _found(call: CallScope, namespace: str, name: str) -> Endpoint | None:
+async def _find(call: CallContext, namespace: str, name: str) -> Endpoint | None:
     try:
         return await call.endpoints.get(name, namespace)
     except NotFound:
         return None
 
 
-async def _create(call: CallScope, plan: Plan, namespace: str, name: str, why: list[str]) -> EndpointAnswer:
+async def _create(call: CallContext, plan: Plan, namespace: str, name: str, why: list[str]) -> EndpointOutput:
     assert plan.payload is not None
     try:
-        created = await call.endpoints.create_from(call.lent.filled(plan.payload), namespace)
+        created = await call.endpoints.create_from(call.lent_secrets.filled(plan.payload), namespace)
     except AlreadyExists:
         current = await call.endpoints.get(name, namespace)
-        return await _existing(call, current, _different(current, plan.payload), namespace)
+        return await _existing_output(call, current, _different_settings(current, plan.payload), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware) from error
-    call.changed(namespace, created)
-    prices = await call.listing.prices(namespace)
-    facts = facts_of(created, namespace, prices, call.endpoints.backend.name)
-    return EndpointAnswer(
+    call.note_change(namespace, created)
+    prices = await call.hardware.prices(namespace)
+    facts = endpoint_fields(created, namespace, prices, call.endpoints.backend.name)
+    return EndpointOutput(
         **facts,
         changed=True,
-        plan=plan_answer(plan.model_copy(update={"payload": None})),
-        now=f"Accepted: a replica is starting. {billing_from_now(facts['backend'], facts['price_per_hour_usd'])}",
+        plan=plan_summary(plan.model_copy(update={"payload": None})),
+        now=f"Accepted: a replica is starting. {billing_note(facts['backend'], facts['price_per_hour_usd'])}",
         chosen=why or None,
-        next=[call_of("wait_for_endpoint", namespace, name)],
+        next=[next_call("wait_for_endpoint", namespace, name)],
     )
 
 
-def _different(current: Endpoint, payload: dict[str, Any]) -> list[str]:
+def _different_settings(current: Endpoint, payload: dict[str, Any]) -> list[str]:
     """The settings in which an endpoint is not what a payload asks for. Of secrets only the names are known."""
     model = dict(payload["model"])
     missing = set(model.pop("secrets", {})) - set(current.model.secrets)
@@ -142,7 +142,9 @@ def _different(current: Endpoint, payload: dict[str, Any]) -> list[str]:
     return sorted(different)
 
 
-async def _existing(call: CallScope, current: Endpoint, different: list[str], namespace: str) -> EndpointAnswer:
+async def _existing_output(
+    call: CallContext, current: Endpoint, different: list[str], namespace: str
+) -> EndpointOutput:
     """The name is taken: by the same endpoint, which is a success, or by another, which is not."""
     if different:
         raise AlreadyExists(
@@ -150,10 +152,10 @@ async def _existing(call: CallScope, current: Endpoint, different: list[str], na
             "nothing was changed.",
             hint="Call update_endpoint to change it, or choose another name.",
         )
-    prices = await call.listing.prices(namespace)
-    return EndpointAnswer(
-        **facts_of(current, namespace, prices, call.endpoints.backend.name),
+    prices = await call.hardware.prices(namespace)
+    return EndpointOutput(
+        **endpoint_fields(current, namespace, prices, call.endpoints.backend.name),
         changed=False,
         now=f"It exists with the same settings and is {current.state.value}: nothing was changed.",
-        next=[call_of("wait_for_endpoint", namespace, current.name)] if current.state.changing else [],
+        next=[next_call("wait_for_endpoint", namespace, current.name)] if current.state.changing else [],
     )

@@ -7,13 +7,13 @@ from inference_endpoints.deploy.hardware import choose, find, offers
 from inference_endpoints.deploy.recommend import Known, recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.models import Endpoint, Vendors
-from inference_endpoints_mcp.tools.catalog.get_recommended_config import known_of
-from inference_endpoints_mcp.tools.context import CallScope
-from inference_endpoints_mcp.tools.lifecycle.hardware_checks import accelerators_of
+from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.catalog.get_recommended_config import gather_known
+from inference_endpoints_mcp.tools.lifecycle.hardware_checks import count_accelerators
 
 
 @dataclass(frozen=True)
-class Asked:
+class GivenSettings:
     """What the caller said; empty where he did not. `own_engine`: his config has an image or framework of its own."""
 
     repository: str
@@ -24,7 +24,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Filled:
+class ChosenSettings:
     """What to create with. `why` has a sentence for each choice; None is left to the service."""
 
     hardware: Hardware
@@ -35,30 +35,32 @@ class Filled:
     why: list[str] = field(default_factory=list)
 
 
-async def fill_in(call: CallScope, namespace: str, asked: Asked, current: Endpoint | None) -> Filled:
+async def choose_settings(
+    call: CallContext, namespace: str, given: GivenSettings, current: Endpoint | None
+) -> ChosenSettings:
     """Choose what was left open: for an endpoint that exists its own, whether or not more of it could be had now.
 
     Raises `BadRequest` for hardware there is not, `NoCapacity` where nothing that fits can be had.
     """
-    vendors = await call.listing.vendors(namespace)
-    if current and asked.hardware in {"", current.hardware}:
-        return _as_it_is(current, asked, vendors)
+    vendors = await call.hardware.vendors(namespace)
+    if current and given.hardware in {"", current.hardware}:
+        return _settings_of(current, given, vendors)
     available = offers(vendors)
-    offer = find(available, asked.hardware) if asked.hardware else None
+    offer = find(available, given.hardware) if given.hardware else None
     if offer is None and any(one.here for one in available):
         offer = choose(available)  # simulated hardware is taken by name alone
     if offer is not None and offer.here:
-        why = [] if asked.hardware else [f"Hardware: {offer.id}, the machine this backend is."]
-        return Filled(offer.hardware, 1, asked.task or None, asked.framework or None, why=why)
-    engine = asked.framework or ("custom" if asked.own_engine else "")
-    nothing_open = asked.hardware and asked.task and engine
-    known = Known(asked.repository) if nothing_open else await known_of(call.endpoints, asked.repository)
-    found = recommend(known, available, offer=offer, task=asked.task, framework=engine)
-    return Filled(
+        why = [] if given.hardware else [f"Hardware: {offer.id}, the machine this backend is."]
+        return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
+    engine = given.framework or ("custom" if given.own_engine else "")
+    nothing_open = given.hardware and given.task and engine
+    known = Known(given.repository) if nothing_open else await gather_known(call.endpoints, given.repository)
+    found = recommend(known, available, offer=offer, task=given.task, framework=engine)
+    return ChosenSettings(
         hardware=found.offer.hardware,
         accelerators=found.offer.accelerators,
         task=found.task,
-        framework=asked.framework or (None if asked.own_engine else found.framework),
+        framework=given.framework or (None if given.own_engine else found.framework),
         image=found.image,
         why=[*found.why],
     )
@@ -70,7 +72,7 @@ def names_engine(config: dict[str, Any]) -> bool:
     return isinstance(model, dict) and bool({"image", "framework"} & model.keys())
 
 
-def _as_it_is(endpoint: Endpoint, asked: Asked, vendors: Vendors) -> Filled:
+def _settings_of(endpoint: Endpoint, given: GivenSettings, vendors: Vendors) -> ChosenSettings:
     provider, compute, model = endpoint.provider, endpoint.compute, endpoint.model
     hardware = Hardware(
         vendor=provider.vendor,
@@ -79,7 +81,9 @@ def _as_it_is(endpoint: Endpoint, asked: Asked, vendors: Vendors) -> Filled:
         instance_type=compute.instance_type,
         instance_size=compute.instance_size,
     )
-    own = asked.framework or asked.own_engine
+    own = given.framework or given.own_engine
     image = None if own or model.image is None else model.image.root
-    framework = asked.framework or (None if asked.own_engine else model.framework)
-    return Filled(hardware, accelerators_of(endpoint.hardware, vendors), asked.task or None, framework, image)
+    framework = given.framework or (None if given.own_engine else model.framework)
+    return ChosenSettings(
+        hardware, count_accelerators(endpoint.hardware, vendors), given.task or None, framework, image
+    )

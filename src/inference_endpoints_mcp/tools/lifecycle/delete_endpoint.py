@@ -10,9 +10,9 @@ from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
-from inference_endpoints_mcp.tools.context import Call, CallScope
-from inference_endpoints_mcp.tools.lifecycle.state_change import priced_facts
-from inference_endpoints_mcp.tools.outputs import BackendName, EndpointAnswer, NextCall, backend_of
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.lifecycle.state_change import priced_fields
+from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -24,29 +24,29 @@ async def delete_endpoint(
     namespace: Namespace = "",
     dry_run: DryRun = False,
     confirm: Annotated[bool, Field(description="Accepted, but it is not consent.")] = False,
-) -> Step | EndpointAnswer:
+) -> Step | EndpointOutput:
     """Delete an endpoint for good, with whatever approval the operator wants. To only stop its billing, pause it."""
-    namespace, name = await call.target(endpoint_name, namespace)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     try:
         current = await call.endpoints.get(name, namespace)
     except NotFound:
-        return _gone(call, namespace, name)
-    plan = plan_step(operations.DELETE, current, namespace, await call.listing.vendors(namespace))
+        return _not_found_output(call, namespace, name)
+    plan = plan_step(operations.DELETE, current, namespace, await call.hardware.vendors(namespace))
     return Step(
         proposal=proposal_of(call, plan, namespace, name, current),
-        preview=EndpointAnswer(**await priced_facts(call, current, namespace), changed=False),
+        preview=EndpointOutput(**await priced_fields(call, current, namespace), changed=False),
         act=partial(_delete, call, namespace, name, backend_of(current, call.endpoints.backend.name)),
         dry_run=dry_run,
     )
 
 
-async def _delete(call: CallScope, namespace: str, name: str, backend: BackendName) -> EndpointAnswer:
+async def _delete(call: CallContext, namespace: str, name: str, backend: BackendName) -> EndpointOutput:
     try:
         await call.endpoints.delete(name, namespace)
     except NotFound:
-        return _gone(call, namespace, name)
-    call.listing.changed(namespace)
-    return EndpointAnswer(
+        return _not_found_output(call, namespace, name)
+    call.hardware.changed(namespace)
+    return EndpointOutput(
         endpoint_name=name,
         namespace=namespace,
         backend=backend,
@@ -56,7 +56,7 @@ async def _delete(call: CallScope, namespace: str, name: str, backend: BackendNa
     )
 
 
-def _gone(call: CallScope, namespace: str, name: str) -> EndpointAnswer:
+def _not_found_output(call: CallContext, namespace: str, name: str) -> EndpointOutput:
     backend = backend_of(None, call.endpoints.backend.name)
     now = "There is no such endpoint: nothing to delete."
-    return EndpointAnswer(endpoint_name=name, namespace=namespace, backend=backend, changed=False, now=now)
+    return EndpointOutput(endpoint_name=name, namespace=namespace, backend=backend, changed=False, now=now)

@@ -1,69 +1,90 @@
 """One endpoint with its settings."""
 
+from typing import Any
+
+from pydantic import Field
+
 from inference_endpoints.deploy.copying import settings_of
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
-from inference_endpoints_mcp.tools.context import Call, CallScope
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.reusable_settings import Shown, shown
-from inference_endpoints_mcp.tools.outputs import EndpointDetails, NextCall, call_of, facts_of, last_used
+from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, endpoint_fields, last_used, next_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-SETTINGS_SHOWN = 30
+MAX_SETTINGS = 30
 """Variables, names of secrets and arguments shown of one endpoint, of each so many."""
+
+
+class EndpointDetailsOutput(EndpointOutput):
+    type: str | None = None
+    revision: str | None = None
+    framework: str | None = None
+    engine: str | None = None
+    image_url: str | None = None
+    env: str | None = Field(default=None, description="Fenced: NAME=value, a line each.")
+    secret_names: list[str] | None = None
+    args: str | None = Field(default=None, description="Fenced: a line each.")
+    tags: str | None = Field(default=None, description="Fenced: others can write them.")
+    created_at: str | None = None
+    updated_at: str | None = None
+    last_used_at: str | None = Field(default=None, description="When it was last called.")
+    error: str | None = Field(default=None, description="Fenced: what the failed container said.")
+    config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside model and hardware.")
 
 
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Inspect an endpoint")
 async def get_endpoint(
     call: Call, endpoint_name: EndpointName, namespace: Namespace = "", response_format: ResponseFormat = "concise"
-) -> EndpointDetails:
+) -> EndpointDetailsOutput:
     """Show one endpoint: state, replicas, price, address and settings. Secrets show by name only. detailed adds a
     `config` with which create_endpoint makes an equal one."""
-    namespace, name = await call.target(endpoint_name, namespace)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
-    prices = await call.listing.prices(namespace)
+    prices = await call.hardware.prices(namespace)
     model, status = endpoint.model, endpoint.status
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
     names, arguments = sorted(model.secrets), model.args or []
-    left_out = sum(max(0, len(settings) - SETTINGS_SHOWN) for settings in (env, names, arguments))
-    copy = shown(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
-    return EndpointDetails(
-        **facts_of(endpoint, namespace, prices, call.endpoints.backend.name),
+    not_shown = sum(max(0, len(settings) - MAX_SETTINGS) for settings in (env, names, arguments))
+    copied = shown(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
+    return EndpointDetailsOutput(
+        **endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name),
         type=line(endpoint.type.value, 32),
         revision=line(model.revision, 96) if model.revision else None,
         framework=line(model.framework, 64) if model.framework else None,
         engine=line(model.image.engine, 64) if model.image else None,
         image_url=_image_url(endpoint),
-        env=_fenced(call, "env", [f"{name}={value}" for name, value in env.items()]),
-        secret_names=[line(name) for name in names[:SETTINGS_SHOWN]] or None,
-        args=_fenced(call, "args", arguments),
+        env=_fence_settings(call, "env", [f"{name}={value}" for name, value in env.items()]),
+        secret_names=[line(name) for name in names[:MAX_SETTINGS]] or None,
+        args=_fence_settings(call, "args", arguments),
         tags=call.fence.wrap("tags", ", ".join(endpoint.tags), 1_000) if endpoint.tags else None,
         created_at=rfc3339(status.created_at) if status.created_at else None,
         updated_at=rfc3339(status.updated_at) if status.updated_at else None,
         last_used_at=last_used(endpoint),
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
-        config=copy.settings if copy else None,
-        now=_standing(endpoint)
-        + (f" {left_out} variables or arguments are left out." if left_out else "")
-        + (_copied(copy, names) if copy else ""),
+        config=copied.settings if copied else None,
+        now=_state_sentence(endpoint)
+        + (f" {not_shown} variables or arguments are left out." if not_shown else "")
+        + (_config_note(copied, names) if copied else ""),
         next=_next_calls(endpoint, namespace),
     )
 
 
-def _fenced(call: CallScope, source: str, settings: list[str]) -> str | None:
+def _fence_settings(call: CallContext, source: str, settings: list[str]) -> str | None:
     """Settings that others may have written, a line each."""
-    shown = "\n".join(line(call.redactor.text(setting)) for setting in settings[:SETTINGS_SHOWN])
+    shown = "\n".join(line(call.redactor.text(setting)) for setting in settings[:MAX_SETTINGS])
     return call.fence.wrap(source, shown) if shown else None
 
 
-def _copied(copy: Shown, secrets: list[str]) -> str:
-    if copy.settings is None:
+def _config_note(copied: Shown, secrets: list[str]) -> str:
+    if copied.settings is None:
         return " Its config is too long to be shown."
-    missing = [*copy.left_out, *(f"model.secrets.{line(name, 60)}" for name in secrets)]
-    more = f" and {len(missing) - SETTINGS_SHOWN} more" if len(missing) > SETTINGS_SHOWN else ""
-    return f" Not in its config: {', '.join(missing[:SETTINGS_SHOWN])}{more}." if missing else ""
+    missing = [*copied.left_out, *(f"model.secrets.{line(name, 60)}" for name in secrets)]
+    more = f" and {len(missing) - MAX_SETTINGS} more" if len(missing) > MAX_SETTINGS else ""
+    return f" Not in its config: {', '.join(missing[:MAX_SETTINGS])}{more}." if missing else ""
 
 
 def _image_url(endpoint: Endpoint) -> str | None:
@@ -71,7 +92,7 @@ def _image_url(endpoint: Endpoint) -> str | None:
     return line(str(url)) if url else None
 
 
-def _standing(endpoint: Endpoint) -> str:
+def _state_sentence(endpoint: Endpoint) -> str:
     sentences = {
         Status.RUNNING: "It is running and can be called.",
         Status.PAUSED: "It is paused: not billed, and it does not answer until it is resumed.",
@@ -92,4 +113,4 @@ def _next_calls(endpoint: Endpoint, namespace: str) -> list[NextCall]:
         Status.INITIALIZING: "wait_for_endpoint",
         Status.UPDATING: "wait_for_endpoint",
     }.get(endpoint.state)
-    return [call_of(following, namespace, endpoint.name)] if following else []
+    return [next_call(following, namespace, endpoint.name)] if following else []

@@ -5,16 +5,16 @@ from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Conflict, NotFound
 from inference_endpoints.models import Vendors
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.tools.call_context import CallContext
 
 
-def accelerators_of(hardware: str, vendors: Vendors) -> int:
+def count_accelerators(hardware: str, vendors: Vendors) -> int:
     """Those of one replica; 1 where it is not listed."""
     offer = next((one for one in offers(vendors) if one.id == hardware), None)
     return offer.accelerators if offer else 1
 
 
-async def cannot_run(call: CallScope, plan: Plan) -> list[str]:
+async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
     """What there is to say of a model this machine is not known to run. Files are looked at only when they are used."""
     repository = str(((plan.payload or {}).get("model") or {}).get("repository") or "")
     here = call.endpoints.backend.name == LOCAL and plan.cost.hardware.startswith(f"{LOCAL}-")
@@ -31,11 +31,11 @@ async def cannot_run(call: CallScope, plan: Plan) -> list[str]:
 
 
 async def with_alternatives(
-    call: CallScope, namespace: str, error: Conflict, hardware: str, *, only_there: bool = False
+    call: CallContext, namespace: str, error: Conflict, hardware: str, *, only_there: bool = False
 ) -> Conflict:
     """The same error, with what could be had instead, or what of it is in the same place."""
-    call.listing.changed(namespace)
-    available = offers(await call.listing.vendors(namespace))
+    call.hardware.changed(namespace)
+    available = offers(await call.hardware.vendors(namespace))
     wanted = next((offer for offer in available if offer.id == hardware), None)
     there = [offer for offer in available if wanted and (not only_there or offer.place == wanted.place)]
     others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in (alternatives(there, wanted) if wanted else [])]

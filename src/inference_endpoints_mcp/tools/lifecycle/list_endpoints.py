@@ -4,22 +4,55 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.all_namespaces import EVERY_NAMESPACE, ask
+from inference_endpoints_mcp.tools.all_namespaces import ALL_NAMESPACES, query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset, State
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import EndpointList, EndpointRow, NextCall, backend_of, last_used, paged
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.outputs import (
+    BackendName,
+    NextCall,
+    RefusedNamespace,
+    ToolOutput,
+    backend_of,
+    last_used,
+    take_page,
+)
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
+class EndpointRow(BaseModel):
+    """An endpoint in a list; `namespace` where the list covers several."""
+
+    endpoint_name: str
+    namespace: str | None = None
+    state: str
+    repository: str
+    hardware: str
+    ready_replicas: int
+    target_replicas: int
+    price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
+    last_used_at: str | None = Field(default=None, description="Of what does not run: when it was last called.")
+    backend: BackendName
+
+
+class EndpointListOutput(ToolOutput):
+    namespace: str
+    endpoints: list[EndpointRow]
+    total: int
+    shown: int
+    next_offset: int | None = None
+    cost_now_per_hour_usd: float = Field(description="Of all endpoints that match, at this moment.")
+    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
+
+
 @dataclass(frozen=True)
-class _Fleet:
+class _NamespaceEndpoints:
     """The endpoints of one namespace that match, with what they cost."""
 
     endpoints: list[Endpoint]
@@ -34,35 +67,35 @@ async def list_endpoints(
     search: Annotated[str, Field(max_length=100, description="Part of a name or model.")] = "",
     limit: Limit = 20,
     offset: Offset = 0,
-) -> EndpointList:
+) -> EndpointListOutput:
     """List endpoints with state, hardware and price, and what all of them cost per hour now."""
     backend = call.endpoints.backend.name
 
-    async def fleet_of(namespace: str) -> _Fleet:
+    async def fetch(namespace: str) -> _NamespaceEndpoints:
         found = [one for one in await call.endpoints.list(namespace) if _matches(one, state, search)]
-        return _Fleet(found, await call.listing.prices(namespace))
+        return _NamespaceEndpoints(found, await call.hardware.prices(namespace))
 
-    asked = await ask(call, namespace, fleet_of)
-    everywhere = namespace == EVERY_NAMESPACE
-    namespace = EVERY_NAMESPACE if everywhere else next(iter(asked.answers))
+    queried = await query_namespaces(call, namespace, fetch)
+    in_all = namespace == ALL_NAMESPACES
+    namespace = ALL_NAMESPACES if in_all else next(iter(queried.results))
     rows = [
-        _row(one if everywhere else None, fleet.prices, endpoint, backend)
-        for one, fleet in asked.answers.items()
-        for endpoint in fleet.endpoints
+        _row(one if in_all else None, listed.prices, endpoint, backend)
+        for one, listed in queried.results.items()
+        for endpoint in listed.endpoints
     ]
-    totals = [fleet.prices.total(fleet.endpoints) for fleet in asked.answers.values()]
+    totals = [listed.prices.total(listed.endpoints) for listed in queried.results.values()]
     cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
-    page, following = paged(rows, offset, limit)
+    page, following = take_page(rows, offset, limit)
     arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}
-    return EndpointList(
+    return EndpointListOutput(
         namespace=namespace,
         endpoints=page,
         total=len(rows),
         shown=len(page),
         next_offset=following,
         cost_now_per_hour_usd=round(cost, 4),
-        refused=asked.refused or None,
-        now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + asked.left_out,
+        refused=queried.refused or None,
+        now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + queried.refused_note,
         next=[NextCall(tool="list_endpoints", arguments=arguments)] if following else [],
     )
 

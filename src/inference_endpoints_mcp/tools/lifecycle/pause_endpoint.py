@@ -1,14 +1,12 @@
 """Pause an endpoint."""
 
-from functools import partial
-
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Step, proposing
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.lifecycle.state_change import StateChange, call_with
-from inference_endpoints_mcp.tools.outputs import EndpointAnswer
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.lifecycle.state_change import StateChange
+from inference_endpoints_mcp.tools.outputs import EndpointOutput
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -16,14 +14,14 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 @proposing
 async def pause_endpoint(
     call: Call, endpoint_name: EndpointName, namespace: Namespace = "", dry_run: DryRun = False
-) -> Step | EndpointAnswer:
+) -> Step | EndpointOutput:
     """Stop an endpoint and its billing. It stays stopped until resumed; use scale_endpoint_to_zero if it should wake
     by itself."""
-    action = StateChange(
+    change = StateChange(
         operations.PAUSE,
         call.endpoints.pause,
-        done={Status.PAUSED},
-        told="It is paused and not billed. It does not answer until it is resumed.",
-        follow=partial(call_with, "resume_endpoint"),
+        unchanged_in={Status.PAUSED},
+        done="It is paused and not billed. It does not answer until it is resumed.",
+        next_tool="resume_endpoint",
     )
-    return await action.propose(call, endpoint_name, namespace, dry_run)
+    return await change.propose(call, endpoint_name, namespace, dry_run)

@@ -5,7 +5,7 @@ from typing import Any
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.tools.context import CallScope
+from inference_endpoints_mcp.tools.call_context import CallContext
 
 _OF_THEIR_OWN = {"name", "provider"}
 _OBJECTS = {"compute", "compute.scaling", "model", "model.env", "model.image"}
@@ -24,14 +24,14 @@ def complete(
     payload: dict[str, Any],
     config: dict[str, Any],
     secret_names: Sequence[str],
-    call: CallScope,
+    call: CallContext,
     clear: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The payload with the caller's nested settings, the names of secrets, and what is to be unset.
 
     Raises `BadRequest` on what may not stand there, a secret above all: it never says which value.
     """
-    lent = call.lent.masked(secret_names)
+    lent = call.lent_secrets.masked(secret_names)
     merged = _with_config(payload, config)
     for setting in clear:
         merged = _merged(merged, _UNSET[setting])

@@ -6,7 +6,7 @@ from typing import Any
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import clean
-from inference_endpoints_mcp.tools.outputs import LONGEST_PAYLOAD
+from inference_endpoints_mcp.tools.outputs import MAX_PAYLOAD_CHARACTERS
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Shown:
 def shown(settings: dict[str, Any], redactor: Redactor) -> Shown:
     left_out: list[str] = []
     kept = _kept(settings, redactor.data(settings), "", left_out)
-    return Shown(kept if len(json.dumps(kept)) <= LONGEST_PAYLOAD else None, left_out)
+    return Shown(kept if len(json.dumps(kept)) <= MAX_PAYLOAD_CHARACTERS else None, left_out)
 
 
 def _kept(value: Any, masked: Any, path: str, left_out: list[str]) -> Any:

@@ -10,61 +10,72 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport.operations import Effect, Operation
 from inference_endpoints_mcp.tools.approved_change import Step, proposal_of
-from inference_endpoints_mcp.tools.context import CallScope
-from inference_endpoints_mcp.tools.outputs import EndpointAnswer, NextCall, billing_from_now, call_of, facts_of
+from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.outputs import (
+    EndpointOutput,
+    NextCall,
+    billing_note,
+    endpoint_fields,
+    next_call,
+    trial_call,
+)
 
-_SETTLED = {Status.RUNNING, Status.UPDATE_FAILED}
+# Another call changes nothing here: nothing follows.
+_NOTHING_FOLLOWS = {Status.RUNNING, Status.UPDATE_FAILED}
 
 
 @dataclass(frozen=True)
 class StateChange:
-    """One operation without arguments: `done` are the states in which there is nothing to do."""
+    """An operation without arguments.
+
+    In the `unchanged_in` states nothing is sent. `next_tool` is called next; None calls the endpoint itself.
+    """
 
     operation: Operation[Any]
     send: Callable[[str, str], Awaitable[Endpoint]]
-    done: set[Status]
-    told: str
-    follow: Callable[[Endpoint, str], NextCall]
+    unchanged_in: set[Status]
+    done: str
+    next_tool: str | None
 
     async def propose(
-        self, call: CallScope, endpoint_name: str, namespace: str, dry_run: bool
-    ) -> Step | EndpointAnswer:
-        namespace, name = await call.target(endpoint_name, namespace)
+        self, call: CallContext, endpoint_name: str, namespace: str, dry_run: bool
+    ) -> Step | EndpointOutput:
+        namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
         current = await call.endpoints.get(name, namespace)
-        done = current.state in self.done
-        if done and not dry_run:
-            return await self._answer(call, current, namespace, changed=False)
-        plan = plan_step(self.operation, current, namespace, await call.listing.vendors(namespace))
+        unchanged = current.state in self.unchanged_in
+        if unchanged and not dry_run:
+            return await self._output(call, current, namespace, changed=False)
+        plan = plan_step(self.operation, current, namespace, await call.hardware.vendors(namespace))
         proposal = proposal_of(call, plan, namespace, name, current)
-        already = [f"It already is {current.state.value}: nothing would be sent."] if done else []
+        warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
         return Step(
-            proposal=proposal.warning(*already),
-            preview=EndpointAnswer(**await priced_facts(call, current, namespace), changed=False),
-            act=partial(self._act, call, namespace, name),
+            proposal=proposal.warning(*warnings),
+            preview=EndpointOutput(**await priced_fields(call, current, namespace), changed=False),
+            act=partial(self._carry_out, call, namespace, name),
             dry_run=dry_run,
         )
 
-    async def _act(self, call: CallScope, namespace: str, name: str) -> EndpointAnswer:
+    async def _carry_out(self, call: CallContext, namespace: str, name: str) -> EndpointOutput:
         changed = await self.send(name, namespace)
-        call.changed(namespace, changed)
-        return await self._answer(call, changed, namespace, changed=True)
+        call.note_change(namespace, changed)
+        return await self._output(call, changed, namespace, changed=True)
 
-    async def _answer(self, call: CallScope, endpoint: Endpoint, namespace: str, *, changed: bool) -> EndpointAnswer:
-        facts, told = await priced_facts(call, endpoint, namespace), self.told
-        if self.operation.effect is Effect.SPENDS:
-            told = f"{told} {billing_from_now(facts['backend'], facts['price_per_hour_usd'])}"
-        return EndpointAnswer(
-            **facts,
-            changed=changed,
-            now=told if changed else f"It already is {endpoint.state.value}: nothing was sent.",
-            next=[self.follow(endpoint, namespace)] if changed or endpoint.state not in _SETTLED else [],
+    async def _output(self, call: CallContext, endpoint: Endpoint, namespace: str, *, changed: bool) -> EndpointOutput:
+        fields = await priced_fields(call, endpoint, namespace)
+        now = self.done if changed else f"It already is {endpoint.state.value}: nothing was sent."
+        if changed and self.operation.effect is Effect.SPENDS:
+            now = f"{now} {billing_note(fields['backend'], fields['price_per_hour_usd'])}"
+        following = changed or endpoint.state not in _NOTHING_FOLLOWS
+        return EndpointOutput(
+            **fields, changed=changed, now=now, next=[self._next_call(endpoint, namespace)] if following else []
         )
 
+    def _next_call(self, endpoint: Endpoint, namespace: str) -> NextCall:
+        if self.next_tool is None:
+            return trial_call(endpoint, namespace)
+        return next_call(self.next_tool, namespace, endpoint.name)
 
-def call_with(tool: str, endpoint: Endpoint, namespace: str) -> NextCall:
-    return call_of(tool, namespace, endpoint.name)
 
-
-async def priced_facts(call: CallScope, endpoint: Endpoint, namespace: str) -> dict[str, Any]:
-    prices = await call.listing.prices(namespace)
-    return facts_of(endpoint, namespace, prices, call.endpoints.backend.name)
+async def priced_fields(call: CallContext, endpoint: Endpoint, namespace: str) -> dict[str, Any]:
+    prices = await call.hardware.prices(namespace)
+    return endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name)

@@ -14,10 +14,20 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
-from inference_endpoints_mcp.tools.context import Call, CallScope
-from inference_endpoints_mcp.tools.lifecycle.hardware_checks import accelerators_of, cannot_run, with_alternatives
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.lifecycle.hardware_checks import (
+    count_accelerators,
+    local_run_warnings,
+    with_alternatives,
+)
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
-from inference_endpoints_mcp.tools.outputs import EndpointAnswer, call_of, facts_of, plan_answer, preview_of
+from inference_endpoints_mcp.tools.outputs import (
+    EndpointOutput,
+    endpoint_fields,
+    next_call,
+    plan_summary,
+    preview_output,
+)
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Clearable = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
@@ -41,12 +51,12 @@ async def update_endpoint(
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
-) -> Step | EndpointAnswer:
+) -> Step | EndpointOutput:
     """Change settings of an endpoint; what is not given stays as it is. Replicas are replaced, and the price can
     change. Returns once accepted: then wait_for_endpoint."""
-    namespace, name = await call.target(endpoint_name, namespace)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     current = await call.endpoints.get(name, namespace)
-    vendors = await call.listing.vendors(namespace)
+    vendors = await call.hardware.vendors(namespace)
     change = EndpointChange.checked(
         **(_hardware_change(current, offers(vendors), hardware) if hardware else {}),
         repository=repository or None,
@@ -55,20 +65,20 @@ async def update_endpoint(
         min_replica=None if min_replica < 0 else min_replica,
         max_replica=None if max_replica < 0 else max_replica,
         scale_to_zero_timeout=scale_to_zero_timeout or None,
-        env=env if "env" in call.sent else None,
+        env=env if "env" in call.passed_arguments else None,
     )
     given = {} if (config or secret_names or clear) and _is_empty(change) else change.payload()
     payload = complete(given, config, secret_names, call, clear)
-    preflight.check(payload, accelerators_of(hardware_after(payload, current), vendors), current)
+    preflight.check(payload, count_accelerators(hardware_after(payload, current), vendors), current)
     plan = plan_update(payload, current, namespace, vendors)
-    preview = preview_of(call.endpoints.backend.name, plan, namespace, name, current)
+    preview = preview_output(call.endpoints.backend.name, plan, namespace, name, current)
     if not plan.changes and not dry_run:
         return preview.model_copy(
-            update={"plan": plan_answer(plan), "now": "It already is as asked: nothing was sent."}
+            update={"plan": plan_summary(plan), "now": "It already is as asked: nothing was sent."}
         )
     return Step(
         proposal=proposal_of(call, plan, namespace, name, current).warning(
-            *(await cannot_run(call, plan) if dry_run else [])
+            *(await local_run_warnings(call, plan) if dry_run else [])
         ),
         preview=preview,
         act=partial(_update, call, plan, namespace, name),
@@ -76,20 +86,20 @@ async def update_endpoint(
     )
 
 
-async def _update(call: CallScope, plan: Plan, namespace: str, name: str) -> EndpointAnswer:
+async def _update(call: CallContext, plan: Plan, namespace: str, name: str) -> EndpointOutput:
     assert plan.payload is not None
     try:
-        updated = await call.endpoints.update_from(name, call.lent.filled(plan.payload), namespace)
+        updated = await call.endpoints.update_from(name, call.lent_secrets.filled(plan.payload), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware, only_there=True) from error
-    call.changed(namespace, updated)
-    prices = await call.listing.prices(namespace)
-    return EndpointAnswer(
-        **facts_of(updated, namespace, prices, call.endpoints.backend.name),
+    call.note_change(namespace, updated)
+    prices = await call.hardware.prices(namespace)
+    return EndpointOutput(
+        **endpoint_fields(updated, namespace, prices, call.endpoints.backend.name),
         changed=True,
-        plan=plan_answer(plan),
+        plan=plan_summary(plan),
         now=f"Accepted: {', '.join(change.setting for change in plan.changes)}. It is {updated.state.value}.",
-        next=[call_of("wait_for_endpoint", namespace, name)] if updated.state.changing else [],
+        next=[next_call("wait_for_endpoint", namespace, name)] if updated.state.changing else [],
     )
 
 

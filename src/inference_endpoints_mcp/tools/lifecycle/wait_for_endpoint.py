@@ -12,12 +12,18 @@ from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds
-from inference_endpoints_mcp.tools.context import Call, CallScope
-from inference_endpoints_mcp.tools.outputs import WaitAnswer, backend_of, call_of, facts_of, trying
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.outputs import EndpointOutput, backend_of, endpoint_fields, next_call, trial_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Until = Literal["running", "updated", "paused", "scaled_to_zero", "deleted"]
 LAST_LINES = 20
+
+
+class WaitOutput(EndpointOutput):
+    reached: bool
+    waited_s: float
+    states_seen: list[str] = Field(default_factory=list)
 
 
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Wait for an endpoint", waits=True)
@@ -29,29 +35,29 @@ async def wait_for_endpoint(
         Until, Field(description="running includes a health check; updated: as last asked for.")
     ] = "running",
     timeout_s: TimeoutSeconds = 600,
-) -> WaitAnswer:
+) -> WaitOutput:
     """Wait until an endpoint is ready, with progress. Fails at once if it cannot become so, with the cause. If it
     takes longer than this host bears, answers reached=false and the call that continues."""
-    story = _Story(line(endpoint_name, 64))
-    goal, held = Goal(until), min(float(timeout_s), call.hold_s)
+    history = _WaitHistory(line(endpoint_name, 64))
+    goal, timeout = Goal(until), min(float(timeout_s), call.host_timeout_s)
     try:
-        async with call.telling() as progress:
+        async with call.report_progress() as progress:
 
             def on_observation(observation: Observation) -> None:
-                if story.add(observation):
-                    progress.show(story.tell)
+                if history.add(observation):
+                    progress.report(history.message)
 
-            progress.show(story.tell)
-            namespace, name = await call.target(endpoint_name, namespace)
-            story.namespace, story.name = namespace, name
-            endpoint = await call.watcher.wait(name, namespace, goal, timeout=held, on_observation=on_observation)
+            progress.report(history.message)
+            namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
+            history.namespace, history.name = namespace, name
+            endpoint = await call.watcher.wait(name, namespace, goal, timeout=timeout, on_observation=on_observation)
     except InferenceEndpointTimeoutError:
-        return await _not_yet(call, story, goal, timeout_s)
+        return await _timed_out_output(call, history, goal, timeout_s)
     except DeploymentFailed as failure:
         failure.hint = "diagnose_endpoint says why, and what would help."
-        failure.upstream = await _last_words(call, namespace, name, failure.upstream)
+        failure.upstream = await _failure_output(call, namespace, name, failure.upstream)
         raise
-    return await _answer(call, story, endpoint, reached=True, now=_REACHED[goal])
+    return await _output(call, history, endpoint, reached=True, now=_REACHED[goal])
 
 
 _REACHED = {
@@ -63,8 +69,8 @@ _REACHED = {
 }
 
 
-class _Story:
-    """What has been seen of an endpoint during one wait."""
+class _WaitHistory:
+    """What was observed of an endpoint during one wait."""
 
     def __init__(self, name: str) -> None:
         self.namespace, self.name = "", name
@@ -80,58 +86,60 @@ class _Story:
         return time.monotonic() - self._started
 
     def add(self, observation: Observation) -> bool:
-        """Take an observation in; returns whether it is news."""
-        news, self._fingerprint = observation.fingerprint != self._fingerprint, observation.fingerprint
+        """Add an observation; returns whether it differs from the one before."""
+        differs, self._fingerprint = observation.fingerprint != self._fingerprint, observation.fingerprint
         self.error = observation.error
         if observation.endpoint is None:
-            return news
+            return differs
         self.last, self._healthy = observation.endpoint, observation.healthy
         state = observation.endpoint.state.value
         if not self.states or self.states[-1] != state:
             self.states.append(state)
-        return news
+        return differs
 
-    def tell(self) -> str:
+    def message(self) -> str:
         """`initializing · 0/1 replicas · 1m 42s · Loading the model`"""
-        parts = [f"looking at {self.name}", _spoken(self.elapsed)]
+        parts = [f"waiting for {self.name}", _duration(self.elapsed)]
         if self.last is not None:
             status = self.last.status
             replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
-            parts = [status.state.value, replicas, _spoken(self.elapsed)]
-        return line(" · ".join([*parts, *self._happening()]), 199)
+            parts = [status.state.value, replicas, _duration(self.elapsed)]
+        return line(" · ".join([*parts, *self._details()]), 199)
 
     @property
-    def hindrance(self) -> str:
-        """What stands in the way, if it is not simply under way."""
+    def obstacle(self) -> str:
+        """What delays the endpoint; empty where it only needs more time."""
         if self.error is not None:
             return "the control plane does not answer"
         if self.last is not None and self.last.state == "running" and self._healthy is False:
             return "its health route does not answer yet"
         return ""
 
-    def _happening(self) -> list[str]:
-        said = self.hindrance or (self.last.status.message if self.last else "")
+    def _details(self) -> list[str]:
+        details = self.obstacle or (self.last.status.message if self.last else "")
         if self.error is not None:
-            said = f"{said}, still trying"
-        return [line(said, 120)] if said else []
+            details = f"{details}, still trying"
+        return [line(details, 120)] if details else []
 
 
-async def _not_yet(call: CallScope, story: _Story, goal: Goal, timeout_s: int) -> WaitAnswer:
-    """What is true when the time is up. Raises what went wrong if the endpoint was never seen."""
-    if story.last is None and story.error is not None:
-        raise story.error
-    left = max(0, round(timeout_s - story.elapsed))
-    start = _STARTED_BY.get(goal) if story.last is not None and not story.last.state.changing else None
-    now = f"Not {goal.value.replace('_', ' ')} yet after {_spoken(story.elapsed)}"
-    now += f": {story.hindrance}." if story.hindrance else "."
-    if start is not None:
-        now += f" Nothing here makes it so: {start} would."
+async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal, timeout_s: int) -> WaitOutput:
+    """The state when the time is up. Raises what failed if the endpoint was never seen."""
+    if history.last is None and history.error is not None:
+        raise history.error
+    left = max(0, round(timeout_s - history.elapsed))
+    starter = _STARTED_BY.get(goal) if history.last is not None and not history.last.state.changing else None
+    now = f"Not {goal.value.replace('_', ' ')} yet after {_duration(history.elapsed)}"
+    now += f": {history.obstacle}." if history.obstacle else "."
+    if starter is not None:
+        now += f" Nothing is under way that makes it so: call {starter}."
     elif left:
-        now += " This is as long as this host bears one call; call again to go on."
-    answer = await _answer(call, story, story.last, reached=False, now=now)
-    again = call_of("wait_for_endpoint", story.namespace, story.name, until=goal.value, timeout_s=left or timeout_s)
-    following = again if start is None else call_of(start, story.namespace, story.name)
-    return answer.model_copy(update={"next": [following]})
+        now += " This host waits no longer for one call; call again to go on."
+    output = await _output(call, history, history.last, reached=False, now=now)
+    again = next_call(
+        "wait_for_endpoint", history.namespace, history.name, until=goal.value, timeout_s=left or timeout_s
+    )
+    following = again if starter is None else next_call(starter, history.namespace, history.name)
+    return output.model_copy(update={"next": [following]})
 
 
 _STARTED_BY = {
@@ -141,28 +149,29 @@ _STARTED_BY = {
 }
 
 
-async def _answer(call: CallScope, story: _Story, endpoint: Endpoint | None, *, reached: bool, now: str) -> WaitAnswer:
-    seen = {"reached": reached, "waited_s": round(story.elapsed, 1), "states_seen": story.states, "now": now}
+async def _output(
+    call: CallContext, history: _WaitHistory, endpoint: Endpoint | None, *, reached: bool, now: str
+) -> WaitOutput:
+    fields = {"reached": reached, "waited_s": round(history.elapsed, 1), "states_seen": history.states, "now": now}
     backend = call.endpoints.backend.name
     if endpoint is None:
-        where = backend_of(story.last, backend)
-        return WaitAnswer(endpoint_name=story.name, namespace=story.namespace, backend=where, **seen)
-    prices = await call.listing.prices(story.namespace)
+        where = backend_of(history.last, backend)
+        return WaitOutput(endpoint_name=history.name, namespace=history.namespace, backend=where, **fields)
+    fields |= endpoint_fields(endpoint, history.namespace, await call.hardware.prices(history.namespace), backend)
     ready = reached and endpoint.state == "running"
-    following = [trying(endpoint, story.namespace)]
-    return WaitAnswer(**facts_of(endpoint, story.namespace, prices, backend), **seen, next=following if ready else [])
+    return WaitOutput(**fields, next=[trial_call(endpoint, history.namespace)] if ready else [])
 
 
-async def _last_words(call: CallScope, namespace: str, name: str, said: str) -> str:
-    """What a failed endpoint said: the control plane's reason and the end of its log."""
+async def _failure_output(call: CallContext, namespace: str, name: str, reason: str) -> str:
+    """The control plane's reason for a failure, and the end of the log."""
     try:
         entries = await call.endpoints.logs(name, namespace, tail=LAST_LINES)
     except InferenceEndpointError:
-        return said
-    said_already = set(said.splitlines())
-    return "\n".join([said, *(entry.line for entry in entries if entry.line not in said_already)]).strip()
+        return reason
+    known = set(reason.splitlines())
+    return "\n".join([reason, *(entry.line for entry in entries if entry.line not in known)]).strip()
 
 
-def _spoken(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"

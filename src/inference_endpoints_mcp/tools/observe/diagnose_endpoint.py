@@ -21,13 +21,13 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean, line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
-from inference_endpoints_mcp.tools.context import Call, CallScope
-from inference_endpoints_mcp.tools.outputs import Answer, BackendName, NextCall, backend_of, call_of, trying
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.outputs import BackendName, NextCall, ToolOutput, backend_of, next_call, trial_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one
-MOST_OTHERS = 3
-QUOTE_LENGTH, QUOTED_IN_ALL = 400, 4_000
+MAX_OTHER_CAUSES = 3
+MAX_QUOTE_CHARACTERS, MAX_QUOTES_CHARACTERS = 400, 4_000
 """Characters of one quote, and of all together."""
 
 
@@ -37,7 +37,7 @@ class OtherCause(BaseModel):
     why: str
 
 
-class DiagnosisAnswer(Answer):
+class DiagnosisOutput(ToolOutput):
     endpoint_name: str
     namespace: str
     backend: BackendName
@@ -52,14 +52,14 @@ class DiagnosisAnswer(Answer):
 
 
 @tool(uses=operations.GET, toolset=Toolset.OBSERVE, title="Diagnose an endpoint")
-async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> DiagnosisAnswer:
+async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> DiagnosisOutput:
     """Find out why an endpoint does not start, answer or keep up: looks at all there is to see of it and answers with
     the likeliest cause, its evidence, how sure it is, and the call that helps. Wakes nothing."""
-    namespace, name = await call.target(endpoint_name, namespace)
-    evidence = await collect_evidence(call.endpoints, name, namespace, call.listing)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
+    evidence = await collect_evidence(call.endpoints, name, namespace, call.hardware)
     diagnosis = diagnose(evidence)
     finding = diagnosis.finding
-    return DiagnosisAnswer(
+    return DiagnosisOutput(
         endpoint_name=name,
         namespace=namespace,
         backend=backend_of(evidence.endpoint, call.endpoints.backend.name),
@@ -67,16 +67,16 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
         cause=finding.cause,
         confidence=round(finding.confidence, 2),
         evidence=list(finding.evidence),
-        quotes=_fenced(finding.quotes, call),
-        other_causes=_others(diagnosis),
-        looked_at=["status and settings", *(source.value for source in EvidenceSource if _answered(evidence, source))],
+        quotes=_fence_quotes(finding.quotes, call),
+        other_causes=_other_causes(diagnosis),
+        looked_at=["status and settings", *(source.value for source in EvidenceSource if _was_read(evidence, source))],
         could_not_read=sorted(source.value for source in evidence.failed),
-        now=_said(finding, evidence),
+        now=_summary(finding, evidence),
         next=_next_calls(call, finding, evidence.endpoint, namespace),
     )
 
 
-def _said(finding: Finding, evidence: Evidence) -> str:
+def _summary(finding: Finding, evidence: Evidence) -> str:
     how = "Most likely" if finding.confidence >= 0.75 else "Probably" if finding.confidence >= 0.5 else "Possibly"
     no_cause = finding.cause in {Cause.HEALTHY, Cause.UNKNOWN}
     said = f"{finding.summary}. " if no_cause else f"{how}: {finding.summary[0].lower()}{finding.summary[1:]}. "
@@ -85,7 +85,7 @@ def _said(finding: Finding, evidence: Evidence) -> str:
     return f"{said}{finding.remedy.text}{unseen}"
 
 
-def _answered(evidence: Evidence, source: EvidenceSource) -> bool:
+def _was_read(evidence: Evidence, source: EvidenceSource) -> bool:
     answers = {
         EvidenceSource.REPLICAS: evidence.replicas,
         EvidenceSource.LOGS: evidence.logs,
@@ -96,38 +96,38 @@ def _answered(evidence: Evidence, source: EvidenceSource) -> bool:
     return answers[source] is not None
 
 
-def _others(diagnosis: Diagnosis) -> list[OtherCause]:
+def _other_causes(diagnosis: Diagnosis) -> list[OtherCause]:
     return [
         OtherCause(cause=other.cause, confidence=round(other.confidence, 2), why=f"{other.summary}.")
-        for other in diagnosis.others[:MOST_OTHERS]
+        for other in diagnosis.others[:MAX_OTHER_CAUSES]
     ]
 
 
-def _fenced(quotes: tuple[Quote, ...], call: CallScope) -> str | None:
+def _fence_quotes(quotes: tuple[Quote, ...], call: CallContext) -> str | None:
     """All quotes in one fence, each behind where it comes from."""
     if not quotes:
         return None
-    said = [f"[{quote.source}] {line(call.redactor.text(clean(quote.text)), QUOTE_LENGTH)}" for quote in quotes]
-    return call.fence.wrap("endpoint", "\n".join(said), QUOTED_IN_ALL)
+    said = [f"[{quote.source}] {line(call.redactor.text(clean(quote.text)), MAX_QUOTE_CHARACTERS)}" for quote in quotes]
+    return call.fence.wrap("endpoint", "\n".join(said), MAX_QUOTES_CHARACTERS)
 
 
-def _next_calls(call: CallScope, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
-    lends = HUB_TOKEN in call.lent.values
-    calls = [_call(action, endpoint, namespace, lends_token=lends) for action in finding.remedy.actions]
+def _next_calls(call: CallContext, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
+    can_lend = HUB_TOKEN in call.lent_secrets.values
+    calls = [_next_call(action, endpoint, namespace, can_lend_token=can_lend) for action in finding.remedy.actions]
     # What is masked on its way out could not be sent back as it was.
     return [one for one in calls if call.redactor.data(one.arguments) == one.arguments]
 
 
-def _call(action: Action, endpoint: Endpoint, namespace: str, *, lends_token: bool) -> NextCall:
+def _next_call(action: Action, endpoint: Endpoint, namespace: str, *, can_lend_token: bool) -> NextCall:
     name = endpoint.name
     match action.kind:
-        case ActionKind.AUTHORIZE if lends_token:
-            return call_of("update_endpoint", namespace, name, secret_names=[HUB_TOKEN])
+        case ActionKind.AUTHORIZE if can_lend_token:
+            return next_call("update_endpoint", namespace, name, secret_names=[HUB_TOKEN])
         case ActionKind.UPDATE:
             assert action.change is not None
-            return call_of("update_endpoint", namespace, name, **_settings(action.change, endpoint))
+            return next_call("update_endpoint", namespace, name, **_settings(action.change, endpoint))
         case ActionKind.CALL:
-            return trying(endpoint, namespace)
+            return trial_call(endpoint, namespace)
         case ActionKind.LIST_RUNNING:
             return NextCall(tool="list_endpoints", arguments={"namespace": namespace, "state": "running"})
         case ActionKind.LIST_HARDWARE:
@@ -137,10 +137,10 @@ def _call(action: Action, endpoint: Endpoint, namespace: str, *, lends_token: bo
             search = action.search if re.fullmatch(r"[\w.-]{1,100}", action.search, re.ASCII) else ""
             return NextCall(tool="list_catalog_items", arguments={"search": search} if search else {})
         case _:
-            return call_of(_SIMPLE[action.kind], namespace, name)
+            return next_call(_TOOL_BY_ACTION[action.kind], namespace, name)
 
 
-_SIMPLE = {
+_TOOL_BY_ACTION = {
     ActionKind.RESUME: "resume_endpoint",
     ActionKind.AUTHORIZE: "resume_endpoint",
     ActionKind.WAIT: "wait_for_endpoint",

@@ -10,13 +10,13 @@ from inference_endpoints.models import AllGraphs, Graph, Series
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import Answer, BackendName, backend_of, fitting
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of, fit_rows
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-POINTS = 400
+MAX_POINTS = 400
 """Points of all series together."""
-_ALIKE = 0.2
+_TREND_THRESHOLD = 0.2
 """Share by which the end must differ from the beginning to be a trend."""
 
 Metric = Literal[
@@ -64,7 +64,7 @@ class MetricRow(BaseModel):
     points: list[PointRow] | None = None
 
 
-class MetricsAnswer(Answer):
+class MetricsOutput(ToolOutput):
     endpoint_name: str
     namespace: str
     backend: BackendName
@@ -81,24 +81,24 @@ async def get_endpoint_metric(
     metric: Annotated[Metric, Field(description="Default: all.")] = "",
     minutes: Annotated[int, Field(ge=1, le=43_200)] = 30,
     series: Annotated[bool, Field(description="With all points.")] = False,
-) -> MetricsAnswer:
+) -> MetricsOutput:
     """Sum up the last minutes: answers by status, latency, load, replicas, CPU, GPU and memory."""
-    namespace, name = await call.target(endpoint_name, namespace)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     backend = backend_of(endpoint, call.endpoints.backend.name)
     graphs = await call.endpoints.metrics(name, namespace, start=datetime.now(UTC) - timedelta(minutes=minutes))
     found = [(kind, of, one) for kind, of, one in _series(graphs, metric) if any(p.y is not None for p in one.data)]
-    shown = POINTS // max(1, len(found)) if series else 0
+    shown = MAX_POINTS // max(1, len(found)) if series else 0
     measured = [_row(kind, of, one, shown, backend) for kind, of, one in found]
-    rows = fitting(measured)
-    return MetricsAnswer(
+    rows = fit_rows(measured)
+    return MetricsOutput(
         endpoint_name=name,
         namespace=namespace,
         backend=backend,
         minutes=minutes,
         window_s=graphs.time_window_seconds,
         metrics=rows,
-        now=_said(graphs, minutes, backend) + _cut(found, len(rows), shown),
+        now=_summary(graphs, minutes, backend) + _left_out_note(found, len(rows), shown),
     )
 
 
@@ -141,8 +141,8 @@ def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) 
         now=values[-1],
         minimum=ranked[0],
         maximum=ranked[-1],
-        p50=_share(ranked, 0.5),
-        p95=_share(ranked, 0.95),
+        p50=_percentile(ranked, 0.5),
+        p95=_percentile(ranked, 0.95),
         total=round(sum(values), 4) if kind == "response-status-code" else None,
         trend=_trend(values),
         points=[PointRow(at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), value=value) for at, value in newest]
@@ -150,7 +150,7 @@ def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) 
     )
 
 
-def _share(ranked: Sequence[float], share: float) -> float:
+def _percentile(ranked: Sequence[float], share: float) -> float:
     return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
 
 
@@ -160,12 +160,12 @@ def _trend(values: Sequence[float]) -> Trend | None:
     if third < 2:
         return None
     before, after = sum(values[:third]) / third, sum(values[-third:]) / third
-    if abs(after - before) <= _ALIKE * max(abs(before), abs(after)):
+    if abs(after - before) <= _TREND_THRESHOLD * max(abs(before), abs(after)):
         return "steady"
     return "rising" if after > before else "falling"
 
 
-def _said(graphs: AllGraphs, minutes: int, backend: BackendName) -> str:
+def _summary(graphs: AllGraphs, minutes: int, backend: BackendName) -> str:
     counts = {
         str(one.status_code): sum(point.y or 0 for point in one.data)
         for one in graphs.response_status_code_grouped.series
@@ -177,7 +177,7 @@ def _said(graphs: AllGraphs, minutes: int, backend: BackendName) -> str:
     return said
 
 
-def _cut(found: Sequence[tuple[str, str, Series]], shown: int, points: int) -> str:
+def _left_out_note(found: Sequence[tuple[str, str, Series]], shown: int, points: int) -> str:
     left_out = len(found) - shown
     said = f" {left_out} more series are left out: name one metric." if left_out else ""
     if points and any(len(one.data) > points for _, _, one in found):

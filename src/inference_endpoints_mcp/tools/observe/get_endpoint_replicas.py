@@ -5,8 +5,8 @@ from pydantic import BaseModel
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset
-from inference_endpoints_mcp.tools.context import Call
-from inference_endpoints_mcp.tools.outputs import Answer, paged
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.outputs import ToolOutput, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -16,7 +16,7 @@ class ReplicaRow(BaseModel):
     live: bool
 
 
-class ReplicasAnswer(Answer):
+class ReplicasOutput(ToolOutput):
     endpoint_name: str
     namespace: str
     replicas: list[ReplicaRow]
@@ -27,17 +27,17 @@ class ReplicasAnswer(Answer):
 @tool(uses=operations.REPLICAS, toolset=Toolset.OBSERVE, title="List an endpoint's replicas")
 async def get_endpoint_replicas(
     call: Call, endpoint_name: EndpointName, namespace: Namespace = "", limit: Limit = 20, offset: Offset = 0
-) -> ReplicasAnswer:
+) -> ReplicasOutput:
     """List the replicas of an endpoint with their stage. Their ids go into get_endpoint_logs."""
-    namespace, name = await call.target(endpoint_name, namespace)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     replicas = await call.endpoints.replicas(name, namespace)
     live = sum(replica.status.live for replica in replicas)
     rows = [
         ReplicaRow(replica=line(replica.id), stage=line(replica.status.stage), live=replica.status.live)
         for replica in replicas
     ]
-    page, following = paged(rows, offset, limit)
-    return ReplicasAnswer(
+    page, following = take_page(rows, offset, limit)
+    return ReplicasOutput(
         endpoint_name=name,
         namespace=namespace,
         replicas=page,

@@ -137,7 +137,7 @@ async def test_at_the_hosts_limit_the_answer_says_how_to_go_on(driver: Driver, h
         facts = await wait(host, timeout_s=100)
         assert facts["reached"] is False
         assert (facts["state"], facts["states_seen"]) == ("pending", ["pending"])
-        assert "as long as this host bears" in facts["now"]
+        assert "This host waits no longer" in facts["now"]
         (again,) = facts["next"]
         assert again["tool"] == "wait_for_endpoint"
         assert again["arguments"]["timeout_s"] in (99, 100)
@@ -149,7 +149,7 @@ async def test_a_wait_that_was_to_be_short_ends_without_asking_for_more(driver: 
     await driver.create()
     facts = await wait(modern, timeout_s=1)
     assert facts["reached"] is False
-    assert "as long as this host bears" not in facts["now"]
+    assert "This host waits no longer" not in facts["now"]
 
 
 async def test_cancelling_a_wait_ends_its_poller(driver: Driver, host: Host) -> None:

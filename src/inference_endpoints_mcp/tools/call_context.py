@@ -1,0 +1,88 @@
+"""The context of one call of a tool: what the server provides for it."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol
+
+from mcp.server.mcpserver import Context, Resolve
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.inference import AsyncInference
+from inference_endpoints.models import Endpoint
+from inference_endpoints.watching.watcher import Watcher
+from inference_endpoints_mcp.approval.approvals import Approvals
+from inference_endpoints_mcp.privacy.lent_secrets import Lent
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.privacy.untrusted_text import Fence
+
+ProgressMessage = Callable[[], str]
+"""Returns the current message, at most 199 characters. It is called again at every heartbeat."""
+
+
+class Progress(Protocol):
+    """Reports the progress of a call to its host."""
+
+    def report(self, message: ProgressMessage) -> None:
+        """Set the message that is sent next. Never blocks; a newer message replaces one that was not sent yet."""
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """Everything one call of a tool may use."""
+
+    endpoints: AsyncEndpointsClient
+    watcher: Watcher
+    inference: AsyncInference
+    hardware: HardwareListing
+    redactor: Redactor
+    approvals: Approvals
+    caller: str
+    """Identifies the caller: a token may be used only by the caller it was given to."""
+    lent_secrets: Lent
+    host_timeout_s: float
+    """Seconds this host waits for one call."""
+    report_progress: Callable[[], AbstractAsyncContextManager[Progress]]
+    """Sends progress notifications for as long as the context lasts."""
+    check_namespace: Callable[[str], None]
+    """Raises `Refused` where the operator or the caller excluded a namespace."""
+    passed_arguments: frozenset[str] = frozenset()
+    """Names of the arguments the caller passed: an argument that is not set differs from an empty one."""
+    fence: Fence = field(default_factory=Fence)
+
+    def note_change(self, namespace: str, endpoint: Endpoint) -> None:
+        """Note the result of a change of ours: what was observed before is out of date."""
+        self.watcher.changed(namespace, endpoint)
+        self.hardware.changed(namespace)
+
+    async def resolve_endpoint(self, endpoint_name: str, namespace: str = "") -> tuple[str, str]:
+        """The (namespace, name) meant by `name` or `namespace/name`. Raises `BadRequest` if the two disagree."""
+        before, slash, name = endpoint_name.rpartition("/")
+        if slash and namespace and before != namespace:
+            raise BadRequest(
+                "endpoint_name and namespace name two different namespaces.", hint="Give only one of the two."
+            )
+        return await self.resolve_namespace(before or namespace), name
+
+    async def resolve_namespace(self, given: str = "") -> str:
+        """The namespace meant. Raises `Refused` if it may not be used, even where no request would be sent."""
+        namespace = await self.endpoints.resolve_namespace(given or None)
+        self.check_namespace(namespace)
+        return namespace
+
+
+class Application(Protocol):
+    """What runs behind the server: it opens a context for each call."""
+
+    def open_call(self, context: "Context[Any, Any]") -> Awaitable[CallContext]: ...
+
+
+async def open_call(context: Context[Any, Any]) -> CallContext:
+    """Resolves the `call` parameter of every tool."""
+    application: Application = context.request_context.lifespan_context
+    return await application.open_call(context)
+
+
+Call = Annotated[CallContext, Resolve(open_call)]
