@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from inference_endpoints.functions import EndpointList
     from inference_endpoints.inference import AsyncInference, Label, Reply
-    from inference_endpoints.inference.endpoint_client import AsyncInferenceClient, InferenceClient
+    from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
     from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
     from inference_endpoints.sync import (
@@ -67,7 +67,7 @@ _NAMES = {
     "watching.goals": "Goal",
     "inference_endpoint": "AsyncInferenceEndpoint",
     "inference": "AsyncInference Label Reply",
-    "inference.endpoint_client": "AsyncInferenceClient InferenceClient",
+    "inference.hub_inference_client": "AsyncInferenceClient InferenceClient",
     "watching.observation": "StatusChange",
     "models": "Endpoint InferenceEndpointStatus InferenceEndpointType",
     "deploy.specs": "EndpointChange EndpointSpec Hardware",

@@ -28,7 +28,7 @@ from inference_endpoints.watching.observation import Observation, StatusChange
 from inference_endpoints.watching.watcher import CHANGING_INTERVAL_S, Watcher
 
 if TYPE_CHECKING:
-    from inference_endpoints.inference.endpoint_client import AsyncInferenceClient, InferenceClient
+    from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
 
 FIRST_LOOK_S = 2.0
 """Seconds that a wait allows for its first look, however short its timeout is."""
@@ -74,14 +74,14 @@ class InferenceEndpointBase:
     @property
     def client(self) -> "InferenceClient":
         """A blocking client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
-        from inference_endpoints.inference.endpoint_client import InferenceClient
+        from inference_endpoints.inference.hub_inference_client import InferenceClient
 
         return InferenceClient(self._deployed(), self.namespace, pool_of(self._api))
 
     @property
     def async_client(self) -> "AsyncInferenceClient":
         """An asynchronous client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
-        from inference_endpoints.inference.endpoint_client import AsyncInferenceClient
+        from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient
 
         return AsyncInferenceClient(self._deployed(), self.namespace, self._api)
 

@@ -1,13 +1,14 @@
-"""Inference on endpoints: the task API of Hugging Face and the chat of the OpenAI API."""
+"""Call what an endpoint serves: the tasks of Hugging Face's API and the chat of the OpenAI API."""
 
+from inference_endpoints.inference.async_inference import AsyncInference, CallOptions, Reply
 from inference_endpoints.inference.chat import ChatAnswer, ChatDelta, ChatMessage, Usage
-from inference_endpoints.inference.client import AsyncInference, Reply, Waiting
 from inference_endpoints.inference.cold_start import OnWait
 from inference_endpoints.inference.tasks import TASKS, Input, Label, Output, Task
 
 __all__ = [
     "TASKS",
     "AsyncInference",
+    "CallOptions",
     "ChatAnswer",
     "ChatDelta",
     "ChatMessage",
@@ -18,5 +19,4 @@ __all__ = [
     "Reply",
     "Task",
     "Usage",
-    "Waiting",
 ]

@@ -1,6 +1,6 @@
-"""Chat, as every engine that serves it speaks it: the OpenAI API's `/v1/chat/completions`, streamed.
+"""Chat with the OpenAI API's `/v1/chat/completions`, streamed, which every engine for chat serves.
 
-Chunks: the published chat-completion schemas of huggingface.js, and the servers of llama.cpp, vLLM and TGI.
+Sources: the published chat-completion schemas of huggingface.js, and the servers of llama.cpp, vLLM and TGI.
 """
 
 import json
@@ -12,19 +12,19 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import REASON_BESIDE, BadRequest, Unavailable, words_of
-from inference_endpoints.inference.cold_start import Answered, Patience
-from inference_endpoints.inference.tasks import Ask, engine_of
+from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse
+from inference_endpoints.inference.tasks import EngineRequest, engine_key
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.http import httpx, read_up_to
 
 ROUTE = "/v1/chat/completions"
-LARGEST_STREAM = 32 * 1024 * 1024
-"""Characters of one answer, its chunks together; more is refused."""
+MAX_STREAM_CHARACTERS = 32 * 1024 * 1024
+"""Characters of one answer, in all its chunks. A longer one is refused."""
 
 
 @dataclass(frozen=True)
 class ChatMessage:
-    """One turn. `content` is text, or the API's list of parts for what is more than text."""
+    """One turn. `content` is text, or the API's list of parts for other content."""
 
     role: str
     content: str | Sequence[Mapping[str, Any]]
@@ -32,7 +32,7 @@ class ChatMessage:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens read and written, as the engine counts them; None where it did not say."""
+    """Tokens read and written, as the engine counts them; None if it does not report them."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -40,7 +40,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class ChatDelta:
-    """One step of an answer. `tool_calls` are fragments as they came; `finish_reason` and `usage` come last."""
+    """A part of an answer. `tool_calls` are fragments, unchanged; `finish_reason` and `usage` come last."""
 
     text: str = ""
     reasoning: str = ""
@@ -51,10 +51,10 @@ class ChatDelta:
 
 @dataclass(frozen=True)
 class ChatAnswer:
-    """A whole answer. Times in seconds from the call on, so that waking the endpoint is part of both.
+    """A whole answer. Times are in seconds from the start of the call, and include waking the endpoint.
 
-    `text` and `reasoning` are a model's words: strangers' text. `tool_calls` are as the API has them, their
-    `arguments` a string of JSON that the model wrote and nobody has checked.
+    `text` and `reasoning` are untrusted: a model wrote them. `tool_calls` have the form of the API; their
+    `arguments` are a string of JSON that the model wrote and nobody checked.
     """
 
     text: str
@@ -68,16 +68,16 @@ class ChatAnswer:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Speed of writing: the tokens after the first, by the time they took. None where that is unknown."""
-        written, first = self.usage.completion_tokens, self.seconds_to_first_token
-        if written is None or written < 2 or first is None or self.seconds <= first:
+        """Generation speed: the tokens after the first, divided by their time. None if it is unknown."""
+        tokens, first = self.usage.completion_tokens, self.seconds_to_first_token
+        if tokens is None or tokens < 2 or first is None or self.seconds <= first:
             return None
-        return (written - 1) / (self.seconds - first)
+        return (tokens - 1) / (self.seconds - first)
 
 
 @dataclass
 class Transcript:
-    """Deltas put together."""
+    """Assembles deltas into an answer."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -109,54 +109,57 @@ class Transcript:
         )
 
     def _add_tool_call(self, fragment: Mapping[str, Any]) -> None:
-        """A call comes in fragments with one `index`; of its function's arguments each brings a piece."""
-        index, said = fragment.get("index"), fragment.get("function")
+        """Merge a fragment. All fragments of a call have one `index`; each has a piece of the arguments."""
+        index, part = fragment.get("index"), fragment.get("function")
         call = self.tool_calls.setdefault(index if isinstance(index, int) else len(self.tool_calls), {})
         call |= {key: value for key, value in fragment.items() if value and key not in {"index", "function"}}
         function = call.setdefault("function", {"name": "", "arguments": ""})
-        if isinstance(said, dict):
-            function["name"] += said.get("name") or ""
-            function["arguments"] += as_text(said.get("arguments"))
+        if isinstance(part, dict):
+            function["name"] += part.get("name") or ""
+            function["arguments"] += arguments_to_text(part.get("arguments"))
 
 
 Messages = Sequence[ChatMessage | Mapping[str, Any]]
 
 
-def chat(messages: Messages, **settings: Any) -> Callable[[Endpoint], Ask]:
-    """The request for a streamed answer, once the endpoint is known; settings that are None are left out."""
+def build_chat_request(messages: Messages, **settings: Any) -> Callable[[Endpoint], EngineRequest]:
+    """A function that builds the request for an endpoint. Settings that are None are left out."""
     turns = [
         {"role": turn.role, "content": turn.content} if isinstance(turn, ChatMessage) else dict(turn)
         for turn in messages
     ]
     chosen = {key: value for key, value in settings.items() if value is not None}
 
-    def ask(endpoint: Endpoint) -> Ask:
-        # To TGI another model name means an adapter; the others are documented to take the endpoint's name.
-        model = "tgi" if engine_of(endpoint).startswith("tgi") else endpoint.name
+    def build(endpoint: Endpoint) -> EngineRequest:
+        # For TGI another model name selects an adapter. The other engines accept the endpoint's name.
+        model = "tgi" if engine_key(endpoint).startswith("tgi") else endpoint.name
         streamed = {"stream": True, "stream_options": {"include_usage": True}}
-        return Ask(ROUTE, {"model": model, "messages": turns, **streamed, **chosen})
+        return EngineRequest(ROUTE, {"model": model, "messages": turns, **streamed, **chosen})
 
-    return ask
+    return build
 
 
-async def steps(answer: Answered, patience: Patience) -> AsyncGenerator[ChatDelta]:
-    """The steps of an answer; one that the engine did not stream is a single step."""
+async def stream_deltas(answer: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[ChatDelta]:
+    """Yield the deltas of an answer. An answer that the engine does not stream is one delta."""
     who = answer.call.label
     failing = f"{who} did not finish its answer"
     if "text/event-stream" not in answer.response.headers.get("content-type", ""):
-        with patience.limit(failing):
-            content = await read_up_to(answer.response, LARGEST_STREAM)
-        yield delta_of(content, who)
+        with deadline.limit(failing):
+            content = await read_up_to(answer.response, MAX_STREAM_CHARACTERS)
+        yield parse_delta(content, who)
         return
-    async with aclosing(_streamed(answer.response, who)) as deltas, aclosing(patience.each(deltas, failing)) as timed:
+    async with (
+        aclosing(_parse_stream(answer.response, who)) as deltas,
+        aclosing(deadline.limit_each(deltas, failing)) as timed,
+    ):
         async for delta in timed:
             yield delta
 
 
-async def _streamed(response: httpx.Response, who: str) -> AsyncGenerator[ChatDelta]:
-    """The steps of a streamed answer, up to its `[DONE]`.
+async def _parse_stream(response: httpx.Response, who: str) -> AsyncGenerator[ChatDelta]:
+    """Yield the deltas of a streamed answer, up to its `[DONE]`.
 
-    Raises `Unavailable` if the engine reports an error on the way, or breaks off without having finished.
+    Raises `Unavailable` if the engine reports an error in the stream, or ends the stream too early.
     """
     finished = False
     size = 0
@@ -164,18 +167,18 @@ async def _streamed(response: httpx.Response, who: str) -> AsyncGenerator[ChatDe
         if event.data.strip() == "[DONE]":
             return
         size += len(event.data)
-        if size > LARGEST_STREAM:
-            raise Unavailable(f"{who} does not stop answering.", hint="Set max_tokens.")
+        if size > MAX_STREAM_CHARACTERS:
+            raise Unavailable(f"{who} sent more than 32 MiB and was still answering.", hint="Set max_tokens.")
         if not event.data:
             continue
-        delta = delta_of(event.data.encode(), who)
+        delta = parse_delta(event.data.encode(), who)
         finished = finished or delta.finish_reason is not None
         yield delta
     if not finished:
-        raise Unavailable(f"{who} broke off its answer.", hint="Try again; if it happens again, read its logs.")
+        raise Unavailable(f"{who} broke off its answer.", hint="Try again. If it happens again, read its logs.")
 
 
-class _Said(BaseModel):
+class _Message(BaseModel):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -183,8 +186,8 @@ class _Said(BaseModel):
 
 
 class _Choice(BaseModel):
-    delta: _Said | None = None
-    message: _Said | None = None
+    delta: _Message | None = None
+    message: _Message | None = None
     finish_reason: str | None = None
 
 
@@ -196,29 +199,29 @@ class _Chunk(BaseModel):
     error: Any = None
 
 
-def delta_of(data: bytes, who: str) -> ChatDelta:
-    """What one chunk adds. Raises `Unavailable` for a reported error, `BadRequest` for what is no chunk at all."""
+def parse_delta(data: bytes, who: str) -> ChatDelta:
+    """Parse one chunk. Raises `Unavailable` if it reports an error, `BadRequest` if it is not a chunk."""
     try:
         chunk = _Chunk.model_validate_json(data)
     except ValidationError as error:
         raise BadRequest(
-            f"{who} answered with something that is not chat: it seems to serve another task.", hint="Look at its task."
+            f"{who} sent an answer that is not chat: it seems to serve another task.", hint="Check its task."
         ) from error
     if chunk.error:
         raise Unavailable(f"{who} failed while answering.", hint=REASON_BESIDE, upstream=words_of(data))
     choice = chunk.choices[0] if chunk.choices else _Choice()
-    said = choice.delta or choice.message or _Said()
+    message = choice.delta or choice.message or _Message()
     return ChatDelta(
-        text=said.content or "",
-        reasoning=said.reasoning_content or said.reasoning or "",
-        tool_calls=said.tool_calls or (),
+        text=message.content or "",
+        reasoning=message.reasoning_content or message.reasoning or "",
+        tool_calls=message.tool_calls or (),
         finish_reason=choice.finish_reason,
         usage=chunk.usage,
     )
 
 
-def as_text(arguments: Any) -> str:
-    """A function's arguments as the API has them, a string of JSON; some engines send the object itself."""
+def arguments_to_text(arguments: Any) -> str:
+    """A function's arguments as a string of JSON, as the API defines. Some engines send the object itself."""
     if isinstance(arguments, str):
         return arguments
     return "" if arguments is None else json.dumps(arguments)

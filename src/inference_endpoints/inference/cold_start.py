@@ -1,4 +1,4 @@
-"""What to do about an endpoint that is asleep or not ready: wake it, wait for it, or say why that is no use.
+"""Call an endpoint that is scaled to zero or not ready: wake it, wait for it, or raise why it cannot answer.
 
 The proxy in front of an endpoint answers 503 while a replica starts (502 before July 2025). With the header
 `X-Scale-Up-Timeout: <seconds>` it holds the request until a replica is ready instead. Source: the autoscaling
@@ -27,12 +27,12 @@ from inference_endpoints.transport.http import HttpTransport, Sleep, httpx
 
 Item = TypeVar("Item")
 OnWait = Callable[[str], Awaitable[None]]
-Find = Callable[[], Awaitable[Endpoint]]
-"""Looks at the endpoint as it is now."""
+FetchEndpoint = Callable[[], Awaitable[Endpoint]]
+"""Reads the endpoint's current state."""
 
-NOT_READY = frozenset({502, 503})
-PASSING = 2
-"""Times that an endpoint which is running may answer 502 or 503 before that counts as its answer."""
+NOT_READY_STATUSES = frozenset({502, 503})
+MAX_TRANSIENT_REFUSALS = 2
+"""How often a running endpoint may answer 502 or 503 before that counts as its answer."""
 
 _STARTING = frozenset(
     {
@@ -44,10 +44,10 @@ _STARTING = frozenset(
 )
 
 
-class Patience:
-    """How long one call may take in all, in seconds, and whether it may wake an endpoint.
+class CallDeadline:
+    """The time limit of one whole call, in seconds, and whether it may wake an endpoint.
 
-    `on_wait` is told, in a short sentence, of every wait before it begins.
+    `on_wait` gets a short sentence before every wait.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Patience:
         sleep: Sleep = anyio.sleep,
     ) -> None:
         self.timeout = timeout
-        self.wake = wake
+        self.may_wake = wake
         self.started = anyio.current_time()
         self._on_wait = on_wait
         self._sleep = sleep
@@ -69,21 +69,21 @@ class Patience:
         return anyio.current_time() - self.started
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         return max(0.0, self.timeout - self.elapsed)
 
     @contextmanager
     def limit(self, failing: str) -> Iterator[None]:
-        """End what is inside when the time is up. Raises `InferenceEndpointTimeoutError`: `failing` within … s."""
-        with anyio.move_on_after(self.left) as scope:
+        """Cancel the block at the deadline. Raises `InferenceEndpointTimeoutError`: `failing` within … s."""
+        with anyio.move_on_after(self.remaining) as scope:
             yield
         if scope.cancelled_caught:
             raise InferenceEndpointTimeoutError(
-                f"{failing} within {self.timeout:g} s.", hint="Allow more time, or ask for less at a time."
+                f"{failing} within {self.timeout:g} s.", hint="Allow more time, or request less at a time."
             )
 
-    async def each(self, items: AsyncGenerator[Item], failing: str) -> AsyncGenerator[Item]:
-        """The items, as `limit` for each: a deadline may not span a `yield`."""
+    async def limit_each(self, items: AsyncGenerator[Item], failing: str) -> AsyncGenerator[Item]:
+        """Yield the items, each with `limit`: a cancel scope must not span a `yield`."""
         while True:
             with self.limit(failing):
                 try:
@@ -92,18 +92,18 @@ class Patience:
                     return
             yield item
 
-    async def tell(self, sentence: str) -> None:
+    async def report_wait(self, sentence: str) -> None:
         if self._on_wait is not None:
             await self._on_wait(sentence)
 
-    async def pause(self, attempt: int) -> None:
-        """Wait before the next attempt: doubling from a second, at most 8, with jitter."""
-        await self._sleep(min(self.left, random.uniform(0.5, 1.0) * min(8.0, 2.0 ** (attempt - 1))))  # noqa: S311
+    async def back_off(self, attempt: int) -> None:
+        """Wait before the next attempt: about a second, doubled each time, at most 8, with jitter."""
+        await self._sleep(min(self.remaining, random.uniform(0.5, 1.0) * min(8.0, 2.0 ** (attempt - 1))))  # noqa: S311
 
 
 @dataclass(frozen=True)
-class Answered:
-    """An answer whose body is still to be read, the call it answers, and whether the endpoint was woken for it."""
+class OpenResponse:
+    """A response whose body is not read yet, its call, and whether the call woke the endpoint."""
 
     response: httpx.Response
     call: EndpointCall
@@ -111,69 +111,72 @@ class Answered:
 
 
 @asynccontextmanager
-async def answered(http: HttpTransport, call: EndpointCall, find: Find, patience: Patience) -> AsyncIterator[Answered]:
-    """Send a call, as often as it takes for a replica to be there to answer it.
+async def open_response(
+    http: HttpTransport, call: EndpointCall, fetch: FetchEndpoint, deadline: CallDeadline
+) -> AsyncIterator[OpenResponse]:
+    """Send a call, repeatedly until a replica is ready to answer it.
 
-    `call.endpoint` is the endpoint as it was last seen. Raises `Paused`, `NotDeployed`, `DeploymentFailed`, and
-    `ScaledToZero` if it may not be woken, before sending anything if that is known by then; and
-    `InferenceEndpointTimeoutError`. Nothing is sent again once an engine has begun to answer.
+    `call.endpoint` is the endpoint's last known state. If that suffices, nothing is sent before these are raised:
+    `Paused`, `NotDeployed`, `DeploymentFailed`, and `ScaledToZero` if the call may not wake it. Also raises
+    `InferenceEndpointTimeoutError`. Once an engine began to answer, nothing is sent again.
     """
-    check(call, wake=patience.wake)
+    ensure_callable(call, may_wake=deadline.may_wake)
     woke = False
     for attempt in count(1):
         woke = woke or call.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO
         headers = dict(call.headers)
         failing = f"{call.label} did not begin to answer"
-        if starting(call.endpoint):
+        if is_starting(call.endpoint):
             failing = f"{call.label} did not become ready"
-            # Whole seconds, and no longer than the caller waits: a proxy need not outlive the one it works for.
-            headers["X-Scale-Up-Timeout"] = str(max(1, int(patience.left)))
+            # Whole seconds, and not longer than the caller waits.
+            headers["X-Scale-Up-Timeout"] = str(max(1, int(deadline.remaining)))
             if attempt == 1:
-                await patience.tell(_what_happens(call.endpoint, patience))
+                await deadline.report_wait(_describe_wait(call.endpoint, deadline))
         async with AsyncExitStack() as stack:
-            with patience.limit(failing):
-                sent = replace(call, headers=headers, timeout=patience.timeout)
+            with deadline.limit(failing):
+                sent = replace(call, headers=headers, timeout=deadline.timeout)
                 response = await stack.enter_async_context(http.call_endpoint(sent))
-            final = response.status_code not in NOT_READY
+            final = response.status_code not in NOT_READY_STATUSES
             if not final:
-                with patience.limit(failing):
-                    call = replace(call, endpoint=await find())
-                check(call, wake=patience.wake)
-                final = attempt > PASSING and not starting(call.endpoint)
+                with deadline.limit(failing):
+                    call = replace(call, endpoint=await fetch())
+                ensure_callable(call, may_wake=deadline.may_wake)
+                final = attempt > MAX_TRANSIENT_REFUSALS and not is_starting(call.endpoint)
             if final:
-                yield Answered(response, call, woke)
+                yield OpenResponse(response, call, woke)
                 return
-        await patience.tell(_what_happens(call.endpoint, patience))
-        with patience.limit(f"{call.label} did not become ready"):
-            await patience.pause(attempt)
+        await deadline.report_wait(_describe_wait(call.endpoint, deadline))
+        with deadline.limit(f"{call.label} did not become ready"):
+            await deadline.back_off(attempt)
 
 
-def starting(endpoint: Endpoint) -> bool:
-    """Whether no replica is ready, but one is on its way or comes when called."""
+def is_starting(endpoint: Endpoint) -> bool:
+    """Whether no replica is ready, but one is starting or starts on the next call."""
     return endpoint.state in _STARTING and endpoint.status.ready_replica == 0
 
 
-def check(call: EndpointCall, *, wake: bool) -> None:
-    """Raise what makes it of no use to call an endpoint in this state."""
+def ensure_callable(call: EndpointCall, *, may_wake: bool) -> None:
+    """Raise if an endpoint in this state cannot answer."""
     endpoint, who = call.endpoint, call.label
     if endpoint.state is InferenceEndpointStatus.PAUSED:
         raise Paused(f"{who} is paused and does not answer.", hint="Resume it first.")
     if endpoint.state is InferenceEndpointStatus.FAILED:
         raise DeploymentFailed(
             f"{who} failed to start.",
-            hint="Read its logs; then update it, or delete it and create it anew.",
+            hint="Read its logs. Then update it, or delete it and create it again.",
             upstream=endpoint.status.error_message or endpoint.status.message or "",
         )
     if endpoint.url is None:
         raise NotDeployed(f"{who} has no address yet.", hint="Wait until it is running.")
-    if endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO and not wake:
+    if endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO and not may_wake:
         raise ScaledToZero(
-            f"{who} is asleep and was not to be woken.", hint="Allow waking it: a replica is then billed."
+            f"{who} is scaled to zero, and this call may not wake it.",
+            hint="Allow the call to wake it. A replica is then billed.",
         )
 
 
-def _what_happens(endpoint: Endpoint, patience: Patience) -> str:
+def _describe_wait(endpoint: Endpoint, deadline: CallDeadline) -> str:
     status = endpoint.status
     if endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO:
-        return f"asleep · waking it, for up to {patience.left:.0f} s"
-    return f"{endpoint.state} · {status.ready_replica}/{status.target_replica} replicas · {patience.elapsed:.0f} s"
+        return f"scaled to zero · waking it, for up to {deadline.remaining:.0f} s"
+    return f"{endpoint.state} · {status.ready_replica}/{status.target_replica} replicas · {deadline.elapsed:.0f} s"

@@ -1,4 +1,4 @@
-"""Chat answers in the form of the OpenAI API, which code for huggingface_hub's and openai's clients reads."""
+"""Chat answers in the form of the OpenAI API, as the clients of huggingface_hub and openai return them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from inference_endpoints.inference.chat import ChatAnswer, ChatDelta, Usage
 
 @dataclass(frozen=True)
 class ChatCompletionMessage:
-    """What the model said: strangers' text. `tool_calls` are as the API has them."""
+    """What the model wrote: untrusted text. `tool_calls` have the form of the API."""
 
     content: str
     role: str = "assistant"
@@ -26,7 +26,7 @@ class ChatCompletionChoice:
 
 @dataclass(frozen=True)
 class ChatCompletion:
-    """A whole answer: `choices[0].message.content`. Engines are asked for one choice."""
+    """A whole answer: `choices[0].message.content`. There is one choice."""
 
     choices: Sequence[ChatCompletionChoice]
     usage: Usage
@@ -46,12 +46,12 @@ class ChatCompletionChunkChoice:
 
 @dataclass(frozen=True)
 class ChatCompletionChunk:
-    """One step of a streamed answer: `choices[0].delta.content`. `usage` comes with the last, if at all."""
+    """A part of a streamed answer: `choices[0].delta.content`. Only the last one can have a `usage`."""
 
     choices: Sequence[ChatCompletionChunkChoice]
     usage: Usage | None = None
 
     @classmethod
     def of(cls, delta: ChatDelta) -> "ChatCompletionChunk":
-        said = ChatCompletionMessage(delta.text, reasoning=delta.reasoning, tool_calls=delta.tool_calls)
-        return cls([ChatCompletionChunkChoice(said, delta.finish_reason)], delta.usage)
+        message = ChatCompletionMessage(delta.text, reasoning=delta.reasoning, tool_calls=delta.tool_calls)
+        return cls([ChatCompletionChunkChoice(message, delta.finish_reason)], delta.usage)

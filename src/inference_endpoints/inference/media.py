@@ -1,6 +1,6 @@
-"""Which kind of media a file is, by its first bytes.
+"""Detect the media type of a file from its first bytes.
 
-The Inference Toolkit refuses a media file without a Content-Type, and knows it by that alone.
+The Inference Toolkit requires the Content-Type of a media file, and reads nothing else.
 """
 
 UNKNOWN = "application/octet-stream"
@@ -22,8 +22,8 @@ _MAGIC = (
 _RIFF = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
 
 
-def media_type(content: bytes) -> str:
-    """The media type of a file's content, `application/octet-stream` if it is not one of the common ones."""
+def detect_media_type(content: bytes) -> str:
+    """The media type of a file's content, `application/octet-stream` if it is not a common one."""
     if content.startswith(b"RIFF"):
         return _RIFF.get(content[8:12], UNKNOWN)
     if content[4:8] == b"ftyp":
@@ -31,9 +31,10 @@ def media_type(content: bytes) -> str:
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), UNKNOWN)
 
 
-def is_of(family: str, content_type: str, content: bytes) -> bool:
-    """Whether a file is of a family of media (`image`, `audio`): it is called so, or begins so, or is called no more
-    than a file.
+def is_media_of(family: str, content_type: str, content: bytes) -> bool:
+    """Whether a file belongs to a media family (`image`, `audio`), by its Content-Type or its first bytes.
+
+    A Content-Type that names no media type is accepted.
     """
-    called = content_type.partition(";")[0].strip().lower()
-    return called == UNKNOWN or any(kind.startswith(f"{family}/") for kind in (called, media_type(content)))
+    declared = content_type.partition(";")[0].strip().lower()
+    return declared == UNKNOWN or any(kind.startswith(f"{family}/") for kind in (declared, detect_media_type(content)))

@@ -1,7 +1,7 @@
-"""The tasks of the HF task API: what goes in, what comes out, and in which shapes engines answer.
+"""The tasks of Hugging Face's API: their inputs, their outputs, and the forms in which engines answer.
 
-Shapes: the Inference Toolkit, TGI, TEI and hf-serve, the published task schemas of huggingface.js, and what
-huggingface_hub 2.4.0 sends. Engines that speak the OpenAI API alone serve two of these tasks under its routes.
+Sources: the Inference Toolkit, TGI, TEI and hf-serve, the published task schemas of huggingface.js, and
+huggingface_hub 2.4.0. Engines with only the OpenAI API serve two of these tasks under its routes.
 """
 
 import json
@@ -13,21 +13,21 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference.media import is_of
+from inference_endpoints.inference.media import is_media_of
 from inference_endpoints.models import Endpoint
 
 Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]
-Shape = Callable[[Any, Parameters], dict[str, Any]]
-"""The body of a request, of inputs and parameters."""
-Route = tuple[str, Shape]
+BodyBuilder = Callable[[Any, Parameters], dict[str, Any]]
+"""Builds the body of a request from inputs and parameters."""
+Route = tuple[str, BodyBuilder]
 
 _OPENAI_ENGINES = ("vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp")
-"""Keys of images that serve no `POST /`."""
+"""Image keys of engines that do not serve `POST /`."""
 
 
 class Input(StrEnum):
-    """What a task is given. A pair is a dict with two named parts; bytes are a media file as it is."""
+    """What a task takes. A pair is a dict with two named parts; bytes are the content of a media file."""
 
     TEXT = "text"
     TEXTS = "texts"
@@ -43,14 +43,14 @@ class Output(StrEnum):
 
 @dataclass(frozen=True)
 class Label:
-    """One class a classifier knows, with its score."""
+    """One class of a classifier, with its score."""
 
     label: str
     score: float
 
 
 @dataclass(frozen=True)
-class Ask:
+class EngineRequest:
     """A request to an engine: JSON in `body`, or a media file in `content`."""
 
     path: str = "/"
@@ -58,82 +58,84 @@ class Ask:
     content: bytes | None = field(default=None, repr=False)
 
 
-def engine_of(endpoint: Endpoint) -> str:
-    """The key of the endpoint's image, as far as it is known."""
+def engine_key(endpoint: Endpoint) -> str:
+    """The key of the endpoint's image, empty if it is unknown."""
     return endpoint.model.image.engine if endpoint.model.image else ""
 
 
-def _in_parameters(inputs: Any, parameters: Parameters) -> dict[str, Any]:
+def _nest_parameters(inputs: Any, parameters: Parameters) -> dict[str, Any]:
     return {"inputs": inputs, "parameters": dict(parameters)}
 
 
-def _at_root(inputs: Any, parameters: Parameters) -> dict[str, Any]:
+def _merge_parameters(inputs: Any, parameters: Parameters) -> dict[str, Any]:
     return {"inputs": inputs, **parameters}
 
 
-def _completion(inputs: Any, parameters: Parameters) -> dict[str, Any]:
-    # The one parameter of everyday use whose name differs; the others are passed through.
+def _build_completion(inputs: Any, parameters: Parameters) -> dict[str, Any]:
+    # The one common parameter with another name. The others are passed on unchanged.
     named = {"max_tokens" if key == "max_new_tokens" else key: value for key, value in parameters.items()}
     return {"prompt": inputs, **named}
 
 
-def _embedding(inputs: Any, parameters: Parameters) -> dict[str, Any]:
+def _build_embedding(inputs: Any, parameters: Parameters) -> dict[str, Any]:
     return {"input": inputs, **parameters}
 
 
 @dataclass(frozen=True)
 class Task(Generic[Parsed]):
-    """One task. `parse` raises ValueError, TypeError, KeyError, IndexError or AttributeError where an answer is none of
-    this task's. `accept` is the media type of its answers: where they are files, its first half alone counts.
+    """One task. `parse` raises ValueError, TypeError, KeyError, IndexError or AttributeError for an answer of another
+    task. `accept` is the media type of its answers; for files only its first half counts.
 
-    `routes` are those of engines, by the key of their image, that do it elsewhere than at `POST /`.
+    `routes`: by image key, the routes of engines that serve this task elsewhere than at `POST /`.
     """
 
     name: str
-    takes: Input
+    input: Input
     parse: Callable[[Any], Parsed]
-    gives: Output = Output.JSON
+    output: Output = Output.JSON
     accept: str = "application/json"
-    shape: Shape = _in_parameters
+    build_body: BodyBuilder = _nest_parameters
     routes: Mapping[str, Route] = field(default_factory=dict)
 
-    def build(self, inputs: Any, parameters: Parameters | None = None, *, engine: str = "", model: str = "") -> Ask:
-        """The request for these inputs. A media file goes as it is, or as base64 where there are parameters.
+    def build_request(
+        self, inputs: Any, parameters: Parameters | None = None, *, engine: str = "", model: str = ""
+    ) -> EngineRequest:
+        """The request for these inputs. A media file is sent unchanged, or as base64 if there are parameters.
 
-        Raises `BadRequest` for inputs that are no media file where one is needed.
-        `engine` is the key of the endpoint's image; `model` is what an engine of the OpenAI API is told.
+        `engine` is the key of the endpoint's image; `model` is the model's name for an engine of the OpenAI API.
+        Raises `BadRequest` if the task needs a media file and the inputs are not bytes.
         """
         given = parameters or {}
         if engine in self.routes:
-            path, shape = self.routes[engine]
+            path, build_body = self.routes[engine]
             named = {"model": model} if engine in _OPENAI_ENGINES else {}
-            return Ask(path, named | shape(inputs, given))
-        if self.takes is not Input.BYTES:
-            return Ask(body=self.shape(inputs, given))
+            return EngineRequest(path, named | build_body(inputs, given))
+        if self.input is not Input.BYTES:
+            return EngineRequest(body=self.build_body(inputs, given))
         if not isinstance(inputs, bytes):
-            raise BadRequest(f"{self.name} takes a media file, and was not given bytes.")
+            raise BadRequest(f"{self.name} takes a media file as bytes.")
         if given:
-            return Ask(body=self.shape(b64encode(inputs).decode("ascii"), given))
-        return Ask(content=inputs)
+            return EngineRequest(body=self.build_body(b64encode(inputs).decode("ascii"), given))
+        return EngineRequest(content=inputs)
 
-    def read(self, content_type: str, content: bytes) -> Parsed:
-        """What an answer says, of its body and its Content-Type. Raises as `parse` does, and RecursionError."""
-        if self.gives is Output.JSON:
+    def parse_response(self, content_type: str, content: bytes) -> Parsed:
+        """Parse the body of a response. Raises the errors of `parse`, and RecursionError."""
+        if self.output is Output.JSON:
             return self.parse(json.loads(content))
         family = self.accept.partition("/")[0]
-        if not is_of(family, content_type, content):
-            raise ValueError(f"no {family}")
+        if not is_media_of(family, content_type, content):
+            raise ValueError(f"not of the type {family}")
         return self.parse(content)
 
 
-def _first(answer: Any) -> Any:
-    """The one answer of a batch of one, which some engines unwrap and some do not."""
+def _unwrap_single(answer: Any) -> Any:
+    """The only answer of a batch of one. Some engines unwrap it, some do not."""
     return answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
 
 
-def _text_under(key: str) -> Callable[[Any], str]:
+def _parse_text(key: str) -> Callable[[Any], str]:
     def parse(answer: Any) -> str:
-        one = _first(_first(answer))
+        one = _unwrap_single(_unwrap_single(answer))
         if isinstance(one, dict) and "choices" in one:
             return str(one["choices"][0]["text"])
         return str(one[key])
@@ -141,8 +143,8 @@ def _text_under(key: str) -> Callable[[Any], str]:
     return parse
 
 
-def vectors_of(answer: Any) -> list[list[float]]:
-    """TEI's `[[…]]`, hf-serve's `{"embeddings": …}`, OpenAI's `{"data": …}`, or the one vector of one text."""
+def parse_vectors(answer: Any) -> list[list[float]]:
+    """TEI's `[[…]]`, hf-serve's `{"embeddings": …}`, OpenAI's `{"data": …}`, or the single vector of one text."""
     if isinstance(answer, dict) and "data" in answer:
         in_order = sorted(answer["data"], key=lambda row: row.get("index", 0))
         answer = [row["embedding"] for row in in_order]
@@ -152,17 +154,17 @@ def vectors_of(answer: Any) -> list[list[float]]:
     return [[float(number) for number in row] for row in rows]
 
 
-def similarities_of(answer: Any) -> list[float]:
+def parse_similarities(answer: Any) -> list[float]:
     """TEI's `[…]`, or hf-serve's `{"similarities": [[…]]}`."""
     numbers = answer["similarities"] if isinstance(answer, dict) else answer
     return [float(number) for number in (numbers[0] if numbers and isinstance(numbers[0], list) else numbers)]
 
 
-def labels_of(answer: Any) -> list[Label]:
+def parse_labels(answer: Any) -> list[Label]:
     """A list of `{label, score}`, nested or flat, or the classic `{sequence, labels, scores}`."""
     if isinstance(answer, list) and answer and isinstance(answer[0], list):
         answer = answer[0]
-    answer = _first(answer)
+    answer = _unwrap_single(answer)
     if isinstance(answer, dict) and "labels" in answer:
         pairs = zip(answer["labels"], answer["scores"], strict=True)
         return [Label(str(label), float(score)) for label, score in pairs]
@@ -170,28 +172,28 @@ def labels_of(answer: Any) -> list[Label]:
     return [Label(str(row["label"]), float(row["score"])) for row in rows]
 
 
-def _as_it_is(answer: Any) -> Any:
+def _keep_unparsed(answer: Any) -> Any:
     return answer
 
 
 TEXT_GENERATION = Task(
     "text-generation",
     Input.TEXT,
-    _text_under("generated_text"),
-    routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/completions", _completion)),
+    _parse_text("generated_text"),
+    routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/completions", _build_completion)),
 )
 FEATURE_EXTRACTION = Task(
     "feature-extraction",
     Input.TEXTS,
-    vectors_of,
-    shape=_at_root,
-    routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/embeddings", _embedding)),
+    parse_vectors,
+    build_body=_merge_parameters,
+    routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/embeddings", _build_embedding)),
 )
 SENTENCE_SIMILARITY = Task(
-    "sentence-similarity", Input.PAIR, similarities_of, routes={"tei": ("/similarity", _in_parameters)}
+    "sentence-similarity", Input.PAIR, parse_similarities, routes={"tei": ("/similarity", _nest_parameters)}
 )
-TEXT_CLASSIFICATION = Task("text-classification", Input.TEXT, labels_of)
-ZERO_SHOT_CLASSIFICATION = Task("zero-shot-classification", Input.TEXT, labels_of)
+TEXT_CLASSIFICATION = Task("text-classification", Input.TEXT, parse_labels)
+ZERO_SHOT_CLASSIFICATION = Task("zero-shot-classification", Input.TEXT, parse_labels)
 
 _ALL: tuple[Task[Any], ...] = (
     TEXT_GENERATION,
@@ -199,25 +201,25 @@ _ALL: tuple[Task[Any], ...] = (
     SENTENCE_SIMILARITY,
     TEXT_CLASSIFICATION,
     ZERO_SHOT_CLASSIFICATION,
-    Task("text2text-generation", Input.TEXT, _text_under("generated_text")),
-    Task("summarization", Input.TEXT, _text_under("summary_text")),
-    Task("translation", Input.TEXT, _text_under("translation_text")),
-    Task("fill-mask", Input.TEXT, _as_it_is),
-    Task("token-classification", Input.TEXT, _as_it_is),
-    Task("question-answering", Input.PAIR, _as_it_is),
-    Task("table-question-answering", Input.PAIR, _as_it_is),
-    Task("visual-question-answering", Input.JSON, _as_it_is),
-    Task("document-question-answering", Input.JSON, _as_it_is),
-    Task("zero-shot-image-classification", Input.JSON, labels_of),
-    Task("automatic-speech-recognition", Input.BYTES, _text_under("text")),
-    Task("audio-classification", Input.BYTES, labels_of),
-    Task("image-classification", Input.BYTES, labels_of),
-    Task("image-segmentation", Input.BYTES, _as_it_is),
-    Task("image-to-text", Input.BYTES, _text_under("generated_text")),
-    Task("object-detection", Input.BYTES, _as_it_is),
-    Task("text-to-image", Input.TEXT, _as_it_is, Output.BYTES, "image/png"),
-    Task("text-to-speech", Input.TEXT, _as_it_is, Output.BYTES, "audio/*"),
+    Task("text2text-generation", Input.TEXT, _parse_text("generated_text")),
+    Task("summarization", Input.TEXT, _parse_text("summary_text")),
+    Task("translation", Input.TEXT, _parse_text("translation_text")),
+    Task("fill-mask", Input.TEXT, _keep_unparsed),
+    Task("token-classification", Input.TEXT, _keep_unparsed),
+    Task("question-answering", Input.PAIR, _keep_unparsed),
+    Task("table-question-answering", Input.PAIR, _keep_unparsed),
+    Task("visual-question-answering", Input.JSON, _keep_unparsed),
+    Task("document-question-answering", Input.JSON, _keep_unparsed),
+    Task("zero-shot-image-classification", Input.JSON, parse_labels),
+    Task("automatic-speech-recognition", Input.BYTES, _parse_text("text")),
+    Task("audio-classification", Input.BYTES, parse_labels),
+    Task("image-classification", Input.BYTES, parse_labels),
+    Task("image-segmentation", Input.BYTES, _keep_unparsed),
+    Task("image-to-text", Input.BYTES, _parse_text("generated_text")),
+    Task("object-detection", Input.BYTES, _keep_unparsed),
+    Task("text-to-image", Input.TEXT, _keep_unparsed, Output.BYTES, "image/png"),
+    Task("text-to-speech", Input.TEXT, _keep_unparsed, Output.BYTES, "audio/*"),
 )
 
 TASKS: Mapping[str, Task[Any]] = MappingProxyType({task.name: task for task in _ALL})
-"""Every task by its name on the Hub. Chat is not one: it is a protocol of its own (`chat.py`)."""
+"""Every task by its name on the Hub. Chat is not a task: it is a protocol of its own (`chat.py`)."""

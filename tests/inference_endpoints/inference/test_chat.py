@@ -72,7 +72,9 @@ async def test_comments_and_events_of_several_lines_are_read(upstream: Upstream,
     assert (await inference.chat("chat", HELLO)).text == "one"
 
 
-async def test_stream_chat_gives_each_step_and_may_be_left_early(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_stream_chat_yields_each_delta_and_can_be_closed_early(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
     upstream.has("running")
     upstream.serves(CHAT, events(*STREAM))
     assert [delta.text async for delta in inference.stream_chat("chat", HELLO)] == ["Grüß ", "Gott", "", ""]
@@ -81,7 +83,7 @@ async def test_stream_chat_gives_each_step_and_may_be_left_early(upstream: Upstr
 
 
 @pytest.mark.parametrize("error", [{"error": "CUDA error"}, {"error": {"message": "CUDA error", "code": 500}}])
-async def test_an_error_on_the_way_ends_the_stream_and_is_not_tried_again(
+async def test_an_error_in_the_stream_ends_it_and_is_not_retried(
     upstream: Upstream, inference: AsyncInference, error: dict[str, Any]
 ) -> None:
     upstream.has("running")
@@ -94,7 +96,7 @@ async def test_an_error_on_the_way_ends_the_stream_and_is_not_tried_again(
 
 
 @pytest.mark.parametrize("ends", [True, False])
-async def test_a_stream_that_breaks_off_is_never_taken_for_an_answer(
+async def test_a_stream_that_ends_too_early_is_never_taken_for_an_answer(
     upstream: Upstream, inference: AsyncInference, ends: bool
 ) -> None:
     upstream.has("running")
@@ -114,7 +116,9 @@ async def test_a_stream_of_something_else_is_an_error_of_the_tree(
         await inference.chat("chat", HELLO)
 
 
-async def test_a_chat_that_the_engine_did_not_stream_is_one_step(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_a_chat_that_the_engine_does_not_stream_is_one_delta(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
     message = {"role": "assistant", "content": "Hi", "reasoning_content": "Greet."}
     upstream.has("running")
     upstream.serves(CHAT, Answer(body={"choices": [{"message": message, "finish_reason": "stop"}]}))
@@ -123,7 +127,7 @@ async def test_a_chat_that_the_engine_did_not_stream_is_one_step(upstream: Upstr
     assert answer.tokens_per_second is None
 
 
-async def test_the_fragments_of_tool_calls_are_put_together(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_the_fragments_of_tool_calls_are_merged(upstream: Upstream, inference: AsyncInference) -> None:
     def fragment(index: int, **call: Any) -> dict[str, Any]:
         return {"choices": [{"delta": {"tool_calls": [{"index": index, **call}]}}]}
 
@@ -156,14 +160,16 @@ async def test_a_stream_that_falls_silent_ends_at_the_callers_deadline(
         await inference.chat("chat", HELLO, timeout=0.1)
 
 
-async def test_only_to_tgi_is_a_model_name_not_the_endpoints(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_only_for_tgi_the_model_name_is_not_the_endpoints_name(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
     upstream.runs("tgi")
     upstream.serves(CHAT, events(*STREAM))
     await inference.chat("chat", HELLO)
     assert upstream.calls()[0].json["model"] == "tgi"
 
 
-async def test_a_route_that_is_not_served_is_named_with_the_task_that_is(
+async def test_the_error_for_a_missing_route_names_the_deployed_task(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.has("running")

@@ -1,4 +1,4 @@
-"""Endpoints that are asleep, starting, stopped or broken when they are called."""
+"""Calls of endpoints that are scaled to zero, starting, paused or failed."""
 
 from typing import Any
 
@@ -33,11 +33,11 @@ async def test_a_sleeping_endpoint_is_woken_by_a_request_that_the_proxy_holds(
     reply = await inference.call("chat", body={}, timeout=60, on_wait=on_wait)
     assert reply.woke
     assert upstream.calls()[0].headers["x-scale-up-timeout"] in {"59", "60"}
-    assert waits == ["asleep · waking it, for up to 60 s"]
+    assert waits == ["scaled to zero · waking it, for up to 60 s"]
 
 
 @pytest.mark.parametrize("status", [503, 502])
-async def test_while_it_starts_it_is_asked_again_and_each_wait_is_told(
+async def test_while_it_starts_the_call_is_repeated_and_each_wait_is_reported(
     upstream: Upstream, inference: AsyncInference, slept: list[float], status: int
 ) -> None:
     upstream.has("scaledToZero", "initializing", "running")
@@ -50,7 +50,7 @@ async def test_while_it_starts_it_is_asked_again_and_each_wait_is_told(
 
     reply = await inference.call("chat", body={"inputs": "go"}, on_wait=on_wait)
     assert (reply.json(), reply.woke) == ({"generated_text": "on"}, True)
-    assert [wait.partition(" · ")[0] for wait in waits] == ["asleep", "initializing", "running"]
+    assert [wait.partition(" · ")[0] for wait in waits] == ["scaled to zero", "initializing", "running"]
     assert len(slept) == 2
     assert ["x-scale-up-timeout" in seen.headers for seen in upstream.calls()] == [True, True, False]
 
@@ -70,8 +70,8 @@ async def test_an_endpoint_that_fails_to_start_ends_the_wait_with_its_reason(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     failed = upstream.endpoint("failed", errorMessage="CUDA out of memory")
-    looks = [Answer(body=upstream.endpoint("initializing")), Answer(body=failed)]
-    upstream.says("GET", "/v2/endpoint/acme/chat", *looks)
+    reads = [Answer(body=upstream.endpoint("initializing")), Answer(body=failed)]
+    upstream.says("GET", "/v2/endpoint/acme/chat", *reads)
     upstream.serves("/", Answer(503, b""))
     with pytest.raises(DeploymentFailed) as caught:
         await inference.call("chat", body={})
@@ -98,7 +98,7 @@ async def test_an_endpoint_that_never_becomes_ready_ends_at_the_callers_deadline
         ("initializing", {"url": ""}, NotDeployed),
     ],
 )
-async def test_what_cannot_answer_is_not_asked(
+async def test_what_cannot_answer_is_not_called(
     upstream: Upstream,
     inference: AsyncInference,
     state: str,
@@ -111,16 +111,16 @@ async def test_what_cannot_answer_is_not_asked(
     assert upstream.calls() == []
 
 
-async def test_a_sleeping_endpoint_that_may_not_be_woken_is_left_asleep(
+async def test_a_sleeping_endpoint_that_may_not_be_woken_stays_asleep(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.has("scaledToZero")
-    with pytest.raises(ScaledToZero, match="not to be woken"):
+    with pytest.raises(ScaledToZero, match="may not wake it"):
         await inference.text_generation("chat", "go", wake=False)
     assert upstream.calls() == []
 
 
-async def test_an_endpoint_paused_since_it_was_looked_at_is_known_by_the_proxys_words(
+async def test_an_endpoint_paused_since_it_was_read_is_recognized_by_the_proxys_message(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.has("running")
@@ -129,7 +129,7 @@ async def test_an_endpoint_paused_since_it_was_looked_at_is_known_by_the_proxys_
         await inference.call("chat", body={})
 
 
-async def test_a_call_that_is_dropped_is_not_made_twice(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_a_dropped_call_is_not_repeated(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.has("running")
     upstream.serves("/", DROPPED)
     with pytest.raises(Unavailable):

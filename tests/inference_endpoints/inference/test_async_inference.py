@@ -1,4 +1,4 @@
-"""Inference on endpoints by name: what engines are asked, what they answer, and how they refuse."""
+"""Calls of endpoints by name: what is sent to engines, how their answers are parsed, and how they refuse."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.inference import TASKS, AsyncInference, Label
-from inference_endpoints.inference.client import LARGEST_ANSWER
-from inference_endpoints.inference.media import media_type
+from inference_endpoints.inference.async_inference import MAX_RESPONSE_BYTES
+from inference_endpoints.inference.media import detect_media_type
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ async def test_text_generation_reads_a_list_or_an_object(
     assert upstream.calls()[0].json == {"inputs": "go", "parameters": {"max_new_tokens": 4}}
 
 
-async def test_an_engine_of_the_openai_api_is_asked_by_its_own_routes(
+async def test_an_engine_of_the_openai_api_is_called_by_its_own_routes(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.runs("vLLM")
@@ -45,7 +45,7 @@ async def test_an_engine_of_the_openai_api_is_asked_by_its_own_routes(
     ]
 
 
-async def test_tei_is_asked_for_similarity_by_its_own_route(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_tei_is_called_for_similarity_by_its_own_route(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.runs("tei")
     upstream.serves("/similarity", Answer(body=[0.5]))
     assert await inference.sentence_similarity("chat", "a", ["b"]) == [0.5]
@@ -98,12 +98,12 @@ async def test_an_answer_of_another_task_is_an_error_of_the_tree(
     upstream.serves("/", Answer(body=answer))
     for task in ("text-generation", "feature-extraction", "text-classification", "automatic-speech-recognition"):
         inputs = b"RIFF" if task.startswith("automatic") else "a"
-        with pytest.raises(BadRequest, match=f"not one to {task}: it seems to serve another task") as caught:
+        with pytest.raises(BadRequest, match=f"does not fit {task}: it seems to serve another task") as caught:
             await inference.run("chat", task, inputs)
         assert not caught.value.retryable
 
 
-async def test_media_goes_as_it_is_with_its_type_or_as_base64_with_parameters(
+async def test_media_is_sent_with_its_type_or_as_base64_with_parameters(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.has("running")
@@ -115,7 +115,7 @@ async def test_media_goes_as_it_is_with_its_type_or_as_base64_with_parameters(
     assert with_parameters.json == {"inputs": "ZkxhQw==", "parameters": {"language": "en"}}
 
 
-async def test_a_picture_comes_back_as_its_bytes(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_an_image_is_returned_as_its_bytes(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.has("running")
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
     assert await inference.run("chat", "text-to-image", "a cat") == b"\x89PNG..."
@@ -131,29 +131,29 @@ async def test_a_picture_comes_back_as_its_bytes(upstream: Upstream, inference: 
         Answer(body=b"", headers={}),
     ],
 )
-async def test_what_is_no_picture_is_not_returned_as_one(
+async def test_what_is_no_image_is_not_returned_as_one(
     upstream: Upstream, inference: AsyncInference, answer: Answer
 ) -> None:
     upstream.has("running")
     upstream.serves("/", answer)
-    with pytest.raises(BadRequest, match="not one to text-to-image: it seems to serve another task") as caught:
+    with pytest.raises(BadRequest, match="does not fit text-to-image: it seems to serve another task") as caught:
         await inference.run("chat", "text-to-image", "a cat")
     assert not caught.value.retryable
 
 
-async def test_a_file_where_words_were_asked_for_is_an_answer_to_another_task(
+async def test_a_file_instead_of_text_is_an_answer_of_another_task(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.has("running")
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
-    with pytest.raises(BadRequest, match="not one to text-generation"):
+    with pytest.raises(BadRequest, match="does not fit text-generation"):
         await inference.text_generation("chat", "a cat")
     with pytest.raises(BadRequest, match="not JSON"):
         (await inference.call("chat")).json()
 
 
 @pytest.mark.parametrize("content_type", ["audio/wav", "application/octet-stream", "application/x-wave", ""])
-async def test_a_sound_is_known_by_its_name_or_its_first_bytes(
+async def test_a_sound_is_recognized_by_its_content_type_or_its_first_bytes(
     upstream: Upstream, inference: AsyncInference, content_type: str
 ) -> None:
     sound = b"RIFF\x00\x00\x00\x00WAVE"
@@ -179,8 +179,8 @@ async def test_an_unknown_task_is_refused_with_the_known_ones(upstream: Upstream
         (b"", "application/octet-stream"),
     ],
 )
-def test_media_are_told_by_their_first_bytes(start: bytes, kind: str) -> None:
-    assert media_type(start) == kind
+def test_the_media_type_is_detected_from_the_first_bytes(start: bytes, kind: str) -> None:
+    assert detect_media_type(start) == kind
 
 
 def test_every_task_is_known_by_its_own_name() -> None:
@@ -188,7 +188,7 @@ def test_every_task_is_known_by_its_own_name() -> None:
     assert {"text-generation", "fill-mask", "question-answering", "text-to-speech"} <= TASKS.keys()
 
 
-async def test_any_route_can_be_called_and_its_answer_comes_as_it_is(
+async def test_any_route_can_be_called_and_its_answer_is_returned_unparsed(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.has("running")
@@ -204,7 +204,7 @@ async def test_any_route_can_be_called_and_its_answer_comes_as_it_is(
 
 async def test_an_answer_that_is_too_large_is_refused(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.has("running")
-    upstream.serves("/", Answer(body=b" " * (LARGEST_ANSWER + 1)))
+    upstream.serves("/", Answer(body=b" " * (MAX_RESPONSE_BYTES + 1)))
     with pytest.raises(BadRequest, match="larger than 32 MiB"):
         await inference.call("chat", body={})
 
@@ -222,7 +222,7 @@ async def test_an_answer_that_is_too_large_is_refused(upstream: Upstream, infere
         (500, Unavailable),
     ],
 )
-async def test_what_an_engine_says_of_a_failure_stands_upstream_and_never_in_the_message(
+async def test_an_engines_own_text_is_in_upstream_and_never_in_the_message(
     upstream: Upstream, inference: AsyncInference, status: int, error: type[InferenceEndpointError]
 ) -> None:
     upstream.has("running")
@@ -235,7 +235,7 @@ async def test_what_an_engine_says_of_a_failure_stands_upstream_and_never_in_the
     assert len(upstream.calls()) == 1
 
 
-async def test_an_overloaded_engine_says_for_how_long(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_an_overloaded_engine_reports_when_to_try_again(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.has("running")
     upstream.serves("/", Answer(429, b"", {"retry-after": "12"}), Answer(429, b""))
     waits = []

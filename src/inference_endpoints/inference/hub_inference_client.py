@@ -1,7 +1,7 @@
 """Clients of one endpoint, with the method names of huggingface_hub's `InferenceClient`.
 
-What differs from it: answers are plain (text, numbers, `Label`s, JSON as it came, the bytes of an image), and an
-endpoint that is asleep or starting is woken and awaited.
+Two things differ: results are plain (text, numbers, `Label`s, unparsed JSON, the bytes of an image), and a call wakes
+an endpoint that is scaled to zero and waits for one that is starting.
 """
 
 import functools
@@ -16,18 +16,18 @@ import anyio
 from inference_endpoints.blocking import blocking
 from inference_endpoints.client_pool import Api, client_of
 from inference_endpoints.errors import BadRequest
+from inference_endpoints.inference.async_inference import AsyncInference, CallOptions, Reply
 from inference_endpoints.inference.chat import ChatDelta, Messages
-from inference_endpoints.inference.client import AsyncInference, Reply, Waiting
 from inference_endpoints.inference.completions import ChatCompletion, ChatCompletionChunk
 from inference_endpoints.inference.tasks import Label
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 
 Media = bytes | str | Path
-"""A file's content, or where it is on this machine."""
-_NOT_PARAMETERS = {
-    "model": "a client of an endpoint calls its model and no other",
+"""A file's content, or its path on this machine."""
+_UNSUPPORTED_ARGUMENTS = {
+    "model": "a client of one endpoint calls only its model",
     "stream": "only chat_completion streams",
-    "details": "post gives the answer as it came",
+    "details": "post returns the unparsed answer",
 }
 
 
@@ -35,8 +35,8 @@ _NOT_PARAMETERS = {
 class EndpointInference:
     """One endpoint as it was when the client was made.
 
-    `timeout` is in seconds, for each call in all; `wake` says whether an endpoint that is asleep may be woken, which is
-    billed. Both may be set at any time.
+    `timeout` is in seconds, for each whole call. `wake` is whether a call may wake an endpoint that is scaled to zero,
+    which is billed. Both can be set at any time.
     """
 
     endpoint: Endpoint
@@ -50,47 +50,47 @@ class EndpointInference:
 
     async def _inference(self) -> AsyncInference:
         client = await client_of(self.api)
-        # Where it matters whether a call wakes the endpoint, what was last seen of it is not enough.
-        trusted = self.wake and client.http.guard is None and self.endpoint.state is InferenceEndpointStatus.RUNNING
-        return AsyncInference(client, running=self.endpoint if trusted else None)
+        # If it matters whether a call wakes the endpoint, its last known state is not enough.
+        skip_read = self.wake and client.http.guard is None and self.endpoint.state is InferenceEndpointStatus.RUNNING
+        return AsyncInference(client, running=self.endpoint if skip_read else None)
 
     async def _task(self, task: str, inputs: Any, parameters: Mapping[str, Any]) -> Any:
         inference, name = await self._inference(), self.endpoint.name
-        given = _given(parameters)
-        return await inference.run(name, task, inputs, self.namespace, parameters=given, **self._waiting)
+        given = _drop_unset(parameters)
+        return await inference.run(name, task, inputs, self.namespace, parameters=given, **self._options)
 
     @property
-    def _waiting(self) -> Waiting:
+    def _options(self) -> CallOptions:
         return {"timeout": self.timeout, "wake": self.wake}
 
 
-def _given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that are set. Raises `BadRequest` for huggingface_hub's arguments that are none of the task's."""
+def _drop_unset(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are set. Raises `BadRequest` for arguments of huggingface_hub that no task has."""
     given = {name: value for name, value in parameters.items() if value is not None}
-    for name in _NOT_PARAMETERS.keys() & given:
+    for name in _UNSUPPORTED_ARGUMENTS.keys() & given:
         if given.pop(name):
-            raise BadRequest(f"{name} cannot be given here: {_NOT_PARAMETERS[name]}.")
+            raise BadRequest(f"{name} cannot be set here: {_UNSUPPORTED_ARGUMENTS[name]}.")
     return given
 
 
-def _said(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a chat, as `AsyncInference` takes them: two by name, the others together."""
+def _chat_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a chat in the form of `AsyncInference`: two by name, the others as `parameters`."""
     given = {name: value for name, value in parameters.items() if value is not None}
     named = {name: given.pop(name, None) for name in ("max_tokens", "temperature")}
     return {**named, "parameters": given}
 
 
-async def _content(media: Media) -> bytes:
+async def _read_media(media: Media) -> bytes:
     return media if isinstance(media, bytes) else await anyio.Path(media).read_bytes()
 
 
 class AsyncInferenceClient(EndpointInference):
-    """Calls one endpoint. `parameters` are those of the task, as huggingface_hub names them; None is left out.
+    """Calls one endpoint. `parameters` are those of the task, with huggingface_hub's names; None is left out.
 
     Raises errors of `inference_endpoints.errors`, as `AsyncInference` does.
     """
 
-    # `self` is any client: a blocking one lends itself to these methods (see blocking.py).
+    # `self` is any client: the blocking one calls these methods with itself (see blocking.py).
 
     @overload
     async def chat_completion(
@@ -103,25 +103,27 @@ class AsyncInferenceClient(EndpointInference):
     async def chat_completion(
         self: EndpointInference, messages: Messages, *, stream: bool = False, **parameters: Any
     ) -> ChatCompletion | AsyncGenerator[ChatCompletionChunk]:
-        """An answer to a conversation; with `stream`, its steps as they come. `parameters`: max_tokens, stop, tools, …
+        """Answer a conversation; with `stream`, as chunks when they arrive. `parameters`: max_tokens, stop, tools, …
 
-        Close the steps (`contextlib.aclosing`) when leaving them early.
+        Close the stream (`contextlib.aclosing`) if you stop early.
         """
         inference, name = await self._inference(), self.endpoint.name
         if stream:
-            return _chunks(inference.stream_chat(name, messages, self.namespace, **_said(parameters), **self._waiting))
-        answer = await inference.chat(name, messages, self.namespace, **_said(parameters), **self._waiting)
+            return _to_chunks(
+                inference.stream_chat(name, messages, self.namespace, **_chat_settings(parameters), **self._options)
+            )
+        answer = await inference.chat(name, messages, self.namespace, **_chat_settings(parameters), **self._options)
         return ChatCompletion.of(answer)
 
     async def text_generation(self: EndpointInference, prompt: str, **parameters: Any) -> str:
-        """How a text goes on. `parameters`: max_new_tokens, temperature, return_full_text, …"""
+        """Continue a text. `parameters`: max_new_tokens, temperature, return_full_text, …"""
         text: str = await self._task("text-generation", prompt, parameters)
         return text
 
     async def feature_extraction(
         self: EndpointInference, text: str | Sequence[str], **parameters: Any
     ) -> list[list[float]]:
-        """One vector for each text, in a list even for one text. `parameters`: normalize, truncate, dimensions."""
+        """Embed texts: a list of vectors, even for one text. `parameters`: normalize, truncate, dimensions."""
         texts = text if isinstance(text, str) else list(text)
         vectors: list[list[float]] = await self._task("feature-extraction", texts, parameters)
         return vectors
@@ -129,13 +131,13 @@ class AsyncInferenceClient(EndpointInference):
     async def sentence_similarity(
         self: EndpointInference, sentence: str, other_sentences: Sequence[str], **parameters: Any
     ) -> list[float]:
-        """How similar each of the others is to a sentence, from -1 to 1."""
+        """Compare a sentence to each of the others, from -1 to 1."""
         pair = {"source_sentence": sentence, "sentences": list(other_sentences)}
         similarities: list[float] = await self._task("sentence-similarity", pair, parameters)
         return similarities
 
     async def text_classification(self: EndpointInference, text: str, **parameters: Any) -> list[Label]:
-        """The classes of a text with their scores. `parameters`: top_k, function_to_apply."""
+        """Classify a text: labels with scores. `parameters`: top_k, function_to_apply."""
         labels: list[Label] = await self._task("text-classification", text, parameters)
         return labels
 
@@ -147,27 +149,27 @@ class AsyncInferenceClient(EndpointInference):
         multi_label: bool | None = False,
         **parameters: Any,
     ) -> list[Label]:
-        """How well each of the labels fits a text. `multi_label`: each is judged for itself."""
+        """Score how well each label fits a text. `multi_label`: the scores are independent of each other."""
         given = {"candidate_labels": list(candidate_labels), "multi_label": multi_label, **parameters}
         labels: list[Label] = await self._task("zero-shot-classification", text, given)
         return labels
 
     async def token_classification(self: EndpointInference, text: str, **parameters: Any) -> Any:
-        """What is named in a text, and where: a list of objects."""
+        """Find the entities of a text: a list of objects."""
         return await self._task("token-classification", text, parameters)
 
     async def fill_mask(self: EndpointInference, text: str, **parameters: Any) -> Any:
-        """What could stand in the place of the mask: a list of objects."""
+        """Fill the mask in a text: a list of candidates, as objects."""
         return await self._task("fill-mask", text, parameters)
 
     async def question_answering(self: EndpointInference, question: str, context: str, **parameters: Any) -> Any:
-        """The part of the context that answers the question: an object, or a list of them with `top_k`."""
+        """Find the part of the context that answers the question: an object, or with `top_k` a list of objects."""
         return await self._task("question-answering", {"question": question, "context": context}, parameters)
 
     async def table_question_answering(
         self: EndpointInference, table: Mapping[str, Any], query: str, **parameters: Any
     ) -> Any:
-        """The cells of a table that answer the query: an object."""
+        """Find the cells of a table that answer the query: an object."""
         return await self._task("table-question-answering", {"query": query, "table": dict(table)}, parameters)
 
     async def summarization(self: EndpointInference, text: str, **parameters: Any) -> str:
@@ -175,42 +177,42 @@ class AsyncInferenceClient(EndpointInference):
         return summary
 
     async def translation(self: EndpointInference, text: str, **parameters: Any) -> str:
-        """The text in another language. `parameters`: src_lang, tgt_lang, …"""
-        text_there: str = await self._task("translation", text, parameters)
-        return text_there
+        """Translate a text. `parameters`: src_lang, tgt_lang, …"""
+        translated: str = await self._task("translation", text, parameters)
+        return translated
 
     async def automatic_speech_recognition(self: EndpointInference, audio: Media, **parameters: Any) -> str:
-        """What is said in a recording."""
-        text: str = await self._task("automatic-speech-recognition", await _content(audio), parameters)
+        """Transcribe a recording."""
+        text: str = await self._task("automatic-speech-recognition", await _read_media(audio), parameters)
         return text
 
     async def audio_classification(self: EndpointInference, audio: Media, **parameters: Any) -> list[Label]:
-        labels: list[Label] = await self._task("audio-classification", await _content(audio), parameters)
+        labels: list[Label] = await self._task("audio-classification", await _read_media(audio), parameters)
         return labels
 
     async def image_classification(self: EndpointInference, image: Media, **parameters: Any) -> list[Label]:
-        labels: list[Label] = await self._task("image-classification", await _content(image), parameters)
+        labels: list[Label] = await self._task("image-classification", await _read_media(image), parameters)
         return labels
 
     async def image_segmentation(self: EndpointInference, image: Media, **parameters: Any) -> Any:
-        """The parts of an image with their masks: a list of objects."""
-        return await self._task("image-segmentation", await _content(image), parameters)
+        """Find the segments of an image, with their masks: a list of objects."""
+        return await self._task("image-segmentation", await _read_media(image), parameters)
 
     async def object_detection(self: EndpointInference, image: Media, **parameters: Any) -> Any:
-        """What is in an image, and where: a list of objects."""
-        return await self._task("object-detection", await _content(image), parameters)
+        """Find the objects in an image, with their boxes: a list of objects."""
+        return await self._task("object-detection", await _read_media(image), parameters)
 
     async def image_to_text(self: EndpointInference, image: Media, **parameters: Any) -> str:
-        text: str = await self._task("image-to-text", await _content(image), parameters)
+        text: str = await self._task("image-to-text", await _read_media(image), parameters)
         return text
 
     async def text_to_image(self: EndpointInference, prompt: str, **parameters: Any) -> bytes:
-        """An image as a file's content. `parameters`: height and width in pixels, num_inference_steps, seed, …"""
+        """Generate an image file. `parameters`: height and width in pixels, num_inference_steps, seed, …"""
         image: bytes = await self._task("text-to-image", prompt, parameters)
         return image
 
     async def text_to_speech(self: EndpointInference, text: str, **parameters: Any) -> bytes:
-        """Speech as a sound file's content."""
+        """Generate a sound file with speech."""
         sound: bytes = await self._task("text-to-speech", text, parameters)
         return sound
 
@@ -223,10 +225,10 @@ class AsyncInferenceClient(EndpointInference):
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send JSON, or a file's content as `data`, to any route of the endpoint: its answer as it came."""
+        """Send JSON, or a file's content as `data`, to any route of the endpoint. Returns the unparsed answer."""
         inference, name = await self._inference(), self.endpoint.name
         return await inference.call(
-            name, self.namespace, body=json, content=data, path=path, method=method, headers=headers, **self._waiting
+            name, self.namespace, body=json, content=data, path=path, method=method, headers=headers, **self._options
         )
 
     async def health_check(self: EndpointInference) -> bool:
@@ -235,13 +237,13 @@ class AsyncInferenceClient(EndpointInference):
         return await client.is_healthy(self.endpoint, self.namespace)
 
     async def get_endpoint_info(self: EndpointInference) -> Any:
-        """What the engine says of itself at `/info`: an object, where it serves that (TGI and TEI do)."""
+        """The engine's own description at `/info`: an object, if the engine serves it (TGI and TEI do)."""
         inference, name = await self._inference(), self.endpoint.name
-        reply = await inference.call(name, self.namespace, path="/info", method="GET", **self._waiting)
+        reply = await inference.call(name, self.namespace, path="/info", method="GET", **self._options)
         return reply.json()
 
 
-async def _chunks(deltas: AsyncGenerator[ChatDelta]) -> AsyncGenerator[ChatCompletionChunk]:
+async def _to_chunks(deltas: AsyncGenerator[ChatDelta]) -> AsyncGenerator[ChatCompletionChunk]:
     async with aclosing(deltas):
         async for delta in deltas:
             yield ChatCompletionChunk.of(delta)
@@ -250,10 +252,10 @@ async def _chunks(deltas: AsyncGenerator[ChatDelta]) -> AsyncGenerator[ChatCompl
 class InferenceClient(EndpointInference):
     """Calls one endpoint: `AsyncInferenceClient` without `await`.
 
-    A stream is a generator; close it (`contextlib.closing`) when leaving it early.
+    A stream is a generator; close it (`contextlib.closing`) if you stop early.
     """
 
-    # By hand: no wrapper's type can say that one of two answers becomes a generator.
+    # Written out: no wrapper's type can express that one of two results becomes a generator.
     @overload
     def chat_completion(
         self, messages: Messages, *, stream: Literal[False] = False, **parameters: Any
