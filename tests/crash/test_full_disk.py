@@ -149,9 +149,9 @@ def test_a_store_that_has_no_room_to_open_or_to_write_is_not_called_damaged(disk
 def test_a_store_that_no_file_can_be_made_for_is_not_called_damaged(disk: Disk) -> None:
     path = disk.path / "plane.sqlite3"
     Store(path).close()
-    with disk.without_files(), pytest.raises(StoreFull, match="no room"):
+    with disk.without_files(), pytest.raises(StoreFull, match="no space"):
         Store(path)
-    with disk.without_files(), pytest.raises(StoreFull, match="no room"):
+    with disk.without_files(), pytest.raises(StoreFull, match="no space"):
         Store(disk.path / "new" / "plane.sqlite3")
     assert Store(path).load() == []
 

@@ -1,7 +1,6 @@
 """Serve the plane of a data folder: `python -m inference_endpoints_local.daemon --data-dir D`.
 
-The folder's lock comes first, and only then the imports that take time: of several daemons started at once, all but
-one end before they cost anything.
+It takes the folder's lock before the slow imports: of several daemons started at once, all but one end at once.
 """
 
 import argparse
@@ -27,8 +26,8 @@ from inference_endpoints_local.daemon.plane_errors import DiskFull, PlaneError, 
 class DaemonOptions:
     """How to serve a data folder. The namespace is the user's name unless one is given.
 
-    The plane ends after `linger` seconds in which nobody used it; without, it stays until it is stopped. `programs` is
-    a `module:function` that says what serves a model, for development.
+    The plane ends once it was unused for `linger` seconds; None: it stays until it is stopped. `programs` is a
+    `module:function` that returns the program for a model, for development.
     """
 
     data_dir: Path
@@ -42,9 +41,9 @@ class DaemonOptions:
 
 
 async def serve(options: DaemonOptions, ready: Callable[[Connection], None]) -> int:
-    """Serve until stopped, by a signal or a caller, or no longer used; `ready` is told once it can be reached.
+    """Serve until a signal or a caller stops it, or until it is unused. Calls `ready` once it can be reached.
 
-    Returns the exit code. Raises a PlaneError if the folder or the port cannot be had.
+    Returns the exit code. Raises a PlaneError if the folder or the port cannot be used.
     """
     folder = DataFolder(options.data_dir)
     folder.prepare()
@@ -63,7 +62,7 @@ async def _serve(
     from inference_endpoints_local.daemon.plane_server import PlaneServer
     from inference_endpoints_local.state.store import StoreError, StoreFull
 
-    wanted = PlaneOptions(
+    plane_options = PlaneOptions(
         data_dir=folder.path,
         token=folder.token(),
         simulated=options.simulated,
@@ -71,11 +70,11 @@ async def _serve(
         cloud_quota=options.cloud_quota,
     )
     if options.namespace is not None:
-        wanted = replace(wanted, namespace=options.namespace)
+        plane_options = replace(plane_options, namespace=options.namespace)
     if options.programs is not None:
-        wanted = replace(wanted, programs=pkgutil.resolve_name(options.programs))
+        plane_options = replace(plane_options, programs=pkgutil.resolve_name(options.programs))
     try:
-        plane = Plane(wanted)
+        plane = Plane(plane_options)
     except StoreFull as error:
         raise DiskFull(folder.path) from error
     except StoreError as error:
@@ -83,50 +82,50 @@ async def _serve(
     plane.url = "http://127.0.0.1:{1}".format(*listener.getsockname())
     connection = Connection(
         url=plane.url,
-        token=wanted.token,
-        namespace=wanted.namespace,
+        token=plane_options.token,
+        namespace=plane_options.namespace,
         version=own_version(),
         pid=os.getpid(),
-        simulated=wanted.simulated,
+        simulated=plane_options.simulated,
     )
     await PlaneServer(plane, connection, folder, options.linger, ready).run(listener)
 
 
 def run(options: DaemonOptions, ready: Callable[[Connection], None]) -> NoReturn:
-    """`serve` in a process that does nothing else, and ends with it. Raises a PlaneError if it cannot begin."""
+    """`serve` in a process of its own, and end the process. Raises a PlaneError if it cannot start."""
 
-    async def to_the_end() -> NoReturn:
+    async def serve_and_exit() -> NoReturn:
         code = await serve(options, ready)
-        # The interpreter would wait for a thread that fetches weights, and that cannot be interrupted.
+        # A normal exit would wait for the thread that fetches weights, which cannot be interrupted.
         os._exit(code)
 
-    asyncio.run(to_the_end())
+    asyncio.run(serve_and_exit())
 
 
-def _listen(asked: int | None, last: int) -> socket.socket:
-    """A socket at the port asked for, else at the last one if that is free, else at any."""
-    for port in (asked,) if asked else (last, 0):
+def _listen(requested: int | None, last: int) -> socket.socket:
+    """A socket at the requested port. Without one: at the last port if it is free, else at any."""
+    for port in (requested,) if requested else (last, 0):
         try:
             listener = socket.create_server(("127.0.0.1", port))
-            # Connections inherit it. asyncio sets it only where a socket states its protocol, and without it an
-            # answer's body waits 40 ms for the delayed acknowledgement of its head.
+            # Connections inherit it. asyncio sets it only on sockets that state their protocol. Without it the body of
+            # a response waits 40 ms for the delayed acknowledgement of its head.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return listener
         except (OSError, OverflowError):
             continue
-    raise PortInUse(asked or 0)
+    raise PortInUse(requested or 0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Ends the process, or returns the exit code if it could not begin."""
+    """The command line. Ends the process, or returns the exit code if it cannot start."""
     options, as_json = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def ready(plane: Connection) -> None:
         token_file = DataFolder(options.data_dir).token_file
         facts = {"url": plane.url, "namespace": plane.namespace, "token_file": str(token_file), "pid": plane.pid}
-        spoken = f"Control plane at {plane.url}, namespace {plane.namespace}, token in {token_file}."
-        text = json.dumps(facts | {"simulated": plane.simulated}) if as_json else spoken
+        sentence = f"Control plane at {plane.url}, namespace {plane.namespace}, token in {token_file}."
+        text = json.dumps(facts | {"simulated": plane.simulated}) if as_json else sentence
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -142,13 +141,21 @@ def _parse(arguments: Sequence[str] | None) -> tuple[DaemonOptions, bool]:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--port", type=int)
     parser.add_argument("--namespace", help="default: the name of the user")
-    parser.add_argument("--simulated", action="store_true", help="run nothing, with public cloud hardware and prices")
+    parser.add_argument(
+        "--simulated",
+        action="store_true",
+        help="add simulated cloud hardware with public prices, on which nothing runs",
+    )
     parser.add_argument("--simulated-speed", type=float, default=1.0)
-    parser.add_argument("--cloud-quota", type=int, default=StartOptions.cloud_quota, help="simulated accelerators")
-    parser.add_argument("--programs", metavar="MODULE:FUNCTION", help="what serves a model, for development")
-    parser.add_argument("--linger", type=float, help="seconds to stay without a lease")
+    parser.add_argument(
+        "--cloud-quota", type=int, default=StartOptions.cloud_quota, help="quota of simulated accelerators"
+    )
+    parser.add_argument(
+        "--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development"
+    )
+    parser.add_argument("--linger", type=float, help="seconds to stay while unused")
     parser.add_argument("--foreground", action="store_true", help="stay until stopped")
-    parser.add_argument("--json", action="store_true", help="say where it is as one line of JSON")
+    parser.add_argument("--json", action="store_true", help="print the address as one line of JSON")
     given = parser.parse_args(arguments)
     linger = StartOptions.linger if given.linger is None and not given.foreground else given.linger
     options = DaemonOptions(

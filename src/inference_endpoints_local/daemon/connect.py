@@ -1,7 +1,7 @@
 """Start the embedded control plane of a data folder, or join the one that runs.
 
-All of the local package that the MCP server may import, and so quick to import: the plane itself runs in a process of
-its own, detached from whoever started it, and lives for as long as someone holds a lease.
+The MCP server imports this module alone of the local package, so it is quick to import. The plane runs in a process of
+its own, detached from the process that started it, and lives as long as someone holds a lease.
 """
 
 import asyncio
@@ -49,9 +49,9 @@ __all__ = [
 ]
 
 START_TIMEOUT_S = 20.0
-"""Longest a plane may take to come up."""
+"""How long a plane may take to start."""
 STOP_TIMEOUT_S = 10.0
-"""Longest a plane may take to end when it is asked to."""
+"""How long a plane may take to stop."""
 _RESPONSE_TIMEOUT_S = 5.0
 _POLL_INTERVAL_S = 0.02
 # Windows only.
@@ -60,10 +60,10 @@ _DETACHED: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess
 
 @dataclass(frozen=True)
 class StartOptions:
-    """What a plane is started with where none runs. The namespace is the user's name unless one is given.
+    """The options with which a plane starts if none runs. The namespace is the user's name unless one is given.
 
-    `cloud_quota` is in simulated accelerators per vendor and instance type. It ends after `linger` seconds in which
-    nobody used it.
+    `cloud_quota` is in simulated accelerators per vendor and instance type. The plane ends once it was unused for
+    `linger` seconds.
     """
 
     namespace: str | None = None
@@ -75,15 +75,15 @@ class StartOptions:
 
 
 class Lease:
-    """Keeps a plane alive while it is open. An open connection, so it also ends with this process."""
+    """Keeps a plane alive while it is open. It is an open connection, so it also ends with this process."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._ended = asyncio.create_task(_end_of(reader))
+        self._ended = asyncio.create_task(_wait_for_end(reader))
 
     @property
     def alive(self) -> bool:
-        """Whether the plane still grants it; once it does not, connect again and take another."""
+        """Whether the plane still holds it. If not, connect again and take another."""
         return not self._ended.done()
 
     async def aclose(self) -> None:
@@ -107,67 +107,68 @@ _DEFAULTS = StartOptions()
 async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> Connection:
     """Join the plane of a data folder, or start it in the background and wait until it is ready.
 
-    An idle plane of an older version, or one that does not simulate where this is asked for, is replaced. A busy older
-    one is joined: `Connection.version` says so. Take a lease next, or the plane ends by itself. Raises a PlaneError.
+    It replaces an idle plane that is of an older version, or that does not simulate though the options require it. It
+    joins a busy older plane: see `Connection.version`. Take a lease next, or the plane ends by itself. Raises a
+    PlaneError.
     """
     folder = DataFolder(data_dir)
     folder.prepare()
-    start = _Launcher(folder, options)
+    launcher = _Launcher(folder, options)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         plane = folder.plane()
         if plane is None:
-            start.attend()
+            launcher.ensure_started()
         elif await _request(plane, "GET", "/local/status") == 200:
-            if not await _gives_way(plane, options):
+            if not await _stop_outdated(plane, options):
                 return plane
-            # Others may rely on its simulating.
-            start.options = replace(options, simulated=options.simulated or plane.simulated)
+            # Others may rely on its simulation.
+            launcher.options = replace(options, simulated=options.simulated or plane.simulated)
         await asyncio.sleep(_POLL_INTERVAL_S)
     raise _not_reachable(folder)
 
 
 def find(data_dir: Path) -> Connection | None:
-    """The plane that serves a data folder, if one does."""
+    """The plane that serves a data folder; None if there is none."""
     return DataFolder(data_dir).plane()
 
 
 async def lease(connection: Connection) -> Lease:
-    """Take a lease on a plane. Raises NotReachable if the plane is gone: connect again."""
-    answer = await _send(connection, "GET", "/local/lease")
-    if answer is None or answer.status != 200:
-        raise NotReachable("The control plane has ended meanwhile. Connect again.")
-    return Lease(answer.reader, answer.writer)
+    """Take a lease on a plane. Raises NotReachable if the plane has ended: connect again."""
+    response = await _send(connection, "GET", "/local/lease")
+    if response is None or response.status != 200:
+        raise NotReachable("The control plane has ended in the meantime. Connect again.")
+    return Lease(response.reader, response.writer)
 
 
 async def stop(data_dir: Path) -> bool:
-    """End the plane of a data folder and wait until it is gone. False if none ran.
+    """End the plane of a data folder and wait until it has ended. False if none ran.
 
-    Its endpoints are as they were when it next starts.
+    Its endpoints are unchanged when it starts again. Raises NotReachable if it does not end.
     """
     folder = DataFolder(data_dir)
-    asked: int | None = None
+    stopped: int | None = None
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while folder.held() and time.monotonic() < deadline:
+    while folder.is_held() and time.monotonic() < deadline:
         plane = folder.plane()
-        if plane is not None and asked not in (None, plane.pid):
-            return True  # already the next one
+        if plane is not None and stopped not in (None, plane.pid):
+            return True  # this is already another plane
         if plane is not None and await _request(plane, "POST", "/local/stop") == 202:
-            asked = plane.pid
+            stopped = plane.pid
         await asyncio.sleep(_POLL_INTERVAL_S)
-    if folder.held():
+    if folder.is_held():
         raise _not_reachable(folder)
-    return asked is not None
+    return stopped is not None
 
 
-async def _gives_way(plane: Connection, options: StartOptions) -> bool:
-    """Whether the plane makes room for one that is newer or can do what is asked; it does only when idle."""
-    lacking = options.simulated and not plane.simulated
-    if not lacking and _release(plane.version) >= _release(own_version()):
+async def _stop_outdated(plane: Connection, options: StartOptions) -> bool:
+    """Stop the plane if it is idle, and older or without a required simulation. Returns whether it stops."""
+    lacks_simulation = options.simulated and not plane.simulated
+    if not lacks_simulation and _release(plane.version) >= _release(own_version()):
         return False
     if await _request(plane, "POST", "/local/stop?when=idle") != 409:
         return True
-    if lacking:
+    if lacks_simulation:
         raise NotSimulated(
             f"The control plane of this data folder (process {plane.pid}) serves real models and is busy, "
             "so it cannot simulate. Pause its endpoints first, or choose another --data-dir for simulated ones."
@@ -180,27 +181,27 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 class _Launcher:
-    """Starting a plane in the background. Of several that are started at once, the folder's lock chooses one."""
+    """Starts a plane in the background. Of several started at once, the folder's lock selects one."""
 
     def __init__(self, folder: DataFolder, options: StartOptions) -> None:
         self.options = options
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def attend(self) -> None:
-        """Start a plane unless one is on its way. Raises why ours could not start."""
+    def ensure_started(self) -> None:
+        """Start a plane unless one is starting. Raises a PlaneError that states why ours could not start."""
         if self._process is not None:
             code = self._process.poll()
             if code is None:
                 return
             if code not in (0, FolderInUse.exit_code):
-                raise self._failure(code)
-        if not self._folder.held():
+                raise self._start_error(code)
+        if not self._folder.is_held():
             self._process = self._spawn()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         options = self.options
-        # -P: what lies in the working folder is not imported.
+        # -P: modules in the working folder are not imported.
         command = [
             sys.executable,
             "-P",
@@ -227,22 +228,22 @@ class _Launcher:
                 )
         except OSError as error:
             raise NotReachable(f"The control plane could not be started: {error.strerror}.") from error
-        # Reaped as soon as it ends, so that it does not stay as a zombie of a server that lives on.
+        # Reaped as soon as it ends, so that it does not stay a zombie of a long-lived server.
         threading.Thread(target=process.wait, daemon=True).start()
         return process
 
-    def _failure(self, code: int) -> PlaneError:
-        """What the exit code of a daemon means; its own words, which may quote others, stay in the log."""
+    def _start_error(self, code: int) -> PlaneError:
+        """The error for a daemon's exit code. Its own message may quote others' text and stays in the log."""
         path, log = self._folder.path, self._folder.log
         if code == PortInUse.exit_code and self.options.port:
             return PortInUse(self.options.port)
         if code == DiskFull.exit_code:
             return DiskFull(path)
         if code == FolderUnusable.exit_code:
-            return FolderUnusable(path, f"the reason is the last line of {log}")
+            return FolderUnusable(path, f"see the last line of {log}")
         if code == StoreUnusable.exit_code:
-            return StoreUnusable(f"The endpoints kept in {path} cannot be read. The end of {log} says what to do.")
-        how = f"was ended by signal {-code}" if code < 0 else "met an error it did not expect"
+            return StoreUnusable(f"The endpoints kept in {path} cannot be read. The end of {log} states what to do.")
+        how = f"was ended by signal {-code}" if code < 0 else "failed with an unexpected error"
         return NotReachable(f"The control plane {how} while it started. The end of {log} shows what happened.")
 
 
@@ -251,16 +252,16 @@ def _not_reachable(folder: DataFolder) -> NotReachable:
     if plane is not None:
         return NotReachable(
             f"The control plane of this data folder (process {plane.pid}) does not answer. "
-            f"End that process, then try again; its log is {folder.log}."
+            f"End that process, then try again. Its log is {folder.log}."
         )
     return NotReachable(
-        f"The control plane of this data folder did not come up in time. Its log is {folder.log}; "
-        "the machine may be busy: try again."
+        f"The control plane of this data folder did not start in time. The machine may be busy: try again. "
+        f"Its log is {folder.log}."
     )
 
 
-async def _end_of(reader: asyncio.StreamReader) -> None:
-    # Nothing is sent on a lease until it ends.
+async def _wait_for_end(reader: asyncio.StreamReader) -> None:
+    # The plane sends nothing on a lease until it ends.
     with suppress(OSError):
         await reader.read(1)
 
@@ -273,27 +274,27 @@ class _ResponseHead:
 
 
 async def _request(plane: Connection, method: str, path: str) -> int | None:
-    """The status a request is answered with; None if it is not answered."""
-    answer = await _send(plane, method, path)
-    if answer is None:
+    """The status of the response; None if there is no response."""
+    response = await _send(plane, method, path)
+    if response is None:
         return None
-    answer.writer.close()
-    return answer.status
+    response.writer.close()
+    return response.status
 
 
 async def _send(plane: Connection, method: str, path: str) -> _ResponseHead | None:
-    """Send a request without a body and read the head of its answer."""
+    """Send a request without a body and read the head of the response. None if there is no response."""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{plane.port}\r\nAuthorization: Bearer {plane.token}\r\n"
     writer: asyncio.StreamWriter | None = None
-    answer: _ResponseHead | None = None
+    response: _ResponseHead | None = None
     with suppress(OSError, EOFError, ValueError, IndexError, asyncio.LimitOverrunError):
         try:
             async with asyncio.timeout(_RESPONSE_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection("127.0.0.1", plane.port)
                 writer.write(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
                 status = (await reader.readuntil(b"\r\n\r\n")).split(maxsplit=2)[1]
-                answer = _ResponseHead(int(status), reader, writer)
+                response = _ResponseHead(int(status), reader, writer)
         finally:
-            if writer is not None and answer is None:
+            if writer is not None and response is None:
                 writer.close()
-    return answer
+    return response

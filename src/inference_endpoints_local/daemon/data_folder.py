@@ -1,10 +1,10 @@
-"""A data folder: what lies in it, which process holds it, and what can be wrong with it.
+"""A data folder: its files, the process that holds it, and its errors.
 
-    lock         held through the operating system by the one plane that serves the folder; freed however it ends
-    plane.json   where that plane is: the discovery file, there only while one serves
-    token        what its callers show; kept across restarts
-    port         the port it had last, so that the addresses of endpoints stay
-    plane.log    what planes started in the background have said
+    lock         the one plane that serves the folder holds it; the operating system frees it however the plane ends
+    plane.json   the discovery file: where that plane is, present only while it serves
+    token        the token of its callers, kept across restarts
+    port         the last port, so that the URLs of endpoints stay the same
+    plane.log    the output of planes started in the background
 
 Only the holder writes, except to the log.
 """
@@ -30,15 +30,15 @@ _MAX_LOG_BYTES = 1024 * 1024
 
 
 def default_data_dir() -> Path:
-    """Where this user's plane keeps its data unless another folder is given."""
-    import platformdirs  # here: it is needed once, and an MCP server that is given a folder starts without it
+    """The data folder of this user's plane unless another one is given."""
+    import platformdirs  # not above: an MCP server with a given folder starts faster without it
 
     return platformdirs.user_data_path("inference-endpoints-mcp", appauthor=False)
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a running plane is and what it is."""
+    """The address, the token and the facts of a running plane."""
 
     url: str
     token: str = field(repr=False)
@@ -53,7 +53,7 @@ class Connection:
 
 
 class DataFolder:
-    """One data folder. Raises FolderUnusable or DiskFull where the file system does not let it work."""
+    """One data folder. Its methods raise FolderUnusable or DiskFull where the file system fails."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
@@ -62,68 +62,68 @@ class DataFolder:
         self._lock = self.path / "lock"
         self._discovery = self.path / "plane.json"
         self._port = self.path / "port"
-        self._held_as: tuple[int, int] | None = None
+        self._held_identity: tuple[int, int] | None = None
 
     def prepare(self) -> None:
-        """Make sure that the folder is there and can be written."""
+        """Create the folder if it does not exist, and check that it can be written."""
         if self.path.exists() and not self.path.is_dir():
             raise FolderUnusable(self.path, "it is a file")
-        with self._plainly():
+        with self._translating_errors():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.touch(mode=0o600)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be the one plane of this folder. Raises FolderInUse if another is."""
+        """Hold the folder's lock. Raises FolderInUse if another plane holds it."""
         lock = FileLock(self._lock, mode=0o600)
         try:
-            # Not at once: who asks whether the folder is held has the lock for an instant.
-            with self._plainly():
+            # With a short time-out: `is_held` of another process takes the lock for an instant.
+            with self._translating_errors():
                 lock.acquire(timeout=_LOCK_TIMEOUT_S, poll_interval=0.02)
         except Timeout:
             raise FolderInUse(self.path) from None
-        self._held_as = self._identity()
+        self._held_identity = self._identity()
         try:
             yield
         finally:
-            self._held_as = None
+            self._held_identity = None
             lock.release()
 
     @property
-    def mine(self) -> bool:
-        """Whether we hold it still: a folder deleted under us, or made anew by others, is not the one we held."""
-        return self._held_as is not None and self._held_as == self._identity()
+    def is_still_held(self) -> bool:
+        """Whether this process still holds it. A folder that was deleted, or deleted and created again, is not."""
+        return self._held_identity is not None and self._held_identity == self._identity()
 
-    def held(self) -> bool:
-        """Whether a plane serves this folder, is about to, or has not quite ended."""
+    def is_held(self) -> bool:
+        """Whether a plane serves this folder, is about to, or is ending."""
         if not self._lock.exists():
             return False
         try:
-            with self._plainly(), FileLock(self._lock, blocking=False):
+            with self._translating_errors(), FileLock(self._lock, blocking=False):
                 return False
         except Timeout:
             return True
 
     def plane(self) -> Connection | None:
-        """The plane that serves this folder; what a killed one left behind does not count, nor what is damaged."""
+        """The plane that serves this folder; None if the discovery file is missing, damaged, or of a killed plane."""
         try:
-            said = json.loads(self._read(self._discovery))
+            facts = json.loads(self._read(self._discovery))
             found = Connection(
-                url=said["url"],
+                url=facts["url"],
                 token=self._read(self.token_file),
-                namespace=said["namespace"],
-                version=said["version"],
-                pid=int(said["pid"]),
-                simulated=said["simulated"] is True,
+                namespace=facts["namespace"],
+                version=facts["version"],
+                pid=int(facts["pid"]),
+                simulated=facts["simulated"] is True,
             )
-            # The token is sent there, so nowhere else will do.
+            # The token is sent to this URL, so it must be on loopback.
             usable = _LOOPBACK.fullmatch(found.url) is not None
         except (ValueError, KeyError, TypeError):
             return None
-        return found if usable and self.held() else None
+        return found if usable and self.is_held() else None
 
     def publish(self, plane: Connection) -> None:
-        """Let others find the plane, whatever they see now."""
+        """Write the discovery file and the token, so that others can find the plane."""
         if self._read(self.token_file) != plane.token:
             self._write(self.token_file, plane.token)
         facts = asdict(plane) | {
@@ -134,14 +134,14 @@ class DataFolder:
         self._write(self._discovery, json.dumps(facts, indent=2) + "\n")
 
     def withdraw(self) -> None:
-        """Let nobody find our plane any more."""
-        if self.mine:
-            with self._plainly():
+        """Delete the discovery file, so that nobody finds our plane any more."""
+        if self.is_still_held:
+            with self._translating_errors():
                 self._discovery.unlink(missing_ok=True)
 
     def open_log(self) -> IO[bytes]:
-        """The log, to append to; begun anew once it is large."""
-        with self._plainly():
+        """The log, to append to. A log above the limit is deleted first."""
+        with self._translating_errors():
             with suppress(FileNotFoundError):
                 if self.log.stat().st_size > _MAX_LOG_BYTES:
                     self.log.unlink()
@@ -149,8 +149,8 @@ class DataFolder:
             return self.log.open("ab")
 
     def token(self) -> str:
-        """The folder's token, made on first use."""
-        with self._plainly(), suppress(FileNotFoundError, UnicodeDecodeError):
+        """The folder's token, generated on first use."""
+        with self._translating_errors(), suppress(FileNotFoundError, UnicodeDecodeError):
             self.token_file.chmod(0o600)
             if token := self._read(self.token_file):
                 return token
@@ -160,7 +160,7 @@ class DataFolder:
 
     @property
     def last_port(self) -> int:
-        """The port the folder's plane had last; 0 if there was none."""
+        """The last port of the folder's plane; 0 if there was none."""
         try:
             return int(self._read(self._port))
         except ValueError:
@@ -177,22 +177,22 @@ class DataFolder:
         return None
 
     def _read(self, path: Path) -> str:
-        """What a file says; a file that is not there says nothing."""
-        with self._plainly(), suppress(FileNotFoundError):
+        """The text of a file; empty if there is none."""
+        with self._translating_errors(), suppress(FileNotFoundError):
             return path.read_text(encoding="utf-8").strip()
         return ""
 
     def _write(self, path: Path, text: str) -> None:
-        """Replace a file whole, readable by this user alone from its first byte on."""
+        """Replace a file atomically. Only this user can read it, from its first byte on."""
         fresh = path.with_name(f"{path.name}.new")
-        with self._plainly():
+        with self._translating_errors():
             fresh.unlink(missing_ok=True)
             fresh.touch(mode=0o600, exist_ok=False)
             fresh.write_text(text, encoding="utf-8")
             fresh.replace(path)
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         try:
             yield
         except Timeout:
@@ -200,4 +200,4 @@ class DataFolder:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull(self.path) from error
-            raise FolderUnusable(self.path, error.strerror or "the system does not say why") from error
+            raise FolderUnusable(self.path, error.strerror or "the system gives no reason") from error

@@ -1,4 +1,4 @@
-"""What stands before a plane: who uses it, how long it stays, and how it is told to end."""
+"""The leases of a plane: who uses it, how long it stays, and how it is stopped."""
 
 import asyncio
 import secrets
@@ -22,10 +22,10 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 
 class LeaseMiddleware:
-    """A plane's routes and three of our own, with a count of the requests under way.
+    """Adds three routes to those of a plane, and counts the requests in flight.
 
-    A lease is a request that stays under way for as long as the process that made it lives. `may_end` says whether
-    the plane can make room for another; `end` is told that it is to end.
+    A lease is a request that stays in flight as long as the process that sent it lives. `may_end` returns whether the
+    plane may end so that another can take its place. `end` ends it.
     """
 
     def __init__(self, app: ASGIApp, token: str, *, may_end: Callable[[], bool], end: Callable[[], None]) -> None:
@@ -33,42 +33,42 @@ class LeaseMiddleware:
         self._expected = f"Bearer {token}".encode()
         self._may_end = may_end
         self._end = end
-        self.leases = 0
-        self._under_way = 0
+        self.lease_count = 0
+        self._in_flight = 0
         self._changed = asyncio.Event()
         self._app = app
-        served = [
+        own_routes = [
             self._route(routes.STATUS, self._status),
             self._route(routes.LEASE, self._lease),
             self._route(routes.STOP, self._stop),
         ]
-        own = with_middleware(Starlette(routes=served, exception_handlers={HTTPException: http_error}))
-        self._own = {route.path: own for route in served}
+        own = with_middleware(Starlette(routes=own_routes, exception_handlers={HTTPException: http_error}))
+        self._own = {route.path: own for route in own_routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._under_way += 1
+        self._in_flight += 1
         self._changed.set()
         try:
             await self._own.get(scope["path"], self._app)(scope, receive, send)
         except asyncio.CancelledError:
-            # Cut off by the end of the plane, which is not an error to trace.
+            # The plane ends and cancels its requests. That is no error to log.
             if not self.ending.is_set():
                 raise
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
             self._changed.set()
 
-    async def unused_for(self, seconds: float) -> None:
-        """Return once no request has been under way for so long."""
+    async def wait_until_unused(self, seconds: float) -> None:
+        """Return once no request was in flight for so long."""
         while True:
             self._changed.clear()
             try:
-                async with asyncio.timeout(None if self._under_way else seconds):
+                async with asyncio.timeout(None if self._in_flight else seconds):
                     await self._changed.wait()
             except TimeoutError:
                 return
 
-    def _route(self, one: RouteContract, handler: _Handler) -> Route:
+    def _route(self, route: RouteContract, handler: _Handler) -> Route:
         async def checked(request: Request) -> Response:
             shown = request.headers.get("authorization", "").encode()
             if not secrets.compare_digest(shown, self._expected):
@@ -78,24 +78,24 @@ class LeaseMiddleware:
             except InvalidRequest as reason:
                 return error_response(400, str(reason))
 
-        return Route(one.path, checked, methods=[one.method])
+        return Route(route.path, checked, methods=[route.method])
 
     async def _status(self, _: Request) -> Response:
         return JSONResponse({"may_end": self._may_end()})
 
     async def _lease(self, _: Request) -> Response:
-        async def nothing_until_the_end() -> AsyncIterator[bytes]:
-            self.leases += 1
+        async def body() -> AsyncIterator[bytes]:
+            self.lease_count += 1
             try:
                 await self.ending.wait()
             finally:
-                self.leases -= 1
+                self.lease_count -= 1
             yield b""
 
-        return StreamingResponse(nothing_until_the_end())
+        return StreamingResponse(body())
 
     async def _stop(self, request: Request) -> Response:
         if parse_query(request, StopQuery).when == "idle" and not self._may_end():
-            return error_response(409, "The plane is busy, or was asked to stay.")
+            return error_response(409, "The plane is busy, or was started to stay.")
         self._end()
         return JSONResponse({}, 202)

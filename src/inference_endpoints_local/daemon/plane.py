@@ -1,4 +1,4 @@
-"""The embedded control plane, put together."""
+"""The embedded control plane, assembled from its parts."""
 
 import asyncio
 import getpass
@@ -32,7 +32,7 @@ from inference_endpoints_local.wire.requests import ClockAdvance, FaultBody, Sim
 
 
 def default_namespace() -> str:
-    """The name of the user of this machine, as a namespace may be written; `local` where there is none."""
+    """The name of this machine's user in the form of a namespace; `local` if there is none."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):
@@ -41,16 +41,16 @@ def default_namespace() -> str:
 
 
 def available_cores() -> int:
-    """Cores this process may use."""
+    """The number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class PlaneOptions:
-    """`clock` is that of process endpoints; simulated ones have their own, which runs `simulated_speed` times as
-    fast as real time (0: only when it is moved). `cloud_quota` is in accelerators per vendor and instance type.
-    `programs` decides what serves a model."""
+    """`clock` times process endpoints. Simulated ones have a clock of their own, which runs `simulated_speed` times as
+    fast as real time (0: only when it is advanced). `cloud_quota` is in accelerators per vendor and instance type.
+    `programs` returns the program that serves a model."""
 
     data_dir: Path
     token: str = field(repr=False)
@@ -67,7 +67,7 @@ class PlaneOptions:
 class Plane:
     """Set `url` once the port is bound, `await start()`, serve `app`, `await stop()`.
 
-    Raises StoreDamaged if the data folder's store cannot be read; then nothing was changed.
+    Raises StoreDamaged or StoreFull if the data folder's store cannot be opened; then nothing was changed.
     """
 
     def __init__(self, options: PlaneOptions) -> None:
@@ -111,11 +111,11 @@ class Plane:
 
     @property
     def simulating(self) -> bool:
-        """Whether simulated replicas run. Nothing is lost if the plane ends: the next starts them anew."""
+        """Whether simulated replicas run. If the plane ends, the next one starts them again."""
         return self.executor.is_active(SimulatedEngine.name)
 
     async def start(self) -> None:
-        """Bring every endpoint to its wanted state, whatever an earlier run left behind."""
+        """End the leftovers of an earlier run, and bring every endpoint to its wanted state."""
         for engine in self._engines.values():
             await engine.start()
         self._logs.retain({endpoint.record.id for endpoint in self.executor})
@@ -126,16 +126,16 @@ class Plane:
 
     @property
     def open_streams(self) -> int:
-        """Streams of events that are open."""
+        """The number of open streams of status events."""
         return self._api.events.open_streams
 
     def close_streams(self) -> None:
-        """End the streams of events and logs: what serves the plane waits for them before it ends."""
+        """End the streams of status events and logs. The server waits for them before it ends."""
         self._api.events.close()
         self._logs.close_followers()
 
     async def stop(self) -> None:
-        """End every replica. What is wanted stays as it is, for the next start."""
+        """End every replica. The wanted states stay, for the next start."""
         self.close_streams()
         for task in self._running:
             task.cancel()
@@ -145,12 +145,12 @@ class Plane:
         self._store.close()
 
     async def settle(self) -> None:
-        """Do what is due now, without waiting for time to pass or processes to act."""
+        """Do what is due now, without waiting for time or processes."""
         self.executor.step()
         await asyncio.sleep(0)
 
     async def _measure(self) -> None:
-        """Look at the processes again and again; requests count themselves."""
+        """Measure the processes once per interval. The gateway counts the requests."""
         while True:
             await asyncio.sleep(INTERVAL_S)
             for endpoint in self.executor:
@@ -175,12 +175,12 @@ class Plane:
         return {"now": self.simulated_clock.now()}
 
     async def _simulate_load(self, request: Request) -> responses.EmptyDocument:
-        """Calls of simulated endpoints end at once and are no load to scale by: what is simulated_requests here is."""
+        """Set the load of a simulated endpoint. Calls cannot cause it, since they end at once."""
         body = parse_as(SimulatedLoad, await read_body(request))
         endpoint = self._lifecycle.find(body.name)
         if endpoint.engine.name != SimulatedEngine.name:
             raise RequestRefused(
-                400, f"VALIDATION_FAILED: name: {body.name} is not simulated, and its load is what it gets"
+                400, f"VALIDATION_FAILED: name: {body.name} is not simulated; its load is that of its requests"
             )
         self.executor.simulate_load(endpoint, body.requests)
         return {}

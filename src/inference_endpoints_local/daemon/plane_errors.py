@@ -1,13 +1,13 @@
-"""What can go wrong with sharing a plane. A message says what is true and what to do next.
+"""The errors of starting, joining and stopping a plane. A message states what is true and what to do next.
 
 PlaneError
-├── FolderUnusable   the data folder is not a folder, or not one this user may write
-├── DiskFull         nothing more can be written to it
-├── FolderInUse             another plane serves it (raised only where one is to be served in the foreground)
-├── PortInUse        the port asked for cannot be had
-├── StoreUnusable    the endpoints kept in the folder cannot be read
-├── NotSimulated     the plane that runs has real work to do, and was asked to simulate
-└── NotReachable     the plane did not come up, does not answer, or has ended
+├── FolderUnusable   the data folder is not a folder, or this user may not write to it
+├── DiskFull         the disk of the data folder has no space
+├── FolderInUse      another plane serves the folder (raised only by a plane in the foreground)
+├── PortInUse        the requested port cannot be used
+├── StoreUnusable    the endpoints stored in the folder cannot be read
+├── NotSimulated     a simulation is required, and the running plane has none and is busy
+└── NotReachable     the plane did not start, does not answer, or has ended
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import ClassVar
 
 
 class PlaneError(Exception):
-    """Root of what can go wrong with sharing a plane. A daemon that fails so ends with `exit_code`."""
+    """The root of these errors. A daemon that fails with one exits with `exit_code`."""
 
     exit_code: ClassVar[int] = 1
 
@@ -26,7 +26,7 @@ class FolderUnusable(PlaneError):
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
             f"The data folder {path} cannot be used: {why}. "
-            "Choose another with --data-dir, or make it a folder this user may write."
+            "Choose another with --data-dir, or make it a folder that this user may write to."
         )
 
 
@@ -52,8 +52,8 @@ class PortInUse(PlaneError):
 
     def __init__(self, port: int) -> None:
         super().__init__(
-            f"Port {port} of 127.0.0.1 is in use, or not one this user may take. "
-            "Choose another, or name none and any free one is taken."
+            f"Port {port} of 127.0.0.1 is in use, or this user may not use it. "
+            "Choose another, or omit the port to use any free one."
         )
 
 

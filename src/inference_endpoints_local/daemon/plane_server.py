@@ -1,4 +1,4 @@
-"""One plane while it is served: found by others, used, and ended in order."""
+"""Serving one plane: others can find it and use it, and it ends in order."""
 
 import asyncio
 import logging
@@ -22,9 +22,9 @@ _DISCOVERY_CHECK_INTERVAL_S = 2.0
 
 
 class PlaneServer:
-    """Serves a plane until it is stopped or, with a `linger`, was not used for so many seconds.
+    """Serves a plane until it is stopped or, with `linger`, was unused for so many seconds.
 
-    `ready` is told once others can find it.
+    Calls `ready` once others can find it.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class PlaneServer:
             await self._stop_plane()
 
     def _may_end(self) -> bool:
-        """Whether it may make room for another: not while it works, nor where a person started it.
+        """Whether it may end so that another can take its place: not while it is busy, nor if a person started it.
 
-        What it simulates is work only to those who hold a lease: they would see it start again.
+        A simulation makes it busy only while someone holds a lease, who would see the simulation start again.
         """
-        simulation_in_use = self._plane.simulating and self._leases.leases > 0
+        simulation_in_use = self._plane.simulating and self._leases.lease_count > 0
         return self._linger is not None and not self._plane.busy and not simulation_in_use
 
     def _started(self) -> None:
@@ -76,18 +76,18 @@ class PlaneServer:
         self._server.should_exit = True
 
     async def _end_when_unused(self, linger: float) -> None:
-        await self._leases.unused_for(linger)
+        await self._leases.wait_until_unused(linger)
         self._end()
 
     async def _keep_discoverable(self) -> None:
-        """Repair the discovery file if it is lost, and give way if the whole folder is."""
-        while self._folder.mine:
+        """Restore the discovery file if it is lost, and end if the whole folder is."""
+        while self._folder.is_still_held:
             await asyncio.sleep(_DISCOVERY_CHECK_INTERVAL_S)
             try:
-                if self._folder.mine and self._folder.plane() != self._connection:
+                if self._folder.is_still_held and self._folder.plane() != self._connection:
                     self._folder.publish(self._connection)
             except PlaneError as error:
-                logger.warning("others cannot find this plane: %s", error)
+                logger.warning("other processes cannot find this plane: %s", error)
         self._end()
 
     async def _stop_plane(self) -> None:
@@ -95,12 +95,12 @@ class PlaneServer:
             async with asyncio.timeout(_WORKER_SHUTDOWN_TIMEOUT_S):
                 await self._plane.stop()
         except TimeoutError:
-            # Workers end by themselves when the process of their plane does.
-            logger.warning("the plane did not stop in time; its process ends all the same")
+            # Workers end by themselves with the process of their plane.
+            logger.warning("the plane did not stop in time; its process ends anyway")
 
 
 class _UvicornServer(uvicorn.Server):
-    """uvicorn, with signals left to us: it would raise them again when done, before the plane has ended."""
+    """uvicorn without its signal handlers: those raise the signal again before the plane has ended."""
 
     def __init__(self, app: ASGIApp, *, started: Callable[[], None], end: Callable[[], None]) -> None:
         config = uvicorn.Config(

@@ -1,0 +1,1 @@
+"""What runs replicas: worker processes of this machine, or a simulation."""

@@ -1,0 +1,1 @@
+"""What can be deployed and on what: models with pinned weights, recipes, and the instances on offer."""

@@ -1,4 +1,4 @@
-"""What happened to endpoints, and who asked for it."""
+"""What happened to endpoints, and who caused it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from inference_endpoints_local.state.record import EndpointRecord, Spec
 
 MAX_EVENTS = 10_000
 MAX_AGE_NS = 90 * 24 * 3_600 * 1_000_000_000
-"""Events kept, and nanoseconds for which they are."""
+"""Events kept, and the nanoseconds after which they are deleted."""
 MAX_CHANGES = 50
-"""Settings named of one update."""
+"""Settings named for one update."""
 
 
 class AuditAction(StrEnum):
-    """The first four and the last are words of the service's interface."""
+    """The first four and the last are the service's own words."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -30,7 +30,7 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """The token's user, the address of their client, and the request by which they asked."""
+    """The user of the token, the address of their client, and the id of the request."""
 
     user: str
     address: str
@@ -39,7 +39,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """`by` is None where nobody asked and the plane acted by itself. `changes` names settings, never values."""
+    """`by` is None where the plane acted by itself. `changes` names settings, never values."""
 
     at_ns: int
     namespace: str
@@ -52,12 +52,12 @@ class AuditEvent:
 def audit_event(
     record: EndpointRecord, action: AuditAction, by: Actor | None = None, changes: tuple[str, ...] = ()
 ) -> AuditEvent:
-    """What happens to an endpoint now."""
+    """An event that happens now."""
     return AuditEvent(wall_ns(), record.namespace, record.name, action, by, changes)
 
 
 def changed_settings(before: Spec, after: Spec) -> tuple[str, ...]:
-    """The settings that differ, by their paths."""
+    """The paths of the settings that differ, at most `MAX_CHANGES`."""
     return tuple(sorted(_paths(before, after, ""))[:MAX_CHANGES])
 
 

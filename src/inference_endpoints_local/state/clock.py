@@ -1,4 +1,4 @@
-"""Time as an argument: policy asks a clock, so that tests and simulated endpoints decide how fast it runs."""
+"""Time as an argument: the control loop reads a clock, so that tests and simulations set how fast time passes."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds that only go forward, from an arbitrary start."""
+    """Seconds from an arbitrary start that never go back."""
 
     def now(self) -> float: ...
 
     def seconds_until(self, when: float) -> float | None:
-        """Real seconds until `now()` reaches `when`; None if it never does by itself."""
+        """Real seconds until `now()` reaches `when`; None if it never does without a move."""
 
 
 class SystemClock:
@@ -27,8 +27,8 @@ class SystemClock:
 class ControllableClock:
     """Runs `speed` times as fast as real time (0: stands still) and can be moved forward.
 
-    Whoever waits on it sets `next_due`, which says when something falls due, and `on_move`, which handles it:
-    an advance then halts at every stop in order, so that a chain of causes plays out as it would have in time.
+    Its user sets `next_due`, which returns the next time at which something is due, and `on_move`, which handles it.
+    An advance stops at each due time in order, so that one event can cause the next as it would in real time.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -50,7 +50,7 @@ class ControllableClock:
         return left / self.speed if self.speed else None
 
     def advance(self, seconds: float) -> None:
-        """Move forward by `seconds`, handling what falls due on the way, in order."""
+        """Move forward by `seconds`, and handle in order what becomes due on the way. Raises ValueError."""
         if not 0 <= seconds < float("inf"):
             raise ValueError("a clock only goes forward, by a finite number of seconds")
         target = self.now() + seconds
@@ -59,17 +59,17 @@ class ControllableClock:
             self._moved += max(0.0, stop - self.now()) + 1e-6
             self.on_move()
             if (following := self.next_due()) is not None and following <= stop:
-                # What fell due could not be handled now; it is not for the clock to wait for it.
+                # Nothing could be handled at this time. The clock does not wait for it.
                 break
         self._moved += max(0.0, target - self.now())
         self.on_move()
 
 
 def wall_s() -> float:
-    """Seconds since 1970, for what is measured and shown in documents."""
+    """Seconds since 1970, for measurements shown in documents."""
     return time.time()
 
 
 def wall_ns() -> int:
-    """Nanoseconds since 1970, for the timestamps of documents, which are always real time."""
+    """Nanoseconds since 1970, for timestamps in documents, which are always real time."""
     return time.time_ns()

@@ -1,4 +1,4 @@
-"""Failures of the control plane on demand, so that clients can be tried against them. With the simulation only."""
+"""Failures of the control plane on demand, to test clients against. Only with the simulation."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,11 +7,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 HANG_UP: Message = {"type": "inference_endpoints_local.hang_up"}
-"""Not a message of ASGI, which has no word for it: the outermost layer closes the connection on it."""
+"""A message of our own, as ASGI has none for this: the outermost middleware closes the connection."""
 
 
 class Fault(StrEnum):
-    """What can go wrong with a request; the first four happen instead of it, the last after it took effect."""
+    """What can go wrong with a request. The first four happen instead of it, the last after it took effect."""
 
     NO_CAPACITY = "no_capacity"
     QUOTA_EXCEEDED = "quota_exceeded"
@@ -20,7 +20,7 @@ class Fault(StrEnum):
     DROP_ANSWER = "drop_answer"
 
     def answer(self) -> Response:
-        """The answer given instead of the operation's own."""
+        """The response that replaces the operation's own."""
         status, message, headers = _ANSWERS[self]
         return JSONResponse({"error": message}, status, headers)
 
@@ -41,7 +41,7 @@ class _PendingFault:
 
 
 class Faults:
-    """The faults waiting to happen."""
+    """The faults that coming requests meet."""
 
     def __init__(self) -> None:
         self._armed: list[_PendingFault] = []
@@ -54,7 +54,7 @@ class Faults:
         self._armed.clear()
 
     def take(self, operation: str) -> Fault | None:
-        """The fault this request is to meet, if any; oldest first."""
+        """The oldest fault armed for this operation, if any; counts it down."""
         for armed in self._armed:
             if armed.operation in (None, operation):
                 armed.times -= 1
@@ -65,7 +65,7 @@ class Faults:
 
 
 class DroppedResponse(Response):
-    """No answer at all: the connection is closed."""
+    """No response at all: the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send(HANG_UP)

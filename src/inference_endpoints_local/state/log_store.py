@@ -1,4 +1,4 @@
-"""What replicas printed: bounded, and on disk, so that the last words of a failed endpoint outlive the plane."""
+"""The output of replicas, bounded and on disk, so that the last lines of a failed endpoint outlive the plane."""
 
 import asyncio
 import json
@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 MAX_LINES = 1_000
-"""Lines kept of one replica."""
+"""Lines kept for one replica."""
 MAX_LINE_CHARACTERS = 4_096
 MAX_FILE_BYTES = 1_000_000
 MAX_REPLICAS = 5
-"""Replicas of an endpoint whose lines are kept, the newest."""
+"""Newest replicas of an endpoint whose lines are kept."""
 
 MAX_UNREAD_LINES = 1_000
-"""Lines kept for a follower who does not keep up; older ones are lost to it."""
+"""Lines kept for a slow follower; it loses the older ones."""
 _LLAMA = re.compile(r"\d+\.\d+\.\d+\.\d+ ([A-Z]) ")
-"""How llama.cpp begins a line: the time since its start, and the severity in a letter."""
+"""The start of a line of llama.cpp: the time since its start, and the severity as a letter."""
 _LLAMA_LEVELS = {"E": "error", "W": "warning", "I": "info"}
 _PREFIX = re.compile(r"[\d.:TZ-]+ [A-Z]+ (?=\S)")
-"""Time and severity, as our workers and llama.cpp begin a line with."""
+"""The start of a line of our workers and of llama.cpp: time and severity."""
 
 LogEntry = dict[str, Any]
 
@@ -43,7 +43,7 @@ class ReplicaLog:
         self._separator = ""
 
     def add(self, line: str, stream: str = "stderr") -> None:
-        """Keep a line. A full disk costs the line its place in the log, never the replica its life."""
+        """Keep a line. On a full disk the line is lost, and the replica runs on."""
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = line.rstrip()[:MAX_LINE_CHARACTERS]
         entry = {
@@ -65,21 +65,21 @@ class ReplicaLog:
             self._size += len(text)
             self._separator = ""
         except OSError:
-            self._separator = "\n"  # what was written of it must not spoil the next
+            self._separator = "\n"  # a line written in part must not damage the next
 
     def last_lines(self, lines: int = 5, characters: int = 1_000) -> str:
         """The last lines of its stderr."""
-        lines_printed = [entry["line"] for entry in self._lines if entry["stream"] == "stderr" and entry["line"]]
-        return "\n".join(lines_printed[-lines:])[-characters:]
+        printed = [entry["line"] for entry in self._lines if entry["stream"] == "stderr" and entry["line"]]
+        return "\n".join(printed[-lines:])[-characters:]
 
     def failure_cause(self) -> str:
-        """What it failed of, if it ended with errors: the first of them, which the others follow from."""
-        lines_printed = (entry for entry in reversed(self._lines) if entry["stream"] == "stderr" and entry["line"])
-        errors = [entry["line"] for entry in takewhile(lambda entry: entry["level"] == "error", lines_printed)]
+        """The first of the errors that its output ends with: the others follow from it. Empty if there are none."""
+        printed = (entry for entry in reversed(self._lines) if entry["stream"] == "stderr" and entry["line"])
+        errors = [entry["line"] for entry in takewhile(lambda entry: entry["level"] == "error", printed)]
         return _PREFIX.sub("", errors[-1], count=1) if errors else ""
 
     def _rewrite(self) -> None:
-        """Start the file anew with the newest half of what it may hold."""
+        """Replace the file by the newest half of what it may hold."""
         kept: deque[str] = deque()
         size = 0
         for entry in reversed(self._lines):
@@ -99,20 +99,20 @@ class LogStore:
         self._followers: dict[str, list[_Follower]] = {}
 
     def open(self, endpoint_id: str, replica_id: str) -> ReplicaLog:
-        """The log of a new replica; those of the endpoint's oldest replicas are dropped."""
+        """The log of a new replica. Deletes the logs of the endpoint's oldest replicas."""
         folder = self._folder / endpoint_id
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for path in self._files(endpoint_id)[: -(MAX_REPLICAS - 1)]:
                 path.unlink(missing_ok=True)
         except OSError:
-            pass  # a full or read-only disk: there will be last words, but no log
+            pass  # a full or read-only disk: the lines are in memory alone
         return ReplicaLog(replica_id, folder / f"{replica_id}.jsonl", partial(self._publish, endpoint_id))
 
     def read(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
     ) -> list[LogEntry]:
-        """The endpoint's lines, oldest first: of one replica or of all, the last `tail`, each cut to a length."""
+        """The last `tail` lines of one replica or of all, oldest first, each cut to `line_characters`."""
         entries = [
             entry
             for path in self._files(endpoint_id)
@@ -127,7 +127,7 @@ class LogStore:
     async def follow(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
     ) -> AsyncIterator[LogEntry]:
-        """What `read` gives, then every line as it is printed. Ends with the endpoint, or with the plane."""
+        """What `read` returns, then every line as it is printed. Ends with the endpoint or the plane."""
         with self._subscribed(endpoint_id) as follower:
             for entry in self.read(endpoint_id, replica, tail, line_characters):
                 yield entry
@@ -136,7 +136,7 @@ class LogStore:
                     yield _cut(entry, line_characters)
 
     def close_followers(self) -> None:
-        """Let every follower go, so that the plane can end."""
+        """End every follower, so that the plane can end."""
         for endpoint_id in list(self._followers):
             self._publish(endpoint_id, None)
 
@@ -145,7 +145,7 @@ class LogStore:
         shutil.rmtree(self._folder / endpoint_id, ignore_errors=True)
 
     def retain(self, endpoint_ids: Container[str]) -> None:
-        """Drop the logs of endpoints that are no more."""
+        """Delete the logs of all other endpoints."""
         if self._folder.is_dir():
             for folder in self._folder.iterdir():
                 if folder.name not in endpoint_ids:
@@ -173,7 +173,7 @@ class LogStore:
 
 
 class _Follower:
-    """The lines one follower has not read yet; None is the end."""
+    """The lines one follower has not read yet. None marks the end."""
 
     def __init__(self) -> None:
         self._unread: deque[LogEntry | None] = deque(maxlen=MAX_UNREAD_LINES)
@@ -203,11 +203,11 @@ def _read_lines(path: Path) -> Iterator[LogEntry]:
         try:
             yield json.loads(line)
         except ValueError:
-            continue  # the plane died while writing it
+            continue  # the plane was killed while writing it
 
 
 def level_of(line: str) -> str | None:
-    """The severity a line names near its start, if it does."""
+    """The severity named near the start of a line; None if there is none."""
     if match := _LLAMA.match(line):
         return _LLAMA_LEVELS.get(match[1])
     start = line[:80].upper()

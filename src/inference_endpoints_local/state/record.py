@@ -1,18 +1,18 @@
-"""What is wanted of one endpoint, and how a request changes that. Pure: a record never changes, it is replaced."""
+"""The wanted state of one endpoint, and how requests change it. Pure: a record is replaced, never changed."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 Spec = dict[str, Any]
-"""The endpoint document as it was asked for, without its status; secrets in clear."""
+"""The endpoint document as requested, without its status, with secrets in clear text."""
 
 
 class PowerState(StrEnum):
     """Whether replicas are wanted."""
 
     ON = "on"
-    WOKEN = "woken"  # on, by a call that found it asleep
+    WOKEN = "woken"  # on again, started by a call
     PAUSED = "paused"
     SCALED_TO_ZERO = "zero"
     DELETED = "gone"  # deleted; its replicas may still be ending
@@ -28,7 +28,7 @@ class SpecVersion:
 
 @dataclass(frozen=True)
 class VersionFailure:
-    """A generation that was given up, and its last words."""
+    """A generation that was given up, and its error."""
 
     generation: int
     message: str
@@ -36,9 +36,9 @@ class VersionFailure:
 
 @dataclass(frozen=True)
 class EndpointRecord:
-    """One endpoint: its configuration and what was last asked of it. Times are nanoseconds since 1970.
+    """One endpoint: its configuration and its wanted power state. Times are nanoseconds since 1970.
 
-    `good` is the version that served last: what an update that fails falls back to.
+    `good` is the version that served last. A failed update falls back to it.
     """
 
     id: str
@@ -55,7 +55,7 @@ class EndpointRecord:
 
     @property
     def version(self) -> SpecVersion | None:
-        """What should run when it is on; None if there is nothing left to try."""
+        """What runs while it is on; None if every version failed."""
         if self.failure is None:
             return SpecVersion(self.generation, self.spec)
         if self.good and self.failure.generation != self.good.generation:
@@ -73,17 +73,17 @@ class EndpointRecord:
 
     @property
     def update_failed(self) -> bool:
-        """The last update was given up, and the version before it is what should run."""
+        """Whether the last update was given up, so that the version before it runs."""
         return self.failure is not None and self.version is not None
 
     @property
     def min_replicas(self) -> int:
-        """Replicas wanted while it is on, whatever the load: the minimum, but one at least."""
+        """Replicas it has while it is on, whatever the load: `minReplica`, but at least one."""
         return max(1, int(self.spec["compute"]["scaling"]["minReplica"]))
 
     @property
     def max_replicas(self) -> int:
-        """Replicas it may have, however high the load."""
+        """Replicas it may have at the highest load."""
         return int(self.spec["compute"]["scaling"]["maxReplica"])
 
     @property
@@ -94,15 +94,15 @@ class EndpointRecord:
         return None if scaling["minReplica"] or not minutes else 60.0 * minutes
 
     def updated(self, spec: Spec, now_ns: int) -> "EndpointRecord":
-        """With a new configuration; a new generation if what runs changes with it."""
+        """With a new configuration, and a new generation if its replicas have to be replaced."""
         changed = replace(self, spec=spec, updated_ns=now_ns)
         if replica_spec(spec) == replica_spec(self.spec) and self.failure is None:
             return changed
-        # Only a version whose replicas are wanted right now is there to fall back to.
+        # A version that is not running now cannot be the fallback.
         return replace(changed, generation=self.generation + 1, failure=None, good=self.good if self.runs else None)
 
     def resumed(self, now_ns: int) -> "EndpointRecord":
-        """On, with a fresh set of attempts at the latest configuration."""
+        """On, with the latest configuration and no failure."""
         good = self.good if self.good and self.good.generation == self.generation else None
         return replace(self, power=PowerState.ON, failure=None, good=good, updated_ns=now_ns)
 
@@ -110,7 +110,7 @@ class EndpointRecord:
         return replace(self, power=power, updated_ns=now_ns)
 
     def served(self) -> "EndpointRecord":
-        """The version that should run does."""
+        """With the current version as the one that served last."""
         return replace(self, good=self.version)
 
     def failed(self, generation: int, message: str) -> "EndpointRecord":
@@ -118,11 +118,11 @@ class EndpointRecord:
 
 
 def instance_size(spec: Spec) -> int:
-    """Accelerators of its instance; on this machine, threads."""
+    """Accelerators of the instance; threads on this machine."""
     return int(spec["compute"]["instanceSize"].removeprefix("x"))
 
 
 def replica_spec(spec: Spec) -> tuple[Any, ...]:
-    """The part of a configuration that replicas are started from: scaling, tags and access are not."""
+    """The part of a configuration that replicas are started with: all but scaling, tags and access."""
     compute = {key: value for key, value in spec["compute"].items() if key != "scaling"}
     return spec["provider"], compute, spec["model"]

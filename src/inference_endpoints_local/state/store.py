@@ -1,7 +1,7 @@
-"""What must survive the plane: the wanted state of every endpoint, what happened to it, and the processes started.
+"""What must outlive the plane: the wanted state of every endpoint, its audit events, and the processes started.
 
-SQLite in WAL mode with synchronous=FULL: what was acknowledged is on disk, whatever happens to the process. It is
-used from the event loop's thread: rows are small, changes rare, and one commit costs less than a turn of a thread pool.
+SQLite in WAL mode with synchronous=FULL: an acknowledged change is on disk, whatever happens to the process. It runs in
+the event loop's thread: rows are small, changes are rare, and a commit costs less than a hop to a thread pool.
 """
 
 import errno
@@ -18,7 +18,7 @@ from inference_endpoints_local.state.audit_event import MAX_AGE_NS, MAX_EVENTS, 
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion, VersionFailure
 
 SCHEMA_VERSION = 2
-_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the latter: no room for the index of the WAL
+_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the second: no space for the index of the WAL
 _SCHEMA = """
 CREATE TABLE endpoint (
     id TEXT PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, created_ns INTEGER NOT NULL, record TEXT NOT NULL,
@@ -37,19 +37,19 @@ _Change = tuple[str, list[tuple[Any, ...]]]
 
 
 class StoreError(Exception):
-    """The store could not be used; the message says why and what to do."""
+    """The store cannot be used. The message states why and what to do."""
 
 
 class StoreDamaged(StoreError):
-    """The file is not a store, or no longer one. It is left exactly as it was found."""
+    """The file is not a store, or is damaged. It is left exactly as it was found."""
 
 
 class StoreFull(StoreError):
-    """There is no room to open the store in. Nothing in it was changed."""
+    """The disk has no space to open the store. Nothing in it was changed."""
 
 
 class NotSaved(StoreError):
-    """A change could not be written, and did not happen."""
+    """A change could not be written and was not made."""
 
 
 class Store:
@@ -63,7 +63,9 @@ class Store:
             self._db = self._open()
         except (OSError, sqlite3.DatabaseError) as error:
             if _is_disk_full(error, path.parent):
-                raise StoreFull(f"There is no room to open the store {path} in ({error}). Free some space.") from error
+                raise StoreFull(
+                    f"The disk has no space to open the store {path} ({error}). Free some space."
+                ) from error
             if isinstance(error, OSError):
                 raise
             raise StoreDamaged(
@@ -103,7 +105,7 @@ class Store:
             ) from error
 
     def save(self, records: Iterable[EndpointRecord], events: Sequence[AuditEvent] = ()) -> None:
-        """Write records and what happened to them, all or nothing."""
+        """Write records and events, all or nothing."""
         self._write(
             (
                 "INSERT INTO endpoint VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
@@ -118,7 +120,7 @@ class Store:
     def events(
         self, namespace: str, *, endpoint: str | None, user: str | None, before: int | None, limit: int
     ) -> list[tuple[int, AuditEvent]]:
-        """What happened, newest first, each with its number: of one endpoint, by one user, before a number."""
+        """Events with their numbers, newest first: of one endpoint, by one user, below a number."""
         rows = self._db.execute(
             "SELECT id, event FROM event WHERE namespace = ? AND endpoint = coalesce(?, endpoint) "
             "AND (? IS NULL OR user = ?) AND id < coalesce(?, id + 1) ORDER BY id DESC LIMIT ?",
@@ -127,7 +129,7 @@ class Store:
         return [(number, _event_from(json.loads(text))) for number, text in rows]
 
     def processes(self) -> dict[int, str]:
-        """Processes started and not known to have ended: pid to what tells it from a later one of that number."""
+        """Started processes that are not known to have ended: pid to identity (see `process_identity`)."""
         return dict(self._db.execute("SELECT pid, identity FROM process").fetchall())
 
     def process_started(self, pid: int, identity: str) -> None:
@@ -153,7 +155,7 @@ class Store:
 
 
 def _audit_inserts(events: Sequence[AuditEvent]) -> list[_Change]:
-    """Write events down, and let go of those that are too many or too old."""
+    """Insert events, and delete those above `MAX_EVENTS` or older than `MAX_AGE_NS`."""
     if not events:
         return []
     rows = [(e.at_ns, e.namespace, e.endpoint, e.by.user if e.by else None, json.dumps(asdict(e))) for e in events]
@@ -170,7 +172,7 @@ def _event_from(data: dict[str, Any]) -> AuditEvent:
 
 
 def _is_disk_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
-    """Whether there was no room. SQLite says no more than that it cannot open a file it has no room to make."""
+    """Whether the disk is full. SQLite reports only "cannot open" for a file that it has no space to create."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     if getattr(error, "sqlite_errorname", "") != "SQLITE_CANTOPEN":

@@ -1,4 +1,4 @@
-"""The container image of an endpoint: an object of one key, which names the engine and holds its settings."""
+"""The container image of an endpoint: an object with one key, the engine, whose value is the engine's settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 from typing_extensions import TypeAliasType
 
-# Settings each engine knows beside those of every container; None: not published, taken as they come.
-# The service drops unknown settings silently and refuses unknown engines.
 PARALLELISM_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "vLLM": ("tensorParallelSize", "dataParallelSize"),
     "sGLang": ("tensorParallelSize",),
 }
-"""Settings that split a model over accelerators, by the engines that have to be told."""
+"""Settings that split a model over accelerators, by engines that do not split it by default."""
 _TGI = {"maxBatchPrefillTokens", "maxBatchTotalTokens", "maxInputLength", "maxTotalTokens"}
+# The settings of each engine beside those of every container. None: not published, so all are accepted.
+# The service drops unknown settings silently and refuses unknown engines.
 ENGINES: Mapping[str, set[str] | None] = {
     "huggingface": set(),
     "huggingfaceNeuron": {"batchSize", "sequenceLength", "neuronCache"},
@@ -47,7 +47,7 @@ _NO_URL_NEEDED = frozenset({"huggingface", "huggingfaceNeuron", "llamacpp", "hfS
 
 @dataclass(frozen=True, eq=False)
 class JsonSchemaKeywords:
-    """In an annotation: what a validator beside it demands, as JSON Schema."""
+    """In an annotation: JSON Schema keywords for what a validator beside it checks."""
 
     keywords: Mapping[str, Any]
 
@@ -66,13 +66,13 @@ def _integral_float(value: Any) -> Any:
 
 
 accept_integral_float = BeforeValidator(_integral_float)
-"""`1.0` is an integer to JSON Schema, which knows only numbers."""
+"""Accepts `1.0` as an integer, as JSON Schema does."""
 Text = Annotated[str, AfterValidator(_text), JsonSchemaKeywords({"pattern": r"^[^\x00]*$"})]
-"""Text that can be handed to a process."""
+"""Text that can be passed to a process."""
 
 
 class EngineSettings(BaseModel):
-    """Of an engine that brings a container of its own. Those the engine alone knows are taken as they come."""
+    """Settings of an engine with a default container. Settings of this engine alone are not checked."""
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="allow")
 
@@ -82,18 +82,18 @@ class EngineSettings(BaseModel):
 
 
 class _ContainerSettings(EngineSettings):
-    """Of an engine whose container is named by its address."""
+    """Settings of an engine whose container must be named by its URL."""
 
     url: Annotated[Text, StringConstraints(min_length=1)]
 
 
 def settings_model(engine: str) -> type[EngineSettings]:
-    """What the settings of an engine are held to."""
+    """The model that validates the settings of an engine."""
     return EngineSettings if engine in _NO_URL_NEEDED else _ContainerSettings
 
 
 class _ImageSchema:
-    """An image as JSON Schema: one of the engines, with its settings."""
+    """The JSON Schema of an image: one of the engines, with its settings."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         del core, handler
@@ -104,7 +104,7 @@ Image = TypeAliasType("Image", Annotated[dict[str, dict[str, Any]], Field(min_le
 
 
 def without_unknown_settings(image: Image) -> Image:
-    """The image without the settings its engine does not know."""
+    """The image without settings that its engine does not have."""
     common = {"url", "port", "healthRoute"}
     return {
         engine: settings

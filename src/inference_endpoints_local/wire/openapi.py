@@ -1,4 +1,4 @@
-"""The OpenAPI document of the REST API, made from its contract."""
+"""The OpenAPI document of the REST API, generated from its contract."""
 
 from http import HTTPStatus
 from typing import Any
@@ -12,13 +12,13 @@ from inference_endpoints_local.wire.routes import CREATE, FAULTS, PLANE_API, SER
 
 _DESCRIPTION = (
     "The embedded control plane of inference-endpoints-mcp: the REST API of Hugging Face Inference Endpoints, on this "
-    "machine. Deployed endpoints answer at their own address, `status.url`, by the protocol of what they serve."
+    "machine. Deployed endpoints answer at their own URL, `status.url`, in the protocol of the model they serve."
 )
 _PATH = {
-    "namespace": "Whose endpoints; a plane serves one namespace",
+    "namespace": "The owner of the endpoints; a plane serves one namespace",
     "name": "The name of an endpoint",
-    "owner": "The first half of a model's repository",
-    "model": "The second half of a model's repository",
+    "owner": "The part of a model's repository before the slash",
+    "model": "The part of a model's repository after the slash",
     "recipe": "The `publicId` of a recipe",
 }
 _SCHEMAS = "#/components/schemas/{model}"
@@ -27,29 +27,29 @@ _REQUEST_ID = {"x-request-id": {"description": "Names this request", "schema": {
 
 
 def document(version: str, simulated: bool) -> dict[str, Any]:
-    """What a plane serves, its simulation included if it has one."""
+    """The document of what a plane serves, with or without the routes of the simulation."""
     routes_served = [route for route in (*SERVICE_API, *PLANE_API) if simulated or not route.simulated]
     schemas = _Schemas(routes_served)
     paths: dict[str, dict[str, Any]] = {}
-    refusals: set[int] = set()
+    errors: set[int] = set()
     for route in routes_served:
         statuses = route.statuses | (FAULTS if simulated and route in SERVICE_API else set())
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, statuses, schemas)
-        refusals |= statuses
+        errors |= statuses
     return {
         "openapi": "3.1.0",
         "info": {"title": "Inference Endpoints, local", "version": version, "description": _DESCRIPTION},
         "paths": paths,
         "components": {
             "schemas": schemas.components,
-            "responses": {str(status): _response(status, "application/json", _ERROR) for status in sorted(refusals)},
+            "responses": {str(status): _response(status, "application/json", _ERROR) for status in sorted(errors)},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
 class _SchemaGenerator(GenerateJsonSchema):
-    """Without titles made of names and `default: null` for what is merely unset; an answer has no keys but its own."""
+    """Omits titles made from names, and `default: null` for unset fields. Responses allow no additional keys."""
 
     def normalize_name(self, name: str) -> str:
         """`EndpointDocument` is published as `Endpoint`."""
@@ -69,7 +69,7 @@ class _SchemaGenerator(GenerateJsonSchema):
 
 
 class _Schemas:
-    """The JSON Schemas of all bodies and answers, which share their components."""
+    """The JSON Schemas of all bodies and responses, which share their components."""
 
     def __init__(self, routes_served: list[RouteContract]) -> None:
         types: list[Any] = [responses.ErrorDocument]
@@ -85,13 +85,13 @@ class _Schemas:
         return self._found[repr(type_), "validation"]
 
 
-def _operation(route: RouteContract, refusals: set[int], schemas: _Schemas) -> dict[str, Any]:
-    answer = {"type": "string"} if route.response is None else schemas.of(route.response)
-    success = _response(route.status, route.media_type, answer)
+def _operation(route: RouteContract, errors: set[int], schemas: _Schemas) -> dict[str, Any]:
+    schema = {"type": "string"} if route.response is None else schemas.of(route.response)
+    success = _response(route.status, route.media_type, schema)
     if route.stream_media_type:
         success["content"][route.stream_media_type] = {"schema": {"type": "string"}}
     responses = {str(route.status): success | _links(route)}
-    responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refusals)}
+    responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(errors)}
     described: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -113,7 +113,7 @@ def _response(status: int, media_type: str | None, schema: dict[str, Any]) -> di
 
 
 def _links(route: RouteContract) -> dict[str, Any]:
-    """What can be done next with an endpoint that was created."""
+    """The operations that a created endpoint allows next."""
     if route is not CREATE:
         return {}
     target = {"namespace": "$request.path.namespace", "name": "$response.body#/name"}

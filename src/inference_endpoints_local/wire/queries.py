@@ -1,4 +1,4 @@
-"""What the query of a request may say. Unknown parameters are left alone."""
+"""The query parameters of requests. Unknown parameters are ignored."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ MAX_PAGE = 100
 
 
 def _digits(text: Any) -> Any:
-    """Digits alone: Python would also read ` 1_0 `."""
+    """Digits alone: Python would also accept ` 1_0 `."""
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError("expected a whole number of at most nine digits")
     return int(text)
@@ -24,7 +24,7 @@ _whole = BeforeValidator(_digits)
 
 
 def _boolean(text: Any) -> Any:
-    """As the API writes it: pydantic would also read `yes` and `1`."""
+    """As the API spells it: pydantic would also accept `yes` and `1`."""
     if text not in ("true", "false"):
         raise ValueError("expected true or false")
     return text == "true"
@@ -49,7 +49,7 @@ class EndpointsQuery(Query):
 
 
 class AuditLogQuery(Query):
-    """Which of what happened: to one endpoint, or by one user."""
+    """Which events: of one endpoint, or by one user."""
 
     endpoint: str | Unset = None
     username: str | Unset = None
@@ -58,7 +58,7 @@ class AuditLogQuery(Query):
 
 
 class FollowLogsQuery(Query):
-    """Which lines of a log: of one replica, the last `tail`, each cut to a length."""
+    """Which lines of a log: of one replica, the last `tail`, each cut to `line_max_length` characters."""
 
     replica: str | Unset = None
     tail: Number | Unset = None
@@ -66,13 +66,13 @@ class FollowLogsQuery(Query):
 
 
 class LogsQuery(FollowLogsQuery):
-    """With `follow` the lines after those too, as text with one entry a line, for as long as the caller listens."""
+    """With `follow` also the lines after those, one JSON entry in a line, until the caller closes the connection."""
 
     follow: Annotated[bool, BeforeValidator(_boolean)] = False
 
 
 class CatalogueQuery(Query):
-    """Which models of the catalogue; what is unset matches everything."""
+    """Which models of the catalogue. An unset field matches everything."""
 
     search: str = ""
     task: str | Unset = None
@@ -83,17 +83,17 @@ class CatalogueQuery(Query):
 
 
 class SuggestionQuery(Query):
-    """For which model: a repository of the hub, or the path of a GGUF file."""
+    """For which model: a repository of the Hub, or the path of a GGUF file."""
 
     model_id: str = ""
 
 
 class StopQuery(Query):
-    """`idle`: only if the plane has nothing to do."""
+    """`idle`: only if the plane is idle."""
 
     when: Literal["idle"] | Unset = None
 
 
 def parse_query(request: Request, kind: type[ModelT]) -> ModelT:
-    """The query, checked. Raises InvalidRequest."""
+    """The validated query. Raises InvalidRequest."""
     return parse_as(kind, dict(request.query_params))

@@ -1,4 +1,4 @@
-"""What requests may carry, body by body: what they are held to, and what `/openapi.json` says of them."""
+"""The bodies of requests, as they are validated and as `/openapi.json` describes them."""
 
 import re
 from datetime import datetime
@@ -26,13 +26,13 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class InvalidRequest(ValueError):
-    """The body cannot be accepted; the message is the service's error text."""
+    """The request cannot be accepted. The message is the error text of the response."""
 
 
-def parse_as(kind: type[ModelT], given: Any, *path: str) -> ModelT:
-    """What was given, as one of these. Raises InvalidRequest with the first thing wrong, by its path below `path`."""
+def parse_as(kind: type[ModelT], value: Any, *path: str) -> ModelT:
+    """The validated value. Raises InvalidRequest with the first error and its path below `path`."""
     try:
-        return kind.model_validate(given)
+        return kind.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
     *parents, last = [*path, *(str(part) for part in first["loc"] if part != "[key]")] or [""]
@@ -44,7 +44,7 @@ def parse_as(kind: type[ModelT], given: Any, *path: str) -> ModelT:
 
 
 class _Body(BaseModel):
-    """Strict about types, silent about unknown fields: so is the service."""
+    """Strict about types and silent about unknown fields, as the service is."""
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="ignore", protected_namespaces=())
 
@@ -79,13 +79,13 @@ Variables = Annotated[dict[_Variable, Text], _by_name]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
 Access = Annotated[Literal["public", "authenticated", "private"], BeforeValidator(_not_historic)]
 Task = Text | SkipJsonSchema[None]
-"""May be left out, but not be null."""
+"""May be omitted, but not be null."""
 Metric = Literal["hardwareUsage", "pendingRequests"]
 
 
 class ScalingBody(_Body):
-    """`scaleToZeroTimeout` is in minutes and needs `minReplica` 0. `metric` and `threshold` are the older spelling of
-    `measure`, which wins."""
+    """`scaleToZeroTimeout` is in minutes and requires `minReplica` 0. `metric` and `threshold` are the older spelling
+    of `measure`, which takes precedence."""
 
     min_replica: Annotated[int, Field(ge=0, le=1_000), accept_integral_float]
     max_replica: Annotated[int, Field(ge=1, le=1_000), accept_integral_float]
@@ -136,7 +136,7 @@ class EndpointBody(_Body):
 
 
 def _change_of(body: type[_Body], *without: str, **instead: Any) -> Any:
-    """The same with every field optional; those with a type of their own are given by it."""
+    """The body with every field optional, without some fields and with other types for others."""
     kept = {name: field.rebuild_annotation() for name, field in body.model_fields.items() if name not in without}
     kinds = {name: kind | None for name, kind in kept.items()} | instead
     fields: dict[str, Any] = {name: (kind, None) for name, kind in kinds.items()}
@@ -150,7 +150,7 @@ _ModelChange = _change_of(ModelBody, task=Task, env=_VariableChanges, secrets=_V
 EndpointChange: type[BaseModel] = _change_of(
     EndpointBody, "name", "provider", compute=_ComputeChange | None, model=_ModelChange | None
 )
-"""Part of an endpoint; null leaves a field as it is."""
+"""A part of an endpoint. Null leaves a field unchanged."""
 
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -158,7 +158,7 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d
 
 def _moment(text: Any) -> Any:
     if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
-        raise ValueError("expected a time as RFC 3339 writes it")
+        raise ValueError("expected a time in the form of RFC 3339")
     return datetime.fromisoformat(text.upper())
 
 
@@ -166,7 +166,7 @@ _Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class MetricsParams(_Body):
-    """The time to be shown; by default the last hour."""
+    """The period to be shown; by default the last hour."""
 
     start: _Moment | None = None
     stop: _Moment | None = None
@@ -177,7 +177,7 @@ class RecipeConfigBody(_Body):
 
 
 class DeployRecipeBody(_Body):
-    """Where to deploy a recipe of the catalogue, and under which name."""
+    """The namespace in which to deploy a recipe of the catalogue, and the endpoint's name."""
 
     namespace: str
     config: RecipeConfigBody | None = None
@@ -191,13 +191,13 @@ class DeployModelBody(DeployRecipeBody):
 
 
 class ClockAdvance(_Body):
-    """Seconds of the simulation to skip."""
+    """Seconds by which to advance the simulation."""
 
     advance_s: Annotated[float, Field(ge=0, le=1e9, alias="advance_s")]
 
 
 class SimulatedLoad(_Body):
-    """Requests a simulated endpoint is to seem to have under way."""
+    """The number of requests in flight that a simulated endpoint appears to have."""
 
     name: str
     requests: Annotated[int, Field(ge=0, le=1_000_000), accept_integral_float]

@@ -1,7 +1,7 @@
-"""What the plane answers, key by key, spelled as on the wire. A key that is not listed here is not sent.
+"""The JSON documents of responses, key by key, spelled as on the wire. No other key is sent.
 
-Typed dictionaries rather than the model layer's models: those read whatever a newer service may say, these say what
-this one does say.
+Typed dictionaries rather than the model layer's models: those accept what a newer service may send, these state exactly
+what this plane sends.
 """
 
 from typing import Annotated, Any, Literal, NotRequired
@@ -49,7 +49,7 @@ class ComputeDocument(TypedDict):
 
 
 class ModelDocument(TypedDict):
-    """`secrets` has their names alone."""
+    """`secrets` has the names without values."""
 
     repository: str
     framework: str
@@ -63,7 +63,7 @@ class ModelDocument(TypedDict):
 
 
 class StatusDocument(TypedDict):
-    """`engine` is this plane's own: process or simulated."""
+    """`engine` is not a key of the service: process or simulated."""
 
     createdAt: Timestamp
     createdBy: PersonDocument
@@ -98,7 +98,7 @@ class EndpointDocument(TypedDict):
 
 
 class EndpointsDocument(TypedDict):
-    """One page; `nextCursor` is null on the last."""
+    """One page. `nextCursor` is null on the last."""
 
     items: list[EndpointDocument]
     nextCursor: str | None
@@ -141,7 +141,7 @@ class PointDocument(TypedDict):
 
 
 class HardwareSeriesDocument(TypedDict):
-    """`deviceId` is the service's for each of several accelerators, of which there are none here."""
+    """The service sets `deviceId` for each of several accelerators; this plane has none."""
 
     replicaId: str
     deviceId: NotRequired[str]
@@ -164,7 +164,7 @@ class StatusCodeSeriesDocument(TypedDict):
 
 
 class GraphFrameDocument(TypedDict):
-    """What all graphs of one answer have in common."""
+    """The keys that all graphs of one response share."""
 
     start: Timestamp
     stop: Timestamp
@@ -189,7 +189,7 @@ class GraphStatusCodeDocument(GraphFrameDocument):
 
 
 class GraphHardwareCpuDocument(TypedDict):
-    """The service calls it "CPU and RAM": the two graphs as the answer with all of them has them."""
+    """The service calls it "CPU and RAM": two of the graphs of `AllGraphsDocument`."""
 
     hardwareCpu: GraphHardwareDocument
     hardwareMem: GraphHardwareDocument
@@ -209,8 +209,8 @@ class AllGraphsDocument(GraphFrameDocument):
 
 
 class AuditEntryDocument(TypedDict):
-    """What the service's interface shows; its keys are not published. `changes` names settings. The last three keys
-    and `user` are null where nobody asked and the plane acted by itself."""
+    """The facts that the service's interface shows; its keys are not published. `changes` names settings. `user` and
+    the last two keys are null where the plane acted by itself."""
 
     id: str
     createdAt: Timestamp
@@ -223,7 +223,7 @@ class AuditEntryDocument(TypedDict):
 
 
 class AuditLogsDocument(TypedDict):
-    """One page, newest first; `nextCursor` is null on the last."""
+    """One page, newest first. `nextCursor` is null on the last."""
 
     items: list[AuditEntryDocument]
     nextCursor: str | None
@@ -312,7 +312,7 @@ class RecipeDocument(TypedDict):
 
 
 class ModelInfoDocument(TypedDict):
-    """What the Hub tells of a model, as far as it is known here."""
+    """The part of the Hub's model document that is known here."""
 
     id: str
     modelId: str
@@ -333,7 +333,7 @@ class CatalogueModelDocument(TypedDict):
 
 
 class SuggestionDocument(TypedDict):
-    """Of the service's own answer only `suggestedCompute` is known; the others are keys of a create request."""
+    """Only `suggestedCompute` is known from the service. The others are keys of a create request."""
 
     suggestedCompute: str
     task: str
@@ -346,12 +346,12 @@ class CatalogueDocument(TypedDict):
 
 
 class ClockDocument(TypedDict):
-    """Seconds on the simulation's clock."""
+    """Seconds of the simulation's clock."""
 
     now: float
 
 
 class PlaneStatusDocument(TypedDict):
-    """Whether the plane can make room for another."""
+    """Whether the plane may end, so that another can take its place."""
 
     may_end: bool

@@ -1,6 +1,6 @@
-"""Every route of the REST API: what it takes and what it answers.
+"""Every route of the REST API: what it accepts and what it returns.
 
-Requests are routed and held to this, and `/openapi.json` says it.
+The handlers are registered by these contracts, and `/openapi.json` is generated from them.
 """
 
 import re
@@ -17,14 +17,15 @@ _PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/a
     Service.CONFIGURATION: "/api",
 }
 FAULTS = frozenset({400, 409, 429, 500})
-"""What a simulated fault answers with."""
+"""The statuses of simulated faults."""
 
 
 @dataclass(frozen=True)
 class RouteContract:
-    """One method of one path. `response` is the type of the JSON it answers with, None if it is none.
+    """One method of one path. `response` is the type of its JSON; None: it returns no JSON.
 
-    `errors` are those that do not follow from the rest; `stream_media_type` is what it streams instead, if asked to.
+    `errors` are the statuses that do not follow from the other fields. `stream_media_type` is what it streams where the
+    query requests that.
     """
 
     name: str
@@ -43,13 +44,13 @@ class RouteContract:
 
     @property
     def parameters(self) -> list[str]:
-        """Names in the path."""
+        """The names of the path's parameters."""
         return re.findall(r"{(\w+)}", self.path)
 
     @property
     def statuses(self) -> set[int]:
-        """Every status but success that it may answer with."""
-        found = {403, 421, *self.errors}  # the two that `middleware` answers with
+        """Every status that it may return, except success."""
+        found = {403, 421, *self.errors}  # the two that `middleware` returns
         if not self.public:
             found.add(401)
         if self.parameters:
@@ -61,10 +62,10 @@ class RouteContract:
         return found
 
 
-def _route_of(operation: Operation[Any], answer: Any, *errors: int, **more: Any) -> RouteContract:
+def _route_of(operation: Operation[Any], response: Any, *errors: int, **more: Any) -> RouteContract:
     path = _PREFIX[operation.service] + operation.path
     summary = operation.name.replace("_", " ").capitalize()
-    return RouteContract(operation.name, operation.method, path, summary, answer, errors=frozenset(errors), **more)
+    return RouteContract(operation.name, operation.method, path, summary, response, errors=frozenset(errors), **more)
 
 
 LIST = _route_of(operations.LIST, responses.EndpointsDocument, query=queries.EndpointsQuery)
@@ -90,9 +91,9 @@ REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
 METRICS = _route_of(operations.METRICS, responses.AllGraphsDocument, body=requests.MetricsParams)
 
 
-def _graph(metric: str, answer: Any) -> RouteContract:
+def _graph(metric: str, response: Any) -> RouteContract:
     path, name = f"{METRICS.path}/{metric}", f"get_{metric.replace('-', '_')}"
-    return RouteContract(name, "POST", path, f"Get the metric {metric}", answer, body=requests.MetricsParams)
+    return RouteContract(name, "POST", path, f"Get the metric {metric}", response, body=requests.MetricsParams)
 
 
 GRAPHS = {
@@ -102,7 +103,7 @@ GRAPHS = {
     "replicasStatus": _graph("replica-status", responses.GraphStatusDocument),
     "replicasRunning": _graph("replica-running", responses.GraphStatusDocument),
 }
-"""The metrics that can be asked for alone, by the key the answer with all of them has them under."""
+"""The metrics that have a route of their own, by their keys in `AllGraphsDocument`."""
 HARDWARE_CPU = _graph("hardware-cpu", responses.GraphHardwareCpuDocument)
 EVENTS = _route_of(operations.EVENTS, None, 503, media_type="text/event-stream")
 VENDORS = _route_of(operations.VENDORS, responses.VendorsDocument)
@@ -137,14 +138,14 @@ PUBLIC_VENDORS = RouteContract(
     responses.VendorsDocument,
     public=True,
 )
-HEALTH = RouteContract("health", "GET", "/healthz", "Tell that it answers", media_type="text/plain", public=True)
+HEALTH = RouteContract("health", "GET", "/healthz", "Report that it answers", media_type="text/plain", public=True)
 OPENAPI = RouteContract("openapi", "GET", "/openapi.json", "Describe this API", dict[str, Any], public=True)
 
 ADVANCE_CLOCK = RouteContract(
     "advance_clock",
     "POST",
     "/local/clock",
-    "Skip time of the simulation",
+    "Advance the simulation's clock",
     responses.ClockDocument,
     body=requests.ClockAdvance,
     simulated=True,
@@ -153,7 +154,7 @@ SIMULATE_LOAD = RouteContract(
     "simulate_load",
     "POST",
     "/local/load",
-    "Pretend requests to a simulated endpoint",
+    "Simulate requests to a simulated endpoint",
     responses.EmptyDocument,
     body=requests.SimulatedLoad,
     errors=frozenset({404}),
@@ -163,16 +164,16 @@ ARM_FAULT = RouteContract(
     "arm_fault",
     "POST",
     "/local/faults",
-    "Let requests fail",
+    "Make requests fail",
     responses.EmptyDocument,
     body=requests.FaultBody,
     simulated=True,
 )
 CLEAR_FAULTS = RouteContract(
-    "clear_faults", "DELETE", "/local/faults", "Let requests fail no more", responses.EmptyDocument, simulated=True
+    "clear_faults", "DELETE", "/local/faults", "Disarm all faults", responses.EmptyDocument, simulated=True
 )
 STATUS = RouteContract(
-    "status", "GET", "/local/status", "Tell whether the plane is idle", responses.PlaneStatusDocument
+    "status", "GET", "/local/status", "Report whether the plane is idle", responses.PlaneStatusDocument
 )
 LEASE = RouteContract("lease", "GET", "/local/lease", "Keep the plane alive while this request lasts", media_type=None)
 STOP = RouteContract(
@@ -191,7 +192,7 @@ SERVICE_API = (
     *(METRICS, *GRAPHS.values(), HARDWARE_CPU),
     *(FOLLOW_LOGS, AUDIT_LOGS, MODEL, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
-"""The service's own; what a simulated fault can befall."""
+"""The routes of the service. Simulated faults happen to these alone."""
 PLANE_API = (
     PUBLIC_VENDORS,
     HEALTH,
@@ -204,4 +205,4 @@ PLANE_API = (
     ARM_FAULT,
     CLEAR_FAULTS,
 )
-"""Those of this plane, and the public ones."""
+"""The routes of this plane, and the public ones."""

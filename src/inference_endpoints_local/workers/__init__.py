@@ -1,0 +1,1 @@
+"""The programs that load a model and serve it. They import nothing else of this package."""

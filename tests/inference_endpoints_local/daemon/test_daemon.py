@@ -133,7 +133,7 @@ async def test_what_keeps_it_from_starting_is_left_to_the_log(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(NotReachable, match=r"an error it did not expect.*plane\.log shows what happened"):
+    with pytest.raises(NotReachable, match=r"an unexpected error.*plane\.log shows what happened"):
         await connect(machine.data_dir)
 
 
@@ -141,7 +141,7 @@ async def test_a_damaged_store_is_named_and_left_as_it_is(machine: Machine) -> N
     machine.data_dir.mkdir()
     store = machine.data_dir / "plane.sqlite3"
     store.write_text("not a store" * 100)
-    with pytest.raises(StoreUnusable, match=r"The end of .*plane\.log says what to do"):
+    with pytest.raises(StoreUnusable, match=r"The end of .*plane\.log states what to do"):
         await connect(machine.data_dir, SIMULATED)
     assert store.read_text() == "not a store" * 100
     assert "Restore it from a backup" in (machine.data_dir / "plane.log").read_text().splitlines()[-1]
@@ -162,11 +162,11 @@ async def test_a_request_under_way_is_a_use() -> None:
     async def slow(_: Scope, __: Receive, ___: Send) -> None:
         await answered.wait()
 
-    front = LeaseMiddleware(slow, "token", may_end=lambda: True, end=lambda: None)
-    request = asyncio.create_task(front({"type": "http", "path": "/", "method": "GET", "headers": []}, None, None))  # type: ignore[arg-type]
+    leases = LeaseMiddleware(slow, "token", may_end=lambda: True, end=lambda: None)
+    request = asyncio.create_task(leases({"type": "http", "path": "/", "method": "GET", "headers": []}, None, None))  # type: ignore[arg-type]
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
-            await front.unused_for(0.05)
+            await leases.wait_until_unused(0.05)
     answered.set()
     await request
-    await front.unused_for(0.05)
+    await leases.wait_until_unused(0.05)
