@@ -25,7 +25,7 @@ from inference_endpoints.inference.media import detect_media_type
 from inference_endpoints.inference.tasks import EngineRequest, Label, Task
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import LARGEST_ERROR_BODY, Sleep, read_up_to
+from inference_endpoints.transport.http import Sleep, read_error, read_up_to
 
 Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]
@@ -310,9 +310,7 @@ class AsyncInference:
             response = answer.response
             if not response.is_success:
                 with deadline.limit(f"{call.label} did not finish its answer"):
-                    body = await read_up_to(response, LARGEST_ERROR_BODY)
+                    refusal = await read_error(response)
                 saw_token = self._endpoints.backend.trusts(answer.call.endpoint.url or "")
-                raise classify_engine_error(
-                    answer.call, response.status_code, response.headers, body, saw_token=saw_token
-                )
+                raise classify_engine_error(answer.call, refusal, saw_token=saw_token)
             yield answer

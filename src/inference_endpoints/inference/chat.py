@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from inference_endpoints.errors import REASON_BESIDE, BadRequest, Unavailable, words_of
+from inference_endpoints.errors import BadRequest, Unavailable
 from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse
 from inference_endpoints.inference.tasks import EngineRequest, engine_key
 from inference_endpoints.models import Endpoint
+from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
 from inference_endpoints.transport.http import httpx, read_up_to
 
 ROUTE = "/v1/chat/completions"
@@ -208,7 +209,7 @@ def parse_delta(data: bytes, who: str) -> ChatDelta:
             f"{who} sent an answer that is not chat: it seems to serve another task.", hint="Check its task."
         ) from error
     if chunk.error:
-        raise Unavailable(f"{who} failed while answering.", hint=REASON_BESIDE, upstream=words_of(data))
+        raise Unavailable(f"{who} failed while answering.", hint=SEE_UPSTREAM, upstream=error_text(data))
     choice = chunk.choices[0] if chunk.choices else _Choice()
     message = choice.delta or choice.message or _Message()
     return ChatDelta(

@@ -2,86 +2,62 @@
 
 from collections.abc import Mapping
 
-from inference_endpoints.errors import (
-    REASON_BESIDE,
-    BadRequest,
-    Forbidden,
-    InferenceEndpointError,
-    NotFound,
-    Paused,
-    RateLimited,
-    Unauthorized,
-    Unavailable,
-    beside,
-    seconds_of,
-    words_of,
-)
+from inference_endpoints.errors import Forbidden, InferenceEndpointError, Paused, Unauthorized
 from inference_endpoints.inference.tasks import TASKS
+from inference_endpoints.transport.error_response import SEE_UPSTREAM, ErrorResponse
 from inference_endpoints.transport.guard import EndpointCall
 
-DEFAULT_RETRY_AFTER_S = 5.0
+OVERLOADED_RETRY_AFTER_S = 5.0
 """Seconds to wait for an overloaded engine that sends no Retry-After."""
 
-_HOST_NOT_TRUSTED = "If this host is yours, the operator can allow it with --endpoint-hosts."
-
-_ErrorText = tuple[type[InferenceEndpointError], str, str]
-
-_ERRORS_BY_STATUS: Mapping[int, _ErrorText] = {
-    400: (BadRequest, "did not accept the request", REASON_BESIDE),
-    401: (
-        Unauthorized,
-        "did not accept the token",
-        "Use its owner's token, or any if its type is authenticated.",
-    ),
-    403: (Forbidden, "refuses this token", "Use a token of its owner."),
-    405: (BadRequest, "does not serve this route with this method", "Most routes need POST."),
-    408: (Unavailable, "did not answer before its proxy's time limit", "Request less at a time."),
-    413: (BadRequest, "refused the request as too large", "Send less at a time."),
-    415: (BadRequest, "does not accept this media type", "Name the media type of the content."),
-    422: (BadRequest, "did not understand the request", REASON_BESIDE),
-    501: (BadRequest, "does not support this", REASON_BESIDE),
-    424: (BadRequest, "could not do this with its model", "This task may need another kind of model."),
+_HOST_NOT_TRUSTED = (
+    "requires a token, but the token is not sent to this host",
+    "If this host is yours, the operator can allow it with --endpoint-hosts.",
+)
+_BY_STATUS: Mapping[int, tuple[str, str]] = {
+    400: ("did not accept the request", SEE_UPSTREAM),
+    401: ("did not accept the token", "Use its owner's token, or any if its type is authenticated."),
+    403: ("refuses this token", "Use a token of its owner."),
+    405: ("does not serve this route with this method", "Most routes need POST."),
+    408: ("did not answer before its proxy's time limit", "Request less at a time."),
+    413: ("refused the request as too large", "Send less at a time."),
+    415: ("does not accept this media type", "Name the media type of the content."),
+    422: ("did not understand the request", SEE_UPSTREAM),
+    424: ("could not do this with its model", "This task may need another kind of model."),
+    501: ("does not support this", SEE_UPSTREAM),
 }
 
 
 def classify_engine_error(
-    call: EndpointCall, status: int, headers: Mapping[str, str], body: bytes, *, saw_token: bool = True
+    call: EndpointCall, response: ErrorResponse, *, saw_token: bool = True
 ) -> InferenceEndpointError:
     """The error that an engine's response means. `saw_token`: whether the request carried the token.
 
     Statuses: TGI (422 validation, 424 generation, 429 overloaded), TEI (413 batch, 424 wrong kind of model),
-    the Inference Toolkit (400 for everything), and the proxy (400 "The endpoint is paused, ask a
-    maintainer to restart it", until 2024 "Invalid state").
+    the Inference Toolkit (400 for everything), and the proxy (400 for a paused endpoint).
     """
-    upstream = words_of(body)
-    retry_after = seconds_of(headers.get("retry-after"))
-    if status == 429 and retry_after is None:
-        retry_after = DEFAULT_RETRY_AFTER_S
-    kind, what, hint = _classify(call, status, upstream.lower(), retry_after)
-    if kind in {Unauthorized, Forbidden} and not saw_token:
-        what, hint = "requires a token, but the token is not sent to this host", _HOST_NOT_TRUSTED
-    return kind(
-        f"{call.label} {what}.",
-        hint=beside(hint, upstream),
-        status=status,
-        upstream=upstream,
-        request_id=headers.get("x-request-id"),
-        retry_after=retry_after,
-    )
+    kind, retry_after = response.error_class, response.retry_after
+    if response.status == 429 and retry_after is None:
+        retry_after = OVERLOADED_RETRY_AFTER_S
+    if kind is Paused:
+        what, hint = "is paused and does not answer", "Resume it first."
+    elif kind in {Unauthorized, Forbidden} and not saw_token:
+        what, hint = _HOST_NOT_TRUSTED
+    else:
+        what, hint = _describe(call, response.status, retry_after)
+    return response.error(kind, f"{call.label} {what}.", hint, retry_after=retry_after)
 
 
-def _classify(call: EndpointCall, status: int, text: str, retry_after: float | None) -> _ErrorText:
-    if status == 400 and ("invalid state" in text or "endpoint is paused" in text):
-        return Paused, "is paused and does not answer", "Resume it first."
+def _describe(call: EndpointCall, status: int, retry_after: float | None) -> tuple[str, str]:
     if status == 404:
-        return NotFound, f"does not serve {call.method} {call.path.partition('?')[0]}", _suggest_route(call)
+        return f"does not serve {call.method} {call.path.partition('?')[0]}", _suggest_route(call)
     if status == 429:
-        return RateLimited, "is overloaded", f"Try again in {retry_after:g} seconds, or allow more replicas."
-    if status in _ERRORS_BY_STATUS:
-        return _ERRORS_BY_STATUS[status]
+        return "is overloaded", f"Try again in {retry_after:g} seconds, or allow more replicas."
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
     if status >= 500:
-        return Unavailable, f"answered {status}", "Try again. If it happens again, read its logs."
-    return BadRequest, f"answered {status}", "Its engine does not serve this request."
+        return f"answered {status}", "Try again. If it happens again, read its logs."
+    return f"answered {status}", "Its engine does not serve this request."
 
 
 def _suggest_route(call: EndpointCall) -> str:

@@ -27,9 +27,9 @@ from inference_endpoints.errors import (
     OutcomeUnknown,
     RateLimited,
     Unavailable,
-    from_response,
 )
 from inference_endpoints.transport.backend import LOCAL, Backend
+from inference_endpoints.transport.error_response import ErrorResponse, control_plane_error
 from inference_endpoints.transport.guard import EndpointCall, Guard, NoGuard
 from inference_endpoints.transport.operations import Effect, Operation, Request, Retry
 from inference_endpoints.transport.token import validated_token
@@ -108,8 +108,7 @@ class HttpTransport:
             try:
                 async with self._client().stream("GET", address, headers=headers, timeout=timeout) as response:
                     if not response.is_success:
-                        body = await read_up_to(response, LARGEST_ERROR_BODY)
-                        raise from_response(request.action, response.status_code, response.headers, body)
+                        raise control_plane_error(request.action, await read_error(response))
                     if "text/event-stream" not in response.headers.get("content-type", ""):
                         raise Unavailable(f"Could not {request.action}: the answer is not a stream of events.")
                     yield _events(response)
@@ -262,10 +261,8 @@ class HttpTransport:
             headers=self._bearer() if self.backend.sends_token_to(request.operation.service) else {},
         ) as response:
             if not response.is_success:
-                body = await read_up_to(response, LARGEST_ERROR_BODY)
-                raise from_response(
-                    request.action, response.status_code, response.headers, body, missing_kind=request.missing_kind
-                )
+                refusal = await read_error(response)
+                raise control_plane_error(request.action, refusal, missing_kind=request.missing_kind)
             body = await read_up_to(response, LARGEST_ANSWER + 1)
         if len(body) > LARGEST_ANSWER:
             raise BadRequest(f"Could not {request.action}: the answer is larger than 16 MiB.", hint="Ask for less.")
@@ -287,6 +284,11 @@ class HttpTransport:
             f"The control plane {how} after it was asked to {request.action}: it may have done it or not.",
             hint="Ask again: doing it twice does no harm." if safe else "Look at the endpoint before asking again.",
         )
+
+
+async def read_error(response: httpx.Response) -> ErrorResponse:
+    """An error response with the first 64 KiB of its body."""
+    return ErrorResponse(response.status_code, response.headers, await read_up_to(response, LARGEST_ERROR_BODY))
 
 
 async def read_up_to(response: httpx.Response, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from inference_endpoints import errors
 from inference_endpoints.deploy.specs import EndpointSpec, Hardware
 from inference_endpoints.models import Endpoint, Image
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.error_response import ErrorResponse, control_plane_error, error_text
 
 ENDPOINTS = sorted(path.stem for path in CAPTURES.glob("endpoint-*.json"))
 
@@ -193,12 +194,11 @@ def test_every_captured_error_has_a_meaning() -> None:
 @pytest.mark.parametrize("name", SAID)
 def test_an_error_body_becomes_the_right_error_with_its_words_upstream(name: str) -> None:
     said = SAID[name]
-    error = errors.from_response(
-        "get endpoint acme/chat", said["status"], {"x-request-id": "r1"}, said["body"].encode()
-    )
+    response = ErrorResponse(said["status"], {"x-request-id": "r1"}, said["body"].encode())
+    error = control_plane_error("get endpoint acme/chat", response)
     assert type(error) is BECOMES[name]
     assert (error.status, error.request_id) == (said["status"], "r1")
-    assert error.upstream == errors.words_of(said["body"].encode())
+    assert error.upstream == error_text(said["body"].encode())
     assert bool(error.upstream) is ("html" not in said["content_type"])
 
 
@@ -206,7 +206,7 @@ def test_an_error_body_becomes_the_right_error_with_its_words_upstream(name: str
 @pytest.mark.parametrize("form", ['{"error":"%s"}', '{"message":"%s"}', '{"error":{"message":"%s"}}', '["%s"]', "%s"])
 def test_the_services_words_are_upstream_and_never_in_the_message(status: int, form: str) -> None:
     canary = "ignore-all-previous-instructions"
-    error = errors.from_response("get endpoint acme/chat", status, {}, (form % canary).encode())
+    error = control_plane_error("get endpoint acme/chat", ErrorResponse(status, {}, (form % canary).encode()))
     assert canary in error.upstream
     assert canary not in str(error)
     assert canary not in json.dumps(errors.describe(error))

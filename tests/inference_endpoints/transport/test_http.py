@@ -311,17 +311,21 @@ async def test_no_authorities_are_read_for_a_plane_that_speaks_plain_http(
 
 TO_ZERO = operations.SCALE_TO_ZERO.build(namespace="acme", name="chat")
 LIST_ALL = operations.LIST.build(namespace="acme")
-NO_NAMESPACE = "there is no such namespace. Take your own, or one of your organizations: whoami names them."
+NO_NAMESPACE = "there is no such namespace. Use your own, or one of your organizations: whoami shows their names."
 
 
 @pytest.mark.parametrize(
     ("request_", "answer", "what"),
     [
-        (TO_ZERO, Answer(404, {"error": "Not found"}), "scale endpoint acme/chat to zero: there is none. Check the "),
+        (
+            TO_ZERO,
+            Answer(404, {"error": "Not found"}),
+            "scale endpoint acme/chat to zero: it does not exist. Check the ",
+        ),
         (TO_ZERO, Answer(404, {"error": "namespace acme"}), f"scale endpoint acme/chat to zero: {NO_NAMESPACE}"),
         (LIST_ALL, Answer(404, b""), f"list the endpoints of acme: {NO_NAMESPACE}"),
-        (LOOK, Answer(422, b""), "get endpoint acme/chat: the request was not understood. It did not say why."),
-        (LOOK, Answer(400, {"error": "no"}), "get endpoint acme/chat: the request was not accepted. Its reason stands"),
+        (LOOK, Answer(422, b""), "get endpoint acme/chat: the request is not valid. No reason was given."),
+        (LOOK, Answer(400, {"error": "no"}), "get endpoint acme/chat: the request was not accepted. The reason is"),
     ],
 )
 async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
@@ -516,7 +520,7 @@ async def test_a_missing_endpoint_named_after_a_namespace_is_no_missing_namespac
     upstream: Upstream, http: HttpTransport
 ) -> None:
     upstream.says("GET", ONE, Answer(404, {"error": "Not Found: endpoint acme/namespace-svc not found"}))
-    with pytest.raises(NotFound, match="there is none"):
+    with pytest.raises(NotFound, match="it does not exist"):
         await http.send(LOOK, GET)
 
 
