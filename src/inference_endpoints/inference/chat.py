@@ -16,7 +16,7 @@ from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse
 from inference_endpoints.inference.tasks import EngineRequest, engine_key
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
-from inference_endpoints.transport.http import httpx, read_up_to
+from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events
 
 ROUTE = "/v1/chat/completions"
 MAX_STREAM_CHARACTERS = 32 * 1024 * 1024
@@ -164,15 +164,13 @@ async def _parse_stream(response: httpx.Response, who: str) -> AsyncGenerator[Ch
     """
     finished = False
     size = 0
-    async for event in httpx.EventSource(response):
-        if event.data.strip() == "[DONE]":
+    async for data in server_sent_events(response):
+        if data.strip() == "[DONE]":
             return
-        size += len(event.data)
+        size += len(data)
         if size > MAX_STREAM_CHARACTERS:
             raise Unavailable(f"{who} sent more than 32 MiB and was still answering.", hint="Set max_tokens.")
-        if not event.data:
-            continue
-        delta = parse_delta(event.data.encode(), who)
+        delta = parse_delta(data.encode(), who)
         finished = finished or delta.finish_reason is not None
         yield delta
     if not finished:

@@ -1,4 +1,4 @@
-"""Where the control plane is, and who may see the token."""
+"""The addresses of a control plane, its token, and the hosts that may receive the token."""
 
 import os
 from dataclasses import dataclass, field
@@ -19,9 +19,10 @@ Token = str | bool | None
 
 @dataclass(frozen=True)
 class Backend:
-    """One control plane with its token. `endpoint_hosts` says which endpoint addresses may see the token:
-    a suffix (`.endpoints.huggingface.cloud`) or a host (`llm.acme.example`), https only, or a whole origin
-    (`http://127.0.0.1:8080`).
+    """One control plane with its token.
+
+    `endpoint_hosts` are the endpoint addresses that may receive the token: a suffix (`.endpoints.huggingface.cloud`) or
+    a host (`llm.acme.example`), both https only, or a whole origin (`http://127.0.0.1:8080`).
     """
 
     name: str
@@ -41,11 +42,11 @@ class Backend:
         }[service]
 
     def sends_token_to(self, service: Service) -> bool:
-        """Whether an operation there is sent with the token: the hosted service's suggestions need none."""
+        """Whether requests to this service carry the token. The hosted service's suggestions need none."""
         return self.name == LOCAL or service is not Service.CONFIGURATION
 
     def trusts(self, url: str) -> bool:
-        """Whether an endpoint's address is one the token may be sent to."""
+        """Whether the token may be sent to this endpoint address."""
         parts = urlsplit(url)
         if parts.username is not None or not parts.hostname:
             return False
@@ -60,7 +61,7 @@ class Backend:
 def hugging_face(token: str | None, extra_hosts: tuple[str, ...] = ()) -> Backend:
     """The hosted service. Addresses: huggingface_hub 2.4.0, `constants.py`.
 
-    `extra_hosts` are those of private links and domains of one's own: suffixes, with a dot before them, or whole hosts.
+    `extra_hosts` are the hosts of private links and custom domains: a suffix with a leading dot, or a whole host.
     """
     return Backend(
         name=HUGGING_FACE,
@@ -74,7 +75,7 @@ def hugging_face(token: str | None, extra_hosts: tuple[str, ...] = ()) -> Backen
 
 
 def local(url: str, token: str | None) -> Backend:
-    """An embedded control plane at `url`, which serves all addresses and the endpoints from one origin."""
+    """An embedded control plane at `url`. It serves its own API and the endpoints from one origin."""
     return Backend(
         name=LOCAL,
         control_plane=f"{url}/v2",
@@ -87,11 +88,11 @@ def local(url: str, token: str | None) -> Backend:
 
 
 def default_backend(token: Token = None) -> Backend:
-    """The control plane where none is named: Hugging Face, with the token in HF_TOKEN or of `hf auth login`.
+    """Hugging Face, with the token in HF_TOKEN or of `hf auth login`.
 
-    `INFERENCE_ENDPOINTS_URL` names an embedded one instead, with its token in `INFERENCE_ENDPOINTS_TOKEN`
-    (`inference-endpoints-mcp control-plane --json` prints where both are). The Hugging Face token is never sent
-    there. Raises `NotConfigured` if that token is missing.
+    If `INFERENCE_ENDPOINTS_URL` is set, the embedded control plane at that address instead, with the token in
+    `INFERENCE_ENDPOINTS_TOKEN` (`inference-endpoints-mcp control-plane --json` prints both). The Hugging Face token is
+    never sent there. Raises `NotConfigured` if that token is missing.
     """
     url = os.environ.get(URL_VARIABLE, "").strip().rstrip("/")
     if not url:
@@ -99,7 +100,7 @@ def default_backend(token: Token = None) -> Backend:
     chosen = chosen_token(token, os.environ.get(TOKEN_VARIABLE, "").strip() or None)
     if chosen is None and token is not False:
         raise NotConfigured(
-            f"{URL_VARIABLE} names a control plane, but there is no token for it.", hint=f"Set {TOKEN_VARIABLE}."
+            f"{URL_VARIABLE} is set, but the token of that control plane is not.", hint=f"Set {TOKEN_VARIABLE}."
         )
     return local(url, chosen)
 

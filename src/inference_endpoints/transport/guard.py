@@ -1,17 +1,19 @@
-"""What is sent to an endpoint, and who stands around everything that is sent."""
+"""A call to an endpoint, and the guard that allows or refuses what is sent."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import unquote
 
+from inference_endpoints.errors import BadRequest, NotDeployed
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 from inference_endpoints.transport.operations import Effect, Request
 
 
 @dataclass(frozen=True)
 class EndpointCall:
-    """One request to an endpoint's own address. `path` is appended to the address; times in seconds."""
+    """One request to an endpoint's own address. `path` is appended to the address; `timeout` is in seconds."""
 
     endpoint: Endpoint
     namespace: str
@@ -29,17 +31,30 @@ class EndpointCall:
 
     @property
     def label(self) -> str:
-        """The endpoint, as a message begins with it."""
+        """`Endpoint acme/chat`: the beginning of a message."""
         return f"Endpoint {self.namespace}/{self.endpoint.name}"
 
     @property
     def action(self) -> str:
         return f"call endpoint {self.namespace}/{self.endpoint.name}"
 
+    @property
+    def url(self) -> str:
+        """The full URL, always below the endpoint's own address: no path can lead the token to another host.
+
+        Raises `NotDeployed` without an address, `BadRequest` for a path outside the endpoint.
+        """
+        if self.endpoint.url is None:
+            raise NotDeployed(f"{self.label} has no address yet.", hint="Wait until it is running.")
+        segments = unquote(self.path.partition("?")[0]).replace("\\", "/").split("/")
+        if segments[0] or ".." in segments:
+            raise BadRequest("The path leads out of the endpoint.", hint="A path starts with '/' and has no '..'.")
+        return self.endpoint.url.rstrip("/") + self.path
+
 
 class Guard(Protocol):
-    """Stands around every send. It raises `Refused`, or any other error of the tree, to prevent it, and sees how it
-    ends."""
+    """Surrounds every request. To refuse one, it raises `Refused` or another error of the tree on entering. On leaving,
+    it sees the outcome."""
 
     def guard_request(self, request: Request) -> AbstractAsyncContextManager[None]: ...
 
@@ -47,7 +62,7 @@ class Guard(Protocol):
 
 
 class NoGuard:
-    """Lets everything pass: for scripts, where nobody set limits."""
+    """Allows everything: for scripts, where nobody set limits."""
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:

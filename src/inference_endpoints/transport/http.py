@@ -1,18 +1,17 @@
-"""The only module that speaks HTTP: deadlines, retries, who may see the token, and the sends.
+"""The only module that speaks HTTP: connections, deadlines, retries, and where the token is sent.
 
-Everything that reaches a control plane passes `HttpTransport.send` or `HttpTransport.stream_events`; everything that
-reaches an endpoint passes `HttpTransport.call_endpoint`. Each asks the guard first, so nothing above can bypass it.
+Requests to a control plane pass `HttpTransport.send` or `stream_events`. Requests to an endpoint pass `call_endpoint`.
+Each of them asks the guard first, so no caller can bypass it.
 
-httpx2 is the maintained continuation of httpx, with the same API, and what mcp itself runs on.
+httpx2 is the maintained continuation of httpx, with the same API. The MCP SDK uses it as well.
 """
 
 import json
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import anyio
 import httpx2 as httpx  # noqa: TID251
@@ -23,7 +22,6 @@ from inference_endpoints.errors import (
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
     NotConfigured,
-    NotDeployed,
     OutcomeUnknown,
     RateLimited,
     Unavailable,
@@ -37,17 +35,15 @@ from inference_endpoints.transport.token import validated_token
 Answer = TypeVar("Answer")
 
 CONTROL_DEADLINE_S = 30.0
-"""Longest a control-plane call may take, retries included."""
-ATTEMPTS = 4
-LARGEST_ANSWER = 16 * 1024 * 1024
-"""Bytes of one control-plane answer; more is refused."""
-LARGEST_ERROR_BODY = 64 * 1024
-
-SILENCE_S = 60.0
-"""Longest that a stream of events may be silent, in seconds; one that is alive sends a comment now and then."""
+"""Longest time of a control-plane request, retries included."""
+CONNECT_TIMEOUT_S = 10.0
+MAX_ATTEMPTS = 4
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+MAX_STREAM_SILENCE_S = 60.0
+"""Longest time without a byte on an event stream. The service sends comments to keep a stream alive."""
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
 
 Reconnect = Callable[[Backend], Awaitable[Backend]]
 Sleep = Callable[[float], Awaitable[None]]
@@ -56,9 +52,9 @@ Sleep = Callable[[float], Awaitable[None]]
 class HttpTransport:
     """One connection pool for one backend.
 
-    `reconnect` is asked for the backend once more when nothing listens at its address: an embedded control plane
-    that has ended is started again. `deadline` is the longest a control-plane call may take, in seconds, retries
-    included. `transport` and `sleep` are the seams for tests.
+    `reconnect` returns the backend again when nothing listens at its address: it restarts an embedded control plane
+    that has ended. `deadline` is the longest time of a control-plane request in seconds, retries included.
+    `transport` and `sleep` are for tests.
     """
 
     def __init__(
@@ -85,45 +81,44 @@ class HttpTransport:
     async def send(self, request: Request, operation: Operation[Answer]) -> Answer:
         """Send one operation to the control plane and return its answer, typed.
 
-        Raises an `InferenceEndpointError`: `NotConfigured` or `Unauthorized`, before anything is sent, where there
-        is no token or what there is cannot be one; `OutcomeUnknown` if a change that may not be repeated was sent
-        and its answer was lost.
+        Raises an `InferenceEndpointError`: before anything is sent, `NotConfigured` without a token and `Unauthorized`
+        for a malformed one; `OutcomeUnknown` if a change that must not be repeated was sent and its answer was lost.
         """
         self._bearer()
         async with self._guard.guard_request(request):
-            return await self._answered(request, operation)
+            return await self._send_within_deadline(request, operation)
 
     @asynccontextmanager
-    async def stream_events(self, request: Request) -> AsyncIterator[AsyncIterator[None]]:
-        """A stream of the control plane: an item for each event, until the service ends it.
+    async def stream_events(self, request: Request) -> AsyncIterator[AsyncIterator[str]]:
+        """An event stream of the control plane: an item for each event, until the service ends the stream.
 
-        Nothing is sent twice, and no deadline is set but for silence. Raises an `InferenceEndpointError` where the
-        stream is refused, breaks off, or is silent for longer than `SILENCE_S`.
+        The request is sent once, and has no deadline. Raises an `InferenceEndpointError` if the service refuses the
+        stream, breaks it off, or sends nothing for `MAX_STREAM_SILENCE_S`.
         """
         bearer = self._bearer()
         async with self._guard.guard_request(request):
             address = self.backend.base_url(request.operation.service).rstrip("/") + request.path
             headers = bearer | {"Accept": "text/event-stream"}
-            timeout = httpx.Timeout(SILENCE_S, connect=10.0)
+            timeout = httpx.Timeout(MAX_STREAM_SILENCE_S, connect=CONNECT_TIMEOUT_S)
             try:
                 async with self._client().stream("GET", address, headers=headers, timeout=timeout) as response:
                     if not response.is_success:
                         raise control_plane_error(request.action, await read_error(response))
                     if "text/event-stream" not in response.headers.get("content-type", ""):
-                        raise Unavailable(f"Could not {request.action}: the answer is not a stream of events.")
-                    yield _events(response)
+                        raise Unavailable(f"Could not {request.action}: the answer is not an event stream.")
+                    yield server_sent_events(response)
             except httpx.RequestError as error:
-                raise self._lost(request, "broke off the stream") from error
+                raise _lost_answer(request, "broke off the stream") from error
 
     @asynccontextmanager
     async def call_endpoint(self, call: EndpointCall) -> AsyncIterator[httpx.Response]:
-        """Send one request to an endpoint; the answer's body is still to be read.
+        """Send one request to an endpoint and return its response, whatever its status. The body is not read yet.
 
-        Any status is an answer. Raises `NotDeployed` without an address, `BadRequest` for a path that would leave
-        the endpoint, `Unavailable` where none answers, `InferenceEndpointTimeoutError` after `call.timeout`.
+        Raises `NotDeployed` without an address, `BadRequest` for a path outside the endpoint, `Unavailable` if nothing
+        answers, `InferenceEndpointTimeoutError` after `call.timeout`.
         """
-        url = _address(call)
-        async with self._guard.guard_call(call), self._opened(call, url) as response:
+        url = call.url
+        async with self._guard.guard_call(call), self._open_call(call, url) as response:
             yield response
 
     async def aclose(self) -> None:
@@ -137,17 +132,17 @@ class HttpTransport:
             self._pool = httpx.AsyncClient(
                 transport=self._transport,
                 verify=self._tls(),
-                # What is on this machine is reached directly, never through a proxy that would see the token.
+                # Never reach this machine through a proxy: it would see the token.
                 trust_env=self.backend.name != LOCAL,
                 follow_redirects=False,
-                timeout=httpx.Timeout(CONTROL_DEADLINE_S, connect=10.0),
+                timeout=httpx.Timeout(CONTROL_DEADLINE_S, connect=CONNECT_TIMEOUT_S),
                 headers={"User-Agent": self._user_agent},
             )
         return self._pool
 
     def _tls(self) -> ssl.SSLContext | bool:
-        """True for the authorities of the system. Reading them takes 20 to 70 ms, for nothing where all is plain HTTP:
-        then none is known, and no certificate would be trusted.
+        """True for the certificate authorities of the system. Reading them takes 20 to 70 ms, which plain HTTP does not
+        need: then no authority is loaded, and no certificate is trusted.
         """
         plain = self.backend.name == LOCAL and self.backend.control_plane.startswith("http://")
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True
@@ -163,96 +158,98 @@ class HttpTransport:
         return {"Authorization": f"Bearer {validated_token(self.backend.token)}"}
 
     def _endpoint_headers(self, url: str) -> dict[str, str]:
-        shown = self.backend.token is not None and self.backend.trusts(url)
-        return self._bearer() if shown else {}
+        sends_token = self.backend.token is not None and self.backend.trusts(url)
+        return self._bearer() if sends_token else {}
 
-    async def _answered(self, request: Request, operation: Operation[Answer]) -> Answer:
+    async def _send_within_deadline(self, request: Request, operation: Operation[Answer]) -> Answer:
         try:
             with anyio.fail_after(self._deadline):
-                payload = await self._with_retries(request)
+                payload = await self._send_with_retries(request)
         except TimeoutError as error:
-            raise self._lost(request, "did not answer in time") from error
+            raise _lost_answer(request, "did not answer in time") from error
         try:
             return operation.parse(payload)
         except ValidationError as error:
             raise Unavailable(
-                f"Could not {request.action}: the control plane's answer was not understood.",
-                hint="Its form may be newer than this version.",
+                f"Could not {request.action}: the control plane's answer has an unknown form.",
+                hint="The service may be newer than this version.",
             ) from error
 
     @asynccontextmanager
-    async def _opened(self, call: EndpointCall, url: str) -> AsyncIterator[httpx.Response]:
-        request = self._client().build_request(
-            call.method,
-            url,
-            json=call.body,
-            content=call.content,
-            headers=self._endpoint_headers(url) | dict(call.headers),
-            timeout=httpx.Timeout(call.timeout, connect=min(10.0, call.timeout)),
-        )
+    async def _open_call(self, call: EndpointCall, url: str) -> AsyncIterator[httpx.Response]:
         try:
+            request = self._client().build_request(
+                call.method,
+                url,
+                json=call.body,
+                content=call.content,
+                headers=self._endpoint_headers(url) | dict(call.headers),
+                timeout=httpx.Timeout(call.timeout, connect=min(CONNECT_TIMEOUT_S, call.timeout)),
+            )
             response = await self._client().send(request, stream=True)
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
             raise InferenceEndpointTimeoutError(
                 f"{call.label} did not answer within {call.timeout:g} s.",
-                hint="Ask for less at a time, or allow more time.",
+                hint="Request less at a time, or allow more time.",
             ) from error
+        except httpx.InvalidURL as error:
+            raise Unavailable(f"{call.label} has an invalid address.", hint="Check its state.") from error
         except httpx.RequestError as error:
             raise Unavailable(
                 f"{call.label} cannot be reached at its address.",
-                hint="Look at its state; it may have just stopped.",
+                hint="Check its state: it may have just stopped.",
             ) from error
         try:
             yield response
         except httpx.TimeoutException as error:
             raise InferenceEndpointTimeoutError(
-                f"{call.label} stopped answering part of the way.",
-                hint="Ask for less at a time, or allow more time.",
+                f"{call.label} stopped before its answer was complete.",
+                hint="Request less at a time, or allow more time.",
             ) from error
         except httpx.RequestError as error:
             raise Unavailable(
                 f"{call.label} broke off its answer.",
-                hint="Try again; if it happens again, read its logs.",
+                hint="Try again. If it happens again, read its logs.",
             ) from error
         finally:
             await response.aclose()
 
-    async def _with_retries(self, request: Request) -> Any:
+    async def _send_with_retries(self, request: Request) -> Any:
         lost: Exception | None = None
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                return await self._once(request)
+                return await self._send_once(request)
             except (httpx.RequestError, RateLimited, Unavailable) as error:
                 if not isinstance(error, (*_NEVER_SENT, RateLimited)):
                     lost = error
-                pause = getattr(error, "retry_after", None) or _pause_after(attempt)
-                in_time = anyio.current_time() + pause < anyio.current_effective_deadline()
-                if attempt == ATTEMPTS or not in_time or not _may_repeat(request, error):
-                    raise self._final(request, lost or error) from error
+                delay = getattr(error, "retry_after", None) or _backoff(attempt)
+                in_time = anyio.current_time() + delay < anyio.current_effective_deadline()
+                if attempt == MAX_ATTEMPTS or not in_time or not _may_retry(request, error):
+                    raise self._final_error(request, lost or error) from error
                 if isinstance(error, _NEVER_SENT) and self._reconnect is not None:
                     self.backend = await self._reconnect(self.backend)
-                await self._sleep(pause)
+                await self._sleep(delay)
             except InferenceEndpointError as error:
                 error.after_lost_answer = lost is not None
                 raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _final(self, request: Request, error: Exception) -> InferenceEndpointError:
-        """The error to raise when nothing more is tried. An answer that was lost decides what may be claimed: only
-        where none was is it certain that nothing was sent."""
+    def _final_error(self, request: Request, error: Exception) -> InferenceEndpointError:
+        """The error after the last attempt. `error` is that of the last lost answer, if any: after a lost answer
+        nobody knows whether the request took effect."""
         if isinstance(error, _NEVER_SENT):
             return Unavailable(
-                f"The control plane ({self.backend.name}) cannot be reached; nothing was sent.",
+                f"The control plane ({self.backend.name}) cannot be reached: nothing was sent.",
                 hint="Check the network, or run `inference-endpoints-mcp doctor`.",
             )
         if isinstance(error, httpx.RequestError):
-            return self._lost(request, "broke off the connection")
+            return _lost_answer(request, "broke off the connection")
         if isinstance(error, Unavailable) and request.operation.effect is not Effect.READS:
-            return self._lost(request, f"answered {error.status}")
+            return _lost_answer(request, f"answered {error.status}")
         assert isinstance(error, InferenceEndpointError)
         return error
 
-    async def _once(self, request: Request) -> Any:
+    async def _send_once(self, request: Request) -> Any:
         address = self.backend.base_url(request.operation.service)
         async with self._client().stream(
             request.operation.method,
@@ -263,9 +260,9 @@ class HttpTransport:
             if not response.is_success:
                 refusal = await read_error(response)
                 raise control_plane_error(request.action, refusal, missing_kind=request.missing_kind)
-            body = await read_up_to(response, LARGEST_ANSWER + 1)
-        if len(body) > LARGEST_ANSWER:
-            raise BadRequest(f"Could not {request.action}: the answer is larger than 16 MiB.", hint="Ask for less.")
+            body = await read_up_to(response, MAX_ANSWER_BYTES + 1)
+        if len(body) > MAX_ANSWER_BYTES:
+            raise BadRequest(f"Could not {request.action}: the answer is larger than 16 MiB.", hint="Request less.")
         if "json" not in response.headers.get("content-type", "json"):
             return body.decode("utf-8", "replace")
         try:
@@ -275,24 +272,14 @@ class HttpTransport:
                 f"Could not {request.action}: the answer is not valid JSON.", hint="Try again."
             ) from error
 
-    @staticmethod
-    def _lost(request: Request, how: str) -> InferenceEndpointError:
-        if request.operation.effect is Effect.READS:
-            return Unavailable(f"Could not {request.action}: the control plane {how}.", hint="Try again in a moment.")
-        safe = request.operation.retry is Retry.SAFE
-        return OutcomeUnknown(
-            f"The control plane {how} after it was asked to {request.action}: it may have done it or not.",
-            hint="Ask again: doing it twice does no harm." if safe else "Look at the endpoint before asking again.",
-        )
-
 
 async def read_error(response: httpx.Response) -> ErrorResponse:
     """An error response with the first 64 KiB of its body."""
-    return ErrorResponse(response.status_code, response.headers, await read_up_to(response, LARGEST_ERROR_BODY))
+    return ErrorResponse(response.status_code, response.headers, await read_up_to(response, MAX_ERROR_BYTES))
 
 
 async def read_up_to(response: httpx.Response, limit: int) -> bytes:
-    """The body's first `limit` bytes; what comes after is not read."""
+    """The first `limit` bytes of the body. The rest is not read."""
     parts: list[bytes] = []
     left = limit
     async for part in response.aiter_bytes():
@@ -303,45 +290,32 @@ async def read_up_to(response: httpx.Response, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[None]:
-    """An item for each event, whatever it carries; comments, which keep a stream alive, are none."""
-    start = b""
-    async for part in response.aiter_bytes():
-        *lines, start = (start + part).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data"):
-                yield
-        start = start[:4]  # enough to tell what a line is that goes on
+async def server_sent_events(response: httpx.Response) -> AsyncGenerator[str]:
+    """The data of each event of a `text/event-stream`. Comments and events without data are left out."""
+    async for event in httpx.EventSource(response):
+        if event.data:
+            yield event.data
 
 
-def _address(call: EndpointCall) -> str:
-    """Where a call goes: below the endpoint's own address, so that no path can lead the token elsewhere."""
-    url = call.endpoint.url
-    if url is None:
-        raise NotDeployed(
-            f"{call.label} has no address yet.",
-            hint="Wait until it is running.",
-        )
-    steps = unquote(call.path.partition("?")[0]).replace("\\", "/").split("/")
-    if steps[0] or ".." in steps:
-        raise BadRequest("The path given leads out of the endpoint.", hint="It starts with '/' and has no '..'.")
-    address = url.rstrip("/") + call.path
-    try:
-        httpx.URL(address)
-    except httpx.InvalidURL as error:
-        raise Unavailable(f"{call.label} has an address that is none.", hint="Look at its state again.") from error
-    return address
+def _lost_answer(request: Request, reason: str) -> InferenceEndpointError:
+    if request.operation.effect is Effect.READS:
+        return Unavailable(f"Could not {request.action}: the control plane {reason}.", hint="Try again in a moment.")
+    safe = request.operation.retry is Retry.SAFE
+    return OutcomeUnknown(
+        f"The control plane {reason} after the request to {request.action}: it may or may not have taken effect.",
+        hint="Repeat it: doing it twice does no harm." if safe else "Check the endpoint before you repeat it.",
+    )
 
 
-def _may_repeat(request: Request, error: Exception) -> bool:
+def _may_retry(request: Request, error: Exception) -> bool:
     if isinstance(error, RateLimited):
         return (error.retry_after or 0) < CONTROL_DEADLINE_S / 2
     return isinstance(error, _NEVER_SENT) or request.operation.retry is Retry.SAFE
 
 
-def _pause_after(attempt: int) -> float:
-    """Seconds between this attempt and the next: doubling, with full jitter, at most 8."""
+def _backoff(attempt: int) -> float:
+    """Seconds before the next attempt: exponential back-off with jitter, at most 8."""
     return random.uniform(0.1, min(8.0, 0.5 * 2**attempt))  # noqa: S311
 
 
-__all__ = ["HttpTransport", "Reconnect", "Sleep", "httpx", "read_up_to"]
+__all__ = ["HttpTransport", "Reconnect", "Sleep", "httpx", "read_error", "read_up_to", "server_sent_events"]

@@ -1,6 +1,6 @@
-"""Every operation of the control plane, once.
+"""Every operation of the control plane, defined once.
 
-The client's requests and retries, the embedded plane's routes and the tools' annotations come from here.
+The client's requests and retries, the embedded control plane's routes and the tools' annotations all come from here.
 Paths and answers: the service's OpenAPI document and huggingface_hub 2.4.0.
 """
 
@@ -44,14 +44,14 @@ class Effect(StrEnum):
 
 
 class Retry(StrEnum):
-    """What may be sent again after a failure that may have been passing."""
+    """Whether a failed request may be sent again."""
 
-    SAFE = "safe"  # doing it twice is doing it once
-    UNSENT = "unsent"  # only if the first certainly never took effect
+    SAFE = "safe"  # always: the operation is idempotent
+    UNSENT = "unsent"  # only if the first request certainly never arrived
 
 
 class Service(Enum):
-    """Which of the service's addresses an operation goes to."""
+    """The service, each with its own address, that an operation belongs to."""
 
     CONTROL_PLANE = "control_plane"
     HUB = "hub"
@@ -61,29 +61,29 @@ class Service(Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """An operation with its arguments filled in: nothing is left to interpret."""
+    """An operation with its arguments filled in, ready to send."""
 
     operation: "Operation[Any]"
     path: str
     body: dict[str, Any] | None
     subject: str
-    """What it is about, in our words: `acme/chat`."""
+    """What the operation applies to: `acme/chat`."""
     arguments: Mapping[str, str]
 
     @property
     def action(self) -> str:
         """`pause endpoint acme/chat`: for messages."""
-        return self.operation.does.format(self.subject).strip()
+        return self.operation.action_template.format(self.subject).strip()
 
     @property
     def missing_kind(self) -> str:
-        """What there is none of if the answer is 404, as far as the path says: a namespace, or something in one."""
+        """ "namespace" if a 404 can only mean that the namespace does not exist; else empty."""
         return "namespace" if self.arguments.keys() == {"namespace"} else ""
 
 
 @dataclass(frozen=True)
 class Operation(Generic[Answer]):
-    """One verb and path of the API, what it answers, what it may do and what may be retried."""
+    """One method and path of the API, with the type of its answer, its effect, and whether it may be retried."""
 
     name: str
     method: str
@@ -93,10 +93,11 @@ class Operation(Generic[Answer]):
     retry: Retry = Retry.SAFE
     service: Service = Service.CONTROL_PLANE
     words: str = ""
+    """The action in words, where the name does not read as one."""
 
     @property
-    def does(self) -> str:
-        """`pause endpoint {}`: for messages, with a place for what it is done to."""
+    def action_template(self) -> str:
+        """`pause endpoint {}`: for messages, with a place for the subject."""
         words = self.words or self.name.replace("_", " ")
         return words if "{}" in words else f"{words} {{}}"
 
@@ -107,18 +108,18 @@ class Operation(Generic[Answer]):
         body: dict[str, Any] | None = None,
         **arguments: str,
     ) -> Request:
-        """Fill the path in, each segment encoded for itself. Raises `BadRequest` on a name that cannot be one."""
+        """Fill in the path, each segment encoded separately. Raises `BadRequest` for an invalid name."""
         for kind, value in arguments.items():
             check_segment(kind, value)
         path = self.path.format(**{kind: quote(value, safe="") for kind, value in arguments.items()})
-        asked = {key: str(value) for key, value in (query or {}).items() if value is not None}
-        if asked:
-            path += "?" + urlencode(asked)
+        parameters = {key: str(value) for key, value in (query or {}).items() if value is not None}
+        if parameters:
+            path += "?" + urlencode(parameters)
         created = [str(body["name"])] if body and "name" in body and "name" not in arguments else []
         return Request(self, path, body, "/".join([*arguments.values(), *created]), arguments)
 
     def parse(self, payload: Any) -> Answer:
-        """The answer, typed. Raises pydantic's `ValidationError` where the payload cannot be what it should."""
+        """The answer, typed. Raises pydantic's `ValidationError` if the payload has another form."""
         answer: Answer = self._adapter.validate_python(payload)
         return answer
 
@@ -131,10 +132,11 @@ _SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 
 
 def check_segment(kind: str, value: str) -> None:
-    """A namespace or name as the service allows it, so that none can leave its place in a path."""
+    """Raise `BadRequest` unless this is a namespace or name that the service allows, so that it cannot leave its place
+    in a path."""
     if not _SEGMENT.fullmatch(value) or ".." in value or len(value) > 96:
         raise BadRequest(
-            f"The {kind} given is not one the service could have.",
+            f"The {kind} is not valid.",
             hint="It consists of letters, digits, '-', '_' and '.', and starts with a letter or digit.",
         )
 
@@ -165,7 +167,7 @@ METRICS = Operation[AllGraphs](
     "get_metrics", "POST", _ONE + "/metrics", AllGraphs, words="read the metrics of endpoint"
 )
 EVENTS = Operation[Any]("watch_endpoint", "GET", _ONE + "/sse", Any)
-"""A stream of server-sent events, one for each change of the status. What they carry is not documented."""
+"""A stream of server-sent events, one for each change of the status. Their content is not documented."""
 VENDORS = Operation[Vendors]("list_hardware", "GET", "/provider/{namespace}", Vendors, words="list hardware for")
 QUOTAS = Operation[VendorQuotas](
     "get_quotas", "GET", "/provider/quotas/{namespace}", VendorQuotas, words="read the quotas of"
@@ -174,7 +176,7 @@ AUDIT_LOGS = Operation[AuditLogs](
     "get_audit_logs", "GET", "/audit-logs/{namespace}", AuditLogs, words="read the audit log of"
 )
 WHOAMI = Operation[WhoAmI](
-    "whoami", "GET", "/api/whoami-v2", WhoAmI, service=Service.HUB, words="ask whose token this is"
+    "whoami", "GET", "/api/whoami-v2", WhoAmI, service=Service.HUB, words="read the owner of the token"
 )
 MODEL = Operation[ModelInfo](
     "get_model",
@@ -182,7 +184,7 @@ MODEL = Operation[ModelInfo](
     "/api/models/{owner}/{model}",
     ModelInfo,
     service=Service.HUB,
-    words="read what the Hub tells of",
+    words="read the model",
 )
 CATALOGUE = Operation[Catalogue](
     "list_catalogue", "GET", "/list", Catalogue, service=Service.CATALOGUE, words="list the catalogue"
@@ -198,7 +200,7 @@ SUGGESTION = Operation[Suggestion](
 )
 
 CALL_EFFECT = Effect.SPENDS
-"""Calling an endpoint is no operation of the control plane, but can wake one that is then billed."""
+"""A call to an endpoint is no operation of the control plane, but it can wake the endpoint, which is then billed."""
 
 OPERATIONS = (
     LIST,

@@ -1,4 +1,4 @@
-"""The token of the person at this machine, where none is given, and what a token can look like."""
+"""The Hugging Face token of this machine, and the form a token must have."""
 
 import os
 import re
@@ -7,34 +7,34 @@ from pathlib import Path
 from inference_endpoints.errors import Unauthorized
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-"""What may stand behind `Bearer` in a header (RFC 6750, section 2.1)."""
+"""The form of a token behind `Bearer` (RFC 6750, section 2.1)."""
 _PLACEHOLDER = re.compile(r"\$|%.*%$|[<{\[]")
 
 
 def hugging_face_token() -> str | None:
     """The token in HF_TOKEN, else the one `hf auth login` saved (locations: huggingface_hub 2.4.0, `constants.py`).
 
-    A variable or a file only: what stands on a command line can be read by others.
+    There is no command-line argument for it: other users of the machine can read the command line.
     """
     return _from_variable() or _saved()
 
 
 def validated_token(token: str) -> str:
-    """The token, without white space around it. Raises `Unauthorized` if it cannot be one; its value is not shown."""
+    """The token without surrounding white space. Raises `Unauthorized` if it is malformed; its value is not shown."""
     token = token.strip()
     if _TOKEN.fullmatch(token):
         return token
     if not token:
-        wrong = "it is empty"
+        problem = "it is empty"
     elif _PLACEHOLDER.match(token):
-        wrong = "it is a placeholder that nothing was put in for"
+        problem = "it is a placeholder"
     elif any(character.isspace() for character in token):
-        wrong = "there is a space or a line break inside it"
+        problem = "it contains a space or a line break"
     else:
-        wrong = "it has a character that no token has"
+        problem = "it contains a character that no token has"
     raise Unauthorized(
-        f"The token {_source_of(token)} is not one, so nothing was sent: {wrong}.",
-        hint="Put the token itself there; those of Hugging Face start with hf_.",
+        f"The token {_source_of(token)} is malformed: {problem}. Nothing was sent.",
+        hint="Set the token itself; tokens of Hugging Face start with hf_.",
     )
 
 
@@ -54,4 +54,4 @@ def _saved() -> str | None:
 def _source_of(token: str) -> str:
     if token == _from_variable():
         return "in HF_TOKEN"
-    return "that `hf auth login` saved" if token == _saved() else "given"
+    return "that `hf auth login` saved" if token == _saved() else "that was given"

@@ -33,7 +33,7 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import Backend, hugging_face, local
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import ATTEMPTS, LARGEST_ANSWER, HttpTransport, httpx
+from inference_endpoints.transport.http import MAX_ANSWER_BYTES, MAX_ATTEMPTS, HttpTransport, httpx
 from inference_endpoints.transport.operations import CREATE, GET, PAUSE, Request
 from inference_endpoints.transport.token import hugging_face_token
 
@@ -41,8 +41,8 @@ pytestmark = pytest.mark.anyio
 
 ONE = "/v2/endpoint/acme/chat"
 ALL = "/v2/endpoint/acme"
-LOOK = GET.build(namespace="acme", name="chat")
-MAKE = CREATE.build(namespace="acme", body={"name": "chat"})
+READ_CHAT = GET.build(namespace="acme", name="chat")
+CREATE_CHAT = CREATE.build(namespace="acme", body={"name": "chat"})
 
 
 def call(upstream: Upstream, path: str = "/", timeout: float = 5.0) -> EndpointCall:
@@ -57,45 +57,43 @@ def closed_port() -> str:
 
 
 class Recorder:
-    """A guard that remembers what it was asked, and refuses if told to."""
+    """A guard that records every action, and refuses it if `refusing`."""
 
     def __init__(self, refusing: bool = False) -> None:
-        self.asked: list[str] = []
+        self.actions: list[str] = []
         self._refusing = refusing
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:
-        self._asked(request.action)
+        self._record(request.action)
         yield
 
     @asynccontextmanager
     async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
-        self._asked(call.action)
+        self._record(call.action)
         yield
 
-    def _asked(self, action: str) -> None:
-        self.asked.append(action)
+    def _record(self, action: str) -> None:
+        self.actions.append(action)
         if self._refusing:
             raise Refused("The operator does not allow it.")
 
 
 @pytest.mark.parametrize("failure", [DROPPED, Answer(503, b"busy"), Answer(200, b"{", {"content-type": "text/json"})])
-async def test_a_read_is_repeated_after_a_passing_failure(
+async def test_a_read_is_retried_after_a_temporary_failure(
     upstream: Upstream, http: HttpTransport, slept: list[float], failure: Answer
 ) -> None:
     upstream.says("GET", ONE, failure, failure, Answer(body=upstream.endpoint("running")))
-    assert (await http.send(LOOK, GET)).state == "running"
+    assert (await http.send(READ_CHAT, GET)).state == "running"
     assert len(upstream.seen) == 3
     assert len(slept) == 2
 
 
-async def test_a_read_that_keeps_failing_says_so_after_the_last_attempt(
-    upstream: Upstream, http: HttpTransport
-) -> None:
+async def test_a_read_that_keeps_failing_raises_after_the_last_attempt(upstream: Upstream, http: HttpTransport) -> None:
     upstream.says("GET", ONE, Answer(500, {"error": "boom"}))
     with pytest.raises(Unavailable) as caught:
-        await http.send(LOOK, GET)
-    assert len(upstream.seen) == ATTEMPTS
+        await http.send(READ_CHAT, GET)
+    assert len(upstream.seen) == MAX_ATTEMPTS
     assert caught.value.upstream == "boom"
     assert "boom" not in str(caught.value)
 
@@ -106,48 +104,48 @@ async def test_a_create_whose_answer_is_lost_is_sent_once(
 ) -> None:
     upstream.says("POST", ALL, failure)
     with pytest.raises(OutcomeUnknown):
-        await http.send(MAKE, CREATE)
+        await http.send(CREATE_CHAT, CREATE)
     assert len(upstream.seen) == 1
 
 
-async def test_a_refused_request_is_not_repeated(upstream: Upstream, http: HttpTransport) -> None:
+async def test_a_refused_request_is_not_retried(upstream: Upstream, http: HttpTransport) -> None:
     upstream.says("GET", ONE, Answer(422, {"error": "no"}))
     with pytest.raises(BadRequest):
-        await http.send(LOOK, GET)
+        await http.send(READ_CHAT, GET)
     assert len(upstream.seen) == 1
 
 
-async def test_a_rate_limit_is_waited_out_for_as_long_as_the_service_says(
+async def test_a_rate_limit_is_waited_out_for_as_long_as_retry_after(
     upstream: Upstream, http: HttpTransport, slept: list[float]
 ) -> None:
     upstream.says(
         "POST", ALL, Answer(429, {"error": "slow"}, {"retry-after": "2"}), Answer(body=upstream.endpoint("pending"))
     )
-    assert (await http.send(MAKE, CREATE)).name == "chat"
+    assert (await http.send(CREATE_CHAT, CREATE)).name == "chat"
     assert slept == [2.0]
 
 
-async def test_a_rate_limit_longer_than_the_deadline_is_told_at_once(
+async def test_a_rate_limit_longer_than_the_deadline_is_raised_at_once(
     upstream: Upstream, backend: Backend, sleep: Sleep, slept: list[float]
 ) -> None:
     upstream.says("POST", ALL, Answer(429, {"error": "slow"}, {"retry-after": "8"}))
     http = HttpTransport(backend, sleep=sleep, deadline=5.0)
     with pytest.raises(RateLimited) as caught:
-        await http.send(MAKE, CREATE)
+        await http.send(CREATE_CHAT, CREATE)
     await http.aclose()
     assert caught.value.retry_after == 8.0
     assert slept == []
 
 
-async def test_where_nothing_listens_even_a_create_is_tried_again_and_nothing_was_sent(
+async def test_where_nothing_listens_even_a_create_is_retried_and_nothing_was_sent(
     sleep: Sleep, slept: list[float]
 ) -> None:
     http = HttpTransport(local(closed_port(), TOKEN), sleep=sleep)
     with pytest.raises(Unavailable, match="nothing was sent") as caught:
-        await http.send(MAKE, CREATE)
+        await http.send(CREATE_CHAT, CREATE)
     await http.aclose()
     assert not isinstance(caught.value, OutcomeUnknown)
-    assert len(slept) == ATTEMPTS - 1
+    assert len(slept) == MAX_ATTEMPTS - 1
 
 
 class Vanishing(httpx.AsyncBaseTransport):
@@ -163,48 +161,46 @@ class Vanishing(httpx.AsyncBaseTransport):
         raise httpx.ConnectError("refused")
 
 
-async def test_after_an_answer_was_lost_nothing_is_claimed_about_what_was_sent(sleep: Sleep) -> None:
+async def test_after_a_lost_answer_no_error_claims_that_nothing_was_sent(sleep: Sleep) -> None:
     for operation, kind in ((PAUSE, OutcomeUnknown), (GET, Unavailable)):
         transport = Vanishing()
         http = HttpTransport(local("http://127.0.0.1:1", TOKEN), sleep=sleep, transport=transport)
         with pytest.raises(kind) as caught:
             await http.send(operation.build(namespace="acme", name="chat"), operation)
         await http.aclose()
-        assert transport.attempts == ATTEMPTS
+        assert transport.attempts == MAX_ATTEMPTS
         assert type(caught.value) is kind
         assert "nothing was sent" not in str(caught.value)
 
 
-async def test_a_change_whose_answer_keeps_getting_lost_may_have_been_made(
-    upstream: Upstream, http: HttpTransport
-) -> None:
+async def test_a_change_whose_answers_are_lost_has_an_unknown_outcome(upstream: Upstream, http: HttpTransport) -> None:
     upstream.says("POST", f"{ONE}/pause", DROPPED)
-    with pytest.raises(OutcomeUnknown, match="may have done it or not") as caught:
+    with pytest.raises(OutcomeUnknown, match="may or may not have taken effect") as caught:
         await http.send(PAUSE.build(namespace="acme", name="chat"), PAUSE)
-    assert len(upstream.seen) == ATTEMPTS
+    assert len(upstream.seen) == MAX_ATTEMPTS
     assert "doing it twice does no harm" in caught.value.hint
 
 
-async def test_a_backend_that_has_ended_is_renewed_and_asked_again(
+async def test_a_backend_that_has_ended_is_reconnected_and_the_request_retried(
     upstream: Upstream, backend: Backend, sleep: Sleep
 ) -> None:
     ended = local(closed_port(), TOKEN)
-    asked: list[Backend] = []
+    reconnected: list[Backend] = []
 
     async def reconnect(old: Backend) -> Backend:
-        asked.append(old)
+        reconnected.append(old)
         return backend
 
     upstream.says("POST", ALL, Answer(body=upstream.endpoint("pending")))
     http = HttpTransport(ended, sleep=sleep, reconnect=reconnect)
-    assert (await http.send(MAKE, CREATE)).name == "chat"
+    assert (await http.send(CREATE_CHAT, CREATE)).name == "chat"
     await http.aclose()
-    assert asked == [ended]
+    assert reconnected == [ended]
     assert http.backend is backend
 
 
-@pytest.mark.parametrize(("request_", "error"), [(LOOK, Unavailable), (MAKE, OutcomeUnknown)])
-async def test_a_silent_control_plane_is_given_up_at_the_deadline(
+@pytest.mark.parametrize(("request_", "error"), [(READ_CHAT, Unavailable), (CREATE_CHAT, OutcomeUnknown)])
+async def test_a_silent_control_plane_times_out_at_the_deadline(
     upstream: Upstream, backend: Backend, request_: Request, error: type[InferenceEndpointError]
 ) -> None:
     upstream.says("GET", ONE, SILENT)
@@ -216,19 +212,17 @@ async def test_a_silent_control_plane_is_given_up_at_the_deadline(
     assert type(caught.value) is error
 
 
-async def test_an_answer_that_is_too_large_is_refused_and_not_asked_for_again(
-    upstream: Upstream, http: HttpTransport
-) -> None:
-    upstream.says("GET", ONE, Answer(200, b" " * (LARGEST_ANSWER + 1)))
+async def test_an_answer_that_is_too_large_is_refused_and_not_retried(upstream: Upstream, http: HttpTransport) -> None:
+    upstream.says("GET", ONE, Answer(200, b" " * (MAX_ANSWER_BYTES + 1)))
     with pytest.raises(BadRequest, match="larger than 16 MiB"):
-        await http.send(LOOK, GET)
+        await http.send(READ_CHAT, GET)
     assert len(upstream.seen) == 1
 
 
-async def test_an_error_body_is_read_only_as_far_as_it_is_kept(upstream: Upstream, http: HttpTransport) -> None:
+async def test_an_error_body_is_read_only_up_to_its_limit(upstream: Upstream, http: HttpTransport) -> None:
     upstream.says("GET", ONE, Answer(404, b"x" * 1_000_000, {"content-type": "text/plain"}))
     with pytest.raises(InferenceEndpointError) as caught:
-        await http.send(LOOK, GET)
+        await http.send(READ_CHAT, GET)
     assert caught.value.upstream == "x" * 2_000
 
 
@@ -237,7 +231,7 @@ async def test_an_answer_in_a_broken_encoding_is_an_error_of_the_tree(upstream: 
     upstream.says("GET", ONE, broken)
     upstream.serves("/", broken)
     with pytest.raises(Unavailable):
-        await http.send(LOOK, GET)
+        await http.send(READ_CHAT, GET)
     with pytest.raises(Unavailable):
         async with http.call_endpoint(call(upstream)) as response:
             await response.aread()
@@ -245,12 +239,12 @@ async def test_an_answer_in_a_broken_encoding_is_an_error_of_the_tree(upstream: 
 
 async def test_without_a_token_nothing_is_sent(upstream: Upstream, backend: Backend) -> None:
     with pytest.raises(NotConfigured):
-        await HttpTransport(replace(backend, token=None)).send(LOOK, GET)
+        await HttpTransport(replace(backend, token=None)).send(READ_CHAT, GET)
     assert upstream.seen == []
 
 
 @pytest.mark.parametrize(
-    ("token", "why"),
+    ("token", "problem"),
     [
         ("${HF_TOKEN}", "placeholder"),
         ("%HF_TOKEN%", "placeholder"),
@@ -263,49 +257,49 @@ async def test_without_a_token_nothing_is_sent(upstream: Upstream, backend: Back
         (" ", "empty"),
     ],
 )
-async def test_what_cannot_be_a_token_is_not_sent_and_not_shown(
-    upstream: Upstream, backend: Backend, token: str, why: str
+async def test_a_malformed_token_is_not_sent_and_not_shown(
+    upstream: Upstream, backend: Backend, token: str, problem: str
 ) -> None:
     guard = Recorder()
     http = HttpTransport(replace(backend, token=token), guard=guard)
-    with pytest.raises(Unauthorized, match=why) as caught:
-        await http.send(LOOK, GET)
-    with pytest.raises(Unauthorized, match=why):
+    with pytest.raises(Unauthorized, match=problem) as caught:
+        await http.send(READ_CHAT, GET)
+    with pytest.raises(Unauthorized, match=problem):
         async with http.call_endpoint(call(upstream)):
             pass
     assert upstream.seen == []
-    assert guard.asked == ["call endpoint acme/chat"]
+    assert guard.actions == ["call endpoint acme/chat"]
     assert not token.strip() or token not in str(caught.value)
 
 
-async def test_white_space_around_a_token_is_left_out(upstream: Upstream, backend: Backend) -> None:
+async def test_white_space_around_a_token_is_removed(upstream: Upstream, backend: Backend) -> None:
     upstream.has("running")
     async with AsyncExitStack() as stack:
         http = HttpTransport(replace(backend, token=f" {TOKEN}\n"))
         stack.push_async_callback(http.aclose)
-        await http.send(LOOK, GET)
+        await http.send(READ_CHAT, GET)
     assert upstream.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-@pytest.mark.parametrize(("variable", "whence"), [("${HF_TOKEN}", "in HF_TOKEN"), ("", "that `hf auth login` saved")])
-async def test_a_wrong_token_is_said_to_be_where_it_is(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, whence: str
+@pytest.mark.parametrize(("variable", "source"), [("${HF_TOKEN}", "in HF_TOKEN"), ("", "that `hf auth login` saved")])
+async def test_a_malformed_token_is_reported_with_its_source(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, source: str
 ) -> None:
     saved = tmp_path / "token"
     saved.write_bytes(b"hf_\xff")
     monkeypatch.setenv("HF_TOKEN", variable)
     monkeypatch.setenv("HF_TOKEN_PATH", str(saved))
-    with pytest.raises(Unauthorized, match=f"The token {whence} is not one"):
-        await HttpTransport(hugging_face(hugging_face_token())).send(LOOK, GET)
+    with pytest.raises(Unauthorized, match=f"The token {source} is malformed"):
+        await HttpTransport(hugging_face(hugging_face_token())).send(READ_CHAT, GET)
 
 
-async def test_no_authorities_are_read_for_a_plane_that_speaks_plain_http(
+async def test_no_certificate_authorities_are_read_for_plain_http(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream, backend: Backend
 ) -> None:
     upstream.has("running")
     monkeypatch.setattr("httpcore2.default_ssl_context", lambda **_: pytest.fail("certificates were read"))
     http = HttpTransport(backend)
-    await http.send(LOOK, GET)
+    await http.send(READ_CHAT, GET)
     await http.aclose()
 
 
@@ -324,8 +318,12 @@ NO_NAMESPACE = "there is no such namespace. Use your own, or one of your organiz
         ),
         (TO_ZERO, Answer(404, {"error": "namespace acme"}), f"scale endpoint acme/chat to zero: {NO_NAMESPACE}"),
         (LIST_ALL, Answer(404, b""), f"list the endpoints of acme: {NO_NAMESPACE}"),
-        (LOOK, Answer(422, b""), "get endpoint acme/chat: the request is not valid. No reason was given."),
-        (LOOK, Answer(400, {"error": "no"}), "get endpoint acme/chat: the request was not accepted. The reason is"),
+        (READ_CHAT, Answer(422, b""), "get endpoint acme/chat: the request is not valid. No reason was given."),
+        (
+            READ_CHAT,
+            Answer(400, {"error": "no"}),
+            "get endpoint acme/chat: the request was not accepted. The reason",
+        ),
     ],
 )
 async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
@@ -337,22 +335,22 @@ async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
     assert str(caught.value).startswith(f"Could not {what}")
 
 
-async def test_the_guard_is_asked_before_every_send(upstream: Upstream, backend: Backend) -> None:
+async def test_the_guard_sees_every_request_before_it_is_sent(upstream: Upstream, backend: Backend) -> None:
     upstream.has("running")
     upstream.serves("/", Answer(body=[]))
     guard = Recorder()
     http = HttpTransport(backend, guard=guard)
-    await http.send(LOOK, GET)
+    await http.send(READ_CHAT, GET)
     async with http.call_endpoint(call(upstream)):
         pass
     await http.aclose()
-    assert guard.asked == ["get endpoint acme/chat", "call endpoint acme/chat"]
+    assert guard.actions == ["get endpoint acme/chat", "call endpoint acme/chat"]
 
 
 async def test_what_the_guard_refuses_is_not_sent(upstream: Upstream, backend: Backend) -> None:
     http = HttpTransport(backend, guard=Recorder(refusing=True))
     with pytest.raises(Refused):
-        await http.send(MAKE, CREATE)
+        await http.send(CREATE_CHAT, CREATE)
     with pytest.raises(Refused):
         async with http.call_endpoint(call(upstream)):
             pass
@@ -363,13 +361,13 @@ async def test_the_token_goes_to_the_control_plane_and_to_trusted_endpoints(
     upstream: Upstream, http: HttpTransport
 ) -> None:
     upstream.has("running")
-    await http.send(LOOK, GET)
+    await http.send(READ_CHAT, GET)
     async with http.call_endpoint(call(upstream)):
         pass
     assert [seen.headers["authorization"] for seen in upstream.seen] == [f"Bearer {TOKEN}"] * 2
 
 
-async def test_a_foreign_address_is_called_without_the_token(upstream: Upstream, foreign: Backend) -> None:
+async def test_an_untrusted_address_is_called_without_the_token(upstream: Upstream, foreign: Backend) -> None:
     http = HttpTransport(foreign)
     async with http.call_endpoint(call(upstream)) as response:
         assert response.status_code == 404
@@ -391,7 +389,7 @@ async def test_a_foreign_address_is_called_without_the_token(upstream: Upstream,
         "https://",
     ],
 )
-def test_an_address_that_only_looks_like_the_services_is_not_trusted(url: str) -> None:
+def test_an_address_that_only_resembles_the_services_is_not_trusted(url: str) -> None:
     assert not hugging_face(TOKEN).trusts(url)
 
 
@@ -407,7 +405,7 @@ def test_an_address_that_only_looks_like_the_services_is_not_trusted(url: str) -
         ("https://llm.acme.example.evil.example", False),
     ],
 )
-def test_hosts_of_the_operators_own_are_trusted_to_the_letter(url: str, trusted: bool) -> None:
+def test_only_the_exact_hosts_of_the_operator_are_trusted(url: str, trusted: bool) -> None:
     assert hugging_face(TOKEN, ("llm.acme.example", ".gpu.acme.example")).trusts(url) is trusted
 
 
@@ -445,13 +443,13 @@ async def test_a_redirect_is_not_followed(upstream: Upstream, http: HttpTranspor
     upstream.says("GET", ONE, away)
     upstream.serves("/", away)
     with pytest.raises(BadRequest):
-        await http.send(LOOK, GET)
+        await http.send(READ_CHAT, GET)
     async with http.call_endpoint(call(upstream)) as response:
         assert response.status_code == 307
     assert "/elsewhere" not in [seen.path for seen in upstream.seen]
 
 
-async def test_an_endpoint_that_is_silent_is_given_up_in_time(upstream: Upstream, http: HttpTransport) -> None:
+async def test_a_silent_endpoint_times_out(upstream: Upstream, http: HttpTransport) -> None:
     upstream.serves("/", SILENT)
     with pytest.raises(InferenceEndpointTimeoutError):
         async with http.call_endpoint(call(upstream, timeout=0.1)):
@@ -512,7 +510,7 @@ async def test_an_error_is_classified_by_what_is_refused_and_never_by_a_name_tha
 ) -> None:
     upstream.says("POST", ALL, Answer(status, body))
     with pytest.raises(InferenceEndpointError) as caught:
-        await http.send(MAKE, CREATE)
+        await http.send(CREATE_CHAT, CREATE)
     assert type(caught.value) is kind
 
 
@@ -521,11 +519,13 @@ async def test_a_missing_endpoint_named_after_a_namespace_is_no_missing_namespac
 ) -> None:
     upstream.says("GET", ONE, Answer(404, {"error": "Not Found: endpoint acme/namespace-svc not found"}))
     with pytest.raises(NotFound, match="it does not exist"):
-        await http.send(LOOK, GET)
+        await http.send(READ_CHAT, GET)
 
 
-async def test_a_missing_payment_method_is_not_told_as_a_missing_scope(upstream: Upstream, http: HttpTransport) -> None:
+async def test_a_missing_payment_method_is_not_reported_as_a_missing_scope(
+    upstream: Upstream, http: HttpTransport
+) -> None:
     body = {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"}
     upstream.says("POST", ALL, Answer(403, body))
     with pytest.raises(Forbidden, match="no payment method"):
-        await http.send(MAKE, CREATE)
+        await http.send(CREATE_CHAT, CREATE)
