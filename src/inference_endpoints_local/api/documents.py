@@ -1,4 +1,4 @@
-"""Stored rows and status as answers of the API. Keys and shapes: captures of the service, huggingface_hub 2.4.0."""
+"""Records and status as documents of the API. Keys and shapes: captures of the service, huggingface_hub 2.4.0."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from inference_endpoints_local.state.record import EndpointRecord, Spec
 from inference_endpoints_local.wire import responses
 
 DEFAULT_HEALTH_ROUTE = "/health"
-# The address is told from the moment the service would have assigned one; a paused or failed endpoint has none.
+# As at the service: a pending endpoint has no URL yet, a paused or failed one has none any more.
 _STATES_WITH_URL = frozenset(
     {State.INITIALIZING, State.RUNNING, State.UPDATING, State.UPDATE_FAILED, State.SCALED_TO_ZERO}
 )
@@ -27,22 +27,22 @@ def endpoint_document(endpoint: ManagedEndpoint, plane_url: str) -> responses.En
 
 
 def public_spec(spec: Spec) -> Spec:
-    """A configuration as it may be shown: names of secrets without values, registry credentials redacted."""
+    """A configuration without secrets: their names without values, registry credentials redacted."""
     model = spec["model"]
     image = {engine: _redacted(settings) for engine, settings in model["image"].items()}
-    masked = dict.fromkeys(model["secrets"])
+    secrets = dict.fromkeys(model["secrets"])
     scaling = spec["compute"]["scaling"]
-    # `metric` is the older spelling of the one key of `measure`; the service answers with both.
+    # `metric` is the older spelling of the one key of `measure`. The service returns both.
     scaling = scaling | {"metric": next(iter(scaling["measure"]), None)}
     return spec | {
         "healthRoute": health_route(spec),
         "compute": spec["compute"] | {"scaling": scaling},
-        "model": model | {"image": image, "secrets": masked},
+        "model": model | {"image": image, "secrets": secrets},
     }
 
 
 def health_route(spec: Spec) -> str:
-    """The image's own, else the engines' common one; huggingface_hub cannot do without."""
+    """The route of the image, else the default. huggingface_hub requires one."""
     settings = next(iter(spec["model"]["image"].values()))
     return str(settings.get("healthRoute") or DEFAULT_HEALTH_ROUTE)
 
@@ -52,7 +52,7 @@ def endpoint_url(record: EndpointRecord, plane_url: str) -> str:
 
 
 def replicas_document(endpoint: ManagedEndpoint) -> responses.ReplicasDocument:
-    """The service's words for stages are not published: ours are those of endpoint states."""
+    """The service does not publish its names of stages. Ours are the names of endpoint states."""
     items: list[responses.ReplicaDocument] = []
     for replica in endpoint.replicas:
         stage = replica.observe().stage
@@ -60,14 +60,14 @@ def replicas_document(endpoint: ManagedEndpoint) -> responses.ReplicasDocument:
     return {"items": items}
 
 
-def audit_entry(number: int, audit_entry: AuditEvent) -> responses.AuditEntryDocument:
-    by = audit_entry.by
+def audit_entry(number: int, event: AuditEvent) -> responses.AuditEntryDocument:
+    by = event.by
     return {
         "id": str(number),
-        "createdAt": timestamp(audit_entry.at_ns),
-        "action": audit_entry.action,
-        "endpoint": audit_entry.endpoint,
-        "changes": list(audit_entry.changes),
+        "createdAt": timestamp(event.at_ns),
+        "action": event.action,
+        "endpoint": event.endpoint,
+        "changes": list(event.changes),
         "user": person_document(by.user) if by else None,
         "sourceIp": by.address if by else None,
         "requestId": by.request_id if by else None,
@@ -75,7 +75,7 @@ def audit_entry(number: int, audit_entry: AuditEvent) -> responses.AuditEntryDoc
 
 
 def whoami_document(namespace: str) -> responses.WhoAmIDocument:
-    """The hub's `whoami-v2` for the one user there is."""
+    """The Hub's `whoami-v2` for the only user."""
     return {
         "type": "user",
         "id": person_document(namespace)["id"],
@@ -89,7 +89,7 @@ def whoami_document(namespace: str) -> responses.WhoAmIDocument:
 
 
 def model_document(shipped: catalogue.LocalModel) -> responses.ModelInfoDocument:
-    """The hub's `/api/models/{owner}/{model}`."""
+    """The Hub's `/api/models/{owner}/{model}`."""
     return {
         "id": shipped.repository,
         "modelId": shipped.repository,
@@ -101,7 +101,7 @@ def model_document(shipped: catalogue.LocalModel) -> responses.ModelInfoDocument
 
 
 def person_document(namespace: str) -> responses.PersonDocument:
-    """An id of the hub's form, 24 hex digits."""
+    """With an id in the Hub's form, 24 hex digits."""
     return {"id": hashlib.sha256(namespace.encode()).hexdigest()[:24], "name": namespace}
 
 
@@ -136,5 +136,5 @@ def _status(
 
 
 def _redacted(settings: dict[str, Any]) -> dict[str, Any]:
-    """As the service redacts, however little there was."""
+    """The service redacts both keys, even where only one was set."""
     return settings | {"credentials": {"username": "", "password": None}} if settings.get("credentials") else settings

@@ -1,4 +1,4 @@
-"""The data plane: every endpoint answers below `/e/{id}`, and its requests go to one of its ready replicas."""
+"""The data plane: every endpoint is served below `/e/{id}`, and each request goes to one of its ready replicas."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ MAX_HOLD_S = 3_600.0
 
 
 class BodyTooLarge(Exception):
-    """The request's body is above the limit."""
+    """The body of the request is above the limit."""
 
 
 class Gateway:
@@ -38,28 +38,28 @@ class Gateway:
         request = Request(scope, receive)
         endpoint = self._executor.by_id(scope["path_params"]["id"])
         if endpoint is None:
-            await error_response(404, "Not Found: no endpoint has this address")(scope, receive, send)
+            await error_response(404, "Not Found: no endpoint has this URL")(scope, receive, send)
             return
-        answer, began = _StatusRecorder(send), time.monotonic()
+        recorder, began = _StatusRecorder(send), time.monotonic()
         endpoint.metrics.request_started(wall_s())
         try:
-            await self._admitted(endpoint, request, answer)
+            await self._admit(endpoint, request, recorder)
         finally:
-            endpoint.metrics.request_ended(wall_s(), time.monotonic() - began, answer.status)
+            endpoint.metrics.request_ended(wall_s(), time.monotonic() - began, recorder.status)
 
-    async def _admitted(self, endpoint: ManagedEndpoint, request: Request, send: Send) -> None:
+    async def _admit(self, endpoint: ManagedEndpoint, request: Request, send: Send) -> None:
         refusal = self._refusal(endpoint, request)
         if refusal is None:
             try:
                 with self._executor.request(endpoint):
-                    await self._answer(endpoint, request, send)
+                    await self._respond(endpoint, request, send)
                 return
             except NotSaved as failure:
                 refusal = error_response(507, f"Insufficient Storage: {failure}")
         await refusal(request.scope, request.receive, send)
 
-    async def _answer(self, endpoint: ManagedEndpoint, request: Request, send: Send) -> None:
-        replica = await self._replica(endpoint, request)
+    async def _respond(self, endpoint: ManagedEndpoint, request: Request, send: Send) -> None:
+        replica = await self._select_replica(endpoint, request)
         if isinstance(replica, Response):
             await replica(request.scope, request.receive, send)
         else:
@@ -71,15 +71,15 @@ class Gateway:
         if endpoint.status.state is State.PAUSED:
             return error_response(400, "Bad Request: Invalid state")
         if endpoint.status.state is State.FAILED:
-            # Not seen from the service. 503 would ask the caller to try again, in vain.
+            # The service's own response is not known. 503 would make clients retry without effect.
             return error_response(400, "Bad Request: the endpoint failed to start; resume or update it")
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > MAX_BODY_BYTES:
             return error_response(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
         return None
 
-    async def _replica(self, endpoint: ManagedEndpoint, request: Request) -> EngineReplica | Response:
-        """The ready replica with the least to do; waits for one as long as the caller allows."""
+    async def _select_replica(self, endpoint: ManagedEndpoint, request: Request) -> EngineReplica | Response:
+        """The ready replica with the fewest requests. Waits for one as long as the caller allows."""
         if not endpoint.ready and (hold := _scale_up_timeout_s(request)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(hold):
@@ -95,11 +95,11 @@ class Gateway:
         scope = request.scope
         target = scope["raw_path"].removeprefix(f"/e/{endpoint.record.id}".encode()) or b"/"
         if target.decode("ascii", "replace") == health_route(endpoint.record.spec):
-            target = DEFAULT_HEALTH_ROUTE.encode()  # workers know one health route, images may name another
+            target = DEFAULT_HEALTH_ROUTE.encode()  # workers have one health route, images may name another
         if replica.address is None:
             healthy = target == DEFAULT_HEALTH_ROUTE.encode()
-            answer = Response() if healthy else error_response(501, "Simulated endpoint: no model runs here.")
-            await answer(scope, request.receive, send)
+            response = Response() if healthy else error_response(501, "Simulated endpoint: no model runs here.")
+            await response(scope, request.receive, send)
             return
         if query := scope["query_string"]:
             target += b"?" + query
@@ -111,7 +111,7 @@ class Gateway:
 
 
 class _StatusRecorder:
-    """Sends on, and remembers the status that was sent."""
+    """Forwards messages and records the status."""
 
     def __init__(self, send: Send) -> None:
         self.status: int | None = None
@@ -124,25 +124,25 @@ class _StatusRecorder:
 
 
 class _ForwardedRequest:
-    """One request on its way to a worker, and the answer on its way back, at the same time."""
+    """Forwards one request to a worker, and at the same time the response to the client."""
 
     def __init__(self, request: Request, send: Send) -> None:
         self._request = request
         self._send = send
-        self._answering = False
+        self._response_started = False
 
     async def run(self, address: WorkerAddress, target: bytes) -> None:
         try:
             async with open_exchange(address) as exchange:
                 await exchange.send_head(address, self._request.method, target, self._request.headers.raw)
-                await self._both_ways(exchange)
+                await self._relay(exchange)
         except BodyTooLarge:
             await self._refuse(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
         except WorkerFailed as failure:
             await self._refuse(502, f"Bad Gateway: {failure}")
 
-    async def _both_ways(self, exchange: WorkerExchange) -> None:
-        """Until the answer is complete, or the client is gone: then the worker is not kept busy either."""
+    async def _relay(self, exchange: WorkerExchange) -> None:
+        """Until the response is complete or the client has gone; then the worker is released too."""
         upload = asyncio.create_task(self._upload(exchange))
         download = asyncio.create_task(self._download(exchange))
         try:
@@ -155,38 +155,38 @@ class _ForwardedRequest:
             task.result()
 
     async def _upload(self, exchange: WorkerExchange) -> None:
-        """Send the body, then wait for the client to go. Raises BodyTooLarge."""
-        size, taking = 0, True
+        """Send the body, then wait until the client disconnects. Raises BodyTooLarge."""
+        size, accepted = 0, True
         while (message := await self._request.receive())["type"] == "http.request":
             chunk = message.get("body", b"")
             if (size := size + len(chunk)) > MAX_BODY_BYTES:
                 raise BodyTooLarge
             try:
-                if taking:
+                if accepted:
                     await exchange.send_body(chunk)
                     if not message.get("more_body", False):
                         await exchange.end_request()
             except WorkerFailed:
-                taking = False  # it may have answered without reading everything
+                accepted = False  # the worker may have responded without reading everything
 
     async def _download(self, exchange: WorkerExchange) -> None:
-        answer = await exchange.response()
-        self._answering = True
-        await self._send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        async for chunk in answer.body:
+        response = await exchange.response()
+        self._response_started = True
+        await self._send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        async for chunk in response.body:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _refuse(self, status: int, message: str) -> None:
-        """An answer of our own, unless one has begun: then it is cut off, which is how the client can tell."""
-        if not self._answering:
+        """Send an error, or close the connection if a response has started, so that the client sees the failure."""
+        if not self._response_started:
             await error_response(status, message)(self._request.scope, self._request.receive, self._send)
         else:
             await self._send(HANG_UP)
 
 
 def _scale_up_timeout_s(request: Request) -> float:
-    """Seconds the caller is willing to wait for a replica; nonsense counts as none."""
+    """Seconds that the caller waits for a replica. An invalid number counts as 0."""
     try:
         seconds = float(request.headers.get("x-scale-up-timeout", 0))
     except ValueError:

@@ -1,6 +1,6 @@
-"""The REST API: what each request of the contract does.
+"""The handlers of the REST API, one for each route of the contract.
 
-What the service does where nobody has seen it is decided here, each time in favour of the least surprise.
+Where the service's behaviour is not known, they do what surprises a client least.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ from inference_endpoints_local.wire.routes import RouteContract
 
 
 class Api:
-    """One handler per operation; each answers with a JSON value."""
+    """One handler per route. Each returns a JSON value, or a response of its own."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Api:
         ]
 
     def authorized(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """The handler behind the token, its refusals as answers of the documented form."""
+        """The handler behind the token check, with its errors as responses of the documented form."""
 
         async def answer(request: Request) -> Response:
             if not token_matches(bearer_token(request), self._token):
@@ -119,7 +119,7 @@ class Api:
 
     def _check_namespace(self, namespace: str | None) -> None:
         if namespace not in (None, self._lifecycle.namespace):
-            # 404 rather than 403: there is one user here, and no right that could be had to another's endpoints.
+            # 404 rather than 403: the plane has one user and no permissions to grant.
             raise RequestRefused(404, f"Not Found: namespace {namespace}; this one serves {self._lifecycle.namespace}")
 
     async def _list(self, request: Request) -> responses.EndpointsDocument:
@@ -131,7 +131,7 @@ class Api:
             for endpoint in self._lifecycle.endpoints()
             if query.search in endpoint.record.name and tags <= set(endpoint.record.spec["tags"])
         ]
-        # A cursor names where the last page ended, so that endpoints deleted in between move nothing.
+        # A cursor names the last endpoint of a page, so that deletions between pages skip nothing.
         after = _parse_cursor(query.cursor) if query.cursor else (0, "")
         left = [endpoint for endpoint in found if (endpoint.record.created_ns, endpoint.record.id) > after]
         page, last = left[:limit], left[limit - 1].record if len(left) > limit else None
@@ -148,7 +148,7 @@ class Api:
         return self._document(self._endpoint(request))
 
     async def _update(self, request: Request) -> responses.EndpointDocument:
-        # The body first: what is known of the endpoint must still be so when it is changed.
+        # The body is read first: between finding the endpoint and changing it nothing may await.
         body = await read_body(request)
         return self._document(self._lifecycle.update(self._endpoint(request), body, self._actor(request)))
 
@@ -168,7 +168,7 @@ class Api:
     async def _events(self, request: Request) -> Response:
         if self.events.is_full:
             raise RequestRefused(
-                503, "Service Unavailable: no further stream of events can be held; ask again and again"
+                503, "Service Unavailable: too many streams of events are open; poll the endpoint instead"
             )
         return self.events.stream(self._endpoint(request))
 
@@ -187,7 +187,7 @@ class Api:
     async def _model(self, request: Request) -> responses.ModelInfoDocument:
         model = catalogue.shipped_model("{owner}/{model}".format(**request.path_params))
         if model is None:
-            raise RequestRefused(404, "Not Found: only the models that run here are known")
+            raise RequestRefused(404, "Not Found: only the models that run on this machine are known")
         return documents.model_document(model)
 
     async def _catalogue(self, request: Request) -> Any:
@@ -197,7 +197,7 @@ class Api:
     async def _suggestion(self, request: Request) -> responses.SuggestionDocument:
         suggestion = self._recipes.suggestion(parse_query(request, queries.SuggestionQuery).model_id)
         if suggestion is None:
-            raise RequestRefused(404, "Not Found: nothing is suggested for this model")
+            raise RequestRefused(404, "Not Found: there is no suggestion for this model")
         return suggestion
 
     async def _deploy_model(self, request: Request) -> responses.DeployedDocument:
@@ -214,7 +214,7 @@ class Api:
     ) -> responses.DeployedDocument:
         self._check_namespace(body.namespace)
         if recipe is None:
-            raise RequestRefused(404, "Not Found: no such model or recipe in the catalogue")
+            raise RequestRefused(404, "Not Found: the catalogue has no such model or recipe")
         name = (body.config and body.config.name) or recipe.new_name()
         return {"endpoint": self._document(self._lifecycle.create(recipe.create_body(name), self._actor(request)))}
 
@@ -231,7 +231,7 @@ class Api:
         return JSONResponse(openapi.document(own_version(), self._lifecycle.instances.simulated))
 
     def _actor(self, request: Request) -> Actor:
-        """Who showed the token: it has one user."""
+        """The caller: the token has one user."""
         address = request.client.host if request.client else ""
         return Actor(self._lifecycle.namespace, address, request.state.request_id)
 

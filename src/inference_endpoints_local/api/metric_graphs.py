@@ -1,8 +1,8 @@
-"""What was measured, as the documented graphs: one point for each of a row of windows.
+"""Measurements as the documented graphs: one point for each of a sequence of windows.
 
-The service publishes the names of graphs and of what tells their series apart, but neither units nor the spelling of
-percentiles: here times are in seconds, processors in percent of the replica's own, memory in bytes, and a percentile
-is a share as in the service's OpenMetrics.
+The service publishes the names of graphs and the keys of their series, but neither units nor the spelling of
+percentiles. Here times are in seconds, processors in percent of those of the replica, memory in bytes. A percentile is
+a fraction, as in the service's OpenMetrics.
 """
 
 import math
@@ -16,13 +16,13 @@ from inference_endpoints_local.engines.base import ReplicaStage
 from inference_endpoints_local.wire import responses
 
 MAX_POINTS = 120
-"""Most points of a series."""
+"""The most points of a series."""
 PERCENTILES = (0.5, 0.9, 0.95, 0.99)
 
 
 @dataclass
 class GraphWindow:
-    """The steps of one window, added up; `seconds` of it were measured."""
+    """The sum of the intervals of one window, of which `seconds` were measured."""
 
     began: float
     seconds: float
@@ -37,7 +37,7 @@ class GraphWindow:
 def all_graphs(
     metrics: EndpointMetrics, replicas: Iterable[str], start: float, stop: float
 ) -> responses.AllGraphsDocument:
-    """Every graph between two moments. Where nothing was measured yet there are no points."""
+    """Every graph between two times. There are no points from before measuring began."""
     width = INTERVAL_S * max(1, math.ceil((stop - start) / (INTERVAL_S * MAX_POINTS)))
     windows = _windows(metrics, max(start, metrics.since), stop, width)
     measured = {name for window in windows for name in window.memory_bytes.keys() | window.cpu_percent.keys()}
@@ -50,8 +50,8 @@ def all_graphs(
     codes = sorted({code for window in windows for code in window.answers})
     return {
         **frame,
-        "hardwareCpu": {**frame, "series": _hardware(windows, lambda one: one.cpu_percent)},
-        "hardwareMem": {**frame, "series": _hardware(windows, lambda one: one.memory_bytes)},
+        "hardwareCpu": {**frame, "series": _hardware(windows, lambda window: window.cpu_percent)},
+        "hardwareMem": {**frame, "series": _hardware(windows, lambda window: window.memory_bytes)},
         "hardwareGpu": {**frame, "series": []},
         "hardwareGpuMem": {**frame, "series": []},
         "pendingRequest": {**frame, "series": _pending(windows)},
@@ -114,7 +114,7 @@ def _mean(values: list[float] | None) -> float | None:
 
 
 def _pending(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]:
-    """Requests under way, on average: held for a replica, or with one."""
+    """The mean number of requests in flight, those that wait for a replica included."""
     means = [window.request_seconds / window.seconds if window.seconds else None for window in windows]
     return [{"status": "pending", "data": _points(windows, means)}]
 
@@ -153,7 +153,10 @@ def _elapsed(windows: list[GraphWindow]) -> list[responses.PercentileSeriesDocum
 
 def _codes(windows: list[GraphWindow], groups: dict[str, list[int]]) -> list[responses.StatusCodeSeriesDocument]:
     return [
-        {"statusCode": name, "data": _points(windows, [sum(one.answers[code] for code in codes) for one in windows])}
+        {
+            "statusCode": name,
+            "data": _points(windows, [sum(window.answers[code] for code in codes) for window in windows]),
+        }
         for name, codes in groups.items()
     ]
 

@@ -1,4 +1,4 @@
-"""What stands around all routes: a request id on every answer, and refusals of the framework in the documented form."""
+"""Around all routes: a request id on every response, requests for this machine alone, and errors in one form."""
 
 import logging
 import uuid
@@ -17,16 +17,16 @@ from inference_endpoints_local.state.faults import HANG_UP
 
 logger = logging.getLogger(__name__)
 
-_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
+_LOOPBACK_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
-    """The application behind the three middlewares below, the first outermost."""
+    """The application inside the three middlewares below, the first outermost."""
     return HangUpMiddleware(RequestIdMiddleware(LoopbackMiddleware(app)))
 
 
 class HangUpMiddleware:
-    """Closes the connection where no response is to be given."""
+    """Closes the connection instead of a response, on `HANG_UP`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,7 +36,7 @@ class HangUpMiddleware:
             if message is not HANG_UP:
                 await send(message)
                 return
-            # ASGI has no message for it. uvicorn's `send` is a method of the object that holds the connection.
+            # ASGI has no message for this. uvicorn's `send` is a method of the object that holds the connection.
             transport = getattr(getattr(send, "__self__", None), "transport", None)
             if transport is not None:
                 transport.close()
@@ -66,7 +66,7 @@ class RequestIdMiddleware:
 
 
 class LoopbackMiddleware:
-    """Lets in only requests that are addressed to this machine."""
+    """Accepts only requests that are addressed to this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -77,39 +77,39 @@ class LoopbackMiddleware:
 
 
 async def http_error(request: Request, failure: Exception) -> Response:
-    """A refusal of the framework, in the documented form."""
+    """An error of the framework, in the documented form."""
     assert isinstance(failure, HTTPException)
     headers = dict(failure.headers or {})
     if failure.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # The framework names the methods of one route; a path may have several.
+        # The framework names the methods of one route. A path may have several routes.
         routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
         headers["Allow"] = ", ".join(sorted({method for route in routes for method in route.methods}))
     return JSONResponse({"error": failure.detail}, failure.status_code, headers)
 
 
 async def internal_error(request: Request, failure: Exception) -> Response:
-    """What nobody foresaw, in the documented form."""
+    """An unexpected error, in the documented form."""
     logger.error("%s %s", request.method, request.url.path, exc_info=failure)
     return error_response(500, "Internal Server Error")
 
 
 def loopback_refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
-    """What a request is refused with that another host, or a page of one, is named in: 421 or 403.
+    """The error for a request with another host in `Host` (421) or `Origin` (403); None if there is none.
 
-    A web page can let a name of its own lead to 127.0.0.1 and send requests there from a browser (DNS rebinding). They
-    name that host, or the page's origin; this plane is known by the names of the loopback address alone.
+    A web page can resolve a name of its own to 127.0.0.1 and send requests there from a browser (DNS rebinding). Such a
+    request has that name in `Host`, or the page's in `Origin`. This plane accepts the loopback names alone.
     """
-    said = [(name.lower(), value.decode("latin-1")) for name, value in headers]
-    hosts = [f"//{value}" for name, value in said if name == b"host"]
-    if not hosts or not all(map(_is_here, hosts)):
-        return JSONResponse({"error": "Misdirected Request: this plane answers at 127.0.0.1 and localhost alone"}, 421)
-    if not all(_is_here(value) for name, value in said if name == b"origin"):
-        return JSONResponse({"error": "Forbidden: pages of other hosts may send nothing here"}, 403)
+    decoded = [(name.lower(), value.decode("latin-1")) for name, value in headers]
+    hosts = [f"//{value}" for name, value in decoded if name == b"host"]
+    if not hosts or not all(map(_is_loopback, hosts)):
+        return JSONResponse({"error": "Misdirected Request: this plane serves 127.0.0.1 and localhost alone"}, 421)
+    if not all(_is_loopback(value) for name, value in decoded if name == b"origin"):
+        return JSONResponse({"error": "Forbidden: pages of other hosts may send no requests here"}, 403)
     return None
 
 
-def _is_here(address: str) -> bool:
+def _is_loopback(address: str) -> bool:
     try:
-        return urlsplit(address).hostname in _NAMES
+        return urlsplit(address).hostname in _LOOPBACK_NAMES
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""The REST API's view of what goes on: logs, replicas, metrics, and what happened to endpoints."""
+"""The handlers for logs, replicas, metrics and audit logs."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -20,14 +20,14 @@ from inference_endpoints_local.wire.requests import InvalidRequest, MetricsParam
 from inference_endpoints_local.wire.routes import RouteContract
 
 DEFAULT_PERIOD_S = 3_600.0
-"""Shown if no time is asked for."""
+"""The last so many seconds are shown if the request names no start."""
 
 Handler = Callable[[Request], Awaitable[Any]]
-"""Answers with a JSON value, or a response of its own."""
+"""Returns a JSON value, or a response of its own."""
 
 
 class ObservabilityHandlers:
-    """Handlers that change nothing."""
+    """Handlers that read and change nothing."""
 
     def __init__(self, lifecycle: Lifecycle, store: Store) -> None:
         self._lifecycle = lifecycle
@@ -49,7 +49,7 @@ class ObservabilityHandlers:
         which = (self._endpoint(request).record.id, query.replica, query.tail, query.line_max_length)
         if not query.follow:
             return self._lifecycle.logs.read(*which)
-        # Of the four forms logs are seen in, this one can be streamed.
+        # Of the four forms of logs, this one can be streamed.
         lines = (json.dumps(line) + "\n" async for line in self._lifecycle.logs.follow(*which))
         return StreamingResponse(lines, media_type="text/plain")
 
@@ -63,22 +63,22 @@ class ObservabilityHandlers:
         return documents.replicas_document(self._endpoint(request))
 
     async def _metrics(self, request: Request) -> responses.AllGraphsDocument:
-        asked = parse_as(MetricsParams, await read_body(request))
+        period = parse_as(MetricsParams, await read_body(request))
         endpoint = self._endpoint(request)
         endpoint.measure()
-        stop = asked.stop.timestamp() if asked.stop else wall_s()
-        start = asked.start.timestamp() if asked.start else stop - DEFAULT_PERIOD_S
+        stop = period.stop.timestamp() if period.stop else wall_s()
+        start = period.start.timestamp() if period.start else stop - DEFAULT_PERIOD_S
         if start >= stop:
-            raise InvalidRequest("VALIDATION_FAILED: start: not before stop")
-        shown = (replica.id for replica in endpoint.replicas)
-        return metric_graphs.all_graphs(endpoint.metrics, shown, max(0.0, start), max(0.0, min(stop, wall_s())))
+            raise InvalidRequest("VALIDATION_FAILED: start: is not before stop")
+        replica_ids = (replica.id for replica in endpoint.replicas)
+        return metric_graphs.all_graphs(endpoint.metrics, replica_ids, max(0.0, start), max(0.0, min(stop, wall_s())))
 
     async def _metric(self, key: str, request: Request) -> Any:
         return (await self._metrics(request))[key]  # type: ignore[literal-required]
 
     async def _hardware_cpu(self, request: Request) -> responses.GraphHardwareCpuDocument:
-        found = await self._metrics(request)
-        return {"hardwareCpu": found["hardwareCpu"], "hardwareMem": found["hardwareMem"]}
+        graphs = await self._metrics(request)
+        return {"hardwareCpu": graphs["hardwareCpu"], "hardwareMem": graphs["hardwareMem"]}
 
     async def _audit_logs(self, request: Request) -> responses.AuditLogsDocument:
         query = parse_query(request, queries.AuditLogQuery)

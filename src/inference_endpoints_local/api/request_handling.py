@@ -1,4 +1,4 @@
-"""What every handler needs of HTTP: the caller's token, the JSON body of a request, and the form of an error."""
+"""What all handlers share: the token check, the JSON body of a request, and the form of an error."""
 
 import hmac
 from typing import Any
@@ -27,7 +27,7 @@ def token_matches(given: str, token: str) -> bool:
 
 
 async def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object a request carries. Raises InvalidRequest, or RequestRefused if it is too large."""
+    """The JSON object in the body. Raises InvalidRequest, or RequestRefused if it is too large."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk

@@ -1,6 +1,6 @@
 """The stream of status events: an endpoint's document, at once and after every change of its status.
 
-The service has such a stream, and what its events carry is not published: ours carry what a GET would answer with.
+The service has such a stream, but does not publish the content of its events. Ours carry the document of a GET.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from inference_endpoints_local.state.record import PowerState
 from inference_endpoints_local.wire import responses
 
 KEEP_ALIVE_INTERVAL_S = 15.0
-"""Seconds of silence after which a comment is sent, so that both ends know the other is there."""
+"""Seconds without an event after which a comment is sent, so that each side sees that the other is alive."""
 MAX_STREAMS = 256
-"""Streams at a time; each holds a connection."""
+"""The most streams at a time. Each holds a connection."""
 
 
 class StatusEvents:
-    """The streams of one plane. `document` is what is last_sent of an endpoint."""
+    """The streams of one plane. `document` makes the document that an event carries."""
 
     def __init__(self, executor: Executor, document: Callable[[ManagedEndpoint], responses.EndpointDocument]) -> None:
         self._executor = executor
@@ -40,7 +40,7 @@ class StatusEvents:
         return StreamingResponse(self._stream_events(endpoint), media_type="text/event-stream", headers=headers)
 
     def close(self) -> None:
-        """End every stream, so that the plane can."""
+        """End every stream, so that the plane can end."""
         self._ended.set()
 
     async def _stream_events(self, endpoint: ManagedEndpoint) -> AsyncIterator[str]:
@@ -61,7 +61,7 @@ class StatusEvents:
     async def _changed(
         self, endpoint: ManagedEndpoint, last_sent: tuple[object, ...], ended: "asyncio.Task[bool]"
     ) -> bool:
-        """Wait for a change, or for the end. False if there was neither for so long that a word is due."""
+        """Wait for a change or the end. False if neither came within `KEEP_ALIVE_INTERVAL_S`."""
         change = asyncio.create_task(self._executor.wait_until(endpoint, lambda now: _fingerprint(now) != last_sent))
         try:
             done, _ = await asyncio.wait(
@@ -75,5 +75,5 @@ class StatusEvents:
 
 
 def _fingerprint(endpoint: ManagedEndpoint) -> tuple[object, ...]:
-    """What has to differ for an event: not when it was last called, which every call changes."""
+    """The values whose change causes an event. The time of the last call is not among them: every call changes it."""
     return endpoint.status, endpoint.record.power, endpoint.record.updated_ns

@@ -18,7 +18,7 @@ STABILIZATION_WINDOW_S = 300.0
 
 
 class Measure(StrEnum):
-    """What load is measured by, as `compute.scaling.measure` spells it."""
+    """How load is measured, as `compute.scaling.measure` spells it."""
 
     HARDWARE = "hardwareUsage"
     PENDING = "pendingRequests"
@@ -30,7 +30,7 @@ DEFAULT_THRESHOLD = {Measure.HARDWARE: 80.0, Measure.PENDING: 1.5}
 
 @dataclass(frozen=True)
 class ScalingRule:
-    """`per_replica` is the load one replica should have: requests, or its share of full use."""
+    """`per_replica` is the target load of one replica: requests, or a fraction of full use."""
 
     measure: Measure
     per_replica: float
@@ -44,7 +44,7 @@ class ScalingRule:
 
 @dataclass(frozen=True)
 class LoadReading:
-    """What the counters stood at: seconds of requests under way, and seconds of a replica in full use."""
+    """The counters at one time: seconds of requests in flight, and seconds of replicas in full use."""
 
     at: float
     requests: float
@@ -53,7 +53,7 @@ class LoadReading:
 
 @dataclass(frozen=True)
 class Scale:
-    """The replicas wanted, and when the number last rose and fell."""
+    """The wanted number of replicas, and when it last rose and fell."""
 
     replicas: int
     raised_at: float = -inf
@@ -61,12 +61,12 @@ class Scale:
 
 
 def scaling_rule(record: EndpointRecord, capacity: int) -> ScalingRule:
-    """How this endpoint scales, with no more replicas than there is room for unless its minimum says so."""
+    """How this endpoint scales: up to its maximum or the capacity, but never below its minimum."""
     name, threshold = next(iter(record.spec["compute"]["scaling"]["measure"].items()))
     measure = Measure(name)
     per_replica = float(threshold) if threshold and threshold > 0 else DEFAULT_THRESHOLD[measure]
     if measure is Measure.HARDWARE and per_replica > 1:
-        per_replica /= 100  # a percentage; up to 1 it is a share, since nobody means to scale at one percent
+        per_replica /= 100  # a percentage; up to 1 it is a fraction, as nobody scales at one percent
     return ScalingRule(
         measure,
         max(0.01, per_replica),
@@ -76,7 +76,7 @@ def scaling_rule(record: EndpointRecord, capacity: int) -> ScalingRule:
 
 
 def autoscale(rule: ScalingRule, readings: Sequence[LoadReading], scale: Scale, now: float) -> Scale:
-    """The scale from now on. Readings are oldest first; without enough of them nothing changes but to fit the rule."""
+    """The scale from now on. Readings are oldest first. With too few of them only the limits of the rule apply."""
     replicas = min(max(scale.replicas, rule.min_replicas), rule.max_replicas)
     targets = [
         min(max(_ceil(load / rule.per_replica), rule.min_replicas), rule.max_replicas)
@@ -84,14 +84,14 @@ def autoscale(rule: ScalingRule, readings: Sequence[LoadReading], scale: Scale, 
     ]
     if targets and targets[-1] > replicas and now >= scale.raised_at + SCALE_UP_INTERVAL_S:
         return replace(scale, replicas=targets[-1], raised_at=now)
-    steady = bool(readings) and readings[0].at <= now - STABILIZATION_WINDOW_S
-    if steady and max(targets, default=replicas) < replicas and now >= scale.lowered_at + SCALE_DOWN_INTERVAL_S:
+    enough = bool(readings) and readings[0].at <= now - STABILIZATION_WINDOW_S
+    if enough and max(targets, default=replicas) < replicas and now >= scale.lowered_at + SCALE_DOWN_INTERVAL_S:
         return replace(scale, replicas=max(targets), lowered_at=now)
     return replace(scale, replicas=replicas)
 
 
 def _loads(rule: ScalingRule, readings: Sequence[LoadReading]) -> list[float]:
-    """The mean load over each window that the readings cover, in the order of their ends."""
+    """The mean load over each window that the readings cover whole, in the order of their ends."""
     loads, first = [], 0
     for last, end in enumerate(readings):
         while first + 1 < last and readings[first + 1].at <= end.at - rule.window_s:
@@ -104,4 +104,4 @@ def _loads(rule: ScalingRule, readings: Sequence[LoadReading]) -> list[float]:
 
 
 def _ceil(replicas: float) -> int:
-    return ceil(replicas - 1e-9)  # what floats make of 3.0 is not a fourth replica
+    return ceil(replicas - 1e-9)  # a rounding error above 3.0 must not become 4

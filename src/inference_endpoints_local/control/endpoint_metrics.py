@@ -1,7 +1,7 @@
-"""What is measured of an endpoint: its requests at the gateway, its replicas, and the work of their processes.
+"""The measurements of an endpoint: its requests at the gateway, its replicas, and the work of their processes.
 
-Kept in memory and bounded, for as long as the plane runs. Times are seconds since 1970, whatever clock the endpoint's
-engine runs on: they are what documents show.
+Bounded, and in memory as long as the plane runs. Times are seconds since 1970, as documents show them, whichever clock
+the endpoint's engine has.
 """
 
 import math
@@ -13,18 +13,18 @@ from inference_endpoints_local.engines.base import EngineReplica
 
 INTERVAL_S = 15
 MAX_INTERVALS = 2_880
-"""Steps kept in which anything was measured: twelve hours under constant load."""
+"""Kept intervals with measurements: twelve hours under constant load."""
 MAX_REPLICA_COUNTS = 1_000
-"""Changes of the replicas kept."""
+"""Kept changes of the replicas."""
 MIN_CPU_INTERVAL_S = 0.5
-"""Time over which the use of a processor can be told."""
+"""The shortest time over which the use of a processor is measured."""
 _BUCKET_RATIO = 1.05
 _FIRST_BUCKET_S = 0.001
 
 
 @dataclass
 class MetricsInterval:
-    """What was measured in one interval. `elapsed` counts responses in buckets 5 % wide, so that intervals add up."""
+    """The measurements of one interval. `elapsed` counts responses in buckets 5 % wide, which can be added."""
 
     start: float
     answers: Counter[int] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class MetricsInterval:
 
 @dataclass(frozen=True)
 class ReplicaCounts:
-    """The replicas from a moment on: how many in which stage, and how many there should be."""
+    """The replicas from a time on: how many in each stage, and how many are wanted."""
 
     at: float
     stages: Mapping[str, int]
@@ -55,12 +55,12 @@ class EndpointMetrics:
         self._work: dict[str, tuple[float, float]] = {}
 
     def request_started(self, at: float) -> None:
-        """A request came."""
+        """A request arrived."""
         self.count_pending(at)
         self._pending += 1
 
     def request_ended(self, at: float, elapsed: float, status: int | None) -> None:
-        """Its answer is complete after `elapsed` seconds; without a status the caller left before there was one."""
+        """A response is complete after `elapsed` seconds. No status: the caller left before the response began."""
         self.count_pending(at)
         self._pending -= 1
         if status is not None:
@@ -69,7 +69,7 @@ class EndpointMetrics:
             interval.elapsed[_bucket_of(elapsed)] += 1
 
     def count_pending(self, at: float) -> None:
-        """Count what requests under way have taken until now."""
+        """Add the time of the requests in flight until now."""
         while self._pending and self._counted_at < at:
             until = min(at, _interval_start(self._counted_at) + INTERVAL_S)
             self._interval(self._counted_at).request_seconds += self._pending * (until - self._counted_at)
@@ -77,7 +77,7 @@ class EndpointMetrics:
         self._counted_at = at
 
     def record_replicas(self, replicas: Sequence[EngineReplica], target: int, at: float) -> None:
-        """Note the replicas, if they are not as they were."""
+        """Record the replicas if they have changed."""
         stages = Counter(str(replica.observe().stage) for replica in replicas)
         if not self.replica_counts or (self.replica_counts[-1].stages, self.replica_counts[-1].target) != (
             stages,
@@ -86,7 +86,7 @@ class EndpointMetrics:
             self.replica_counts.append(ReplicaCounts(at, stages, target))
 
     def record_usage(self, replicas: Sequence[EngineReplica], at: float) -> None:
-        """Measure the processes of replicas, of those that have one."""
+        """Measure the processes of the replicas that have one."""
         for replica in replicas:
             if (memory := replica.memory_bytes()) is not None:
                 self._interval(at).memory_bytes[replica.id] = memory
@@ -100,14 +100,14 @@ class EndpointMetrics:
         self._work = {name: self._work[name] for name in self._work.keys() & {replica.id for replica in replicas}}
 
     def _interval(self, at: float) -> MetricsInterval:
-        """The interval of a moment; the newest, if the clock went back."""
+        """The interval of a time; the newest one if the clock went back."""
         if not self.intervals or self.intervals[-1].start + INTERVAL_S <= at:
             self.intervals.append(MetricsInterval(_interval_start(at)))
         return self.intervals[-1]
 
 
 def percentile(elapsed: Counter[int], share: float) -> float:
-    """Seconds within which this share of the answers counted was complete, to 2.5 %."""
+    """Seconds within which this fraction of the responses was complete, accurate to 2.5 %."""
     wanted = share * elapsed.total()
     for number in sorted(elapsed):
         wanted -= elapsed[number]

@@ -1,6 +1,6 @@
-"""The executor: sees what is there, asks `reconcile`, does what it says. The only writer of status.
+"""The executor: observes endpoints, calls `reconcile`, and applies its actions. The only writer of status.
 
-`step` is synchronous and does everything that is due now, so it can be driven without a loop and without sleeping.
+`step` is synchronous and does everything that is due now, so tests can drive it without a loop and without sleeping.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ from inference_endpoints_local.state.store import NotSaved, Store
 logger = logging.getLogger(__name__)
 
 MAX_UNSAVED_EVENTS = 1_000
-"""Events kept for the audit log while the disk has no room for them."""
+"""Audit events kept in memory while the disk is full."""
 
 
 class Executor:
-    """Keeps every endpoint what it should be. Changes are durable before they are seen; raises NotSaved otherwise."""
+    """Brings every endpoint to its wanted state. A change is stored before it is visible; raises NotSaved otherwise."""
 
     def __init__(self, store: Store, engines: Mapping[str, Engine], logs: LogStore) -> None:
         self._store = store
@@ -53,19 +53,19 @@ class Executor:
             self._track(record)
 
     def __iter__(self) -> Iterator[ManagedEndpoint]:
-        """Every endpoint that was not deleted, oldest first."""
+        """Every endpoint that is not deleted, oldest first."""
         return iter(self._by_name.values())
 
     def find(self, namespace: str, name: str) -> ManagedEndpoint | None:
         return self._by_name.get((namespace, name))
 
     def by_id(self, endpoint_id: str) -> ManagedEndpoint | None:
-        """The endpoint of that id, unless it was deleted."""
+        """The endpoint of that id, unless it is deleted."""
         endpoint = self._endpoints.get(endpoint_id)
         return endpoint if endpoint and endpoint.record.power is not PowerState.DELETED else None
 
     def is_active(self, engine: str) -> bool:
-        """Whether any replica of an engine runs, starts or ends, or should."""
+        """Whether any replica of an engine runs, starts or ends, or is wanted."""
         ours = (endpoint for endpoint in self._endpoints.values() if endpoint.record.engine == engine)
         return any(endpoint.replicas or endpoint.record.runs for endpoint in ours)
 
@@ -74,7 +74,7 @@ class Executor:
         return self._track(record)
 
     def change(self, endpoint: ManagedEndpoint, record: EndpointRecord, event: AuditEvent) -> None:
-        """Take a new wish: saved, and shown at once; acted on in the next step, with a fresh set of attempts."""
+        """Store and show a new wanted state. The next step acts on it, with the attempts counted from 0."""
         self._save(record, event)
         endpoint.record = record
         endpoint.attempts = 0
@@ -91,7 +91,7 @@ class Executor:
 
     @contextmanager
     def request(self, endpoint: ManagedEndpoint) -> Iterator[None]:
-        """A request is under way: a sleeping endpoint wakes, and has a load until it ends. Raises NotSaved."""
+        """Count a request in flight during the block. It wakes an endpoint scaled to zero. Raises NotSaved."""
         self._record_request(endpoint)
         endpoint.load.add(1, endpoint.engine.clock.now())
         try:
@@ -101,7 +101,7 @@ class Executor:
             self._record_activity(endpoint)
 
     def simulate_load(self, endpoint: ManagedEndpoint, requests: int) -> None:
-        """From now on so many requests are taken to be under way, though there are none. Raises NotSaved."""
+        """Count so many requests in flight from now on, though there are none. Raises NotSaved."""
         if requests:
             self._record_request(endpoint)
         endpoint.load.add(requests - endpoint.simulated_requests, endpoint.engine.clock.now())
@@ -109,7 +109,7 @@ class Executor:
         self._record_activity(endpoint)
 
     def _record_request(self, endpoint: ManagedEndpoint) -> None:
-        """A request came for it: it wakes if it sleeps."""
+        """A request arrived: wake the endpoint if it is scaled to zero."""
         if endpoint.record.power is PowerState.SCALED_TO_ZERO:
             woken = endpoint.record.with_power(PowerState.WOKEN, endpoint.record.updated_ns)
             self.change(endpoint, woken, audit_event(woken, AuditAction.WOKEN))
@@ -117,12 +117,12 @@ class Executor:
         self._record_activity(endpoint)
 
     def _record_activity(self, endpoint: ManagedEndpoint) -> None:
-        """A request begins or ends now: it is not idle."""
+        """A request begins or ends now: the endpoint is not idle."""
         endpoint.last_request_at = endpoint.engine.clock.now()
         self.enqueue(endpoint.record.id)
 
     def enqueue(self, endpoint_id: str) -> None:
-        """Something about this endpoint may be different: look at it in the next step."""
+        """Reconcile this endpoint in the next step, as something about it may have changed."""
         self._queue.add(endpoint_id)
         self._wake.set()
 
@@ -138,16 +138,16 @@ class Executor:
                 try:
                     self._reconcile(endpoint)
                 except Exception:
-                    # One endpoint that cannot be handled must not stop the others.
-                    logger.exception("endpoint %s could not be handled", endpoint.record.name)
+                    # An error of one endpoint must not stop the others.
+                    logger.exception("endpoint %s could not be reconciled", endpoint.record.name)
 
     def next_due(self, clock: Clock) -> float | None:
-        """When, by this clock, something falls due."""
+        """The next time of this clock at which something is due; None if nothing is."""
         times = (endpoint.recheck_at for endpoint in self._endpoints.values() if endpoint.engine.clock is clock)
         return min((time for time in times if time is not None), default=None)
 
     async def run(self) -> None:
-        """Step whenever something changed or falls due, until cancelled."""
+        """Step whenever something has changed or is due, until cancelled."""
         while True:
             self._wake.clear()
             self.step()
@@ -158,7 +158,7 @@ class Executor:
                 continue
 
     async def wait_until(self, endpoint: ManagedEndpoint, predicate: Callable[[ManagedEndpoint], bool]) -> None:
-        """Wait until a predicate holds of an endpoint; asked anew whenever it was looked at."""
+        """Wait until the predicate is true. It is evaluated after each reconciliation of the endpoint."""
         while not predicate(endpoint):
             waiter = asyncio.get_running_loop().create_future()
             endpoint.waiters.append(waiter)
@@ -191,7 +191,7 @@ class Executor:
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _reconcile(self, endpoint: ManagedEndpoint) -> None:
-        """Act until there is nothing left to do now."""
+        """Act until nothing is left to do now."""
         measured_at = self._scale(endpoint)
         decision = self._decide(endpoint)
         while decision.actions:
@@ -213,13 +213,13 @@ class Executor:
         endpoint.waiters.clear()
 
     def _scale(self, endpoint: ManagedEndpoint) -> float | None:
-        """Let the load say how many replicas it takes, within the room there is; when to ask again."""
+        """Scale by the load, within the capacity. Returns when to scale again; None: at the next request."""
         record, version = endpoint.record, endpoint.record.version
         if version is None or not record.on or record.max_replicas == record.min_replicas:
             endpoint.load.reset()
             return None
         capacity = 0
-        # What others need at least goes before what this one could have on top.
+        # Replicas that others need at least come before additional ones of this endpoint.
         others = (
             other for other in self._endpoints.values() if other is not endpoint and other.engine is endpoint.engine
         )
@@ -263,7 +263,7 @@ class Executor:
                 self.enqueue(endpoint.record.id)
 
     def _save_outcome(self, endpoint: ManagedEndpoint, record: EndpointRecord, *events: AuditEvent) -> None:
-        """Note what became of an endpoint. It is so whether or not the disk has room; the next save catches up."""
+        """Record what happened to an endpoint. If the disk is full it is kept, and written with the next save."""
         endpoint.record = record
         try:
             self._save(record, *events)

@@ -1,4 +1,4 @@
-"""What the lifecycle requests mean: which are refused, in what state, and what they leave wanted."""
+"""The lifecycle requests: in which states they are refused, and which wanted state they set."""
 
 import secrets
 import string
@@ -27,7 +27,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 
 
 class RequestRefused(Exception):
-    """A request that is not done; `status` is the HTTP status, the message the error text."""
+    """A request is refused. `status` is the HTTP status, the message is the error text."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class RequestRefused(Exception):
 
 
 class Lifecycle:
-    """The endpoints of one namespace. Raises RequestRefused, InvalidRequest and NotSaved; then nothing was changed."""
+    """The endpoints of one namespace. Raises RequestRefused, InvalidRequest or NotSaved; then nothing was changed."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Lifecycle:
         spec = validation.validate_update(current.spec, body)
         if replica_spec(spec) != replica_spec(current.spec):
             if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
-                spec["model"]["task"] = None  # that of the old model; the new one brings its own
+                spec["model"]["task"] = None  # it is the old model's task; the new model has its own default
             spec, _ = self._place(spec)
         record = current.updated(spec, wall_ns())
         self._check_quota(record, endpoint)
@@ -96,16 +96,16 @@ class Lifecycle:
         self._executor.remove(endpoint, audit_event(endpoint.record, AuditAction.DELETED, by))
 
     def pause(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
-        """From any state; pausing what is paused succeeds and changes nothing."""
+        """Allowed in every state. Pausing a paused endpoint succeeds and changes nothing."""
         if endpoint.record.power is not PowerState.PAUSED:
             paused = endpoint.record.with_power(PowerState.PAUSED, wall_ns())
             self._executor.change(endpoint, paused, audit_event(paused, AuditAction.PAUSED, by))
         return endpoint
 
     def resume(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
-        """Start what is paused, asleep or failed. What is on its way succeeds unchanged."""
+        """Start a paused, scaled-to-zero or failed endpoint. Resuming a starting one succeeds and changes nothing."""
         if endpoint.status.state in (State.RUNNING, State.UPDATING, State.UPDATE_FAILED):
-            # huggingface_hub looks for these two words in the body of a 400.
+            # huggingface_hub searches the body of a 400 for the last two words.
             raise RequestRefused(400, "Bad Request: the endpoint is already running")
         if endpoint.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
             record = endpoint.record.resumed(wall_ns())
@@ -114,7 +114,7 @@ class Lifecycle:
         return endpoint
 
     def scale_to_zero(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
-        """Allowed whatever `minReplica` is: the next request wakes it to that. Asleep already: success."""
+        """Allowed for every `minReplica`: the next request starts that many. Repeating it succeeds."""
         if endpoint.status.state in (State.PAUSED, State.FAILED):
             raise RequestRefused(
                 400, f"Bad Request: the endpoint is {endpoint.status.state} and cannot be scaled to zero"
@@ -125,23 +125,23 @@ class Lifecycle:
         return endpoint
 
     def quota_usage(self) -> Counter[tuple[str, str]]:
-        """What counts against each quota: accelerators, or here cores, by vendor and instance type."""
+        """The use of each quota, by vendor and instance type: accelerators, on this machine cores."""
         quota_usage: Counter[tuple[str, str]] = Counter()
         for endpoint in self.endpoints():
             quota_usage[_quota_key(endpoint.record.spec)] += _quota_use(endpoint.record, endpoint.status.target)
         return quota_usage
 
     def _place(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
-        """The configuration with its instance and task, once it is certain that it can run. Raises RequestRefused."""
+        """The configuration with its instance and task, checked that it can run. Raises RequestRefused."""
         instance = self._instance(spec)
         if instance.status in UNAVAILABLE_STATUSES:
             raise RequestRefused(400, "Bad Request: Compute instance not available yet")
         if instance.vendor != LOCAL_VENDOR and not self.instances.simulated:
             raise RequestRefused(
                 400,
-                f"Bad Request: {instance.id} is cloud hardware, and this is a control plane of one machine. Deploy on "
-                "vendor local, region machine, instance type cpu; or turn the simulation on (--simulated), which has "
-                "the clouds' hardware and runs nothing",
+                f"Bad Request: {instance.id} is cloud hardware, and this control plane has one machine. Deploy on "
+                "vendor local, region machine, instance type cpu; or start with the simulation (--simulated), which "
+                "offers cloud hardware and runs no model",
             )
         compute = spec["compute"]
         if compute["accelerator"] != instance.accelerator:
@@ -174,7 +174,7 @@ class Lifecycle:
         return found
 
     def _check_parallelism(self, spec: Spec, instance: OfferedInstance) -> None:
-        """The service's rule since 2026: these engines would load one accelerator and have all of them billed."""
+        """The service's rule since 2026: these engines would use one accelerator, and all of them are billed."""
         engine, settings = next(iter(spec["model"]["image"].items()))
         names = PARALLELISM_SETTINGS.get(engine, ())
         unset = not any(settings.get(name) for name in names)
@@ -185,7 +185,7 @@ class Lifecycle:
             )
 
     def _check_quota(self, record: EndpointRecord, endpoint: ManagedEndpoint | None) -> None:
-        """Raises RequestRefused if this asks for more than the endpoint has, and for more than there is."""
+        """Raises RequestRefused if the endpoint requests more than it uses now, and more than the quota."""
         key, requested_use, current_use = _quota_key(record.spec), _quota_use(record, record.min_replicas), 0
         if endpoint and _quota_key(endpoint.record.spec) == key:
             current_use = _quota_use(endpoint.record, endpoint.status.target)
@@ -200,10 +200,10 @@ def _quota_key(spec: Spec) -> tuple[str, str]:
 
 
 def _quota_use(record: EndpointRecord, replicas: int) -> int:
-    """Accelerators, or here cores, that count against the quota when so many replicas run.
+    """Accelerators, on this machine cores, that count against the quota while so many replicas run.
 
-    On this machine what runs counts. In the clouds all that is not paused does, asleep or not (the service's
-    documentation): with as many replicas as it may grow to, since sleeping ones could not count otherwise.
+    On this machine running replicas count. In the clouds every endpoint that is not paused counts, scaled to zero or
+    not, with its maximum of replicas (the service's documentation).
     """
     size = instance_size(record.spec)
     if _quota_key(record.spec)[0] == LOCAL_VENDOR:

@@ -1,7 +1,7 @@
-"""What an endpoint has to do, measured while it serves, and the replicas this asks for.
+"""The load of an endpoint, measured while it serves, and the replicas that it requires.
 
-Requests and work are kept as counters that only grow, so that a mean over any time is a difference: nothing that
-happens between two readings is missed, and an endpoint without load is not looked at.
+Requests and work are counters that only grow, so that the mean over any period is a difference of two readings. Nothing
+between two readings is missed, and an endpoint without load needs no readings.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ READING_INTERVAL_S = 5.0
 class Load:
     """The load of one endpoint. Times are seconds of its engine's clock.
 
-    `requests` are under way now: held until a replica is ready, or with one until the end of their answer.
+    `requests` are in flight now, those that wait for a replica included.
     """
 
     def __init__(self) -> None:
@@ -35,19 +35,19 @@ class Load:
         self._readings: deque[LoadReading] = deque()
 
     def add(self, requests: int, now: float) -> None:
-        """So many more requests are under way, or fewer."""
+        """Change the number of requests in flight by `requests`."""
         self._count(now)
         self.requests += requests
 
     def reset(self) -> None:
-        """It runs nothing, or nothing that scales: what was measured says nothing about the next time."""
+        """Drop all readings: the endpoint runs no replicas, or does not scale."""
         self._readings.clear()
         self.scale = Scale(1)
 
     def update(
         self, rule: ScalingRule, ready: Sequence[EngineReplica], last_request_at: float, now: float
     ) -> float | None:
-        """Decide the scale anew if it is time to. Returns when to look again; None: at the next request."""
+        """Update the scale. Returns when to update it again; None: at the next request."""
         quiet = not self.requests and self.scale.replicas <= rule.min_replicas and now > last_request_at + rule.window_s
         if quiet or not ready or rule.max_replicas <= rule.min_replicas:
             self._readings.clear()
@@ -61,11 +61,11 @@ class Load:
     def _read(self, ready: Sequence[EngineReplica], now: float) -> None:
         self._count(now)
         work_by_replica = {replica.id: work for replica in ready if (work := replica.work_s()) is not None}
-        # From when each was first seen ready: loading a model is no load.
+        # Counted from the first reading of a ready replica: loading a model is no load.
         self._work += sum(work - self._work_by_replica.get(name, work) for name, work in work_by_replica.items())
         self._work_by_replica = work_by_replica
         if not work_by_replica and self._readings:
-            # Where it cannot be measured, each request is taken to keep one replica in full use.
+            # Where it cannot be measured, each request counts as one replica in full use.
             last = self._readings[-1]
             self._work += min(self._request_seconds - last.requests, len(ready) * (now - last.at))
         self._readings.append(LoadReading(now, self._request_seconds, self._work))

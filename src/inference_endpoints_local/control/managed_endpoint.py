@@ -1,4 +1,4 @@
-"""An endpoint and everything the executor knows of it."""
+"""An endpoint, its replicas, and their measurements."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -14,9 +14,10 @@ from inference_endpoints_local.state.record import EndpointRecord
 
 @dataclass
 class ManagedEndpoint:
-    """An endpoint and everything known of it. Times are seconds of its engine's clock but for `last_used_ns`.
+    """An endpoint and everything the executor knows about it. Times are seconds of its engine's clock.
 
-    `simulated_requests` are requests that are not there, of a simulation's load.
+    `last_used_ns` is nanoseconds since 1970. `simulated_requests` is the number of requests in flight that a simulation
+    adds. `starved`: there is no capacity for a wanted replica.
     """
 
     record: EndpointRecord
@@ -41,7 +42,7 @@ class ManagedEndpoint:
         return [replica for replica in self.replicas if replica.observe().stage is ReplicaStage.READY]
 
     def measure(self) -> None:
-        """Measure its replicas now, and what its requests have taken so far."""
+        """Measure its replicas and its requests in flight now."""
         now = wall_s()
         self.metrics.count_pending(now)
         self.metrics.record_replicas(self.replicas, self.status.target, now)

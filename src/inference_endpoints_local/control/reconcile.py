@@ -1,6 +1,6 @@
-"""Wanted and observed state and the time give the next actions and the status to show. Pure.
+"""From the wanted state, the observed state and the time to the next actions and the status to show. Pure.
 
-Actions are steps, not a whole plan: once they are done, the question is replicas_for_load again, until there are none.
+Actions are steps, not a whole plan: after applying them, the caller reconciles again until there are none.
 """
 
 from collections.abc import Iterable
@@ -11,13 +11,14 @@ from inference_endpoints_local.engines.base import LIVE, ReplicaStage, ReplicaSt
 from inference_endpoints_local.state.record import EndpointRecord, PowerState
 
 MAX_ATTEMPTS = 3
-"""Failures in a row after which a version is given up; the waits between them are 1, 2, 4 … seconds.
+"""Consecutive failures after which a version is given up. The back-off between them is 1, 2, 4 … seconds.
 
-One that serves is not given up for a further replica that cannot start: that is tried again, up to once a minute.
+A version that serves is not given up for an additional replica that cannot start: that one is retried, at last once a
+minute.
 """
 MAX_BACKOFF_S = 60.0
 STABLE_AFTER_S = 30.0
-"""A replica that was ready this long started well: its end begins a new count of attempts."""
+"""The end of a replica that was ready this long begins a new count of attempts."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class ObservedReplica:
 
 @dataclass(frozen=True)
 class ObservedState:
-    """What is there. `attempts` are failures in a row, the last at `failed_at`; `requests` are being answered now.
+    """The observed facts. `attempts` are consecutive failures, the last at `failed_at`; `requests` are in flight.
 
-    `replicas_for_load` are the replicas the load asks for.
+    `room` is how many further replicas could start; `replicas_for_load` is how many the load requires.
     """
 
     replicas: tuple[ObservedReplica, ...] = ()
@@ -64,7 +65,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Reap:
-    """Forget a replica that ended; `attempts` is the new count of failures in a row."""
+    """Remove a replica that ended. `attempts` is the new count of consecutive failures."""
 
     replica: str
     attempts: int
@@ -79,12 +80,12 @@ class GiveUp:
 
 @dataclass(frozen=True)
 class MarkServed:
-    """The version that should run does."""
+    """Record that the current version serves."""
 
 
 @dataclass(frozen=True)
 class ScaleToZero:
-    """Idle for long enough: scale to zero."""
+    """Scale to zero, as the endpoint was idle for its time-out."""
 
 
 Action = Launch | Stop | Reap | GiveUp | MarkServed | ScaleToZero
@@ -101,9 +102,9 @@ class EndpointStatus:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What to do now, what to show, and when to look again if nothing happens before.
+    """What to do now, what to show, and when to reconcile again if nothing happens before.
 
-    `starved`: a replica is wanted for which there is no room.
+    `starved`: there is no room for a wanted replica.
     """
 
     status: EndpointStatus
@@ -134,11 +135,11 @@ def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[Action]:
         state = replica.state
         if state.stage is not ReplicaStage.EXITED:
             continue
-        # Ends of replicas that no longer matter are no failures of what should run.
+        # The end of a replica of another version, or of one told to stop, is no failure of the current version.
         unexpected = bool(state.error) and wanted.on and version and version.generation == replica.generation
         if unexpected:
-            steady = state.ready_at is not None and state.ended_at - state.ready_at >= STABLE_AFTER_S
-            attempts = 1 if steady else attempts + 1
+            was_stable = state.ready_at is not None and state.ended_at - state.ready_at >= STABLE_AFTER_S
+            attempts = 1 if was_stable else attempts + 1
         yield Reap(replica.id, attempts, state.ended_at if unexpected else observed.failed_at)
         if unexpected and (state.fatal or attempts >= MAX_ATTEMPTS) and not _is_serving(wanted, observed):
             yield GiveUp(replica.generation, state.error)
@@ -146,7 +147,7 @@ def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[Action]:
 
 
 def _is_serving(wanted: EndpointRecord, observed: ObservedState) -> bool:
-    """Whether the version that should run served before, and still does."""
+    """Whether the current version served before, and still does."""
     good, version = wanted.good, wanted.version
     if good is None or version is None or good.generation != version.generation:
         return False
@@ -170,7 +171,7 @@ def _launch_missing(
         return Reconciliation(status, (Launch(wanted.version.generation),) * min(missing, observed.room))
     leaving = any(replica.state.stage is ReplicaStage.STOPPING for replica in observed.replicas)
     if others and not leaving and all(replica.ready for replica in current):
-        # No room for old and new side by side: the old gives way, one at a time.
+        # No room for old and new replicas side by side: stop the old ones, one at a time.
         return Reconciliation(status, (Stop(others[0].id, drain=True),), starved=True)
     return Reconciliation(status, starved=True)
 
@@ -184,7 +185,7 @@ def _maintain(
     status: EndpointStatus,
 ) -> Reconciliation:
     version = wanted.version
-    # Those that serve stay, of these the oldest.
+    # Ready replicas are kept first, and of these the oldest.
     ranked = sorted(current, key=lambda replica: not replica.ready)
     kept, surplus = ranked[: status.target], ranked[status.target :]
     if not all(replica.ready for replica in kept):
@@ -217,7 +218,7 @@ def _status(wanted: EndpointRecord, observed: ObservedState) -> EndpointStatus:
     current = [replica for replica in observed.replicas if replica.live and replica.generation == version.generation]
     state, message = _progress(wanted, observed, current, target)
     if wanted.update_failed:
-        serving = "the version before it serves" if ready else "the version before it is being started"
+        serving = "the previous version serves" if ready else "the previous version is starting"
         state, message = State.UPDATE_FAILED, f"Update failed; {serving}"
     return EndpointStatus(state, message, error, ready=len(ready), target=target)
 
@@ -225,7 +226,7 @@ def _status(wanted: EndpointRecord, observed: ObservedState) -> EndpointStatus:
 def _progress(
     wanted: EndpointRecord, observed: ObservedState, current: list[ObservedReplica], target: int
 ) -> tuple[State, str]:
-    """The state of an endpoint that should run, and what is happening, in words for a progress line."""
+    """The state of an endpoint that should run, and a message about its progress."""
     serving = [replica for replica in current if replica.ready]
     updating = wanted.good is not None and wanted.good.generation != wanted.generation
     if serving and not (updating and len(serving) < target):

@@ -1,6 +1,6 @@
-"""Request bodies of create and update: read, checked, completed and merged. Pure.
+"""The bodies of create and update: parsed, validated, completed and merged. Pure.
 
-Errors are worded as the service words them: `VALIDATION_FAILED: path.of.field: what is wrong`.
+Errors have the service's form: `VALIDATION_FAILED: path.of.field: reason`.
 """
 
 import json
@@ -16,19 +16,19 @@ __all__ = ["InvalidRequest", "check_environment", "parse_body", "validate_create
 SCALE_TO_ZERO_MINUTES = 15
 """The service's default where `minReplica` is 0."""
 MAX_NESTING = 32
-"""Levels of nesting; the deepest documented body has six."""
+"""Levels of nesting. The deepest documented body has six."""
 _REPLACED_WHOLE = frozenset(
     {"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"}
 )
-# They would change how the worker process itself starts, not what it serves.
+# These variables change how the worker process itself starts.
 _FORBIDDEN_VARIABLES = re.compile(r"(LD_|DYLD_|PYTHON|GLIBC_)\w*|PATH|HOME|BASH_ENV|ENV|IFS", re.IGNORECASE)
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body. Raises InvalidRequest on anything that is not one, or could not be answered with."""
+    """The JSON object of a body. Raises InvalidRequest for anything else, and for values that JSON cannot express."""
     try:
         parsed = json.loads(body)
-        # What Python reads but JSON has no way to say: NaN, lone surrogates.
+        # Python accepts NaN and lone surrogates, which JSON cannot express.
         json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
@@ -39,7 +39,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("Failed to parse the request body as JSON: expected an object")
     model = parsed.get("model")
     if isinstance(model, dict) and model.get("task", "") is None:
-        # Recorded from the service: the one optional field that may be left out but not be null.
+        # Recorded from the service: the only optional field that may be omitted but not be null.
         raise InvalidRequest("Failed to parse the request body as JSON: model.task: expected value")
     return parsed
 
@@ -59,12 +59,12 @@ def validate_create(body: dict[str, Any]) -> Spec:
 def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
     """The current configuration with a partial one merged in. Raises InvalidRequest.
 
-    Objects merge, null in `env` removes a variable. Null in `secrets` keeps one: that is how secrets are shown,
-    and a document that is read, changed and sent back must not lose them.
+    Objects merge. Null in `env` removes a variable. Null in `secrets` keeps one: documents show secrets as null, and a
+    document that is read, changed and sent back must not lose them.
     """
     for fixed in ("name", "provider"):
         if body.get(fixed) not in (None, current[fixed]):
-            # Not part of the service's update document; saying nothing would look like success.
+            # Not part of the service's update document. To ignore it would look like success.
             raise InvalidRequest(f"VALIDATION_FAILED: {fixed}: cannot be changed")
     parse_as(EndpointChange, body)
     merged = _merge(current, _with_measure(body))
@@ -77,17 +77,17 @@ def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
 
 
 def check_environment(spec: Spec) -> None:
-    """For endpoints that run as processes here: their variables must not reach into the process itself."""
+    """Raises InvalidRequest for variables that would change the worker process itself."""
     for kind in ("env", "secrets"):
         for name in spec["model"][kind]:
             if _FORBIDDEN_VARIABLES.fullmatch(name):
                 raise InvalidRequest(
-                    f"VALIDATION_FAILED: model.{kind}: {name} cannot be set for a process of this machine"
+                    f"VALIDATION_FAILED: model.{kind}: {name} cannot be set for a process on this machine"
                 )
 
 
 def _validate(body: dict[str, Any]) -> Spec:
-    """Checked, with the defaults the service fills in and without what it does not know."""
+    """Validated, with the service's defaults and without unknown fields."""
     _check_image(body)
     spec = parse_as(EndpointBody, body).model_dump(by_alias=True)
     scaling = spec["compute"]["scaling"]
@@ -115,7 +115,7 @@ def _check_image(body: dict[str, Any]) -> None:
 
 
 def _with_measure(body: dict[str, Any]) -> dict[str, Any]:
-    """`metric` and `threshold` are the older spelling of `measure`, which wins."""
+    """With `measure` made from its older spelling, `metric` and `threshold`, if it is not set."""
     compute = body.get("compute")
     scaling = compute.get("scaling") if isinstance(compute, dict) else None
     if not isinstance(scaling, dict) or not isinstance(compute, dict):

@@ -1,7 +1,7 @@
-"""The seam between the control plane and whatever runs replicas: this machine's processes, a simulation, a cluster.
+"""The interface between the control plane and what runs replicas: this machine's processes, a simulation, a cluster.
 
-Everything here returns at once. An engine does its work in the background and calls `changed` when there is
-something new to see; the plane looks, decides and gives the next request.
+Everything here returns at once. An engine works in the background and calls `changed` when the state of a replica
+changes. The plane then observes, decides and requests the next step.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from inference_endpoints_local.state.record import Spec
 
 
 class ReplicaStage(StrEnum):
-    """Where a replica stands."""
+    """The stage of a replica's life."""
 
     WAITING = "pending"
     STARTING = "initializing"
@@ -28,10 +28,10 @@ LIVE = frozenset({ReplicaStage.WAITING, ReplicaStage.STARTING, ReplicaStage.READ
 
 @dataclass(frozen=True)
 class ReplicaState:
-    """What an engine sees of a replica. Times are seconds of the engine's clock.
+    """The observed state of a replica. Times are seconds of the engine's clock.
 
-    `error` are the last words of one that ended by itself; empty if it was told to. `fatal`: starting it again
-    would end the same way. `changes_at`: when it will look different without `changed` being called.
+    `error` is the error of a replica that ended by itself; empty if the plane stopped it. `fatal`: another start would
+    fail in the same way. `changes_at`: when the state changes without a call of `changed`.
     """
 
     stage: ReplicaStage
@@ -45,7 +45,7 @@ class ReplicaState:
 
 @dataclass(frozen=True)
 class WorkerAddress:
-    """Where a replica answers HTTP/1.1, and the bearer token it wants."""
+    """Where a replica serves HTTP/1.1, and the bearer token that it requires."""
 
     host: str
     port: int
@@ -54,7 +54,7 @@ class WorkerAddress:
 
 @dataclass(frozen=True)
 class LaunchRequest:
-    """One replica to be started."""
+    """One replica to start."""
 
     endpoint_id: str
     endpoint: str
@@ -63,10 +63,10 @@ class LaunchRequest:
 
 
 class EngineReplica(Protocol):
-    """One running copy of an endpoint, or one on its way there or away."""
+    """One copy of an endpoint that starts, runs or ends."""
 
     in_flight: int
-    """Requests it is answering; kept by the gateway."""
+    """The number of its requests in flight, which the gateway counts."""
 
     @property
     def id(self) -> str: ...
@@ -76,22 +76,22 @@ class EngineReplica(Protocol):
 
     @property
     def address(self) -> WorkerAddress | None:
-        """Where to send requests once it is ready; None: nothing runs there that could answer."""
+        """Where to send requests once it is ready. None: no process serves them."""
 
     def observe(self) -> ReplicaState: ...
 
     def work_s(self) -> float | None:
-        """Seconds in full use so far: with all its threads or accelerators. None: that cannot be measured."""
+        """Seconds in full use so far, of all its threads or accelerators. None: it cannot be measured."""
 
     def memory_bytes(self) -> int | None:
-        """Memory it holds now. None: that cannot be measured."""
+        """The memory that it uses now. None: it cannot be measured."""
 
     def stop(self, drain: bool) -> None:
-        """End it; with `drain` after letting it finish its requests, within reason."""
+        """End it. With `drain` it first finishes its requests, within a time-out."""
 
 
 class CannotRun(ValueError):
-    """The engine can never run this configuration; the message says what to change."""
+    """The engine can never run this configuration. The message states what to change."""
 
 
 class Engine(Protocol):
@@ -101,15 +101,15 @@ class Engine(Protocol):
     clock: Clock
 
     def admit(self, spec: Spec) -> str | None:
-        """The task this configuration will serve, if that is known. Raises CannotRun."""
+        """The task that this configuration serves, if it is known. Raises CannotRun."""
 
     def room(self, spec: Spec) -> int:
-        """How many further replicas of this configuration could start now."""
+        """The number of further replicas of this configuration that could start now."""
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> EngineReplica: ...
 
     async def start(self) -> None:
-        """Clear away what an earlier run may have left behind."""
+        """End what an earlier run left behind."""
 
     async def close(self) -> None:
-        """End every replica and wait for it."""
+        """End every replica and wait until it has ended."""

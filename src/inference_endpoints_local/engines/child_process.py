@@ -1,4 +1,4 @@
-"""A child process of the plane: what it sees of the plane's world, how it is read, and how it is ended."""
+"""A child process of the plane: its environment, its output, and its end."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEM
 
 
 def worker_environment(spec: Spec, threads: int) -> Mapping[str, str]:
-    """A worker's environment: what a program needs to run, and the endpoint's own; nothing of the plane's."""
+    """A worker's environment: what a program needs to run, and the endpoint's variables. None of the plane's."""
     kept = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     ours = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
     own: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
@@ -22,7 +22,7 @@ def worker_environment(spec: Spec, threads: int) -> Mapping[str, str]:
 
 
 async def spawn(command: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """The process, its three streams in our hands. From the loop's thread: a worker may be tied to it."""
+    """Start the process with pipes for its three streams. In the loop's thread: a worker may die with that thread."""
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=PIPE,
@@ -30,13 +30,13 @@ async def spawn(command: Sequence[str], environment: Mapping[str, str]) -> Proce
         stderr=PIPE,
         env=environment,
         limit=MAX_LINE_BYTES,
-        # Signals meant for the plane's terminal are not for its workers.
+        # Signals of the plane's terminal must not reach its workers.
         start_new_session=True,
     )
 
 
 async def read_line(stream: asyncio.StreamReader) -> str:
-    """The next line, or "" at the end. One too long for the buffer is passed over in pieces."""
+    """The next line, or "" at the end. A line too long for the buffer is skipped in pieces."""
     try:
         line = await stream.readline()
     except ValueError:
@@ -45,7 +45,7 @@ async def read_line(stream: asyncio.StreamReader) -> str:
 
 
 async def end(process: Process) -> None:
-    """Close its stdin and SIGTERM it, then SIGKILL; returns when it is gone."""
+    """Close its stdin and send SIGTERM, then SIGKILL. Returns when it has ended."""
     if process.returncode is not None:
         return
     if process.stdin:

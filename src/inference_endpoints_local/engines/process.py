@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProcessEngine:
-    """Runs replicas on this machine's `cores`: one thread each per size of the instance."""
+    """Runs replicas on this machine's `cores`. A replica has as many threads as the size of its instance."""
 
     name = "process"
 
@@ -70,7 +70,7 @@ class ProcessEngine:
         return replica
 
     def _program(self, spec: Spec) -> Program:
-        """The program; if there is none any more, one that fails and says so."""
+        """The program; if there is none any more, one that fails with that reason."""
         try:
             return self._programs(spec)
         except CannotRun as error:
@@ -88,7 +88,7 @@ class ProcessEngine:
             try:
                 self._ledger.process_ended(pid)
             except NotSaved as error:
-                # What it was is known beside its number: the next start looks for it again, and finds nothing.
+                # The identity is stored with the number: the next start finds no such process and retries this.
                 logger.warning("%s", error)
 
     async def close(self) -> None:

@@ -1,6 +1,6 @@
 """The life of one worker process, from fetching its weights to its end.
 
-A worker gets one JSON line on stdin (what to serve), answers with one on stdout (the port it listens on), logs on
+A worker reads one JSON line from stdin (its configuration), writes one to stdout (the port it listens on), logs to
 stderr, and ends when its stdin closes: it cannot outlive the plane.
 """
 
@@ -31,17 +31,17 @@ logger = logging.getLogger(__name__)
 LOAD_TIMEOUT_S = 300.0
 """How long a worker may take from its start until it is healthy."""
 DRAIN_TIMEOUT_S = 30.0
-"""How long a replica that is replaced or no longer needed may finish its requests."""
+"""How long a replica that is replaced or surplus may finish its requests."""
 HEALTH_CHECK_INTERVAL_S = 5.0
 MAX_UNANSWERED_CHECKS = 12
-"""Checks of its health in a row that a ready worker may leave unanswered, each for some seconds: then it hangs.
+"""Consecutive health checks without an answer, each for some seconds, after which a ready worker counts as hung.
 
-Counted rather than timed, so that a machine that slept, or a plane that was held up, is not taken for a worker that is.
+Counted rather than timed: after a machine slept or the plane was blocked, a worker does not count as hung.
 """
 
 
 class ProcessLedger(Protocol):
-    """Where started processes are recorded, to be found again after a crash."""
+    """The record of started processes, so that they can be found after a crash."""
 
     def processes(self) -> dict[int, str]: ...
     def process_started(self, pid: int, identity: str) -> None: ...
@@ -49,7 +49,7 @@ class ProcessLedger(Protocol):
 
 
 class ReplicaFailed(Exception):
-    """A replica cannot start. `fatal`: trying again would not help."""
+    """A replica cannot start, or has ended by itself. `fatal`: another attempt would fail too."""
 
     def __init__(self, message: str, fatal: bool = False) -> None:
         super().__init__(message)
@@ -99,7 +99,7 @@ class ProcessReplica:
         self._set_stage(ReplicaStage.STOPPING, "Stopping")
 
     async def run(self) -> None:
-        """From start to end. Whatever happens, it ends as EXITED, with no process left."""
+        """Run from start to end. Whatever happens, it ends as EXITED and leaves no process."""
         error, fatal = "", False
         started = asyncio.create_task(self._run_worker())
         stopped = asyncio.create_task(self._stop.wait())
@@ -132,12 +132,12 @@ class ProcessReplica:
     async def _wait_for_requests(self, running: "asyncio.Task[None]") -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                # in_flight is a plain count kept by the gateway.
+                # The gateway counts in_flight and signals nothing.
                 while self._draining and self.in_flight and not running.done():  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
 
     async def _run_worker(self) -> None:
-        """Start the worker and wait for it to end by itself, which is always a failure. Raises ReplicaFailed."""
+        """Start the worker and wait until it ends by itself, which is always a failure. Raises ReplicaFailed."""
         weights = await self._fetch_weights()
         secret = secrets.token_urlsafe(24)
         process = await self._spawn()
@@ -155,9 +155,7 @@ class ProcessReplica:
                     readers.append(asyncio.create_task(self._copy_to_log(process.stdout, "stdout")))
                     await (self._wait_until_healthy(process, address) if port else process.wait())
             except TimeoutError:
-                raise ReplicaFailed(
-                    f"The worker was not healthy after {LOAD_TIMEOUT_S:.0f} s.\n{self.log.last_lines()}"
-                ) from None
+                raise self._failure(f"The worker was not healthy after {LOAD_TIMEOUT_S:.0f} s.") from None
             if process.returncode is None:
                 self.address, self.pid = address, process.pid
                 self._set_stage(ReplicaStage.READY, "Endpoint is ready", ready_at=self.clock.now())
@@ -170,7 +168,7 @@ class ProcessReplica:
             self._record_in_ledger(self.ledger.process_ended, process.pid)
 
     async def _fetch_weights(self) -> dict[str, Path]:
-        """The weights, in a thread; a stop ends the fetch at its next step."""
+        """Fetch the weights in a thread. A stop ends the fetch at its next progress report."""
         loop = asyncio.get_running_loop()
 
         def on_progress(progress: FetchProgress) -> None:
@@ -188,7 +186,7 @@ class ProcessReplica:
             raise ReplicaFailed(str(error), fatal=True) from error
 
     async def _spawn(self) -> Process:
-        """The process, recorded so that it can be found again."""
+        """Start the process and record it."""
         try:
             process = await spawn(self.program.command, worker_environment(self.request.spec, self.threads))
         except OSError as error:
@@ -201,7 +199,7 @@ class ProcessReplica:
         try:
             write(*facts)
         except NotSaved as error:
-            # Not worth failing for: a worker ends with the plane anyway.
+            # No reason to fail: a worker ends with the plane even if it is not recorded.
             logger.warning("%s", error)
 
     def _send_config(self, process: Process, weights: dict[str, Path], secret: str) -> None:
@@ -221,7 +219,7 @@ class ProcessReplica:
         process.stdin.write(json.dumps(request).encode() + b"\n")
 
     async def _read_port(self, stdout: asyncio.StreamReader) -> int:
-        """The port, from the first line that says one; other lines are output like any. 0 if it is ending."""
+        """The port, from the first line that contains one. Other lines are logged. 0 if the worker is ending."""
         while line := await read_line(stdout):
             try:
                 return int(json.loads(line)["port"])
@@ -230,7 +228,7 @@ class ProcessReplica:
         return 0
 
     async def _wait_until_healthy(self, process: Process, address: WorkerAddress) -> None:
-        """Return once it is healthy, or has ended. Its log reports statuses other than ready and loading, each once."""
+        """Return once the worker is healthy or has ended. Unexpected statuses are logged, each once."""
         delay, reported = 0.02, {200, 503}
         while process.returncode is None:
             try:
@@ -245,7 +243,7 @@ class ProcessReplica:
             delay = min(0.25, delay * 1.5)
 
     async def _monitor_health(self, process: Process, address: WorkerAddress) -> None:
-        """Return once it has ended. Raises ReplicaFailed if it lives on but answers no more."""
+        """Return once the worker has ended. Raises ReplicaFailed if it runs but no longer answers."""
         unanswered = 0
         while process.returncode is None:
             with suppress(TimeoutError):
@@ -258,16 +256,17 @@ class ProcessReplica:
             except WorkerFailed:
                 unanswered += 1
             if unanswered >= MAX_UNANSWERED_CHECKS and process.returncode is None:
-                self.log.add(f"The worker left {MAX_UNANSWERED_CHECKS} checks of its health unanswered and is ended")
-                raise ReplicaFailed(
-                    f"The worker hangs: it answered none of {MAX_UNANSWERED_CHECKS} checks.\n{self.log.last_lines()}"
-                )
+                self.log.add(f"The worker left {MAX_UNANSWERED_CHECKS} health checks unanswered and is terminated")
+                raise self._failure(f"The worker hangs: it answered none of {MAX_UNANSWERED_CHECKS} health checks.")
 
     async def _raise_exit_error(self, process: Process, readers: "list[asyncio.Task[None]]") -> None:
         await asyncio.wait(readers, timeout=0.5)
         code = process.returncode
         how = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
-        raise ReplicaFailed(f"{self.log.failure_cause()}\nThe worker {how}.\n{self.log.last_lines()}".strip())
+        raise self._failure(f"{self.log.failure_cause()}\nThe worker {how}.".strip())
+
+    def _failure(self, message: str) -> ReplicaFailed:
+        return ReplicaFailed(f"{message}\n{self.log.last_lines()}".strip())
 
     async def _copy_to_log(self, stream: asyncio.StreamReader, name: str) -> None:
         while line := await read_line(stream):

@@ -1,4 +1,4 @@
-"""Which program serves a configuration on this machine: the step from an endpoint's document to a worker."""
+"""The program that serves a configuration on this machine: from an endpoint's document to a worker."""
 
 import sys
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.artifacts import OnProgress
 from inference_endpoints_local.state.record import Spec
 
-# Containers do not run here: these two name no container of their own.
-ENGINES = frozenset({"huggingface", "llamacpp"})
+# Containers do not run on this machine. These two engines need none.
+SUPPORTED_ENGINES = frozenset({"huggingface", "llamacpp"})
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command that serves one task. `files` gives the weights by role; it blocks, and raises WeightsError."""
+    """A command that serves one task. `files` returns the weights by role. It blocks, and raises WeightsError."""
 
     command: tuple[str, ...]
     task: str
@@ -26,17 +26,17 @@ class Program:
 
 class ProgramResolver(Protocol):
     def __call__(self, spec: Spec) -> Program:
-        """Raises CannotRun, saying what would run."""
+        """Raises CannotRun with what to change."""
 
 
 def from_catalogue(spec: Spec) -> Program:
-    """The worker for a model of the catalogue, or for a GGUF file of this machine."""
+    """The worker for a model of the catalogue, or for a GGUF file on this machine."""
     model = spec["model"]
     engine = next(iter(model["image"]))
-    if engine not in ENGINES:
+    if engine not in SUPPORTED_ENGINES:
         raise CannotRun(
-            f'model.image.{engine}: no container runs on this machine; use {{"huggingface": {{}}}}, '
-            "and one of the models in the catalogue or a GGUF file."
+            f'model.image.{engine}: no container runs on this machine. Use {{"huggingface": {{}}}} '
+            "with a model of the catalogue or a GGUF file."
         )
     try:
         runnable = catalogue.resolve_model(model["repository"], model.get("task"))

@@ -1,7 +1,7 @@
-"""An engine that runs nothing: replicas follow a script on a clock that can be sped up and moved.
+"""An engine that runs no process: replicas follow a script, on a clock that can be sped up and advanced.
 
-For large fleets, long waits and failures that cannot be had otherwise. Never chosen silently: it runs what is
-deployed on cloud hardware, and every answer about such an endpoint says so.
+For many endpoints, long waits, and failures that are hard to cause otherwise. It is never used silently: it simulates
+what is deployed on cloud hardware, and every document of such an endpoint states that.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from inference_endpoints_local.state.record import Spec
 
 
 class SimulatedReplica:
-    """One replica, whose sighting follows from its script and the time alone."""
+    """One replica, whose state follows from its script and the time alone."""
 
     address = None
 
@@ -51,13 +51,13 @@ class SimulatedReplica:
         )
 
     def work_s(self) -> float | None:
-        return None  # nothing works here: load is what is pretended, by requests
+        return None  # no process: the load follows from simulated requests alone
 
     def memory_bytes(self) -> int | None:
         return None
 
     def stop(self, drain: bool) -> None:
-        del drain  # nothing is being answered
+        del drain  # it has no requests to finish
         if self._stopped_at is None:
             self._stopped_at = self._clock.now()
             self._print("Received SIGTERM, shutting down")
@@ -68,7 +68,7 @@ class SimulatedReplica:
 
 
 class SimulatedEngine:
-    """Has room for everything, starts nothing."""
+    """Has room for every replica, and starts no process."""
 
     name = "simulated"
 
@@ -77,9 +77,9 @@ class SimulatedEngine:
         self._logs = logs
 
     def admit(self, spec: Spec) -> str | None:
-        """The task the container's engine is for; the real service reads it off the model's repository.
+        """The usual task of the container's engine. The service reads it from the model's repository.
 
-        Never none: the service sends a task always, and refuses to be sent null back.
+        Never None: the service always returns a task, and refuses null in an update.
         """
         engine = next(iter(spec["model"]["image"]))
         if engine in {"tgi", "tgiNeuron", "vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp"}:
@@ -91,7 +91,7 @@ class SimulatedEngine:
         return sys.maxsize
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> SimulatedReplica:
-        del changed  # time alone changes what there is to see
+        del changed  # only time changes the state
         replica_id = f"{request.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
         return SimulatedReplica(replica_id, request, self.clock, self._logs.open(request.endpoint_id, replica_id))
 

@@ -1,7 +1,7 @@
-"""What a simulated replica goes through, as a script: its phases, and the failures that can be had by name.
+"""The start of a simulated replica as a script: its phases, and the failures that can be requested by name.
 
-What a script prints is what the programs themselves print: the wording of Kubernetes, huggingface_hub, torch, vLLM and
-Text Generation Inference.
+A script prints the messages of the real programs: of Kubernetes, huggingface_hub, torch, vLLM and Text Generation
+Inference.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from inference_endpoints_local.state.record import Spec, instance_size
 
 FAULT_VARIABLE = "SIMULATED_FAULT"
 SCHEDULED_S, PULLED_S, LOADED_S = 5.0, 65.0, 140.0
-"""A start on one accelerator, in seconds from the order; the service takes 3 to 5 minutes (its quick start)."""
-SLOW = 10.0
+"""A start on one accelerator, in seconds from the launch. The service takes 3 to 5 minutes (its quick start)."""
+SLOW_FACTOR = 10.0
 FOREVER = float("inf")
 OVERLOADED = "Engine 000: Avg generation throughput: 1042.6 tokens/s, Running: 256 reqs, Waiting: 812 reqs"
 
 
 @dataclass(frozen=True)
 class ScriptPhase:
-    """What can be seen until `until` seconds after the order; `log` is printed when it begins."""
+    """The state until `until` seconds after the launch. `log` is printed when the phase begins."""
 
     until: float
     state: ReplicaState
@@ -27,10 +27,10 @@ class ScriptPhase:
 
 
 def startup_script(spec: Spec) -> tuple[ScriptPhase, ...]:
-    """The phases of a start. Larger instances take longer: more to pull, more shards to load."""
+    """The phases of a start. Larger instances take longer: they load more shards."""
     fault = str(spec["model"]["env"].get(FAULT_VARIABLE))
     accelerators = instance_size(spec)
-    factor = (1 + 0.25 * (accelerators - 1)) * (SLOW if fault == "slow_start" else 1.0)
+    factor = (1 + 0.25 * (accelerators - 1)) * (SLOW_FACTOR if fault == "slow_start" else 1.0)
     settings = next(iter(spec["model"]["image"].values()))
     url = settings.get("url") or "huggingface/inference-endpoints:latest"
     repository = spec["model"]["repository"]
@@ -50,13 +50,13 @@ def startup_script(spec: Spec) -> tuple[ScriptPhase, ...]:
             return waiting, pulling, _exit(f'Failed to pull image "{url}": manifest unknown', fatal=True)
         case "wrong_port":
             port, route = settings.get("port") or 80, settings.get("healthRoute") or "/health"
-            words = (
+            lines = (
                 "Starting vLLM API server 0 on http://0.0.0.0:8000\n"
                 f'Readiness probe failed: Get "http://10.0.0.7:{port}{route}": dial tcp 10.0.0.7:{port}: '
                 "connect: connection refused"
             )
             unanswered = ReplicaState(ReplicaStage.STARTING, "waiting for the health route to answer")
-            return waiting, pulling, loading, ScriptPhase(FOREVER, unanswered, words)
+            return waiting, pulling, loading, ScriptPhase(FOREVER, unanswered, lines)
     ready = ScriptPhase(FOREVER, ReplicaState(ReplicaStage.READY, "ready"), "Listening on 0.0.0.0:80")
     if fault == "overload":
         ready = ScriptPhase(FOREVER, ready.state, f"{ready.log}\n{OVERLOADED}\nERROR Model is overloaded")
@@ -64,9 +64,9 @@ def startup_script(spec: Spec) -> tuple[ScriptPhase, ...]:
 
 
 def _load_failure(fault: str, repository: str) -> ScriptPhase | None:
-    """How loading the model ends, if it is to fail."""
+    """The phase in which loading the model fails; None if it does not."""
     hub = f"https://huggingface.co/{repository}"
-    words = {
+    lines = {
         "crash_on_start": "RuntimeError: Failed to load the model: weights are not in a known format\nExit code 1",
         "out_of_memory": "CUDA out of memory. Tried to allocate 2.00 GiB\nOOMKilled: exit code 137",
         "out_of_host_memory": "Shard process was signaled to shutdown with signal 9\nOOMKilled: exit code 137",
@@ -85,8 +85,8 @@ def _load_failure(fault: str, repository: str) -> ScriptPhase | None:
             f"Revision Not Found for url: {hub}/resolve/main/config.json."
         ),
     }.get(fault)
-    return _exit(words) if words else None
+    return _exit(lines) if lines else None
 
 
-def _exit(words: str, fatal: bool = False) -> ScriptPhase:
-    return ScriptPhase(FOREVER, ReplicaState(ReplicaStage.EXITED, error=words, fatal=fatal), words)
+def _exit(lines: str, fatal: bool = False) -> ScriptPhase:
+    return ScriptPhase(FOREVER, ReplicaState(ReplicaStage.EXITED, error=lines, fatal=fatal), lines)

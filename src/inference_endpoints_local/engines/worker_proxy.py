@@ -1,9 +1,7 @@
 """HTTP/1.1 to a worker: one request per connection, bodies streamed both ways, nothing buffered.
 
-On h11 rather than httpx2: the proxy sends the body while it reads the response, and forwards the caller's headers and
-the raw target unchanged. An HTTP client sends the whole body first, and adds and decodes headers of its own. It is
-also the library uvicorn runs on here, and leaves `transport.http` of the model layer the one module that imports
-httpx2.
+It uses h11 rather than httpx2: the proxy sends the body while it reads the response, and forwards headers and the raw
+target unchanged. An HTTP client sends the whole body first, and adds and decodes headers.
 """
 
 import asyncio
@@ -17,7 +15,7 @@ from inference_endpoints_local.engines.base import WorkerAddress
 
 CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 65_536
-# Those of one connection (RFC 9110, 7.6.1), and those the server in front sets itself.
+# Headers of one connection (RFC 9110, 7.6.1).
 HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -32,18 +30,19 @@ HOP_BY_HOP = frozenset(
     }
 )
 _DROPPED_FROM_REQUEST = HOP_BY_HOP | {b"host", b"authorization", b"expect"}
+# The server that sends the response on sets the last two itself.
 _DROPPED_FROM_RESPONSE = HOP_BY_HOP | {b"date", b"server"}
 
 Headers = list[tuple[bytes, bytes]]
 
 
 class WorkerFailed(Exception):
-    """The worker could not be reached, or ended in the middle of an answer."""
+    """The worker could not be reached, or closed the connection in the middle of a response."""
 
 
 @dataclass(frozen=True)
 class WorkerResponse:
-    """The head of a worker's answer; its body is to be read from `body` while the exchange is open."""
+    """The head of a worker's response. Read `body` while the exchange is open."""
 
     status: int
     headers: Headers
@@ -51,7 +50,7 @@ class WorkerResponse:
 
 
 class WorkerExchange:
-    """One request to a worker and its answer. `send_body` and `response` may run at the same time."""
+    """One request to a worker and its response. `send_body` and `response` may run at the same time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -61,7 +60,7 @@ class WorkerExchange:
     async def send_head(
         self, address: WorkerAddress, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]
     ) -> None:
-        """Send the head. A body whose length is not known is sent in chunks."""
+        """Send the head. A body of unknown length is sent in chunks."""
         received = list(headers)
         kept = [
             (name, value)
@@ -86,11 +85,11 @@ class WorkerExchange:
         await self._write(h11.EndOfMessage())
 
     async def response(self) -> WorkerResponse:
-        """Wait for the head of the answer."""
+        """Wait for the head of the response."""
         while isinstance(event := await self._next(), h11.InformationalResponse):
             pass
         if not isinstance(event, h11.Response):
-            raise WorkerFailed("The worker closed the connection without an answer.")
+            raise WorkerFailed("The worker closed the connection without a response.")
         headers = [(name, value) for name, value in event.headers if name not in _DROPPED_FROM_RESPONSE]
         return WorkerResponse(event.status_code, headers, self._body())
 
@@ -104,14 +103,14 @@ class WorkerExchange:
                 self._writer.write(data)
                 await self._writer.drain()
         except (OSError, h11.LocalProtocolError) as error:
-            raise WorkerFailed(f"The worker did not take the request: {error}") from error
+            raise WorkerFailed(f"The worker did not accept the request: {error}") from error
 
     async def _next(self) -> h11.Event | type[h11.PAUSED] | type[h11.NEED_DATA]:
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 self._http.receive_data(await self._reader.read(CHUNK_BYTES))
         except (OSError, h11.RemoteProtocolError) as error:
-            raise WorkerFailed(f"The worker broke off its answer: {error}") from error
+            raise WorkerFailed(f"The worker cut its response off: {error}") from error
         return event
 
 
@@ -126,21 +125,21 @@ async def open_exchange(address: WorkerAddress) -> AsyncIterator[WorkerExchange]
     try:
         yield WorkerExchange(reader, writer)
     finally:
-        # Not waited for: an answer that was cut short would hold the caller up.
+        # Aborted rather than closed: to flush a response cut short would delay the caller.
         writer.transport.abort()
 
 
 async def get_status(address: WorkerAddress, path: str) -> int:
-    """The status a GET is answered with, within a few seconds. Raises WorkerFailed."""
+    """The status of a GET, within `CONNECT_TIMEOUT_S`. Raises WorkerFailed."""
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S), open_exchange(address) as exchange:
             await exchange.send_head(address, "GET", path.encode(), [])
             await exchange.end_request()
             return (await exchange.response()).status
     except TimeoutError as error:
-        raise WorkerFailed("The worker did not answer in time.") from error
+        raise WorkerFailed("The worker did not respond in time.") from error
 
 
 def _hop_by_hop_names(headers: Headers) -> set[bytes]:
-    """Further headers that `Connection` says are of this connection only."""
+    """The header names that `Connection` lists: they are of this connection alone."""
     return {word.strip().lower() for name, value in headers if name == b"connection" for word in value.split(b",")}
