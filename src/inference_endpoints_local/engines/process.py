@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_endpoints_local.engines.base import CannotRun, LaunchRequest, ReplicaStage
-from inference_endpoints_local.engines.pids import end_processes
+from inference_endpoints_local.engines.child_process import end_leftovers
 from inference_endpoints_local.engines.process_replica import ProcessLedger, ProcessReplica
 from inference_endpoints_local.engines.programs import Program, ProgramResolver
 from inference_endpoints_local.models.artifacts import WeightsError
@@ -83,7 +83,7 @@ class ProcessEngine:
 
     async def start(self) -> None:
         leftovers = self._ledger.processes()
-        await asyncio.to_thread(end_processes, leftovers)
+        await asyncio.to_thread(end_leftovers, leftovers)
         for pid in leftovers:
             try:
                 self._ledger.process_ended(pid)

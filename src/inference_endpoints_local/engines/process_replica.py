@@ -16,8 +16,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
-from inference_endpoints_local.engines.child_process import end, read_line, spawn, worker_environment
-from inference_endpoints_local.engines.pids import cpu_seconds, process_identity, resident_bytes
+from inference_endpoints_local.engines.child_process import (
+    cpu_seconds,
+    end_process,
+    process_identity,
+    read_line,
+    resident_bytes,
+    spawn,
+    worker_environment,
+)
 from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
@@ -162,7 +169,7 @@ class ProcessReplica:
                 await self._monitor_health(process, address)
             await self._raise_exit_error(process, readers)
         finally:
-            await end(process)
+            await end_process(process)
             for reader in readers:
                 reader.cancel()
             self._record_in_ledger(self.ledger.process_ended, process.pid)

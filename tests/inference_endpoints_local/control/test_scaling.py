@@ -9,7 +9,7 @@ import pytest
 from tests.inference_endpoints_local.engines.test_process_engine import call, connect, gone, until
 from tests.support.driver import Driver, PlaneOf
 
-from inference_endpoints_local.engines.pids import cpu_seconds
+from inference_endpoints_local.engines.child_process import cpu_seconds
 from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio

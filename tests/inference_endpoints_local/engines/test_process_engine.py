@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.driver import TOKEN, Answer, Driver, PlaneOf, tiny_programs
 
-from inference_endpoints_local.engines.pids import process_identity
+from inference_endpoints_local.engines.child_process import process_identity
 from inference_endpoints_local.models.artifacts import FetchProgress, OnProgress, WeightsError
 from inference_endpoints_local.state.clock import ControllableClock
 

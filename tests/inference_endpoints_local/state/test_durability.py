@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.driver import Driver, PlaneOf, RawClient
 
-from inference_endpoints_local.engines.pids import end_processes, process_identity
+from inference_endpoints_local.engines.child_process import end_leftovers, process_identity
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion
 from inference_endpoints_local.state.store import NotSaved, Store, StoreDamaged
 
@@ -156,7 +156,7 @@ def test_leftover_workers_are_ended_and_strangers_of_the_same_number_are_not() -
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
         identity = process_identity(process.pid)
         assert identity is not None
-        end_processes({process.pid: "another start time"})
+        end_leftovers({process.pid: "another start time"})
         assert process.poll() is None
-        end_processes({process.pid: identity, 2**22 + 1: "nobody"})
+        end_leftovers({process.pid: identity, 2**22 + 1: "nobody"})
         assert process.wait(10) == -signal.SIGTERM
