@@ -1,27 +1,27 @@
-"""The arguments tools share, with the words a model reads about them. Empty means not given: no null unions."""
+"""The arguments that several tools share, as a model reads them. An empty value means that none is given."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="Or namespace/name.")]
+EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="name or namespace/name.")]
 Namespace = Annotated[str, Field(max_length=96, description="User or organization. Default: your own.")]
-NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all of yours.')]
+NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all your namespaces.')]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0)]
 DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]
 HardwareId = Annotated[
-    str, Field(max_length=96, description="An id as get_vendors prints it, e.g. aws-us-east-1-nvidia-l4-x1.")
+    str, Field(max_length=96, description="An id from get_vendors, e.g. aws-us-east-1-nvidia-l4-x1.")
 ]
 State = Literal[
     "", "pending", "initializing", "updating", "updateFailed", "running", "paused", "failed", "scaledToZero"
 ]
-TimeoutSeconds = Annotated[int, Field(ge=1, le=86_400, description="Longest to wait, in seconds.")]
+TimeoutSeconds = Annotated[int, Field(ge=1, le=86_400, description="Longest wait in seconds.")]
 ResponseFormat = Literal["concise", "detailed"]
 JsonObject = dict[str, Any]
 Config = Annotated[
-    JsonObject, Field(description="Further settings, nested as in the API (compute, model, …). No secrets.")
+    JsonObject, Field(description="More settings, nested as in the API (compute, model, …). No secrets.")
 ]
-SecretNames = Annotated[list[str], Field(max_length=30, description="Secrets, by the names the operator lends.")]
-CallTimeout = Annotated[int, Field(ge=1, le=3_600, description="Waking included.")]
+SecretNames = Annotated[list[str], Field(max_length=30, description="Names of secrets the operator lends.")]
+CallTimeout = Annotated[int, Field(ge=1, le=3_600, description="Includes waking.")]
 Repository = Annotated[str, Field(min_length=1, max_length=512)]

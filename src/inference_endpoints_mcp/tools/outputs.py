@@ -1,8 +1,8 @@
-"""What tools answer: typed facts, with prose in `now` alone. What is None is left out."""
+"""The outputs of tools: typed fields, with prose only in `now`. Fields that are None are left out."""
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr
 
@@ -13,26 +13,26 @@ from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_data, line
 
 MAX_PAYLOAD_CHARACTERS = 8_000
-"""Characters of a payload that is shown as it is."""
+"""Longest payload that is shown."""
 MAX_CHANGES, MAX_VALUE_CHARACTERS = 40, 200
 MAX_ROW_CHARACTERS = 25_000
-"""Characters of the rows of a list: with everything else an answer stays below 8,000 tokens, at 3.5 characters each."""
+"""All rows of a list as JSON. The whole output then stays below 8,000 tokens, at 3.5 characters a token."""
 
 MAX_MODEL_OUTPUT_CHARACTERS = 24_000
-"""Characters of model output in one answer."""
+"""Longest text of a model in one output."""
 
 BackendName = Literal["huggingface", "local", "simulated"]
 
 
 class NextCall(BaseModel):
-    """A complete call that makes sense next."""
+    """A complete call that is useful next."""
 
     tool: str
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 class ToolOutput(BaseModel):
-    """What every answer may say: what is true now, and at most two calls that could follow."""
+    """Fields of every output: the state now, and at most two calls that are useful next."""
 
     now: str = ""
     next: list[NextCall] = Field(default_factory=list, max_length=2)
@@ -40,24 +40,27 @@ class ToolOutput(BaseModel):
 
     @property
     def meta(self) -> dict[str, str]:
-        """What the host is told besides, in `_meta`, and no model reads."""
+        """Data for the host, sent in `_meta`. No model reads it."""
         return self._meta
 
     def for_host(self, meta: dict[str, str]) -> Self:
-        """Set what the host is told besides."""
+        """Set `meta`."""
         self._meta = meta
         return self
 
 
 class RefusedNamespace(BaseModel):
-    """A namespace that is not covered; `code` is that of its error, REFUSED where policy excludes it."""
+    """A namespace without results. `code` is the code of its error; REFUSED where policy excludes it."""
 
     namespace: str
     code: str
 
 
+RefusedNamespaces = Annotated[list[RefusedNamespace] | None, Field(description="Namespaces without results, and why.")]
+
+
 class PlanSummary(BaseModel):
-    """What would be done, and its price in USD at minimum and maximum replicas."""
+    """The planned request, and its price in USD at minimum and maximum replicas."""
 
     effect: str
     payload: dict[str, Any] | None = None
@@ -86,17 +89,17 @@ class EndpointOutput(ToolOutput):
     cost_now_per_hour_usd: float | None = None
     url: str | None = None
     backend: BackendName
-    message: str | None = Field(default=None, description="The control plane's own words.")
-    chosen: list[str] | None = Field(default=None, description="What was left open and is chosen, and why.")
+    message: str | None = Field(default=None, description="From the control plane.")
+    chosen: list[str] | None = Field(default=None, description="What the server chose, and why.")
     plan: PlanSummary | None = None
-    plan_token: str | None = Field(default=None, description="Carries the plan out, once; until then nothing changed.")
+    plan_token: str | None = Field(default=None, description="Carries the plan out, once. Nothing changes before.")
 
 
 Row = TypeVar("Row", bound=BaseModel)
 
 
 def fit_rows(rows: Sequence[Row]) -> list[Row]:
-    """The first rows, as many as an answer has room for."""
+    """The first rows that fit into one output."""
     room = MAX_ROW_CHARACTERS
     for index, row in enumerate(rows):
         room -= len(row.model_dump_json(exclude_none=True)) + 1
@@ -106,7 +109,7 @@ def fit_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def take_page(rows: Sequence[Row], offset: int, limit: int) -> tuple[list[Row], int | None]:
-    """One page, and where the next begins; None if it is the last."""
+    """One page, and the offset of the next page; None if this is the last."""
     page = fit_rows(rows[offset : offset + limit])
     following = offset + len(page)
     return page, following if following < len(rows) else None
@@ -120,30 +123,30 @@ def backend_of(endpoint: Endpoint | None, backend: str) -> BackendName:
 
 
 def backend_of_hardware(hardware: str, backend: str) -> BackendName:
-    """Where this hardware is: on a local backend, whatever is not this machine is simulated."""
+    """Where this hardware is: a local backend simulates all hardware but this machine."""
     if backend != LOCAL:
         return "huggingface"
     return "local" if hardware.startswith("local-") else "simulated"
 
 
 def trial_call(endpoint: Endpoint, namespace: str) -> NextCall:
-    """The call that shows whether an endpoint answers: a word to a chat model, by its task, else an input."""
+    """A call that shows whether an endpoint answers: a chat message or an input, by the model's task."""
     if endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}:
         return next_call("chat_with_endpoint", namespace, endpoint.name, message="Hello")
     return next_call("call_endpoint", namespace, endpoint.name, text="Hello")
 
 
 def billing_note(backend: BackendName, price: float | None) -> str:
-    """The sentence a start of replicas is announced with: nobody may take a simulated price for a real one."""
+    """What a start of replicas costs. A simulated price must not look like a real one."""
     if backend == "simulated":
         return "It is simulated: no model runs and nothing is billed."
     if backend == "local":
         return "It runs on this machine and costs nothing."
-    return f"It is billed from now, at ${price:g}/h for each replica." if price else "It is billed from now."
+    return f"Billing starts now, at ${price:g}/h for each replica." if price else "Billing starts now."
 
 
 def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, backend: str) -> dict[str, Any]:
-    """The facts every answer about one endpoint gives, as arguments of `EndpointOutput`."""
+    """The fields of an endpoint that every output about it has, as arguments of `EndpointOutput`."""
     scaling = endpoint.compute.scaling
     return {
         "endpoint_name": endpoint.name,
@@ -174,7 +177,7 @@ def plan_summary(plan: Plan) -> PlanSummary:
     payload, warnings = clean_data(plan.shown()), list(plan.warnings)
     if len(json.dumps(payload)) > MAX_PAYLOAD_CHARACTERS:
         payload = None
-        warnings.append("The payload is too long to be shown.")
+        warnings.append("The payload is too long to show.")
     if len(plan.changes) > MAX_CHANGES:
         warnings.append(f"{len(plan.changes) - MAX_CHANGES} more changes are not shown.")
     return PlanSummary(
@@ -205,7 +208,7 @@ def preview_output(
 
 
 def _shortened(value: Any) -> Any:
-    """The value, or how long it is."""
+    """The value; its length where it is too long."""
     length = len(json.dumps(value))
     return clean_data(value) if length <= MAX_VALUE_CHARACTERS else f"({length} characters)"
 

@@ -1,8 +1,7 @@
 """The published form of a tool: schemas every host and model accepts.
 
-Some models refuse `$ref`, `$schema` and unions with null, and one bad tool then takes all of them down; so what
-is published is flat, and an optional value is one that may be left out. Models read it with every request, so nothing
-stands there that the rest says already.
+Some models refuse `$ref`, `$schema` and unions with null, and one such tool makes all tools unusable. So the schemas
+are flat, and an optional value may be left out. Models read the schemas with every request, so nothing is repeated.
 """
 
 from types import new_class
@@ -18,7 +17,7 @@ Arguments = TypeVar("Arguments", bound=BaseModel)
 
 
 def build_tool(spec: ToolSpec) -> Tool:
-    """The SDK's tool for a spec, which refuses arguments it does not know."""
+    """The SDK's tool for a spec. It refuses unknown arguments."""
     built = Tool.from_function(
         spec.fn,
         name=spec.name,
@@ -35,7 +34,7 @@ def build_tool(spec: ToolSpec) -> Tool:
 
 
 def contract(spec: ToolSpec) -> dict[str, Any]:
-    """The tool as `tools/list` gives it, by wire names."""
+    """The tool as `tools/list` returns it, by wire names."""
     built = build_tool(spec)
     return {
         "name": built.name,
@@ -48,7 +47,7 @@ def contract(spec: ToolSpec) -> dict[str, Any]:
 
 
 def _forbid_unknown(model: type[Arguments]) -> type[Arguments]:
-    """The SDK's argument model drops arguments it does not know, without a word."""
+    """The SDK's argument model silently drops unknown arguments."""
     body = {"model_config": ConfigDict(extra="forbid"), "__module__": __name__}
     return cast("type[Arguments]", new_class(model.__name__, (model,), exec_body=lambda names: names.update(body)))
 

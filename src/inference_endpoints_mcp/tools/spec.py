@@ -1,4 +1,4 @@
-"""What a tool says of itself. Annotations, filters and manifests are derived from it."""
+"""The specification of a tool. Annotations, filters and manifests are derived from it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Toolset(StrEnum):
 
 @dataclass(frozen=True)
 class ToolSpec:
-    """One tool: a typed function, the worst it can do, where it belongs, and whether it may be held for minutes."""
+    """One tool: a typed function, its toolset, the worst effect it can have, and whether it may take minutes."""
 
     fn: ToolFunction
     title: str
@@ -40,7 +40,7 @@ class ToolSpec:
     def annotations(self) -> dict[str, bool | str]:
         """The MCP tool annotations, by their wire names.
 
-        Everything but a call is idempotent: what already is as asked is a success that changes nothing.
+        All tools but the calls of an endpoint are idempotent: a change that is already made succeeds and does nothing.
         """
         return {
             "title": self.title,
@@ -54,7 +54,7 @@ class ToolSpec:
 def tool(
     *, uses: Operation[Any] | Effect, toolset: Toolset, title: str, waits: bool = False
 ) -> Callable[[ToolFunction], ToolSpec]:
-    """Make a tool of a function. `uses` is the operation at its heart, or the effect where there is none."""
+    """Make a tool of a function. `uses` is its main operation, or its effect where it has none."""
     effect = uses if isinstance(uses, Effect) else uses.effect
 
     def make(fn: ToolFunction) -> ToolSpec:

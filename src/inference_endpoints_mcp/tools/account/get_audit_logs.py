@@ -1,4 +1,4 @@
-"""What happened to endpoints, and who did it."""
+"""Show what happened to endpoints, and who did it."""
 
 import json
 from typing import Annotated
@@ -20,11 +20,11 @@ class AuditLogRow(BaseModel):
     at: str
     action: str
     endpoint_name: str | None = None
-    user: str | None = Field(default=None, description="Left out where nobody asked: asleep when idle, woken, failed.")
+    user: str | None = Field(default=None, description="Left out for automatic changes.")
     changes: list[str] | None = None
     source_ip: str | None = None
     request_id: str | None = None
-    more: str | None = Field(default=None, description="Fenced: what else the service says.")
+    more: str | None = Field(default=None, description="Fenced: other fields from the service.")
 
 
 class AuditLogOutput(ToolOutput):
@@ -37,13 +37,13 @@ class AuditLogOutput(ToolOutput):
 async def get_audit_logs(
     call: Call,
     namespace: Namespace = "",
-    endpoint_name: Annotated[str, Field(max_length=130, description="Only of this one.")] = "",
-    username: Annotated[str, Field(max_length=96, description="Only what they did.")] = "",
+    endpoint_name: Annotated[str, Field(max_length=130, description="Only this endpoint.")] = "",
+    username: Annotated[str, Field(max_length=96, description="Only this user.")] = "",
     limit: Limit = 20,
     cursor: Annotated[str, Field(max_length=500)] = "",
 ) -> AuditLogOutput:
-    """Show who created, changed, paused, resumed or deleted endpoints, and when, newest first. On Hugging Face it
-    needs a Pro or Enterprise plan."""
+    """Show who created, changed, paused, resumed or deleted endpoints, and when, newest first. Hugging Face requires a
+    Pro or Enterprise plan for it."""
     if endpoint_name:
         namespace, endpoint_name = await call.resolve_endpoint(endpoint_name, namespace)
     else:
@@ -52,12 +52,12 @@ async def get_audit_logs(
         namespace, endpoint=endpoint_name or None, username=username or None, cursor=cursor or None, limit=limit
     )
     rows = fit_rows([_row(entry, call) for entry in page.items])
-    asked = {"namespace": namespace, "endpoint_name": endpoint_name, "username": username}
-    more = asked | {"limit": limit, "cursor": page.next_cursor} if page.next_cursor else None
-    now = f"{len(rows)} shown, newest first{'; there are more' if more else ''}." if rows else "Nothing is noted."
+    arguments = {"namespace": namespace, "endpoint_name": endpoint_name, "username": username}
+    more = arguments | {"limit": limit, "cursor": page.next_cursor} if page.next_cursor else None
+    now = f"{len(rows)} shown, newest first{'; there are more' if more else ''}." if rows else "There are no entries."
     if len(rows) < len(page.items):
-        more = asked | {"limit": len(rows), "cursor": cursor}  # a cursor stands between pages only
-        now = f"{len(rows)} of this page's {len(page.items)} have room: page on with limit={len(rows)}."
+        more = arguments | {"limit": len(rows), "cursor": cursor}  # a cursor points between pages only
+        now = f"{len(rows)} of the {len(page.items)} entries of this page fit: continue with limit={len(rows)}."
     return AuditLogOutput(
         namespace=namespace,
         entries=rows,
@@ -71,7 +71,7 @@ def _row(entry: AuditEntry, call: CallContext) -> AuditLogRow:
     changes = [line(change, 80) for change in entry.changes[:MAX_CHANGES]]
     if len(entry.changes) > MAX_CHANGES:
         changes.append(f"and {len(entry.changes) - MAX_CHANGES} more")
-    # The service's own fields are not published: whatever else it says is shown as it is.
+    # The service does not publish its fields: unknown ones are shown unchanged.
     more = {key: value for key, value in (entry.model_extra or {}).items() if value is not None and key != "id"}
     return AuditLogRow(
         at=entry.created_at.isoformat(timespec="seconds") if entry.created_at else "",

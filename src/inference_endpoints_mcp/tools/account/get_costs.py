@@ -1,4 +1,4 @@
-"""Where the money goes, and which calls would save how much."""
+"""Show what endpoints cost, and which calls save how much."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
     NextCall,
-    RefusedNamespace,
+    RefusedNamespaces,
     ToolOutput,
     backend_of,
     fit_rows,
@@ -27,13 +27,13 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_SAVINGS = 10
 COMPUTED_FROM = (
-    "Published prices times replicas at this moment, and when each endpoint was last called. No billing API exists: "
-    "the invoice, discounts and what was spent so far are not known."
+    "Published prices times the replicas now, and the time of each endpoint's last call. No billing API exists: "
+    "the invoice, discounts and past costs are unknown."
 )
 
 
 class CostRow(BaseModel):
-    """USD per hour; `idle_minutes` since it was last called or changed, for what is billed now."""
+    """Costs in USD per hour. `idle_minutes` since the last call or change; only for endpoints that are billed now."""
 
     endpoint_name: str
     namespace: str
@@ -41,7 +41,7 @@ class CostRow(BaseModel):
     hardware: str
     replicas: int
     cost_now_per_hour_usd: float | None = None
-    cost_at_most_per_hour_usd: float | None = Field(default=None, description="With all replicas it may have.")
+    cost_at_most_per_hour_usd: float | None = Field(default=None, description="At its maximum of replicas.")
     idle_minutes: int | None = None
     backend: BackendName
 
@@ -59,12 +59,12 @@ class CostsOutput(ToolOutput):
     total: int
     next_offset: int | None = None
     cost_now_per_hour_usd: float
-    cost_now_per_month_usd: float = Field(description="If it went on like this.")
-    cost_at_most_per_hour_usd: float = Field(description="With all replicas that may run, what sleeps included.")
-    unpriced: int = Field(description="Endpoints without a published price, in no sum.")
-    savings: list[SavingRow] = Field(description="What saves most first.")
+    cost_now_per_month_usd: float = Field(description="At this rate.")
+    cost_at_most_per_hour_usd: float = Field(description="At all maximums of replicas; paused ones excluded.")
+    unpriced: int = Field(description="Endpoints without a published price. No sum includes them.")
+    savings: list[SavingRow] = Field(description="Largest first.")
     computed_from: str = COMPUTED_FROM
-    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
+    refused: RefusedNamespaces = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class _EndpointCost:
 async def get_costs(
     call: Call, namespace: NamespaceOrAll = ALL_NAMESPACES, limit: Limit = 20, offset: Offset = 0
 ) -> CostsOutput:
-    """Show where the money goes: cost per hour now and at most, dearest endpoint first, how long each has stood idle,
-    and which call would save how much."""
+    """Show what endpoints cost per hour, now and at most, most expensive first; how long each is idle, and which calls
+    save how much."""
 
     async def fetch(namespace: str) -> tuple[Sequence[Endpoint], Vendors]:
         return await call.endpoints.list(namespace), await call.hardware.vendors(namespace)
@@ -132,7 +132,7 @@ def _row(priced: _EndpointCost, backend: str) -> CostRow:
 
 
 def _savings(costs: Sequence[_EndpointCost]) -> list[SavingRow]:
-    """What saves by the hour before what saves now and then, the most first."""
+    """Savings per hour come before savings that happen only sometimes; the largest first."""
     found = [
         SavingRow(
             endpoint_name=one.cost.endpoint.name,
@@ -153,6 +153,6 @@ def _summary(
     if not costs:
         return "There are no endpoints: nothing is billed."
     simulated = " (simulated: nothing is billed)" if backend == LOCAL and now else ""
-    said = f"{len(costs)} endpoint(s) cost ${now:.2f}/h now and ${at_most:.2f}/h at most{simulated}."
+    summary = f"{len(costs)} endpoint(s) cost ${now:.2f}/h now and ${at_most:.2f}/h at most{simulated}."
     hourly = sum(row.saves_usd for row in savings if row.per == "hour")
-    return said + (f" ${hourly:.2f}/h could be saved: see savings." if hourly else "")
+    return summary + (f" ${hourly:.2f}/h can be saved: see savings." if hourly else "")

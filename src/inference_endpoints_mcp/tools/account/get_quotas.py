@@ -1,4 +1,4 @@
-"""How much hardware a namespace may use, and uses."""
+"""Show how much hardware a namespace may use, and how much it uses."""
 
 from typing import Annotated
 
@@ -11,12 +11,12 @@ from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
-from inference_endpoints_mcp.tools.outputs import NextCall, RefusedNamespace, ToolOutput, take_page
+from inference_endpoints_mcp.tools.outputs import NextCall, RefusedNamespaces, ToolOutput, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 class QuotaRow(BaseModel):
-    """Accelerators of one kind, whatever size and region; cores, where there are none."""
+    """Accelerators of one type in all sizes and regions; CPU cores where the type has no accelerator."""
 
     namespace: str
     vendor: str
@@ -28,10 +28,10 @@ class QuotaRow(BaseModel):
 
 
 class QuotasOutput(ToolOutput):
-    quotas: list[QuotaRow] = Field(description="What is used most first.")
+    quotas: list[QuotaRow] = Field(description="Most used first.")
     total: int
     next_offset: int | None = None
-    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
+    refused: RefusedNamespaces = None
 
 
 @tool(uses=operations.QUOTAS, toolset=Toolset.ACCOUNT, title="Show quotas")
@@ -42,12 +42,12 @@ async def get_quotas(
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> QuotasOutput:
-    """Show how many accelerators of each kind a namespace may use, uses and has left."""
+    """Show how many accelerators of each type a namespace may use, uses and has left."""
     queried = await query_namespaces(call, namespace, call.endpoints.quotas)
     every = [row for one, quotas in queried.results.items() for row in _rows(one, quotas)]
     vendors = sorted({row.vendor for row in every})
     if vendor and vendor not in vendors:
-        raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
+        raise BadRequest("There is no such vendor.", hint=f"Vendors: {line(', '.join(vendors), 200)}.")
     found = [row for row in every if vendor in ("", row.vendor)]
     found.sort(key=lambda row: (-row.used, -row.left))
     page, following = take_page(found, offset, limit)

@@ -1,4 +1,4 @@
-"""Who is calling."""
+"""Show whose token the server uses."""
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 class WhoAmIOutput(ToolOutput):
     name: str
     type: str
-    namespaces: list[str] = Field(description="What may stand as namespace in other tools.")
+    namespaces: list[str] = Field(description="Values for namespace in other tools.")
     default_namespace: str
     can_pay: bool | None = None
     backend: str
@@ -31,5 +31,5 @@ async def whoami(call: Call) -> WhoAmIOutput:
         default_namespace=default,
         can_pay=caller.can_pay,
         backend=backend,
-        now=f"Tools act for {default} on {backend} unless told otherwise.",
+        now=f"Without a namespace, tools act for {default} on {backend}.",
     )

@@ -1,4 +1,4 @@
-"""The models that are known to deploy: all, or whether one is among them."""
+"""The catalogue of models that are known to deploy: list it, or look one model up."""
 
 from typing import Annotated
 
@@ -63,12 +63,12 @@ async def list_catalog_items(
 
 @tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="Look a model up in the catalogue")
 async def has_catalog_item(call: Call, repository: Repository) -> CatalogItemOutput:
-    """Tell whether a model is in the catalogue of those known to deploy."""
+    """Check whether a model is in the catalogue of models that are known to deploy."""
     item = await find_catalog_item(call.endpoints, repository)
     shown = line(repository, 512)
     following = NextCall(tool="get_recommended_config", arguments={"repository": repository})
     if item is None:
-        now = "It is not in the catalogue. It may deploy all the same."
+        now = "It is not in the catalogue, but it may still deploy."
         return CatalogItemOutput(repository=shown, in_catalog=False, now=now, next=[following])
     return CatalogItemOutput(
         repository=line(item.repo_id, 512),
@@ -83,6 +83,6 @@ async def has_catalog_item(call: Call, repository: Repository) -> CatalogItemOut
 
 
 async def find_catalog_item(endpoints: AsyncEndpointsClient, repository: str) -> CatalogueModel | None:
-    """By the model's own name, since what else the service searches in is not documented."""
+    """Searches by the model's name without its owner: the service does not document what else it searches."""
     found = await endpoints.catalogue(search=repository.rpartition("/")[2][:100])
     return next((item for item in found if item.repo_id.lower() == repository.lower()), None)

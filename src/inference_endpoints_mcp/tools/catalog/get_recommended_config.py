@@ -1,4 +1,4 @@
-"""The configuration to create an endpoint for a model with."""
+"""Recommend a configuration for a model."""
 
 import asyncio
 import re
@@ -30,9 +30,9 @@ class RecommendedConfigOutput(ToolOutput):
     hardware: str
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
     backend: BackendName
-    config: dict[str, Any] = Field(description="For create_endpoint, as it is.")
+    config: dict[str, Any] = Field(description="Pass it to create_endpoint unchanged.")
     why: list[str]
-    alternatives: list[str] = Field(description="Other hardware that could be had, with its price.")
+    alternatives: list[str] = Field(description="Other available hardware, with its price.")
     in_catalog: bool
 
 
@@ -40,11 +40,12 @@ class RecommendedConfigOutput(ToolOutput):
 async def get_recommended_config(
     call: Call, repository: Repository, namespace: Namespace = ""
 ) -> RecommendedConfigOutput:
-    """Recommend hardware, engine and task for a model, of what can be had now. `next` is the call that deploys it."""
+    """Recommend hardware, engine and task for a model, from what is available now. `next` has the call that deploys
+    it."""
     namespace = await call.resolve_namespace(namespace)
     known = await gather_known(call.endpoints, repository)
     if known.suggestion is None and known.item is None and known.info is None and known.weight_gb is None:
-        raise NotFound("Nothing is known about this model.", hint="get_vendors lists hardware to choose from.")
+        raise NotFound("This model is unknown.", hint="get_vendors lists hardware to choose from.")
     found = recommend(known, offers(await call.hardware.vendors(namespace)))
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
@@ -63,14 +64,14 @@ async def get_recommended_config(
         why=[line(reason, 300) for reason in found.why],
         alternatives=[f"{one.id} (${one.price or 0:g}/h)" for one in found.alternatives],
         in_catalog=known.item is not None,
-        now="Nothing was created yet."
+        now="Nothing is created yet."
         + (" It would be simulated: no model runs and nothing is billed." if backend == "simulated" else ""),
         next=[NextCall(tool="create_endpoint", arguments=create)],
     )
 
 
 async def gather_known(endpoints: AsyncEndpointsClient, repository: str) -> Known:
-    """What the service and the Hub tell of a model. Who does not know it, or does not say, leaves a gap."""
+    """What the service and the Hub know about a model. A source that fails leaves its part None."""
     suggestion, item, info = await asyncio.gather(
         _result_or_none(endpoints.suggestion(repository)),
         _result_or_none(find_catalog_item(endpoints, repository)),
@@ -87,7 +88,7 @@ async def _result_or_none(answer: Awaitable[Result]) -> Result | None:
 
 
 async def _free_name(endpoints: AsyncEndpointsClient, namespace: str, repository: str) -> str:
-    """A name of the model's own that no endpoint has, or the last that was tried."""
+    """A name like the model's that no endpoint has; the last one tried where all are taken."""
     own = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower().removesuffix(".gguf")).strip("-")
     name = own = own[:MAX_NAME_CHARACTERS].strip("-") or "endpoint"
     for number in range(2, MAX_NAME_ATTEMPTS + 1):

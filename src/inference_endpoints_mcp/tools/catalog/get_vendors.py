@@ -1,4 +1,4 @@
-"""On what there is to deploy."""
+"""List the hardware an endpoint can run on."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 class HardwareRow(BaseModel):
-    """One instance. Memory in GB; the price per replica."""
+    """One instance. Memory is in GB, the price per replica."""
 
     hardware: str
     accelerator: str
@@ -25,7 +25,7 @@ class HardwareRow(BaseModel):
     memory_gb: float | None = None
     price_per_hour_usd: float | None = None
     status: str
-    available: bool = Field(description="On offer now, and within quota.")
+    available: bool = Field(description="Offered now, and within quota.")
     quota_left: int | None = None
     backend: BackendName
 
@@ -47,13 +47,12 @@ async def get_vendors(
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> HardwareOutput:
-    """List hardware, cheapest first, with price, availability and what quota leaves. Its ids go into
-    create_endpoint."""
+    """List hardware, cheapest first, with price, availability and the quota left. create_endpoint takes its ids."""
     namespace = await call.resolve_namespace(namespace)
     everything = offers(await call.hardware.vendors(namespace))
     vendors = sorted({offer.hardware.vendor for offer in everything})
     if vendor and vendor not in vendors:
-        raise BadRequest("There is no such vendor.", hint=f"There are: {line(', '.join(vendors), 200)}.")
+        raise BadRequest("There is no such vendor.", hint=f"Vendors: {line(', '.join(vendors), 200)}.")
     listed = [
         offer
         for offer in everything
@@ -66,7 +65,7 @@ async def get_vendors(
     hidden = len(listed) - len(found)
     now = f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD."
     if hidden:
-        now += f" {hidden} more cannot be had now, being off offer or over quota (only_available=false shows them)."
+        now += f" {hidden} more are unavailable or over quota (only_available=false shows them)."
     return HardwareOutput(
         namespace=namespace,
         hardware=page,

@@ -1,4 +1,4 @@
-"""Calling what is asleep wakes it, which is billed: approved first where the operator wants that."""
+"""A call wakes an endpoint that is scaled to zero, which is billed. The operator can require approval for it."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ from inference_endpoints_mcp.tools.outputs import backend_of
 
 @dataclass(frozen=True)
 class CallTarget:
-    """The endpoint that is called, and the wake that may have to be approved first, if it is asleep."""
+    """The endpoint to call. `to_approve` is set where waking it needs approval."""
 
     namespace: str
     endpoint: Endpoint
@@ -42,18 +42,18 @@ WakeDecision = Annotated[Decision, Resolve(deciding(_resolve_target))]
 
 
 async def may_wake(call: CallContext, target: CallTarget, decision: Decision) -> bool:
-    """Whether the call may wake the endpoint. Raises `Refused` if it is asleep and that was not approved.
+    """Whether the call may wake the endpoint. Raises `Refused` if it is scaled to zero and waking it is not approved.
 
-    A token for two calls would be one argument more on the tools that are used most: resuming has it already.
+    The tools for calls take no plan token, because they are used most: resume_endpoint has one.
     """
     proposal = target.to_approve
     if proposal is None:
-        # Should it fall asleep only now, waking it is something nobody approved.
+        # If it scales to zero only now, nobody has approved waking it.
         return not _needs_approval(call, target.endpoint)
     if decision.outcome is Outcome.TO_PLAN:
         price = "is billed" if proposal.price is None else f"may cost ${proposal.price:g}/h"
         raise Refused(
-            f"It is asleep, and waking it {price}, which needs approval: it was not woken.",
+            f"It is scaled to zero. Waking it {price} and needs approval: it was not woken.",
             hint="Call resume_endpoint, which shows the plan.",
         )
     await settle(call, decision, proposal, lambda: _resolve_target(call, target.endpoint.name, target.namespace))
@@ -81,5 +81,5 @@ def call_summary(call: CallContext, endpoint: Endpoint, woke: bool, seconds: flo
         return f"Answered in {seconds:.2f} s."
     billed = " and is billed again" if call.endpoints.backend.name == HUGGING_FACE else ""
     minutes = endpoint.compute.scaling.scale_to_zero_timeout
-    asleep = f" It sleeps again after {minutes} idle minutes." if minutes else ""
-    return f"It was asleep: this call woke it{billed}, and was answered in {seconds:.1f} s.{asleep}"
+    idle = f" It scales to zero again after {minutes} idle minutes." if minutes else ""
+    return f"It was scaled to zero: this call woke it{billed}, and was answered in {seconds:.1f} s.{idle}"

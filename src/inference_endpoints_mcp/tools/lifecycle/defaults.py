@@ -1,4 +1,4 @@
-"""What an endpoint is created with where its caller left that open."""
+"""Chooses the settings of a new endpoint that its caller does not give."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from inference_endpoints_mcp.tools.lifecycle.hardware_checks import count_accele
 
 @dataclass(frozen=True)
 class GivenSettings:
-    """What the caller said; empty where he did not. `own_engine`: his config has an image or framework of its own."""
+    """Settings from the caller; empty where not given. `own_engine`: `config` has its own image or framework."""
 
     repository: str
     hardware: str = ""
@@ -25,7 +25,7 @@ class GivenSettings:
 
 @dataclass(frozen=True)
 class ChosenSettings:
-    """What to create with. `why` has a sentence for each choice; None is left to the service."""
+    """The settings to create with. `why` has a sentence for each choice; the service chooses where one is None."""
 
     hardware: Hardware
     accelerators: int
@@ -38,9 +38,9 @@ class ChosenSettings:
 async def choose_settings(
     call: CallContext, namespace: str, given: GivenSettings, current: Endpoint | None
 ) -> ChosenSettings:
-    """Choose what was left open: for an endpoint that exists its own, whether or not more of it could be had now.
+    """Choose the settings that are not given. An existing endpoint keeps its own, even where they are sold out.
 
-    Raises `BadRequest` for hardware there is not, `NoCapacity` where nothing that fits can be had.
+    Raises `BadRequest` for unknown hardware, `NoCapacity` where no hardware that fits is available.
     """
     vendors = await call.hardware.vendors(namespace)
     if current and given.hardware in {"", current.hardware}:
@@ -48,9 +48,9 @@ async def choose_settings(
     available = offers(vendors)
     offer = find(available, given.hardware) if given.hardware else None
     if offer is None and any(one.here for one in available):
-        offer = choose(available)  # simulated hardware is taken by name alone
+        offer = choose(available)  # simulated hardware is used only where it is named
     if offer is not None and offer.here:
-        why = [] if given.hardware else [f"Hardware: {offer.id}, the machine this backend is."]
+        why = [] if given.hardware else [f"Hardware: {offer.id}, this machine."]
         return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
     engine = given.framework or ("custom" if given.own_engine else "")
     nothing_open = given.hardware and given.task and engine
@@ -67,7 +67,7 @@ async def choose_settings(
 
 
 def names_engine(config: dict[str, Any]) -> bool:
-    """Whether nested settings say what the model is run by."""
+    """Whether the nested settings name what runs the model."""
     model = config.get("model")
     return isinstance(model, dict) and bool({"image", "framework"} & model.keys())
 

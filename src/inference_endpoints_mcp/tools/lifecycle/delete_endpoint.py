@@ -23,9 +23,9 @@ async def delete_endpoint(
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     dry_run: DryRun = False,
-    confirm: Annotated[bool, Field(description="Accepted, but it is not consent.")] = False,
+    confirm: Annotated[bool, Field(description="Has no effect: it is no approval.")] = False,
 ) -> Step | EndpointOutput:
-    """Delete an endpoint for good, with whatever approval the operator wants. To only stop its billing, pause it."""
+    """Delete an endpoint permanently, with the approval the operator requires. To only stop its billing, pause it."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     try:
         current = await call.endpoints.get(name, namespace)
@@ -51,7 +51,7 @@ async def _delete(call: CallContext, namespace: str, name: str, backend: Backend
         namespace=namespace,
         backend=backend,
         changed=True,
-        now="It is deleted and not billed any more. This cannot be undone.",
+        now="It is deleted and not billed any more. It cannot be restored.",
         next=[NextCall(tool="list_endpoints", arguments={"namespace": namespace})],
     )
 

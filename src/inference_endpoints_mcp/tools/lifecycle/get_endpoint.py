@@ -1,4 +1,4 @@
-"""One endpoint with its settings."""
+"""Show one endpoint with its settings."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, endp
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_SETTINGS = 30
-"""Variables, names of secrets and arguments shown of one endpoint, of each so many."""
+"""Variables that are shown of one endpoint; the same limit holds for names of secrets and for arguments."""
 
 
 class EndpointDetailsOutput(EndpointOutput):
@@ -25,23 +25,23 @@ class EndpointDetailsOutput(EndpointOutput):
     framework: str | None = None
     engine: str | None = None
     image_url: str | None = None
-    env: str | None = Field(default=None, description="Fenced: NAME=value, a line each.")
+    env: str | None = Field(default=None, description="Fenced: one NAME=value a line.")
     secret_names: list[str] | None = None
-    args: str | None = Field(default=None, description="Fenced: a line each.")
-    tags: str | None = Field(default=None, description="Fenced: others can write them.")
+    args: str | None = Field(default=None, description="Fenced: one a line.")
+    tags: str | None = Field(default=None, description="Fenced: other people can write them.")
     created_at: str | None = None
     updated_at: str | None = None
-    last_used_at: str | None = Field(default=None, description="When it was last called.")
-    error: str | None = Field(default=None, description="Fenced: what the failed container said.")
-    config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside model and hardware.")
+    last_used_at: str | None = Field(default=None, description="Last call.")
+    error: str | None = Field(default=None, description="Fenced: the output of the failed container.")
+    config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside repository, hardware.")
 
 
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Inspect an endpoint")
 async def get_endpoint(
     call: Call, endpoint_name: EndpointName, namespace: Namespace = "", response_format: ResponseFormat = "concise"
 ) -> EndpointDetailsOutput:
-    """Show one endpoint: state, replicas, price, address and settings. Secrets show by name only. detailed adds a
-    `config` with which create_endpoint makes an equal one."""
+    """Show one endpoint: state, replicas, price, URL and settings; of secrets only the names. detailed adds a `config`
+    with which create_endpoint makes an identical endpoint."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     prices = await call.hardware.prices(namespace)
@@ -74,14 +74,14 @@ async def get_endpoint(
 
 
 def _fence_settings(call: CallContext, source: str, settings: list[str]) -> str | None:
-    """Settings that others may have written, a line each."""
+    """Settings that other people can write, one a line."""
     shown = "\n".join(line(call.redactor.text(setting)) for setting in settings[:MAX_SETTINGS])
     return call.fence.wrap(source, shown) if shown else None
 
 
 def _config_note(copied: Shown, secrets: list[str]) -> str:
     if copied.settings is None:
-        return " Its config is too long to be shown."
+        return " Its config is too long to show."
     missing = [*copied.left_out, *(f"model.secrets.{line(name, 60)}" for name in secrets)]
     more = f" and {len(missing) - MAX_SETTINGS} more" if len(missing) > MAX_SETTINGS else ""
     return f" Not in its config: {', '.join(missing[:MAX_SETTINGS])}{more}." if missing else ""
@@ -95,11 +95,11 @@ def _image_url(endpoint: Endpoint) -> str | None:
 def _state_sentence(endpoint: Endpoint) -> str:
     sentences = {
         Status.RUNNING: "It is running and can be called.",
-        Status.PAUSED: "It is paused: not billed, and it does not answer until it is resumed.",
-        Status.SCALED_TO_ZERO: "It is scaled to zero: not billed; the next call wakes it.",
-        Status.FAILED: "It failed to deploy; its logs and `error` say why.",
-        Status.UPDATE_FAILED: "Its last update failed; the configuration before it may still be serving.",
-        Status.UPDATING: "An update is being applied.",
+        Status.PAUSED: "It is paused and not billed. It does not answer until it is resumed.",
+        Status.SCALED_TO_ZERO: "It is scaled to zero and not billed. The next call wakes it.",
+        Status.FAILED: "It failed to deploy: see `error` and its logs.",
+        Status.UPDATE_FAILED: "Its last update failed. The previous configuration may still serve.",
+        Status.UPDATING: "It is being updated.",
     }
     return sentences.get(endpoint.state, f"It is {endpoint.state.value}: not ready yet.")
 

@@ -1,4 +1,4 @@
-"""All endpoints of a namespace, or of all."""
+"""List the endpoints of one namespace, or of all."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
     NextCall,
-    RefusedNamespace,
+    RefusedNamespaces,
     ToolOutput,
     backend_of,
     last_used,
@@ -27,7 +27,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 class EndpointRow(BaseModel):
-    """An endpoint in a list; `namespace` where the list covers several."""
+    """An endpoint in a list; with its namespace where the list covers several."""
 
     endpoint_name: str
     namespace: str | None = None
@@ -37,7 +37,7 @@ class EndpointRow(BaseModel):
     ready_replicas: int
     target_replicas: int
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
-    last_used_at: str | None = Field(default=None, description="Of what does not run: when it was last called.")
+    last_used_at: str | None = Field(default=None, description="Last call, if it is not running.")
     backend: BackendName
 
 
@@ -47,13 +47,13 @@ class EndpointListOutput(ToolOutput):
     total: int
     shown: int
     next_offset: int | None = None
-    cost_now_per_hour_usd: float = Field(description="Of all endpoints that match, at this moment.")
-    refused: list[RefusedNamespace] | None = Field(default=None, description="Namespaces not covered, and why.")
+    cost_now_per_hour_usd: float = Field(description="Of all endpoints that match.")
+    refused: RefusedNamespaces = None
 
 
 @dataclass(frozen=True)
 class _NamespaceEndpoints:
-    """The endpoints of one namespace that match, with what they cost."""
+    """The endpoints of one namespace that match, with the prices there."""
 
     endpoints: list[Endpoint]
     prices: Prices
@@ -124,6 +124,6 @@ def _summary(states: Counter[str], cost: float, unpriced: int, backend: str) -> 
     if not states:
         return "No endpoints match."
     counted = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    unknown = f", {unpriced} at unknown prices not counted" if unpriced else ""
+    unknown = f", without {unpriced} of unknown price" if unpriced else ""
     simulated = " (simulated: nothing is billed)" if backend == LOCAL and cost else ""
     return f"{states.total()} endpoint(s): {counted}. They cost ${cost:.2f}/h now{unknown}{simulated}."

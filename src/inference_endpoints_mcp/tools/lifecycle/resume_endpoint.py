@@ -15,7 +15,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 async def resume_endpoint(
     call: Call, endpoint_name: EndpointName, namespace: Namespace = "", dry_run: DryRun = False
 ) -> Step | EndpointOutput:
-    """Start a paused, failed or scaled-to-zero endpoint again. Billing starts. Returns once accepted: then
+    """Start a paused, failed or scaled-to-zero endpoint again. Billing starts. Returns once accepted: then call
     wait_for_endpoint."""
     change = StateChange(
         operations.RESUME,

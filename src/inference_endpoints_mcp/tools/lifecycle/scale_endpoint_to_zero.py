@@ -15,7 +15,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 async def scale_endpoint_to_zero(
     call: Call, endpoint_name: EndpointName, namespace: Namespace = "", dry_run: DryRun = False
 ) -> Step | EndpointOutput:
-    """Stop all replicas and their billing now. The endpoint keeps its address, and the next call to it wakes it."""
+    """Stop all replicas and their billing now. The endpoint keeps its URL, and the next call wakes it."""
     change = StateChange(
         operations.SCALE_TO_ZERO,
         call.endpoints.scale_to_zero,

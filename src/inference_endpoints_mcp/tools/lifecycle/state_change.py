@@ -1,4 +1,4 @@
-"""What pausing, resuming and scaling to zero have in common."""
+"""What pause, resume and scale to zero have in common: a change of state without settings."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ from inference_endpoints_mcp.tools.outputs import (
     trial_call,
 )
 
-# Another call changes nothing here: nothing follows.
 _NOTHING_FOLLOWS = {Status.RUNNING, Status.UPDATE_FAILED}
 
 

@@ -1,4 +1,4 @@
-"""Waiting: held no longer than the host bears, told all the way, ended at once when the goal is out of reach."""
+"""Wait for an endpoint, no longer than the host waits. Ends at once when the goal cannot be reached."""
 
 import time
 from typing import Annotated, Literal
@@ -32,12 +32,12 @@ async def wait_for_endpoint(
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     until: Annotated[
-        Until, Field(description="running includes a health check; updated: as last asked for.")
+        Until, Field(description="running: healthy too. updated: running the latest configuration.")
     ] = "running",
     timeout_s: TimeoutSeconds = 600,
 ) -> WaitOutput:
-    """Wait until an endpoint is ready, with progress. Fails at once if it cannot become so, with the cause. If it
-    takes longer than this host bears, answers reached=false and the call that continues."""
+    """Wait until an endpoint is ready, with progress. Fails at once, with the cause, if it cannot become ready. If
+    this host's time limit ends first, returns reached=false and the call that continues."""
     history = _WaitHistory(line(endpoint_name, 64))
     goal, timeout = Goal(until), min(float(timeout_s), call.host_timeout_s)
     try:
@@ -54,18 +54,18 @@ async def wait_for_endpoint(
     except InferenceEndpointTimeoutError:
         return await _timed_out_output(call, history, goal, timeout_s)
     except DeploymentFailed as failure:
-        failure.hint = "diagnose_endpoint says why, and what would help."
+        failure.hint = "diagnose_endpoint finds the cause and what helps."
         failure.upstream = await _failure_output(call, namespace, name, failure.upstream)
         raise
     return await _output(call, history, endpoint, reached=True, now=_REACHED[goal])
 
 
 _REACHED = {
-    Goal.RUNNING: "It is running and has answered its health check: it can be called.",
-    Goal.UPDATED: "It is running on the configuration last asked for, and has answered its health check.",
+    Goal.RUNNING: "It is running and healthy: it can be called.",
+    Goal.UPDATED: "It is running the latest configuration and is healthy.",
     Goal.PAUSED: "It is paused and not billed.",
     Goal.SCALED_TO_ZERO: "It is scaled to zero and not billed.",
-    Goal.DELETED: "It is gone.",
+    Goal.DELETED: "It does not exist any more.",
 }
 
 
@@ -131,9 +131,9 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
     now = f"Not {goal.value.replace('_', ' ')} yet after {_duration(history.elapsed)}"
     now += f": {history.obstacle}." if history.obstacle else "."
     if starter is not None:
-        now += f" Nothing is under way that makes it so: call {starter}."
+        now += f" Nothing has started that: call {starter}."
     elif left:
-        now += " This host waits no longer for one call; call again to go on."
+        now += " This host waits no longer for one call: call again to continue."
     output = await _output(call, history, history.last, reached=False, now=now)
     again = next_call(
         "wait_for_endpoint", history.namespace, history.name, until=goal.value, timeout_s=left or timeout_s

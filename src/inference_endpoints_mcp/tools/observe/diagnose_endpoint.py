@@ -28,7 +28,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one
 MAX_OTHER_CAUSES = 3
 MAX_QUOTE_CHARACTERS, MAX_QUOTES_CHARACTERS = 400, 4_000
-"""Characters of one quote, and of all together."""
+"""Longest quote, and length of all quotes together."""
 
 
 class OtherCause(BaseModel):
@@ -42,19 +42,19 @@ class DiagnosisOutput(ToolOutput):
     namespace: str
     backend: BackendName
     state: str
-    cause: Cause = Field(description="The most likely one.")
-    confidence: float = Field(description="How sure that is, 0 to 1.")
-    evidence: list[str] = Field(description="What was seen that speaks for it.")
-    quotes: str | None = Field(default=None, description="Fenced: what container, control plane and settings say.")
+    cause: Cause = Field(description="The most likely cause.")
+    confidence: float = Field(description="0 to 1.")
+    evidence: list[str] = Field(description="Observations that support it.")
+    quotes: str | None = Field(default=None, description="Fenced: from container, control plane and settings.")
     other_causes: list[OtherCause]
     looked_at: list[str]
-    could_not_read: list[str] = Field(description="Sources that failed; each lowers the confidence.")
+    could_not_read: list[str] = Field(description="Sources that failed. Each lowers the confidence.")
 
 
 @tool(uses=operations.GET, toolset=Toolset.OBSERVE, title="Diagnose an endpoint")
 async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: Namespace = "") -> DiagnosisOutput:
-    """Find out why an endpoint does not start, answer or keep up: looks at all there is to see of it and answers with
-    the likeliest cause, its evidence, how sure it is, and the call that helps. Wakes nothing."""
+    """Find out why an endpoint does not start, answer or keep up. Reads its status, logs, metrics, replicas and health,
+    and returns the most likely cause, the evidence, the confidence and the call that helps. Wakes nothing."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     evidence = await collect_evidence(call.endpoints, name, namespace, call.hardware)
     diagnosis = diagnose(evidence)
@@ -79,10 +79,10 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
 def _summary(finding: Finding, evidence: Evidence) -> str:
     how = "Most likely" if finding.confidence >= 0.75 else "Probably" if finding.confidence >= 0.5 else "Possibly"
     no_cause = finding.cause in {Cause.HEALTHY, Cause.UNKNOWN}
-    said = f"{finding.summary}. " if no_cause else f"{how}: {finding.summary[0].lower()}{finding.summary[1:]}. "
+    summary = f"{finding.summary}. " if no_cause else f"{how}: {finding.summary[0].lower()}{finding.summary[1:]}. "
     missing = ", ".join(sorted(source.value for source in evidence.failed))
-    unseen = f" Not seen, since it could not be read: {missing}." if missing else ""
-    return f"{said}{finding.remedy.text}{unseen}"
+    unseen = f" These sources could not be read: {missing}." if missing else ""
+    return f"{summary}{finding.remedy.text}{unseen}"
 
 
 def _was_read(evidence: Evidence, source: EvidenceSource) -> bool:
@@ -104,17 +104,19 @@ def _other_causes(diagnosis: Diagnosis) -> list[OtherCause]:
 
 
 def _fence_quotes(quotes: tuple[Quote, ...], call: CallContext) -> str | None:
-    """All quotes in one fence, each behind where it comes from."""
+    """All quotes in one fence, each after its source."""
     if not quotes:
         return None
-    said = [f"[{quote.source}] {line(call.redactor.text(clean(quote.text)), MAX_QUOTE_CHARACTERS)}" for quote in quotes]
-    return call.fence.wrap("endpoint", "\n".join(said), MAX_QUOTES_CHARACTERS)
+    quoted = [
+        f"[{quote.source}] {line(call.redactor.text(clean(quote.text)), MAX_QUOTE_CHARACTERS)}" for quote in quotes
+    ]
+    return call.fence.wrap("endpoint", "\n".join(quoted), MAX_QUOTES_CHARACTERS)
 
 
 def _next_calls(call: CallContext, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
     can_lend = HUB_TOKEN in call.lent_secrets.values
     calls = [_next_call(action, endpoint, namespace, can_lend_token=can_lend) for action in finding.remedy.actions]
-    # What is masked on its way out could not be sent back as it was.
+    # A masked argument cannot be sent back unchanged.
     return [one for one in calls if call.redactor.data(one.arguments) == one.arguments]
 
 
@@ -150,7 +152,7 @@ _TOOL_BY_ACTION = {
 
 
 def _settings(change: EndpointChange, endpoint: Endpoint) -> dict[str, object]:
-    """A change as arguments of update_endpoint: flat where it has one, the rest as `config`."""
+    """A change as arguments of update_endpoint; as `config` where there is no such argument."""
     flat: dict[str, object] = {"max_replica": change.max_replica, "revision": change.revision, "env": change.env}
     if change.instance_type:
         place = f"{endpoint.provider.vendor}-{endpoint.provider.region}"

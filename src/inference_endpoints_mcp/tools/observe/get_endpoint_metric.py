@@ -1,4 +1,4 @@
-"""What was measured of an endpoint, summed up; the series on demand."""
+"""Summarize the metrics of an endpoint; with all points on request."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 MAX_POINTS = 400
 """Points of all series together."""
 _TREND_THRESHOLD = 0.2
-"""Share by which the end must differ from the beginning to be a trend."""
+"""Share by which the last third must differ from the first to be a trend."""
 
 Metric = Literal[
     "",
@@ -33,7 +33,7 @@ Trend = Literal["rising", "falling", "steady"]
 
 # The service publishes no units; these are the embedded control plane's.
 _UNITS = {
-    "response-status-code": "answers per window",
+    "response-status-code": "responses per window",
     "response-elapsed": "seconds",
     "pending-request": "requests",
     "replica-running": "replicas",
@@ -49,17 +49,17 @@ class PointRow(BaseModel):
 
 
 class MetricRow(BaseModel):
-    """One series over the time asked for."""
+    """One series over the requested time."""
 
     metric: str
-    of: str = Field(description="A class of status codes, a percentile, a stage, or a replica.")
+    of: str = Field(description="A class of status codes, a percentile, a stage or a replica.")
     unit: str | None = None
     now: float
     minimum: float
     maximum: float
     p50: float
     p95: float
-    total: float | None = Field(default=None, description="Of counts.")
+    total: float | None = Field(default=None, description="Only for counts.")
     trend: Trend | None = None
     points: list[PointRow] | None = None
 
@@ -69,7 +69,7 @@ class MetricsOutput(ToolOutput):
     namespace: str
     backend: BackendName
     minutes: int
-    window_s: float | None = Field(default=None, description="Seconds a point stands for.")
+    window_s: float | None = Field(default=None, description="Seconds between two points.")
     metrics: list[MetricRow]
 
 
@@ -80,9 +80,9 @@ async def get_endpoint_metric(
     namespace: Namespace = "",
     metric: Annotated[Metric, Field(description="Default: all.")] = "",
     minutes: Annotated[int, Field(ge=1, le=43_200)] = 30,
-    series: Annotated[bool, Field(description="With all points.")] = False,
+    series: Annotated[bool, Field(description="Include all points.")] = False,
 ) -> MetricsOutput:
-    """Sum up the last minutes: answers by status, latency, load, replicas, CPU, GPU and memory."""
+    """Summarize the last minutes: responses by status, latency, load, replicas, CPU, GPU and memory."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     backend = backend_of(endpoint, call.endpoints.backend.name)
@@ -103,7 +103,7 @@ async def get_endpoint_metric(
 
 
 def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Series]]:
-    """Metric, what it is of, and the series."""
+    """Yields (metric, what it measures, series)."""
     codes = graphs.response_status_code if metric else graphs.response_status_code_grouped
     table: list[tuple[Metric, str, Graph]] = [
         ("response-status-code", "response-status-code", codes),
@@ -155,7 +155,7 @@ def _percentile(ranked: Sequence[float], share: float) -> float:
 
 
 def _trend(values: Sequence[float]) -> Trend | None:
-    """The last third against the first; None where there are too few points to tell."""
+    """Compares the last third with the first; None where there are too few points."""
     third = len(values) // 3
     if third < 2:
         return None
@@ -171,15 +171,15 @@ def _summary(graphs: AllGraphs, minutes: int, backend: BackendName) -> str:
         for one in graphs.response_status_code_grouped.series
     }
     answered = ", ".join(f"{count:g} {code}" for code, count in sorted(counts.items()) if count)
-    said = f"Answers in {minutes} min: {answered}." if answered else f"No request was answered in {minutes} min."
+    summary = f"Responses in {minutes} min: {answered}." if answered else f"No request was answered in {minutes} min."
     if backend == "simulated":
-        said += " Simulated: calls that reached it are counted, and no process is there to be measured."
-    return said
+        summary += " Simulated: calls are counted, no process is measured."
+    return summary
 
 
 def _left_out_note(found: Sequence[tuple[str, str, Series]], shown: int, points: int) -> str:
     left_out = len(found) - shown
-    said = f" {left_out} more series are left out: name one metric." if left_out else ""
+    note = f" {left_out} more series are left out: name one metric." if left_out else ""
     if points and any(len(one.data) > points for _, _, one in found):
-        said += f" Only the newest {points} points of each are shown: name one metric for more."
-    return said
+        note += f" Only the newest {points} points of each are shown: name one metric for more."
+    return note

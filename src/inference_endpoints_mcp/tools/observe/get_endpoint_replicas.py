@@ -1,4 +1,4 @@
-"""What an endpoint's replicas do."""
+"""List the replicas of an endpoint."""
 
 from pydantic import BaseModel
 
@@ -28,7 +28,7 @@ class ReplicasOutput(ToolOutput):
 async def get_endpoint_replicas(
     call: Call, endpoint_name: EndpointName, namespace: Namespace = "", limit: Limit = 20, offset: Offset = 0
 ) -> ReplicasOutput:
-    """List the replicas of an endpoint with their stage. Their ids go into get_endpoint_logs."""
+    """List the replicas of an endpoint with their stage. get_endpoint_logs takes their ids."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     replicas = await call.endpoints.replicas(name, namespace)
     live = sum(replica.status.live for replica in replicas)

@@ -82,7 +82,7 @@ async def test_what_is_kept_awake_and_not_called_should_be_let_sleep(upstream: U
     assert saving["call"]["tool"] == "update_endpoint"
     assert saving["call"]["arguments"].items() >= {"min_replica": 0, "scale_to_zero_timeout": 15}.items()
     assert facts["next"] == [saving["call"]]
-    assert "$1.60/h could be saved" in facts["now"]
+    assert "$1.60/h can be saved" in facts["now"]
 
 
 async def test_what_could_sleep_and_is_not_called_is_scaled_to_zero(upstream: Upstream, fleet: Host) -> None:

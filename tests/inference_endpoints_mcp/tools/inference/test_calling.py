@@ -138,7 +138,7 @@ async def test_a_call_wakes_what_sleeps_and_says_so(tiny: Driver, host: Host) ->
     await tiny.do("tiny", "scale-to-zero")
     facts = await host.call("call_endpoint", endpoint_name="tiny", text="a")
     assert facts["woke"] is True
-    assert facts["now"].startswith("It was asleep: this call woke it, and was answered in")
+    assert facts["now"].startswith("It was scaled to zero: this call woke it, and was answered in")
     assert any(message.startswith("waking tiny · ") for _, message in host.told)
     assert await tiny.state("tiny") == "running"
 

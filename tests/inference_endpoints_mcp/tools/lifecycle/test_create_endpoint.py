@@ -81,7 +81,7 @@ async def test_environment_from_both_arguments_is_kept(driver: Driver, modern: H
 async def test_without_hardware_this_machine_is_used_and_named(modern: Host) -> None:
     facts = await modern.call("create_endpoint", endpoint_name="tiny", repository="tiny/echo")
     assert (facts["hardware"], facts["backend"]) == ("local-machine-cpu-x1", "local")
-    assert facts["chosen"] == ["Hardware: local-machine-cpu-x1, the machine this backend is."]
+    assert facts["chosen"] == ["Hardware: local-machine-cpu-x1, this machine."]
 
 
 async def test_a_full_machine_never_means_simulated_hardware_by_itself(driver: Driver, modern: Host) -> None:
@@ -126,7 +126,7 @@ async def test_hardware_that_cannot_be_had_is_refused_with_what_can(
     driver.plane.faults.arm(fault, "create_endpoint")
     words = await modern.refused("create_endpoint", code, **CHAT)
     assert "Nothing was changed" in words
-    assert f"Within quota and available: {T4} ($0.50/h)" in words
+    assert f"Available within quota: {T4} ($0.50/h)" in words
     assert "local-machine" not in words
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []
 

@@ -30,7 +30,7 @@ async def test_a_wait_tells_every_state_and_ends_when_the_endpoint_is_healthy(dr
     facts = await waiting
     assert facts["reached"] is True
     assert facts["states_seen"] == ["pending", "initializing", "running"]
-    assert "health check" in facts["now"]
+    assert "healthy" in facts["now"]
     count = len(host.told)
     await asyncio.gather(*(host.call("whoami") for _ in range(3)))
     assert len(host.told) == count, "nothing is told after the result"
@@ -128,7 +128,7 @@ async def test_waiting_for_deletion_ends_when_it_is_gone(driver: Driver, host: H
     await host.heard("pending")
     await driver.call("DELETE", "/v2/endpoint/acme/chat")
     facts = await waiting
-    assert (facts["reached"], facts["now"]) == (True, "It is gone.")
+    assert (facts["reached"], facts["now"]) == (True, "It does not exist any more.")
 
 
 async def test_at_the_hosts_limit_the_answer_says_how_to_go_on(driver: Driver, host_of: HostOf) -> None:

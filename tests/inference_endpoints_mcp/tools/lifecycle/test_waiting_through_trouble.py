@@ -35,7 +35,7 @@ async def test_a_wait_for_an_update_lasts_until_the_new_configuration_serves(dri
     await driver.advance(READY_S)
     facts = await asyncio.wait_for(waiting, 5)
     assert (facts["reached"], facts["state"]) == (True, "running")
-    assert "configuration last asked for" in facts["now"]
+    assert "latest configuration" in facts["now"]
 
 
 async def test_a_wait_for_an_update_ends_at_once_when_it_fails(driver: Driver, host: Host) -> None:

@@ -398,7 +398,7 @@ async def test_a_source_that_fails_is_named_and_makes_it_less_sure(
     driver.plane.faults.arm(Fault.SERVER_ERROR, operation, times=10)
     facts = await diagnosis(modern)
     assert facts["could_not_read"] == [source]
-    assert f"Not seen, since it could not be read: {source}." in facts["now"]
+    assert f"These sources could not be read: {source}." in facts["now"]
     assert source not in facts["looked_at"]
     driver.plane.faults.clear()
     surely = await diagnosis(modern)

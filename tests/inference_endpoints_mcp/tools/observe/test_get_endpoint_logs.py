@@ -95,5 +95,5 @@ async def test_of_100_000_lines_the_newest_are_shown_that_an_answer_has_room_for
         assert len(json.dumps(logs, ensure_ascii=False)) < ANSWER_LIMIT
         newest = logs["lines"].splitlines()[-2]
         assert newest.partition(" ")[2].startswith("99999 ")
-    assert f"{2_000 - logs['shown']} older ones that match are not shown." in logs["now"]
-    assert "Only the newest 2000 lines were looked through." in logs["now"]
+    assert f"{2_000 - logs['shown']} older matching lines are not shown." in logs["now"]
+    assert "Only the newest 2000 lines were searched." in logs["now"]

@@ -50,7 +50,7 @@ async def test_requests_latency_and_the_process_are_measured(tiny: str, driver: 
     assert found["replica-running", "running"]["now"] == 1
     assert 0 <= found["cpu", replica["replica"]]["now"] <= 110
     assert found["memory", replica["replica"]]["now"] > 1_000_000
-    assert facts["now"] == "Answers in 30 min: 2 2xx, 1 4xx."
+    assert facts["now"] == "Responses in 30 min: 2 2xx, 1 4xx."
     assert facts["backend"] == "local"
     assert not any("points" in row for row in facts["metrics"])
 
@@ -124,7 +124,7 @@ async def test_the_services_graphs_are_summed_up_without_units_it_does_not_publi
     assert not any("unit" in row for row in facts["metrics"])
     assert found["response-elapsed", "p95"]["now"] == 1.25
     assert found["gpu", "6pajyw3k-z7ghx 1"]["maximum"] == 95
-    assert facts["now"] == "Answers in 5 min: 118 2xx, 2 5xx."
+    assert facts["now"] == "Responses in 5 min: 118 2xx, 2 5xx."
     asked = next(seen for seen in upstream.seen if seen.method == "POST").json
     start, stop = (datetime.fromisoformat(asked[key]) for key in ("start", "stop"))
     assert (stop - start).total_seconds() == pytest.approx(300, abs=5)
