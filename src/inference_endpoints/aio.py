@@ -1,4 +1,9 @@
-"""The eight functions of the reference, to be awaited: `await aio.get_inference_endpoint(…)`."""
+"""The eight functions of the reference, to be awaited.
+
+>>> endpoint = await aio.get_inference_endpoint("chat")
+>>> print(type(endpoint).__name__, endpoint.status)
+AsyncInferenceEndpoint running
+"""
 
 from inference_endpoints.functions import Functions
 from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint

@@ -9,6 +9,7 @@ import atexit
 import functools
 import inspect
 import os
+import re
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError, Future
@@ -18,6 +19,9 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 P = ParamSpec("P")
 R = TypeVar("R")
 Item = TypeVar("Item")
+
+_EXAMPLE = re.compile(r"^ *(?:>>>|\.\.\.) .*$", re.MULTILINE)
+_ASYNCHRONOUS = re.compile(r"\bawait |\basync (?=for|with)|\bAsync(?=[A-Z])|\ba(?=close\()")
 
 ENDS_WITHIN_S = 5.0
 """Longest that the end of the program waits for connections to be closed."""
@@ -30,8 +34,9 @@ def blocking(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]: .
 def blocking(function: Callable[P, Any]) -> Callable[P, Any]:
     """The same function, to be called without `await`; an asynchronous iterator becomes a generator.
 
-    Name, signature and docstring survive. Ctrl-C cancels the coroutine and raises `KeyboardInterrupt` as always.
-    Raises `RuntimeError` when called from a coroutine that a blocking call runs: it would wait for itself.
+    Name, signature and docstring survive, the docstring's example without `await`. Ctrl-C cancels the coroutine and
+    raises `KeyboardInterrupt` as always. Raises `RuntimeError` when called from a coroutine that a blocking call runs:
+    it would wait for itself.
 
     As a method, it lends its own object to the asynchronous function as `self`.
     """
@@ -46,8 +51,14 @@ def blocking(function: Callable[P, Any]) -> Callable[P, Any]:
 
     call.__module__ = _definer()
     bound = inspect.ismethod(function)
+    call.__doc__ = without_await(function.__doc__ or "")
     call.__qualname__ = function.__name__ if bound else function.__qualname__.removeprefix("Async")
     return call
+
+
+def without_await(docstring: str) -> str:
+    """The docstring of a blocking twin: in the lines of its examples nothing is asynchronous."""
+    return _EXAMPLE.sub(lambda line: _ASYNCHRONOUS.sub("", line[0]), docstring)
 
 
 def _definer() -> str:

@@ -32,7 +32,13 @@ class AsyncEndpointsClient:
     """Every operation on endpoints, asynchronous and typed.
 
     `backend` is the control plane, by default that of `default_backend`. `namespace` is used where a call names none,
-    and None means the token's own. All methods raise errors of `inference_endpoints.errors`.
+    and None means the token's own. `guard` may prevent what is sent; `renew` finds the control plane again if nothing
+    answers at its address. A client belongs to the event loop it is used in. All methods raise errors of
+    `inference_endpoints.errors`.
+
+    >>> async with AsyncEndpointsClient() as client:
+    ...     print(*(endpoint.name for endpoint in await client.list()))
+    broken chat
     """
 
     namespace: str | None
@@ -55,15 +61,25 @@ class AsyncEndpointsClient:
 
     @property
     def backend(self) -> Backend:
+        """The control plane, with its token."""
         return self.http.backend
 
     async def whoami(self) -> WhoAmI:
+        """Who the token belongs to, and the namespaces it may act for.
+
+        >>> caller = await client.whoami()
+        >>> print(caller.name, caller.namespaces)
+        acme ['acme']
+        """
         return await self._send(operations.WHOAMI)
 
     async def resolve_namespace(self, namespace: str | None = None) -> str:
         """The namespace of a call: the given one, else this client's, else the token's own.
 
         Sends `whoami` at most once, since the service limits how often it may be sent.
+
+        >>> await client.resolve_namespace()
+        'acme'
         """
         if named := namespace or self.namespace:
             return named
@@ -73,14 +89,30 @@ class AsyncEndpointsClient:
         return self._own_namespace
 
     async def get(self, name: str, namespace: str | None = None) -> Endpoint:
+        """Read an endpoint. Raises `NotFound`.
+
+        >>> endpoint = await client.get("chat")
+        >>> print(endpoint.state, endpoint.hardware)
+        running aws-us-east-1-nvidia-l4-x1
+        """
         return await self._send(operations.GET, namespace=await self.resolve_namespace(namespace), name=name)
 
     async def list(self, namespace: str | None = None) -> Sequence[Endpoint]:
-        """All endpoints of a namespace, every page of them."""
+        """Read all endpoints of a namespace, every page.
+
+        >>> [endpoint.name for endpoint in await client.list()]
+        ['broken', 'chat']
+        """
         return [endpoint async for endpoint in self.iterate(namespace)]
 
     async def iterate(self, namespace: str | None = None) -> AsyncGenerator[Endpoint]:
-        """The endpoints of a namespace, page by page as they are needed."""
+        """Read the endpoints of a namespace; each page is requested when it is needed.
+
+        >>> async for endpoint in client.iterate():
+        ...     print(endpoint.name, endpoint.state)
+        broken failed
+        chat running
+        """
         namespace = await self.resolve_namespace(namespace)
         cursor: str | None = None
         while True:
@@ -93,14 +125,28 @@ class AsyncEndpointsClient:
             cursor = page.next_cursor
 
     async def create(self, spec: EndpointSpec, namespace: str | None = None) -> Endpoint:
-        """Create an endpoint. If the answer is lost, looks whether it exists rather than asking twice.
+        """Create an endpoint; it is billed from then on. If the answer is lost, the endpoint is read instead of created
+        twice.
 
         Raises `AlreadyExists` for a taken name, `QuotaExceeded`, `NoCapacity`, `BadRequest`.
+
+        >>> hardware = Hardware(
+        ...     vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1"
+        ... )
+        >>> endpoint = await client.create(EndpointSpec(name="small", repository="org/small-1B", hardware=hardware))
+        >>> print(endpoint.state, endpoint.type)
+        pending private
         """
         return await self.create_from(spec.payload(), namespace)
 
     async def create_from(self, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
-        """Create an endpoint from the body of a create request, as a plan shows it."""
+        """Create an endpoint from the body of a create request: a plan's `payload`. Raises as `create` does.
+
+        >>> chat = await client.get("chat")
+        >>> copy = await client.create_from(chat.configuration | {"name": "copy"})
+        >>> copy.hardware == chat.hardware
+        True
+        """
         namespace = await self.resolve_namespace(namespace)
         try:
             return await self._send(operations.CREATE, body=payload, namespace=namespace)
@@ -118,19 +164,41 @@ class AsyncEndpointsClient:
             return there
 
     async def update(self, name: str, change: EndpointChange, namespace: str | None = None) -> Endpoint:
+        """Change the settings of an endpoint that are set in `change`. Raises `NotFound`, `BadRequest`.
+
+        >>> endpoint = await client.update("chat", EndpointChange(max_replica=2))
+        >>> endpoint.compute.scaling.max_replica
+        2
+        """
         return await self.update_from(name, change.payload(), namespace)
 
     async def update_from(self, name: str, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
-        """Update an endpoint from the body of an update request, as a plan shows it."""
+        """Change an endpoint by the body of an update request: a plan's `payload`. Raises as `update` does.
+
+        >>> endpoint = await client.update_from("chat", {"tags": ["production"]})
+        >>> endpoint.tags
+        ['production']
+        """
         namespace = await self.resolve_namespace(namespace)
         return await self._send(operations.UPDATE, body=payload, namespace=namespace, name=name)
 
     async def pause(self, name: str, namespace: str | None = None) -> Endpoint:
+        """Stop an endpoint and its billing, until it is resumed.
+
+        >>> endpoint = await client.pause("chat")
+        >>> print(endpoint.state)
+        paused
+        """
         return await self._send(operations.PAUSE, namespace=await self.resolve_namespace(namespace), name=name)
 
     async def resume(self, name: str, namespace: str | None = None, *, running_ok: bool = True) -> Endpoint:
-        """Resume an endpoint. One that is running already is an `AlreadyRunning` only if not `running_ok`, and only
-        if no earlier attempt of this call may have resumed it."""
+        """Start an endpoint after a pause. One that runs already is returned, or raises `AlreadyRunning` if not
+        `running_ok` and no earlier attempt of this call may have resumed it.
+
+        >>> endpoint = await client.resume("chat")
+        >>> print(endpoint.state)
+        running
+        """
         namespace = await self.resolve_namespace(namespace)
         try:
             return await self._send(operations.RESUME, namespace=namespace, name=name)
@@ -140,10 +208,19 @@ class AsyncEndpointsClient:
             return await self.get(name, namespace)
 
     async def scale_to_zero(self, name: str, namespace: str | None = None) -> Endpoint:
+        """Stop an endpoint and its billing, until it is called.
+
+        >>> endpoint = await client.scale_to_zero("chat")
+        >>> print(endpoint.state)
+        scaledToZero
+        """
         return await self._send(operations.SCALE_TO_ZERO, namespace=await self.resolve_namespace(namespace), name=name)
 
     async def delete(self, name: str, namespace: str | None = None) -> None:
-        """Delete an endpoint. If the answer is lost, looks whether it is gone."""
+        """Delete an endpoint, which cannot be undone. If the answer is lost, the endpoint is read to see if it is gone.
+
+        >>> await client.delete("chat")
+        """
         namespace = await self.resolve_namespace(namespace)
         try:
             await self._send(operations.DELETE, namespace=namespace, name=name)
@@ -159,19 +236,35 @@ class AsyncEndpointsClient:
     async def logs(
         self, name: str, namespace: str | None = None, *, tail: int | None = None, replica: str | None = None
     ) -> Sequence[LogEntry]:
-        """The newest `tail` lines of the replicas' output, oldest first."""
+        """Read the newest `tail` lines of the replicas' output, oldest first. They are strangers' text.
+
+        >>> for entry in await client.logs("chat", tail=1):
+        ...     print(entry.line)
+        Simulated: Listening on 0.0.0.0:80
+        """
         namespace = await self.resolve_namespace(namespace)
         query = {"tail": tail, "replica": replica}
         return await self._send(operations.LOGS, query=query, namespace=namespace, name=name)
 
     async def replicas(self, name: str, namespace: str | None = None) -> Sequence[Replica]:
+        """Read the replicas that exist now, with their stages.
+
+        >>> [replica.status.stage for replica in await client.replicas("chat")]
+        ['running']
+        """
         answer = await self._send(operations.REPLICAS, namespace=await self.resolve_namespace(namespace), name=name)
         return answer.items
 
     async def metrics(
         self, name: str, namespace: str | None = None, *, start: datetime, stop: datetime | None = None
     ) -> AllGraphs:
-        """Every graph of an endpoint between two moments, which need a time zone; by default until now."""
+        """Read every graph of an endpoint between two moments, which need a time zone; by default until now.
+
+        >>> from datetime import UTC, datetime, timedelta
+        >>> graphs = await client.metrics("chat", start=datetime.now(UTC) - timedelta(hours=1))
+        >>> len(graphs.replica_ids)
+        1
+        """
         namespace = await self.resolve_namespace(namespace)
         span = (start, stop or datetime.now(UTC))
         first, last = (one.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") for one in span)
@@ -187,16 +280,27 @@ class AsyncEndpointsClient:
         cursor: str | None = None,
         limit: int | None = None,
     ) -> AuditLogs:
-        """What happened to the endpoints of a namespace, newest first, page by page. The service wants a paid plan."""
+        """Read a page of what happened to the endpoints of a namespace, newest first. `limit` is its number of entries.
+
+        Raises `Forbidden` where the namespace has no paid plan.
+
+        >>> page = await client.audit_logs(endpoint="chat", limit=1)
+        >>> [(entry.action, entry.user.name) for entry in page.items]
+        [('created', 'acme')]
+        """
         query = {"endpoint": endpoint, "username": username, "cursor": cursor, "limit": limit}
         return await self._send(operations.AUDIT_LOGS, query=query, namespace=await self.resolve_namespace(namespace))
 
     async def events(self, name: str, namespace: str | None = None) -> AsyncGenerator[None]:
-        """An item whenever the status of an endpoint may have changed; `get` tells to what.
+        """Yield None whenever the status of an endpoint may have changed; `get` reads the new one.
 
-        What events carry is not documented, so nothing is read from them. Ends when the service ends the stream, and
-        raises where it has none, breaks it off or falls silent: whoever must not miss a change looks now and then as
-        well, as `Watcher` does. Close it (`contextlib.aclosing`) when leaving it early.
+        The service does not document what its events carry, so nothing is read from them. The generator ends when the
+        service ends the stream. It raises where the service has no stream, breaks it off or falls silent: to miss no
+        change, poll as well, as `Watcher` does. Close it (`contextlib.aclosing`) when leaving it early.
+
+        >>> async for _ in client.events("chat"):
+        ...     endpoint = await client.get("chat")
+        ...     break
         """
         request = operations.EVENTS.build(namespace=await self.resolve_namespace(namespace), name=name)
         async with self.http.stream_events(request) as events:
@@ -204,41 +308,80 @@ class AsyncEndpointsClient:
                 yield
 
     async def hardware(self, namespace: str | None = None) -> Vendors:
-        """Vendors, regions and instances, with prices and what the namespace's quota leaves."""
+        """Read vendors, regions and instances, with prices in USD per hour and the namespace's quota.
+
+        >>> listing = await client.hardware()
+        >>> for _, region, instance in listing.instances():
+        ...     if instance.id == "aws-us-east-1-nvidia-l4-x1":
+        ...         print(region.label, instance.price_per_hour)
+        N. Virginia 0.8
+        """
         return await self._send(operations.VENDORS, namespace=await self.resolve_namespace(namespace))
 
     async def quotas(self, namespace: str | None = None) -> VendorQuotas:
-        """How much of each instance type the namespace may use, and uses."""
+        """Read how many accelerators of each instance type the namespace may use, and uses.
+
+        >>> quotas = await client.quotas()
+        >>> [(vendor, quota.left) for vendor, quota in quotas.each() if quota.instance_type == "nvidia-l4"]
+        [('aws', 14), ('gcp', 16)]
+        """
         return await self._send(operations.QUOTAS, namespace=await self.resolve_namespace(namespace))
 
     async def model(self, repository: str) -> ModelInfo:
-        """What the Hub tells of a model, `owner/model`."""
+        """Read a model's page on the Hub; `repository` is `owner/model`. Raises `NotFound`.
+
+        >>> model = await client.model("HuggingFaceTB/SmolLM2-135M-Instruct")
+        >>> model.pipeline_tag
+        'text-generation'
+        """
         owner, _, model = repository.partition("/")
         return await self._send(operations.MODEL, owner=owner, model=model)
 
     async def catalogue(
         self, *, search: str | None = None, task: str | None = None, limit: int | None = None
     ) -> Sequence[CatalogueModel]:
-        """Models known to deploy."""
+        """Read the models that are known to deploy, at most `limit`.
+
+        >>> [model.repo_id for model in await client.catalogue(search="MiniLM")]
+        ['sentence-transformers/all-MiniLM-L6-v2']
+        """
         query = {"search": search, "task": task, "limit": limit}
         return (await self._send(operations.CATALOGUE, query=query)).items
 
     async def suggestion(self, repository: str) -> Suggestion:
-        """What the service suggests to deploy a model with. Raises `NotFound` if it suggests nothing."""
+        """Read which hardware the service suggests for a model. Raises `NotFound` if it suggests nothing.
+
+        >>> suggestion = await client.suggestion("BAAI/bge-reranker-v2-m3")
+        >>> suggestion.suggested_compute
+        'aws-eu-west-1-nvidia-t4-x1'
+        """
         return await self._send(operations.SUGGESTION, query={"model_id": repository})
 
     async def is_healthy(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> bool:
-        """Whether a running endpoint's health route answers 200 within `deadline` seconds."""
+        """Whether a running endpoint's health route answers 200 within `deadline` seconds.
+
+        >>> await client.is_healthy(await client.get("chat"), "acme")
+        True
+        """
         return await self.health_status(endpoint, namespace, deadline=deadline) == 200
 
     async def health_status(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> int:
-        """The HTTP status a running endpoint's health route answers with, within `deadline` seconds."""
+        """The HTTP status of a running endpoint's health route. Raises `InferenceEndpointTimeoutError` after `deadline`
+        seconds.
+
+        >>> await client.health_status(await client.get("chat"), "acme")
+        200
+        """
         route = "/" + (endpoint.health_route or "/health").lstrip("/")
         call = EndpointCall(endpoint, namespace, route, "GET", timeout=deadline)
         async with self.http.call_endpoint(call) as response:
             return int(response.status_code)
 
     async def aclose(self) -> None:
+        """Close the connections; a later call opens new ones.
+
+        >>> await client.aclose()
+        """
         await self.http.aclose()
 
     async def __aenter__(self) -> Self:

@@ -39,7 +39,11 @@ class ClientPool:
         return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self.namespace!r})"
 
     async def current(self) -> AsyncEndpointsClient:
-        """The client of the running loop."""
+        """The asynchronous client of the running event loop.
+
+        >>> await EndpointsClient().current()
+        AsyncEndpointsClient(..., namespace=None)
+        """
         loop = asyncio.get_running_loop()
         if loop not in self._made:
             self._made = {known: made for known, made in self._made.items() if not known.is_closed()}
@@ -51,13 +55,20 @@ class ClientPool:
             self._made[loop] = client, open_until_the_end
         return self._made[loop][0]
 
-    async def aclose(self) -> None:
-        """Close the client of the running loop; the next call makes another."""
+    async def close_current(self) -> None:
+        """Close the connections of the running event loop; a later call opens new ones.
+
+        >>> await EndpointsClient().close_current()
+        """
         if made := self._made.pop(asyncio.get_running_loop(), None):
             await made[1].aclose()
 
     def with_token(self, token: str | None) -> "ClientPool":
-        """The same control plane under the same guard, with another token."""
+        """The same control plane under the same guard, with another token.
+
+        >>> EndpointsClient().with_token("hf_another").backend.token
+        'hf_another'
+        """
         backend = replace(self.backend, token=token)
         return ClientPool(backend, namespace=self.namespace, guard=self._guard, reconnect=self._reconnect)
 

@@ -28,9 +28,13 @@ EVERY_NAMESPACE = "*"
 
 
 class EndpointList(list[H]):
-    """Endpoints, and the namespaces that would not list theirs: `refused` has the reason for each.
+    """A list of endpoints. `refused` maps each namespace that refused to list its endpoints to its error.
 
-    Whoever belongs to an organization need not have a right to its endpoints, so that is no error.
+    A member of an organization may have no right to its endpoints, so a refusal is not raised.
+
+    >>> endpoints = list_inference_endpoints("*")
+    >>> len(endpoints), endpoints.refused
+    (2, {})
     """
 
     refused: Mapping[str, InferenceEndpointError]
@@ -59,17 +63,25 @@ class Functions(Generic[H]):
     async def get_inference_endpoint(
         self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
     ) -> H:
-        """The endpoint of this name. Raises `NotFound`."""
+        """Read an endpoint. Raises `NotFound`.
+
+        >>> endpoint = await get_inference_endpoint("chat")
+        >>> print(endpoint.status)
+        running
+        """
         client, namespace, api = await _place(namespace, token, api)
         return self._handle(await client.get(name, namespace), namespace, api)
 
     async def list_inference_endpoints(
         self, namespace: str | None = None, *, token: Token = None, api: Api | None = None
     ) -> EndpointList[H]:
-        """All endpoints of a namespace, every page of them; "*" for all namespaces the caller belongs to.
+        """Read all endpoints of a namespace, every page; "*" means all namespaces of the token.
 
-        With "*", organizations that refuse the token (401, 403) stand in the list's `refused`; any other failure is
-        raised, since a list with holes would look whole.
+        With "*", organizations that refuse the token (401, 403) are in the list's `refused`. Any other failure is
+        raised, since an incomplete list would look complete.
+
+        >>> [endpoint.name for endpoint in await list_inference_endpoints()]
+        ['broken', 'chat']
         """
         api = api_for(token, api)
         client = await client_of(api)
@@ -123,15 +135,21 @@ class Functions(Generic[H]):
         token: Token = None,
         api: Api | None = None,
     ) -> H:
-        """Create an endpoint; it is billed from then on. Returns once accepted: then `wait()`.
+        """Create an endpoint; it is billed from then on. Returns once the service accepts it: then `wait()`.
 
-        The defaults are the reference's: one replica is kept running. `scale_to_zero_timeout` is in minutes and needs
+        The defaults are huggingface_hub's: one replica is kept running. `scale_to_zero_timeout` is in minutes and needs
         `min_replica=0`; `scaling_metric` is hardwareUsage (`scaling_threshold` in percent) or pendingRequests (per
         replica); `type` is public, authenticated or private. `custom_image` is an engine with its settings
         (`{"vLLM": {"url": …}}`), or a container's settings (`{"url": …, "port": …}`), to which alone the registry's
         credentials belong. `account_id` is ignored with a `FutureWarning`.
 
         Raises `BadRequest` (also a `ValueError`), `AlreadyExists` for a taken name, `QuotaExceeded`, `NoCapacity`.
+
+        >>> endpoint = await create_inference_endpoint(
+        ...     "small", repository="org/small-1B", framework="pytorch", task="text-generation", vendor="aws",
+        ...     region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1", min_replica=0)
+        >>> print(endpoint.status)
+        pending
         """
         given = {key: value for key, value in locals().items() if key not in {"self", "namespace", "token", "api"}}
         spec = spec_from(given)
@@ -174,6 +192,10 @@ class Functions(Generic[H]):
         `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. The two parallelism sizes go into the image
         given, or else into the one it has. Raises `BadRequest`, which is a `ValueError`, if none is given; then nothing
         was sent.
+
+        >>> endpoint = await update_inference_endpoint("chat", min_replica=0, scale_to_zero_timeout=30)
+        >>> endpoint.raw["compute"]["scaling"]["scaleToZeroTimeout"]
+        30
         """
         other = {"self", "name", "namespace", "token", "api"}
         given = {key: value for key, value in locals().items() if key not in {*other, "other"}}
@@ -186,14 +208,22 @@ class Functions(Generic[H]):
     async def delete_inference_endpoint(
         self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
     ) -> None:
-        """Delete an endpoint, which cannot be undone."""
+        """Delete an endpoint, which cannot be undone. Raises `NotFound`.
+
+        >>> await delete_inference_endpoint("chat")
+        """
         client = await client_of(api_for(token, api))
         await client.delete(name, namespace)
 
     async def pause_inference_endpoint(
         self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
     ) -> H:
-        """Stop an endpoint and its billing, until it is resumed."""
+        """Stop an endpoint and its billing, until it is resumed.
+
+        >>> endpoint = await pause_inference_endpoint("chat")
+        >>> print(endpoint.status)
+        paused
+        """
         client, namespace, api = await _place(namespace, token, api)
         return self._handle(await client.pause(name, namespace), namespace, api)
 
@@ -206,14 +236,24 @@ class Functions(Generic[H]):
         token: Token = None,
         api: Api | None = None,
     ) -> H:
-        """Start an endpoint after a pause. One that is running is an `AlreadyRunning` only if not `running_ok`."""
+        """Start an endpoint after a pause. Raises `AlreadyRunning` for one that runs, but only if not `running_ok`.
+
+        >>> endpoint = await resume_inference_endpoint("chat")
+        >>> print(endpoint.status)
+        running
+        """
         client, namespace, api = await _place(namespace, token, api)
         return self._handle(await client.resume(name, namespace, running_ok=running_ok), namespace, api)
 
     async def scale_to_zero_inference_endpoint(
         self, name: str, *, namespace: str | None = None, token: Token = None, api: Api | None = None
     ) -> H:
-        """Stop an endpoint and its billing, until it is called."""
+        """Stop an endpoint and its billing, until it is called.
+
+        >>> endpoint = await scale_to_zero_inference_endpoint("chat")
+        >>> print(endpoint.status)
+        scaledToZero
+        """
         client, namespace, api = await _place(namespace, token, api)
         return self._handle(await client.scale_to_zero(name, namespace), namespace, api)
 

@@ -1,6 +1,6 @@
 """`InferenceEndpoint`: a handle on an endpoint, which keeps the newest known state and changes in place.
 
-Names, defaults and return values: huggingface_hub 2.4.0, `InferenceEndpoint`.
+Names, defaults and return values are those of huggingface_hub 2.4.0.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -30,8 +30,8 @@ from inference_endpoints.watching.watcher import CHANGING_INTERVAL_S, Watcher
 if TYPE_CHECKING:
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
 
-FIRST_LOOK_S = 2.0
-"""Seconds that a wait allows for its first look, however short its timeout is."""
+FIRST_READ_S = 2.0
+"""Seconds that a wait allows for its first read of the endpoint, even if its timeout is shorter."""
 LAST_LINES = 20
 """Lines of its log that the error about a failed endpoint keeps."""
 LONGEST_LINE = 300
@@ -61,26 +61,31 @@ class InferenceEndpointBase:
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any], namespace: str, token: Token = None, api: Api | None = None) -> Self:
-        """A handle for an answer of the API. The token is kept: it is used for all that the handle does.
+        """A handle made of an endpoint's JSON document. The handle keeps the token and uses it for every request.
 
         `token` defaults to that of `api`, and `api` to the control plane of `default_backend`.
+
+        >>> endpoint = InferenceEndpoint.from_raw({"name": "chat", "status": {"state": "paused"}}, "acme")
+        >>> print(endpoint.status)
+        paused
         """
         return cls(Endpoint.model_validate(raw), namespace, api_for(token, api))
 
     @property
     def token(self) -> str | None:
+        """The token of every request; None for none."""
         return self._api.backend.token
 
     @property
     def client(self) -> "InferenceClient":
-        """A blocking client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
+        """A blocking client of the deployed model. Raises `NotDeployed` until the endpoint has an address."""
         from inference_endpoints.inference.hub_inference_client import InferenceClient
 
         return InferenceClient(self._deployed(), self.namespace, pool_of(self._api))
 
     @property
     def async_client(self) -> "AsyncInferenceClient":
-        """An asynchronous client for what the endpoint serves. Raises `NotDeployed` until it has an address."""
+        """An asynchronous client of the deployed model. Raises `NotDeployed` until the endpoint has an address."""
         from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient
 
         return AsyncInferenceClient(self._deployed(), self.namespace, self._api)
@@ -105,7 +110,7 @@ class InferenceEndpointBase:
         return self
 
     def _see(self, observation: Observation) -> None:
-        """Take in what was seen, unless it is older than what is known."""
+        """Take the observed state, unless it is older than the known one."""
         if observation.endpoint is None:
             return
         seen = observation.endpoint.status.updated_at
@@ -144,18 +149,23 @@ H = TypeVar("H", bound=InferenceEndpointBase)
 
 
 class AsyncInferenceEndpoint(InferenceEndpointBase):
-    """An endpoint. What is done to it changes this object in place, and returns it.
+    """A handle on an endpoint: `InferenceEndpoint` with methods to be awaited.
 
-    Attributes: `name`, `namespace`, `repository`, `status`, `url` (None until it has an address), `health_route`,
-    `framework`, `revision`, `task`, `created_at`, `updated_at`, `type`, `raw` (the whole answer of the API),
-    `token`. All methods raise errors of `inference_endpoints.errors`.
+    >>> endpoint = await aio.get_inference_endpoint("chat")
+    >>> print(endpoint.status, endpoint.task)
+    running text-generation
     """
 
     # `self` is any handle, since a blocking one lends itself to these methods (see blocking.py).
     # ruff: noqa: PYI019
 
     async def fetch(self: H) -> H:
-        """Read the endpoint as it is now. Raises `NotFound` if it is gone."""
+        """Read the endpoint again. Raises `NotFound` if it was deleted.
+
+        >>> endpoint = await endpoint.fetch()
+        >>> print(endpoint.status)
+        running
+        """
         client = await client_of(self._api)
         return self._take(await client.get(self.name, self.namespace))
 
@@ -190,6 +200,10 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
 
         `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. Raises `BadRequest`, which is a `ValueError`,
         if none is given; then nothing was sent.
+
+        >>> endpoint = await endpoint.update(max_replica=2)
+        >>> endpoint.raw["compute"]["scaling"]["maxReplica"]
+        2
         """
         given = {name: value for name, value in locals().items() if name != "self"}
         client = await client_of(self._api)
@@ -197,35 +211,60 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         return self._take(await client.update(self.name, change, self.namespace))
 
     async def pause(self: H) -> H:
-        """Stop the endpoint and its billing, until it is resumed."""
+        """Stop the endpoint and its billing, until it is resumed.
+
+        >>> endpoint = await endpoint.pause()
+        >>> print(endpoint.status)
+        paused
+        """
         client = await client_of(self._api)
         return self._take(await client.pause(self.name, self.namespace))
 
     async def resume(self: H, running_ok: bool = True) -> H:
-        """Start the endpoint after a pause. One that is running is an `AlreadyRunning` only if not `running_ok`."""
+        """Start the endpoint after a pause. Raises `AlreadyRunning` for one that runs, but only if not `running_ok`.
+
+        >>> endpoint = await endpoint.pause()
+        >>> endpoint = await endpoint.resume()
+        >>> print(endpoint.status)
+        pending
+        """
         client = await client_of(self._api)
         return self._take(await client.resume(self.name, self.namespace, running_ok=running_ok))
 
     async def scale_to_zero(self: H) -> H:
-        """Stop the endpoint and its billing, until it is called."""
+        """Stop the endpoint and its billing, until it is called.
+
+        >>> endpoint = await endpoint.scale_to_zero()
+        >>> print(endpoint.status)
+        scaledToZero
+        """
         client = await client_of(self._api)
         return self._take(await client.scale_to_zero(self.name, self.namespace))
 
     async def delete(self: H) -> None:
-        """Delete the endpoint, which cannot be undone."""
+        """Delete the endpoint, which cannot be undone.
+
+        >>> await endpoint.delete()
+        """
         client = await client_of(self._api)
         await client.delete(self.name, self.namespace)
 
     async def wait(self: H, timeout: float | None = None, refresh_every: float = 5, *, wake: bool = False) -> H:
         """Wait until the endpoint runs and its health route answers.
 
-        `timeout` is in seconds, None for no limit; `refresh_every` is the longest time between two looks, in seconds.
-        `wake` wakes one that is scaled to zero, which is then billed. A passing failure to look is survived.
+        `timeout` is in seconds, None for no limit; `refresh_every` is the longest time between two reads, in seconds.
+        `wake` wakes one that is scaled to zero, which is then billed. A read that fails for a moment is repeated.
 
-        Raises, as soon as it can no longer come to run, `DeploymentFailed` (`upstream` and the error's note have the
-        container's own words), `Paused`, `ScaledToZero` or `NotFound`; `InferenceEndpointTimeoutError` after `timeout`,
-        at the earliest after a first look; `ValueError` for a negative timeout or a `refresh_every` that is not
-        positive.
+        Raises, as soon as the endpoint can no longer come to run, `DeploymentFailed` (`upstream` and the error's note
+        quote the container's last log lines), `Paused`, `ScaledToZero` or `NotFound`; `InferenceEndpointTimeoutError`
+        after `timeout`, but not before a first read; `ValueError` for a negative timeout or a `refresh_every` that is
+        not positive.
+
+        >>> endpoint = await endpoint.pause()
+        >>> endpoint = await endpoint.resume()
+        >>> endpoint = await endpoint.wait(timeout=600)
+        >>> print(endpoint.status)
+        running
         """
         if timeout is not None and timeout < 0:
             raise ValueError("timeout must not be negative")
@@ -233,7 +272,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
             raise ValueError("refresh_every must be positive")
         limit = float("inf") if timeout is None else timeout
         started = anyio.current_time()
-        with anyio.CancelScope(deadline=started + max(limit, FIRST_LOOK_S)) as scope:
+        with anyio.CancelScope(deadline=started + max(limit, FIRST_READ_S)) as scope:
 
             def on_observation(observation: Observation) -> None:
                 scope.deadline = started + limit
@@ -243,15 +282,21 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
             return self
         raise InferenceEndpointTimeoutError(
             f"Endpoint {self.namespace}/{self.name} was not running within {limit:g} s: it is {self.status}.",
-            hint="It goes on by itself; wait again, or look at its logs.",
+            hint="It goes on by itself; wait again, or read its logs.",
         )
 
     async def watch(self: H, refresh_every: float = 5) -> AsyncGenerator[StatusChange]:
-        """What the endpoint is now, and then every change of it as it is seen; ends when it is deleted.
+        """Yield the endpoint's status now, and then every change of it; ends when the endpoint is deleted.
 
-        This object changes with it. `refresh_every` is the longest time between two looks, in seconds; where the
-        service tells of changes itself, they come at once. Close it (`contextlib.aclosing`, or `closing` where it is
-        blocking) when leaving it early. Raises `ValueError` for a `refresh_every` that is not positive.
+        This object changes with it. `refresh_every` is the longest time between two reads, in seconds; where the
+        service has a stream of events, changes come at once. Close the generator (`contextlib.aclosing`, or `closing`
+        for the blocking one) when leaving it early. Raises `ValueError` for a `refresh_every` that is not positive.
+
+        >>> endpoint = await endpoint.pause()
+        >>> async for change in endpoint.watch():
+        ...     print(change.state, change.ready_replicas)
+        ...     break
+        paused 0
         """
         if refresh_every <= 0:
             raise ValueError("refresh_every must be positive")
@@ -263,21 +308,21 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
 
 
 async def _wake(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str) -> None:
-    """Any request starts a replica; what it is answered does not matter."""
+    """Any request starts a replica; the answer does not matter."""
     with suppress(Unavailable, InferenceEndpointTimeoutError):
         await client.is_healthy(endpoint, namespace)
 
 
 async def _explain(failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str) -> None:
-    """Add the container's last words: to `upstream`, and as a note, which a traceback shows below the message."""
+    """Add the container's last log lines to `upstream`, and as a note, which a traceback shows below the message."""
     lines = [failure.upstream]
     with suppress(InferenceEndpointError):
         lines += [entry.line[:LONGEST_LINE] for entry in await client.logs(name, namespace, tail=LAST_LINES)]
     failure.upstream = "\n".join(line for line in lines if line)
     if failure.upstream:
-        failure.add_note(f"The container's own words:\n{_visible(failure.upstream)}")
+        failure.add_note(f"The container's last output:\n{_visible(failure.upstream)}")
 
 
 def _visible(text: str) -> str:
-    """Without control, direction and other invisible characters, which could deceive who reads a terminal."""
+    """Without control, direction and other invisible characters: a terminal could show them as something else."""
     return "".join(character for character in text if character.isprintable() or character == "\n")

@@ -19,7 +19,7 @@ R = TypeVar("R")
 def _of_client(
     method: Callable[Concatenate[AsyncEndpointsClient, P], Coroutine[Any, Any, R]],
 ) -> Callable[Concatenate["EndpointsClient", P], R]:
-    """A blocking client's method, of the asynchronous client's."""
+    """The blocking client's method, made of the asynchronous client's."""
 
     @functools.wraps(method)
     async def call(self: "EndpointsClient", /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -31,7 +31,12 @@ def _of_client(
 class EndpointsClient(ClientPool):
     """Every operation on endpoints, blocking and typed: `AsyncEndpointsClient` without `await`.
 
-    It may be used from any thread, and given as `api` to what takes one.
+    Any thread may use it, and every function and handle takes it as `api`. All methods raise errors of
+    `inference_endpoints.errors`.
+
+    >>> with EndpointsClient() as client:
+    ...     print(*(endpoint.name for endpoint in client.list()))
+    broken chat
     """
 
     whoami = _of_client(AsyncEndpointsClient.whoami)
@@ -57,11 +62,10 @@ class EndpointsClient(ClientPool):
     suggestion = _of_client(AsyncEndpointsClient.suggestion)
     is_healthy = _of_client(AsyncEndpointsClient.is_healthy)
     health_status = _of_client(AsyncEndpointsClient.health_status)
-    close = blocking(ClientPool.aclose)
 
     @blocking
+    @functools.wraps(AsyncEndpointsClient.iterate)
     async def iterate(self, namespace: str | None = None) -> AsyncIterator[Endpoint]:
-        """The endpoints of a namespace, page by page as they are needed."""
         client = await self.current()
         async for endpoint in client.iterate(namespace):
             yield endpoint
@@ -73,6 +77,14 @@ class EndpointsClient(ClientPool):
             async for _ in events:
                 yield
 
+    @blocking
+    async def close(self) -> None:
+        """Close the connections of blocking calls; a later call opens new ones.
+
+        >>> client.close()
+        """
+        await self.close_current()
+
     def __enter__(self) -> Self:
         return self
 
@@ -81,9 +93,15 @@ class EndpointsClient(ClientPool):
 
 
 class InferenceEndpoint(InferenceEndpointBase):
-    """An endpoint. What is done to it changes this object in place, and returns it.
+    """A handle on an endpoint. Its methods change this object in place, and return it.
 
-    `AsyncInferenceEndpoint` without `await`: see there for the attributes.
+    Attributes: `name`, `namespace`, `repository`, `status`, `url` (None until it has an address), `health_route`,
+    `framework`, `revision`, `task`, `created_at`, `updated_at`, `type`, `raw` (the whole answer of the API), `token`.
+    All methods raise errors of `inference_endpoints.errors`.
+
+    >>> endpoint = get_inference_endpoint("chat")
+    >>> print(endpoint.status, endpoint.task)
+    running text-generation
     """
 
     fetch = blocking(AsyncInferenceEndpoint.fetch)

@@ -50,7 +50,7 @@ async def test_a_wait_says_why_a_deployment_failed(face: Face, scripted: Upstrea
     assert failed.value.upstream == "CUDA out of memory\x1b[2J\nexit code 137"
     assert "CUDA" not in str(failed.value)
     shown = "".join(traceback.format_exception(failed.value))
-    assert "The container's own words:\nCUDA out of memory[2J\nexit code 137" in shown
+    assert "The container's last output:\nCUDA out of memory[2J\nexit code 137" in shown
     assert endpoint.status == state
 
 
