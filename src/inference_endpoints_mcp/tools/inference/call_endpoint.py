@@ -45,8 +45,8 @@ async def call_endpoint(
     path: Annotated[str, Field(max_length=200, description="E.g. /v1/embeddings.")] = "/",
     timeout_s: CallTimeout = 120,
 ) -> CallOutput:
-    """Run the model of an endpoint and return its output. Give text, texts or body. A call wakes a scaled-to-zero
-    endpoint, which is billed."""
+    """Run the model of an endpoint and return its output. Give text, texts or body. Wakes a scaled-to-zero endpoint,
+    which is billed."""
     request, route = _request_body(text, texts, body, parameters), _route(path)
     namespace, endpoint, wake = target.namespace, target.endpoint, await may_wake(call, target, decision)
     async with call.report_progress() as progress:

@@ -51,7 +51,7 @@ async def chat_with_endpoint(
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7,
     timeout_s: CallTimeout = 120,
 ) -> ChatOutput:
-    """Ask a chat model; its text streams as progress. A call wakes a scaled-to-zero endpoint, which is billed."""
+    """Ask a chat model; its text streams as progress. Wakes a scaled-to-zero endpoint, which is billed."""
     conversation = _conversation(message, messages, system)
     namespace, endpoint, wake = target.namespace, target.endpoint, await may_wake(call, target, decision)
     async with call.report_progress() as progress:
