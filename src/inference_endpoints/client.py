@@ -11,11 +11,15 @@ from inference_endpoints.models import (
     AllGraphs,
     AuditLogs,
     CatalogueModel,
+    CreateRequest,
     Endpoint,
     LogEntry,
+    MetricsRequest,
     ModelInfo,
     Replica,
+    RequestPart,
     Suggestion,
+    UpdateRequest,
     VendorQuotas,
     Vendors,
     WhoAmI,
@@ -124,7 +128,7 @@ class AsyncEndpointsClient:
                 return
             cursor = page.next_cursor
 
-    async def create(self, spec: EndpointSpec, namespace: str | None = None) -> Endpoint:
+    async def create(self, new: EndpointSpec | CreateRequest, namespace: str | None = None) -> Endpoint:
         """Create an endpoint; it is billed from then on. If the answer is lost, the endpoint is read instead of created
         twice.
 
@@ -137,50 +141,32 @@ class AsyncEndpointsClient:
         >>> print(endpoint.state, endpoint.type)
         pending private
         """
-        return await self.create_from(spec.payload(), namespace)
-
-    async def create_from(self, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
-        """Create an endpoint from the body of a create request: a plan's `payload`. Raises as `create` does.
-
-        >>> chat = await client.get("chat")
-        >>> copy = await client.create_from(chat.configuration | {"name": "copy"})
-        >>> copy.hardware == chat.hardware
-        True
-        """
+        request = new if isinstance(new, CreateRequest) else new.request()
         namespace = await self.resolve_namespace(namespace)
         try:
-            return await self._send(operations.CREATE, body=payload, namespace=namespace)
+            return await self._send(operations.CREATE, body=request, namespace=namespace)
         except OutcomeUnknown as lost:
             try:
-                there = await self.get(payload["name"], namespace)
+                there = await self.get(request.name, namespace)
             except InferenceEndpointError:
                 raise lost from None
-            model = {key: value for key, value in payload["model"].items() if key != "secrets"}
-            if differences(there, {**payload, "model": model}):
+            if differences(there, request.without_secrets()):
                 raise AlreadyExists(
-                    f"An endpoint named {namespace}/{payload['name']} exists with other settings.",
+                    f"An endpoint named {namespace}/{request.name} exists with other settings.",
                     hint="Choose another name, or update it.",
                 ) from lost
             return there
 
-    async def update(self, name: str, change: EndpointChange, namespace: str | None = None) -> Endpoint:
+    async def update(self, name: str, change: EndpointChange | UpdateRequest, namespace: str | None = None) -> Endpoint:
         """Change the settings of an endpoint that are set in `change`. Raises `NotFound`, `BadRequest`.
 
         >>> endpoint = await client.update("chat", EndpointChange(max_replica=2))
         >>> endpoint.compute.scaling.max_replica
         2
         """
-        return await self.update_from(name, change.payload(), namespace)
-
-    async def update_from(self, name: str, payload: dict[str, Any], namespace: str | None = None) -> Endpoint:
-        """Change an endpoint by the body of an update request: a plan's `payload`. Raises as `update` does.
-
-        >>> endpoint = await client.update_from("chat", {"tags": ["production"]})
-        >>> endpoint.tags
-        ['production']
-        """
+        request = change if isinstance(change, UpdateRequest) else change.request()
         namespace = await self.resolve_namespace(namespace)
-        return await self._send(operations.UPDATE, body=payload, namespace=namespace, name=name)
+        return await self._send(operations.UPDATE, body=request, namespace=namespace, name=name)
 
     async def pause(self, name: str, namespace: str | None = None) -> Endpoint:
         """Stop an endpoint and its billing, until it is resumed.
@@ -268,7 +254,7 @@ class AsyncEndpointsClient:
         namespace = await self.resolve_namespace(namespace)
         span = (start, stop or datetime.now(UTC))
         first, last = (one.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") for one in span)
-        body = {"start": first, "stop": last}
+        body = MetricsRequest(start=first, stop=last)
         return await self._send(operations.METRICS, body=body, namespace=namespace, name=name)
 
     async def audit_logs(
@@ -395,7 +381,7 @@ class AsyncEndpointsClient:
         operation: "operations.Operation[operations.Answer]",
         *,
         query: dict[str, Any] | None = None,
-        body: dict[str, Any] | None = None,
+        body: RequestPart | None = None,
         **arguments: str,
     ) -> "operations.Answer":
         return await self.http.send(operation.build(query=query, body=body, **arguments), operation)

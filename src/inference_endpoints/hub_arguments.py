@@ -47,7 +47,7 @@ async def change_from(given: Mapping[str, Any], now: Callable[[], Awaitable[Endp
         image = settings.get("image") or _sendable_image(await now())
         settings["image"] = _with_parallelism(image, sizes)
     change = EndpointChange.checked(**settings)
-    change.payload()  # raises if nothing is given
+    change.request()  # raises if nothing is given
     return change
 
 

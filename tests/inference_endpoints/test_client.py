@@ -32,7 +32,7 @@ SPEC = EndpointSpec(
 def created(upstream: Upstream) -> Answer:
     """The endpoint of `SPEC` as the control plane shows it: defaults filled in, secrets masked."""
     document = upstream.endpoint("pending")
-    made = SPEC.payload()
+    made = SPEC.request().to_json()
     document |= {"type": made["type"], "provider": made["provider"], "compute": made["compute"]}
     document["model"] = {**made["model"], "revision": "abc", "task": "text-generation", "secrets": {"HF_TOKEN": ""}}
     return Answer(body=document)

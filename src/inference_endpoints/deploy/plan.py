@@ -1,7 +1,7 @@
-"""Pure: an intent and the facts give a plan, before anything is sent.
+"""Pure: a request and the facts give a plan, before anything is sent.
 
-The plan holds the exact payload, what it changes, what that costs and what to think of first. A dry run shows
-it, the ceiling on spending reads it, and the tool sends its payload.
+The plan holds the exact request, what it changes, what that costs, and warnings. A dry run shows it, a person or a
+token approves it, and the tool sends its request.
 """
 
 import math
@@ -12,8 +12,7 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.deploy.hardware import HOURS_PER_MONTH, Offer, offers
 from inference_endpoints.deploy.specs import differences
-from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint, Scaling, Vendors
+from inference_endpoints.models import CreateRequest, Endpoint, EndpointConfiguration, Scaling, UpdateRequest, Vendors
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect, Operation
 
@@ -51,63 +50,57 @@ class Change(BaseModel):
 
 
 class Plan(BaseModel):
-    """What would be done. `payload` is exactly what is sent; `shown()` is what may be looked at."""
+    """What would be done. `request` is exactly what is sent; `masked()` may be shown."""
 
     operation: str
     effect: Effect
     spends: bool = Field(default=False, description="Whether it may then cost more than it may now.")
     endpoint: str
     cost: Cost
-    payload: dict[str, Any] | None = Field(default=None, repr=False)
+    request: UpdateRequest | None = Field(default=None, repr=False)
     changes: list[Change] = Field(default_factory=list)
     quota_left: int | None = Field(default=None, description="Accelerators of this kind left at maximum replicas.")
     warnings: list[str] = Field(default_factory=list)
 
-    def shown(self) -> dict[str, Any] | None:
-        """The payload with every secret masked."""
-        return None if self.payload is None else _masked(self.payload)
+    def masked(self) -> dict[str, Any] | None:
+        """The body of the request with every secret masked."""
+        return None if self.request is None else _masked(self.request.to_json())
 
 
-def plan_create(payload: dict[str, Any], namespace: str, vendors: Vendors) -> Plan:
-    """Plan a new endpoint from the body of a create request."""
-    compute = payload["compute"]
-    hardware = hardware_id(payload["provider"]["vendor"], payload["provider"]["region"], compute)
-    offer = _offer_of(offers(vendors), hardware)
-    fewest, most = fewest_replicas(payload), most_replicas(payload)
+def plan_create(request: CreateRequest, namespace: str, vendors: Vendors) -> Plan:
+    """Plan a new endpoint."""
+    after = request.applied_to(None)
+    offer, scaling = _offer_of(offers(vendors), after.hardware), after.compute.scaling
     return Plan(
         operation=operations.CREATE.name,
         effect=operations.CREATE.effect,
         spends=True,
-        endpoint=f"{namespace}/{payload['name']}",
-        cost=Cost.of(hardware, offer.price if offer else None, fewest, most),
-        payload=payload,
-        quota_left=_quota_left(offer, most),
-        warnings=_hardware_warnings(offer, most) + _always_on(fewest, offer),
+        endpoint=f"{namespace}/{request.name}",
+        cost=_cost(after, offer),
+        request=request,
+        quota_left=_quota_left(offer, scaling.most_replicas),
+        warnings=_hardware_warnings(offer, scaling.most_replicas) + _always_on(scaling.min_replica, offer),
     )
 
 
-def plan_update(payload: dict[str, Any], current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
-    """Plan a change of an endpoint from the body of an update request.
-
-    `changes` is empty if everything already is as asked.
-    """
-    found = differences(current, payload)
-    hardware, known = hardware_after(payload, current), offers(vendors)
-    offer = _offer_of(known, hardware)
-    fewest, most = fewest_replicas(payload, current), most_replicas(payload, current)
+def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
+    """Plan a change of an endpoint. `changes` is empty if the endpoint already is as requested."""
+    found, after, known = differences(current, request), request.applied_to(current), offers(vendors)
+    offer, scaling = _offer_of(known, after.hardware), after.compute.scaling
+    held = current.status.target_replica if after.hardware == current.hardware else 0
     return Plan(
         operation=operations.UPDATE.name,
         effect=operations.UPDATE.effect if found else Effect.READS,
-        spends=bool(found) and _may_cost_more(payload, current, known),
+        spends=bool(found) and _may_cost_more(after, current, known),
         endpoint=f"{namespace}/{current.name}",
-        cost=Cost.of(hardware, offer.price if offer else None, fewest, most),
-        payload=payload,
+        cost=_cost(after, offer),
+        request=request,
         changes=[
             Change(setting=path, before=_masked_at(path, before), after=_masked_at(path, after))
             for path, (before, after) in found.items()
         ],
-        quota_left=_quota_left(offer, most - (current.status.target_replica if hardware == current.hardware else 0)),
-        warnings=_hardware_warnings(offer, most) + _always_on(fewest, offer),
+        quota_left=_quota_left(offer, scaling.most_replicas - held),
+        warnings=_hardware_warnings(offer, scaling.most_replicas) + _always_on(scaling.min_replica, offer),
     )
 
 
@@ -131,7 +124,7 @@ def plan_wake(current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
 
 def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
     offer, scaling = _offer_of(offers(vendors), current.hardware), current.compute.scaling
-    most = max(1, scaling.max_replica)
+    most = scaling.most_replicas
     return Plan(
         operation=name,
         effect=effect,
@@ -142,61 +135,29 @@ def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, ve
     )
 
 
-def fewest_replicas(payload: dict[str, Any], current: Endpoint | None = None) -> int:
-    """The replicas a create or update body keeps running."""
-    return _replicas(payload, "minReplica", _scaling_of(current).min_replica)
+def _cost(after: EndpointConfiguration, offer: Offer | None) -> Cost:
+    scaling = after.compute.scaling
+    return Cost.of(after.hardware, offer.price if offer else None, scaling.min_replica, scaling.most_replicas)
 
 
-def most_replicas(payload: dict[str, Any], current: Endpoint | None = None) -> int:
-    """The replicas a create or update body allows for, at most."""
-    return max(1, _replicas(payload, "maxReplica", _scaling_of(current).max_replica))
-
-
-def hardware_after(payload: dict[str, Any], current: Endpoint) -> str:
-    """The hardware an endpoint runs on after an update body; vendor and region cannot change."""
-    now = {"instanceType": current.compute.instance_type, "instanceSize": current.compute.instance_size}
-    return hardware_id(current.provider.vendor, current.provider.region, now | payload.get("compute", {}))
-
-
-def hardware_id(vendor: str, region: str, compute: dict[str, Any]) -> str:
-    """`{vendor}-{region}-{instance type}-{instance size}`, as the service forms it."""
-    return "-".join((vendor, region, str(compute.get("instanceType")), str(compute.get("instanceSize"))))
-
-
-def _may_cost_more(payload: dict[str, Any], current: Endpoint, known: Sequence[Offer]) -> bool:
+def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:
     """Whether an update may bring replicas that are not there now, dearer ones, or ones that idle longer."""
     if not current.state.billed:
         return True
-    if fewest_replicas(payload, current) > fewest_replicas({}, current) or _idle(payload, current) > _idle({}, current):
+    now, then = current.compute.scaling, after.compute.scaling
+    if then.min_replica > now.min_replica or _idle_minutes(then) > _idle_minutes(now):
         return True
-    before, after = current.hardware, hardware_after(payload, current)
-    most_before, most_after = most_replicas({}, current), most_replicas(payload, current)
-    if before == after:
-        return most_after > most_before
-    offer_before, offer_after = _offer_of(known, before), _offer_of(known, after)
-    if offer_before is None or offer_before.price is None or offer_after is None or offer_after.price is None:
+    if after.hardware == current.hardware:
+        return then.most_replicas > now.most_replicas
+    offer_now, offer_then = _offer_of(known, current.hardware), _offer_of(known, after.hardware)
+    if offer_now is None or offer_now.price is None or offer_then is None or offer_then.price is None:
         return True
-    return offer_after.price * most_after > offer_before.price * most_before
+    return offer_then.price * then.most_replicas > offer_now.price * now.most_replicas
 
 
-def _idle(payload: dict[str, Any], current: Endpoint) -> float:
-    """Minutes a replica idles before it sleeps; infinite where it never does."""
-    scaling = payload.get("compute", {}).get("scaling", {})
-    minutes = scaling.get("scaleToZeroTimeout", current.compute.scaling.scale_to_zero_timeout)
-    return float(minutes) if isinstance(minutes, int | float) else math.inf
-
-
-def _replicas(payload: dict[str, Any], setting: str, otherwise: int) -> int:
-    asked = payload.get("compute", {}).get("scaling", {}).get(setting)
-    if asked is None:
-        return otherwise
-    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
-        raise BadRequest(f"compute.scaling.{setting} is a whole number, 0 or more.")
-    return asked
-
-
-def _scaling_of(current: Endpoint | None) -> Scaling:
-    return current.compute.scaling if current else Scaling()
+def _idle_minutes(scaling: Scaling) -> float:
+    """Minutes a replica idles before it scales to zero; infinite where it never does."""
+    return math.inf if scaling.scale_to_zero_timeout is None else float(scaling.scale_to_zero_timeout)
 
 
 def _offer_of(known: Sequence[Offer], hardware_id: str) -> Offer | None:

@@ -1,61 +1,52 @@
-"""Pure: requests the service takes and that end badly, or refuses without saying why; each refused here, with the
-reason, before anything is sent.
+"""Pure: requests that the service accepts and that end badly, or that it refuses without a reason. Each is refused here
+with its reason, before anything is sent.
 
 Source: rules huggingface_hub's authors verified against the service in August 2026.
 """
 
-from typing import Any
-
 from inference_endpoints.deploy.engines import PARALLEL_SETTINGS, accelerators_used
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint, ModelSettings
+from inference_endpoints.models import Endpoint, ModelSettings, Scaling, UpdateRequest
 
-_TOLD_BY: dict[str, type] = {"image": dict, "args": list, "command": list, "env": dict}
 _WITHOUT_URL = frozenset({"huggingface", "huggingfaceNeuron"})
 
 
-def check(payload: dict[str, Any], accelerators: int, current: Endpoint | None = None) -> None:
-    """Raises `BadRequest` for a create body, or an update body of `current`, that walks into one.
+def check(request: UpdateRequest, accelerators: int, current: Endpoint | None = None) -> None:
+    """Raises `BadRequest` for a create request, or an update request of `current`, that would end badly.
 
     `accelerators` are those of one replica, on the hardware it would run on.
     """
-    asked = (payload.get("model") or {}).get("image")
-    if asked is not None:
-        _image_in_part(asked)
-    model = _model_after(payload, current)
-    engine = model.image.engine if model.image else ""
-    if engine in PARALLEL_SETTINGS and accelerators > 1 and accelerators_used(model) == 1:
-        raise BadRequest(
-            f"{engine} would use one of {accelerators} accelerators, and the service refuses that: nothing was sent.",
-            hint=f"Set tensorParallelSize={accelerators} in config.model.image.{engine}, whole with its url.",
-        )
-    _sleep_of_the_sleepless(payload, current)
+    after = request.applied_to(current)
+    if request.model and request.model.image:
+        _check_image_is_whole(request.model.image)
+    _check_parallelism(after.model, accelerators)
+    if request.compute and request.compute.scaling and request.compute.scaling.scale_to_zero_timeout:
+        _check_can_scale_to_zero(after.compute.scaling)
 
 
-def _model_after(payload: dict[str, Any], current: Endpoint | None) -> ModelSettings:
-    """What the engine would be told. A setting of the wrong type is the service's to refuse."""
-    before = current.raw.get("model") or {} if current else {}
-    after = {**before, **(payload.get("model") or {})}
-    told = {key: after[key] for key, kind in _TOLD_BY.items() if isinstance(after.get(key), kind)}
-    words = {key: [str(word) for word in value] for key, value in told.items() if isinstance(value, list)}
-    return ModelSettings.model_validate(told | words)
-
-
-def _image_in_part(image: Any) -> None:
-    """An image is replaced whole: what is left out of it is gone."""
-    engine, settings = next(iter(image.items()), ("", None)) if isinstance(image, dict) else ("", None)
-    if engine and engine not in _WITHOUT_URL and not (isinstance(settings, dict) and settings.get("url")):
+def _check_image_is_whole(image: dict[str, dict[str, object]]) -> None:
+    """An image is replaced whole: a setting left out is lost."""
+    engine, settings = next(iter(image.items()))
+    if engine not in _WITHOUT_URL and not settings.get("url"):
         raise BadRequest(
             "The image in config.model has no url: an image is always sent whole, so nothing was sent.",
             hint="get_endpoint with response_format=detailed shows the whole image of an endpoint.",
         )
 
 
-def _sleep_of_the_sleepless(payload: dict[str, Any], current: Endpoint | None) -> None:
-    scaling = (payload.get("compute") or {}).get("scaling") or {}
-    kept = scaling.get("minReplica", current.compute.scaling.min_replica if current else 0)
-    if scaling.get("scaleToZeroTimeout") and isinstance(kept, int) and kept > 0:
+def _check_parallelism(model: ModelSettings, accelerators: int) -> None:
+    engine = model.image.engine if model.image else ""
+    if engine in PARALLEL_SETTINGS and accelerators > 1 and accelerators_used(model) == 1:
         raise BadRequest(
-            f"It would never scale to zero, since min_replica={kept} keeps it running: nothing was sent.",
+            f"{engine} would use one of {accelerators} accelerators, and the service refuses that: nothing was sent.",
+            hint=f"Set tensorParallelSize={accelerators} in config.model.image.{engine}, whole with its url.",
+        )
+
+
+def _check_can_scale_to_zero(scaling: Scaling) -> None:
+    if scaling.min_replica > 0:
+        raise BadRequest(
+            f"It would never scale to zero, since min_replica={scaling.min_replica} keeps it running: "
+            "nothing was sent.",
             hint="Set min_replica=0, or leave scale_to_zero_timeout out.",
         )

@@ -7,9 +7,10 @@ They are not checked at run time, so that a word newer than this package still p
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation
 from pydantic_core import PydanticCustomError
 
+from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.deploy.vocabulary import (
     Accelerator,
     AccessType,
@@ -19,8 +20,7 @@ from inference_endpoints.deploy.vocabulary import (
     ScalingMetric,
 )
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint, Image
-from inference_endpoints.models.catalog import Instance
+from inference_endpoints.models import CreateRequest, Endpoint, Image, Instance, UpdateRequest, hardware_id
 
 LONGEST_NAME = 32
 
@@ -68,7 +68,7 @@ class Hardware(BaseModel):
 
     @property
     def id(self) -> str:
-        return f"{self.vendor}-{self.region}-{self.instance_type}-{self.instance_size}"
+        return hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
 
 
 class Settings(BaseModel):
@@ -102,14 +102,7 @@ class Settings(BaseModel):
     @classmethod
     def checked(cls, **values: Any) -> Self:
         """The same, with `BadRequest` naming the settings that are wrong, never their values."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, problem['loc']))} {problem['msg']}"
-                for problem in error.errors(include_url=False, include_input=False, include_context=False)
-            )
-            raise BadRequest(f"Not a valid request, so nothing was sent: {problems}.") from error
+        return validated(lambda: cls(**values))
 
     def _scaling(self) -> dict[str, Any]:
         measure = None
@@ -142,8 +135,6 @@ class Settings(BaseModel):
         )
 
     def _check(self) -> None:
-        if self.image is not None and len(self.image) != 1:
-            raise BadRequest("An image is an object with exactly one key, the engine.")
         low, high = self.min_replica, self.max_replica
         if low is not None and high is not None and low > high:
             raise BadRequest(f"min_replica ({low}) is above max_replica ({high}).", hint="Raise max_replica.")
@@ -173,13 +164,13 @@ class EndpointSpec(Settings):
     private_link_account_id: str | None = None
     private_link_region: PrivateLinkRegion | None = None
 
-    def payload(self) -> dict[str, Any]:
-        """The body of a create request. Raises `BadRequest` where the parts contradict each other."""
+    def request(self) -> CreateRequest:
+        """The create request. Raises `BadRequest` where the settings contradict each other."""
         self._check()
         scaling = self._scaling()
         if self.min_replica == 0:
             scaling.setdefault("scaleToZeroTimeout", 15)
-        return {
+        body = {
             "name": self.name,
             "provider": {"vendor": self.hardware.vendor, "region": self.hardware.region},
             "compute": {
@@ -189,7 +180,8 @@ class EndpointSpec(Settings):
                 "scaling": scaling,
             },
             "model": {"repository": self.repository, "image": {"huggingface": {}}} | self._model(),
-        } | self._top()
+        }
+        return validated(lambda: CreateRequest.model_validate(body | self._top()))
 
     def _model(self) -> dict[str, Any]:
         model = super()._model()
@@ -218,8 +210,8 @@ class EndpointChange(Settings):
     instance_type: str | None = None
     instance_size: str | None = None
 
-    def payload(self) -> dict[str, Any]:
-        """The body of an update request. Raises `BadRequest` if it would change nothing at all."""
+    def request(self) -> UpdateRequest:
+        """The update request. Raises `BadRequest` if it would change nothing at all."""
         self._check()
         compute = _set_only(
             accelerator=self.accelerator,
@@ -228,10 +220,10 @@ class EndpointChange(Settings):
             scaling=self._scaling() or None,
         )
         model = _set_only(repository=self.repository) | self._model()
-        payload = _set_only(compute=compute or None, model=model or None) | self._top()
-        if not payload:
+        body = _set_only(compute=compute or None, model=model or None) | self._top()
+        if not body:
             raise BadRequest("Nothing to change was given; nothing was sent.", hint="Name at least one setting.")
-        return payload
+        return validated(lambda: UpdateRequest.model_validate(body))
 
 
 def image_of(custom_image: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -239,13 +231,13 @@ def image_of(custom_image: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"custom": custom_image} if custom_image and "url" in custom_image else custom_image
 
 
-def differences(current: Endpoint, payload: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What a payload would change in an endpoint: dotted path to (before, after). Secrets never compare equal.
+def differences(current: Endpoint, request: UpdateRequest) -> dict[str, tuple[Any, Any]]:
+    """What a request would change in an endpoint: dotted path to (before, after). Secrets never compare equal.
 
     Of the environment only the variables that differ, since the service keeps the others.
     """
     changes: dict[str, tuple[Any, Any]] = {}
-    _compare("", current.raw, payload, changes)
+    _compare("", current.raw, request.to_json(), changes)
     return changes
 
 

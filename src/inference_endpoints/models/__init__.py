@@ -20,17 +20,20 @@ from inference_endpoints.models.catalog import (
 from inference_endpoints.models.endpoint import (
     Compute,
     Endpoint,
+    EndpointConfiguration,
     EndpointPage,
     ModelSettings,
     Person,
     Provider,
     Scaling,
     Status,
+    hardware_id,
 )
 from inference_endpoints.models.hub import ModelInfo
 from inference_endpoints.models.image import Image
 from inference_endpoints.models.logs_and_replicas import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
+from inference_endpoints.models.requests import CreateRequest, MetricsRequest, RequestPart, UpdateRequest
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
 
 __all__ = [
@@ -40,8 +43,10 @@ __all__ = [
     "Catalogue",
     "CatalogueModel",
     "Compute",
+    "CreateRequest",
     "Document",
     "Endpoint",
+    "EndpointConfiguration",
     "EndpointPage",
     "Graph",
     "Image",
@@ -50,6 +55,7 @@ __all__ = [
     "Instance",
     "LogEntry",
     "Logs",
+    "MetricsRequest",
     "ModelInfo",
     "ModelSettings",
     "Organization",
@@ -63,15 +69,18 @@ __all__ = [
     "Replica",
     "ReplicaStatus",
     "Replicas",
+    "RequestPart",
     "Scaling",
     "Series",
     "Status",
     "Suggestion",
     "TypeQuota",
+    "UpdateRequest",
     "Vendor",
     "VendorQuotas",
     "Vendors",
     "WhoAmI",
     "Wire",
+    "hardware_id",
     "rfc3339",
 ]

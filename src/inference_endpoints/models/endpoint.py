@@ -23,6 +23,11 @@ class Scaling(Wire):
     scale_to_zero_timeout: int | None = None
     measure: dict[str, Any] | None = None
 
+    @property
+    def most_replicas(self) -> int:
+        """The replicas it may come to have: one that wakes or is resumed starts at least one."""
+        return max(1, self.max_replica)
+
 
 class Compute(Wire):
     """What the endpoint runs on. `id` is `{vendor}-{region}-{instance type}-{instance size}`."""
@@ -70,14 +75,31 @@ class Status(Wire):
     engine: str | None = Field(default=None, description="Set by the embedded control plane: process or simulated.")
 
 
-class Endpoint(Document):
-    """An endpoint with its status. `raw` is the whole answer."""
+def hardware_id(vendor: str, region: str, instance_type: str, instance_size: str) -> str:
+    """Hardware as one string, as the service forms it: `aws-us-east-1-nvidia-l4-x1`."""
+    return "-".join(part for part in (vendor, region, instance_type, instance_size) if part)
 
-    name: str
+
+class EndpointConfiguration(Wire):
+    """What an endpoint is configured to be."""
+
+    name: str = ""
     type: InferenceEndpointType = InferenceEndpointType.PRIVATE
     provider: Provider = Field(default_factory=Provider)
     compute: Compute = Field(default_factory=Compute)
     model: ModelSettings = Field(default_factory=ModelSettings)
+
+    @property
+    def hardware(self) -> str:
+        """The hardware as one string, `aws-us-east-1-nvidia-l4-x1`."""
+        where, what = self.provider, self.compute
+        return what.id or hardware_id(where.vendor, where.region, what.instance_type, what.instance_size)
+
+
+class Endpoint(EndpointConfiguration, Document):
+    """An endpoint with its status. `raw` is the whole answer."""
+
+    name: str
     status: Status
     health_route: str | None = None
     tags: list[str] | None = None
@@ -90,19 +112,6 @@ class Endpoint(Document):
     def url(self) -> str | None:
         """Where the endpoint answers; None until the control plane has given it an address."""
         return self.status.url or None
-
-    @property
-    def hardware(self) -> str:
-        """The hardware as one string, `aws-us-east-1-nvidia-l4-x1`."""
-        if self.compute.id:
-            return self.compute.id
-        parts = (
-            self.provider.vendor,
-            self.provider.region,
-            self.compute.instance_type,
-            self.compute.instance_size,
-        )
-        return "-".join(part for part in parts if part)
 
     @property
     def identity(self) -> str:

@@ -254,7 +254,7 @@ class HttpTransport:
         async with self._client().stream(
             request.operation.method,
             address.rstrip("/") + request.path,
-            json=request.body,
+            json=request.body.to_json() if request.body else None,
             headers=self._bearer() if self.backend.sends_token_to(request.operation.service) else {},
         ) as response:
             if not response.is_success:

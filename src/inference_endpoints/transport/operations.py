@@ -19,12 +19,14 @@ from inference_endpoints.models import (
     AllGraphs,
     AuditLogs,
     Catalogue,
+    CreateRequest,
     Endpoint,
     EndpointPage,
     LogEntry,
     Logs,
     ModelInfo,
     Replicas,
+    RequestPart,
     Suggestion,
     VendorQuotas,
     Vendors,
@@ -65,7 +67,7 @@ class Request:
 
     operation: "Operation[Any]"
     path: str
-    body: dict[str, Any] | None
+    body: RequestPart | None
     subject: str
     """What the operation applies to: `acme/chat`."""
     arguments: Mapping[str, str]
@@ -105,7 +107,7 @@ class Operation(Generic[Answer]):
         self,
         *,
         query: Mapping[str, str | int | bool | None] | None = None,
-        body: dict[str, Any] | None = None,
+        body: RequestPart | None = None,
         **arguments: str,
     ) -> Request:
         """Fill in the path, each segment encoded separately. Raises `BadRequest` for an invalid name."""
@@ -115,7 +117,7 @@ class Operation(Generic[Answer]):
         parameters = {key: str(value) for key, value in (query or {}).items() if value is not None}
         if parameters:
             path += "?" + urlencode(parameters)
-        created = [str(body["name"])] if body and "name" in body and "name" not in arguments else []
+        created = [body.name] if isinstance(body, CreateRequest) else []
         return Request(self, path, body, "/".join([*arguments.values(), *created]), arguments)
 
     def parse(self, payload: Any) -> Answer:

@@ -9,25 +9,16 @@ from inference_endpoints_mcp.approval.plan_token import Broken, Seal
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.approval.questions import Questions
 from inference_endpoints_mcp.policy.audit_trail import Audit
-from inference_endpoints_mcp.policy.policy import Policy
 
 
 class Approvals:
     """`now` gives seconds on any clock that does not go back."""
 
-    def __init__(
-        self, confirmation: Confirmation, policy: Policy, audit: Audit, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, confirmation: Confirmation, audit: Audit, now: Callable[[], float] = time.monotonic) -> None:
         self.confirmation = confirmation
-        self.policy = policy
         self.questions = Questions(confirmation.within, now)
         self._seal = Seal(now)
         self._audit = audit
-
-    async def check(self, proposal: Proposal) -> None:
-        """Raises `Refused` where the policy would not let it be sent: nobody is asked about that."""
-        plan = proposal.plan
-        await self.policy.check(proposal.send, {"operation": plan.operation, "endpoint": plan.endpoint})
 
     def sealed(self, caller: str, proposal: Proposal) -> str:
         """A token for this plan, and a line that it was given out."""

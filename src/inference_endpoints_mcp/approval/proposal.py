@@ -43,7 +43,7 @@ class Proposal:
             "change": f"{self.plan.operation} {self.plan.endpoint}",
             "identity": current.identity if current else "",
             "configuration": _digest(current.configuration) if current else "",
-            "payload": _digest(self.plan.payload),
+            "payload": _digest(self.plan.request.to_json() if self.plan.request else None),
             "price": f"{sorted(self.effects)} {cost.per_hour_at_min} {cost.per_hour_at_max}",
         }
 
@@ -60,8 +60,8 @@ class Proposal:
             return EndpointCall(self.current, self.namespace)
         operation = {each.name: each for each in operations.OPERATIONS}[self.plan.operation]
         if operation is operations.CREATE:
-            return operation.build(body=self.plan.payload, namespace=self.namespace)
-        return operation.build(body=self.plan.payload, namespace=self.namespace, name=self.name)
+            return operation.build(body=self.plan.request, namespace=self.namespace)
+        return operation.build(body=self.plan.request, namespace=self.namespace, name=self.name)
 
     def warning(self, *said: str) -> "Proposal":
         """The same, with more to think of first."""

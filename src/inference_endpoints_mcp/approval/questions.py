@@ -80,10 +80,9 @@ def question(proposal: Proposal, redactor: Redactor) -> str:
 
 
 def _what(proposal: Proposal) -> list[str]:
-    model = (proposal.plan.payload or {}).get("model", {}).get("repository")
-    current, hardware = proposal.current, line(proposal.plan.cost.hardware)
+    request, current, hardware = proposal.plan.request, proposal.current, line(proposal.plan.cost.hardware)
     if current is None:
-        return [f"It will run {line(str(model), 100)} on {hardware}."]
+        return [f"It will run {line(str(request and request.repository), 100)} on {hardware}."]
     created = f"created {current.identity}"
     return [f"It runs {line(current.model.repository, 100)} on {line(current.hardware)}, {created}."]
 
@@ -105,7 +104,7 @@ def _changes(plan: Plan, redactor: Redactor) -> Iterator[str]:
         f"{change.setting}: {_brief(change.setting, change.before, redactor)} → "
         f"{_brief(change.setting, change.after, redactor)}"
         for change in plan.changes
-    ] or [f"{path}: {_brief(path, value, redactor)}" for path, value in _settings(plan.shown() or {})]
+    ] or [f"{path}: {_brief(path, value, redactor)}" for path, value in _settings(plan.masked() or {})]
     yield from (line(each, 2 * LONGEST_SETTING) for each in told[:SETTINGS_SHOWN])
     if len(told) > SETTINGS_SHOWN:
         yield f"{len(told) - SETTINGS_SHOWN} more"

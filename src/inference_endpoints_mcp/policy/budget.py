@@ -10,7 +10,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
 from inference_endpoints.hardware_cache import HardwareListing
-from inference_endpoints_mcp.policy.effects import Intent
+from inference_endpoints_mcp.policy.intent import Intent
 from inference_endpoints_mcp.policy.limits import TOTAL
 from inference_endpoints_mcp.policy.rules import Layer
 
@@ -52,8 +52,8 @@ class Ceilings:
         finally:
             self._under_way.remove(spending)
 
-    async def foresee(self, intent: Intent, layers: Sequence[Layer]) -> list[Refused]:
-        """Every refusal an intent would meet now; nothing is counted."""
+    async def refusals(self, intent: Intent, layers: Sequence[Layer]) -> list[Refused]:
+        """Every refusal an intent would meet now. Nothing is counted."""
         async with self._deciding:
             spending, found = await self._spending(intent), []
             for layer in layers:
@@ -65,8 +65,9 @@ class Ceilings:
 
     async def _spending(self, intent: Intent) -> Spending:
         vendors = await self._listing.vendors(intent.namespace)
-        price = Prices(vendors).of(intent.hardware)
-        return Spending(intent.namespace, intent.name, intent.most, math.inf if price is None else price * intent.most)
+        price = Prices(vendors).of(intent.after.hardware)
+        most = intent.most_replicas
+        return Spending(intent.namespace, intent.name, most, math.inf if price is None else price * most)
 
     async def _check(self, layer: Layer, spending: Spending) -> list[str]:
         """What is to be said of ceilings that only warn. Raises `Refused` for one that is enforced."""

@@ -6,8 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from inference_endpoints.errors import Refused
-from inference_endpoints_mcp.policy import effects as intents
-from inference_endpoints_mcp.policy.effects import Intent
+from inference_endpoints_mcp.policy.intent import Intent, local_file
 from inference_endpoints_mcp.policy.limits import Limits
 
 Rule = Callable[[Limits, Intent], str | None]
@@ -59,40 +58,41 @@ def _header(rule: str) -> str:
 
 
 def _hardware(limits: Limits, intent: Intent) -> str | None:
-    return _unless_matching("Hardware", intent.hardware, limits.hardware)
+    return _unless_matching("Hardware", intent.after.hardware, limits.hardware)
 
 
 def _repositories(limits: Limits, intent: Intent) -> str | None:
-    return _unless_matching("Model", intent.repository, limits.repositories)
+    return _unless_matching("Model", intent.after.model.repository, limits.repositories)
 
 
 def _model_folders(limits: Limits, intent: Intent) -> str | None:
-    path = intents.file_of(intent.repository)
+    path = local_file(intent.after.model.repository)
     if path is None or not limits.model_folders:
         return None
     try:
         real = path.resolve()  # a link out of a folder is not in it
     except (OSError, ValueError):
-        return "The path of the model file is none"
+        return "The path of the model file is not a valid path"
     if any(real.is_relative_to(Path(folder).expanduser().resolve()) for folder in limits.model_folders):
         return None
-    return f"Model files may only be in {' or '.join(limits.model_folders)}, links out of there not counted"
+    return f"Model files may only be in {' or '.join(limits.model_folders)}, not behind links that lead elsewhere"
 
 
 def _types(limits: Limits, intent: Intent) -> str | None:
-    if not limits.types or intent.type in limits.types:
+    if not limits.types or intent.after.type.value in limits.types:
         return None
     return f"Endpoints may only be {' or '.join(limits.types)}"
 
 
 def _max_replicas(limits: Limits, intent: Intent) -> str | None:
-    if limits.max_replicas is None or intent.most <= limits.max_replicas:
+    if limits.max_replicas is None or intent.most_replicas <= limits.max_replicas:
         return None
-    return f"An endpoint may have at most {limits.max_replicas} replica(s), and this could have {intent.most}"
+    return f"An endpoint may have at most {limits.max_replicas} replica(s), and this could have {intent.most_replicas}"
 
 
 def _no_always_on(limits: Limits, intent: Intent) -> str | None:
-    if not limits.no_always_on or intent.accelerator == "cpu" or intent.fewest == 0:
+    compute = intent.after.compute
+    if not limits.no_always_on or compute.accelerator == "cpu" or compute.scaling.min_replica == 0:
         return None
     return "Accelerators must be able to scale to zero (min_replica=0)"
 

@@ -5,11 +5,14 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from inference_endpoints.deploy.plan import MASK
 from inference_endpoints.errors import BadRequest
+from inference_endpoints.models import UpdateRequest
 from inference_endpoints_mcp.privacy.redact import SHORTEST
+
+Change = TypeVar("Change", bound=UpdateRequest)
 
 
 class LendError(ValueError):
@@ -48,12 +51,9 @@ class Lent:
             )
         return dict.fromkeys(wanted, MASK)
 
-    def filled(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """The payload of a plan as it is sent: with the values."""
-        model = payload.get("model") or {}
-        if not model.get("secrets"):
-            return payload
-        return payload | {"model": model | {"secrets": {name: self.values[name] for name in model["secrets"]}}}
+    def filled(self, request: Change) -> Change:
+        """A plan's request as it is sent: with the values."""
+        return request.with_secrets({name: self.values[name] for name in request.secret_names})
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -21,6 +21,8 @@ from inference_endpoints.watching.watcher import STREAMED_INTERVAL_S, Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.approval.confirmation import DEFAULT_EFFECTS, Confirm, Confirmation
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.policy import Policy
+from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import Lent
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
@@ -73,16 +75,17 @@ class _Parts:
     watcher: Watcher
     inference: AsyncInference
     listing: HardwareListing
+    guard: SendGuard
 
 
 class RunningApplication:
     """Opens a scope for each call. Nothing is reached before the first."""
 
-    def __init__(self, options: Options, redactor: Redactor, approvals: Approvals) -> None:
+    def __init__(self, options: Options, redactor: Redactor, policy: Policy, approvals: Approvals) -> None:
         self._options = options
         self._redactor = redactor
         self._approvals = approvals
-        self._policy = approvals.policy
+        self._policy = policy
         self._stack = AsyncExitStack()
         self._parts: _Parts | None = None
         self._opening = asyncio.Lock()
@@ -96,6 +99,7 @@ class RunningApplication:
             hardware=parts.listing,
             redactor=self._redactor,
             approvals=self._approvals,
+            guard=parts.guard,
             caller=caller_of(context),
             lent_secrets=self._options.lent,
             host_timeout_s=self._hold(context),
@@ -117,14 +121,15 @@ class RunningApplication:
     async def _open(self) -> _Parts:
         backend = await self._options.reach(self._stack)
         self._redactor.add(backend.token)
-        client = AsyncEndpointsClient(
-            backend, namespace=self._options.namespace, guard=self._policy, reconnect=self._options.reconnect
-        )
-        self._stack.push_async_callback(client.aclose)
-        listing = HardwareListing(client)
-        self._policy.reads_through(client, listing)
+        namespace, reconnect = self._options.namespace, self._options.reconnect
+        reader = AsyncEndpointsClient(backend, namespace=namespace, reconnect=reconnect)
+        listing = HardwareListing(reader)
+        guard = SendGuard(self._policy, reader, listing)
+        client = AsyncEndpointsClient(backend, namespace=namespace, guard=guard, reconnect=reconnect)
+        for each in (reader, client):
+            self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
-        return _Parts(client, watcher, AsyncInference(client), listing)
+        return _Parts(client, watcher, AsyncInference(client), listing.read_by(client), guard)
 
     def _hold(self, context: Context[Any, Any]) -> float:
         if self._options.hold is not None:
@@ -135,8 +140,10 @@ class RunningApplication:
 
 
 @asynccontextmanager
-async def running(options: Options, redactor: Redactor, approvals: Approvals) -> AsyncIterator[RunningApplication]:
-    application = RunningApplication(options, redactor, approvals)
+async def running(
+    options: Options, redactor: Redactor, policy: Policy, approvals: Approvals
+) -> AsyncIterator[RunningApplication]:
+    application = RunningApplication(options, redactor, policy, approvals)
     try:
         yield application
     finally:

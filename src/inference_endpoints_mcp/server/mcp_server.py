@@ -80,7 +80,7 @@ class EndpointsServer(MCPServer[Application]):
     def __init__(self, options: Options, redactor: Redactor) -> None:
         audit = Audit(options.audit_file, redactor)
         self._policy = Policy(options.limits, audit)
-        approvals = Approvals(options.confirmation, self._policy, audit, options.clock)
+        approvals = Approvals(options.confirmation, audit, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
         self._redactor = redactor
@@ -92,7 +92,7 @@ class EndpointsServer(MCPServer[Application]):
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
             with closing(audit):
-                async with running(options, redactor, approvals) as application:
+                async with running(options, redactor, self._policy, approvals) as application:
                     yield application
 
         bus = InMemorySubscriptionBus()

@@ -110,7 +110,8 @@ def deciding(propose: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
         proposal, approvals = _to_approve(proposed), call.approvals
         if proposal is None or not approvals.confirmation.needed(proposal):
             return Decision(Outcome.NOT_NEEDED)
-        await approvals.check(proposal)
+        plan = proposal.plan
+        await call.guard.check(proposal.send, {"operation": plan.operation, "endpoint": plan.endpoint})
         if approvals.confirmation.how is not Confirm.ELICIT:
             return Decision(Outcome.TO_PLAN)
         if _can_ask(context):
@@ -202,7 +203,7 @@ def _planned(call: CallContext, context: Context[Any, Any], step: Step, now: str
 async def _previewed(call: CallContext, step: Step) -> EndpointOutput:
     """The plan, with what stands in its way now."""
     proposal, approvals = step.proposal, call.approvals
-    refusals = [f"It would be refused: {refusal}" for refusal in await approvals.policy.foresee(proposal.send)]
+    refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(proposal.send)]
     needed = " Carrying it out needs approval." if approvals.confirmation.needed(proposal) else ""
     plan = plan_summary(proposal.warning(*refusals).plan)
     return step.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed.{needed}"})

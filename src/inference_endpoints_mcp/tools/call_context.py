@@ -14,6 +14,7 @@ from inference_endpoints.inference import AsyncInference
 from inference_endpoints.models import Endpoint
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
+from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import Lent
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
@@ -39,6 +40,7 @@ class CallContext:
     hardware: HardwareListing
     redactor: Redactor
     approvals: Approvals
+    guard: SendGuard
     caller: str
     """Identifies the caller: a token may be used only by the caller it was given to."""
     lent_secrets: Lent

@@ -174,7 +174,7 @@ def last_used(endpoint: Endpoint) -> str | None:
 
 
 def plan_summary(plan: Plan) -> PlanSummary:
-    payload, warnings = clean_data(plan.shown()), list(plan.warnings)
+    payload, warnings = clean_data(plan.masked()), list(plan.warnings)
     if len(json.dumps(payload)) > MAX_PAYLOAD_CHARACTERS:
         payload = None
         warnings.append("The payload is too long to show.")

@@ -1,13 +1,15 @@
 """An intent and the facts give a plan, before anything is sent."""
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 
 from inference_endpoints.deploy.plan import plan_create, plan_step, plan_update, plan_wake
+from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.models import CreateRequest, Endpoint, UpdateRequest, Vendors
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect
 
@@ -23,7 +25,7 @@ OLD = L4 | {"id": "aws-east-k80-x1", "instanceType": "k80", "pricePerHour": 0.2,
 VENDORS = Vendors.model_validate({"vendors": [{"name": "aws", "regions": [{"name": "east", "computes": [L4, OLD]}]}]})
 
 
-def payload(minimum: Any = 0, maximum: Any = 1, type_: str = "l4", **model: Any) -> dict[str, Any]:
+def body(minimum: Any = 0, maximum: Any = 1, type_: str = "l4", **model: Any) -> dict[str, Any]:
     return {
         "name": "chat",
         "provider": {"vendor": "aws", "region": "east"},
@@ -36,13 +38,21 @@ def payload(minimum: Any = 0, maximum: Any = 1, type_: str = "l4", **model: Any)
     }
 
 
+def creation(minimum: Any = 0, maximum: Any = 1, type_: str = "l4", **model: Any) -> CreateRequest:
+    return CreateRequest.model_validate(body(minimum, maximum, type_, **model))
+
+
+def change(wish: dict[str, Any]) -> UpdateRequest:
+    return UpdateRequest.model_validate(wish)
+
+
 @pytest.fixture
 def current() -> Endpoint:
-    return Endpoint.model_validate(payload(1, 2) | {"status": {"state": "running"}})
+    return Endpoint.model_validate(body(1, 2) | {"status": {"state": "running"}})
 
 
 def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
-    plan = plan_create(payload(1, 3), "acme", VENDORS)
+    plan = plan_create(creation(1, 3), "acme", VENDORS)
     cost = plan.cost
     assert (cost.hardware, cost.per_hour_at_min, cost.per_hour_at_max) == ("aws-east-l4-x1", 0.8, 2.4)
     assert cost.per_month_at_max == pytest.approx(2.4 * 730)
@@ -52,35 +62,35 @@ def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
 @pytest.mark.parametrize(
     ("wish", "warning"),
     [
-        (payload(1, 1), r"day and night: \$0.8/h"),
-        (payload(0, 5), "2 accelerators over the namespace's quota"),
-        (payload(type_="k80"), "listed as deprecated"),
-        (payload(type_="b300"), "not in the current listing"),
+        (creation(1, 1), r"day and night: \$0.8/h"),
+        (creation(0, 5), "2 accelerators over the namespace's quota"),
+        (creation(type_="k80"), "listed as deprecated"),
+        (creation(type_="b300"), "not in the current listing"),
     ],
 )
-def test_what_to_think_of_first_is_a_warning(wish: dict[str, Any], warning: str) -> None:
+def test_what_to_think_of_first_is_a_warning(wish: CreateRequest, warning: str) -> None:
     assert any(re.search(warning, found) for found in plan_create(wish, "acme", VENDORS).warnings)
 
 
 def test_a_harmless_creation_has_no_warnings() -> None:
-    assert plan_create(payload(), "acme", VENDORS).warnings == []
+    assert plan_create(creation(), "acme", VENDORS).warnings == []
 
 
 def test_hardware_without_a_price_has_no_cost_rather_than_none_at_all() -> None:
-    cost = plan_create(payload(type_="b300"), "acme", VENDORS).cost
+    cost = plan_create(creation(type_="b300"), "acme", VENDORS).cost
     assert (cost.per_hour_at_min, cost.per_hour_at_max, cost.per_month_at_max) == (None, None, None)
 
 
 @pytest.mark.parametrize("replicas", ["many", [1], 1.5, True, -1, float("nan"), float("inf"), {}])
 def test_replicas_that_are_no_whole_number_are_refused(replicas: Any) -> None:
-    for wish in (payload(minimum=replicas), payload(maximum=replicas)):
+    for wish in (body(minimum=replicas), body(maximum=replicas)):
         with pytest.raises(BadRequest, match="is a whole number"):
-            plan_create(wish, "acme", VENDORS)
+            validated(partial(CreateRequest.model_validate, wish))
 
 
 def test_an_update_shows_each_difference_and_keeps_what_is_not_given(current: Endpoint) -> None:
     wish = {"compute": {"scaling": {"maxReplica": 3}}, "model": {"repository": "org/model"}}
-    plan = plan_update(wish, current, "acme", VENDORS)
+    plan = plan_update(change(wish), current, "acme", VENDORS)
     assert [change.model_dump() for change in plan.changes] == [
         {"setting": "compute.scaling.maxReplica", "before": 2, "after": 3}
     ]
@@ -89,12 +99,12 @@ def test_an_update_shows_each_difference_and_keeps_what_is_not_given(current: En
 
 
 def test_an_update_to_what_already_is_has_no_effect(current: Endpoint) -> None:
-    plan = plan_update({"model": {"repository": "org/model"}}, current, "acme", VENDORS)
+    plan = plan_update(change({"model": {"repository": "org/model"}}), current, "acme", VENDORS)
     assert (plan.changes, plan.effect) == ([], Effect.READS)
 
 
 def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
-    plan = plan_update({"compute": {"instanceType": "k80"}}, current, "acme", VENDORS)
+    plan = plan_update(change({"compute": {"instanceType": "k80"}}), current, "acme", VENDORS)
     assert (plan.cost.hardware, plan.cost.per_hour_at_max) == ("aws-east-k80-x1", 0.4)
 
 
@@ -117,10 +127,10 @@ def test_a_step_costs_what_runs_after_it(
 
 def test_secrets_are_sent_and_never_shown() -> None:
     image = {"custom": {"url": "r/x", "credentials": {"username": "me", "password": "hunter2"}}}
-    plan = plan_create(payload(secrets={"HF_TOKEN": "hunter2"}, image=image), "acme", VENDORS)
-    assert plan.payload is not None
-    assert plan.payload["model"]["secrets"] == {"HF_TOKEN": "hunter2"}
-    assert "hunter2" not in str(plan.shown())
+    plan = plan_create(creation(secrets={"HF_TOKEN": "hunter2"}, image=image), "acme", VENDORS)
+    assert plan.request is not None
+    assert plan.request.to_json()["model"]["secrets"] == {"HF_TOKEN": "hunter2"}
+    assert "hunter2" not in str(plan.masked())
     assert "hunter2" not in repr(plan)
 
 
@@ -140,18 +150,19 @@ def test_secrets_are_sent_and_never_shown() -> None:
 def test_an_update_spends_if_it_may_cost_more_than_it_may_now(
     current: Endpoint, wish: dict[str, Any], spends: bool
 ) -> None:
-    assert plan_update(wish, current, "acme", VENDORS).spends is spends
+    assert plan_update(change(wish), current, "acme", VENDORS).spends is spends
     asleep = Endpoint.model_validate(current.raw | {"status": {"state": "paused"}})
-    assert plan_update(wish, asleep, "acme", VENDORS).spends is bool(plan_update(wish, asleep, "acme", VENDORS).changes)
+    plan = plan_update(change(wish), asleep, "acme", VENDORS)
+    assert plan.spends is bool(plan.changes)
 
 
 @pytest.mark.parametrize(("minutes", "spends"), [(10, False), (15, False), (30, True), (None, True)])
 def test_idling_longer_is_spending(minutes: int | None, spends: bool) -> None:
-    now = payload(0, 2)
+    now = body(0, 2)
     now["compute"]["scaling"]["scaleToZeroTimeout"] = 15
     current = Endpoint.model_validate(now | {"status": {"state": "running"}})
     wish = {"compute": {"scaling": {"scaleToZeroTimeout": minutes}}}
-    assert plan_update(wish, current, "acme", VENDORS).spends is spends
+    assert plan_update(change(wish), current, "acme", VENDORS).spends is spends
 
 
 def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoint) -> None:

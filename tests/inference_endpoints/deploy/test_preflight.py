@@ -7,6 +7,7 @@ import pytest
 
 from inference_endpoints.deploy import preflight
 from inference_endpoints.errors import BadRequest
+from inference_endpoints.models import UpdateRequest
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,6 @@ from inference_endpoints.errors import BadRequest
 def test_which_engines_must_be_told_of_several_accelerators(
     engine: str, settings: dict[str, Any], accelerators: int, missing: bool
 ) -> None:
-    body = {"model": {"image": {engine: {"url": "x", **settings}}}}
+    request = UpdateRequest.model_validate({"model": {"image": {engine: {"url": "x", **settings}}}})
     with pytest.raises(BadRequest, match=f"one of {accelerators}") if missing else nullcontext():
-        preflight.check(body, accelerators)
+        preflight.check(request, accelerators)

@@ -7,7 +7,7 @@ import pytest
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware, differences
 from inference_endpoints.deploy.vocabulary import EndpointTask, Framework
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, UpdateRequest
 
 L4 = Hardware(vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1")
 
@@ -23,7 +23,7 @@ def endpoint(**model: Any) -> Endpoint:
 
 
 def test_a_minimal_endpoint_has_money_safe_defaults_and_nothing_unset() -> None:
-    assert spec().payload() == {
+    assert spec().request().to_json() == {
         "name": "chat",
         "provider": {"vendor": "aws", "region": "us-east-1"},
         "compute": {
@@ -38,8 +38,8 @@ def test_a_minimal_endpoint_has_money_safe_defaults_and_nothing_unset() -> None:
 
 
 def test_an_unset_task_is_left_out_and_never_null() -> None:
-    assert "task" not in spec(task=None).payload()["model"]
-    assert spec(task="text-generation").payload()["model"]["task"] == "text-generation"
+    assert "task" not in spec(task=None).request().to_json()["model"]
+    assert spec(task="text-generation").request().to_json()["model"]["task"] == "text-generation"
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_an_unset_task_is_left_out_and_never_null() -> None:
 def test_a_word_of_the_service_is_sent_as_it_is(setting: str, words: tuple[str, ...]) -> None:
     """A newer one too: it may come from the Hub or from another endpoint."""
     for word in words:
-        assert spec(**{setting: word}).payload()["model"][setting] == word
+        assert spec(**{setting: word}).request().to_json()["model"][setting] == word
 
 
 def test_what_is_kept_running_never_scales_to_zero() -> None:
-    assert "scaleToZeroTimeout" not in spec(min_replica=1).payload()["compute"]["scaling"]
+    assert "scaleToZeroTimeout" not in spec(min_replica=1).request().to_json()["compute"]["scaling"]
     with pytest.raises(BadRequest, match="scale_to_zero_timeout needs min_replica 0"):
-        spec(min_replica=1, scale_to_zero_timeout=15).payload()
+        spec(min_replica=1, scale_to_zero_timeout=15).request().to_json()
 
 
 @pytest.mark.parametrize(
@@ -81,19 +81,19 @@ def test_a_wrong_setting_is_named_without_its_value(wrong: dict[str, Any], about
 @pytest.mark.parametrize("image", [{}, {"tgi": {}, "tei": {}}])
 def test_an_image_has_exactly_one_engine(image: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match="exactly one key"):
-        spec(image=image).payload()
+        spec(image=image).request().to_json()
 
 
 def test_bounds_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(BadRequest, match=r"min_replica \(3\) is above max_replica \(2\)"):
-        spec(min_replica=3, max_replica=2).payload()
+        spec(min_replica=3, max_replica=2).request().to_json()
 
 
 def test_a_change_sends_only_what_was_set_and_a_change_of_nothing_is_refused() -> None:
     change = EndpointChange.checked(max_replica=3, env={"A": "1"})
-    assert change.payload() == {"compute": {"scaling": {"maxReplica": 3}}, "model": {"env": {"A": "1"}}}
+    assert change.request().to_json() == {"compute": {"scaling": {"maxReplica": 3}}, "model": {"env": {"A": "1"}}}
     with pytest.raises(BadRequest):
-        EndpointChange.checked().payload()
+        EndpointChange.checked().request().to_json()
 
 
 def test_secrets_are_in_no_representation() -> None:
@@ -118,6 +118,6 @@ def test_secrets_are_in_no_representation() -> None:
 def test_only_what_differs_is_a_difference(
     model: dict[str, Any], wanted: dict[str, Any], changed: dict[str, Any]
 ) -> None:
-    found = differences(endpoint(**model), {"model": wanted})
+    found = differences(endpoint(**model), UpdateRequest.model_validate({"model": wanted}))
     assert found.keys() == changed.keys()
     assert all(expected in (..., found[path]) for path, expected in changed.items())

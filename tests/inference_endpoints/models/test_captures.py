@@ -113,9 +113,11 @@ def test_our_create_body_has_the_places_of_the_one_huggingface_hub_sends() -> No
     hardware = Hardware(
         vendor="aws", region="us-east-1", accelerator="cpu", instance_type="intel-spr", instance_size="x1"
     )
-    ours = EndpointSpec(
-        name="e", repository="gpt2", hardware=hardware, min_replica=1, max_replica=1, type="authenticated"
-    ).payload()
+    ours = (
+        EndpointSpec(name="e", repository="gpt2", hardware=hardware, min_replica=1, max_replica=1, type="authenticated")
+        .request()
+        .to_json()
+    )
     assert theirs["model"].pop("revision") is None
     assert theirs["compute"]["scaling"].pop("scaleToZeroTimeout") is None
     assert ours == theirs

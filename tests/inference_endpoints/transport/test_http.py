@@ -29,7 +29,7 @@ from inference_endpoints.errors import (
     Unauthorized,
     Unavailable,
 )
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import CreateRequest, Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import Backend, hugging_face, local
 from inference_endpoints.transport.guard import EndpointCall
@@ -42,7 +42,8 @@ pytestmark = pytest.mark.anyio
 ONE = "/v2/endpoint/acme/chat"
 ALL = "/v2/endpoint/acme"
 READ_CHAT = GET.build(namespace="acme", name="chat")
-CREATE_CHAT = CREATE.build(namespace="acme", body={"name": "chat"})
+CREATION = CreateRequest.model_validate({"name": "chat", "provider": {"vendor": "aws", "region": "us-east-1"}})
+CREATE_CHAT = CREATE.build(namespace="acme", body=CREATION)
 
 
 def call(upstream: Upstream, path: str = "/", timeout: float = 5.0) -> EndpointCall:

@@ -12,6 +12,7 @@ import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.command import Run
 from tests.support.driver import TOKEN, Driver
+from tests.support.guarded import guarded
 from tests.support.host import Mode
 from tests.support.upstream import Answer, Upstream
 
@@ -23,7 +24,6 @@ from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.policy import audit_trail as audits
 from inference_endpoints_mcp.policy.audit_trail import Audit
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 
 pytestmark = pytest.mark.anyio
@@ -149,8 +149,7 @@ async def test_a_change_whose_caller_goes_away_part_of_the_way_is_noted_as_unkno
 async def client_of(upstream: Upstream, trail: Path) -> AsyncIterator[AsyncEndpointsClient]:
     """A client under a policy that keeps a trail and forbids nothing."""
     with closing(Audit(trail, Redactor())) as audit:
-        guard = Policy(Limits(), audit)
-        async with AsyncEndpointsClient(local(upstream.url, TOKEN), namespace="acme", guard=guard) as client:
+        async with guarded(local(upstream.url, TOKEN), Limits(), audit) as client:
             yield client
 
 

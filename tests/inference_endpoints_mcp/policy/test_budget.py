@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.driver import TOKEN, Driver
+from tests.support.guarded import guarded
 from tests.support.host import Mode, text_of
 
-from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.models import CreateRequest
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.policy.policy import Policy
 
 pytestmark = pytest.mark.anyio
 
@@ -123,9 +122,7 @@ async def test_waking_counts_the_most_replicas_it_may_grow_to(driver: Driver, ho
 
 
 async def test_it_holds_at_the_send_and_hardware_without_a_price_is_refused(driver: Driver) -> None:
-    policy = Policy(ONE)
-    async with AsyncEndpointsClient(local(driver.plane.url, TOKEN), namespace="acme", guard=policy) as client:
-        policy.reads_through(client, HardwareListing(client))
+    async with guarded(local(driver.plane.url, TOKEN), ONE) as client:
         for compute in (GPU | {"instanceType": "nvidia-next"}, GPU | {"instanceSize": "x4"}):
             body = {
                 "name": "new",
@@ -135,5 +132,5 @@ async def test_it_holds_at_the_send_and_hardware_without_a_price_is_refused(driv
                 "type": "private",
             }
             with pytest.raises(Refused):
-                await client.create_from(body)
+                await client.create(CreateRequest.model_validate(body))
         assert await client.list() == []

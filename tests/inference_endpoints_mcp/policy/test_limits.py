@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.driver import TOKEN, Driver, cloud
+from tests.support.guarded import guarded
 from tests.support.host import Host, Mode
 from tests.support.upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.models import CreateRequest
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -193,14 +192,14 @@ async def test_the_total_counts_every_namespace_of_the_token_even_those_that_may
     upstream: Upstream, total: float, namespaces: tuple[str, ...], allowed: bool
 ) -> None:
     two_namespaces(upstream)
-    policy = Policy(Limits(max_total_price_per_hour=total, namespaces=namespaces))
-    async with AsyncEndpointsClient(local(upstream.url, TOKEN), namespace="acme", guard=policy) as client:
-        policy.reads_through(client, HardwareListing(client))
+    request = CreateRequest.model_validate(cloud("chat", compute=GPU))
+    limits = Limits(max_total_price_per_hour=total, namespaces=namespaces)
+    async with guarded(local(upstream.url, TOKEN), limits) as client:
         if allowed:
-            await client.create_from(cloud("chat", compute=GPU))
+            await client.create(request)
         else:
             with pytest.raises(Refused, match=r"With what runs \(\$0.8/h\)"):
-                await client.create_from(cloud("chat", compute=GPU))
+                await client.create(request)
     assert ("POST" in [seen.method for seen in upstream.seen]) is allowed
 
 

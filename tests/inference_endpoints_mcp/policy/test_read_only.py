@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.driver import TOKEN, Driver, cloud
+from tests.support.guarded import guarded
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
 from inference_endpoints.inference import AsyncInference
+from inference_endpoints.models import CreateRequest, UpdateRequest
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -34,8 +35,8 @@ READS = [
     "whoami",
 ]
 CHANGES: dict[str, Callable[[AsyncEndpointsClient], Awaitable[object]]] = {
-    "create": lambda client: client.create_from(cloud("other")),
-    "update": lambda client: client.update_from("chat", {"tags": ["x"]}),
+    "create": lambda client: client.create(CreateRequest.model_validate(cloud("other"))),
+    "update": lambda client: client.update("chat", UpdateRequest(tags=["x"])),
     "pause": lambda client: client.pause("chat"),
     "resume": lambda client: client.resume("chat"),
     "scale to zero": lambda client: client.scale_to_zero("chat"),
@@ -74,7 +75,7 @@ async def test_a_change_is_refused_at_the_send_whoever_asks_for_it(driver: Drive
     await driver.create()
     before = await driver.get("chat")
     backend = local(driver.plane.url, TOKEN)
-    async with AsyncEndpointsClient(backend, namespace="acme", guard=Policy(READ_ONLY)) as client:
+    async with guarded(backend, READ_ONLY) as client:
         with pytest.raises(Refused):
             await CHANGES[change](client)
         assert [endpoint.name for endpoint in await client.list()] == ["chat"]
@@ -86,7 +87,7 @@ async def test_calling_what_sleeps_is_refused_at_the_send_since_it_would_wake(dr
     await driver.advance(200)
     await driver.do("chat", "scale-to-zero")
     backend = local(driver.plane.url, TOKEN)
-    async with AsyncEndpointsClient(backend, namespace="acme", guard=Policy(READ_ONLY)) as client:
+    async with guarded(backend, READ_ONLY) as client:
         with pytest.raises(Refused):
             await AsyncInference(client).call("chat", body={"inputs": "x"})
     assert await driver.state("chat") == "scaledToZero"

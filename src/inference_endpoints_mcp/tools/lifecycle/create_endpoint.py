@@ -1,7 +1,7 @@
 """Create an endpoint: planned first, and sent exactly as the plan shows."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from inference_endpoints.deploy import preflight
 from inference_endpoints.deploy.plan import Plan, plan_create
 from inference_endpoints.deploy.specs import EndpointSpec, check_name, differences
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import CreateRequest, Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
@@ -87,12 +87,12 @@ async def create_endpoint(
         type=type or "private",
         env=env or None,
     )
-    payload = complete(spec.payload(), config, secret_names, call)
-    preflight.check(payload, chosen.accelerators)
-    different = _different_settings(current, payload) if current else []
+    request = complete(spec.request(), config, secret_names, call)
+    preflight.check(request, chosen.accelerators)
+    different = _different_settings(current, request) if current else []
     if current and not (different and dry_run):
         return await _existing_output(call, current, different, namespace)
-    plan = plan_create(payload, namespace, await call.hardware.vendors(namespace))
+    plan = plan_create(request, namespace, await call.hardware.vendors(namespace))
     taken = [f"The name is taken, by an endpoint with other settings ({', '.join(different)})."] if different else []
     warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
     return Step(
@@ -100,7 +100,7 @@ async def create_endpoint(
         preview=preview_output(call.endpoints.backend.name, plan, namespace, name).model_copy(
             update={"chosen": chosen.why or None}
         ),
-        act=partial(_create, call, plan, namespace, name, chosen.why),
+        act=partial(_create, call, plan, request, namespace, chosen.why),
         dry_run=dry_run,
     )
 
@@ -112,13 +112,14 @@ async def _find(call: CallContext, namespace: str, name: str) -> Endpoint | None
         return None
 
 
-async def _create(call: CallContext, plan: Plan, namespace: str, name: str, why: list[str]) -> EndpointOutput:
-    assert plan.payload is not None
+async def _create(
+    call: CallContext, plan: Plan, request: CreateRequest, namespace: str, why: list[str]
+) -> EndpointOutput:
     try:
-        created = await call.endpoints.create_from(call.lent_secrets.filled(plan.payload), namespace)
+        created = await call.endpoints.create(call.lent_secrets.filled(request), namespace)
     except AlreadyExists:
-        current = await call.endpoints.get(name, namespace)
-        return await _existing_output(call, current, _different_settings(current, plan.payload), namespace)
+        current = await call.endpoints.get(request.name, namespace)
+        return await _existing_output(call, current, _different_settings(current, request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware) from error
     call.note_change(namespace, created)
@@ -127,19 +128,17 @@ async def _create(call: CallContext, plan: Plan, namespace: str, name: str, why:
     return EndpointOutput(
         **facts,
         changed=True,
-        plan=plan_summary(plan.model_copy(update={"payload": None})),
+        plan=plan_summary(plan.model_copy(update={"request": None})),
         now=f"Accepted: a replica is starting. {billing_note(facts['backend'], facts['price_per_hour_usd'])}",
         chosen=why or None,
-        next=[next_call("wait_for_endpoint", namespace, name)],
+        next=[next_call("wait_for_endpoint", namespace, request.name)],
     )
 
 
-def _different_settings(current: Endpoint, payload: dict[str, Any]) -> list[str]:
-    """The settings in which an endpoint is not what a payload asks for. Of secrets only the names are known."""
-    model = dict(payload["model"])
-    missing = set(model.pop("secrets", {})) - set(current.model.secrets)
-    different = {*differences(current, payload | {"model": model}), *(["model.secrets"] if missing else [])}
-    return sorted(different)
+def _different_settings(current: Endpoint, request: CreateRequest) -> list[str]:
+    """The settings in which an endpoint is not as requested. Of secrets only the names are known."""
+    missing = request.secret_names - current.model.secrets.keys()
+    return sorted({*differences(current, request.without_secrets()), *(["model.secrets"] if missing else [])})
 
 
 async def _existing_output(

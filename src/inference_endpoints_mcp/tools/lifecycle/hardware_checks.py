@@ -16,7 +16,7 @@ def count_accelerators(hardware: str, vendors: Vendors) -> int:
 
 async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
     """Warns of a model that this machine is not known to run. Model files are not checked before they are loaded."""
-    repository = str(((plan.payload or {}).get("model") or {}).get("repository") or "")
+    repository = (plan.request and plan.request.repository) or ""
     here = call.endpoints.backend.name == LOCAL and plan.cost.hardware.startswith(f"{LOCAL}-")
     if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
         return []

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from inference_endpoints.deploy import preflight
 from inference_endpoints.deploy.hardware import Offer, find, offers
-from inference_endpoints.deploy.plan import Plan, hardware_after, plan_update
+from inference_endpoints.deploy.plan import Plan, plan_update
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
@@ -67,10 +67,10 @@ async def update_endpoint(
         scale_to_zero_timeout=scale_to_zero_timeout or None,
         env=env if "env" in call.passed_arguments else None,
     )
-    given = {} if (config or secret_names or clear) and _is_empty(change) else change.payload()
-    payload = complete(given, config, secret_names, call, clear)
-    preflight.check(payload, count_accelerators(hardware_after(payload, current), vendors), current)
-    plan = plan_update(payload, current, namespace, vendors)
+    given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
+    request = complete(given, config, secret_names, call, clear)
+    preflight.check(request, count_accelerators(request.applied_to(current).hardware, vendors), current)
+    plan = plan_update(request, current, namespace, vendors)
     preview = preview_output(call.endpoints.backend.name, plan, namespace, name, current)
     if not plan.changes and not dry_run:
         return preview.model_copy(
@@ -81,15 +81,14 @@ async def update_endpoint(
             *(await local_run_warnings(call, plan) if dry_run else [])
         ),
         preview=preview,
-        act=partial(_update, call, plan, namespace, name),
+        act=partial(_update, call, plan, request, namespace, name),
         dry_run=dry_run,
     )
 
 
-async def _update(call: CallContext, plan: Plan, namespace: str, name: str) -> EndpointOutput:
-    assert plan.payload is not None
+async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespace: str, name: str) -> EndpointOutput:
     try:
-        updated = await call.endpoints.update_from(name, call.lent_secrets.filled(plan.payload), namespace)
+        updated = await call.endpoints.update(name, call.lent_secrets.filled(request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware, only_there=True) from error
     call.note_change(namespace, updated)

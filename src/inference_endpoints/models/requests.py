@@ -1,0 +1,161 @@
+"""The bodies of requests. A setting that was not given is not sent; one that is None is sent as null.
+
+Types and nulls: the service's OpenAPI document 2.0.0. Settings that it has and this module does not name are kept.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from inference_endpoints.models.endpoint import Endpoint, EndpointConfiguration
+
+T = TypeVar("T")
+
+_REPLACED_WHOLE = frozenset({"image", "measure"})
+"""Objects that the service never merges with those it has."""
+
+
+def _refuse_null(value: Any) -> Any:
+    if value is None:
+        raise PydanticCustomError("null", "cannot be null: leave it out to keep what is set")
+    return value
+
+
+def _one_engine(image: dict[str, Any]) -> dict[str, Any]:
+    if len(image) != 1:
+        raise PydanticCustomError("one_engine", "has exactly one key, the engine")
+    return image
+
+
+Given = Annotated[T | None, BeforeValidator(_refuse_null)]
+"""None where it was not given; null is refused."""
+Count = Annotated[StrictInt, Field(ge=0)]
+ImageRequest = Annotated[dict[str, dict[str, Any]], AfterValidator(_one_engine)]
+
+
+class RequestPart(BaseModel):
+    """A JSON object of a request: Python names, camelCase on the wire, unknown settings kept."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="allow", defer_build=True, protected_namespaces=()
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object as it is sent."""
+        known = {
+            field.alias or name: _plain(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if name in self.model_fields_set
+        }
+        return known | (self.model_extra or {})
+
+    def merged(self, more: Mapping[str, Any]) -> Self:
+        """The same with further settings, nested as on the wire. Raises pydantic's `ValidationError`."""
+        return self.model_validate(_merge(self.to_json(), more))
+
+
+class ScalingRequest(RequestPart):
+    """`scale_to_zero_timeout` is in minutes; None switches scaling to zero off."""
+
+    min_replica: Given[Count] = None
+    max_replica: Given[Count] = None
+    scale_to_zero_timeout: Count | None = None
+    measure: dict[str, Any] | None = None
+
+
+class ComputeRequest(RequestPart):
+    accelerator: Given[str] = None
+    instance_type: Given[str] = None
+    instance_size: Given[str] = None
+    scaling: Given[ScalingRequest] = None
+
+
+class ModelRequest(RequestPart):
+    """`image` is one engine with its settings, sent whole."""
+
+    repository: Given[str] = None
+    framework: Given[str] = None
+    revision: str | None = None
+    task: Given[str] = None
+    image: Given[ImageRequest] = Field(default=None, repr=False)
+    env: Given[dict[str, str]] = None
+    secrets: Given[dict[str, str]] = Field(default=None, repr=False)
+    args: list[str] | None = None
+    command: list[str] | None = None
+
+
+class UpdateRequest(RequestPart):
+    """A change of an endpoint. Environment variables and secrets are added to those it has."""
+
+    compute: Given[ComputeRequest] = None
+    model: Given[ModelRequest] = None
+    type: Given[str] = None
+    tags: list[str] | None = None
+
+    @property
+    def repository(self) -> str | None:
+        return self.model.repository if self.model else None
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        return frozenset((self.model and self.model.secrets) or ())
+
+    def with_secrets(self, secrets: Mapping[str, str]) -> Self:
+        """The same with these secrets, by their names, in place of those it has."""
+        if not secrets:
+            return self
+        model = (self.model or ModelRequest()).model_copy(update={"secrets": dict(secrets)})
+        return self.model_copy(update={"model": model})
+
+    def without_secrets(self) -> Self:
+        """The same without secrets, whose values no answer shows."""
+        if self.model is None or "secrets" not in self.model.model_fields_set:
+            return self
+        body = self.to_json()
+        return self.model_validate(body | {"model": {k: v for k, v in body["model"].items() if k != "secrets"}})
+
+    def applied_to(self, current: Endpoint | None) -> EndpointConfiguration:
+        """The configuration of an endpoint after this request; of a new one where `current` is None."""
+        after = EndpointConfiguration.model_validate(_merge(current.configuration if current else {}, self.to_json()))
+        given = self.compute.model_fields_set if self.compute else set()
+        if current and not given & {"instance_type", "instance_size"}:
+            after.compute.id = current.compute.id
+        else:  # what was known of other hardware does not hold for this
+            after.compute.id = None
+            after.compute.accelerator = (self.compute and self.compute.accelerator) or ""
+        return after
+
+
+class ProviderRequest(RequestPart):
+    vendor: str
+    region: str
+
+
+class CreateRequest(UpdateRequest):
+    """A new endpoint."""
+
+    name: str
+    provider: ProviderRequest
+
+
+class MetricsRequest(RequestPart):
+    """A span of time, as RFC 3339."""
+
+    start: str
+    stop: str
+
+
+def _plain(value: Any) -> Any:
+    return value.to_json() if isinstance(value, RequestPart) else value
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        inner = merged.get(key)
+        nested = isinstance(value, Mapping) and key not in _REPLACED_WHOLE
+        merged[key] = _merge(inner, value) if isinstance(inner, Mapping) and nested else value
+    return merged
