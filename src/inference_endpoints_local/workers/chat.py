@@ -26,9 +26,9 @@ class ChatModel:
     async def chat_completions(self, request: Request) -> Response:
         """`POST /v1/chat/completions`."""
         body = await read_json(request)
-        wanted = body.get("response_format")
-        if isinstance(wanted, dict) and "value" in wanted:  # TGI's spelling, which huggingface_hub sends
-            body["response_format"] = {"type": "json_object", "schema": wanted["value"]}
+        response_format = body.get("response_format")
+        if isinstance(response_format, dict) and "value" in response_format:  # TGI's spelling, sent by huggingface_hub
+            body["response_format"] = {"type": "json_object", "schema": response_format["value"]}
         return await _openai(request, body, self._llama.chat, "chat.completion")
 
     async def completions(self, request: Request) -> Response:
@@ -36,44 +36,46 @@ class ChatModel:
         return await _openai(request, await read_json(request), self._llama.complete, "text_completion")
 
     async def text_generation(self, request: Request) -> Response:
-        """`POST /`: continues `inputs`, which is not put into a chat template."""
+        """`POST /`: continues `inputs`, without a chat template."""
         body = await read_json(request)
-        wanted = text_generation.read_request(body)
-        chunks = _noting(request, self._llama.complete(wanted.request))
+        generation = text_generation.read_request(body)
+        chunks = _with_token_counts(request, self._llama.complete(generation.request))
         if body.get("stream"):
-            return await _sse(request, text_generation.event_stream(wanted, chunks))
-        return JSONResponse([text_generation.full_answer(wanted, await cancel_on_disconnect(request, _all(chunks)))])
+            return await _sse(request, text_generation.event_stream(generation, chunks))
+        return JSONResponse(
+            [text_generation.response_body(generation, await cancel_on_disconnect(request, _collect(chunks)))]
+        )
 
 
 async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:
-    chunks = _noting(request, generate(body))
+    chunks = _with_token_counts(request, generate(body))
     if not body.get("stream"):
-        return JSONResponse(merged(await cancel_on_disconnect(request, _all(chunks)), kind))
+        return JSONResponse(merged(await cancel_on_disconnect(request, _collect(chunks)), kind))
     options = body.get("stream_options")
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-    return await _sse(request, _as_asked(chunks, with_usage=with_usage), end="[DONE]")
+    return await _sse(request, _without_usage(chunks, with_usage=with_usage), end="[DONE]")
 
 
-async def _as_asked(chunks: AsyncIterator[Chunk], *, with_usage: bool) -> AsyncIterator[Chunk]:
-    """Without the closing chunk that only counts tokens, unless the caller asked for it."""
+async def _without_usage(chunks: AsyncIterator[Chunk], *, with_usage: bool) -> AsyncIterator[Chunk]:
+    """Without the last chunk, which only counts tokens, unless the caller requested it."""
     async for chunk in chunks:
         if chunk["choices"] or with_usage:
             yield chunk
 
 
-async def _noting(request: Request, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+async def _with_token_counts(request: Request, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
     async for chunk in chunks:
         if usage := chunk.get("usage"):
             record_tokens(request, prompt=usage["prompt_tokens"], completion=usage["completion_tokens"])
         yield chunk
 
 
-async def _all(chunks: AsyncIterator[Chunk]) -> list[Chunk]:
+async def _collect(chunks: AsyncIterator[Chunk]) -> list[Chunk]:
     return [chunk async for chunk in chunks]
 
 
 async def _sse(request: Request, events: AsyncIterator[dict[str, Any]], end: str = "") -> Response:
-    """Server-sent events, once the first one is there: a request refused before it still gets its status."""
+    """Server-sent events. It waits for the first one, so that a request refused before it still gets its status."""
     first = await cancel_on_disconnect(request, anext(events))
 
     async def lines() -> AsyncIterator[str]:
@@ -95,44 +97,44 @@ def _data(event: dict[str, Any]) -> str:
 
 
 def merged(chunks: list[Chunk], kind: str) -> dict[str, Any]:
-    """The one answer that a stream of chunks adds up to."""
-    answer: dict[str, Any] = {}
+    """The whole response that the chunks of a stream add up to."""
+    response: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
     for chunk in chunks:
         for choice in chunk.pop("choices"):
-            _add(choices.setdefault(choice["index"], {}), choice)
-        answer |= chunk
+            _merge_into(choices.setdefault(choice["index"], {}), choice)
+        response |= chunk
     for choice in choices.values():
         if "delta" in choice:
             choice["message"] = choice.pop("delta")
             for call in choice["message"].get("tool_calls", []):
                 del call["index"]
-    return answer | {"object": kind, "choices": [choices[index] for index in sorted(choices)]}
+    return response | {"object": kind, "choices": [choices[index] for index in sorted(choices)]}
 
 
-def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Text is appended, lists are extended, or merged where their items carry an index; the rest is replaced."""
+def _merge_into(whole: dict[str, Any], part: dict[str, Any]) -> None:
+    """Text is appended. Lists are extended, or merged where their items have an index. The rest is replaced."""
     for name, value in part.items():
-        known = whole.get(name)
-        if known is None:
+        existing = whole.get(name)
+        if existing is None:
             whole[name] = value
         elif isinstance(value, str):
-            whole[name] = known + value
+            whole[name] = existing + value
         elif isinstance(value, dict):
-            _add(known, value)
+            _merge_into(existing, value)
         elif isinstance(value, list):
             for item in value:
-                same = [old for old in known if "index" in old and old["index"] == item.get("index")]
+                same = [old for old in existing if "index" in old and old["index"] == item.get("index")]
                 if same:
-                    _add(same[0], item)
+                    _merge_into(same[0], item)
                 else:
-                    known.append(item)
+                    existing.append(item)
         elif value is not None:
             whole[name] = value
 
 
 def load(config: WorkerConfig) -> list[Route]:
-    """Load the model and say what it answers to."""
+    """Load the model and return its routes."""
     model = ChatModel(Llama(config))
     routes = {
         "/": model.text_generation,

@@ -18,7 +18,7 @@ MAX_TEXTS = 1024
 
 
 class LanguageModel:
-    """Labels are ISO 639 codes, the most probable first."""
+    """Classifies the language of texts. Labels are ISO 639 codes, the most probable first."""
 
     def __init__(self, config: WorkerConfig) -> None:
         import fasttext
@@ -26,15 +26,15 @@ class LanguageModel:
         self._model = fasttext.load_model(str(config.files["model"]))
 
     def classify(self, text: str, top_k: int) -> list[dict[str, Any]]:
-        """Scores are probabilities, which fastText rounds to slightly above one."""
-        labels, scores = self._model.predict(" ".join(text.split()), k=top_k)  # it takes one line at a time
+        """Labels with their probabilities, at most 1: fastText rounds some to slightly more."""
+        labels, scores = self._model.predict(" ".join(text.split()), k=top_k)  # fastText accepts one line at a time
         return [
             {"label": label.removeprefix(LABEL_PREFIX), "score": min(float(score), 1.0)}
             for label, score in zip(labels, scores, strict=True)
         ]
 
     async def predict(self, request: Request) -> Response:
-        """`POST /`: a list of labels per text, also for a single one."""
+        """`POST /`: a list of labels for each text, also for a single one."""
         body = await read_json(request)
         inputs = texts(body.get("inputs"), "inputs")
         if len(inputs) > MAX_TEXTS:
@@ -46,7 +46,7 @@ class LanguageModel:
 
 
 def load(config: WorkerConfig) -> list[Route]:
-    """Load the model and say what it answers to."""
+    """Load the model and return its routes."""
     model = LanguageModel(config)
     return [Route("/", model.predict, methods=["POST"]), Route("/predict", model.predict, methods=["POST"])]
 

@@ -1,7 +1,7 @@
 """Sentence embedding worker: vectors, similarity, and zero-shot classification by comparing vectors.
 
-Zero-shot here is a bi-encoder, not an entailment model: a label scores by how near its vector is to the text's, with a
-hand-set scale. It ranks topics well and cannot reason about negation.
+Zero-shot classification uses a bi-encoder, not an entailment model: the score of a label is the similarity of its
+vector to the text's, on a hand-set scale. It ranks topics well and does not handle negation.
 """
 
 import base64
@@ -27,24 +27,24 @@ from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 if TYPE_CHECKING:
     from inference_endpoints_local.workers.bert import Floats, SentenceEncoder, TokenIds
 
-BATCH = 8
+BATCH_SIZE = 8
 MAX_TEXTS = 1024
-HYPOTHESIS = "This is {}."
-# Cosines of fitting and other labels lie around 0.28 and 0.06: the scale tells them apart, the middle divides them.
-SCALE = 1 / 0.07
-MIDDLE = 0.17
+DEFAULT_HYPOTHESIS = "This is {}."
+# The cosines of matching labels are around 0.28, of others around 0.06.
+SCORE_SCALE = 1 / 0.07
+SCORE_MIDPOINT = 0.17
 
 
 class EmbeddingModel:
-    """The routes of the worker. One forward pass runs at a time, on all the threads the worker was given."""
+    """The routes of the worker. One forward pass runs at a time, on all threads of the worker."""
 
     def __init__(self, encoder: "SentenceEncoder", model: str) -> None:
         self._encoder = encoder
         self._model = model
-        self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._limiter = anyio.CapacityLimiter(1)
 
     async def feature_extraction(self, request: Request) -> Response:
-        """`{"inputs"}` to one vector per text, also for a single one; options stand at the root of the body."""
+        """`{"inputs"}` to one vector per text, also for a single one. Options are at the root of the body."""
         body = await read_json(request)
         vectors = await self._vectors(request, texts(body.get("inputs"), "inputs"), body)
         return JSONResponse(vectors.tolist())
@@ -60,12 +60,12 @@ class EmbeddingModel:
         return JSONResponse((vectors[1:] @ vectors[0]).tolist())
 
     async def zero_shot_classification(self, request: Request) -> Response:
-        """Labels by falling score for one text; a list of such lists for a list of texts."""
+        """The labels of one text by descending score; a list of such lists for a list of texts."""
         body = await read_json(request)
         inputs = texts(body.get("inputs"), "inputs")
         options = parameters(body)
         labels = texts(options.get("candidate_labels"), "parameters.candidate_labels")
-        template = options.get("hypothesis_template", HYPOTHESIS)
+        template = options.get("hypothesis_template", DEFAULT_HYPOTHESIS)
         if not isinstance(template, str) or "{}" not in template:
             raise unprocessable("`parameters.hypothesis_template` must be a string with {} where the label goes")
         hypotheses = [template.replace("{}", label) for label in labels]
@@ -99,7 +99,7 @@ class EmbeddingModel:
     async def _vectors(self, request: Request, inputs: list[str], options: dict[str, Any]) -> "Floats":
         """One vector per text. Options: normalize, truncate, truncation_direction, dimensions (TEI's meanings).
 
-        Texts are truncated unless told not to; then a long one is a 413, as are too many texts.
+        Texts are truncated unless `truncate` is false; then a long one is a 413, as are too many texts.
         """
         from inference_endpoints_local.workers.bert import normalised
 
@@ -110,7 +110,7 @@ class EmbeddingModel:
             raise unprocessable(f"`dimensions` must be a whole number from 1 to {self._encoder.dimensions}")
         if options.get("prompt_name"):
             raise unprocessable("This model has no prompts; leave out `prompt_name`")
-        tokens = await anyio.to_thread.run_sync(self._tokens, inputs, options, limiter=self._one_at_a_time)
+        tokens = await anyio.to_thread.run_sync(self._tokens, inputs, options, limiter=self._limiter)
         request.state.prompt_tokens = sum(map(len, tokens))
         record_tokens(request, prompt=request.state.prompt_tokens)
         vectors = (await cancel_on_disconnect(request, self._embed(tokens)))[:, :dimensions]
@@ -132,15 +132,15 @@ class EmbeddingModel:
         return [truncated(text, side) for text in tokens]
 
     async def _embed(self, tokens: "list[TokenIds]") -> "Floats":
-        """Batches of similar length, so that little is spent on padding; a caller who leaves stops the next one."""
+        """Embed batches of similar length, which need little padding. A caller who leaves stops the next batch."""
         import numpy as np
 
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         vectors = np.empty((len(tokens), self._encoder.dimensions), dtype=np.float32)
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+        for start in range(0, len(order), BATCH_SIZE):
+            rows = order[start : start + BATCH_SIZE]
             batch = [tokens[row] for row in rows]
-            vectors[rows] = await anyio.to_thread.run_sync(self._encoder.embed, batch, limiter=self._one_at_a_time)
+            vectors[rows] = await anyio.to_thread.run_sync(self._encoder.embed, batch, limiter=self._limiter)
         return vectors
 
 
@@ -150,8 +150,8 @@ def _scores(cosines: "Floats", *, multi_label: bool) -> "Floats":
     from inference_endpoints_local.workers.bert import softmax
 
     if not multi_label:
-        return softmax(cosines * np.float32(SCALE))
-    scores: Floats = 1 / (1 + np.exp((MIDDLE - cosines) * np.float32(SCALE)))
+        return softmax(cosines * np.float32(SCORE_SCALE))
+    scores: Floats = 1 / (1 + np.exp((SCORE_MIDPOINT - cosines) * np.float32(SCORE_SCALE)))
     return scores
 
 
@@ -168,7 +168,7 @@ def _encoded(vector: "Floats", encoding: str) -> str | list[float]:
 
 
 def load(config: WorkerConfig) -> list[Route]:
-    """Map the weights, warm up, and say what the model answers to; `POST /` serves the endpoint's task."""
+    """Map the weights, warm up, and return the routes. `POST /` serves the endpoint's task."""
     from inference_endpoints_local.workers.bert import SentenceEncoder
 
     encoder = SentenceEncoder(config.files["model"], config.files["tokenizer"])

@@ -1,6 +1,6 @@
-"""What all workers say over HTTP in the same way: bounded JSON bodies, errors in the caller's dialect, leaving callers.
+"""HTTP as all workers handle it: bounded JSON bodies, errors in the form of the route's API, and disconnects.
 
-Handlers raise starlette's HTTPException with a sentence that says what to change; nothing quotes the request.
+Handlers raise starlette's HTTPException with a sentence that states what to change. No message quotes the request.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def model_app(model: str, routes: Sequence[Route]) -> Starlette:
-    """The routes of a worker and `GET /v1/models`, with every failure said in the dialect of its route."""
+    """The application of a worker's routes and `GET /v1/models`, with every error in the form of its route's API."""
 
     async def models(_: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": model, "object": "model", "owned_by": "local"}]})
@@ -36,7 +36,7 @@ def model_app(model: str, routes: Sequence[Route]) -> Starlette:
             detail = f"This endpoint serves {', '.join(served)}"
         return error_response(request.url.path, error.status_code, detail)
 
-    async def on_departure(_: Request, __: Exception) -> Response:
+    async def on_disconnect(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     async def on_failure(request: Request, _: Exception) -> Response:
@@ -44,7 +44,7 @@ def model_app(model: str, routes: Sequence[Route]) -> Starlette:
 
     return Starlette(
         routes=[*routes, Route("/v1/models", models)],
-        exception_handlers={HTTPException: on_http_error, ClientDisconnect: on_departure, Exception: on_failure},
+        exception_handlers={HTTPException: on_http_error, ClientDisconnect: on_disconnect, Exception: on_failure},
     )
 
 
@@ -62,7 +62,7 @@ def error_body(path: str, status: int, message: str) -> dict[str, Any]:
 
 
 def unprocessable(message: str) -> HTTPException:
-    """The request is well-formed JSON and still not what this route takes."""
+    """The request is well-formed JSON, but not one that this route accepts."""
     return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, message)
 
 
@@ -85,7 +85,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def texts(value: object, name: str) -> list[str]:
-    """One text or a list of them, as a list. Raises 422 naming the field."""
+    """One text or a list of them, as a list. Raises 422 with the name of the field."""
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not values or not all(isinstance(text, str) and text for text in values):
         raise unprocessable(f"`{name}` must be a non-empty string or a list of them")
@@ -94,29 +94,29 @@ def texts(value: object, name: str) -> list[str]:
 
 def parameters(body: dict[str, Any]) -> dict[str, Any]:
     """The `parameters` of a task body, without those that are null. Raises 422."""
-    given = body.get("parameters") or {}
-    if not isinstance(given, dict):
+    values = body.get("parameters") or {}
+    if not isinstance(values, dict):
         raise unprocessable("`parameters` must be an object")
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def record_tokens(request: Request, *, prompt: int, completion: int | None = None) -> None:
-    """Have the token counts appear on this request's log line."""
+    """Add the token counts to this request's log line."""
     completed = "" if completion is None else f" + {completion} completion"
     request.state.tokens = f", {prompt} prompt{completed} tokens"
 
 
 async def cancel_on_disconnect(request: Request, work: Awaitable[T]) -> T:
-    """Await `work`, cancelled as soon as the client disconnects; then raises ClientDisconnect."""
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_wait_for_disconnect(request))
+    """Await `work`. Cancels it and raises ClientDisconnect as soon as the client disconnects."""
+    working, disconnect = asyncio.ensure_future(work), asyncio.ensure_future(_wait_for_disconnect(request))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((working, disconnect), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
         raise ClientDisconnect
     finally:
         working.cancel()
-        leaving.cancel()
+        disconnect.cancel()
 
 
 async def _wait_for_disconnect(request: Request) -> None:

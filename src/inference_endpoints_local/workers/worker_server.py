@@ -1,7 +1,7 @@
-"""The process around a model: start-up handshake, secret, health, log, and an end that never comes too late.
+"""The process around a model: start-up handshake, secret, health, log, and an end together with the plane.
 
-A worker is started with one JSON line on stdin and answers with one JSON line on stdout, `{"port": N}`, as soon as it
-listens on loopback; the model loads after that. stdin stays open: when it closes, the plane is gone and so are we.
+A worker reads one JSON line from stdin and writes one JSON line to stdout, `{"port": N}`, as soon as it listens on
+loopback. The model loads after that. stdin stays open: when it closes, the plane has ended and the worker ends too.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ logger = logging.getLogger("worker")
 BACKLOG = 128
 PR_SET_PDEATHSIG = 1
 SHUTDOWN_TIMEOUT_S = 5
-KEEP_ALIVE_S = 75  # longer than any client pool keeps an idle connection, so that none is reused as it closes
+KEEP_ALIVE_TIMEOUT_S = 75  # longer than clients keep idle connections, so that none is reused while it closes
 
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What the plane says on stdin. Each of `parallel` requests at a time has `context` tokens for itself."""
+    """The configuration on stdin. Each of `parallel` requests at a time has a context of `context` tokens."""
 
     endpoint: str
     model: str
@@ -54,9 +54,9 @@ class WorkerConfig:
     @classmethod
     def read(cls, line: bytes) -> "WorkerConfig":
         """Raises ValueError, TypeError or KeyError for anything but a complete configuration."""
-        said = json.loads(line)
-        files = {role: Path(path) for role, path in said.pop("files").items()}
-        config = cls(files=files, **said)
+        fields = json.loads(line)
+        files = {role: Path(path) for role, path in fields.pop("files").items()}
+        config = cls(files=files, **fields)
         if not config.secret:
             raise ValueError("the secret is empty")
         return config
@@ -66,32 +66,32 @@ LoadModel = Callable[[WorkerConfig], Sequence[Route]]
 
 
 def serve(load: LoadModel) -> NoReturn:
-    """Run one worker: `load` blocks until the model can answer and returns the routes it answers on.
+    """Run one worker. `load` blocks until the model is loaded and returns its routes.
 
-    Exits with 0 when told to stop or when stdin closes, 1 when the model cannot be loaded, 2 for a bad first line.
+    Exits with 0 on SIGTERM or when stdin closes, 1 if the model cannot be loaded, 2 for a bad first line.
     """
     _log_to_stderr()
     _die_with_parent()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     config = _read_config()
-    # Read by the engines' thread pools when they are imported, hence before `load`.
+    # Set before `load`: the engines' thread pools read them on import.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[variable] = str(config.threads)
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
-    _announce(listener.getsockname()[1])
+    _announce_port(listener.getsockname()[1])
     threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
-    gate = WorkerApp(config)
-    threading.Thread(target=_load_into, args=(gate, load), daemon=True).start()
+    app = WorkerApp(config)
+    threading.Thread(target=_load_into, args=(app, load), daemon=True).start()
     server = uvicorn.Server(
         uvicorn.Config(
-            gate,
+            app,
             http="h11",
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         )
     )
@@ -100,7 +100,7 @@ def serve(load: LoadModel) -> NoReturn:
 
 
 class WorkerApp:
-    """The ASGI app in front of the model: health without a secret, everything else only with it and once loaded."""
+    """The ASGI application around the model: health needs no secret; all other routes need it, and a loaded model."""
 
     def __init__(self, config: WorkerConfig) -> None:
         self.config = config
@@ -117,26 +117,26 @@ class WorkerApp:
         elif self.model is None:
             await _loading(scope)(scope, receive, send)
         else:
-            await self._answer(self.model, scope, receive, send)
+            await self._respond(self.model, scope, receive, send)
 
-    async def _answer(self, model: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the model answer, and log one line about it: never what was said, only how much and how long."""
+    async def _respond(self, model: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the model respond, and log one line with the number of tokens and the time, never with the content."""
         started, status = time.perf_counter(), 499
         scope["state"] = state = {"tokens": ""}
 
-        async def noting_status(message: Message) -> None:
+        async def send_and_record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await model(scope, receive, noting_status)
-        except Exception as error:  # already answered with a 500; its words may quote the prompt
+            await model(scope, receive, send_and_record_status)
+        except Exception as error:  # a 500 was sent already; its message may quote the prompt
             place = traceback.extract_tb(error.__traceback__)[-1]
             logger.error("failed with %s in %s:%s", type(error).__name__, Path(place.filename).name, place.lineno)
         finally:
-            # The raw path is still percent-encoded, so it cannot forge a line.
+            # The raw path is percent-encoded, so it cannot forge a log line.
             path = scope["raw_path"].decode("ascii", "replace")[:80]
             elapsed_ms = round((time.perf_counter() - started) * 1000)
             logger.info(
@@ -148,12 +148,12 @@ def _loading(scope: Scope) -> JSONResponse:
     return error_response(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "Model is loading")
 
 
-def _load_into(gate: WorkerApp, load: LoadModel) -> None:
-    config, started = gate.config, time.perf_counter()
+def _load_into(app: WorkerApp, load: LoadModel) -> None:
+    config, started = app.config, time.perf_counter()
     logger.info("loading %s for %s", config.model, config.task)
     try:
-        gate.model = model_app(config.model, load(config))
-    except BaseException as error:  # whatever it was, a worker without a model must end
+        app.model = model_app(config.model, load(config))
+    except BaseException as error:  # whatever the error, a worker without a model must end
         logger.error("cannot load %s: %s: %s", config.model, type(error).__name__, " ".join(str(error).split()))
         os._exit(1)
     logger.info("ready in %.2f s", time.perf_counter() - started)
@@ -166,13 +166,13 @@ def _read_config() -> WorkerConfig:
     try:
         return WorkerConfig.read(line)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        # Without the message, which may quote the secret.
+        # Not the message: it may quote the secret.
         logger.error("the first line on stdin is not a worker configuration (%s)", type(error).__name__)
         os._exit(2)
 
 
-def _announce(port: int) -> None:
-    """Say the port, and give stdout away so that no engine can write anything else on it."""
+def _announce_port(port: int) -> None:
+    """Write the port to stdout, then redirect stdout to stderr so that no engine can write to it."""
     print(json.dumps({"port": port}), flush=True)  # noqa: T201
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
@@ -184,7 +184,7 @@ def _exit_when_stdin_closes() -> None:
 
 
 def _die_with_parent() -> None:
-    """On Linux, also be killed with the thread that started us: an engine that holds the GIL cannot watch stdin."""
+    """On Linux, also be killed with the thread that started us: while an engine holds the GIL, stdin is not read."""
     if sys.platform != "linux":
         return
     parent = os.getppid()

@@ -116,14 +116,14 @@ def test_the_hub_delivers_when_the_package_is_gone(
         asked.append(url)
         return io.BytesIO(b"weights")
 
-    monkeypatch.setattr(download, "_https", lambda: SimpleNamespace(open=opened))
+    monkeypatch.setattr(download, "https_opener", lambda: SimpleNamespace(open=opened))
     assert ensure(artifact, cache)["model"].read_bytes() == b"weights"
     assert asked == ["https://huggingface.co/acme/tiny/resolve/main/model.bin"]
 
 
 def test_nothing_but_https_is_ever_opened() -> None:
     with pytest.raises(urllib.error.URLError, match="unknown url type"):
-        download._https().open("http://127.0.0.1:9/model.bin")
+        download.https_opener().open("http://127.0.0.1:9/model.bin")
 
 
 def test_too_small_a_disk_is_said_before_anything_is_fetched(
@@ -140,7 +140,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(download, "_write_verified", full)
+    monkeypatch.setattr(download, "write_verified", full)
     with pytest.raises(CacheDiskFull, match="INFERENCE_ENDPOINTS_CACHE_DIR"):
         ensure(make_artifact(), cache)
     assert files_in(cache) == []
