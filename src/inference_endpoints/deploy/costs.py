@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from inference_endpoints.deploy.hardware import Offer, Prices, offers
+from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers, offers
 from inference_endpoints.deploy.recommend import GB, needed_gb
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -129,18 +129,15 @@ def _oversized(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | None:
     need = needed_gb(weight / GB, endpoint.model.task)
     cheaper = [
         offer
-        for offer in listed
-        if offer.place == own.place
-        and offer.available
-        and offer.instance.accelerator == own.instance.accelerator
-        and offer.instance.num_accelerators == own.instance.num_accelerators
+        for offer in comparable_offers(listed, own, same_region=True)
+        if offer.instance.num_accelerators == own.instance.num_accelerators
         and offer.price
         and offer.price < own.price
         and offer.memory_gb >= need
     ]
     if not cheaper:
         return None
-    best = min(cheaper, key=lambda offer: (offer.price or 0.0, offer.id))
+    best = cheaper[0]
     replicas = max(endpoint.status.target_replica, endpoint.status.ready_replica, 1)
     why = (
         f"it needs about {need:.3g} GB, going by its name: {best.id} has {best.memory_gb:g} GB for ${best.price:g}/h, "

@@ -45,6 +45,11 @@ class Offer:
         return self.hardware.vendor, self.hardware.region
 
     @property
+    def instance_kind(self) -> tuple[str, str]:
+        """Instance type and size, in whatever region."""
+        return self.hardware.instance_type, self.hardware.instance_size
+
+    @property
     def here(self) -> bool:
         """Whether it is this machine; everything else a local backend offers is simulated."""
         return self.hardware.vendor == LOCAL
@@ -90,32 +95,43 @@ def choose(available: Sequence[Offer]) -> Offer:
     if not free:
         where = "on this machine" if local else "within quota"
         raise NoCapacity(f"No hardware is available {where}.", hint="get_vendors says why for each.")
-    return min(free, key=_cheapest)
+    return cheapest_first(free)[0]
 
 
-def alternatives(available: Sequence[Offer], wanted: Offer, limit: int = 2) -> list[Offer]:
-    """What could be had instead, of the same kind of accelerator, cheapest first: the first in the same place, then
-    the same in another place. Never simulated hardware for this machine, or the reverse.
+def alternatives(
+    available: Sequence[Offer], wanted: Offer, limit: int = 2, *, same_region: bool = False
+) -> list[Offer]:
+    """Other available hardware: first the cheapest in the same region, then the same instance in another region, then
+    the cheapest.
     """
-    kind = (wanted.here, wanted.instance.accelerator)
-    could = [
-        offer
-        for offer in available
-        if offer.available and offer.id != wanted.id and (offer.here, offer.instance.accelerator) == kind
-    ]
-    could.sort(key=_cheapest)
-    near = [offer for offer in could if offer.place == wanted.place]
-    same = [offer for offer in could if _type_of(offer) == _type_of(wanted)]
-    each = {offer.id: offer for offer in [*near[:1], *same[:1], *near, *could]}
+    others = [offer for offer in comparable_offers(available, wanted, same_region=same_region) if offer.id != wanted.id]
+    near = [offer for offer in others if offer.place == wanted.place]
+    same = [offer for offer in others if offer.instance_kind == wanted.instance_kind]
+    each = {offer.id: offer for offer in [*near[:1], *same[:1], *near, *others]}
     return list(each.values())[:limit]
 
 
-def _cheapest(offer: Offer) -> tuple[float, str]:
-    return offer.price if offer.price is not None else float("inf"), offer.id
+def comparable_offers(offers: Iterable[Offer], wanted: Offer, *, same_region: bool = False) -> list[Offer]:
+    """The available offers with `wanted`'s kind of accelerator, cheapest first; `wanted` itself is one of them.
+
+    This machine and simulated hardware are never comparable.
+    """
+    kind = (wanted.here, wanted.instance.accelerator)
+    return cheapest_first(
+        offer
+        for offer in offers
+        if offer.available
+        and (offer.here, offer.instance.accelerator) == kind
+        and (not same_region or offer.place == wanted.place)
+    )
 
 
-def _type_of(offer: Offer) -> tuple[str, str]:
-    return offer.hardware.instance_type, offer.hardware.instance_size
+def cheapest_first(offers: Iterable[Offer]) -> list[Offer]:
+    """Offers without a price come last."""
+    return sorted(
+        offers,
+        key=lambda one: (one.price if one.price is not None else float("inf"), one.instance.num_accelerators, one.id),
+    )
 
 
 class Prices:

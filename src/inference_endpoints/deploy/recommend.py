@@ -5,12 +5,12 @@ engine its task is usually served by; and a part of the model for each accelerat
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from inference_endpoints.deploy.engines import PARALLEL_SETTINGS
-from inference_endpoints.deploy.hardware import Offer
+from inference_endpoints.deploy.hardware import Offer, cheapest_first, comparable_offers
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -130,14 +130,14 @@ def _hardware(known: Known, available: Sequence[Offer], task: str | None) -> tup
     if known.item is not None and known.item.recipes:
         kinds = {recipe.accelerator for recipe in known.item.recipes}
         said = f"the cheapest {' or '.join(sorted(kinds))} to be had; whether the model fits was not checked"
-        return _some(_cheapest_first(one for one in elsewhere if one.instance.accelerator in kinds)), said
-    gpus = _cheapest_first(one for one in elsewhere if one.instance.accelerator == "gpu")
+        return _some(cheapest_first(one for one in elsewhere if one.instance.accelerator in kinds)), said
+    gpus = cheapest_first(one for one in elsewhere if one.instance.accelerator == "gpu")
     return _some(gpus), "the cheapest GPU to be had; the model's size is not known, so look whether it fits"
 
 
 def _holding(available: Sequence[Offer], weight: float, known: Known, task: str | None) -> tuple[list[Offer], str]:
     need = needed_gb(weight, task)
-    fitting = _cheapest_first(one for one in available if _holds(one, need, weight, task))
+    fitting = cheapest_first(one for one in available if _holds(one, need, weight, task))
     if not fitting:
         raise NoCapacity(
             f"The model needs about {need:.0f} GB of accelerator memory, and nothing that can be had now has that.",
@@ -185,36 +185,20 @@ def _some(fitting: list[Offer]) -> list[Offer]:
 
 
 def _at_least(wanted: Offer, available: Sequence[Offer]) -> list[Offer]:
-    """What can be had in place of one offer: of its kind, with no less memory."""
-    kind, memory = (wanted.here, wanted.instance.accelerator), wanted.memory_gb
-    return _cheapest_first(
-        one
-        for one in available
-        if one.available and (one.here, one.instance.accelerator) == kind and one.memory_gb >= memory
-    )
+    """The offers that can replace one offer: comparable, with no less memory."""
+    return [one for one in comparable_offers(available, wanted) if one.memory_gb >= wanted.memory_gb]
 
 
 def _others(offer: Offer, fitting: Sequence[Offer]) -> tuple[Offer, ...]:
     """Other kinds of hardware, each where it is cheapest: quota is by kind, whatever the region."""
-    kinds = {_kind(one): one for one in reversed(fitting)}
-    return tuple(one for one in fitting if kinds[_kind(one)] is one and _kind(one) != _kind(offer))
+    kinds = {one.instance_kind: one for one in reversed(fitting)}
+    return tuple(one for one in fitting if kinds[one.instance_kind] is one and one.instance_kind != offer.instance_kind)
 
 
 def _instead(others: Sequence[Offer]) -> str:
     if not others:
         return ""
     return f" Or {others[0].id} ({others[0].memory_gb:g} GB, ${others[0].price or 0:g}/h)."
-
-
-def _kind(offer: Offer) -> tuple[str, str]:
-    return offer.hardware.instance_type, offer.hardware.instance_size
-
-
-def _cheapest_first(found: Iterable[Offer]) -> list[Offer]:
-    return sorted(
-        found,
-        key=lambda one: (one.price if one.price is not None else float("inf"), one.instance.num_accelerators, one.id),
-    )
 
 
 def _largest(available: Sequence[Offer]) -> str:

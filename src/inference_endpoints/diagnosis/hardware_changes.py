@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from inference_endpoints.deploy.engines import family
-from inference_endpoints.deploy.hardware import Offer, alternatives
+from inference_endpoints.deploy.hardware import Offer, comparable_offers
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import LIST_HARDWARE, Remedy, remedy_by_update
@@ -15,8 +15,9 @@ def move_to_available(evidence: Evidence) -> EndpointChange | None:
     """A move to the cheapest available hardware of the same kind."""
     if evidence.offer is None:
         return None
-    found = alternatives(evidence.offers or (), evidence.offer, limit=1)
-    return _move_to(found[0]) if found and found[0].place == evidence.offer.place else None
+    available = comparable_offers(evidence.offers or (), evidence.offer, same_region=True)
+    others = [offer for offer in available if offer.id != evidence.offer.id]
+    return _move_to(others[0]) if others else None
 
 
 def move_to_more_accelerator_memory(evidence: Evidence) -> EndpointChange | None:
@@ -50,14 +51,10 @@ def _move_to_cheapest_with_more(evidence: Evidence, memory: Callable[[Offer], fl
         return None
     larger = [
         offer
-        for offer in evidence.offers or ()
-        if offer.place == current.place
-        and offer.instance.accelerator == current.instance.accelerator
-        and offer.available
-        and memory(offer) > memory(current)
+        for offer in comparable_offers(evidence.offers or (), current, same_region=True)
+        if offer.price is not None and memory(offer) > memory(current)
     ]
-    priced = [offer for offer in larger if offer.price is not None]
-    return _move_to(min(priced, key=lambda offer: (offer.price or 0.0, offer.id))) if priced else None
+    return _move_to(larger[0]) if larger else None
 
 
 def _move_to(offer: Offer) -> EndpointChange:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.hardware import Offer, offers
+from inference_endpoints.deploy.hardware import Offer, cheapest_first, offers
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
@@ -59,8 +59,7 @@ async def get_vendors(
         if (not vendor or offer.hardware.vendor == vendor)
         and (not accelerator or offer.hardware.accelerator == accelerator)
     ]
-    found = [offer for offer in listed if offer.available or not only_available]
-    found.sort(key=lambda offer: (offer.price if offer.price is not None else float("inf"), offer.id))
+    found = cheapest_first(offer for offer in listed if offer.available or not only_available)
     page, following = take_page([_row(offer, call.endpoints.backend.name) for offer in found], offset, limit)
     hidden = len(listed) - len(found)
     now = f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD."

@@ -31,15 +31,15 @@ async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
 
 
 async def with_alternatives(
-    call: CallContext, namespace: str, error: Conflict, hardware: str, *, only_there: bool = False
+    call: CallContext, namespace: str, error: Conflict, hardware: str, *, same_region: bool = False
 ) -> Conflict:
-    """The same error, with available alternatives in its hint; `only_there`: only those in the same region."""
+    """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
     call.hardware.changed(namespace)
     available = offers(await call.hardware.vendors(namespace))
     wanted = next((offer for offer in available if offer.id == hardware), None)
-    there = [offer for offer in available if wanted and (not only_there or offer.place == wanted.place)]
-    others = [f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in (alternatives(there, wanted) if wanted else [])]
-    instead = f"Available within quota: {', '.join(others)}." if others else "No similar hardware is available now."
+    others = alternatives(available, wanted, same_region=same_region) if wanted else []
+    listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)
+    instead = f"Available within quota: {listed}." if others else "No similar hardware is available now."
     return type(error)(
         f"{hardware}: {error.message} Nothing was changed.", hint=instead, status=error.status, upstream=error.upstream
     )

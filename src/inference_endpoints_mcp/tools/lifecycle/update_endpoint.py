@@ -90,7 +90,7 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
     try:
         updated = await call.endpoints.update(name, call.lent_secrets.filled(request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
-        raise await with_alternatives(call, namespace, error, plan.cost.hardware, only_there=True) from error
+        raise await with_alternatives(call, namespace, error, plan.cost.hardware, same_region=True) from error
     call.note_change(namespace, updated)
     prices = await call.hardware.prices(namespace)
     return EndpointOutput(

@@ -1,4 +1,4 @@
-"""Why an endpoint does not do what is expected: everything is looked at in one call, and judged."""
+"""Find out why an endpoint does not work as expected."""
 
 import re
 
