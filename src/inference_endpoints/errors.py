@@ -25,8 +25,12 @@ A message says what is true, a `hint` what to do next. Both are our own text. Th
 It may quote strangers, and is never part of the message.
 """
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
+LOG_LINES = 20
+"""Lines of its log that the error about a failed endpoint keeps."""
+LOG_LINE_LIMIT = 300
 UPSTREAM_LIMIT = 2_000
 """Characters of the service's text that an error keeps."""
 
@@ -124,6 +128,11 @@ class ScaledToZero(InferenceEndpointError):
 
 class DeploymentFailed(InferenceEndpointError):
     code = "FAILED"
+
+    def add_log_lines(self, lines: Iterable[str]) -> None:
+        """Add the container's last log lines to `upstream`. Lines that it already has are left out."""
+        known = self.upstream.splitlines()
+        self.upstream = "\n".join([*known, *(line[:LOG_LINE_LIMIT] for line in lines if line and line not in known)])
 
 
 class RateLimited(InferenceEndpointError):

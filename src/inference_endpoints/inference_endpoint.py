@@ -14,16 +14,17 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of, pool_of
 from inference_endpoints.deploy.vocabulary import Accelerator, EndpointTask, Framework, ScalingMetric
 from inference_endpoints.errors import (
+    LOG_LINES,
     DeploymentFailed,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
-    NotDeployed,
     ScaledToZero,
     Unavailable,
 )
 from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
 from inference_endpoints.transport.backend import Token
+from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.watching.observation import Observation, StatusChange
 from inference_endpoints.watching.watcher import CHANGING_INTERVAL_S, Watcher
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 FIRST_READ_S = 2.0
 """Seconds that a wait allows for its first read of the endpoint, even if its timeout is shorter."""
-LAST_LINES = 20
-"""Lines of its log that the error about a failed endpoint keeps."""
-LONGEST_LINE = 300
 
 
 class InferenceEndpointBase:
@@ -118,11 +116,7 @@ class InferenceEndpointBase:
             self._take(observation.endpoint)
 
     def _deployed(self) -> Endpoint:
-        if self.url is None:
-            raise NotDeployed(
-                f"Endpoint {self.namespace}/{self.name} has no address to call: it is {self.status}.",
-                hint="Resume it first." if self.status == "paused" else "Call wait() first.",
-            )
+        EndpointCall(self._endpoint, self.namespace).require_address()
         return self._endpoint
 
     async def _until_running(
@@ -315,10 +309,8 @@ async def _wake(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str
 
 async def _explain(failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str) -> None:
     """Add the container's last log lines to `upstream`, and as a note, which a traceback shows below the message."""
-    lines = [failure.upstream]
     with suppress(InferenceEndpointError):
-        lines += [entry.line[:LONGEST_LINE] for entry in await client.logs(name, namespace, tail=LAST_LINES)]
-    failure.upstream = "\n".join(line for line in lines if line)
+        failure.add_log_lines(entry.line for entry in await client.logs(name, namespace, tail=LOG_LINES))
     if failure.upstream:
         failure.add_note(f"The container's last output:\n{_visible(failure.upstream)}")
 

@@ -17,7 +17,6 @@ import anyio
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointTimeoutError,
-    NotDeployed,
     Paused,
     ScaledToZero,
 )
@@ -166,8 +165,7 @@ def ensure_callable(call: EndpointCall, *, may_wake: bool) -> None:
             hint="Read its logs. Then update it, or delete it and create it again.",
             upstream=endpoint.status.error_message or endpoint.status.message or "",
         )
-    if endpoint.url is None:
-        raise NotDeployed(f"{who} has no address yet.", hint="Wait until it is running.")
+    call.require_address()
     if endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO and not may_wake:
         raise ScaledToZero(
             f"{who} is scaled to zero, and this call may not wake it.",

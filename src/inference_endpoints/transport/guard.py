@@ -44,12 +44,22 @@ class EndpointCall:
 
         Raises `NotDeployed` without an address, `BadRequest` for a path outside the endpoint.
         """
-        if self.endpoint.url is None:
-            raise NotDeployed(f"{self.label} has no address yet.", hint="Wait until it is running.")
+        base = self.require_address()
         segments = unquote(self.path.partition("?")[0]).replace("\\", "/").split("/")
         if segments[0] or ".." in segments:
             raise BadRequest("The path leads out of the endpoint.", hint="A path starts with '/' and has no '..'.")
-        return self.endpoint.url.rstrip("/") + self.path
+        return base.rstrip("/") + self.path
+
+    def require_address(self) -> str:
+        """The endpoint's own address. Raises `NotDeployed` if it has none yet."""
+        state = self.endpoint.state
+        if self.endpoint.url is None:
+            paused = state is InferenceEndpointStatus.PAUSED
+            raise NotDeployed(
+                f"{self.label} has no address to call: it is {state.value}.",
+                hint="Resume it first." if paused else "Wait until it is running.",
+            )
+        return self.endpoint.url
 
 
 class Guard(Protocol):

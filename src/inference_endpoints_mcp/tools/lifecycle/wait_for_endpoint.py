@@ -1,11 +1,17 @@
 """Wait for an endpoint, no longer than the host waits. Ends at once when the goal cannot be reached."""
 
 import time
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from inference_endpoints.errors import DeploymentFailed, InferenceEndpointError, InferenceEndpointTimeoutError
+from inference_endpoints.errors import (
+    LOG_LINES,
+    DeploymentFailed,
+    InferenceEndpointError,
+    InferenceEndpointTimeoutError,
+)
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
@@ -17,7 +23,6 @@ from inference_endpoints_mcp.tools.outputs import EndpointOutput, backend_of, en
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Until = Literal["running", "updated", "paused", "scaled_to_zero", "deleted"]
-LAST_LINES = 20
 
 
 class WaitOutput(EndpointOutput):
@@ -55,7 +60,8 @@ async def wait_for_endpoint(
         return await _timed_out_output(call, history, goal, timeout_s)
     except DeploymentFailed as failure:
         failure.hint = "diagnose_endpoint finds the cause and what helps."
-        failure.upstream = await _failure_output(call, namespace, name, failure.upstream)
+        with suppress(InferenceEndpointError):
+            failure.add_log_lines(entry.line for entry in await call.endpoints.logs(name, namespace, tail=LOG_LINES))
         raise
     return await _output(call, history, endpoint, reached=True, now=_REACHED[goal])
 
@@ -160,16 +166,6 @@ async def _output(
     fields |= endpoint_fields(endpoint, history.namespace, await call.hardware.prices(history.namespace), backend)
     ready = reached and endpoint.state == "running"
     return WaitOutput(**fields, next=[trial_call(endpoint, history.namespace)] if ready else [])
-
-
-async def _failure_output(call: CallContext, namespace: str, name: str, reason: str) -> str:
-    """The control plane's reason for a failure, and the end of the log."""
-    try:
-        entries = await call.endpoints.logs(name, namespace, tail=LAST_LINES)
-    except InferenceEndpointError:
-        return reason
-    known = set(reason.splitlines())
-    return "\n".join([reason, *(entry.line for entry in entries if entry.line not in known)]).strip()
 
 
 def _duration(seconds: float) -> str:
