@@ -1,0 +1,1 @@
+"""Tools about the account: its costs, quotas, audit log and token."""

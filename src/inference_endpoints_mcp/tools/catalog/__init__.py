@@ -1,0 +1,1 @@
+"""Tools that find hardware, models and a configuration to deploy."""

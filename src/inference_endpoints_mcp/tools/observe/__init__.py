@@ -1,0 +1,1 @@
+"""Tools that show how an endpoint does: logs, metrics, replicas and a diagnosis."""
