@@ -30,6 +30,9 @@ Answer = Callable[[str], Any]
 """Given a question, what is answered: a name, True or False, None for a refusal, or an `ElicitResult`; may be
 awaitable."""
 
+OUTPUT_LIMIT = 28_000
+"""Characters of 8,000 tokens, at 3.5 each."""
+
 
 @dataclass
 class Host:
@@ -132,3 +135,8 @@ def text_of(result: CallToolResult) -> str:
 
 def blocks_of(result: CallToolResult) -> list[str]:
     return [block.text for block in result.content if isinstance(block, TextContent)]
+
+
+def size_of(output: dict[str, Any]) -> int:
+    """Characters of an output as a model reads it."""
+    return len(json.dumps(output, ensure_ascii=False, separators=(",", ":")))

@@ -106,3 +106,11 @@ async def test_where_the_service_suggests_nothing_the_catalogue_decides_and_says
     asked = [seen for seen in upstream.seen if seen.path.startswith("/api/configuration")]
     assert asked
     assert not [seen for seen in asked if "authorization" in seen.headers], "that route needs no token, and sees none"
+
+
+async def test_the_catalogue_is_filtered_by_task_and_text(modern: Host) -> None:
+    everything = await modern.call("list_catalog_items")
+    chat = await modern.call("list_catalog_items", task="text-generation")
+    assert 0 < chat["total"] < everything["total"]
+    assert (await modern.call("list_catalog_items", search="minilm"))["total"] >= 1
+    assert (await modern.call("list_catalog_items", limit=1))["now"] == f"1 of {everything['total']} shown."

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from tests.support.driver import Driver
-from tests.support.host import Host
+from tests.support.host import OUTPUT_LIMIT, Host
 
 pytestmark = pytest.mark.anyio
 
-ANSWER_LIMIT = 28_000
-"""Characters of 8,000 tokens, at 3.5 each."""
 SAID = [
     (90, "info", "INFO loading"),
     (80, None, "Traceback (most recent call last):"),
@@ -92,8 +90,17 @@ async def test_of_100_000_lines_the_newest_are_shown_that_an_answer_has_room_for
     say(driver, [(1, "error", f"{number} {line}") for number in range(100_000)])
     for arguments in ({}, {"tail": 500, "level": "error"}):
         logs = await modern.call("get_endpoint_logs", endpoint_name="chat", **arguments)
-        assert len(json.dumps(logs, ensure_ascii=False)) < ANSWER_LIMIT
+        assert len(json.dumps(logs, ensure_ascii=False)) < OUTPUT_LIMIT
         newest = logs["lines"].splitlines()[-2]
         assert newest.partition(" ")[2].startswith("99999 ")
     assert f"{2_000 - logs['shown']} older matching lines are not shown." in logs["now"]
     assert "Only the newest 2000 lines were searched." in logs["now"]
+
+
+async def test_replicas_are_listed_with_ids_that_logs_take(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    await driver.advance(200)
+    replicas = await modern.call("get_endpoint_replicas", endpoint_name="chat")
+    (replica,) = replicas["replicas"]
+    assert (replica["stage"], replica["live"]) == ("running", True)
+    assert (await modern.call("get_endpoint_logs", endpoint_name="chat", replica=replica["replica"]))["shown"] > 0

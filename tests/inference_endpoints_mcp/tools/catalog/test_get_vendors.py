@@ -1,0 +1,35 @@
+"""Listing hardware: sorted by price, filtered, paged."""
+
+import pytest
+from tests.support.host import OUTPUT_LIMIT, Host, size_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_hardware_is_listed_cheapest_first_and_paged(modern: Host) -> None:
+    first = await modern.call("get_vendors", limit=100)
+    rest = await modern.call("get_vendors", limit=100, offset=first["next_offset"])
+    prices = [row["price_per_hour_usd"] for row in first["hardware"] + rest["hardware"]]
+    assert prices == sorted(prices)
+    assert first["hardware"][0]["hardware"] == "local-machine-cpu-x1"
+    assert size_of(first) < OUTPUT_LIMIT
+
+
+async def test_hardware_is_filtered_by_vendor_kind_and_availability(modern: Host) -> None:
+    gpus = await modern.call("get_vendors", vendor="aws", accelerator="gpu", limit=100)
+    assert {row["hardware"].split("-")[0] for row in gpus["hardware"]} == {"aws"}
+    assert {row["accelerator"] for row in gpus["hardware"]} == {"gpu"}
+    assert all(row["available"] for row in gpus["hardware"])
+    everything = await modern.call("get_vendors", vendor="aws", accelerator="gpu", limit=100, only_available=False)
+    assert everything["total"] > gpus["total"]
+
+
+async def test_every_listed_hardware_id_is_one_create_takes(modern: Host) -> None:
+    for row in (await modern.call("get_vendors", vendor="gcp", limit=5))["hardware"]:
+        spec = {"endpoint_name": "a", "repository": "b", "hardware": row["hardware"], "dry_run": True}
+        assert (await modern.call("create_endpoint", **spec))["hardware"] == row["hardware"]
+
+
+async def test_hardware_of_a_vendor_there_is_not_names_those_there_are(host: Host) -> None:
+    words = await host.refused("get_vendors", "BAD_REQUEST", vendor="awz")
+    assert "aws, azure, gcp" in words

@@ -1,0 +1,95 @@
+"""Listing endpoints: pages, filters, totals."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.support.driver import Driver, PlaneOf, cloud
+from tests.support.host import OUTPUT_LIMIT, Host, size_of
+
+from inference_endpoints_local.state.audit_event import Actor
+
+pytestmark = pytest.mark.anyio
+
+FLEET = 120
+
+
+@pytest.fixture
+async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
+    async with plane_of(cloud_quota=1_000) as driver:
+        yield driver
+
+
+@pytest.fixture
+async def fleet(driver: Driver) -> None:
+    """120 endpoints with the longest names and model ids there are; every third is paused."""
+    for number in range(FLEET):
+        body = cloud(f"{'e' * 28}-{number:03d}", model={"repository": "org/" + "m" * 400})
+        assert (await driver.call("POST", "/v2/endpoint/acme", body)).status == 200
+    await driver.advance(200)
+    for number in range(0, FLEET, 3):
+        await driver.do(f"{'e' * 28}-{number:03d}", "pause")
+
+
+async def test_a_large_fleet_is_paged_completely_and_every_page_is_small(fleet: None, modern: Host) -> None:
+    seen: list[str] = []
+    arguments: dict[str, Any] = {"limit": 50}
+    for _ in range(3):
+        page = await modern.call("list_endpoints", **arguments)
+        assert size_of(page) < OUTPUT_LIMIT
+        assert page["total"] == FLEET
+        seen += [row["endpoint_name"] for row in page["endpoints"]]
+        arguments = page["next"][0]["arguments"] if page["next"] else {}
+    assert arguments == {}
+    assert len(set(seen)) == FLEET
+    assert size_of(await modern.call("list_endpoints", limit=100)) < OUTPUT_LIMIT
+
+
+async def test_a_list_of_1_000_endpoints_is_twenty_rows_with_totals_unless_asked_for_more(
+    driver: Driver, modern: Host
+) -> None:
+    asker = Actor("acme", "127.0.0.1", "r")
+    for number in range(1_000):
+        body = cloud(f"{'e' * 28}-{number:03d}", model={"repository": "org/" + "m" * 400})
+        driver.plane._lifecycle.create(body, asker)
+    first = await modern.call("list_endpoints")
+    assert (first["total"], first["shown"], first["next_offset"]) == (1_000, 20, 20)
+    assert size_of(first) < OUTPUT_LIMIT / 3
+    for arguments in ({"limit": 100}, {"limit": 100, "namespace": "*"}, {"limit": 100, "offset": 900}):
+        page = await modern.call("list_endpoints", **arguments)
+        assert page["total"] == 1_000
+        assert size_of(page) < OUTPUT_LIMIT
+        if page["next"]:
+            following = await modern.call("list_endpoints", **page["next"][0]["arguments"])
+            names = [row["endpoint_name"] for row in page["endpoints"] + following["endpoints"]]
+            assert names == sorted(set(names)), "nothing between two pages is lost"
+    assert size_of(await modern.call("get_audit_logs", limit=100)) < OUTPUT_LIMIT
+
+
+async def test_a_list_is_filtered_and_totals_what_runs_now(fleet: None, modern: Host) -> None:
+    everything = await modern.call("list_endpoints")
+    paused = await modern.call("list_endpoints", state="paused")
+    found = await modern.call("list_endpoints", search="E-119")
+    assert everything["cost_now_per_hour_usd"] == pytest.approx(80 * 0.033)
+    assert "80 running, 40 paused" in everything["now"]
+    assert "$2.64/h" in everything["now"]
+    assert (paused["total"], paused["cost_now_per_hour_usd"]) == (40, 0)
+    assert [row["endpoint_name"][-3:] for row in found["endpoints"]] == ["119"]
+
+
+async def test_an_offset_beyond_the_end_is_an_empty_page(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    page = await modern.call("list_endpoints", offset=50)
+    assert (page["total"], page["shown"], page["endpoints"]) == (1, 0, [])
+    assert "next_offset" not in page
+
+
+async def test_what_sleeps_says_when_it_was_last_called(driver: Driver, host: Host) -> None:
+    await driver.create(compute={"scaling": {"minReplica": 0, "maxReplica": 1}})
+    await driver.advance(200)
+    await driver.call("POST", f"{await driver.path_of('chat')}/", {"inputs": "hello"})
+    (row,) = (await host.call("list_endpoints"))["endpoints"]
+    assert "last_used_at" not in row
+    await driver.do("chat", "scale-to-zero")
+    (row,) = (await host.call("list_endpoints"))["endpoints"]
+    assert row["last_used_at"] == (await host.call("get_endpoint", endpoint_name="chat"))["last_used_at"]
