@@ -39,6 +39,12 @@ class InferenceEndpointError(Exception):
     """Root of the tree. `code` is stable and machine-readable; `status` is the HTTP status, if any.
 
     `after_lost_answer`: the answer to an earlier attempt of the same call was lost, and may be the cause.
+
+    >>> try:
+    ...     get_inference_endpoint("nothing")
+    ... except InferenceEndpointError as error:
+    ...     print(error.code, error.status, error.retryable, "|", error.message)
+    NOT_FOUND 404 False | Could not get endpoint acme/nothing: it does not exist.
     """
 
     code: ClassVar[str] = "ERROR"
@@ -65,68 +71,210 @@ class InferenceEndpointError(Exception):
 
 
 class InferenceEndpointTimeoutError(InferenceEndpointError, TimeoutError):
+    """Something took longer than the given time: wait again, or allow more.
+
+    >>> endpoint = get_inference_endpoint("chat").pause().resume()
+    >>> try:
+    ...     endpoint.wait(timeout=0)
+    ... except InferenceEndpointTimeoutError as error:
+    ...     print(error.hint)
+    It goes on by itself; wait again, or read its logs.
+    """
+
     code = "TIMEOUT"
     retryable = True
 
 
 class NotConfigured(InferenceEndpointError):
+    """There is no token, or no control plane: configure one. Nothing was sent.
+
+    >>> try:
+    ...     get_inference_endpoint("chat", token=False)
+    ... except NotConfigured as error:
+    ...     print(error.code)
+    NOT_CONFIGURED
+    """
+
     code = "NOT_CONFIGURED"
 
 
 class BadRequest(InferenceEndpointError, ValueError):
+    """The request is wrong: change it.
+
+    >>> try:
+    ...     EndpointChange(min_replica=3, max_replica=1).payload()
+    ... except BadRequest as error:
+    ...     print(error)
+    min_replica (3) is above max_replica (1). Raise max_replica.
+    """
+
     code = "BAD_REQUEST"
 
 
 class Unauthorized(InferenceEndpointError):
+    """The token is missing or not accepted.
+
+    >>> try:
+    ...     get_inference_endpoint("chat", token="hf_another", namespace="acme")
+    ... except Unauthorized as error:
+    ...     print(error.status)
+    401
+    """
+
     code = "UNAUTHORIZED"
 
 
 class Forbidden(InferenceEndpointError):
+    """The token may not do this: use one with the right permissions.
+
+    >>> for namespace, error in list_inference_endpoints("*").refused.items():
+    ...     if isinstance(error, Forbidden):
+    ...         print(namespace, error.hint)
+    """
+
     code = "FORBIDDEN"
 
 
 class Refused(InferenceEndpointError):
+    """The operator's policy does not allow the request, so it was not sent. A `guard` raises this.
+
+    >>> Refused("This server is read-only.").code
+    'REFUSED'
+    """
+
     code = "REFUSED"
 
 
 class NotFound(InferenceEndpointError):
+    """There is no such endpoint, namespace or model.
+
+    >>> try:
+    ...     get_inference_endpoint("nothing")
+    ... except NotFound as error:
+    ...     print(error.status)
+    404
+    """
+
     code = "NOT_FOUND"
 
 
 class Conflict(InferenceEndpointError):
+    """The request is right, but the present state does not allow it. The subclasses name the reason.
+
+    >>> try:
+    ...     get_inference_endpoint("chat").resume(running_ok=False)
+    ... except Conflict as error:
+    ...     print(type(error).__name__)
+    AlreadyRunning
+    """
+
     code = "CONFLICT"
 
 
 class AlreadyExists(Conflict):
+    """The name is taken: choose another one, or update the endpoint.
+
+    >>> with EndpointsClient() as client:
+    ...     try:
+    ...         client.create_from(client.get("chat").configuration)
+    ...     except AlreadyExists as error:
+    ...         print(error.code)
+    ALREADY_EXISTS
+    """
+
     code = "ALREADY_EXISTS"
 
 
 class AlreadyRunning(Conflict):
+    """The endpoint runs already, so there is nothing to resume.
+
+    >>> try:
+    ...     get_inference_endpoint("chat").resume(running_ok=False)
+    ... except AlreadyRunning as error:
+    ...     print(error.code)
+    ALREADY_RUNNING
+    """
+
     code = "ALREADY_RUNNING"
 
 
 class QuotaExceeded(Conflict):
+    """The namespace's quota does not allow it: use less, or pause something.
+
+    >>> try:
+    ...     get_inference_endpoint("chat").update(min_replica=99, max_replica=99)
+    ... except QuotaExceeded as error:
+    ...     print(error.code)
+    QUOTA_EXCEEDED
+    """
+
     code = "QUOTA_EXCEEDED"
 
 
 class NoCapacity(Conflict):
+    """This hardware is not available now: use other hardware.
+
+    >>> from inference_endpoints.deploy.hardware import choose
+    >>> try:
+    ...     choose([])
+    ... except NoCapacity as error:
+    ...     print(error.code)
+    NO_CAPACITY
+    """
+
     code = "NO_CAPACITY"
 
 
 class NotDeployed(InferenceEndpointError):
+    """The endpoint has no address yet: wait for it.
+
+    >>> try:
+    ...     get_inference_endpoint("broken").client
+    ... except NotDeployed as error:
+    ...     print(error.message)
+    Endpoint acme/broken has no address to call: it is failed.
+    """
+
     code = "NOT_DEPLOYED"
     retryable = True
 
 
 class Paused(InferenceEndpointError):
+    """A person paused the endpoint: resume it.
+
+    >>> try:
+    ...     get_inference_endpoint("chat").pause().wait()
+    ... except Paused as error:
+    ...     print(error.hint)
+    Resume it first.
+    """
+
     code = "PAUSED"
 
 
 class ScaledToZero(InferenceEndpointError):
+    """The endpoint is scaled to zero, and the call was not allowed to wake it.
+
+    >>> try:
+    ...     get_inference_endpoint("chat").scale_to_zero().wait()
+    ... except ScaledToZero as error:
+    ...     print(error.hint)
+    Resume it first.
+    """
+
     code = "SCALED_TO_ZERO"
 
 
 class DeploymentFailed(InferenceEndpointError):
+    """The endpoint failed to start. `upstream` has the text of the service and the last log lines.
+
+    >>> try:
+    ...     get_inference_endpoint("broken").wait()
+    ... except DeploymentFailed as error:
+    ...     print(error.upstream.splitlines()[0])
+    CUDA out of memory. Tried to allocate 2.00 GiB
+    """
+
     code = "FAILED"
 
     def add_log_lines(self, lines: Iterable[str]) -> None:
@@ -136,16 +284,34 @@ class DeploymentFailed(InferenceEndpointError):
 
 
 class RateLimited(InferenceEndpointError):
+    """There were too many requests: wait `retry_after` seconds.
+
+    >>> RateLimited("Too many requests.", retry_after=30).retry_after
+    30
+    """
+
     code = "RATE_LIMITED"
     retryable = True
 
 
 class Unavailable(InferenceEndpointError):
+    """The service did not answer, or not properly, after all attempts: try again later.
+
+    >>> Unavailable.retryable
+    True
+    """
+
     code = "UNAVAILABLE"
     retryable = True
 
 
 class OutcomeUnknown(Unavailable):
+    """A change was sent and its answer was lost: read the endpoint before you repeat it.
+
+    >>> issubclass(OutcomeUnknown, Unavailable)
+    True
+    """
+
     code = "OUTCOME_UNKNOWN"
 
 
