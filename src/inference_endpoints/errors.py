@@ -102,7 +102,7 @@ class BadRequest(InferenceEndpointError, ValueError):
     """The request is wrong: change it.
 
     >>> try:
-    ...     EndpointChange(min_replica=3, max_replica=1).payload()
+    ...     EndpointChange(min_replica=3, max_replica=1).request()
     ... except BadRequest as error:
     ...     print(error)
     min_replica (3) is above max_replica (1). Raise max_replica.

@@ -46,7 +46,14 @@ EndpointName = Annotated[str, AfterValidator(_checked_name)]
 
 
 class Hardware(BaseModel):
-    """One instance in one place, as a create request names it."""
+    """One instance in one region, as a create request names it.
+
+    >>> hardware = Hardware(
+    ...     vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1"
+    ... )
+    >>> hardware.id
+    'aws-us-east-1-nvidia-l4-x1'
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,6 +65,12 @@ class Hardware(BaseModel):
 
     @classmethod
     def of(cls, vendor: str, region: str, instance: Instance) -> "Hardware":
+        """An instance of the hardware listing.
+
+        >>> vendor, region, instance = next(EndpointsClient().hardware().instances())
+        >>> Hardware.of(vendor.name, region.name, instance).id
+        'local-machine-cpu-x1'
+        """
         return cls(
             vendor=vendor,
             region=region,
@@ -68,6 +81,7 @@ class Hardware(BaseModel):
 
     @property
     def id(self) -> str:
+        """`{vendor}-{region}-{instance type}-{instance size}`."""
         return hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
 
 
@@ -101,7 +115,14 @@ class Settings(BaseModel):
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
-        """The same, with `BadRequest` naming the settings that are wrong, never their values."""
+        """Make one of settings by name. Raises `BadRequest`, which names the wrong settings, but never their values.
+
+        >>> try:
+        ...     EndpointChange.checked(max_replica=-1)
+        ... except BadRequest as error:
+        ...     print(error)
+        Not a valid request, so nothing was sent: max_replica Input should be greater than or equal to 0.
+        """
         return validated(lambda: cls(**values))
 
     def _scaling(self) -> dict[str, Any]:
@@ -146,10 +167,15 @@ class Settings(BaseModel):
 
 
 class EndpointSpec(Settings):
-    """A new endpoint. The defaults are the money-safe ones: none kept running, one at most, asleep after 15 min.
+    """A new endpoint. Its defaults cost least: no replica kept running, one at most, scaled to zero after 15 idle min.
 
     The registry's credentials are for a `custom` image. `private_link_region` is that of the PrivateLink entry point,
     whatever the endpoint's own: us-east-1 or eu-west-1 (huggingface_hub 2.4.0).
+
+    >>> hardware = Hardware(
+    ...     vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1"
+    ... )
+    >>> spec = EndpointSpec(name="small", repository="org/small-1B", hardware=hardware, task="text-generation")
     """
 
     name: EndpointName
@@ -165,7 +191,11 @@ class EndpointSpec(Settings):
     private_link_region: PrivateLinkRegion | None = None
 
     def request(self) -> CreateRequest:
-        """The create request. Raises `BadRequest` where the settings contradict each other."""
+        """The create request. Raises `BadRequest` if settings contradict each other.
+
+        >>> spec.request().to_json()["compute"]["scaling"]
+        {'minReplica': 0, 'maxReplica': 1, 'scaleToZeroTimeout': 15}
+        """
         self._check()
         scaling = self._scaling()
         if self.min_replica == 0:
@@ -203,7 +233,10 @@ class EndpointSpec(Settings):
 
 
 class EndpointChange(Settings):
-    """A change of an endpoint: what is None stays as it is. Vendor, region and name cannot be changed."""
+    """A change of an endpoint: what is None stays as it is. Vendor, region and name cannot be changed.
+
+    >>> change = EndpointChange(min_replica=0, scale_to_zero_timeout=30)
+    """
 
     repository: str | None = None
     accelerator: Annotated[Accelerator | None, SkipValidation] = None
@@ -211,7 +244,11 @@ class EndpointChange(Settings):
     instance_size: str | None = None
 
     def request(self) -> UpdateRequest:
-        """The update request. Raises `BadRequest` if it would change nothing at all."""
+        """The update request. Raises `BadRequest` if nothing is set.
+
+        >>> change.request().to_json()
+        {'compute': {'scaling': {'minReplica': 0, 'scaleToZeroTimeout': 30}}}
+        """
         self._check()
         compute = _set_only(
             accelerator=self.accelerator,

@@ -97,7 +97,12 @@ class EndpointConfiguration(Wire):
 
 
 class Endpoint(EndpointConfiguration, Document):
-    """An endpoint with its status. `raw` is the whole answer."""
+    """An endpoint with its status. `raw` is the whole answer of the API.
+
+    >>> endpoint = EndpointsClient().get("chat")
+    >>> endpoint.compute.scaling.max_replica, endpoint.status.ready_replica
+    (1, 1)
+    """
 
     name: str
     status: Status
@@ -106,6 +111,7 @@ class Endpoint(EndpointConfiguration, Document):
 
     @property
     def state(self) -> InferenceEndpointStatus:
+        """`status.state`."""
         return self.status.state
 
     @property

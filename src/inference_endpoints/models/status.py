@@ -18,7 +18,12 @@ class _Open(StrEnum):
 
 
 class InferenceEndpointStatus(_Open):
-    """State of an endpoint."""
+    """The state of an endpoint.
+
+    >>> status = InferenceEndpointStatus("initializing")
+    >>> status.billed, status.changing
+    (True, True)
+    """
 
     PENDING = "pending"
     INITIALIZING = "initializing"
@@ -59,7 +64,11 @@ _CHANGING = frozenset(
 
 
 class InferenceEndpointType(_Open):
-    """Who may call an endpoint. `protected` is historic: it is read, and refused on create."""
+    """Who may call an endpoint. `protected` is historic: it is read, and refused on create.
+
+    >>> get_inference_endpoint("chat").type == InferenceEndpointType.AUTHENTICATED
+    True
+    """
 
     PUBLIC = "public"
     AUTHENTICATED = "authenticated"

@@ -23,6 +23,10 @@ class Backend:
 
     `endpoint_hosts` are the endpoint addresses that may receive the token: a suffix (`.endpoints.huggingface.cloud`) or
     a host (`llm.acme.example`), both https only, or a whole origin (`http://127.0.0.1:8080`).
+
+    >>> backend = hugging_face("hf_mine")
+    >>> backend.name, backend.control_plane
+    ('huggingface', 'https://api.endpoints.huggingface.cloud/v2')
     """
 
     name: str
@@ -34,6 +38,12 @@ class Backend:
     token: str | None = field(default=None, repr=False)
 
     def base_url(self, service: Service) -> str:
+        """The address of a service's routes.
+
+        >>> from inference_endpoints.transport.operations import Service
+        >>> backend.base_url(Service.HUB)
+        'https://huggingface.co'
+        """
         return {
             Service.CONTROL_PLANE: self.control_plane,
             Service.HUB: self.hub,
@@ -42,11 +52,20 @@ class Backend:
         }[service]
 
     def sends_token_to(self, service: Service) -> bool:
-        """Whether requests to this service carry the token. The hosted service's suggestions need none."""
+        """Whether requests to this service carry the token. The hosted service's suggestions need none.
+
+        >>> from inference_endpoints.transport.operations import Service
+        >>> backend.sends_token_to(Service.CONFIGURATION)
+        False
+        """
         return self.name == LOCAL or service is not Service.CONFIGURATION
 
     def trusts(self, url: str) -> bool:
-        """Whether the token may be sent to this endpoint address."""
+        """Whether the token may be sent to this endpoint address.
+
+        >>> backend.trusts("https://abc.us-east-1.aws.endpoints.huggingface.cloud")
+        True
+        """
         parts = urlsplit(url)
         if parts.username is not None or not parts.hostname:
             return False
@@ -62,6 +81,8 @@ def hugging_face(token: str | None, extra_hosts: tuple[str, ...] = ()) -> Backen
     """The hosted service. Addresses: huggingface_hub 2.4.0, `constants.py`.
 
     `extra_hosts` are the hosts of private links and custom domains: a suffix with a leading dot, or a whole host.
+
+    >>> client = EndpointsClient(hugging_face("hf_mine", extra_hosts=("llm.acme.example",)))
     """
     return Backend(
         name=HUGGING_FACE,
@@ -75,7 +96,10 @@ def hugging_face(token: str | None, extra_hosts: tuple[str, ...] = ()) -> Backen
 
 
 def local(url: str, token: str | None) -> Backend:
-    """An embedded control plane at `url`. It serves its own API and the endpoints from one origin."""
+    """An embedded control plane at `url`. It serves its own API and the endpoints from one origin.
+
+    >>> client = EndpointsClient(local("http://127.0.0.1:8080", "secret"), namespace="acme")
+    """
     return Backend(
         name=LOCAL,
         control_plane=f"{url}/v2",

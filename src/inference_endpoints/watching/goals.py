@@ -12,6 +12,9 @@ class Goal(StrEnum):
     """The state a wait is for. RUNNING and UPDATED need a healthy endpoint.
 
     UPDATED needs the last configuration to run: during a rolling update the endpoint still runs the one before.
+
+    >>> Goal.SCALED_TO_ZERO.needs_health
+    False
     """
 
     RUNNING = "running"

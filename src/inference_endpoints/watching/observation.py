@@ -46,7 +46,12 @@ class Observation:
 
 @dataclass(frozen=True)
 class StatusChange:
-    """The new status of an endpoint. `message` is the service's own text, which may quote the container."""
+    """The new status of an endpoint. `message` is the service's own text, which may quote the container.
+
+    >>> change = next(get_inference_endpoint("chat").watch())
+    >>> print(change.state, change.ready_replicas, change.message)
+    running 1 Simulated: Endpoint is ready
+    """
 
     state: InferenceEndpointStatus
     ready_replicas: int
@@ -56,6 +61,11 @@ class StatusChange:
 
     @classmethod
     def to(cls, endpoint: Endpoint) -> "StatusChange":
+        """The change that made an endpoint what it is.
+
+        >>> print(StatusChange.to(EndpointsClient().get("broken")).state)
+        failed
+        """
         status = endpoint.status
         message = status.error_message or status.message or ""
         return cls(status.state, status.ready_replica, status.target_replica, message, endpoint)
