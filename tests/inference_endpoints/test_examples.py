@@ -2,6 +2,7 @@
 
 import asyncio
 import doctest
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,21 +18,56 @@ pytestmark = pytest.mark.anyio
 
 NAMES = {name.path: name for name in public_names()}
 EXAMPLES = {path: name for path, name in NAMES.items() if doctest.DocTestParser().get_examples(name.docstring)}
+CALLING = {"AsyncInference", "AsyncInferenceClient", "InferenceClient", "Label", "Reply"}
 L4 = {"accelerator": "gpu", "instanceType": "nvidia-l4"}
 MODEL = {"repository": "org/chat-7B", "task": "text-generation", "image": {"vLLM": {"url": "vllm/vllm-openai:v0.11.0"}}}
 
 
+ANSWERS: dict[str, Any] = {
+    "chat": {"choices": [{"message": {"content": "Hello!"}, "finish_reason": "stop"}]},
+    "feature_extraction": [[0.1, 0.2]],
+    "sentence_similarity": [0.9, 0.1],
+    "text_generation": [{"generated_text": "Once upon a time"}],
+    "summarization": [{"summary_text": "It rains."}],
+    "translation": [{"translation_text": "Es regnet."}],
+    "automatic_speech_recognition": {"text": "It rains."},
+    "image_to_text": [{"generated_text": "a cat on a sofa"}],
+    "fill_mask": [{"token_str": "rains", "score": 0.8}],
+    "token_classification": [{"word": "Paris", "entity_group": "LOC"}],
+    "question_answering": {"answer": "Paris", "score": 0.9},
+    "table_question_answering": {"answer": "42", "cells": ["42"]},
+    "image_segmentation": [{"label": "cat", "mask": "iVBORw0K"}],
+    "object_detection": [{"label": "cat", "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}],
+    "zero_shot_classification": [{"label": "weather", "score": 0.9}, {"label": "sport", "score": 0.1}],
+    "audio_classification": [{"label": "rain", "score": 0.9}],
+    "image_classification": [{"label": "cat", "score": 0.9}],
+}
+"""What the model of `chat` answers, by the method of which it is an example; labels where none is named."""
+LABELS = [{"label": "POSITIVE", "score": 0.9}]
+
+
 @pytest.fixture
-async def plane(plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> AsyncIterator[Driver]:
-    """The endpoints `chat`, which runs, and `broken`, which failed to start. Starts take half a second."""
+async def plane(
+    request: pytest.FixtureRequest, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Driver]:
+    """A plane with the endpoint `chat`, which runs, and `broken`, which failed to start.
+
+    Simulated starts take half a second. For examples that call the model, `chat` is a process that answers.
+    """
+    path = str(request.node.callspec.params["path"])
     async with plane_of(simulated_speed=300) as driver:
         monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", driver.url)
         monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", TOKEN)
         await driver.create("broken", compute=L4, model={**MODEL, "env": {"SIMULATED_FAULT": "out_of_memory"}})
         for _ in range(4):
             await driver.advance(3_600)
-        await driver.create("chat", compute=L4, model=MODEL)
-        await driver.advance(400)
+        if path.partition(".")[0] in CALLING:
+            answer = ANSWERS.get("chat" if "chat" in path else path.rpartition(".")[2], LABELS)
+            await driver.create_local("chat", model={"env": {"TINY_ANSWERS": json.dumps(answer)}})
+            await driver.reach("chat", "running")
+        else:
+            await driver.create("chat", compute=L4, model=MODEL)
+            await driver.advance(400)
         yield driver
 
 

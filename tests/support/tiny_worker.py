@@ -1,4 +1,5 @@
-"""A worker that keeps the contract of workers and runs no model; how it misbehaves is in its environment."""
+"""A worker that keeps the contract of workers and runs no model; what it answers, and how it misbehaves, is in its
+environment."""
 
 import json
 import os
@@ -11,8 +12,8 @@ from pathlib import Path
 ORDER = json.loads(sys.stdin.readline())
 RELEASED = threading.Event()
 LEFT = threading.Event()
-PNG = b"\x89PNG\r\n\x1a\n"
-"""As much of an image as its kind is told by."""
+MEDIA = {"image": ("image/png", b"\x89PNG\r\n\x1a\n"), "audio": ("audio/flac", b"fLaC")}
+"""The first bytes of a file, by which its kind is known."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,8 +43,11 @@ class Handler(BaseHTTPRequestHandler):
         if action == "slow":
             time.sleep(1)
         body = self.body().decode()
-        if self.headers.get("Accept", "").startswith("image/"):
-            self.reply(200, "image/png", PNG)
+        if media := MEDIA.get(self.headers.get("Accept", "").partition("/")[0]):
+            self.reply(200, *media)
+            return
+        if answer := os.environ.get("TINY_ANSWERS"):
+            self.answer(200, json.loads(answer))
             return
         self.answer(
             200,

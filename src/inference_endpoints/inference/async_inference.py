@@ -49,7 +49,12 @@ class CallOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Reply:
-    """An engine's response, unparsed. `seconds` is the duration of the call, `woke` whether it woke the endpoint."""
+    """An engine's response, unparsed. `seconds` is the duration of the call, `woke` whether it woke the endpoint.
+
+    >>> reply = get_inference_endpoint("chat").client.post(json={"inputs": "I like it."})
+    >>> reply.status, reply.content_type, reply.woke
+    (200, 'application/json', False)
+    """
 
     status: int
     content_type: str
@@ -58,7 +63,11 @@ class Reply:
     woke: bool
 
     def json(self) -> Any:
-        """The content as JSON. Raises `BadRequest` if it is not JSON: another attempt would not help."""
+        """The content as JSON. Raises `BadRequest` if it is not JSON: another attempt would not help.
+
+        >>> reply.json()
+        [{'label': 'POSITIVE', 'score': 0.9}]
+        """
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
@@ -72,6 +81,9 @@ class AsyncInference:
     calls to it do not read it first. Every method raises errors of `inference_endpoints.errors`: `Paused`,
     `NotDeployed`, `DeploymentFailed`, `ScaledToZero` from the endpoint's state; `BadRequest`, `NotFound`,
     `RateLimited`, `Unavailable` from the engine, whose own text is in `upstream`; `InferenceEndpointTimeoutError`.
+
+    >>> client = AsyncEndpointsClient()
+    >>> inference = AsyncInference(client)
     """
 
     def __init__(
@@ -99,6 +111,10 @@ class AsyncInference:
         """Answer a conversation. `parameters`: other settings of the OpenAI API, such as stop or tools.
 
         `on_delta` gets each delta when it arrives.
+
+        >>> answer = await inference.chat("chat", [{"role": "user", "content": "Hi"}], max_tokens=20)
+        >>> print(answer.text, answer.woke)
+        Hello! False
         """
         deadline = CallDeadline(**options, sleep=self._sleep)
         build_request = build_chat_request(
@@ -126,7 +142,12 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncGenerator[ChatDelta]:
-        """Yield the answer's deltas when they arrive. Close the generator (`contextlib.aclosing`) if you stop early."""
+        """Yield the answer's deltas when they arrive. Close the generator (`contextlib.aclosing`) if you stop early.
+
+        >>> async for delta in inference.stream_chat("chat", [{"role": "user", "content": "Hi"}]):
+        ...     print(delta.text)
+        Hello!
+        """
         deadline = CallDeadline(**options, sleep=self._sleep)
         build_request = build_chat_request(
             messages, max_tokens=max_tokens, temperature=temperature, **(parameters or {})
@@ -147,7 +168,11 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> str:
-        """Continue a text. `parameters`: max_new_tokens, temperature, …"""
+        """Continue a text. `parameters`: max_new_tokens, temperature, …
+
+        >>> await inference.text_generation("chat", "Once", parameters={"max_new_tokens": 4})
+        'Once upon a time'
+        """
         return await self._run(tasks.TEXT_GENERATION, name, prompt, namespace, parameters, options)
 
     async def feature_extraction(
@@ -159,7 +184,11 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> list[list[float]]:
-        """Embed texts: one vector for each. `parameters`: normalize, truncate, prompt_name, dimensions."""
+        """Embed texts: one vector for each. `parameters`: normalize, truncate, prompt_name, dimensions.
+
+        >>> await inference.feature_extraction("chat", ["It rains."])
+        [[0.1, 0.2]]
+        """
         texts = text if isinstance(text, str) else list(text)
         return await self._run(tasks.FEATURE_EXTRACTION, name, texts, namespace, parameters, options)
 
@@ -173,7 +202,11 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> list[float]:
-        """Compare a sentence to each of the others; 1 means the same."""
+        """Compare a sentence to each of the others; 1 means the same.
+
+        >>> await inference.sentence_similarity("chat", "It rains.", ["It is wet.", "I like cats."])
+        [0.9, 0.1]
+        """
         pair = {"source_sentence": sentence, "sentences": list(other_sentences)}
         return await self._run(tasks.SENTENCE_SIMILARITY, name, pair, namespace, parameters, options)
 
@@ -186,7 +219,11 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> list[Label]:
-        """Classify a text: labels with scores. `parameters`: top_k, function_to_apply."""
+        """Classify a text: labels with scores. `parameters`: top_k, function_to_apply.
+
+        >>> await inference.text_classification("chat", "I like it.")
+        [Label(label='POSITIVE', score=0.9)]
+        """
         return await self._run(tasks.TEXT_CLASSIFICATION, name, text, namespace, parameters, options)
 
     async def zero_shot_classification(
@@ -200,7 +237,12 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> list[Label]:
-        """Score how well each label fits a text. `multi_label`: the scores are independent of each other."""
+        """Score how well each label fits a text. `multi_label`: the scores are independent of each other.
+
+        >>> labels = await inference.zero_shot_classification("chat", "It rains.", ["weather", "sport"])
+        >>> labels[0].label
+        'weather'
+        """
         given = {"candidate_labels": list(candidate_labels), "multi_label": multi_label, **(parameters or {})}
         return await self._run(tasks.ZERO_SHOT_CLASSIFICATION, name, text, namespace, given, options)
 
@@ -214,7 +256,11 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> Any:
-        """Run any task of `tasks.TASKS` by its name. Returns its parsed result, or the bytes of an image or sound."""
+        """Run any task of `tasks.TASKS` by its name. Returns its parsed result, or the bytes of an image or sound.
+
+        >>> await inference.run("chat", "text-classification", "I like it.")
+        [Label(label='POSITIVE', score=0.9)]
+        """
         if task not in tasks.TASKS:
             raise BadRequest("This task is unknown.", hint=f"The known tasks are: {', '.join(sorted(tasks.TASKS))}.")
         return await self._run(tasks.TASKS[task], name, inputs, namespace, parameters, options)
@@ -235,6 +281,10 @@ class AsyncInference:
         """Send JSON (`body`) or a file (`content`) to any route of an endpoint.
 
         A file's media type is detected from its first bytes unless `headers` name one.
+
+        >>> reply = await inference.call("chat", body={"inputs": "I like it."}, path="/predict")
+        >>> reply.json()
+        [{'label': 'POSITIVE', 'score': 0.9}]
         """
         if body is not None and content is not None:
             raise BadRequest("Both body and content were given.", hint="Send either JSON as body or a file as content.")

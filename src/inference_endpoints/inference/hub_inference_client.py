@@ -7,70 +7,21 @@ an endpoint that is scaled to zero and waits for one that is starting.
 import functools
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import anyio
 
 from inference_endpoints.blocking import blocking
-from inference_endpoints.client_pool import Api, client_of
-from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference.async_inference import AsyncInference, CallOptions, Reply
+from inference_endpoints.client_pool import client_of
+from inference_endpoints.inference.async_inference import Reply
 from inference_endpoints.inference.chat import ChatDelta, Messages
 from inference_endpoints.inference.completions import ChatCompletion, ChatCompletionChunk
+from inference_endpoints.inference.endpoint_inference import EndpointInference
 from inference_endpoints.inference.tasks import Label
-from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 
 Media = bytes | str | Path
 """A file's content, or its path on this machine."""
-_UNSUPPORTED_ARGUMENTS = {
-    "model": "a client of one endpoint calls only its model",
-    "stream": "only chat_completion streams",
-    "details": "post returns the unparsed answer",
-}
-
-
-@dataclass
-class EndpointInference:
-    """One endpoint as it was when the client was made.
-
-    `timeout` is in seconds, for each whole call. `wake` is whether a call may wake an endpoint that is scaled to zero,
-    which is billed. Both can be set at any time.
-    """
-
-    endpoint: Endpoint
-    namespace: str
-    api: Api
-    timeout: float = 120.0
-    wake: bool = True
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.namespace}/{self.endpoint.name}', url={self.endpoint.url!r})"
-
-    async def _inference(self) -> AsyncInference:
-        client = await client_of(self.api)
-        # If it matters whether a call wakes the endpoint, its last known state is not enough.
-        skip_read = self.wake and client.http.guard is None and self.endpoint.state is InferenceEndpointStatus.RUNNING
-        return AsyncInference(client, running=self.endpoint if skip_read else None)
-
-    async def _task(self, task: str, inputs: Any, parameters: Mapping[str, Any]) -> Any:
-        inference, name = await self._inference(), self.endpoint.name
-        given = _drop_unset(parameters)
-        return await inference.run(name, task, inputs, self.namespace, parameters=given, **self._options)
-
-    @property
-    def _options(self) -> CallOptions:
-        return {"timeout": self.timeout, "wake": self.wake}
-
-
-def _drop_unset(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that are set. Raises `BadRequest` for arguments of huggingface_hub that no task has."""
-    given = {name: value for name, value in parameters.items() if value is not None}
-    for name in _UNSUPPORTED_ARGUMENTS.keys() & given:
-        if given.pop(name):
-            raise BadRequest(f"{name} cannot be set here: {_UNSUPPORTED_ARGUMENTS[name]}.")
-    return given
 
 
 def _chat_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +39,9 @@ class AsyncInferenceClient(EndpointInference):
     """Calls one endpoint. `parameters` are those of the task, with huggingface_hub's names; None is left out.
 
     Raises errors of `inference_endpoints.errors`, as `AsyncInference` does.
+
+    >>> endpoint = await aio.get_inference_endpoint("chat")
+    >>> client = endpoint.async_client
     """
 
     # `self` is any client: the blocking one calls these methods with itself (see blocking.py).
@@ -106,6 +60,10 @@ class AsyncInferenceClient(EndpointInference):
         """Answer a conversation; with `stream`, as chunks when they arrive. `parameters`: max_tokens, stop, tools, …
 
         Close the stream (`contextlib.aclosing`) if you stop early.
+
+        >>> answer = await client.chat_completion([{"role": "user", "content": "Hi"}], max_tokens=20)
+        >>> answer.choices[0].message.content
+        'Hello!'
         """
         inference, name = await self._inference(), self.endpoint.name
         if stream:
@@ -116,14 +74,22 @@ class AsyncInferenceClient(EndpointInference):
         return ChatCompletion.of(answer)
 
     async def text_generation(self: EndpointInference, prompt: str, **parameters: Any) -> str:
-        """Continue a text. `parameters`: max_new_tokens, temperature, return_full_text, …"""
+        """Continue a text. `parameters`: max_new_tokens, temperature, return_full_text, …
+
+        >>> await client.text_generation("Once", max_new_tokens=4)
+        'Once upon a time'
+        """
         text: str = await self._task("text-generation", prompt, parameters)
         return text
 
     async def feature_extraction(
         self: EndpointInference, text: str | Sequence[str], **parameters: Any
     ) -> list[list[float]]:
-        """Embed texts: a list of vectors, even for one text. `parameters`: normalize, truncate, dimensions."""
+        """Embed texts: a list of vectors, even for one text. `parameters`: normalize, truncate, dimensions.
+
+        >>> await client.feature_extraction("It rains.", normalize=True)
+        [[0.1, 0.2]]
+        """
         texts = text if isinstance(text, str) else list(text)
         vectors: list[list[float]] = await self._task("feature-extraction", texts, parameters)
         return vectors
@@ -131,13 +97,21 @@ class AsyncInferenceClient(EndpointInference):
     async def sentence_similarity(
         self: EndpointInference, sentence: str, other_sentences: Sequence[str], **parameters: Any
     ) -> list[float]:
-        """Compare a sentence to each of the others, from -1 to 1."""
+        """Compare a sentence to each of the others, from -1 to 1.
+
+        >>> await client.sentence_similarity("It rains.", ["It is wet.", "I like cats."])
+        [0.9, 0.1]
+        """
         pair = {"source_sentence": sentence, "sentences": list(other_sentences)}
         similarities: list[float] = await self._task("sentence-similarity", pair, parameters)
         return similarities
 
     async def text_classification(self: EndpointInference, text: str, **parameters: Any) -> list[Label]:
-        """Classify a text: labels with scores. `parameters`: top_k, function_to_apply."""
+        """Classify a text: labels with scores. `parameters`: top_k, function_to_apply.
+
+        >>> await client.text_classification("I like it.", top_k=1)
+        [Label(label='POSITIVE', score=0.9)]
+        """
         labels: list[Label] = await self._task("text-classification", text, parameters)
         return labels
 
@@ -149,70 +123,141 @@ class AsyncInferenceClient(EndpointInference):
         multi_label: bool | None = False,
         **parameters: Any,
     ) -> list[Label]:
-        """Score how well each label fits a text. `multi_label`: the scores are independent of each other."""
+        """Score how well each label fits a text. `multi_label`: the scores are independent of each other.
+
+        >>> labels = await client.zero_shot_classification("It rains.", ["weather", "sport"])
+        >>> labels[0].label
+        'weather'
+        """
         given = {"candidate_labels": list(candidate_labels), "multi_label": multi_label, **parameters}
         labels: list[Label] = await self._task("zero-shot-classification", text, given)
         return labels
 
     async def token_classification(self: EndpointInference, text: str, **parameters: Any) -> Any:
-        """Find the entities of a text: a list of objects."""
+        """Find the entities of a text: a list of objects.
+
+        >>> entities = await client.token_classification("I live in Paris.")
+        >>> entities[0]["word"]
+        'Paris'
+        """
         return await self._task("token-classification", text, parameters)
 
     async def fill_mask(self: EndpointInference, text: str, **parameters: Any) -> Any:
-        """Fill the mask in a text: a list of candidates, as objects."""
+        """Fill the mask in a text: a list of candidates, as objects.
+
+        >>> candidates = await client.fill_mask("It [MASK].")
+        >>> candidates[0]["token_str"]
+        'rains'
+        """
         return await self._task("fill-mask", text, parameters)
 
     async def question_answering(self: EndpointInference, question: str, context: str, **parameters: Any) -> Any:
-        """Find the part of the context that answers the question: an object, or with `top_k` a list of objects."""
+        """Find the part of the context that answers the question: an object, or with `top_k` a list of objects.
+
+        >>> found = await client.question_answering("Where do I live?", context="I live in Paris.")
+        >>> found["answer"]
+        'Paris'
+        """
         return await self._task("question-answering", {"question": question, "context": context}, parameters)
 
     async def table_question_answering(
         self: EndpointInference, table: Mapping[str, Any], query: str, **parameters: Any
     ) -> Any:
-        """Find the cells of a table that answer the query: an object."""
+        """Find the cells of a table that answer the query: an object.
+
+        >>> found = await client.table_question_answering({"answers": ["42"]}, "Which answer?")
+        >>> found["cells"]
+        ['42']
+        """
         return await self._task("table-question-answering", {"query": query, "table": dict(table)}, parameters)
 
     async def summarization(self: EndpointInference, text: str, **parameters: Any) -> str:
+        """Summarize a text. `parameters`: clean_up_tokenization_spaces, truncation, …
+
+        >>> await client.summarization("Water falls from the sky, and has done so all day.")
+        'It rains.'
+        """
         summary: str = await self._task("summarization", text, parameters)
         return summary
 
     async def translation(self: EndpointInference, text: str, **parameters: Any) -> str:
-        """Translate a text. `parameters`: src_lang, tgt_lang, …"""
+        """Translate a text. `parameters`: src_lang, tgt_lang, …
+
+        >>> await client.translation("It rains.", src_lang="en", tgt_lang="de")
+        'Es regnet.'
+        """
         translated: str = await self._task("translation", text, parameters)
         return translated
 
     async def automatic_speech_recognition(self: EndpointInference, audio: Media, **parameters: Any) -> str:
-        """Transcribe a recording."""
+        """Transcribe a recording.
+
+        >>> await client.automatic_speech_recognition(b"fLaC...")
+        'It rains.'
+        """
         text: str = await self._task("automatic-speech-recognition", await _read_media(audio), parameters)
         return text
 
     async def audio_classification(self: EndpointInference, audio: Media, **parameters: Any) -> list[Label]:
+        """Classify a recording: labels with scores.
+
+        >>> await client.audio_classification(b"fLaC...")
+        [Label(label='rain', score=0.9)]
+        """
         labels: list[Label] = await self._task("audio-classification", await _read_media(audio), parameters)
         return labels
 
     async def image_classification(self: EndpointInference, image: Media, **parameters: Any) -> list[Label]:
+        """Classify an image: labels with scores.
+
+        >>> await client.image_classification(b"GIF89a...")
+        [Label(label='cat', score=0.9)]
+        """
         labels: list[Label] = await self._task("image-classification", await _read_media(image), parameters)
         return labels
 
     async def image_segmentation(self: EndpointInference, image: Media, **parameters: Any) -> Any:
-        """Find the segments of an image, with their masks: a list of objects."""
+        """Find the segments of an image, with their masks: a list of objects.
+
+        >>> [segment["label"] for segment in await client.image_segmentation(b"GIF89a...")]
+        ['cat']
+        """
         return await self._task("image-segmentation", await _read_media(image), parameters)
 
     async def object_detection(self: EndpointInference, image: Media, **parameters: Any) -> Any:
-        """Find the objects in an image, with their boxes: a list of objects."""
+        """Find the objects in an image, with their boxes: a list of objects.
+
+        >>> [found["label"] for found in await client.object_detection(b"GIF89a...")]
+        ['cat']
+        """
         return await self._task("object-detection", await _read_media(image), parameters)
 
     async def image_to_text(self: EndpointInference, image: Media, **parameters: Any) -> str:
+        """Describe an image.
+
+        >>> await client.image_to_text(b"GIF89a...")
+        'a cat on a sofa'
+        """
         text: str = await self._task("image-to-text", await _read_media(image), parameters)
         return text
 
     async def text_to_image(self: EndpointInference, prompt: str, **parameters: Any) -> bytes:
-        """Generate an image file. `parameters`: height and width in pixels, num_inference_steps, seed, …"""
+        """Generate an image file. `parameters`: height and width in pixels, num_inference_steps, seed, …
+
+        >>> image = await client.text_to_image("a cat", seed=1)
+        >>> image[:4]
+        b'\\x89PNG'
+        """
         image: bytes = await self._task("text-to-image", prompt, parameters)
         return image
 
     async def text_to_speech(self: EndpointInference, text: str, **parameters: Any) -> bytes:
-        """Generate a sound file with speech."""
+        """Generate a sound file with speech.
+
+        >>> sound = await client.text_to_speech("It rains.")
+        >>> sound[:4]
+        b'fLaC'
+        """
         sound: bytes = await self._task("text-to-speech", text, parameters)
         return sound
 
@@ -225,19 +270,33 @@ class AsyncInferenceClient(EndpointInference):
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send JSON, or a file's content as `data`, to any route of the endpoint. Returns the unparsed answer."""
+        """Send JSON, or a file's content as `data`, to any route of the endpoint. Returns the unparsed answer.
+
+        >>> reply = await client.post(json={"inputs": "I like it."}, path="/predict")
+        >>> reply.json()
+        [{'label': 'POSITIVE', 'score': 0.9}]
+        """
         inference, name = await self._inference(), self.endpoint.name
         return await inference.call(
             name, self.namespace, body=json, content=data, path=path, method=method, headers=headers, **self._options
         )
 
     async def health_check(self: EndpointInference) -> bool:
-        """Whether the endpoint's health route answers 200 within 5 seconds."""
+        """Whether the endpoint's health route answers 200 within 5 seconds.
+
+        >>> await client.health_check()
+        True
+        """
         client = await client_of(self.api)
         return await client.is_healthy(self.endpoint, self.namespace)
 
     async def get_endpoint_info(self: EndpointInference) -> Any:
-        """The engine's own description at `/info`: an object, if the engine serves it (TGI and TEI do)."""
+        """The engine's own description at `/info`: an object, if the engine serves it (TGI and TEI do).
+
+        >>> info = await client.get_endpoint_info()
+        >>> info["path"]
+        '/info'
+        """
         inference, name = await self._inference(), self.endpoint.name
         reply = await inference.call(name, self.namespace, path="/info", method="GET", **self._options)
         return reply.json()
@@ -253,6 +312,8 @@ class InferenceClient(EndpointInference):
     """Calls one endpoint: `AsyncInferenceClient` without `await`.
 
     A stream is a generator; close it (`contextlib.closing`) if you stop early.
+
+    >>> client = get_inference_endpoint("chat").client
     """
 
     # Written out: no wrapper's type can express that one of two results becomes a generator.
@@ -264,7 +325,7 @@ class InferenceClient(EndpointInference):
     def chat_completion(
         self, messages: Messages, *, stream: Literal[True], **parameters: Any
     ) -> Generator[ChatCompletionChunk]: ...
-    @functools.wraps(AsyncInferenceClient.chat_completion, assigned=["__doc__"])
+    @functools.wraps(blocking(AsyncInferenceClient.chat_completion), assigned=["__doc__"])
     def chat_completion(self, messages: Messages, **parameters: Any) -> Any:
         return blocking(AsyncInferenceClient.chat_completion)(self, messages, **parameters)
 

@@ -43,7 +43,12 @@ class Output(StrEnum):
 
 @dataclass(frozen=True)
 class Label:
-    """One class of a classifier, with its score."""
+    """One class of a classifier, with its score.
+
+    >>> labels = get_inference_endpoint("chat").client.text_classification("I like it.")
+    >>> labels[0].label, labels[0].score
+    ('POSITIVE', 0.9)
+    """
 
     label: str
     score: float
