@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inference_endpoints import aio as aio
     from inference_endpoints.client import AsyncEndpointsClient
+    from inference_endpoints.deploy.costs import cost_of
+    from inference_endpoints.deploy.plan import Plan, plan_create, plan_update
     from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware
+    from inference_endpoints.diagnosis import Diagnosis, collect_evidence, diagnose
     from inference_endpoints.errors import (
         AlreadyExists,
         AlreadyRunning,
@@ -39,7 +42,13 @@ if TYPE_CHECKING:
     from inference_endpoints.inference import AsyncInference, Label, Reply
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
-    from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
+    from inference_endpoints.models import (
+        CreateRequest,
+        Endpoint,
+        InferenceEndpointStatus,
+        InferenceEndpointType,
+        UpdateRequest,
+    )
     from inference_endpoints.sync import (
         EndpointsClient,
         InferenceEndpoint,
@@ -69,7 +78,10 @@ _NAMES = {
     "inference": "AsyncInference Label Reply",
     "inference.hub_inference_client": "AsyncInferenceClient InferenceClient",
     "watching.observation": "StatusChange",
-    "models": "Endpoint InferenceEndpointStatus InferenceEndpointType",
+    "models": "CreateRequest Endpoint InferenceEndpointStatus InferenceEndpointType UpdateRequest",
+    "deploy.costs": "cost_of",
+    "deploy.plan": "Plan plan_create plan_update",
+    "diagnosis": "Diagnosis collect_evidence diagnose",
     "deploy.specs": "EndpointChange EndpointSpec Hardware",
     "sync": "EndpointsClient InferenceEndpoint create_inference_endpoint delete_inference_endpoint "
     "get_inference_endpoint list_inference_endpoints pause_inference_endpoint resume_inference_endpoint "
@@ -88,7 +100,9 @@ __all__ = [
     "Backend",
     "BadRequest",
     "Conflict",
+    "CreateRequest",
     "DeploymentFailed",
+    "Diagnosis",
     "Endpoint",
     "EndpointChange",
     "EndpointList",
@@ -110,6 +124,7 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "Paused",
+    "Plan",
     "QuotaExceeded",
     "RateLimited",
     "Refused",
@@ -118,15 +133,21 @@ __all__ = [
     "StatusChange",
     "Unauthorized",
     "Unavailable",
+    "UpdateRequest",
     "Watcher",
     "aio",
+    "collect_evidence",
+    "cost_of",
     "create_inference_endpoint",
     "delete_inference_endpoint",
+    "diagnose",
     "get_inference_endpoint",
     "hugging_face",
     "list_inference_endpoints",
     "local",
     "pause_inference_endpoint",
+    "plan_create",
+    "plan_update",
     "resume_inference_endpoint",
     "scale_to_zero_inference_endpoint",
     "update_inference_endpoint",

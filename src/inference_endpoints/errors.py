@@ -174,11 +174,12 @@ class Conflict(InferenceEndpointError):
 class AlreadyExists(Conflict):
     """The name is taken: choose another one, or update the endpoint.
 
-    >>> with EndpointsClient() as client:
-    ...     try:
-    ...         client.create_from(client.get("chat").configuration)
-    ...     except AlreadyExists as error:
-    ...         print(error.code)
+    >>> client = EndpointsClient()
+    >>> chat = client.get("chat")
+    >>> try:
+    ...     client.create(CreateRequest.model_validate(chat.configuration))
+    ... except AlreadyExists as error:
+    ...     print(error.code)
     ALREADY_EXISTS
     """
 

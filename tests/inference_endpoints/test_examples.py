@@ -71,6 +71,13 @@ async def plane(
         yield driver
 
 
+@pytest.mark.parametrize("path", NAMES)
+def test_a_public_name_says_what_it_does_and_shows_it(path: str) -> None:
+    """A property is shown with its class."""
+    assert NAMES[path].docstring, "there is no docstring"
+    assert path in EXAMPLES or isinstance(NAMES[path].value, property), "there is no example"
+
+
 @pytest.mark.parametrize("path", EXAMPLES)
 async def test_an_example_prints_what_it_shows(path: str, plane: Driver) -> None:
     owner = NAMES[path.rpartition(".")[0] or path]

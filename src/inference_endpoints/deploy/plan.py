@@ -50,7 +50,14 @@ class Change(BaseModel):
 
 
 class Plan(BaseModel):
-    """What would be done. `request` is exactly what is sent; `masked()` may be shown."""
+    """What a change would do and cost. `request` is exactly what is sent; `masked()` may be shown.
+
+    >>> client = EndpointsClient()
+    >>> request = EndpointChange(max_replica=2, secrets={"KEY": "value"}).request()
+    >>> plan = plan_update(request, client.get("chat"), "acme", client.hardware())
+    >>> plan.spends, plan.cost.per_hour_at_max
+    (True, 1.6)
+    """
 
     operation: str
     effect: Effect
@@ -63,12 +70,24 @@ class Plan(BaseModel):
     warnings: list[str] = Field(default_factory=list)
 
     def masked(self) -> dict[str, Any] | None:
-        """The body of the request with every secret masked."""
+        """The body of the request with every secret masked.
+
+        >>> plan.masked()
+        {'compute': {'scaling': {'maxReplica': 2}}, 'model': {'secrets': {'KEY': '***'}}}
+        """
         return None if self.request is None else _masked(self.request.to_json())
 
 
 def plan_create(request: CreateRequest, namespace: str, vendors: Vendors) -> Plan:
-    """Plan a new endpoint."""
+    """Plan a new endpoint: nothing is sent.
+
+    >>> client = EndpointsClient()
+    >>> chat = client.get("chat")
+    >>> request = CreateRequest.model_validate(chat.configuration | {"name": "copy"})
+    >>> plan = plan_create(request, client.resolve_namespace(), client.hardware())
+    >>> plan.cost.hardware, plan.cost.per_hour_at_max, plan.quota_left
+    ('aws-us-east-1-nvidia-l4-x1', 0.8, 13)
+    """
     after = request.applied_to(None)
     offer, scaling = _offer_of(offers(vendors), after.hardware), after.compute.scaling
     return Plan(
@@ -84,7 +103,14 @@ def plan_create(request: CreateRequest, namespace: str, vendors: Vendors) -> Pla
 
 
 def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
-    """Plan a change of an endpoint. `changes` is empty if the endpoint already is as requested."""
+    """Plan a change of an endpoint: nothing is sent. `changes` is empty if the endpoint already is as requested.
+
+    >>> client = EndpointsClient()
+    >>> request = EndpointChange(max_replica=2).request()
+    >>> plan = plan_update(request, client.get("chat"), "acme", client.hardware())
+    >>> [(change.setting, change.before, change.after) for change in plan.changes]
+    [('compute.scaling.maxReplica', 1, 2)]
+    """
     found, after, known = differences(current, request), request.applied_to(current), offers(vendors)
     offer, scaling = _offer_of(known, after.hardware), after.compute.scaling
     held = current.status.target_replica if after.hardware == current.hardware else 0

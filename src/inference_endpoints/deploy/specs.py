@@ -67,7 +67,8 @@ class Hardware(BaseModel):
     def of(cls, vendor: str, region: str, instance: Instance) -> "Hardware":
         """An instance of the hardware listing.
 
-        >>> vendor, region, instance = next(EndpointsClient().hardware().instances())
+        >>> client = EndpointsClient()
+        >>> vendor, region, instance = next(client.hardware().instances())
         >>> Hardware.of(vendor.name, region.name, instance).id
         'local-machine-cpu-x1'
         """
@@ -121,7 +122,7 @@ class Settings(BaseModel):
         ...     EndpointChange.checked(max_replica=-1)
         ... except BadRequest as error:
         ...     print(error)
-        Not a valid request, so nothing was sent: max_replica Input should be greater than or equal to 0.
+        Not a valid request, so nothing was sent: max_replica is a whole number, 0 or more.
         """
         return validated(lambda: cls(**values))
 

@@ -30,6 +30,11 @@ async def collect_evidence(
     """Read what is known of an endpoint now. This neither wakes the endpoint nor keeps it awake.
 
     Raises the errors of reading the endpoint itself. Any other source that fails is listed in `failed`.
+
+    >>> async with AsyncEndpointsClient() as client:
+    ...     evidence = await collect_evidence(client, "broken")
+    >>> len(evidence.replicas), evidence.health, evidence.failed
+    (0, None, frozenset())
     """
     namespace = await client.resolve_namespace(namespace)
     endpoint = await client.get(name, namespace)

@@ -42,14 +42,26 @@ DETECTORS: dict[Detector, frozenset[EvidenceSource]] = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The most likely finding, and the other possible ones, most likely first."""
+    """The most likely finding, and the other possible ones, most likely first.
+
+    >>> async with AsyncEndpointsClient() as client:
+    ...     diagnosis = diagnose(await collect_evidence(client, "broken"))
+    >>> print(diagnosis.finding.cause, [str(other.cause) for other in diagnosis.others])
+    out_of_accelerator_memory ['out_of_host_memory', 'crash_loop']
+    """
 
     finding: Finding
     others: tuple[Finding, ...] = ()
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
-    """Rank the causes that the evidence supports."""
+    """Rank the causes that the evidence supports.
+
+    >>> async with AsyncEndpointsClient() as client:
+    ...     diagnosis = diagnose(await collect_evidence(client, "broken"))
+    >>> print(diagnosis.finding.summary)
+    The model does not fit into the accelerator's memory
+    """
     found = [
         replace(finding, confidence=finding.confidence * UNREAD_SOURCE_FACTOR ** len(evidence.failed & sources))
         for detect, sources in DETECTORS.items()

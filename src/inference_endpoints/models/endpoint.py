@@ -99,7 +99,8 @@ class EndpointConfiguration(Wire):
 class Endpoint(EndpointConfiguration, Document):
     """An endpoint with its status. `raw` is the whole answer of the API.
 
-    >>> endpoint = EndpointsClient().get("chat")
+    >>> client = EndpointsClient()
+    >>> endpoint = client.get("chat")
     >>> endpoint.compute.scaling.max_replica, endpoint.status.ready_replica
     (1, 1)
     """

@@ -44,7 +44,11 @@ class RequestPart(BaseModel):
     )
 
     def to_json(self) -> dict[str, Any]:
-        """The object as it is sent."""
+        """The object as it is sent.
+
+        >>> UpdateRequest(tags=["production"]).to_json()
+        {'tags': ['production']}
+        """
         known = {
             field.alias or name: _plain(getattr(self, name))
             for name, field in type(self).model_fields.items()
@@ -53,7 +57,12 @@ class RequestPart(BaseModel):
         return known | (self.model_extra or {})
 
     def merged(self, more: Mapping[str, Any]) -> Self:
-        """The same with further settings, nested as on the wire. Raises pydantic's `ValidationError`."""
+        """The same with further settings, nested as on the wire. Raises pydantic's `ValidationError`.
+
+        >>> request = UpdateRequest(tags=["production"]).merged({"compute": {"scaling": {"maxReplica": 2}}})
+        >>> request.compute.scaling.max_replica
+        2
+        """
         return self.model_validate(_merge(self.to_json(), more))
 
 
@@ -88,7 +97,12 @@ class ModelRequest(RequestPart):
 
 
 class UpdateRequest(RequestPart):
-    """A change of an endpoint. Environment variables and secrets are added to those it has."""
+    """The body of a request that changes an endpoint. Environment variables and secrets are added to those it has.
+
+    >>> request = UpdateRequest.model_validate({"compute": {"scaling": {"scaleToZeroTimeout": None}}})
+    >>> request.compute.scaling.model_fields_set
+    {'scale_to_zero_timeout'}
+    """
 
     compute: Given[ComputeRequest] = None
     model: Given[ModelRequest] = None
@@ -97,28 +111,44 @@ class UpdateRequest(RequestPart):
 
     @property
     def repository(self) -> str | None:
+        """The model, if the request names one."""
         return self.model.repository if self.model else None
 
     @property
     def secret_names(self) -> frozenset[str]:
+        """The names of the secrets to set."""
         return frozenset((self.model and self.model.secrets) or ())
 
     def with_secrets(self, secrets: Mapping[str, str]) -> Self:
-        """The same with these secrets, by their names, in place of those it has."""
+        """The same with these secrets, by their names, in place of those it has.
+
+        >>> UpdateRequest().with_secrets({"HF_TOKEN": "hf_mine"}).secret_names
+        frozenset({'HF_TOKEN'})
+        """
         if not secrets:
             return self
         model = (self.model or ModelRequest()).model_copy(update={"secrets": dict(secrets)})
         return self.model_copy(update={"model": model})
 
     def without_secrets(self) -> Self:
-        """The same without secrets, whose values no answer shows."""
+        """The same without secrets, whose values no answer shows.
+
+        >>> UpdateRequest().with_secrets({"HF_TOKEN": "hf_mine"}).without_secrets().secret_names
+        frozenset()
+        """
         if self.model is None or "secrets" not in self.model.model_fields_set:
             return self
         body = self.to_json()
         return self.model_validate(body | {"model": {k: v for k, v in body["model"].items() if k != "secrets"}})
 
     def applied_to(self, current: Endpoint | None) -> EndpointConfiguration:
-        """The configuration of an endpoint after this request; of a new one where `current` is None."""
+        """The configuration of an endpoint after this request; of a new one if `current` is None.
+
+        >>> client = EndpointsClient()
+        >>> chat = client.get("chat")
+        >>> UpdateRequest.model_validate({"compute": {"instanceSize": "x4"}}).applied_to(chat).hardware
+        'aws-us-east-1-nvidia-l4-x4'
+        """
         after = EndpointConfiguration.model_validate(_merge(current.configuration if current else {}, self.to_json()))
         given = self.compute.model_fields_set if self.compute else set()
         if current and not given & {"instance_type", "instance_size"}:
@@ -135,7 +165,14 @@ class ProviderRequest(RequestPart):
 
 
 class CreateRequest(UpdateRequest):
-    """A new endpoint."""
+    """The body of a request that creates an endpoint.
+
+    >>> client = EndpointsClient()
+    >>> chat = client.get("chat")
+    >>> copy = CreateRequest.model_validate(chat.configuration | {"name": "copy"})
+    >>> client.create(copy).hardware == chat.hardware
+    True
+    """
 
     name: str
     provider: ProviderRequest

@@ -63,7 +63,8 @@ class StatusChange:
     def to(cls, endpoint: Endpoint) -> "StatusChange":
         """The change that made an endpoint what it is.
 
-        >>> print(StatusChange.to(EndpointsClient().get("broken")).state)
+        >>> client = EndpointsClient()
+        >>> print(StatusChange.to(client.get("broken")).state)
         failed
         """
         status = endpoint.status

@@ -90,6 +90,9 @@ class Watcher:
 
     `poll_interval` bounds the time between two looks, in seconds, as long as there are few enough endpoints for that;
     `sleep` is the seam for tests.
+
+    >>> client = AsyncEndpointsClient()
+    >>> watcher = Watcher(client)
     """
 
     def __init__(
@@ -114,7 +117,10 @@ class Watcher:
         return set(self._pollers)
 
     def changed(self, namespace: str, endpoint: Endpoint) -> None:
-        """Note the answer to a change of ours, so that no older state is mistaken for its outcome."""
+        """Note the answer to a change of ours, so that no older state is mistaken for its outcome.
+
+        >>> watcher.changed("acme", await client.pause("chat"))
+        """
         if endpoint.status.updated_at is not None:
             self._changed_at[namespace, endpoint.name] = endpoint.status.updated_at
 
@@ -124,6 +130,11 @@ class Watcher:
 
         `health`: ask the health route of a running one as well. That keeps it awake, and wakes one that just fell
         asleep.
+
+        >>> async with watcher.watch("chat", "acme") as subscription:
+        ...     observation = await subscription.next()
+        >>> print(observation.endpoint.state, observation.healthy)
+        running True
         """
         key = (namespace, name)
         subscription = Subscription(health)
@@ -154,6 +165,11 @@ class Watcher:
         """What an endpoint is now, and then every change of it that is seen, until it is deleted.
 
         Raises what looking raises, but survives a passing failure. Close it when leaving it early.
+
+        >>> async for change in watcher.changes("chat", "acme"):
+        ...     print(change.state, change.ready_replicas)
+        ...     break
+        running 1
         """
         last: StatusChange | None = None
         async with self.watch(name, namespace, health=False) as subscription:
@@ -184,6 +200,11 @@ class Watcher:
         `timeout` is in seconds, None for no limit. `on_observation` is told every look and must not block.
         Raises `InferenceEndpointTimeoutError`; as soon as the goal can no longer be reached, `DeploymentFailed`,
         `Paused`, `ScaledToZero` or `NotFound`. A passing failure to look is survived.
+
+        >>> watcher.changed("acme", await client.pause("chat"))
+        >>> endpoint = await watcher.wait("chat", "acme", Goal.PAUSED, timeout=60)
+        >>> print(endpoint.state)
+        paused
         """
         if timeout is not None and timeout < 0:
             raise ValueError("timeout must not be negative")

@@ -39,11 +39,6 @@ class PublicName:
     def docstring(self) -> str:
         return inspect.cleandoc(getattr(self.value, "__doc__", None) or "")
 
-    @property
-    def needs_example(self) -> bool:
-        """A property is documented with its class."""
-        return not isinstance(self.value, property)
-
 
 def public_names() -> Iterator[PublicName]:
     """Every entry of `__all__`, and after each class or module what is public in it."""
