@@ -16,7 +16,7 @@ from tests.support.host import serving
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.daemon.connect import Connection
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 FLEET = 1_000
 PAGES: dict[str, dict[str, Any]] = {"20 rows (default)": {}, "100 rows": {"limit": 100}}
@@ -72,10 +72,10 @@ def _figures(what: str, page: dict[str, Any], peer: Peer, hub: Hub, plane: Conne
 async def _requests_of_listing(plane: Connection, page: dict[str, Any]) -> Requests:
     """Those of the same call to a server in this process, where they can be counted. Not its first, as in timing."""
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(plane.url, plane.token)
 
-    async with serving(Options(reach=reach)) as host:
+    async with serving(ServerOptions(open_backend=open_backend)) as host:
         await host.call("list_endpoints", **page)
         with counted_requests() as requests:
             await host.call("list_endpoints", **page)

@@ -16,17 +16,17 @@ from tests.conformance import asking, contents
 from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.http.access import Access
+from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.http.access import AccessRules
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.transports import Address, serve_http
+from inference_endpoints_mcp.server.transports import HttpOptions, serve_http
 from inference_endpoints_mcp.tools.call_context import Application
 
 
 class FixtureServer(EndpointsServer):
     """Lists and calls what is registered here instead of the tools of the product."""
 
-    def __init__(self, options: Options, redactor: Redactor) -> None:
+    def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
         super().__init__(options, redactor)
         contents.register(self)
         asking.register(self)
@@ -46,11 +46,15 @@ async def _set_level(ctx: ServerRequestContext[Any, Any], params: SetLevelReques
     return EmptyResult()
 
 
-async def _reach(_: AsyncExitStack) -> Backend:
+async def _open_backend(_: AsyncExitStack) -> Backend:
     return hugging_face(None)
 
 
 if __name__ == "__main__":
     # No endpoints are listed: there is no account behind it.
-    nothing = Options(_reach, limits=Limits(tools=("whoami",)))
-    sys.exit(serve_http(nothing, Address("127.0.0.1", 0, Access.of("127.0.0.1", [], None)), FixtureServer))
+    nothing = ServerOptions(_open_backend, limits=Limits(tools=("whoami",)))
+    sys.exit(
+        serve_http(
+            nothing, HttpOptions("127.0.0.1", 0, AccessRules.from_settings("127.0.0.1", [], None)), FixtureServer
+        )
+    )

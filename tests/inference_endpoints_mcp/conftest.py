@@ -9,7 +9,7 @@ from tests.support.driver import TOKEN, Driver
 from tests.support.host import Answer, Host, Mode, serving
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 HostOf = Callable[..., AbstractAsyncContextManager[Host]]
 
@@ -25,13 +25,18 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 def host_of(driver: Driver) -> HostOf:
     """Serves a host with the given options for the length of a block. It looks at endpoints twenty times a second."""
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(driver.plane.url, TOKEN)
 
     def made(
         mode: Mode = "auto", *, answer: Answer | None = None, name: str = "mcp", **options: Any
     ) -> AbstractAsyncContextManager[Host]:
-        return serving(Options(**{"reach": reach, "poll_interval": 0.05, **options}), mode, answer=answer, name=name)
+        return serving(
+            ServerOptions(**{"open_backend": open_backend, "poll_interval": 0.05, **options}),
+            mode,
+            answer=answer,
+            name=name,
+        )
 
     return made
 

@@ -21,9 +21,9 @@ from mcp.types import (
 )
 
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.results import ERROR_META
+from inference_endpoints_mcp.server.rendering import ERROR_META
 
 Mode = Literal["auto", "legacy"]
 Answer = Callable[[str], Any]
@@ -106,7 +106,7 @@ async def connected(
 
 @asynccontextmanager
 async def serving(
-    options: Options, mode: Mode = "auto", *, answer: Answer | None = None, name: str = "mcp"
+    options: ServerOptions, mode: Mode = "auto", *, answer: Answer | None = None, name: str = "mcp"
 ) -> AsyncIterator[Host]:
     """A host of a server in this process."""
     server = EndpointsServer(options, Redactor())

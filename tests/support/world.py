@@ -13,7 +13,7 @@ from tests.support.host import Host, serving
 from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 HOUR = 3_600
 L4: dict[str, Any] = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
@@ -70,10 +70,10 @@ async def organizations(upstream: Upstream, anyio_backend: str) -> AsyncIterator
             upstream.says("GET", f"/v2/{path}", Answer(body=body))
         upstream.says("POST", f"/v2/endpoint/{namespace}/chat/pause", Answer(body=upstream.endpoint("paused")))
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)
 
-    async with serving(Options(reach=reach)) as host:
+    async with serving(ServerOptions(open_backend=open_backend)) as host:
         yield host
 
 

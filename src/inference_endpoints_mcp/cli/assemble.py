@@ -9,11 +9,11 @@ from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, 
 from inference_endpoints_mcp.policy.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LendError, Lent
-from inference_endpoints_mcp.server.application import SUBSCRIPTIONS, Options
-from inference_endpoints_mcp.server.backends import HuggingFace, LocalPlane
-from inference_endpoints_mcp.server.http.access import Access, UnsafeAddress
-from inference_endpoints_mcp.server.http.header_limits import unknown_names
-from inference_endpoints_mcp.server.transports import Address, CannotListen, serve_http, serve_stdio
+from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
+from inference_endpoints_mcp.server.backends import HuggingFaceBackend, LocalBackend
+from inference_endpoints_mcp.server.http.access import AccessRules, UnprotectedServerError
+from inference_endpoints_mcp.server.http.header_limits import find_unknown_tools
+from inference_endpoints_mcp.server.transports import HttpOptions, ListenError, serve_http, serve_stdio
 
 
 def run(settings: ServerSettings) -> int:
@@ -29,19 +29,19 @@ def run_serve(settings: ServeSettings) -> int:
         return run(settings)
     hosts = [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
     try:
-        access = Access.of(settings.host, hosts, settings.api_key_file)
-        return serve_http(options_of(settings, http=True), Address(settings.host, settings.port, access))
-    except (LimitsError, LendError, AuditError, UnsafeAddress, CannotListen) as error:
+        access = AccessRules.from_settings(settings.host, hosts, settings.api_key_file)
+        return serve_http(options_of(settings, http=True), HttpOptions(settings.host, settings.port, access))
+    except (LimitsError, LendError, AuditError, UnprotectedServerError, ListenError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def options_of(settings: ServerSettings, *, http: bool = False) -> Options:
+def options_of(settings: ServerSettings, *, http: bool = False) -> ServerOptions:
     """What the settings mean for a server. One that many reach looks at nothing on its own, unless told to."""
     plane = local_plane(settings) if settings.local else None
     subscriptions = settings.subscriptions
-    return Options(
-        reach=plane.reach if plane else HuggingFace(hugging_face_token(), settings.endpoint_hosts).reach,
+    return ServerOptions(
+        open_backend=plane.open if plane else HuggingFaceBackend(hugging_face_token(), settings.endpoint_hosts).open,
         reconnect=plane.reconnect if plane else None,
         namespace=settings.namespace,
         limits=checked_limits(settings),
@@ -52,25 +52,25 @@ def options_of(settings: ServerSettings, *, http: bool = False) -> Options:
         confirm_simulated=settings.confirm_simulated,
         answer_within=settings.answer_within,
         lent=Lent.of(settings.lend, settings.lend_file),
-        hold=settings.hold,
+        host_timeout_s=settings.hold,
         max_calls=settings.max_calls,
         max_waits=settings.max_waits,
-        subscriptions=subscriptions if subscriptions is not None else 0 if http else SUBSCRIPTIONS,
+        max_subscriptions=subscriptions if subscriptions is not None else 0 if http else MAX_SUBSCRIPTIONS,
     )
 
 
 def checked_limits(settings: ServerSettings) -> Limits:
     """Raises `LimitsError` also where a tool or toolset is named that there is not."""
     limits = limits_of(settings)
-    for rule, unknown in unknown_names(limits).items():
+    for rule, unknown in find_unknown_tools(limits).items():
         raise LimitsError(f"There are no {rule} called {', '.join(sorted(unknown))}.")
     return limits
 
 
-def local_plane(settings: ServerSettings) -> LocalPlane:
+def local_plane(settings: ServerSettings) -> LocalBackend:
     start = StartOptions(
         namespace=settings.namespace,
         simulated=settings.simulated,
         simulated_speed=settings.simulated_speed,
     )
-    return LocalPlane(settings.folder, start)
+    return LocalBackend(settings.folder, start)

@@ -106,7 +106,7 @@ async def _backend(settings: DoctorSettings) -> list[Finding]:
     async with AsyncExitStack() as stack:
         if settings.local:
             try:
-                return await _walk(await local_plane(settings).reach(stack), live=True)
+                return await _walk(await local_plane(settings).open(stack), live=True)
             except InferenceEndpointError as error:
                 return [Finding("embedded plane", str(error.__cause__ or error.message), ok=False)]
         token = hugging_face_token()

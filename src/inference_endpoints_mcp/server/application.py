@@ -1,4 +1,4 @@
-"""What stands behind a running server: one client, one watcher, one policy, made on the first call."""
+"""What runs behind the server: one client, one watcher and one policy, opened on the first call."""
 
 import asyncio
 import time
@@ -26,25 +26,25 @@ from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import Lent
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
-from inference_endpoints_mcp.server.caller import caller_of
-from inference_endpoints_mcp.server.host_limits import patience_of
-from inference_endpoints_mcp.server.progress import listens, report_progress
+from inference_endpoints_mcp.server.caller import identify_caller
+from inference_endpoints_mcp.server.host import call_timeout_s
+from inference_endpoints_mcp.server.progress import report_progress
 from inference_endpoints_mcp.tools.call_context import CallContext
 
-SUBSCRIPTIONS = 20
-"""Resources one caller may watch at once, unless the operator says otherwise."""
+MAX_SUBSCRIPTIONS = 20
+"""Resources to which one caller may subscribe, unless the operator sets another number."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the operator chose. Times are in seconds; `reach` opens the backend, on the first call.
+class ServerOptions:
+    """The operator's settings. Times are in seconds; `open_backend` is called once, on the first call of a tool.
 
-    `poll_interval` is the longest between two looks at an endpoint that is waited for. `max_calls` and `max_waits` are
-    what one caller may have under way, `subscriptions` the resources they may watch. `clock` says for how long plans
-    and questions hold.
+    `poll_interval` is the longest time between two reads of an endpoint that is waited for. `host_timeout_s` overrides
+    the time that the host is known to wait for one call. `max_calls`, `max_waits` and `max_subscriptions` are limits
+    for each caller. `clock` measures how long plans and questions are valid.
     """
 
-    reach: Callable[[AsyncExitStack], Awaitable[Backend]]
+    open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
     reconnect: Reconnect | None = None
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
@@ -55,9 +55,9 @@ class Options:
     answer_within: float = 600.0
     lent: Lent = field(default_factory=Lent)
     audit_file: Path | None = None
-    hold: float | None = None
+    host_timeout_s: float | None = None
     poll_interval: float = STREAMED_INTERVAL_S
-    subscriptions: int = SUBSCRIPTIONS
+    max_subscriptions: int = MAX_SUBSCRIPTIONS
     max_calls: int = 64
     max_waits: int = 32
     clock: Callable[[], float] = time.monotonic
@@ -70,41 +70,42 @@ class Options:
 
 
 @dataclass(frozen=True)
-class _Parts:
-    client: AsyncEndpointsClient
+class _Clients:
+    endpoints: AsyncEndpointsClient
     watcher: Watcher
     inference: AsyncInference
-    listing: HardwareListing
+    hardware: HardwareListing
     guard: SendGuard
 
 
 class RunningApplication:
-    """Opens a scope for each call. Nothing is reached before the first."""
+    """Opens a context for each call. It connects to the backend on the first call, not before."""
 
-    def __init__(self, options: Options, redactor: Redactor, policy: Policy, approvals: Approvals) -> None:
+    def __init__(self, options: ServerOptions, redactor: Redactor, policy: Policy, approvals: Approvals) -> None:
         self._options = options
         self._redactor = redactor
         self._approvals = approvals
         self._policy = policy
         self._stack = AsyncExitStack()
-        self._parts: _Parts | None = None
+        self._clients: _Clients | None = None
         self._opening = asyncio.Lock()
 
     async def open_call(self, context: Context[Any, Any]) -> CallContext:
-        parts = await self._opened()
+        clients = await self._get_clients()
+        timeout = self._options.host_timeout_s
         return CallContext(
-            endpoints=parts.client,
-            watcher=parts.watcher,
-            inference=parts.inference,
-            hardware=parts.listing,
+            endpoints=clients.endpoints,
+            watcher=clients.watcher,
+            inference=clients.inference,
+            hardware=clients.hardware,
             redactor=self._redactor,
             approvals=self._approvals,
-            guard=parts.guard,
-            caller=caller_of(context),
+            guard=clients.guard,
+            caller=identify_caller(context),
             lent_secrets=self._options.lent,
-            host_timeout_s=self._hold(context),
+            host_timeout_s=call_timeout_s(context) if timeout is None else timeout,
             report_progress=partial(report_progress, context, redactor=self._redactor),
-            check_namespace=partial(self._policy.check_namespace, _asked_for(context)),
+            check_namespace=partial(self._policy.check_namespace, _requested_operation(context)),
             passed_arguments=frozenset(_params(context).get("arguments") or {}),
             fence=Fence(self._redactor.text),
         )
@@ -112,36 +113,29 @@ class RunningApplication:
     async def aclose(self) -> None:
         await self._stack.aclose()
 
-    async def _opened(self) -> _Parts:
+    async def _get_clients(self) -> _Clients:
         async with self._opening:
-            if self._parts is None:
-                self._parts = await self._open()
-            return self._parts
+            if self._clients is None:
+                self._clients = await self._open_clients()
+            return self._clients
 
-    async def _open(self) -> _Parts:
-        backend = await self._options.reach(self._stack)
+    async def _open_clients(self) -> _Clients:
+        backend = await self._options.open_backend(self._stack)
         self._redactor.add(backend.token)
         namespace, reconnect = self._options.namespace, self._options.reconnect
         reader = AsyncEndpointsClient(backend, namespace=namespace, reconnect=reconnect)
-        listing = HardwareListing(reader)
-        guard = SendGuard(self._policy, reader, listing)
+        hardware = HardwareListing(reader)
+        guard = SendGuard(self._policy, reader, hardware)
         client = AsyncEndpointsClient(backend, namespace=namespace, guard=guard, reconnect=reconnect)
         for each in (reader, client):
             self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
-        return _Parts(client, watcher, AsyncInference(client), listing.read_by(client), guard)
-
-    def _hold(self, context: Context[Any, Any]) -> float:
-        if self._options.hold is not None:
-            return self._options.hold
-        host = context.session.client_params
-        patience = patience_of(host.client_info.name if host else None)
-        return patience.bears(listens=listens(context), http=context.headers is not None)
+        return _Clients(client, watcher, AsyncInference(client), hardware.read_by(client), guard)
 
 
 @asynccontextmanager
-async def running(
-    options: Options, redactor: Redactor, policy: Policy, approvals: Approvals
+async def run_application(
+    options: ServerOptions, redactor: Redactor, policy: Policy, approvals: Approvals
 ) -> AsyncIterator[RunningApplication]:
     application = RunningApplication(options, redactor, policy, approvals)
     try:
@@ -150,8 +144,8 @@ async def running(
         await application.aclose()
 
 
-def _asked_for(context: Context[Any, Any]) -> str:
-    """The tool that is called, or else the method."""
+def _requested_operation(context: Context[Any, Any]) -> str:
+    """The name of the requested tool or prompt, or else the method."""
     return str(_params(context).get("name") or context.request_context.method)
 
 

@@ -1,4 +1,4 @@
-"""The two backends a server can stand on. Neither is ever guessed, and neither is reached before the first call."""
+"""The two backends of a server. The operator chooses one, and it is opened on the first call."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,32 +9,32 @@ from inference_endpoints.transport.backend import Backend
 from inference_endpoints_local.daemon import connect
 
 
-class HuggingFace:
-    """The hosted service, with the operator's token, if there is one, and the hosts of endpoints that may see it."""
+class HuggingFaceBackend:
+    """The hosted service. Endpoints on `extra_hosts` get the token too, if there is one."""
 
     def __init__(self, token: str | None, extra_hosts: tuple[str, ...] = ()) -> None:
         self._backend = backend.hugging_face(token, extra_hosts)
 
-    async def reach(self, _: AsyncExitStack) -> Backend:
+    async def open(self, _: AsyncExitStack) -> Backend:
         return self._backend
 
 
-class LocalPlane:
-    """The embedded control plane of a data folder: joined or started, and kept alive by a lease."""
+class LocalBackend:
+    """The embedded control plane of a data folder. It is joined or started, and a lease keeps it running."""
 
     def __init__(self, folder: Path, options: connect.StartOptions) -> None:
         self._folder = folder
         self._options = options
         self._lease: connect.Lease | None = None
 
-    async def reach(self, stack: AsyncExitStack) -> Backend:
-        """Raises `Unavailable`, with the reason, if there is none and none can be started."""
-        stack.push_async_callback(self._let_go)
+    async def open(self, stack: AsyncExitStack) -> Backend:
+        """Raises `Unavailable` with the reason if none runs and none can be started."""
+        stack.push_async_callback(self._release_lease)
         return await self._connect()
 
     async def reconnect(self, _: Backend) -> Backend:
-        """Once more, after nothing listened at its address."""
-        await self._let_go()
+        """Connect again after nothing listened at its address."""
+        await self._release_lease()
         return await self._connect()
 
     async def _connect(self) -> Backend:
@@ -48,7 +48,7 @@ class LocalPlane:
             ) from error
         return backend.local(plane.url, plane.token)
 
-    async def _let_go(self) -> None:
+    async def _release_lease(self) -> None:
         lease, self._lease = self._lease, None
         if lease is not None:
             await lease.aclose()

@@ -1,4 +1,4 @@
-"""Who asked for what is under way: by name for the audit trail, and told from others for what is theirs alone."""
+"""Who sent the current request: by name and address for the audit trail, and by identity for what only they may use."""
 
 import hashlib
 import json
@@ -11,30 +11,39 @@ from mcp.server.request_state import authenticated_principal
 
 from inference_endpoints_mcp.policy.audit_trail import Caller, asked_by
 from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.server.host import host_name
 
 
-async def noting_who_asked(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware: keep who asked for as long as the request lasts."""
-    host = ctx.session.client_params
-    name = line(host.client_info.name, 100) if host else None
+async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Middleware: record the caller for the duration of the request."""
+    host = host_name(ctx.session)
     client = getattr(ctx.request, "client", None)
-    before = asked_by.set(Caller(name, client.host if client else None, secrets.token_hex(6)))
+    caller = Caller(
+        line(host, 100) if host is not None else None, client.host if client else None, secrets.token_hex(6)
+    )
+    token = asked_by.set(caller)
     try:
         return await call_next(ctx)
     finally:
-        asked_by.reset(before)
+        asked_by.reset(token)
 
 
-def caller_of(context: Context[Any, Any]) -> str:
-    """Tells one caller from another, and is no secret itself.
+def caller_address() -> str:
+    """The network address of the current caller. Empty over stdio, where there is only one caller."""
+    caller = asked_by.get()
+    return (caller and caller.address) or ""
 
-    Over stdio there is one. Over HTTP it is whoever signed in, the key that was shown and the session, if any.
+
+def identify_caller(context: Context[Any, Any]) -> str:
+    """A digest that distinguishes callers and is not a secret itself.
+
+    Over stdio there is one caller. Over HTTP a caller is a signed-in user, an API key and a session, if there are any.
     """
-    headers, host = context.headers or {}, context.session.client_params
+    headers = context.headers or {}
     known = [
         authenticated_principal(context.request_context),
         headers.get("authorization"),
         headers.get("mcp-session-id"),
-        host.client_info.name if host else None,
+        host_name(context.session),
     ]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()

@@ -1,5 +1,4 @@
-"""What could be written next, for arguments of prompts, resource templates and whatever else has arguments of these
-names."""
+"""Complete the arguments of prompts and resource templates by their names."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,81 +11,79 @@ from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.call_context import CallContext
 
-MOST = 100
-"""Values in one answer, the most the protocol allows."""
-LONGEST = 512
-"""Characters of a value."""
-REMEMBERED_S = 5.0
-"""Seconds values are remembered: people type faster than fleets change."""
+MAX_VALUES = 100
+"""Values in one response; the protocol allows no more."""
+MAX_VALUE_LENGTH = 512
+CACHE_TTL_S = 5.0
+"""People type faster than endpoints change."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where the values of an argument come from: what a tool would show of a namespace."""
+class CompletionSource:
+    """Reads an argument's values in a namespace, for callers to whom the tool that shows them is offered."""
 
     tool: str
-    values: Callable[[CallContext, str], Awaitable[list[str]]]
+    read: Callable[[CallContext, str], Awaitable[list[str]]]
 
 
-async def _endpoint_names(scope: CallContext, namespace: str) -> list[str]:
-    return [endpoint.name for endpoint in await scope.endpoints.list(namespace)]
+async def _read_endpoint_names(call: CallContext, namespace: str) -> list[str]:
+    return [endpoint.name for endpoint in await call.endpoints.list(namespace)]
 
 
-async def _hardware(scope: CallContext, namespace: str) -> list[str]:
-    return [offer.id for offer in offers(await scope.hardware.vendors(namespace))]
+async def _read_hardware(call: CallContext, namespace: str) -> list[str]:
+    return [offer.id for offer in offers(await call.hardware.vendors(namespace))]
 
 
-async def _models(scope: CallContext, _: str) -> list[str]:
-    return [item.repo_id for item in await scope.endpoints.catalogue()]
+async def _read_models(call: CallContext, _: str) -> list[str]:
+    return [item.repo_id for item in await call.endpoints.catalogue()]
 
 
-SOURCES = {
-    "endpoint_name": Source("list_endpoints", _endpoint_names),
-    "hardware": Source("get_vendors", _hardware),
-    "repository": Source("list_catalog_items", _models),
+COMPLETION_SOURCES = {
+    "endpoint_name": CompletionSource("list_endpoints", _read_endpoint_names),
+    "hardware": CompletionSource("get_vendors", _read_hardware),
+    "repository": CompletionSource("list_catalog_items", _read_models),
 }
 
 
-class Completions:
-    """Completes arguments by their names, from what the tools offered to a caller would show.
+class ArgumentCompleter:
+    """Completes arguments with values that the tools offered to the caller would show.
 
-    `namespaces` gives those a caller may use, `offers` tells whether a tool is offered.
+    `read_namespaces` returns those that the caller may use; `offers` is whether a tool is offered.
     """
 
     def __init__(
-        self, namespaces: Callable[[CallContext], Awaitable[list[str]]], offers: Callable[[str], bool]
+        self, read_namespaces: Callable[[CallContext], Awaitable[list[str]]], offers: Callable[[str], bool]
     ) -> None:
-        self._namespaces = namespaces
+        self._read_namespaces = read_namespaces
         self._offers = offers
-        self._remembered: dict[tuple[str, str], tuple[float, list[str]]] = {}
+        self._cache: dict[tuple[str, str], tuple[float, list[str]]] = {}
 
-    async def complete(self, scope: CallContext, argument: str, begun: str, others: Mapping[str, str]) -> Completion:
-        """The values that go on from what was begun. None where they cannot be known: completing is a courtesy."""
+    async def complete(self, call: CallContext, argument: str, prefix: str, others: Mapping[str, str]) -> Completion:
+        """The values with this prefix. None if they cannot be read: completion is optional for a host."""
         try:
-            known = await self._known(scope, argument, others.get("namespace", ""))
+            known = await self._read_values(call, argument, others.get("namespace", ""))
         except InferenceEndpointError:
             known = []
-        matching = [value for value in known if _goes_on(value.lower(), begun.lower())]
-        # What is cleaned or masked on its way out is no value any more.
-        usable = [value for value in matching if scope.redactor.text(line(value, LONGEST)) == value]
-        return Completion(values=usable[:MOST], total=len(usable), has_more=len(usable) > MOST)
+        matching = [value for value in known if _has_prefix(value.lower(), prefix.lower())]
+        # A value that cleaning or masking would change is useless.
+        usable = [value for value in matching if call.redactor.text(line(value, MAX_VALUE_LENGTH)) == value]
+        return Completion(values=usable[:MAX_VALUES], total=len(usable), has_more=len(usable) > MAX_VALUES)
 
-    async def _known(self, scope: CallContext, argument: str, namespace: str) -> list[str]:
+    async def _read_values(self, call: CallContext, argument: str, namespace: str) -> list[str]:
         if argument == "namespace":
-            return await self._namespaces(scope)
-        source = SOURCES.get(argument)
+            return await self._read_namespaces(call)
+        source = COMPLETION_SOURCES.get(argument)
         if source is None or not self._offers(source.tool):
             return []
-        key = argument, await scope.resolve_namespace(namespace)
+        key = argument, await call.resolve_namespace(namespace)
         now = time.monotonic()
-        if key not in self._remembered or now - self._remembered[key][0] > REMEMBERED_S:
-            values = sorted(set(await source.values(scope, key[1])))
-            self._remembered = {
-                one: known for one, known in self._remembered.items() if now - known[0] <= REMEMBERED_S
-            } | {key: (now, values)}
-        return self._remembered[key][1]
+        if key not in self._cache or now - self._cache[key][0] > CACHE_TTL_S:
+            values = sorted(set(await source.read(call, key[1])))
+            fresh = {other: entry for other, entry in self._cache.items() if now - entry[0] <= CACHE_TTL_S}
+            self._cache = fresh | {key: (now, values)}
+        return self._cache[key][1]
 
 
-def _goes_on(value: str, begun: str) -> bool:
-    """A model is often known by its own name alone."""
-    return value.startswith(begun) or value.rpartition("/")[2].startswith(begun)
+def _has_prefix(value: str, prefix: str) -> bool:
+    """Whether the value or, for a model, its name without the owner has the prefix."""
+    return value.startswith(prefix) or value.rpartition("/")[2].startswith(prefix)

@@ -120,7 +120,9 @@ async def test_with_a_yes_every_change_is_made(driver: Driver, host_of: HostOf, 
         asked.append(question)
         return "chat" if tool == "delete_endpoint" else True
 
-    async with host_of(mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True, hold=0.5) as host:
+    async with host_of(
+        mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True, host_timeout_s=0.5
+    ) as host:
         result = await host.send(tool, **CHANGES[tool])
     assert len(asked) == 1
     assert tool == "call_endpoint" or not result.is_error
@@ -233,20 +235,20 @@ async def test_on_the_real_service_what_spends_is_asked_about_unless_told_otherw
     await prepared(driver, tool)
     before = await world(driver)
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(driver.plane.url, TOKEN), name=HUGGING_FACE)
 
     asked: list[str] = []
-    async with host_of(mode, answer=asked.append, reach=reach) as host:
+    async with host_of(mode, answer=asked.append, open_backend=open_backend) as host:
         await host.refused(tool, "REFUSED", **CHANGES[tool])
     assert "$0.8 per hour" in asked[0]
     assert "simulated" not in asked[0]
     assert await world(driver) == before
-    async with host_of(mode, reach=reach) as host:
+    async with host_of(mode, open_backend=open_backend) as host:
         result = await host.send(tool, **CHANGES[tool])
     assert result.is_error or (result.structured_content or {})["plan_token"]
     assert await world(driver) == before
-    async with host_of(mode, answer=never, reach=reach, confirm_above=1.0, hold=0.5) as host:
+    async with host_of(mode, answer=never, open_backend=open_backend, confirm_above=1.0, host_timeout_s=0.5) as host:
         await host.send(tool, **CHANGES[tool])
     assert await world(driver) != before
 

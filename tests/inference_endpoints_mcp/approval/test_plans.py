@@ -28,7 +28,7 @@ from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.approval.plan_token import LASTS_S
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.tools.approved_change import PLAN_META
 
@@ -186,10 +186,10 @@ async def test_a_token_that_was_made_up_is_refused(driver: Driver, host_of: Host
 
 
 async def test_a_token_is_its_callers_alone(driver: Driver, mode: Mode) -> None:
-    async def reach(_: Any) -> Any:
+    async def open_backend(_: Any) -> Any:
         return local(driver.plane.url, TOKEN)
 
-    server = EndpointsServer(Options(reach=reach, **PLAN), Redactor())
+    server = EndpointsServer(ServerOptions(open_backend=open_backend, **PLAN), Redactor())
     async with connected(InMemoryTransport(server), mode, name="one") as host:
         token = await planned(host, "create_endpoint", **NEW)
     async with connected(InMemoryTransport(server), mode, name="other") as host:

@@ -118,7 +118,7 @@ def test_with_a_key_file_only_its_key_opens(start: Start, tmp_path: Path, key: s
         (["--host", "0.0.0.0", "--api-key-file", "KEY"], "--allowed-hosts"),  # noqa: S104
         (["--api-key-file", "/nowhere/key"], "cannot be read"),
         (["--api-key-file", "SHORT"], "shorter than 16"),
-        (["--host", "192.0.2.1", "--api-key-file", "KEY", "--allowed-hosts", "a"], "Nothing can listen"),
+        (["--host", "192.0.2.1", "--api-key-file", "KEY", "--allowed-hosts", "a"], "Cannot listen"),
     ],
 )
 def test_an_address_others_reach_needs_a_key_and_names(

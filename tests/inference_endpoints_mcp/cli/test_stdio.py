@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.support.host import Mode, connected
 
 from inference_endpoints_local.daemon import connect
-from inference_endpoints_mcp.server.tool_contract import published
+from inference_endpoints_mcp.server.tool_calls import published_tools
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +97,7 @@ async def test_without_a_token_tools_are_listed_and_each_names_the_two_ways_forw
     server = StdioServerParameters(command=sys.executable, args=[*COMMAND], env=environment(tmp_path))
     async with connected(stdio_client(server), mode, answer=lambda _: "chat") as host:
         tools = (await host.client.list_tools()).tools
-        assert len(tools) == len(published())
+        assert len(tools) == len(published_tools())
         for tool in tools:
             known = tool.input_schema["properties"]
             required = {*tool.input_schema.get("required", ()), "text", "message"}
@@ -131,7 +131,7 @@ async def test_after_a_line_that_is_no_message_the_server_still_answers(tmp_path
         await say(process, READY)
         for number, nonsense in enumerate(NONSENSE, 2):
             await say(process, nonsense + b"\n", LIST | {"id": number})
-            assert len((await answer_to(process, number))["result"]["tools"]) == len(published()), nonsense[:50]
+            assert len((await answer_to(process, number))["result"]["tools"]) == len(published_tools()), nonsense[:50]
 
 
 async def test_half_a_message_and_a_closed_pipe_end_the_server_quietly(tmp_path: Path) -> None:

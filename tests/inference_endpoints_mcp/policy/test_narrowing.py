@@ -14,7 +14,7 @@ from tests.support.command import Run, Start, address_of
 from tests.support.host import Host, Mode, connected
 
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_mcp.server.http.header_limits import limits_in
+from inference_endpoints_mcp.server.http.header_limits import parse_header_limits
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -149,8 +149,8 @@ async def test_a_header_that_is_no_limit_is_an_error_of_the_protocol_that_names_
 def test_a_header_that_is_there_twice_is_refused_since_one_of_them_may_be_a_proxys() -> None:
     twice = Headers(raw=[(b"x-endpoints-read-only", b"true"), (b"X-Endpoints-Read-Only", b"false")])
     with pytest.raises(MCPError, match="x-endpoints-read-only"):
-        limits_in(twice)
+        parse_header_limits(twice)
 
 
 def test_without_such_headers_nothing_is_narrowed() -> None:
-    assert limits_in({"accept": "*/*", "x-other": "1"}) is None
+    assert parse_header_limits({"accept": "*/*", "x-other": "1"}) is None

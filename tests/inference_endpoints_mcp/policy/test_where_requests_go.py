@@ -11,8 +11,8 @@ from tests.support.host import Host, serving
 from tests.support.upstream import TOKEN, Answer, Upstream, listening
 
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.tool_contract import published
+from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.tool_calls import published_tools
 
 __all__ = ["backend", "foreign"]
 
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def host_at(backend: Backend) -> AsyncIterator[Host]:
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return backend
 
-    async with serving(Options(reach=reach, namespace="acme")) as host:
+    async with serving(ServerOptions(open_backend=open_backend, namespace="acme")) as host:
         yield host
 
 
@@ -36,7 +36,7 @@ async def elsewhere(anyio_backend: str) -> AsyncIterator[Upstream]:
 
 
 def test_no_tool_takes_an_address() -> None:
-    for tool in published():
+    for tool in published_tools():
         for name, schema in tool.input_schema.get("properties", {}).items():
             assert not {"url", "uri", "host", "address", "endpoint_url"} & set(name.split("_")), (tool.name, name)
             assert schema.get("format") not in {"uri", "url", "hostname"}

@@ -14,8 +14,8 @@ from tests.support.upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.approval.confirmation import Confirm
-from inference_endpoints_mcp.server.application import Options
-from inference_endpoints_mcp.server.tool_contract import published
+from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.tool_calls import published_tools
 
 pytestmark = pytest.mark.anyio
 
@@ -125,10 +125,12 @@ def hostile(upstream: Upstream) -> Upstream:
 
 @pytest.fixture
 async def host(hostile: Upstream, mode: Mode, anyio_backend: str) -> AsyncIterator[Host]:
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(hostile.url, TOKEN)
 
-    async with serving(Options(reach=reach, namespace="acme", confirm=Confirm.OFF, hold=2), mode) as host:
+    async with serving(
+        ServerOptions(open_backend=open_backend, namespace="acme", confirm=Confirm.OFF, host_timeout_s=2), mode
+    ) as host:
         yield host
 
 
@@ -149,7 +151,7 @@ def check(received: str, where: str) -> None:
 
 
 async def test_every_tool_keeps_what_strangers_wrote_clean_short_and_apart(host: Host) -> None:
-    assert {tool for tool, _ in CALLS} == {tool.name for tool in published()}
+    assert {tool for tool, _ in CALLS} == {tool.name for tool in published_tools()}
     for tool, arguments in CALLS:
         result = await host.send(tool, **arguments)
         where = f"{tool}({arguments})"

@@ -11,7 +11,7 @@ from tests.support.host import Mode
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.privacy.lent_secrets import Lent
-from inference_endpoints_mcp.server.tool_contract import published
+from inference_endpoints_mcp.server.tool_calls import published_tools
 
 pytestmark = pytest.mark.anyio
 
@@ -80,8 +80,8 @@ async def test_no_answer_of_any_tool_shows_a_secret(
     driver: Driver, host_of: HostOf, mode: Mode, caplog: pytest.LogCaptureFixture
 ) -> None:
     await deployed(driver)
-    assert {tool for tool, _ in CALLS} == {tool.name for tool in published()}
-    async with host_of(mode, confirm=Confirm.OFF, hold=0.5, lent=LENT) as host:
+    assert {tool for tool, _ in CALLS} == {tool.name for tool in published_tools()}
+    async with host_of(mode, confirm=Confirm.OFF, host_timeout_s=0.5, lent=LENT) as host:
         for tool, arguments in CALLS:
             received = (await host.send(tool, **arguments)).model_dump_json()
             assert clean(received), f"{tool}: {received}"
@@ -119,7 +119,7 @@ async def test_the_question_before_a_deletion_shows_no_secret(driver: Driver, ho
 
 async def test_what_a_person_waiting_is_told_shows_no_secret(driver: Driver, host_of: HostOf) -> None:
     await driver.create(model={"repository": f"org/{HUB}", "image": {"custom": {"url": f"r/{HUB}"}}})
-    async with host_of(hold=0.5) as host:
+    async with host_of(host_timeout_s=0.5) as host:
         await host.call("wait_for_endpoint", endpoint_name="chat")
     assert host.told
     assert clean(json.dumps(host.told))

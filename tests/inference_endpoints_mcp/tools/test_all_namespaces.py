@@ -11,7 +11,7 @@ from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -36,10 +36,10 @@ def account(upstream: Upstream) -> Upstream:
 
 
 async def host_with(account: Upstream, **options: Any) -> AsyncIterator[Host]:
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(account.url, TOKEN)
 
-    async with serving(Options(reach=reach, **options)) as host:
+    async with serving(ServerOptions(open_backend=open_backend, **options)) as host:
         yield host
 
 

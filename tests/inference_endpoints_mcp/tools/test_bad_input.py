@@ -7,7 +7,7 @@ import pytest
 from tests.support.driver import Driver
 from tests.support.host import Host, blocks_of, text_of
 
-from inference_endpoints_mcp.server.tool_contract import specs
+from inference_endpoints_mcp.server.tool_calls import tool_specs
 
 pytestmark = pytest.mark.anyio
 
@@ -167,10 +167,10 @@ async def test_a_failure_nobody_foresaw_shows_nothing_of_the_inside(
     modern: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An installation that is broken: its tools cannot be loaded."""
-    specs.cache_clear()
+    tool_specs.cache_clear()
     monkeypatch.setitem(sys.modules, "inference_endpoints_mcp.tools.registry", None)
     words = await modern.refused("whoami", "INTERNAL")
     assert "registry" not in words
     monkeypatch.undo()
-    specs.cache_clear()
+    tool_specs.cache_clear()
     assert (await modern.call("whoami"))["name"] == "acme"

@@ -57,7 +57,7 @@ async def test_what_a_tool_answers_and_proposes_is_what_the_schemas_say(
 ) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    async with host_of(mode, confirm=Confirm.OFF, hold=2) as host:
+    async with host_of(mode, confirm=Confirm.OFF, host_timeout_s=2) as host:
         tools = {tool.name: tool for tool in (await host.client.list_tools()).tools}
         assert {tool for tool, _ in JOURNEY} | {"chat_with_endpoint"} == set(tools)
         for tool, arguments in JOURNEY:

@@ -10,8 +10,8 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.driver import Driver
 from tests.support.host import Host, text_of
 
-from inference_endpoints_mcp.server.results import ERROR_META
-from inference_endpoints_mcp.server.tool_contract import published
+from inference_endpoints_mcp.server.rendering import ERROR_META
+from inference_endpoints_mcp.server.tool_calls import published_tools
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ def arguments(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     return named | fits | spoilt
 
 
-CALLS = st.sampled_from(published()).flatmap(
+CALLS = st.sampled_from(published_tools()).flatmap(
     lambda tool: st.tuples(st.just(tool.name), arguments(tool.input_schema).map(as_json))
 )
 
@@ -73,7 +73,7 @@ def as_json(value: dict[str, Any]) -> dict[str, Any]:
 async def hasty(driver: Driver, host_of: HostOf, anyio_backend: str) -> Any:
     """A host that bears no call for longer than a moment."""
     await driver.create()
-    async with host_of(hold=0.02) as host:
+    async with host_of(host_timeout_s=0.02) as host:
         yield host
 
 

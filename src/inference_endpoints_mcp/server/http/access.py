@@ -1,4 +1,4 @@
-"""Who may speak to the HTTP server: checked on every route, before anything else is."""
+"""Who may call the HTTP server: checked on every route, before anything else."""
 
 import hashlib
 import hmac
@@ -9,60 +9,60 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHORTEST_KEY = 16
+MIN_KEY_LENGTH = 16
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-class UnsafeAddress(ValueError):
-    """The settings would open the server to others without protection."""
+class UnprotectedServerError(ValueError):
+    """The settings would open the server to other machines without protection."""
 
 
 @dataclass(frozen=True)
-class Access:
-    """Host names the server answers to, and the digest of the key callers show, if one is needed.
+class AccessRules:
+    """The host names that the server accepts, and the digest of the API key that callers send, if there is one.
 
-    Checking the Host and Origin headers is what keeps a web page from reaching a server on this machine through
-    a name of its own (DNS rebinding).
+    The check of the Host and Origin headers keeps a web page from reaching a server on this machine through a host
+    name of its own (DNS rebinding).
     """
 
     hosts: frozenset[str]
     key_digest: bytes | None = None
 
     @classmethod
-    def of(cls, host: str, allowed_hosts: list[str], key_file: Path | None) -> "Access":
-        """Raises `UnsafeAddress` where others could reach the server unprotected."""
+    def from_settings(cls, host: str, allowed_hosts: list[str], key_file: Path | None) -> "AccessRules":
+        """Raises `UnprotectedServerError` if other machines could reach the server without protection."""
         key = _read_key(key_file) if key_file else None
         local = host in LOOPBACK or host == "::1"
         if not local and key is None:
-            raise UnsafeAddress(f"To listen on {host}, name a key for callers to show: --api-key-file.")
+            raise UnprotectedServerError(f"To listen on {host}, set a key that callers must send: --api-key-file.")
         if not local and not allowed_hosts:
-            raise UnsafeAddress(f"To listen on {host}, name the hosts it is reached by: --allowed-hosts.")
+            raise UnprotectedServerError(f"To listen on {host}, set the server's host names: --allowed-hosts.")
         names = [*allowed_hosts, *(LOOPBACK if local else ())]
         return cls(frozenset(name.lower() for name in names), _digest(key) if key else None)
 
-    def refusal(self, headers: Headers) -> Response | None:
-        """The answer to a caller who may not pass; None for one who may."""
+    def refuse(self, headers: Headers) -> Response | None:
+        """The response to a caller that may not call; None for one that may."""
         if _host_of(headers.get("host", "")) not in self.hosts:
             hint = "The operator of this server can allow it: --allowed-hosts."
-            return JSONResponse({"error": f"This server does not answer to this Host. {hint}"}, 421)
+            return JSONResponse({"error": f"This server does not accept this Host. {hint}"}, 421)
         origin = headers.get("origin")
         if origin and _host_of(origin.partition("://")[2]) not in self.hosts:
-            return JSONResponse({"error": "This server does not answer pages of this Origin."}, 403)
+            return JSONResponse({"error": "This server does not accept web pages of this Origin."}, 403)
         if self.key_digest is not None and not hmac.compare_digest(_digest(_bearer(headers)), self.key_digest):
             challenge = {"WWW-Authenticate": "Bearer"}
-            return JSONResponse({"error": "A key is needed: Authorization: Bearer …"}, 401, challenge)
+            return JSONResponse({"error": "A key is required: Authorization: Bearer …"}, 401, challenge)
         return None
 
 
-class Gate:
-    """Lets through whom `Access` does."""
+class AccessMiddleware:
+    """Applies `AccessRules` to every request."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
-        self._access = access
+        self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._access.refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        refusal = self._rules.refuse(Headers(scope=scope)) if scope["type"] == "http" else None
         await (refusal or self._app)(scope, receive, send)
 
 
@@ -70,9 +70,9 @@ def _read_key(path: Path) -> str:
     try:
         key = path.read_text("utf-8").strip()
     except OSError as error:
-        raise UnsafeAddress(f"The key file cannot be read: {error.strerror}.") from error
-    if len(key) < SHORTEST_KEY:
-        raise UnsafeAddress(f"The key is shorter than {SHORTEST_KEY} characters.")
+        raise UnprotectedServerError(f"The key file cannot be read: {error.strerror}.") from error
+    if len(key) < MIN_KEY_LENGTH:
+        raise UnprotectedServerError(f"The key is shorter than {MIN_KEY_LENGTH} characters.")
     return key
 
 
@@ -86,7 +86,7 @@ def _bearer(headers: Headers) -> str:
 
 
 def _host_of(authority: str) -> str:
-    """`example.com:8000` without its port, `[::1]:8000` likewise."""
+    """`example.com:8000` and `[::1]:8000` without their port."""
     authority = authority.lower()
     if authority.startswith("["):
         return authority.partition("]")[0] + "]"

@@ -1,7 +1,7 @@
-"""A caller over HTTP may narrow the operator's limits by headers, and never widens them.
+"""Limits in HTTP headers: a caller may tighten the operator's limits for its own requests, never loosen them.
 
 `X-Endpoints-Read-Only: true`, `X-Endpoints-Tools`, `X-Endpoints-Toolsets`, `X-Endpoints-Namespaces`,
-`X-Endpoints-Hardware` (lists separated by commas), `X-Endpoints-Max-Price-Per-Hour`, …: a limit each.
+`X-Endpoints-Hardware` (lists separated by commas), `X-Endpoints-Max-Price-Per-Hour`, …: one header for each limit.
 """
 
 from collections import Counter
@@ -20,49 +20,49 @@ from inference_endpoints_mcp.tools.spec import Toolset
 PREFIX = "x-endpoints-"
 
 
-async def narrowing(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Middleware: hold the request to what its headers ask for, besides what the operator allows."""
+async def apply_header_limits(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Middleware: apply the limits of the request's headers in addition to the operator's."""
     headers = getattr(ctx.request, "headers", None)
-    before = narrowed_to.set(limits_in(headers) if headers else None)
+    token = narrowed_to.set(parse_header_limits(headers) if headers else None)
     try:
         return await call_next(ctx)
     finally:
-        narrowed_to.reset(before)
+        narrowed_to.reset(token)
 
 
-def limits_in(headers: Mapping[str, str]) -> Limits | None:
-    """The limits named in headers, None if there are none. Raises `MCPError` on one that is wrong."""
+def parse_header_limits(headers: Mapping[str, str]) -> Limits | None:
+    """The limits in the headers, None if there are none. Raises `MCPError` for an invalid one."""
     given = [(key.lower(), value) for key, value in headers.items() if key.lower().startswith(PREFIX)]
     if not given:
         return None
-    # Of a header that is there twice, a proxy's and a caller's own, neither may win over the other.
-    twice = [key for key, times in Counter(key for key, _ in given).items() if times > 1]
-    if twice:
-        raise _wrong(twice)
+    # A header that a proxy and the caller both set is ambiguous: neither may override the other.
+    repeated = [key for key, times in Counter(key for key, _ in given).items() if times > 1]
+    if repeated:
+        raise _invalid_headers(repeated)
     try:
         limits = Limits.model_validate({key.removeprefix(PREFIX).replace("-", "_"): value for key, value in given})
     except ValidationError as error:
-        raise _wrong(_header(problem["loc"][0]) for problem in error.errors()) from None
-    unknown = unknown_names(limits)
+        raise _invalid_headers(_header_name(problem["loc"][0]) for problem in error.errors()) from None
+    unknown = find_unknown_tools(limits)
     if unknown:
-        raise _wrong(_header(rule) for rule in unknown)
+        raise _invalid_headers(_header_name(setting) for setting in unknown)
     return limits
 
 
-def unknown_names(limits: Limits) -> dict[str, set[str]]:
-    """The tools and toolsets limits name and that do not exist, by the setting that names them."""
+def find_unknown_tools(limits: Limits) -> dict[str, set[str]]:
+    """Tools and toolsets in the limits that do not exist, by the setting that names them."""
     unknown = {"toolsets": set(limits.toolsets) - {toolset.value for toolset in Toolset}}
     if limits.tools:
         from inference_endpoints_mcp.tools.registry import TOOLS
 
         unknown["tools"] = set(limits.tools) - {spec.name for spec in TOOLS}
-    return {rule: names for rule, names in unknown.items() if names}
+    return {setting: names for setting, names in unknown.items() if names}
 
 
-def _header(rule: str | int) -> str:
-    return PREFIX + str(rule).replace("_", "-")
+def _header_name(setting: str | int) -> str:
+    return PREFIX + str(setting).replace("_", "-")
 
 
-def _wrong(headers: Iterable[str]) -> MCPError:
-    named = ", ".join(sorted(set(headers)))[:500]
-    return MCPError(INVALID_PARAMS, f"These headers are no limits of this server: {named}")
+def _invalid_headers(headers: Iterable[str]) -> MCPError:
+    names = ", ".join(sorted(set(headers)))[:500]
+    return MCPError(INVALID_PARAMS, f"These headers are no valid limits of this server: {names}")

@@ -1,15 +1,13 @@
-"""Who watches which resources. Each is looked at once, however many watch it, and only as long as somebody does."""
+"""Subscriptions to resources. Each resource is read once for all its subscribers, and only while it has one."""
 
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
 
 from mcp import MCPError
-from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
@@ -27,104 +25,109 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from inference_endpoints_mcp.policy.audit_trail import asked_by
-from inference_endpoints_mcp.server.resources.uris import SCHEME, Address, unknown
-from inference_endpoints_mcp.server.resources.watches import Looks, Watch, again, looks_at
-from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.server.caller import caller_address
+from inference_endpoints_mcp.server.resources.change_detection import (
+    ChangeDetector,
+    FingerprintStream,
+    observe_endpoint,
+    poll_fingerprint,
+)
+from inference_endpoints_mcp.server.resources.endpoint_resources import EndpointResources, RequestContext
+from inference_endpoints_mcp.server.resources.uris import SCHEME, EndpointUri, unknown_resource
 
 POLL_INTERVAL_S = 5.0
-"""Longest between two looks at what the watcher of endpoints does not see, in seconds: logs, and which exist."""
-
-Request = ServerRequestContext[Any, Any]
-Open = Callable[[Request, Address | None], Awaitable[CallContext]]
-"""A scope for a request about an address, or about which endpoints exist. Raises if policy does not allow it."""
-Existing = Callable[[CallContext], Awaitable[Hashable]]
-"""Which endpoints exist."""
+"""Longest time between two reads of what the watcher of endpoints does not read: logs, metrics, and the list."""
 
 
 class Subscriptions:
-    """Serves `subscriptions/listen`, and `resources/subscribe` of the older era. Changes are published on the bus.
+    """Serves `subscriptions/listen`, and `resources/subscribe` of the older protocol. Publishes changes on the bus.
 
-    `most` bounds what one caller may watch at once, `poll_interval` the seconds between two looks.
+    `max_subscriptions` is the limit for each caller, `poll_interval` the longest time between two reads in seconds.
     """
 
     def __init__(
-        self, bus: InMemorySubscriptionBus, open_scope: Open, existing: Existing, most: int, poll_interval: float
+        self,
+        bus: InMemorySubscriptionBus,
+        resources: EndpointResources,
+        max_subscriptions: int,
+        poll_interval: float,
     ) -> None:
-        self._open = open_scope
-        self._existing = existing
-        self._most = most
+        self._resources = resources
+        self._max_subscriptions = max_subscriptions
         self._poll_interval = min(poll_interval, POLL_INTERVAL_S)
         self._bus = bus
-        self._stream = ListenHandler(bus)
+        self._listen = ListenHandler(bus)
         self._counts: Counter[str] = Counter()
-        self._watches: dict[ServerEvent, Watch] = {}
+        self._detectors: dict[ServerEvent, ChangeDetector] = {}
 
-    async def listen(self, ctx: Request, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
-        """Tells what changes on the stream that answers the request, until the caller closes it."""
-        wanted = params.notifications
+    async def listen(self, ctx: RequestContext, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
+        """Send changes on the stream of the response, until the caller closes it."""
+        requested = params.notifications
         with ExitStack() as stack:
-            watches = [await self._enter(stack, ctx, uri) for uri in dict.fromkeys(wanted.resource_subscriptions or ())]
-            if wanted.resources_list_changed:
-                watches.append(await self._enter_list(stack, ctx))
-            await asyncio.gather(*(watch.begun() for watch in watches if watch is not None))
-            return await self._stream(ctx, params)
+            uris = dict.fromkeys(requested.resource_subscriptions or ())
+            detectors = [await self._subscribe_resource(stack, ctx, uri) for uri in uris]
+            if requested.resources_list_changed:
+                detectors.append(await self._subscribe_list(stack, ctx))
+            await asyncio.gather(*(detector.wait_started() for detector in detectors if detector is not None))
+            return await self._listen(ctx, params)
 
-    async def subscribe(self, ctx: Request, params: SubscribeRequestParams) -> EmptyResult:
-        """Tells on the connection itself what changes, until it is unsubscribed or the connection ends."""
-        held, uri = self._mailbox(ctx).held, params.uri
-        if uri in held:
+    async def subscribe(self, ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
+        """Send changes on the connection itself, until the caller unsubscribes or the connection ends."""
+        subscribed, uri = self._connection(ctx).subscribed, params.uri
+        if uri in subscribed:
             return EmptyResult()
-        stack = held[uri] = ExitStack()
+        stack = subscribed[uri] = ExitStack()
         try:
-            watch = await self._enter(stack, ctx, uri)
-            if watch is not None:
-                await watch.begun()
+            detector = await self._subscribe_resource(stack, ctx, uri)
+            if detector is not None:
+                await detector.wait_started()
         except BaseException:
-            if held.get(uri) is stack:
-                del held[uri]
+            if subscribed.get(uri) is stack:
+                del subscribed[uri]
             raise
         finally:
-            if held.get(uri) is not stack:  # failed, or unsubscribed meanwhile
+            if subscribed.get(uri) is not stack:  # it failed, or the caller unsubscribed meanwhile
                 stack.close()
         return EmptyResult()
 
-    async def unsubscribe(self, ctx: Request, params: UnsubscribeRequestParams) -> EmptyResult:
-        stack = self._mailbox(ctx).held.pop(params.uri, None)
+    async def unsubscribe(self, ctx: RequestContext, params: UnsubscribeRequestParams) -> EmptyResult:
+        stack = self._connection(ctx).subscribed.pop(params.uri, None)
         if stack is not None:
             stack.close()
         return EmptyResult()
 
-    async def _enter(self, stack: ExitStack, ctx: Request, uri: str) -> Watch | None:
-        """Watch an address until the stack is closed. What is no address of ours may be watched, and never changes."""
-        stack.enter_context(self._counted(_caller()))
-        address = Address.of(uri)
-        if address is None:
+    async def _subscribe_resource(self, stack: ExitStack, ctx: RequestContext, uri: str) -> ChangeDetector | None:
+        """Subscribe until the stack is closed. A URI of another scheme is accepted, and never changes."""
+        stack.enter_context(self._count_subscription(caller_address()))
+        endpoint_uri = EndpointUri.parse(uri)
+        if endpoint_uri is None:
             if uri.startswith(SCHEME):
-                raise unknown(uri)
+                raise unknown_resource(uri)
             return None
-        scope = await self._open(ctx, address)
-        glance, namespace, name = address.part.glance, address.namespace, address.name
-        looks: Looks
-        if glance is None:
-            looks = partial(looks_at, scope.watcher, namespace, name)
+        call = await self._resources.open_call(ctx, endpoint_uri)
+        read, namespace, name = endpoint_uri.kind.read_fingerprint, endpoint_uri.namespace, endpoint_uri.name
+        fingerprints: FingerprintStream
+        if read is None:
+            fingerprints = partial(observe_endpoint, call.watcher, namespace, name)
         else:
-            looks = partial(again, partial(glance, scope.endpoints, namespace, name), self._poll_interval)
-        return stack.enter_context(self._watched(ResourceUpdated(uri=uri), looks))
+            fingerprints = partial(
+                poll_fingerprint, partial(read, call.endpoints, namespace, name), self._poll_interval
+            )
+        return stack.enter_context(self._share_detector(ResourceUpdated(uri=uri), fingerprints))
 
-    async def _enter_list(self, stack: ExitStack, ctx: Request) -> Watch:
-        stack.enter_context(self._counted(_caller()))
-        scope = await self._open(ctx, None)
-        looks = partial(again, partial(self._existing, scope), self._poll_interval)
-        return stack.enter_context(self._watched(ResourcesListChanged(), looks))
+    async def _subscribe_list(self, stack: ExitStack, ctx: RequestContext) -> ChangeDetector:
+        stack.enter_context(self._count_subscription(caller_address()))
+        call = await self._resources.open_call(ctx, None)
+        fingerprints = partial(poll_fingerprint, partial(self._resources.read_names, call), self._poll_interval)
+        return stack.enter_context(self._share_detector(ResourcesListChanged(), fingerprints))
 
     @contextmanager
-    def _counted(self, caller: str) -> Iterator[None]:
-        if self._counts[caller] >= self._most:
+    def _count_subscription(self, caller: str) -> Iterator[None]:
+        if self._counts[caller] >= self._max_subscriptions:
             raise MCPError(
                 INVALID_PARAMS,
-                f"At most {self._most} resources can be watched at once. End another subscription first; "
-                "only the operator of this server can allow more (--subscriptions).",
+                f"A caller can subscribe to at most {self._max_subscriptions} resources. End another subscription "
+                "first. Only the operator of this server can allow more (--subscriptions).",
             )
         self._counts[caller] += 1
         try:
@@ -135,70 +138,69 @@ class Subscriptions:
                 del self._counts[caller]
 
     @contextmanager
-    def _watched(self, event: ServerEvent, looks: Looks) -> Iterator[Watch]:
-        watch = self._watches.get(event)
-        if watch is None or watch.ended:
-            watch = self._watches[event] = Watch(looks, partial(self._bus.publish, event), name=_label(event))
-        watch.watchers += 1
+    def _share_detector(self, event: ServerEvent, fingerprints: FingerprintStream) -> Iterator[ChangeDetector]:
+        detector = self._detectors.get(event)
+        if detector is None or detector.has_ended:
+            detector = ChangeDetector(fingerprints, partial(self._bus.publish, event), name=_event_name(event))
+            self._detectors[event] = detector
+        detector.subscribers += 1
         try:
-            yield watch
+            yield detector
         finally:
-            watch.watchers -= 1
-            if not watch.watchers:
-                watch.stop()
-                if self._watches.get(event) is watch:
-                    del self._watches[event]
+            detector.subscribers -= 1
+            if not detector.subscribers:
+                detector.stop()
+                if self._detectors.get(event) is detector:
+                    del self._detectors[event]
 
-    def _mailbox(self, ctx: Request) -> "_Mailbox":
-        # The SDK shows a connection to nobody, and nothing else knows when it ends.
+    def _connection(self, ctx: RequestContext) -> "_ConnectionSubscriptions":
+        # The SDK has no public access to the connection, and nothing else knows when it ends.
         connection = ctx.session._connection  # noqa: SLF001
-        mailbox: _Mailbox | None = connection.state.get(_Mailbox.__name__)
-        if mailbox is None:
-            mailbox = connection.state[_Mailbox.__name__] = _Mailbox(ctx.session, self._bus)
-            connection.exit_stack.callback(mailbox.close)
-        return mailbox
+        key = _ConnectionSubscriptions.__name__
+        found: _ConnectionSubscriptions | None = connection.state.get(key)
+        if found is None:
+            found = connection.state[key] = _ConnectionSubscriptions(ctx.session, self._bus)
+            connection.exit_stack.callback(found.close)
+        return found
 
 
-class _Mailbox:
-    """What one connection of the older era watches. It is told by a task of its own: one that does not read holds
-    nobody up, and is told of a resource once, however often that changed meanwhile."""
+class _ConnectionSubscriptions:
+    """The subscriptions of one connection of the older protocol, and the task that sends their changes.
+
+    A connection that does not read delays nobody else. It gets one notification for a resource that changed meanwhile,
+    however often.
+    """
 
     def __init__(self, session: ServerSession, bus: InMemorySubscriptionBus) -> None:
-        self.held: dict[str, ExitStack] = {}
+        self.subscribed: dict[str, ExitStack] = {}
         self._session = session
-        self._changed: dict[str, None] = {}
-        self._news = asyncio.Event()
-        self._leave = bus.subscribe(self._hear)
-        self._task = asyncio.create_task(self._tell(), name="mailbox", context=contextvars.Context())
+        self._changed_uris: dict[str, None] = {}
+        self._has_changes = asyncio.Event()
+        self._leave_bus = bus.subscribe(self._on_event)
+        self._task = asyncio.create_task(self._send_changes(), name="subscriptions", context=contextvars.Context())
 
     def close(self) -> None:
-        self._leave()
+        self._leave_bus()
         self._task.cancel()
-        for stack in self.held.values():
+        for stack in self.subscribed.values():
             stack.close()
-        self.held.clear()
+        self.subscribed.clear()
 
-    def _hear(self, event: ServerEvent) -> None:
-        if isinstance(event, ResourceUpdated) and event.uri in self.held:
-            self._changed[event.uri] = None
-            self._news.set()
+    def _on_event(self, event: ServerEvent) -> None:
+        if isinstance(event, ResourceUpdated) and event.uri in self.subscribed:
+            self._changed_uris[event.uri] = None
+            self._has_changes.set()
 
-    async def _tell(self) -> None:
+    async def _send_changes(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._changed:
-                uri = next(iter(self._changed))
-                del self._changed[uri]
-                if uri in self.held:
+            await self._has_changes.wait()
+            self._has_changes.clear()
+            while self._changed_uris:
+                uri = next(iter(self._changed_uris))
+                del self._changed_uris[uri]
+                if uri in self.subscribed:
                     await self._session.send_resource_updated(uri)
 
 
-def _caller() -> str:
-    """Who is asking: over HTTP the address they ask from, over stdio there is one."""
-    caller = asked_by.get()
-    return (caller and caller.address) or ""
-
-
-def _label(event: ServerEvent) -> str:
+def _event_name(event: ServerEvent) -> str:
     return event.uri if isinstance(event, ResourceUpdated) else SCHEME

@@ -1,4 +1,4 @@
-"""The addresses of resources, and what is found at them."""
+"""The URIs of resources, and the kinds of resources that an endpoint has."""
 
 import re
 from collections.abc import Awaitable, Callable, Hashable
@@ -14,23 +14,21 @@ from inference_endpoints.models import Graph
 from inference_endpoints.transport.operations import check_segment
 
 SCHEME = "endpoint://"
-SHAPE = SCHEME + "{namespace}/{endpoint_name}"
-"""The address of an endpoint, as a URI template."""
+URI_TEMPLATE = SCHEME + "{namespace}/{endpoint_name}"
 
-RECENT = timedelta(minutes=5)
-"""What is looked at of metrics."""
+METRICS_WINDOW = timedelta(minutes=5)
 
-Glance = Callable[[AsyncEndpointsClient, str, str], Awaitable[Hashable]]
-"""Given a client, a namespace and a name: what differs as soon as the resource does."""
+ReadFingerprint = Callable[[AsyncEndpointsClient, str, str], Awaitable[Hashable]]
+"""Of a client, a namespace and a name: a value that differs whenever the resource does."""
 
 
-async def _newest_lines(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:
+async def _fingerprint_logs(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:
     return tuple((entry.timestamp, entry.line) for entry in await client.logs(name, namespace, tail=10))
 
 
-async def _newest_values(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:
-    """The newest value of each series. When it was measured is left out: time that passes is no change."""
-    graphs = await client.metrics(name, namespace, start=datetime.now(UTC) - RECENT)
+async def _fingerprint_metrics(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:
+    """The newest value of each series, without its time: the passing of time is no change."""
+    graphs = await client.metrics(name, namespace, start=datetime.now(UTC) - METRICS_WINDOW)
     return tuple(
         (kind, number, series.data[-1].y)
         for kind, graph in graphs
@@ -41,56 +39,61 @@ async def _newest_values(client: AsyncEndpointsClient, namespace: str, name: str
 
 
 @dataclass(frozen=True)
-class Part:
-    """What can be read of an endpoint, named by the end of its address: what one tool answers.
+class ResourceKind:
+    """One kind of resource: the suffix of its URI, and the tool that reads it.
 
-    Without a `glance`, the endpoint itself is what is watched.
+    Without `read_fingerprint` the watcher of endpoints detects its changes.
     """
 
     suffix: str
     tool: str
     title: str
     description: str
-    glance: Glance | None = None
+    read_fingerprint: ReadFingerprint | None = None
 
 
-PARTS = (
-    Part("", "get_endpoint", "Endpoint", "State, replicas, price, address and settings of an endpoint."),
-    Part("/logs", "get_endpoint_logs", "Logs", "The newest lines an endpoint's replicas wrote.", _newest_lines),
-    Part("/metrics", "get_endpoint_metric", "Metrics", "What was measured in the last half hour.", _newest_values),
+ENDPOINT = ResourceKind("", "get_endpoint", "Endpoint", "State, replicas, price, address and settings of an endpoint.")
+RESOURCE_KINDS = (
+    ENDPOINT,
+    ResourceKind(
+        "/logs", "get_endpoint_logs", "Logs", "The newest log lines of an endpoint's replicas.", _fingerprint_logs
+    ),
+    ResourceKind(
+        "/metrics", "get_endpoint_metric", "Metrics", "The metrics of the last half hour.", _fingerprint_metrics
+    ),
 )
-_PARTS = {part.suffix: part for part in PARTS}
-_ADDRESS = re.compile(r"([^/]+)/([^/]+)(/[^/]+)?")
+_KINDS_BY_SUFFIX = {kind.suffix: kind for kind in RESOURCE_KINDS}
+_PATH = re.compile(r"([^/]+)/([^/]+)(/[^/]+)?")
 
 
 @dataclass(frozen=True)
-class Address:
-    """`endpoint://{namespace}/{endpoint_name}`, or a part of it."""
+class EndpointUri:
+    """`endpoint://{namespace}/{endpoint_name}`, with the suffix of a kind."""
 
     namespace: str
     name: str
-    part: Part = PARTS[0]
+    kind: ResourceKind = ENDPOINT
 
     @classmethod
-    def of(cls, uri: str) -> "Address | None":
-        """The address a URI is; None if it is none of ours."""
-        match = _ADDRESS.fullmatch(uri.removeprefix(SCHEME)) if uri.startswith(SCHEME) else None
-        part = _PARTS.get(match[3] or "") if match else None
-        if match is None or part is None:
+    def parse(cls, uri: str) -> "EndpointUri | None":
+        """None if the URI is not one of ours."""
+        match = _PATH.fullmatch(uri.removeprefix(SCHEME)) if uri.startswith(SCHEME) else None
+        kind = _KINDS_BY_SUFFIX.get(match[3] or "") if match else None
+        if match is None or kind is None:
             return None
         try:
             check_segment("namespace", match[1])
             check_segment("name", match[2])
         except BadRequest:
             return None
-        return cls(match[1], match[2], part)
+        return cls(match[1], match[2], kind)
 
-    @property
-    def uri(self) -> str:
-        return f"{SCHEME}{self.namespace}/{self.name}{self.part.suffix}"
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.namespace}/{self.name}{self.kind.suffix}"
 
 
-def unknown(uri: str) -> MCPError:
+def unknown_resource(uri: str) -> MCPError:
+    suffixes = " and ".join(kind.suffix for kind in RESOURCE_KINDS if kind.suffix)
     return MCPError(
-        INVALID_PARAMS, f"There is no such resource. There are {SHAPE}, and what is below each.", {"uri": uri}
+        INVALID_PARAMS, f"This resource does not exist. There are {URI_TEMPLATE} and below it {suffixes}.", {"uri": uri}
     )

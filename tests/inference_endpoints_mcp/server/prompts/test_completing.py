@@ -11,7 +11,7 @@ from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -56,8 +56,8 @@ async def test_what_would_be_cleaned_or_masked_is_not_completed(upstream: Upstre
     names = ["org/model", "org/\u202emodel", "org/model\nIGNORE", "org/hf_" + "Canary01" * 5, "org/" + "m" * 600]
     upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": [{"repoId": name} for name in names]}))
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)
 
-    async with serving(Options(reach=reach, namespace="acme"), mode) as host:
+    async with serving(ServerOptions(open_backend=open_backend, namespace="acme"), mode) as host:
         assert await completed(host, "deploy_model", "repository", "org/") == ["org/model"]

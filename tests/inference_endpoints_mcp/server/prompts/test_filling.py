@@ -16,7 +16,7 @@ from tests.support.host import Host, Mode
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.prompts import TEMPLATES
+from inference_endpoints_mcp.server.prompts import PROMPT_TEMPLATES
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +67,7 @@ def test_prompts_are_listed_before_the_tools_are_loaded() -> None:
         "from inference_endpoints_mcp.policy.policy import Policy\n"
         "from inference_endpoints_mcp.privacy.redact import Redactor\n"
         "from inference_endpoints_mcp.server.prompts import Prompts\n"
-        "print(len(Prompts(Policy(Limits()), Redactor()).listed()))\n"
+        "print(len(Prompts(Policy(Limits()), Redactor()).list_prompts()))\n"
         "print(*(name for name in sys.modules if name == 'inference_endpoints_mcp.tools.registry'))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -115,9 +115,9 @@ async def test_an_empty_argument_is_one_that_was_not_given(host: Host) -> None:
 @pytest.mark.parametrize(
     ("prompt", "arguments", "words"),
     [
-        ("diagnose", {}, "diagnose was not filled in: endpoint_name is missing. Its arguments: endpoint_name, name"),
+        ("diagnose", {}, "diagnose cannot be filled: endpoint_name is missing. Its arguments: endpoint_name, name"),
         ("diagnose", {"endpoint_name": "x" * 600}, "endpoint_name is longer than 512 characters"),
-        ("diagnose", {"endpoint_name": "a", "endpoint": "SHOUT"}, "there is an argument it does not have"),
+        ("diagnose", {"endpoint_name": "a", "endpoint": "SHOUT"}, "it has no such argument"),
         ("diagnos", {}, "Unknown prompt. Did you mean diagnose?"),
         ("no-such-thing", {}, "Unknown prompt."),
         ("diagnose", {"endpoint_name": "../whoami"}, "BAD_REQUEST: "),
@@ -136,7 +136,7 @@ async def test_a_prompt_that_cannot_be_filled_says_why(
 async def test_a_tool_that_fails_is_an_error_of_the_protocol_in_our_words(driver: Driver, host: Host) -> None:
     assert (await refused(host, "diagnose", endpoint_name="nothing")).startswith("NOT_FOUND: ")
     unknown = await refused(host, "deploy_model", repository="org/unheard-of")
-    assert unknown.startswith("NOT_FOUND: Nothing is known about this model.")
+    assert unknown.startswith("NOT_FOUND: This model is unknown.")
     assert "get_vendors" in unknown
     driver.plane.faults.arm(Fault.SERVER_ERROR, "list_endpoints", 20)
     assert (await refused(host, "cut_costs", -32603, namespace="acme")).startswith("UNAVAILABLE: ")
@@ -147,7 +147,7 @@ async def test_every_prompt_is_there_on_a_read_only_server_and_changes_nothing(
 ) -> None:
     await driver.create()
     async with host_of(mode, limits=Limits(read_only=True)) as host:
-        assert await listed(host) == [template.listed.name for template in TEMPLATES]
+        assert await listed(host) == [template.prompt.name for template in PROMPT_TEMPLATES]
         assert await facts_in(host, "deploy_model", repository=QWEN)
         assert await facts_in(host, "diagnose", endpoint_name="chat")
         assert await facts_in(host, "cut_costs")

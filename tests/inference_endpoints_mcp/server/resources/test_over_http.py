@@ -66,7 +66,7 @@ async def test_a_change_is_told_in_both_eras_and_a_closed_stream_makes_room(serv
             async with Client(streamable_http_client(address), mode="legacy", message_handler=hear) as legacy:
                 await legacy.session.subscribe_resource(uri)
                 async with modern.listen(resource_subscriptions=[uri]) as stream:
-                    with pytest.raises(MCPError, match="At most 2 resources"):
+                    with pytest.raises(MCPError, match="at most 2 resources"):
                         await legacy.session.subscribe_resource(uri + "/logs")
                     await modern.call_tool("pause_endpoint", {"endpoint_name": "one"})
                     async with asyncio.timeout(10):

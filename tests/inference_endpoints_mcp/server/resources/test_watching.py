@@ -16,7 +16,7 @@ from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources.(un)?subscribe is removed")]
@@ -80,11 +80,13 @@ class Stand:
     """A server on a plane, and its clients."""
 
     def __init__(self, driver: Driver, mode: Mode, **options: Any) -> None:
-        async def reach(_: AsyncExitStack) -> Backend:
+        async def open_backend(_: AsyncExitStack) -> Backend:
             return local(driver.plane.url, TOKEN)
 
         self.mode = mode
-        self.server = EndpointsServer(Options(**{"reach": reach, "poll_interval": 0.05, **options}), Redactor())
+        self.server = EndpointsServer(
+            ServerOptions(**{"open_backend": open_backend, "poll_interval": 0.05, **options}), Redactor()
+        )
 
     @asynccontextmanager
     async def subscriber(self) -> AsyncIterator[Subscriber]:
@@ -111,7 +113,7 @@ async def subscriber(driver: Driver, mode: Mode, anyio_backend: str) -> AsyncIte
 
 async def test_watching_is_announced_where_it_is_served(driver: Driver, mode: Mode) -> None:
     for most, announced in ((20, True), (0, False)):
-        async with Stand(driver, mode, subscriptions=most).subscriber() as subscriber:
+        async with Stand(driver, mode, max_subscriptions=most).subscriber() as subscriber:
             capabilities = subscriber.client.server_capabilities
             assert capabilities is not None
             assert capabilities.resources is not None
@@ -204,7 +206,7 @@ async def test_one_leaving_takes_nothing_from_another(driver: Driver, mode: Mode
 
 async def test_subscribing_twice_is_subscribing_once(driver: Driver) -> None:
     await driver.create()
-    async with Stand(driver, "legacy", subscriptions=1).subscriber() as subscriber:
+    async with Stand(driver, "legacy", max_subscriptions=1).subscriber() as subscriber:
         await asyncio.gather(subscriber.watch(CHAT), subscriber.watch(CHAT))
         await subscriber.unwatch(CHAT)
         await eventually(lambda: pollers() == [])
@@ -212,10 +214,10 @@ async def test_subscribing_twice_is_subscribing_once(driver: Driver) -> None:
 
 
 async def test_a_caller_watches_at_most_so_many_and_is_told_what_to_do(driver: Driver, mode: Mode) -> None:
-    async with Stand(driver, mode, subscriptions=2).subscriber() as subscriber:
+    async with Stand(driver, mode, max_subscriptions=2).subscriber() as subscriber:
         await subscriber.watch(CHAT)
         await subscriber.watch(LOGS)
-        with pytest.raises(MCPError, match=r"At most 2 resources can be watched at once\. End another") as refusal:
+        with pytest.raises(MCPError, match=r"can subscribe to at most 2 resources\. End another") as refusal:
             await subscriber.watch("endpoint://acme/third")
         assert refusal.value.code == -32602
         await subscriber.unwatch(LOGS)
@@ -230,7 +232,7 @@ async def test_what_may_not_be_read_cannot_be_watched(driver: Driver, mode: Mode
         for uri, words in ((LOGS, "This tool is not among"), ("endpoint://other/x", "Only these namespaces")):
             with pytest.raises(MCPError, match=words):
                 await subscriber.watch(uri)
-        with pytest.raises(MCPError, match="There is no such resource"):
+        with pytest.raises(MCPError, match="This resource does not exist"):
             await subscriber.watch("endpoint://acme/chat/secrets")
         await subscriber.watch(CHAT)
         assert len(pollers()) == 2

@@ -11,7 +11,7 @@ from tests.support.host import Host, serving
 from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -28,10 +28,10 @@ async def fleet(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
     upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
     upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)
 
-    async with serving(Options(reach=reach)) as host:
+    async with serving(ServerOptions(open_backend=open_backend)) as host:
         yield host
 
 

@@ -13,7 +13,7 @@ from tests.support.upstream import Answer, Upstream
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -94,10 +94,10 @@ async def test_where_the_service_suggests_nothing_the_catalogue_decides_and_says
     upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
     upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": [item]}))
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
 
-    async with serving(Options(reach=reach, namespace="acme")) as host:
+    async with serving(ServerOptions(open_backend=open_backend, namespace="acme")) as host:
         found = await host.call("get_recommended_config", repository="org/model")
         assert found["hardware"] == "aws-us-east-1-nvidia-t4-x1"
         assert "whether the model fits was not checked" in found["why"][0]

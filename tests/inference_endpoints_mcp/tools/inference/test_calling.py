@@ -14,7 +14,7 @@ from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.engines.programs import from_catalogue
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -80,10 +80,10 @@ async def test_an_answer_that_was_paid_for_is_shown_whatever_its_form(
     upstream.has("running")
     upstream.serves("/", answer)
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)
 
-    async with serving(Options(reach=reach)) as host:
+    async with serving(ServerOptions(open_backend=open_backend)) as host:
         facts = await host.call("call_endpoint", endpoint_name="acme/chat", text="a")
     assert shown in facts["output"]
 
@@ -171,7 +171,7 @@ async def test_a_call_is_held_no_longer_than_the_host_bears(driver: Driver, host
     await driver.create()
     await driver.advance(200)
     await driver.do("chat", "scale-to-zero")
-    async with host_of(hold=0.5) as host:
+    async with host_of(host_timeout_s=0.5) as host:
         words = await host.refused("call_endpoint", "TIMEOUT", endpoint_name="chat", text="a", timeout_s=600)
     assert "did not become ready within 0.5 s" in words
 

@@ -12,7 +12,7 @@ from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_mcp.approval.confirmation import Confirm
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -43,10 +43,10 @@ async def cloud(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
     upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": []}))
     upstream.says("GET", f"/api/models/{LLAMA}", Answer(body=WEIGHTS))
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
 
-    async with serving(Options(reach=reach, namespace="acme", confirm=Confirm.OFF)) as host:
+    async with serving(ServerOptions(open_backend=open_backend, namespace="acme", confirm=Confirm.OFF)) as host:
         yield host
 
 

@@ -67,7 +67,7 @@ async def test_running_is_reached_only_when_the_health_route_answers(driver: Dri
     await driver.create(model={"image": image, "framework": "custom"})
     await driver.advance(READY_S)
     await driver.create_local("tiny", model={"env": {"TINY_LOADS_UNTIL": "/nowhere"}})
-    async with host_of(hold=0.5) as host:
+    async with host_of(host_timeout_s=0.5) as host:
         assert (await wait(host))["reached"] is True
         assert (await wait(host, endpoint_name="tiny"))["reached"] is False
 
@@ -133,7 +133,7 @@ async def test_waiting_for_deletion_ends_when_it_is_gone(driver: Driver, host: H
 
 async def test_at_the_hosts_limit_the_answer_says_how_to_go_on(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
-    async with host_of(hold=0.3) as host:
+    async with host_of(host_timeout_s=0.3) as host:
         facts = await wait(host, timeout_s=100)
         assert facts["reached"] is False
         assert (facts["state"], facts["states_seen"]) == ("pending", ["pending"])

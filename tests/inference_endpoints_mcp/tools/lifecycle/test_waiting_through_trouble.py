@@ -13,7 +13,7 @@ from tests.support.host import Host, Mode, blocks_of, pollers, serving
 from inference_endpoints.errors import Unavailable
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ async def test_a_plane_that_answers_500_for_ten_seconds_is_outlasted(driver: Dri
 async def test_a_plane_that_is_killed_and_started_again_is_outlasted(plane_of: PlaneOf, mode: Mode) -> None:
     running: list[Driver] = []
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return local(running[0].plane.url, TOKEN)
 
     async def reconnect(_: Backend) -> Backend:
@@ -72,7 +72,7 @@ async def test_a_plane_that_is_killed_and_started_again_is_outlasted(plane_of: P
             raise Unavailable("There is none.")
         return local(running[0].plane.url, TOKEN)
 
-    async with serving(Options(reach, reconnect=reconnect, poll_interval=0.05), mode) as host:
+    async with serving(ServerOptions(open_backend, reconnect=reconnect, poll_interval=0.05), mode) as host:
         async with plane_of() as driver:
             running.append(driver)
             await driver.create()
@@ -128,10 +128,12 @@ async def test_one_that_crashes_on_start_ends_the_wait_with_its_last_words(drive
     assert "weights are not in a known format" in words
 
 
-@pytest.mark.parametrize("hold", [0.5, 1.0])
-async def test_continuing_as_often_as_a_host_cuts_loses_no_time(driver: Driver, host_of: HostOf, hold: float) -> None:
+@pytest.mark.parametrize("host_timeout_s", [0.5, 1.0])
+async def test_continuing_as_often_as_a_host_cuts_loses_no_time(
+    driver: Driver, host_of: HostOf, host_timeout_s: float
+) -> None:
     await driver.create()
-    async with host_of(hold=hold) as host:
+    async with host_of(host_timeout_s=host_timeout_s) as host:
         left = 30
         for _ in range(3):
             (again,) = (await wait(host, timeout_s=left))["next"]

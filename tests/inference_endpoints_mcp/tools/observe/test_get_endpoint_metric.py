@@ -14,7 +14,7 @@ from tests.support.host import Host, serving
 from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
-from inference_endpoints_mcp.server.application import Options
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -115,10 +115,10 @@ async def test_the_services_graphs_are_summed_up_without_units_it_does_not_publi
         "POST", "/v2/endpoint/acme/chat/metrics", Answer(body=json.loads((CAPTURES / "all-graphs.json").read_text()))
     )
 
-    async def reach(_: AsyncExitStack) -> Backend:
+    async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
 
-    async with serving(Options(reach=reach, namespace="acme")) as host:
+    async with serving(ServerOptions(open_backend=open_backend, namespace="acme")) as host:
         facts = await host.call("get_endpoint_metric", endpoint_name="chat", minutes=5)
     found = rows(facts)
     assert not any("unit" in row for row in facts["metrics"])

@@ -1,0 +1,101 @@
+"""Detect changes of a resource: read it again and again, and publish when it differs."""
+
+import asyncio
+import contextvars
+import json
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import aclosing
+
+from inference_endpoints.errors import InferenceEndpointError, NotFound
+from inference_endpoints.models import Endpoint
+from inference_endpoints.watching.watcher import Watcher
+
+FingerprintStream = Callable[[], AsyncGenerator[Hashable]]
+"""Yields a resource's fingerprint again and again. It differs whenever there is a change to publish."""
+
+log = logging.getLogger(__name__)
+
+_UNKNOWN: Hashable = object()
+"""The fingerprint after a failed read that may succeed later."""
+
+
+class ChangeDetector:
+    """Publishes each change of a resource, once for all its subscribers."""
+
+    def __init__(self, fingerprints: FingerprintStream, publish: Callable[[], Awaitable[None]], name: str) -> None:
+        self.subscribers = 0
+        self._fingerprints = fingerprints
+        self._publish = publish
+        self._first_read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._first_read.add_done_callback(lambda first: first.cancelled() or first.exception())
+        # It reads for all subscribers, so it must not inherit the context of the first one.
+        self._task = asyncio.create_task(self._run(), name=f"watch {name}", context=contextvars.Context())
+
+    @property
+    def has_ended(self) -> bool:
+        return self._task.done()
+
+    async def wait_started(self) -> None:
+        """Return after the first read: every later change is published. Raises the error of the first read."""
+        await asyncio.shield(self._first_read)
+
+    def stop(self) -> None:
+        self._task.cancel()
+        self._first_read.cancel()
+
+    async def _run(self) -> None:
+        previous: Hashable = _UNKNOWN
+        try:
+            async with aclosing(self._fingerprints()) as fingerprints:
+                async for fingerprint in fingerprints:
+                    if self._first_read.done() and fingerprint not in (previous, _UNKNOWN):
+                        await self._publish()
+                    if not self._first_read.done():
+                        self._first_read.set_result(None)
+                    previous = previous if fingerprint is _UNKNOWN else fingerprint
+        except Exception as error:
+            if not isinstance(error, InferenceEndpointError):
+                log.exception("%s failed", self._task.get_name())
+            if not self._first_read.done():
+                self._first_read.set_exception(error)
+                return
+            # The next reader gets the error.
+            await self._publish()
+
+
+async def observe_endpoint(watcher: Watcher, namespace: str, name: str) -> AsyncGenerator[Hashable]:
+    """Fingerprints of the endpoint itself, from the watcher, without its health route: a call would keep it awake."""
+    async with watcher.watch(name, namespace, health=False) as subscription:
+        while True:
+            observation = await subscription.next()
+            if observation.error is None:
+                yield _fingerprint_endpoint(observation.endpoint)
+            elif observation.error.retryable:
+                yield _UNKNOWN
+            else:
+                raise observation.error
+
+
+def _fingerprint_endpoint(endpoint: Endpoint | None) -> Hashable:
+    """The whole document without the time of its last use: a call is no change."""
+    if endpoint is None:
+        return None
+    status = {key: value for key, value in endpoint.raw["status"].items() if key != "lastUsedAt"}
+    return json.dumps({**endpoint.raw, "status": status}, sort_keys=True)
+
+
+async def poll_fingerprint(read: Callable[[], Awaitable[Hashable]], interval_s: float) -> AsyncGenerator[Hashable]:
+    """Read the fingerprint at this interval, with jitter."""
+    while True:
+        try:
+            fingerprint = await read()
+        except NotFound:
+            fingerprint = None
+        except InferenceEndpointError as error:
+            if not error.retryable:
+                raise
+            fingerprint = _UNKNOWN
+        yield fingerprint
+        await asyncio.sleep(interval_s * random.uniform(0.8, 1.0))  # noqa: S311

@@ -1,0 +1,133 @@
+"""List, read and complete the resources of endpoints. Reading one returns what its tool returns."""
+
+import base64
+from typing import Any
+
+from mcp import MCPError
+from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.types import (
+    INVALID_PARAMS,
+    CompleteRequestParams,
+    CompleteResult,
+    ListResourcesResult,
+    Resource,
+    ResourceTemplate,
+)
+
+from inference_endpoints.models import Endpoint
+from inference_endpoints_mcp.policy.policy import Policy
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.server import rendering
+from inference_endpoints_mcp.server.completion import ArgumentCompleter
+from inference_endpoints_mcp.server.resources.uris import ENDPOINT, RESOURCE_KINDS, URI_TEMPLATE, EndpointUri
+from inference_endpoints_mcp.server.tool_calls import tool_specs
+from inference_endpoints_mcp.tools.call_context import CallContext, open_call
+
+PAGE_SIZE = 50
+JSON = "application/json"
+LIST_TOOL = "list_endpoints"
+"""The tool that policy must allow before a caller learns which endpoints exist."""
+
+RequestContext = ServerRequestContext[Any, Any]
+
+
+class EndpointResources:
+    """The resources that a caller may see: those whose tools policy allows."""
+
+    def __init__(self, policy: Policy, redactor: Redactor) -> None:
+        self._policy = policy
+        self._redactor = redactor
+        self._completer = ArgumentCompleter(self._read_namespaces, self._offers)
+
+    @property
+    def templates(self) -> list[ResourceTemplate]:
+        return [
+            ResourceTemplate(
+                uri_template=URI_TEMPLATE + kind.suffix,
+                name=kind.title.lower().replace(" ", "_"),
+                title=kind.title,
+                description=kind.description,
+                mime_type=JSON,
+            )
+            for kind in RESOURCE_KINDS
+            if self._offers(kind.tool)
+        ]
+
+    async def read(self, context: Context[Any, Any], uri: EndpointUri) -> str:
+        """The tool's output as JSON. Raises the tool's errors."""
+        call = await self.open_call(context.request_context, uri)
+        output = await tool_specs()[uri.kind.tool].fn(call, uri.name, uri.namespace)
+        return rendering.to_compact_json(rendering.to_redacted_data(output, self._redactor))
+
+    async def list_page(self, ctx: RequestContext, cursor: str | None) -> ListResourcesResult:
+        """One page of the existing endpoints, by name.
+
+        The cursor is the last name of a page. So none is left out or repeated when other endpoints come and go.
+        """
+        after = _decode_cursor(cursor)
+        if not (self._offers(LIST_TOOL) and self._offers(ENDPOINT.tool)):
+            return ListResourcesResult(resources=[])
+        call = await self.open_call(ctx, None)
+        found = {_full_name(*pair): pair for pair in await self._read_endpoints(call)}
+        remaining = sorted(name for name in found if name > after)
+        return ListResourcesResult(
+            resources=[_to_resource(*found[name]) for name in remaining[:PAGE_SIZE]],
+            next_cursor=_encode_cursor(remaining[PAGE_SIZE - 1]) if len(remaining) > PAGE_SIZE else None,
+        )
+
+    async def complete(self, ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
+        others = (params.context.arguments if params.context else None) or {}
+        call = await open_call(Context(request_context=ctx))
+        argument = params.argument
+        return CompleteResult(completion=await self._completer.complete(call, argument.name, argument.value, others))
+
+    async def open_call(self, ctx: RequestContext, uri: EndpointUri | None) -> CallContext:
+        """A call context to read this resource, or for None the list of them. Raises `Refused` if policy forbids it."""
+        self._policy.check_tool(tool_specs()[uri.kind.tool if uri else LIST_TOOL])
+        call = await open_call(Context(request_context=ctx))
+        if uri is not None:
+            await call.resolve_namespace(uri.namespace)
+        return call
+
+    async def read_names(self, call: CallContext) -> tuple[str, ...]:
+        """The full names of the existing endpoints."""
+        return tuple(sorted(_full_name(*pair) for pair in await self._read_endpoints(call)))
+
+    async def _read_endpoints(self, call: CallContext) -> list[tuple[str, Endpoint]]:
+        """The endpoints of the namespaces that policy names, or else of the default namespace."""
+        allowed = self._policy.namespaces
+        namespaces = [await call.endpoints.resolve_namespace()] if allowed is None else sorted(allowed)
+        return [(namespace, endpoint) for namespace in namespaces for endpoint in await call.endpoints.list(namespace)]
+
+    async def _read_namespaces(self, call: CallContext) -> list[str]:
+        allowed = self._policy.namespaces
+        return sorted((await call.endpoints.whoami()).namespaces if allowed is None else allowed)
+
+    def _offers(self, tool: str) -> bool:
+        return self._policy.allows_every_tool or self._policy.offers(tool_specs()[tool])
+
+
+def _to_resource(namespace: str, endpoint: Endpoint) -> Resource:
+    return Resource(
+        uri=str(EndpointUri(namespace, endpoint.name)),
+        name=_full_name(namespace, endpoint),
+        description=line(f"{endpoint.state.value} · {endpoint.model.repository} on {endpoint.hardware}"),
+        mime_type=JSON,
+    )
+
+
+def _full_name(namespace: str, endpoint: Endpoint) -> str:
+    return f"{namespace}/{endpoint.name}"
+
+
+def _encode_cursor(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def _decode_cursor(cursor: str | None) -> str:
+    try:
+        return base64.b64decode(cursor or "", altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise MCPError(INVALID_PARAMS, "This cursor is not from this server. List from the start.") from None

@@ -1,0 +1,120 @@
+"""Tools over MCP: lists the published contract, calls tools, and renders what they return or raise.
+
+Schemas come from the contract in the wheel, and a tool is built on its first call. Building all of them at the start
+would double the time to the first answer.
+"""
+
+import difflib
+import json
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from mcp import MCPError
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult
+from mcp.types import Tool as ListedTool
+from pydantic import ValidationError
+
+from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints_mcp.policy.concurrency import Bounds
+from inference_endpoints_mcp.policy.policy import Policy
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.server import rendering
+from inference_endpoints_mcp.server.caller import caller_address
+from inference_endpoints_mcp.tools.spec import ToolSpec
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def tool_specs() -> dict[str, ToolSpec]:
+    # The tools import most of the package. The handshake and `tools/list` do not need them.
+    from inference_endpoints_mcp.tools.registry import TOOLS
+
+    return {spec.name: spec for spec in TOOLS}
+
+
+@cache
+def published_tools() -> Sequence[ListedTool]:
+    """The generated contract (`make manifests`)."""
+    contract = resources.files("inference_endpoints_mcp").joinpath("contract.json").read_text("utf-8")
+    return [ListedTool.model_validate(tool) for tool in json.loads(contract)]
+
+
+class ToolCalls:
+    """Lists and calls the tools that policy allows."""
+
+    def __init__(self, policy: Policy, bounds: Bounds, redactor: Redactor) -> None:
+        self._policy = policy
+        self._bounds = bounds
+        self._redactor = redactor
+        self._built: dict[str, Tool] = {}
+
+    def list_tools(self) -> Sequence[ListedTool]:
+        if self._policy.allows_every_tool:
+            return published_tools()  # without loading the tools
+        return [tool for tool in published_tools() if self._policy.offers(tool_specs()[tool.name])]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool. Every error of a tool becomes a result; raises `MCPError` for a tool that does not exist."""
+        try:
+            return await self._call(name, arguments, context)
+        except MCPError:
+            raise
+        except Exception:
+            # The SDK would put the error's own text into its answer.
+            request_id = secrets.token_hex(6)
+            log.exception("a call crashed [%s]", request_id)
+            return rendering.render_crash("the tool", request_id)
+
+    async def _call(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        spec = tool_specs().get(name)
+        if spec is None:
+            near = difflib.get_close_matches(name, tool_specs(), n=1, cutoff=0.8)
+            raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near[0]}?" if near else ""))
+        try:
+            self._policy.check_tool(spec)
+            with self._bounds.held(caller_address(), waits=spec.waits):
+                result = await self._build(spec).run(arguments, context)
+        except InferenceEndpointError as error:
+            return rendering.render_error(error, self._redactor)
+        except ToolError as error:
+            return self._render_tool_error(spec, error)
+        if isinstance(result, InputRequiredResult):
+            return result
+        return rendering.render_result(result, self._redactor)
+
+    def _build(self, spec: ToolSpec) -> Tool:
+        if spec.name not in self._built:
+            from inference_endpoints_mcp.tools.schema import build_tool
+
+            self._built[spec.name] = build_tool(spec)
+        return self._built[spec.name]
+
+    def _render_tool_error(self, spec: ToolSpec, error: ToolError) -> CallToolResult:
+        for cause in _causes(error):
+            if isinstance(cause, InferenceEndpointError):
+                return rendering.render_error(cause, self._redactor)
+        if isinstance(error.__cause__, ValidationError):
+            known = list(self._build(spec).parameters.get("properties", {}))
+            return rendering.render_invalid_arguments(spec.name, error.__cause__, known, self._redactor)
+        request_id = secrets.token_hex(6)
+        log.error("tool %s crashed [%s]", spec.name, request_id, exc_info=error.__cause__)
+        return rendering.render_crash(spec.name, request_id)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
