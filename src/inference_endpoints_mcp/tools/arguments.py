@@ -1,4 +1,4 @@
-"""The arguments that several tools share, as a model reads them. An empty value means that none is given."""
+"""The types of the tools' arguments, as a model reads them. An empty value means that none is given."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,18 @@ State = Literal[
     "", "pending", "initializing", "updating", "updateFailed", "running", "paused", "failed", "scaledToZero"
 ]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=86_400, description="Longest wait in seconds.")]
+WaitGoal = Literal["running", "updated", "paused", "scaled_to_zero", "deleted"]
+LogLevel = Literal["", "error", "warning"]
+Metric = Literal[
+    "",
+    "response-status-code",
+    "response-elapsed",
+    "pending-request",
+    "replica-running",
+    "replica-status",
+    "hardware-cpu",
+    "hardware-gpu",
+]
 ResponseFormat = Literal["concise", "detailed"]
 JsonObject = dict[str, Any]
 Config = Annotated[

@@ -11,13 +11,13 @@ from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_data, line
+from inference_endpoints_mcp.tools.call_context import CallContext
 
 MAX_PAYLOAD_CHARACTERS = 8_000
 """Longest payload that is shown."""
 MAX_CHANGES, MAX_VALUE_CHARACTERS = 40, 200
 MAX_ROW_CHARACTERS = 25_000
 """All rows of a list as JSON. The whole output then stays below 8,000 tokens, at 3.5 characters a token."""
-
 MAX_MODEL_OUTPUT_CHARACTERS = 24_000
 """Longest text of a model in one output."""
 
@@ -168,12 +168,20 @@ def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, b
     }
 
 
+async def describe_endpoint(call: CallContext, endpoint: Endpoint, namespace: str) -> dict[str, Any]:
+    """`endpoint_fields` with the prices of the namespace."""
+    prices = await call.hardware.prices(namespace)
+    return endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name)
+
+
 def last_used(endpoint: Endpoint) -> str | None:
+    """The time of the last call, in RFC 3339."""
     used = endpoint.status.last_used_at
     return rfc3339(used) if used else None
 
 
 def plan_summary(plan: Plan) -> PlanSummary:
+    """The plan, shortened where it is too long to show."""
     payload, warnings = clean_data(plan.masked()), list(plan.warnings)
     if len(json.dumps(payload)) > MAX_PAYLOAD_CHARACTERS:
         payload = None
@@ -198,13 +206,12 @@ def plan_summary(plan: Plan) -> PlanSummary:
 def preview_output(
     backend: str, plan: Plan, namespace: str, name: str, current: Endpoint | None = None
 ) -> EndpointOutput:
-    facts = (
-        endpoint_fields(current, namespace, None, backend)
-        if current
-        else {"endpoint_name": name, "namespace": namespace}
-    )
-    facts |= {"hardware": plan.cost.hardware, "backend": backend_of_hardware(plan.cost.hardware, backend)}
-    return EndpointOutput(**facts, changed=False)
+    """The endpoint before a planned change, with the hardware after it."""
+    fields: dict[str, Any] = {"endpoint_name": name, "namespace": namespace}
+    if current is not None:
+        fields = endpoint_fields(current, namespace, None, backend)
+    fields |= {"hardware": plan.cost.hardware, "backend": backend_of_hardware(plan.cost.hardware, backend)}
+    return EndpointOutput(**fields, changed=False)
 
 
 def _shortened(value: Any) -> Any:
@@ -214,4 +221,5 @@ def _shortened(value: Any) -> Any:
 
 
 def next_call(tool: str, namespace: str, name: str, **more: Any) -> NextCall:
+    """A call of a tool for one endpoint."""
     return NextCall(tool=tool, arguments={"endpoint_name": name, "namespace": namespace, **more})

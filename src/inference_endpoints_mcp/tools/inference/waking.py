@@ -65,6 +65,7 @@ def _needs_approval(call: CallContext, endpoint: Endpoint) -> bool:
 
 
 def report_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[None]]:
+    """Returns the `on_wait` that reports the wait for a woken endpoint."""
     started = time.monotonic()
 
     def message() -> str:
@@ -77,6 +78,7 @@ def report_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[No
 
 
 def call_summary(call: CallContext, endpoint: Endpoint, woke: bool, seconds: float) -> str:
+    """How long the call took, and whether it woke the endpoint."""
     if not woke:
         return f"Answered in {seconds:.2f} s."
     billed = " and is billed again" if call.endpoints.backend.name == HUGGING_FACE else ""

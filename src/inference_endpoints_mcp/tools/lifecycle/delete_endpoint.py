@@ -11,8 +11,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.state_change import priced_fields
-from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of
+from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of, describe_endpoint
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -34,7 +33,7 @@ async def delete_endpoint(
     plan = plan_step(operations.DELETE, current, namespace, await call.hardware.vendors(namespace))
     return Step(
         proposal=proposal_of(call, plan, namespace, name, current),
-        preview=EndpointOutput(**await priced_fields(call, current, namespace), changed=False),
+        preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
         act=partial(_delete, call, namespace, name, backend_of(current, call.endpoints.backend.name)),
         dry_run=dry_run,
     )

@@ -12,7 +12,7 @@ from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.reusable_settings import Shown, shown
-from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, endpoint_fields, last_used, next_call
+from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, describe_endpoint, last_used, next_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_SETTINGS = 30
@@ -44,14 +44,13 @@ async def get_endpoint(
     with which create_endpoint makes an identical endpoint."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
-    prices = await call.hardware.prices(namespace)
     model, status = endpoint.model, endpoint.status
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
     names, arguments = sorted(model.secrets), model.args or []
     not_shown = sum(max(0, len(settings) - MAX_SETTINGS) for settings in (env, names, arguments))
     copied = shown(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetailsOutput(
-        **endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name),
+        **await describe_endpoint(call, endpoint, namespace),
         type=line(endpoint.type.value, 32),
         revision=line(model.revision, 96) if model.revision else None,
         framework=line(model.framework, 64) if model.framework else None,

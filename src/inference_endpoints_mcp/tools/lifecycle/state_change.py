@@ -15,7 +15,7 @@ from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
     NextCall,
     billing_note,
-    endpoint_fields,
+    describe_endpoint,
     next_call,
     trial_call,
 )
@@ -49,7 +49,7 @@ class StateChange:
         warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
         return Step(
             proposal=proposal.warning(*warnings),
-            preview=EndpointOutput(**await priced_fields(call, current, namespace), changed=False),
+            preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
             act=partial(self._carry_out, call, namespace, name),
             dry_run=dry_run,
         )
@@ -60,7 +60,7 @@ class StateChange:
         return await self._output(call, changed, namespace, changed=True)
 
     async def _output(self, call: CallContext, endpoint: Endpoint, namespace: str, *, changed: bool) -> EndpointOutput:
-        fields = await priced_fields(call, endpoint, namespace)
+        fields = await describe_endpoint(call, endpoint, namespace)
         now = self.done if changed else f"It already is {endpoint.state.value}: nothing was sent."
         if changed and self.operation.effect is Effect.SPENDS:
             now = f"{now} {billing_note(fields['backend'], fields['price_per_hour_usd'])}"
@@ -73,8 +73,3 @@ class StateChange:
         if self.next_tool is None:
             return trial_call(endpoint, namespace)
         return next_call(self.next_tool, namespace, endpoint.name)
-
-
-async def priced_fields(call: CallContext, endpoint: Endpoint, namespace: str) -> dict[str, Any]:
-    prices = await call.hardware.prices(namespace)
-    return endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name)

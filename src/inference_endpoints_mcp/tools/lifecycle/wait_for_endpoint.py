@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -17,12 +17,10 @@ from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds
+from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds, WaitGoal
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.outputs import EndpointOutput, backend_of, endpoint_fields, next_call, trial_call
+from inference_endpoints_mcp.tools.outputs import EndpointOutput, backend_of, describe_endpoint, next_call, trial_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
-
-Until = Literal["running", "updated", "paused", "scaled_to_zero", "deleted"]
 
 
 class WaitOutput(EndpointOutput):
@@ -37,7 +35,7 @@ async def wait_for_endpoint(
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     until: Annotated[
-        Until, Field(description="running: healthy too. updated: running the latest configuration.")
+        WaitGoal, Field(description="running: healthy too. updated: running the latest configuration.")
     ] = "running",
     timeout_s: TimeoutSeconds = 600,
 ) -> WaitOutput:
@@ -141,10 +139,8 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
     elif left:
         now += " This host waits no longer for one call: call again to continue."
     output = await _output(call, history, history.last, reached=False, now=now)
-    again = next_call(
-        "wait_for_endpoint", history.namespace, history.name, until=goal.value, timeout_s=left or timeout_s
-    )
-    following = again if starter is None else next_call(starter, history.namespace, history.name)
+    again = {"until": goal.value, "timeout_s": left or timeout_s} if starter is None else {}
+    following = next_call(starter or "wait_for_endpoint", history.namespace, history.name, **again)
     return output.model_copy(update={"next": [following]})
 
 
@@ -159,11 +155,10 @@ async def _output(
     call: CallContext, history: _WaitHistory, endpoint: Endpoint | None, *, reached: bool, now: str
 ) -> WaitOutput:
     fields = {"reached": reached, "waited_s": round(history.elapsed, 1), "states_seen": history.states, "now": now}
-    backend = call.endpoints.backend.name
     if endpoint is None:
-        where = backend_of(history.last, backend)
-        return WaitOutput(endpoint_name=history.name, namespace=history.namespace, backend=where, **fields)
-    fields |= endpoint_fields(endpoint, history.namespace, await call.hardware.prices(history.namespace), backend)
+        backend = backend_of(history.last, call.endpoints.backend.name)
+        return WaitOutput(endpoint_name=history.name, namespace=history.namespace, backend=backend, **fields)
+    fields |= await describe_endpoint(call, endpoint, history.namespace)
     ready = reached and endpoint.state == "running"
     return WaitOutput(**fields, next=[trial_call(endpoint, history.namespace)] if ready else [])
 

@@ -17,7 +17,7 @@ from inference_endpoints.diagnosis import (
     collect_evidence,
     diagnose,
 )
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, hardware_id
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean, line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
@@ -86,14 +86,14 @@ def _summary(finding: Finding, evidence: Evidence) -> str:
 
 
 def _was_read(evidence: Evidence, source: EvidenceSource) -> bool:
-    answers = {
+    results = {
         EvidenceSource.REPLICAS: evidence.replicas,
         EvidenceSource.LOGS: evidence.logs,
         EvidenceSource.METRICS: evidence.graphs,
         EvidenceSource.HARDWARE: evidence.offers,
         EvidenceSource.HEALTH: evidence.health,
     }
-    return answers[source] is not None
+    return results[source] is not None
 
 
 def _other_causes(diagnosis: Diagnosis) -> list[OtherCause]:
@@ -155,8 +155,10 @@ def _settings(change: EndpointChange, endpoint: Endpoint) -> dict[str, object]:
     """A change as arguments of update_endpoint; as `config` where there is no such argument."""
     flat: dict[str, object] = {"max_replica": change.max_replica, "revision": change.revision, "env": change.env}
     if change.instance_type:
-        place = f"{endpoint.provider.vendor}-{endpoint.provider.region}"
-        flat["hardware"] = f"{place}-{change.instance_type}-{change.instance_size}"
+        provider = endpoint.provider
+        flat["hardware"] = hardware_id(
+            provider.vendor, provider.region, change.instance_type, change.instance_size or ""
+        )
     nested = {"image": change.image, "args": change.args}
     if model := {key: value for key, value in nested.items() if value is not None}:
         flat["config"] = {"model": model}

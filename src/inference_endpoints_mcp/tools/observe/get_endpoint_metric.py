@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.models import AllGraphs, Graph, Series
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
-from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
+from inference_endpoints_mcp.tools.arguments import EndpointName, Metric, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of, fit_rows
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -19,16 +19,6 @@ MAX_POINTS = 400
 _TREND_THRESHOLD = 0.2
 """Share by which the last third must differ from the first to be a trend."""
 
-Metric = Literal[
-    "",
-    "response-status-code",
-    "response-elapsed",
-    "pending-request",
-    "replica-running",
-    "replica-status",
-    "hardware-cpu",
-    "hardware-gpu",
-]
 Trend = Literal["rising", "falling", "steady"]
 
 # The service publishes no units; these are the embedded control plane's.
