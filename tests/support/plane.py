@@ -1,6 +1,5 @@
 """A plane behind a real server on an ephemeral port, in this process."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,18 +9,19 @@ import pytest
 import uvicorn
 from tests.support.driver import TOKEN, Driver, PlaneOf, tiny_programs
 
+from inference_endpoints_local import loopback
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 
 
 @asynccontextmanager
 async def serving(options: PlaneOptions) -> AsyncIterator[Driver]:
-    """Started and ended step by step: uvicorn's own loop and shutdown each rest for a tenth of a second."""
+    """Starts and ends step by step: uvicorn's own loop and shutdown each sleep for a tenth of a second."""
     plane = Plane(options)
     config = uvicorn.Config(plane.app, log_config=None, lifespan="off", access_log=False)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with loopback.listen() as listener:
         plane.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await plane.start()
         await server.startup(sockets=[listener])
@@ -37,7 +37,7 @@ async def serving(options: PlaneOptions) -> AsyncIterator[Driver]:
 
 @pytest.fixture
 def plane_of(tmp_path: Path) -> PlaneOf:
-    """Serves a plane with the given options for the length of a block; by default simulated, on a clock that stands."""
+    """Serves a plane with the given options during a block. By default it simulates, on a clock that stands still."""
     defaults = PlaneOptions(
         data_dir=tmp_path / "plane",
         token=TOKEN,

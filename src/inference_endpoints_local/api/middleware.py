@@ -4,7 +4,6 @@ import logging
 import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,11 +12,10 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference_endpoints_local.api.request_handling import error_response
+from inference_endpoints_local.loopback import is_loopback
 from inference_endpoints_local.state.faults import HANG_UP
 
 logger = logging.getLogger(__name__)
-
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
@@ -101,15 +99,8 @@ def loopback_refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
     """
     decoded = [(name.lower(), value.decode("latin-1")) for name, value in headers]
     hosts = [f"//{value}" for name, value in decoded if name == b"host"]
-    if not hosts or not all(map(_is_loopback, hosts)):
+    if not hosts or not all(map(is_loopback, hosts)):
         return JSONResponse({"error": "Misdirected Request: this plane serves 127.0.0.1 and localhost alone"}, 421)
-    if not all(_is_loopback(value) for name, value in decoded if name == b"origin"):
+    if not all(is_loopback(value) for name, value in decoded if name == b"origin"):
         return JSONResponse({"error": "Forbidden: pages of other hosts may send no requests here"}, 403)
     return None
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return urlsplit(address).hostname in _LOOPBACK_NAMES
-    except ValueError:
-        return False

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from inference_endpoints_local import own_version
+from inference_endpoints_local import loopback, own_version
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
 from inference_endpoints_local.daemon.plane_errors import DiskFull, PlaneError, PortInUse, StoreUnusable
@@ -106,11 +106,7 @@ def _listen(requested: int | None, last: int) -> socket.socket:
     """A socket at the requested port. Without one: at the last port if it is free, else at any."""
     for port in (requested,) if requested else (last, 0):
         try:
-            listener = socket.create_server(("127.0.0.1", port))
-            # Connections inherit it. asyncio sets it only on sockets that state their protocol. Without it the body of
-            # a response waits 40 ms for the delayed acknowledgement of its head.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return listener
+            return loopback.listen(port)
         except (OSError, OverflowError):
             continue
     raise PortInUse(requested or 0)

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from inference_endpoints_local import loopback
 from inference_endpoints_local.workers.worker_http import error_response, model_app
 
 logger = logging.getLogger("worker")
@@ -77,7 +77,7 @@ def serve(load: LoadModel) -> NoReturn:
     # Set before `load`: the engines' thread pools read them on import.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[variable] = str(config.threads)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    listener = loopback.listen(backlog=BACKLOG)
     _announce_port(listener.getsockname()[1])
     threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
     app = WorkerApp(config)
