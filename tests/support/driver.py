@@ -1,4 +1,4 @@
-"""Drives a plane with raw JSON over HTTP, so that what is compared is the wire."""
+"""Drives a plane with raw JSON over HTTP, so that tests compare what is on the wire."""
 
 import asyncio
 import http.client
@@ -85,27 +85,31 @@ class Driver(RawClient):
         super().__init__(plane.url)
         self.plane = plane
 
+    def endpoint(self, name: str) -> ManagedEndpoint:
+        """The endpoint inside the plane."""
+        return self.plane.lifecycle.find(name)
+
+    async def wait_until(self, endpoint: ManagedEndpoint, predicate: Callable[[ManagedEndpoint], bool]) -> None:
+        """Wait without polling: the executor evaluates the predicate after each reconciliation."""
+        async with asyncio.timeout(20):
+            await self.plane.executor.wait_until(endpoint, predicate)
+
     async def reach(self, name: str, *states: str) -> dict[str, Any]:
-        """The document at the moment the endpoint is in one of these states: by the next request a real worker could
-        be past it. No polling: the executor wakes whoever waits."""
-        entry = self.plane.executor.find("acme", name)
-        assert entry is not None
+        """The document at the moment when the endpoint is in one of these states. A real worker could have left the
+        state before the next request."""
         reached: list[dict[str, Any]] = []
 
-        def holds(entry: ManagedEndpoint) -> bool:
-            if entry.status.state in states:
-                reached.append(dict(documents.endpoint_document(entry, self.plane.url)))
+        def is_reached(endpoint: ManagedEndpoint) -> bool:
+            if endpoint.status.state in states:
+                reached.append(dict(documents.endpoint_document(endpoint, self.plane.url)))
             return bool(reached)
 
-        async with asyncio.timeout(20):
-            await self.plane.executor.wait_until(entry, holds)
+        await self.wait_until(self.endpoint(name), is_reached)
         return reached[0]
 
     async def path_of(self, name: str) -> str:
-        """The path of the endpoint's own address, whatever its state."""
-        entry = self.plane.executor.find("acme", name)
-        assert entry is not None
-        return f"/e/{entry.record.id}"
+        """The path of the endpoint's own URL, whatever its state."""
+        return f"/e/{self.endpoint(name).record.id}"
 
 
 def cloud(name: str, **changes: Any) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""A worker that keeps the contract of workers and runs no model; what it answers, and how it misbehaves, is in its
-environment."""
+"""A worker that keeps the contract of workers and runs no model. Variables of its environment set what it returns and
+how it fails."""
 
 import json
 import os
@@ -42,6 +42,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if action == "slow":
             time.sleep(1)
+        if action == "held":
+            wait_for_file(os.environ["TINY_HOLDS_UNTIL"])
         body = self.body().decode()
         if media := MEDIA.get(self.headers.get("Accept", "").partition("/")[0]):
             self.reply(200, *media)
@@ -67,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         os._exit(3)
 
     def events(self) -> None:
-        """One event at once, the next when told to."""
+        """One event at once, the next after `/release`."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
@@ -76,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"data: 2\n\n")
 
     def chunks(self) -> None:
-        """The beginning of an answer in chunks."""
+        """The beginning of a chunked response."""
         self.protocol_version = "HTTP/1.1"
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
@@ -85,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         RELEASED.wait(10)
 
     def hang(self) -> None:
-        """Write until the other side is gone."""
+        """Write until the client has gone."""
         self.send_response(200)
         self.end_headers()
         try:
@@ -123,6 +125,11 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         if "TINY_LOGS" in os.environ:
             super().log_message(format, *args)
+
+
+def wait_for_file(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.01)
 
 
 def end_with_the_plane() -> None:

@@ -32,12 +32,11 @@ async def settled(driver: Driver) -> None:
 
 
 def age(driver: Driver, name: str, by: timedelta) -> None:
-    """Let all that was done to an endpoint have been done so long before: no test moves the clock that dates it."""
-    entry = driver.plane.executor.find("acme", name)
-    assert entry is not None
+    """Move all timestamps of an endpoint back by so much: tests cannot move the clock of timestamps."""
+    endpoint = driver.endpoint(name)
     ns = int(by.total_seconds() * 1e9)
-    entry.record = replace(entry.record, updated_ns=entry.record.updated_ns - ns)
-    with closing(sqlite3.connect(driver.plane.options.data_dir / "plane.sqlite3")) as store, store:
+    endpoint.record = replace(endpoint.record, updated_ns=endpoint.record.updated_ns - ns)
+    with closing(sqlite3.connect(driver.plane.store.path)) as store, store:
         store.execute(
             "UPDATE event SET at_ns = at_ns - :ns, event = json_set(event, '$.at_ns', at_ns - :ns) "
             "WHERE endpoint = :name",

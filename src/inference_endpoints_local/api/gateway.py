@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.api.documents import DEFAULT_HEALTH_ROUTE, health_route
-from inference_endpoints_local.api.request_handling import bearer_token, error_response, token_matches
+from inference_endpoints_local.api.request_handling import error_response, has_token
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.base import EngineReplica, WorkerAddress
@@ -30,7 +31,7 @@ class BodyTooLarge(Exception):
 class Gateway:
     """An ASGI application for requests whose path parameters are `id` and `path`."""
 
-    def __init__(self, executor: Executor, token: str) -> None:
+    def __init__(self, executor: Executor, token: Callable[[], str]) -> None:
         self._executor = executor
         self._token = token
 
@@ -66,7 +67,7 @@ class Gateway:
             await self._serve(endpoint, replica, request, send)
 
     def _refusal(self, endpoint: ManagedEndpoint, request: Request) -> Response | None:
-        if endpoint.record.spec["type"] != "public" and not token_matches(bearer_token(request), self._token):
+        if endpoint.record.spec["type"] != "public" and not has_token(request, self._token()):
             return error_response(401, "Unauthorized: a valid token, sent as a Bearer, is required")
         if endpoint.status.state is State.PAUSED:
             return error_response(400, "Bad Request: Invalid state")

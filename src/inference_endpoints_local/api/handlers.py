@@ -17,8 +17,9 @@ from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.gateway import Gateway
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
-from inference_endpoints_local.api.observability import Handler, ObservabilityHandlers
-from inference_endpoints_local.api.request_handling import bearer_token, error_response, read_body, token_matches
+from inference_endpoints_local.api.observability import ObservabilityHandlers
+from inference_endpoints_local.api.request_handling import Handler, authorized, read_body
+from inference_endpoints_local.api.simulation import SimulationHandlers
 from inference_endpoints_local.api.status_events import StatusEvents
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
@@ -27,10 +28,10 @@ from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeBook
 from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.faults import DroppedResponse, Fault, Faults
-from inference_endpoints_local.state.store import NotSaved, Store
+from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import openapi, queries, responses, routes
 from inference_endpoints_local.wire.queries import parse_query
-from inference_endpoints_local.wire.requests import DeployModelBody, DeployRecipeBody, InvalidRequest, parse_as
+from inference_endpoints_local.wire.requests import DeployModelBody, DeployRecipeBody, parse_as
 from inference_endpoints_local.wire.routes import RouteContract
 
 
@@ -44,8 +45,9 @@ class Api:
         store: Store,
         faults: Faults,
         *,
-        token: str,
+        token: Callable[[], str],
         url: Callable[[], str],
+        simulation: SimulationHandlers | None,
     ) -> None:
         self._lifecycle = lifecycle
         self._store = store
@@ -53,6 +55,7 @@ class Api:
         self._recipes = RecipeBook(lifecycle.instances)
         self._token = token
         self._url = url
+        self._simulation = simulation
         self.events = StatusEvents(executor, self._document)
 
     def routes(self) -> list[BaseRoute]:
@@ -84,38 +87,22 @@ class Api:
         return [
             *(Route(route.path, self._route(route, handler), methods=[route.method]) for route, handler in served),
             *(Route(route.path, handler, methods=[route.method]) for route, handler in public),
+            *(
+                Route(route.path, authorized(handler, self._token), methods=[route.method])
+                for route, handler in (self._simulation.handlers() if self._simulation else ())
+            ),
         ]
 
-    def authorized(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """The handler behind the token check, with its errors as responses of the documented form."""
-
-        async def answer(request: Request) -> Response:
-            if not token_matches(bearer_token(request), self._token):
-                return error_response(
-                    401, "Unauthorized: a valid user or organization token, sent as a Bearer, is required"
-                )
-            try:
-                result = await handler(request)
-            except InvalidRequest as reason:
-                return error_response(400, str(reason))
-            except RequestRefused as refused:
-                return error_response(refused.status, str(refused))
-            except NotSaved as reason:
-                return error_response(507, f"Insufficient Storage: {reason}")
-            return result if isinstance(result, Response) else JSONResponse(result)
-
-        return answer
-
     def _route(self, route: RouteContract, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Any:
+        async def handle(request: Request) -> Any:
             self._check_namespace(request.path_params.get("namespace"))
             fault = self._faults.take(route.name)
             if fault is not None and fault is not Fault.DROP_ANSWER:
-                return fault.answer()
+                return fault.response()
             result = await handler(request)
             return DroppedResponse() if fault else result
 
-        return self.authorized(answer)
+        return authorized(handle, self._token)
 
     def _check_namespace(self, namespace: str | None) -> None:
         if namespace not in (None, self._lifecycle.namespace):
@@ -242,9 +229,9 @@ class Api:
         return documents.endpoint_document(endpoint, self._url())
 
 
-def all_routes(api: Api, gateway: Gateway, extra: list[BaseRoute]) -> list[BaseRoute]:
-    """Control plane, data plane and `extra`, on one origin."""
-    return [*api.routes(), Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway), *extra]
+def all_routes(api: Api, gateway: Gateway) -> list[BaseRoute]:
+    """Control plane and data plane, on one origin."""
+    return [*api.routes(), Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
 
 
 def build(routes: list[BaseRoute]) -> ASGIApp:

@@ -1,7 +1,6 @@
 """The handlers for logs, replicas, metrics and audit logs."""
 
 import json
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -9,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from inference_endpoints_local.api import documents, metric_graphs
-from inference_endpoints_local.api.request_handling import read_body
+from inference_endpoints_local.api.request_handling import Handler, read_body
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.clock import wall_s
@@ -21,9 +20,6 @@ from inference_endpoints_local.wire.routes import RouteContract
 
 DEFAULT_PERIOD_S = 3_600.0
 """The last so many seconds are shown if the request names no start."""
-
-Handler = Callable[[Request], Awaitable[Any]]
-"""Returns a JSON value, or a response of its own."""
 
 
 class ObservabilityHandlers:

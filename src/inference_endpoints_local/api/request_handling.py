@@ -1,29 +1,53 @@
 """What all handlers share: the token check, the JSON body of a request, and the form of an error."""
 
 import hmac
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from inference_endpoints_local.control.lifecycle import RequestRefused
 from inference_endpoints_local.control.validation import parse_body
+from inference_endpoints_local.state.store import NotSaved
+from inference_endpoints_local.wire.requests import InvalidRequest
 
 MAX_BODY_BYTES = 1024 * 1024
+
+Handler = Callable[[Request], Awaitable[Any]]
+"""Returns a JSON value, or a response of its own."""
 
 
 def error_response(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": message}, status)
 
 
-def bearer_token(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+def has_token(request: Request, token: str) -> bool:
+    """Whether the request carries this bearer token. Compared in constant time."""
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    sent = sent.strip() if scheme.lower() == "bearer" else ""
+    return hmac.compare_digest(sent.encode("utf-8", "surrogateescape"), token.encode())
 
 
-def token_matches(given: str, token: str) -> bool:
-    """Compared in constant time."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+def authorized(handler: Handler, token: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:
+    """The handler behind the token check, with its errors as responses of the documented form."""
+
+    async def respond(request: Request) -> Response:
+        if not has_token(request, token()):
+            return error_response(
+                401, "Unauthorized: a valid user or organization token, sent as a Bearer, is required"
+            )
+        try:
+            result = await handler(request)
+        except InvalidRequest as error:
+            return error_response(400, str(error))
+        except RequestRefused as error:
+            return error_response(error.status, str(error))
+        except NotSaved as error:
+            return error_response(507, f"Insufficient Storage: {error}")
+        return result if isinstance(result, Response) else JSONResponse(result)
+
+    return respond
 
 
 async def read_body(request: Request) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The leases of a plane: who uses it, how long it stays, and how it is stopped."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,13 +11,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference_endpoints_local.api.middleware import http_error, with_middleware
-from inference_endpoints_local.api.request_handling import error_response
+from inference_endpoints_local.api.request_handling import Handler, authorized, error_response
 from inference_endpoints_local.wire import routes
 from inference_endpoints_local.wire.queries import StopQuery, parse_query
-from inference_endpoints_local.wire.requests import InvalidRequest
 from inference_endpoints_local.wire.routes import RouteContract
-
-_Handler = Callable[[Request], Awaitable[Response]]
 
 
 class LeaseMiddleware:
@@ -30,7 +26,7 @@ class LeaseMiddleware:
 
     def __init__(self, app: ASGIApp, token: str, *, may_end: Callable[[], bool], end: Callable[[], None]) -> None:
         self.ending = asyncio.Event()
-        self._expected = f"Bearer {token}".encode()
+        self._token = token
         self._may_end = may_end
         self._end = end
         self.lease_count = 0
@@ -68,17 +64,8 @@ class LeaseMiddleware:
             except TimeoutError:
                 return
 
-    def _route(self, route: RouteContract, handler: _Handler) -> Route:
-        async def checked(request: Request) -> Response:
-            shown = request.headers.get("authorization", "").encode()
-            if not secrets.compare_digest(shown, self._expected):
-                return error_response(401, "The token is missing or not this plane's.")
-            try:
-                return await handler(request)
-            except InvalidRequest as reason:
-                return error_response(400, str(reason))
-
-        return Route(route.path, checked, methods=[route.method])
+    def _route(self, route: RouteContract, handler: Handler) -> Route:
+        return Route(route.path, authorized(handler, lambda: self._token), methods=[route.method])
 
     async def _status(self, _: Request) -> Response:
         return JSONResponse({"may_end": self._may_end()})

@@ -7,16 +7,14 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from starlette.requests import Request
-from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from inference_endpoints_local.api import handlers
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.request_handling import read_body
+from inference_endpoints_local.api.simulation import SimulationHandlers
 from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S
 from inference_endpoints_local.control.executor import Executor
-from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
+from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.engines.base import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
@@ -27,8 +25,6 @@ from inference_endpoints_local.state.clock import Clock, ControllableClock, Syst
 from inference_endpoints_local.state.faults import Faults
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.store import Store
-from inference_endpoints_local.wire import responses, routes
-from inference_endpoints_local.wire.requests import ClockAdvance, FaultBody, SimulatedLoad, parse_as
 
 
 def default_namespace() -> str:
@@ -67,6 +63,9 @@ class PlaneOptions:
 class Plane:
     """Set `url` once the port is bound, `await start()`, serve `app`, `await stop()`.
 
+    Its parts are public for whoever embeds or tests it: `lifecycle` has the endpoints, `executor` brings them to their
+    wanted state, `store` keeps them, `simulated_clock` and `faults` control the simulation. `token` may be replaced.
+
     Raises StoreDamaged or StoreFull if the data folder's store cannot be opened; then nothing was changed.
     """
 
@@ -75,14 +74,15 @@ class Plane:
             raise ValueError("a control plane needs a token")
         self.options = options
         self.url = ""
+        self.token = options.token
         self.simulated_clock = ControllableClock(options.simulated_speed)
         self.faults = Faults()
-        self._store = Store(options.data_dir / "plane.sqlite3")
+        self.store = Store(options.data_dir / "plane.sqlite3")
         self._logs = logs = LogStore(options.data_dir / "logs")
         process: Engine = ProcessEngine(
             clock=options.clock,
             logs=logs,
-            ledger=self._store,
+            ledger=self.store,
             programs=options.programs,
             cache_dir=options.weights_cache,
             cores=options.cores,
@@ -91,16 +91,22 @@ class Plane:
             process.name: process,
             SimulatedEngine.name: SimulatedEngine(self.simulated_clock, logs),
         }
-        self.executor = Executor(self._store, self._engines, logs)
+        self.executor = Executor(self.store, self._engines, logs)
         self.simulated_clock.next_due = lambda: self.executor.next_due(self.simulated_clock)
         self.simulated_clock.on_move = self.executor.step
         instances = InstanceCatalogue(options.cores, options.simulated, options.cloud_quota)
-        self._lifecycle = Lifecycle(self.executor, self._engines, instances, logs, options.namespace)
+        self.lifecycle = Lifecycle(self.executor, self._engines, instances, logs, options.namespace)
+        simulation = SimulationHandlers(self.lifecycle, self.executor, self.simulated_clock, self.faults)
         self._api = handlers.Api(
-            self._lifecycle, self.executor, self._store, self.faults, token=options.token, url=lambda: self.url
+            self.lifecycle,
+            self.executor,
+            self.store,
+            self.faults,
+            token=lambda: self.token,
+            url=lambda: self.url,
+            simulation=simulation if options.simulated else None,
         )
-        gateway = Gateway(self.executor, options.token)
-        self.routes = handlers.all_routes(self._api, gateway, self._simulation_routes())
+        self.routes = handlers.all_routes(self._api, Gateway(self.executor, lambda: self.token))
         self.app: ASGIApp = handlers.build(self.routes)
         self._running: list[asyncio.Task[None]] = []
 
@@ -142,7 +148,7 @@ class Plane:
         await asyncio.gather(*self._running, return_exceptions=True)
         for engine in self._engines.values():
             await engine.close()
-        self._store.close()
+        self.store.close()
 
     async def settle(self) -> None:
         """Do what is due now, without waiting for time or processes."""
@@ -156,41 +162,3 @@ class Plane:
             for endpoint in self.executor:
                 if endpoint.engine.name == ProcessEngine.name and endpoint.replicas:
                     endpoint.measure()
-
-    def _simulation_routes(self) -> list[BaseRoute]:
-        if not self.options.simulated:
-            return []
-        served = [
-            (routes.ADVANCE_CLOCK, self._advance_clock),
-            (routes.SIMULATE_LOAD, self._simulate_load),
-            (routes.ARM_FAULT, self._arm_fault),
-            (routes.CLEAR_FAULTS, self._clear_faults),
-        ]
-        return [Route(route.path, self._api.authorized(handler), methods=[route.method]) for route, handler in served]
-
-    async def _advance_clock(self, request: Request) -> responses.ClockDocument:
-        body = parse_as(ClockAdvance, await read_body(request))
-        self.executor.step()
-        self.simulated_clock.advance(body.advance_s)
-        return {"now": self.simulated_clock.now()}
-
-    async def _simulate_load(self, request: Request) -> responses.EmptyDocument:
-        """Set the load of a simulated endpoint. Calls cannot cause it, since they end at once."""
-        body = parse_as(SimulatedLoad, await read_body(request))
-        endpoint = self._lifecycle.find(body.name)
-        if endpoint.engine.name != SimulatedEngine.name:
-            raise RequestRefused(
-                400, f"VALIDATION_FAILED: name: {body.name} is not simulated; its load is that of its requests"
-            )
-        self.executor.simulate_load(endpoint, body.requests)
-        return {}
-
-    async def _arm_fault(self, request: Request) -> responses.EmptyDocument:
-        body = parse_as(FaultBody, await read_body(request))
-        self.faults.arm(body.fault, body.operation, body.times)
-        return {}
-
-    async def _clear_faults(self, request: Request) -> responses.EmptyDocument:
-        del request
-        self.faults.clear()
-        return {}

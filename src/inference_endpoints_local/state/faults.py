@@ -19,13 +19,13 @@ class Fault(StrEnum):
     SERVER_ERROR = "server_error"
     DROP_ANSWER = "drop_answer"
 
-    def answer(self) -> Response:
+    def response(self) -> Response:
         """The response that replaces the operation's own."""
-        status, message, headers = _ANSWERS[self]
+        status, message, headers = _RESPONSES[self]
         return JSONResponse({"error": message}, status, headers)
 
 
-_ANSWERS: dict[Fault, tuple[int, str, dict[str, str]]] = {
+_RESPONSES: dict[Fault, tuple[int, str, dict[str, str]]] = {
     Fault.NO_CAPACITY: (400, "Bad Request: Compute instance not available yet", {}),
     Fault.QUOTA_EXCEEDED: (409, "Conflict: Quota exceeded", {}),
     Fault.RATE_LIMITED: (429, "Too Many Requests", {"retry-after": "1"}),
@@ -34,7 +34,9 @@ _ANSWERS: dict[Fault, tuple[int, str, dict[str, str]]] = {
 
 
 @dataclass
-class _PendingFault:
+class ArmedFault:
+    """A fault for the next `times` requests, of one operation or of any."""
+
     fault: Fault
     operation: str | None
     times: int
@@ -44,22 +46,22 @@ class Faults:
     """The faults that coming requests meet."""
 
     def __init__(self) -> None:
-        self._armed: list[_PendingFault] = []
+        self.armed: list[ArmedFault] = []
 
     def arm(self, fault: Fault, operation: str | None = None, times: int = 1) -> None:
         """Let the next `times` requests fail; only those of one operation, if it is named."""
-        self._armed.append(_PendingFault(fault, operation, times))
+        self.armed.append(ArmedFault(fault, operation, times))
 
     def clear(self) -> None:
-        self._armed.clear()
+        self.armed.clear()
 
     def take(self, operation: str) -> Fault | None:
         """The oldest fault armed for this operation, if any; counts it down."""
-        for armed in self._armed:
+        for armed in self.armed:
             if armed.operation in (None, operation):
                 armed.times -= 1
                 if armed.times <= 0:
-                    self._armed.remove(armed)
+                    self.armed.remove(armed)
                 return armed.fault
         return None
 

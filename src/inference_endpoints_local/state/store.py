@@ -138,6 +138,11 @@ class Store:
     def process_ended(self, pid: int) -> None:
         self._write(("DELETE FROM process WHERE pid = ?", [(pid,)]))
 
+    def limit_size(self) -> None:
+        """Let the file grow no further: a write that needs another page fails as on a full disk."""
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        self._db.execute(f"PRAGMA max_page_count = {pages}")
+
     def close(self) -> None:
         self._db.close()
 

@@ -246,10 +246,9 @@ async def test_a_document_that_is_sent_back_as_it_was_read_changes_nothing(drive
     for document in (before, after):
         document.pop("status")
     assert after == before
-    entry = driver.plane.executor.find("acme", "chat")
-    assert entry is not None
-    assert entry.record.spec["model"]["secrets"] == {"HF_TOKEN": "hf_x"}
-    assert entry.record.generation == 1
+    record = driver.endpoint("chat").record
+    assert record.spec["model"]["secrets"] == {"HF_TOKEN": "hf_x"}
+    assert record.generation == 1
 
 
 async def test_an_update_merges_but_replaces_image_args_and_command_whole(driver: Driver) -> None:

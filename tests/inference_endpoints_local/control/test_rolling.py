@@ -58,14 +58,20 @@ async def test_no_call_fails_during_updates_where_there_is_room_for_two(driver: 
     assert {status for status, _ in answers} == {200}
 
 
-async def test_a_call_under_way_during_an_update_is_answered_by_the_version_that_began_it(driver: Driver) -> None:
-    await driver.create_local(model={"env": {"VERSION": "0"}})
+async def test_a_call_under_way_during_an_update_is_answered_by_the_version_that_began_it(
+    driver: Driver, tmp_path: Path
+) -> None:
+    release = tmp_path / "release"
+    await driver.create_local(model={"env": {"VERSION": "0", "TINY_HOLDS_UNTIL": str(release)}})
     await driver.reach("tiny", "running")
-    slow = asyncio.create_task(call(driver, "/slow"))
+    held = asyncio.create_task(call(driver, "/held"))
+    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: bool(endpoint.replicas[0].in_flight))
     await update(driver, "1")
     async with under_load(driver) as answers:
         await answered(answers, "1")
-    answer = await slow
+    assert not held.done()
+    release.touch()
+    answer = await held
     assert (answer.status, answer.body["environment"]["VERSION"]) == (200, "0")
 
 
@@ -82,14 +88,14 @@ async def test_no_call_fails_during_an_update_that_cannot_start(plane_of: PlaneO
 
 async def test_of_several_replicas_without_room_for_more_one_at_a_time_gives_way(driver: Driver) -> None:
     await driver.create_local(model={"env": {"VERSION": "0"}}, compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
-    entry = next(iter(driver.plane.executor))
-    await driver.plane.executor.wait_until(entry, lambda entry: len(entry.ready) == 2)
+    endpoint = driver.endpoint("tiny")
+    await driver.wait_until(endpoint, lambda endpoint: len(endpoint.ready) == 2)
     async with under_load(driver) as answers:
         await update(driver, "1")
-        await driver.plane.executor.wait_until(entry, lambda entry: entry.record.good == entry.record.version)
+        await driver.wait_until(endpoint, lambda endpoint: endpoint.record.good == endpoint.record.version)
         await answered(answers, "1")
     assert {status for status, _ in answers} == {200}
-    assert len(entry.ready) == 2
+    assert len(endpoint.ready) == 2
 
 
 async def test_an_update_keeps_the_old_replica_serving_until_the_new_one_is_ready(
@@ -125,8 +131,7 @@ async def test_a_bad_update_without_room_for_two_brings_the_old_version_back(pla
         await driver.reach("tiny", "running")
         await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
         await driver.reach("tiny", "updateFailed")
-        entry = next(iter(driver.plane.executor))
-        await driver.plane.executor.wait_until(entry, lambda entry: bool(entry.ready))
+        await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: bool(endpoint.ready))
         answer = await call(driver)
         assert (answer.status, "TINY_FAILS" in answer.body["environment"]) == (200, False)
         assert await driver.state("tiny") == "updateFailed"

@@ -54,7 +54,8 @@ async def test_a_deployed_endpoint_is_a_process_that_answers_and_ends_with_a_pau
     pid = answer.body["pid"]
     assert (await driver.do("tiny", "pause")).body["status"]["state"] == "paused"
     await gone(pid)
-    await until(lambda: not driver.plane.busy)
+    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.replicas)
+    assert not driver.plane.busy
 
 
 async def test_the_worker_is_told_what_to_serve(driver: Driver) -> None:
@@ -184,8 +185,7 @@ async def test_an_idle_endpoint_ends_its_process(plane_of: PlaneOf) -> None:
         await driver.create_local(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 1}})
         await driver.reach("tiny", "running")
         pid = (await call(driver)).body["pid"]
-        entry = next(iter(driver.plane.executor))
-        await until(lambda: not entry.replicas[0].in_flight)
+        await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.load.requests)
         clock.advance(61)
         await driver.plane.settle()
         assert await driver.state("tiny") == "scaledToZero"
@@ -218,8 +218,7 @@ async def test_an_endpoint_that_wakes_waits_for_a_free_core(driver: Driver) -> N
 
 async def test_calls_are_spread_over_replicas(driver: Driver) -> None:
     await driver.create_local(compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
-    entry = next(iter(driver.plane.executor))
-    await driver.plane.executor.wait_until(entry, lambda entry: len(entry.ready) == 2)
+    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: len(endpoint.ready) == 2)
     replicas = (await driver.call("GET", "/v2/endpoint/acme/tiny/replica")).body["items"]
     assert [replica["status"]["live"] for replica in replicas] == [True, True]
     _, writer = await connect(driver, "/hang")
@@ -237,9 +236,11 @@ async def test_deleting_ends_the_process_and_drops_its_logs(driver: Driver) -> N
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]
+    endpoint = driver.endpoint("tiny")
     await driver.call("DELETE", "/v2/endpoint/acme/tiny")
     await gone(pid)
-    await until(lambda: not driver.plane.busy)
+    await driver.wait_until(endpoint, lambda endpoint: not endpoint.replicas)
+    assert not driver.plane.busy
     assert list((driver.plane.options.data_dir / "logs").iterdir()) == []
 
 

@@ -57,23 +57,17 @@ def test_a_store_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_all_of_a_change_undone(tmp_path: Path) -> None:
     store = Store(tmp_path / "plane.sqlite3")
     store.save([RECORD])
-    fill(store)
+    store.limit_size()
     huge = [replace(RECORD, id=f"h{n}", name=f"h{n}", spec={"x": "y" * 10_000}) for n in range(9)]
     with pytest.raises(NotSaved, match="was not made"):
         store.save([replace(RECORD, power=PowerState.PAUSED), *huge])
     assert store.load() == [RECORD]
 
 
-def fill(store: Store) -> None:
-    """Let SQLite say what it says on a full disk, from the next page on."""
-    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
-    store._db.execute(f"PRAGMA max_page_count = {pages}")
-
-
 @pytest.mark.anyio
 async def test_a_full_disk_is_an_error_and_the_state_stays_as_it_was(driver: Driver) -> None:
     await driver.create("kept")
-    fill(driver.plane._store)
+    driver.plane.store.limit_size()
     env = {"LARGE": "x" * 100_000}
     assert (await driver.create("lost", model={"env": env})).status == 507
     refused = await driver.call("PUT", "/v2/endpoint/acme/kept", {"model": {"env": env}})
@@ -85,17 +79,18 @@ async def test_a_full_disk_is_an_error_and_the_state_stays_as_it_was(driver: Dri
 
 
 PLANE = """
-import asyncio, socket, sys
+import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import uvicorn
+from inference_endpoints_local import loopback
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from tests.support.driver import TOKEN, tiny_programs
 
 async def main():
     plane = Plane(PlaneOptions(data_dir=Path(sys.argv[1]), token=TOKEN, namespace="acme", simulated=True, cores=4,
                                programs=tiny_programs))
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = loopback.listen()
     plane.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     await plane.start()
     print(plane.url, flush=True)

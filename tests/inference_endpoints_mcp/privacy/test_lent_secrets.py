@@ -26,9 +26,7 @@ ONE = NEW | {"secret_names": ["HF_TOKEN"]}
 
 def secrets_of(driver: Driver, name: str = "new") -> dict[str, str]:
     """What the endpoint was really given."""
-    entry = driver.plane.executor.find("acme", name)
-    assert entry is not None
-    return dict(entry.record.spec["model"]["secrets"])
+    return dict(driver.endpoint(name).record.spec["model"]["secrets"])
 
 
 async def test_a_secret_that_is_lent_is_sent_and_shown_nowhere(

@@ -242,7 +242,7 @@ async def test_a_passing_failure_of_the_control_plane_is_no_change(driver: Drive
     await driver.create()
     await subscriber.watch(CHAT)
     driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
-    await eventually(lambda: not driver.plane.faults._armed, within=20)
+    await eventually(lambda: not driver.plane.faults.armed, within=20)
     await driver.do("chat", "pause")
     assert await subscriber.heard(1) == [CHAT]
 

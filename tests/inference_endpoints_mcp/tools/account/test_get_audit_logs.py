@@ -96,9 +96,7 @@ async def test_the_log_is_filtered_and_paged_as_documented(driver: Driver, moder
 
 async def test_what_is_not_saved_is_not_noted_either(driver: Driver, modern: Host) -> None:
     await driver.create("kept")
-    store = driver.plane._store
-    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
-    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    driver.plane.store.limit_size()
     assert (await driver.create("lost", model={"env": {"LARGE": "x" * 100_000}})).status == 507
     assert await told(modern) == [("created", "kept", "acme")]
 
@@ -110,7 +108,7 @@ async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
         for name in ("a", "b", "c"):
             await driver.create(name)
     async with plane_of() as driver:
-        store = driver.plane._store
+        store = driver.plane.store
         old = audit_event.AuditEvent(1, "acme", "old", audit_event.AuditAction.PAUSED)
         store.save([], [old])
         assert len((await driver.call("GET", "/v2/audit-logs/acme")).body["items"]) == 4

@@ -55,7 +55,7 @@ async def test_a_plane_that_answers_500_for_ten_seconds_is_outlasted(driver: Dri
     driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 10_000)
     await host.heard(STILL_TRYING)
     await driver.advance(10)
-    driver.plane.faults._armed.clear()
+    driver.plane.faults.clear()
     await host.heard("pulling the image")
     await driver.advance(READY_S)
     assert (await asyncio.wait_for(waiting, 10))["reached"] is True
@@ -90,7 +90,7 @@ async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, 
     await driver.create()
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", "UNAUTHORIZED", endpoint_name="chat"))
     await host.heard("pending")
-    driver.plane._api._token = "another"
+    driver.plane.token = "another"
     await asyncio.wait_for(waiting, 5)
     assert pollers() == []
 

@@ -25,9 +25,7 @@ SAID = [
 
 def say(driver: Driver, said: list[tuple[int, str | None, str]]) -> None:
     """Put lines into the log of the endpoint `chat`, as a replica that ran before would have left them."""
-    entry = driver.plane.executor.find("acme", "chat")
-    assert entry is not None
-    folder: Path = driver.plane.options.data_dir / "logs" / entry.record.id
+    folder: Path = driver.plane.options.data_dir / "logs" / driver.endpoint("chat").record.id
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     with (folder / "aaaaaaaa-bbbbb.jsonl").open("w") as file:

@@ -14,6 +14,7 @@ from tests.support.host import Host, serving
 from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
+from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics
 from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
@@ -160,11 +161,9 @@ async def test_a_time_is_as_rfc_3339_writes_it(driver: Driver, moment: Any) -> N
 
 async def test_a_day_of_points_is_still_a_small_answer(driver: Driver, modern: Host) -> None:
     await driver.create()
-    entry = driver.plane.executor.find("acme", "chat")
-    assert entry is not None
-    metrics = entry.metrics
-    now, metrics.since = metrics.since, metrics.since - 40_000
-    metrics._counted_at = metrics.since
+    endpoint = driver.endpoint("chat")
+    now = endpoint.metrics.since
+    endpoint.metrics = metrics = EndpointMetrics(now - 40_000)
     for number in range(4_000):
         at = now - 39_990 + 9.9 * number
         metrics.request_started(at)
