@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from inference_endpoints_mcp.manifests import hosts, registry, tools
+from inference_endpoints_mcp.manifests import hosts, python_api, registry, tools
 from inference_endpoints_mcp.manifests.hosts import as_json
 from inference_endpoints_mcp.tools.registry import TOOLS
 from inference_endpoints_mcp.tools.schema import contract
@@ -24,6 +24,7 @@ def generated() -> dict[Path, str]:
         PACKAGE / "contract.json": json.dumps(contracts, separators=(",", ":"), ensure_ascii=False) + "\n",
         MANIFESTS / "tools.json": as_json(contracts),
         MANIFESTS / "TOOLS.md": tools.page(list(zip(TOOLS, contracts, strict=True))),
+        MANIFESTS / "API.md": python_api.page(),
         MANIFESTS / "server.json": as_json(registry.entry()),
         **{MANIFESTS / "hosts" / name: text for name, text in hosts.configurations().items()},
     }
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     stale = [path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text]
     if checking:
         for path in stale:
-            sys.stderr.write(f"{path.relative_to(REPOSITORY)} is not what the tools say: run `make manifests`.\n")
+            sys.stderr.write(f"{path.relative_to(REPOSITORY)} is not what the code says: run `make manifests`.\n")
         return 1 if stale else 0
     for path, text in generated().items():
         path.parent.mkdir(parents=True, exist_ok=True)

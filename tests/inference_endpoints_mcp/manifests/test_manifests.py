@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import inference_endpoints
 from inference_endpoints_mcp.cli.settings import PREFIX, ServerSettings
 from inference_endpoints_mcp.manifests import hosts, registry
 from inference_endpoints_mcp.manifests.__main__ import MANIFESTS, REPOSITORY, generated
@@ -54,3 +55,8 @@ def test_the_page_of_tools_shows_every_tool() -> None:
     page = (MANIFESTS / "TOOLS.md").read_text("utf-8")
     for tool in json.loads((MANIFESTS / "tools.json").read_text("utf-8")):
         assert f"## {tool['name']}" in page
+
+
+def test_the_page_of_the_python_api_has_a_heading_for_each_public_name() -> None:
+    headings = re.findall(r"^### (\w+)$", (MANIFESTS / "API.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(headings) == inference_endpoints.__all__
