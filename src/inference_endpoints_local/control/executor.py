@@ -240,10 +240,10 @@ class Executor:
                 assert record.version is not None
                 request = LaunchRequest(record.id, record.name, record.version.generation, record.version.spec)
                 endpoint.replicas.append(endpoint.engine.launch(request, lambda: self.enqueue(record.id)))
-            case Stop(replica, drain):
-                next(one for one in endpoint.replicas if one.id == replica).stop(drain)
-            case Reap(replica, attempts, at):
-                endpoint.replicas = [one for one in endpoint.replicas if one.id != replica]
+            case Stop(replica_id, drain):
+                next(replica for replica in endpoint.replicas if replica.id == replica_id).stop(drain)
+            case Reap(replica_id, attempts, at):
+                endpoint.replicas = [replica for replica in endpoint.replicas if replica.id != replica_id]
                 endpoint.attempts, endpoint.failed_at = attempts, at
                 self._enqueue_starved()
             case GiveUp(generation, message):

@@ -120,8 +120,8 @@ class Lifecycle:
                 400, f"Bad Request: the endpoint is {endpoint.status.state} and cannot be scaled to zero"
             )
         if endpoint.record.power is not PowerState.SCALED_TO_ZERO:
-            asleep = endpoint.record.with_power(PowerState.SCALED_TO_ZERO, wall_ns())
-            self._executor.change(endpoint, asleep, audit_event(asleep, AuditAction.SCALED_TO_ZERO, by))
+            scaled = endpoint.record.with_power(PowerState.SCALED_TO_ZERO, wall_ns())
+            self._executor.change(endpoint, scaled, audit_event(scaled, AuditAction.SCALED_TO_ZERO, by))
         return endpoint
 
     def quota_usage(self) -> Counter[tuple[str, str]]:
@@ -165,7 +165,11 @@ class Lifecycle:
         )
         if found is None:
             offered = sorted(
-                {f"{one.instance_type} {one.instance_size}" for one in self.instances.offered() if _is_in(one, spec)}
+                {
+                    f"{each.instance_type} {each.instance_size}"
+                    for each in self.instances.offered()
+                    if _is_in(each, spec)
+                }
             )
             raise validation.InvalidRequest(
                 f"VALIDATION_FAILED: compute: no {compute['instanceType']} {compute['instanceSize']} in "

@@ -59,7 +59,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Stop:
-    replica: str
+    replica_id: str
     drain: bool = False
 
 
@@ -67,7 +67,7 @@ class Stop:
 class Reap:
     """Remove a replica that ended. `attempts` is the new count of consecutive failures."""
 
-    replica: str
+    replica_id: str
     attempts: int
     at: float
 
@@ -135,7 +135,7 @@ def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[Action]:
         state = replica.state
         if state.stage is not ReplicaStage.EXITED:
             continue
-        # The end of a replica of another version, or of one told to stop, is no failure of the current version.
+        # The end of a stopped replica, or of one of another version, is no failure of the current version.
         unexpected = bool(state.error) and wanted.on and version and version.generation == replica.generation
         if unexpected:
             was_stable = state.ready_at is not None and state.ended_at - state.ready_at >= STABLE_AFTER_S

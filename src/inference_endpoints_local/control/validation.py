@@ -69,9 +69,9 @@ def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
     parse_as(EndpointChange, body)
     merged = _merge(current, _with_measure(body))
     scaling = merged["compute"]["scaling"]
-    asked = (body.get("compute") or {}).get("scaling") or {}
-    if scaling["minReplica"] and not asked.get("scaleToZeroTimeout"):
-        # Kept on by the new minimum: the old timeout has lost its meaning.
+    requested = (body.get("compute") or {}).get("scaling") or {}
+    if scaling["minReplica"] and not requested.get("scaleToZeroTimeout"):
+        # The new minimum keeps it on, so the old time-out no longer applies.
         scaling["scaleToZeroTimeout"] = None
     return _validate(merged)
 

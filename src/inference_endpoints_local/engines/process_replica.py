@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from inference_endpoints_local import loopback
 from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
 from inference_endpoints_local.engines.child_process import (
     cpu_seconds,
@@ -158,7 +159,7 @@ class ProcessReplica:
             try:
                 async with asyncio.timeout(LOAD_TIMEOUT_S):
                     port = await self._read_port(process.stdout)
-                    address = WorkerAddress("127.0.0.1", port, secret)
+                    address = WorkerAddress(loopback.HOST, port, secret)
                     readers.append(asyncio.create_task(self._copy_to_log(process.stdout, "stdout")))
                     await (self._wait_until_healthy(process, address) if port else process.wait())
             except TimeoutError:
@@ -212,7 +213,7 @@ class ProcessReplica:
     def _send_config(self, process: Process, weights: dict[str, Path], secret: str) -> None:
         model = self.request.spec["model"]
         settings = next(iter(model["image"].values()))
-        request = {
+        config = {
             "endpoint": self.request.endpoint,
             "model": model["repository"],
             "task": self.program.task,
@@ -223,7 +224,7 @@ class ProcessReplica:
             "parallel": settings.get("nParallel") or 2,
         }
         assert process.stdin
-        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.write(json.dumps(config).encode() + b"\n")
 
     async def _read_port(self, stdout: asyncio.StreamReader) -> int:
         """The port, from the first line that contains one. Other lines are logged. 0 if the worker is ending."""

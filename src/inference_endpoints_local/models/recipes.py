@@ -78,7 +78,7 @@ class DeploymentRecipe:
 
 
 class RecipeBook:
-    """All recipes of a plane, one for each model."""
+    """All recipes of a plane, instance for each model."""
 
     def __init__(self, instances: InstanceCatalogue) -> None:
         self._instances = instances
@@ -155,14 +155,14 @@ def _cheapest_fitting(instances: InstanceCatalogue, parameters_b: float) -> Offe
     """The cheapest cloud instance that holds a model of this size."""
     kinds = ("cpu", "gpu") if parameters_b <= _MAX_CPU_BILLIONS else ("gpu",)
     fitting = [
-        one
-        for one in instances.offered()
-        if one.vendor != LOCAL_VENDOR
-        and one.accelerator in kinds
-        and one.status not in UNAVAILABLE_STATUSES
-        and (one.gpu_memory_gb or one.memory_gb or 0) >= _GB_PER_BILLION * parameters_b
+        instance
+        for instance in instances.offered()
+        if instance.vendor != LOCAL_VENDOR
+        and instance.accelerator in kinds
+        and instance.status not in UNAVAILABLE_STATUSES
+        and (instance.gpu_memory_gb or instance.memory_gb or 0) >= _GB_PER_BILLION * parameters_b
     ]
-    return min(fitting, key=lambda one: (one.price_per_hour, one.id))
+    return min(fitting, key=lambda instance: (instance.price_per_hour, instance.id))
 
 
 @cache

@@ -88,10 +88,12 @@ class EndpointRecord:
 
     @property
     def idle_timeout_s(self) -> float | None:
-        """Seconds without a request after which it scales to zero; None: never by itself."""
-        scaling = self.spec["compute"]["scaling"]
-        minutes = scaling["scaleToZeroTimeout"]
-        return None if scaling["minReplica"] or not minutes else 60.0 * minutes
+        """Seconds without a request after which it scales to zero; None: never by itself.
+
+        Validation ensures that only an endpoint with `minReplica` 0 has a time-out.
+        """
+        minutes = self.spec["compute"]["scaling"]["scaleToZeroTimeout"]
+        return 60.0 * minutes if minutes else None
 
     def updated(self, spec: Spec, now_ns: int) -> "EndpointRecord":
         """With a new configuration, and a new generation if its replicas have to be replaced."""
