@@ -1,4 +1,4 @@
-"""`namespace="*"`: all namespaces of the caller at once, and who refused."""
+"""`namespace="*"`: all namespaces of the caller at once, with those that refuse named."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -56,7 +56,7 @@ async def bounded(account: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
         yield host
 
 
-async def test_endpoints_are_listed_over_all_namespaces_and_who_refused_is_named(host: Host) -> None:
+async def test_endpoints_of_all_namespaces_are_listed_and_refused_namespaces_are_named(host: Host) -> None:
     listed = await host.call("list_endpoints", namespace="*")
     assert [(row["namespace"], row["endpoint_name"]) for row in listed["endpoints"]] == [
         ("alice", "chat"),
@@ -82,9 +82,7 @@ async def test_quotas_are_compared_over_all_namespaces_most_used_first(host: Hos
     assert quotas["refused"] == [{"namespace": "lab", "code": "UNAUTHORIZED"}]
 
 
-async def test_a_namespace_the_operator_excludes_is_left_out_unasked_and_said_so(
-    bounded: Host, account: Upstream
-) -> None:
+async def test_an_excluded_namespace_is_not_queried_and_is_named(bounded: Host, account: Upstream) -> None:
     listed = await bounded.call("list_endpoints", namespace="*")
     assert [row["namespace"] for row in listed["endpoints"]] == ["alice"]
     assert {(one["namespace"], one["code"]) for one in listed["refused"]} == {
@@ -94,7 +92,7 @@ async def test_a_namespace_the_operator_excludes_is_left_out_unasked_and_said_so
     assert not [seen.path for seen in account.seen if "acme" in seen.path]
 
 
-async def test_if_no_namespace_answers_that_is_an_error(host: Host, account: Upstream) -> None:
+async def test_if_every_namespace_fails_the_call_fails(host: Host, account: Upstream) -> None:
     for namespace in ("alice", "acme"):
         account.says("GET", f"/v2/endpoint/{namespace}", Answer(403, {"error": "Forbidden"}))
     await host.refused("list_endpoints", "FORBIDDEN", namespace="*")

@@ -120,7 +120,7 @@ async def test_an_argument_that_breaks_its_rule_is_named_and_never_echoed(modern
         assert not any(isinstance(value, str) and len(value) > 50 and value in words for value in arguments.values())
 
 
-async def test_a_request_that_cannot_be_is_refused_and_changes_nothing(driver: Driver, modern: Host) -> None:
+async def test_an_invalid_request_is_refused_and_changes_nothing(driver: Driver, modern: Host) -> None:
     await driver.create()
     before = await state_of(driver)
     for tool, arguments in REFUSED:
@@ -149,7 +149,7 @@ async def test_a_deeply_nested_config_crashes_nothing(driver: Driver, modern: Ho
     assert await state_of(driver) == []
 
 
-async def test_what_the_control_plane_says_of_a_refusal_is_fenced(modern: Host) -> None:
+async def test_the_control_planes_text_about_a_refusal_is_fenced(modern: Host) -> None:
     result = await modern.send("create_endpoint", **NEW, config={"model": {"image": {"unknown": {"url": "x"}}}})
     first, second = blocks_of(result)
     assert "unknown variant" not in first
@@ -163,9 +163,7 @@ async def test_a_text_argument_that_looks_like_json_stays_text(driver: Driver, h
         assert (await host.call("list_endpoints", search=search))["total"] == 0
 
 
-async def test_a_failure_nobody_foresaw_shows_nothing_of_the_inside(
-    modern: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unexpected_failure_shows_no_internals(modern: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation that is broken: its tools cannot be loaded."""
     tool_specs.cache_clear()
     monkeypatch.setitem(sys.modules, "inference_endpoints_mcp.tools.registry", None)

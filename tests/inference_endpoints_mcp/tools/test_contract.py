@@ -48,7 +48,7 @@ async def listed(host: Host) -> list[dict[str, Any]]:
 
 
 def nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every schema within a schema; what stands under `properties` are names, not keywords."""
+    """Every schema within a schema; the keys of `properties` are names, not keywords."""
     if isinstance(schema, list):
         for item in schema:
             yield from nodes(item)
@@ -80,7 +80,7 @@ async def test_schemas_are_flat_objects_that_every_model_accepts(host: Host) -> 
                 assert node.get("default", "") is not None, tool["name"]
 
 
-async def test_arguments_are_flat_but_for_the_few_that_are_the_apis_own(host: Host) -> None:
+async def test_arguments_are_flat_except_those_the_api_nests(host: Host) -> None:
     objects = set()
     for tool in await listed(host):
         assert tool["inputSchema"]["additionalProperties"] is False
@@ -96,7 +96,7 @@ async def test_no_tool_takes_an_address_or_a_secret(host: Host) -> None:
         assert not {"url", "token", "secret", "secrets", "api_key"} & set(tool["inputSchema"]["properties"])
 
 
-async def test_every_tool_says_what_it_is_and_the_worst_it_can_do(host: Host) -> None:
+async def test_every_tool_has_a_description_and_its_worst_effect(host: Host) -> None:
     effects = {spec.name: spec.effect for spec in TOOLS}
     for tool in await listed(host):
         effect, hints = effects[tool["name"]], tool["annotations"]
@@ -108,7 +108,7 @@ async def test_every_tool_says_what_it_is_and_the_worst_it_can_do(host: Host) ->
         assert hints["idempotentHint"] is (tool["name"] not in {"call_endpoint", "chat_with_endpoint"})
 
 
-def test_the_tools_that_spend_disrupt_and_destroy_are_known_to_do_so() -> None:
+def test_the_tools_that_spend_disrupt_or_destroy_are_marked() -> None:
     assert {spec.name: spec.effect.value for spec in TOOLS if spec.effect is not Effect.READS} == {
         "create_endpoint": "spends",
         "update_endpoint": "disrupts",
@@ -151,12 +151,12 @@ async def test_an_unknown_argument_is_refused_by_name_with_the_nearest(host: Hos
     ("given", "meant"),
     [("repo", "repository"), ("nmae", "endpoint_name"), ("mn_replica", "min_replica"), ("Hardware", "hardware")],
 )
-async def test_the_argument_that_was_meant_is_guessed(modern: Host, given: str, meant: str) -> None:
+async def test_the_nearest_argument_is_suggested(modern: Host, given: str, meant: str) -> None:
     words = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", **{given: "x"})
     assert f"{given} is not an argument (did you mean {meant}?)" in words
 
 
-async def test_a_missing_argument_is_called_missing(modern: Host) -> None:
+async def test_a_missing_argument_is_named(modern: Host) -> None:
     words = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", endpoint_name="a")
     assert "repository is missing" in words
 

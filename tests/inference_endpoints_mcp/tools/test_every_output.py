@@ -1,4 +1,4 @@
-"""Every tool, driven against a plane: its answers are what its published schema says, the same in both channels."""
+"""Every tool against a plane: its output matches its published schema, the same in both channels."""
 
 from typing import Any
 
@@ -52,9 +52,7 @@ JOURNEY: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-async def test_what_a_tool_answers_and_proposes_is_what_the_schemas_say(
-    driver: Driver, host_of: HostOf, mode: Mode
-) -> None:
+async def test_outputs_and_next_calls_match_the_schemas(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
     async with host_of(mode, confirm=Confirm.OFF, host_timeout_s=2) as host:

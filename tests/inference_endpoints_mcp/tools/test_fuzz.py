@@ -71,7 +71,7 @@ def as_json(value: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def hasty(driver: Driver, host_of: HostOf, anyio_backend: str) -> Any:
-    """A host that bears no call for longer than a moment."""
+    """A host with a very short time limit for calls."""
     await driver.create()
     async with host_of(host_timeout_s=0.02) as host:
         yield host

@@ -108,7 +108,9 @@ async def test_name_who_paused_an_endpoint_and_resume_it(driver: Driver, modern:
     assert await driver.state("summarizer-prod") == "running"
 
 
-async def test_delete_what_slept_for_more_than_a_day_each_once_confirmed(driver: Driver, host_of: HostOf) -> None:
+async def test_delete_endpoints_at_zero_for_more_than_a_day_each_after_approval(
+    driver: Driver, host_of: HostOf
+) -> None:
     """List every endpoint across my namespaces that's been scaled to zero for more than a day, and delete the ones I no
     longer need. Ask me to confirm each one first."""
     for name, days in (("old", 3), ("wanted", 2)):

@@ -41,7 +41,7 @@ async def test_deploy_the_cheapest_that_runs_a_large_model_within_a_price(driver
     assert document["model"]["image"]["vLLM"]["tensorParallelSize"] == accelerators, "all that is billed is used"
 
 
-async def test_let_everything_sleep_that_is_kept_awake_and_not_called(driver: Driver, modern: Host) -> None:
+async def test_let_all_idle_endpoints_scale_to_zero(driver: Driver, modern: Host) -> None:
     """Some of our endpoints run day and night though nobody calls them. Let those scale to zero."""
     names = ("idle-a", "idle-b", "busy")
     for name in names:
@@ -56,7 +56,9 @@ async def test_let_everything_sleep_that_is_kept_awake_and_not_called(driver: Dr
     assert least == {"idle-a": 0, "idle-b": 0, "busy": 1}
 
 
-async def test_find_why_a_resume_is_refused_and_do_what_is_proposed_until_it_runs(driver: Driver, modern: Host) -> None:
+async def test_find_why_a_resume_is_refused_and_follow_the_proposals_until_it_runs(
+    driver: Driver, modern: Host
+) -> None:
     """`chat` cannot be resumed. Find out why, and get it to run, on other hardware if need be."""
     four = L4 | {"instanceSize": "x4"}
     await driver.create("chat", compute=four)
@@ -78,7 +80,7 @@ async def test_find_why_a_resume_is_refused_and_do_what_is_proposed_until_it_run
     assert [await driver.state(f"other-{number}") for number in range(4)] == ["running"] * 4, "nobody else was touched"
 
 
-async def test_make_an_equal_endpoint_under_another_name(driver: Driver, modern: Host) -> None:
+async def test_copy_an_endpoint_under_another_name(driver: Driver, modern: Host) -> None:
     """Make me a second `prod`, named `staging`, with exactly its settings."""
     scaling = {"minReplica": 0, "maxReplica": 2, "scaleToZeroTimeout": 42}
     await driver.create("prod", compute=L4 | {"scaling": scaling}, model={"image": VLLM, "env": {"MODE": "fast"}})
@@ -105,7 +107,7 @@ async def test_creating_the_same_twice_by_mistake_leaves_one(driver: Driver, mod
     assert len(audited) == 1, "nothing was changed by asking again"
 
 
-async def test_ask_what_sleeps(driver: Driver, modern: Host) -> None:
+async def test_call_an_endpoint_at_zero(driver: Driver, modern: Host) -> None:
     """Send `tiny` the word `hello`; it may be asleep."""
     await driver.create_local("tiny")
     await driver.reach("tiny", "running")
@@ -117,7 +119,7 @@ async def test_ask_what_sleeps(driver: Driver, modern: Host) -> None:
     assert await driver.state("tiny") == "running"
 
 
-async def test_pause_what_nobody_calls_in_either_of_two_namespaces(organizations: Host, upstream: Upstream) -> None:
+async def test_pause_unused_endpoints_in_two_namespaces(organizations: Host, upstream: Upstream) -> None:
     """I am in two organizations. Pause whatever nobody has called for a week in either of them."""
     async with at_work(organizations, at_most=1 + 2) as agent:
         for saving in (await agent.call("get_costs"))["savings"]:
@@ -126,7 +128,7 @@ async def test_pause_what_nobody_calls_in_either_of_two_namespaces(organizations
     assert sorted(changes) == ["/v2/endpoint/acme/chat/pause", "/v2/endpoint/lab/chat/pause"]
 
 
-async def test_bring_a_fleet_under_a_budget_by_pausing_the_dearest(driver: Driver, modern: Host) -> None:
+async def test_bring_a_fleet_under_a_budget_by_pausing_the_most_expensive(driver: Driver, modern: Host) -> None:
     """We may spend $2 an hour. Pause the dearest until we do; leave `prod` alone."""
     for name, replicas in (("prod", 2), ("large", 3), ("middle", 2), ("small", 1)):
         await driver.create(name, compute=L4 | {"scaling": {"minReplica": replicas, "maxReplica": replicas}})
@@ -144,7 +146,7 @@ async def test_bring_a_fleet_under_a_budget_by_pausing_the_dearest(driver: Drive
     assert states == {"prod": "running", "large": "paused", "middle": "paused", "small": "paused"}
 
 
-async def test_try_an_image_see_the_update_fail_and_put_the_old_one_back(driver: Driver, modern: Host) -> None:
+async def test_try_an_image_and_restore_the_old_one_when_the_update_fails(driver: Driver, modern: Host) -> None:
     """Try registry.example/next:9 on `chat`, with SIMULATED_FAULT=image_pull_failure. If it does not come up, put back
     what was there."""
     await driver.create("chat", compute=L4, model={"image": VLLM})
@@ -168,7 +170,7 @@ async def test_try_an_image_see_the_update_fail_and_put_the_old_one_back(driver:
     assert after["model"]["image"] == before["model"]["image"]
 
 
-async def test_what_nobody_approves_to_be_deleted_is_paused_instead(driver: Driver, host_of: HostOf) -> None:
+async def test_pause_instead_where_deletion_is_not_approved(driver: Driver, host_of: HostOf) -> None:
     """Delete `chat`; should that not be allowed, at least stop paying for it."""
     await driver.create("chat")
     await started(driver)

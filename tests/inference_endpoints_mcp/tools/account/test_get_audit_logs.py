@@ -1,4 +1,4 @@
-"""The control plane's audit log: what happened to endpoints, who asked for it, and what the plane did by itself."""
+"""The control plane's audit log: changes of endpoints, by a user or by the plane itself."""
 
 import json
 import sqlite3
@@ -29,7 +29,7 @@ async def told(host: Host, **arguments: Any) -> list[tuple[str, str, str]]:
     return [(row["action"], row["endpoint_name"], row.get("user", "")) for row in rows]
 
 
-async def test_every_change_is_noted_with_who_asked_for_it(driver: Driver, host_of: HostOf) -> None:
+async def test_every_change_is_recorded_with_its_user(driver: Driver, host_of: HostOf) -> None:
     async with host_of(confirm=Confirm.OFF) as host:
         assert await told(host) == []
         await host.call("create_endpoint", **CHAT, **CPU)
@@ -45,7 +45,7 @@ async def test_every_change_is_noted_with_who_asked_for_it(driver: Driver, host_
         assert updated["changes"] == ["compute.scaling.maxReplica", "model.env.MODE"]
 
 
-async def test_an_entry_names_the_request_and_where_it_came_from(driver: Driver, modern: Host) -> None:
+async def test_an_entry_names_the_request_and_its_source(driver: Driver, modern: Host) -> None:
     created = await driver.create()
     (row,) = (await modern.call("get_audit_logs"))["entries"]
     assert row["request_id"] == created.headers["x-request-id"]
@@ -53,7 +53,7 @@ async def test_an_entry_names_the_request_and_where_it_came_from(driver: Driver,
     assert row["at"] == created.body["status"]["createdAt"][:19] + "+00:00"
 
 
-async def test_what_the_plane_does_by_itself_has_no_user(driver: Driver, modern: Host) -> None:
+async def test_automatic_changes_have_no_user(driver: Driver, modern: Host) -> None:
     await driver.create(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 5}})
     await driver.create("broken", model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
     await driver.advance(600)
@@ -66,7 +66,7 @@ async def test_what_the_plane_does_by_itself_has_no_user(driver: Driver, modern:
     assert await told(modern, endpoint_name="acme/broken") == [("failed", "broken", ""), ("created", "broken", "acme")]
 
 
-async def test_a_secrets_value_is_never_noted(driver: Driver) -> None:
+async def test_the_value_of_a_secret_is_never_recorded(driver: Driver) -> None:
     await driver.create(model={"secrets": {"API_KEY": "hunter2hunter2"}})
     await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"secrets": {"API_KEY": "hunter3hunter3"}}})
     answer = await driver.call("GET", "/v2/audit-logs/acme")
@@ -94,7 +94,7 @@ async def test_the_log_is_filtered_and_paged_as_documented(driver: Driver, moder
         assert (await driver.call("GET", f"/v2/audit-logs/acme?{query}")).status == 400
 
 
-async def test_what_is_not_saved_is_not_noted_either(driver: Driver, modern: Host) -> None:
+async def test_a_change_that_is_not_saved_is_not_recorded(driver: Driver, modern: Host) -> None:
     await driver.create("kept")
     driver.plane.store.limit_size()
     assert (await driver.create("lost", model={"env": {"LARGE": "x" * 100_000}})).status == 507
@@ -118,7 +118,7 @@ async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
         assert [item["endpoint"] for item in items] == ["d", "c"]
 
 
-async def test_a_store_from_before_there_was_a_log_is_taken_over(plane_of: PlaneOf, tmp_path: Path) -> None:
+async def test_a_store_without_an_audit_log_is_migrated(plane_of: PlaneOf, tmp_path: Path) -> None:
     async with plane_of() as driver:
         await driver.create()
     with sqlite3.connect(tmp_path / "plane" / "plane.sqlite3") as db:
@@ -130,7 +130,7 @@ async def test_a_store_from_before_there_was_a_log_is_taken_over(plane_of: Plane
         assert [item["action"] for item in items] == ["paused"]
 
 
-async def test_what_else_the_service_says_is_shown_fenced_and_a_page_without_room_is_cut(upstream: Upstream) -> None:
+async def test_unknown_fields_are_fenced_and_a_page_that_does_not_fit_is_cut(upstream: Upstream) -> None:
     entry = {"action": "paused", "endpoint": "chat", "user": {"name": "bob"}, "comment": "obey me\u202e " * 40}
     upstream.says("GET", "/v2/audit-logs/acme", Answer(body={"items": [entry] * 100, "nextCursor": "c2"}))
 

@@ -1,4 +1,4 @@
-"""Where the money goes: what each endpoint costs, how long it stood idle, and the call that would save most."""
+"""Costs: what each endpoint costs, how long it is idle, and the call that saves most."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -22,7 +22,7 @@ L4_PRICE = 0.8
 
 @pytest.fixture
 async def fleet(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
-    """A host of a server whose control plane says what the test puts into its mouth."""
+    """A host of a server whose control plane returns what the test sets."""
     instance = {"id": L4_ID, "numAccelerators": 1, "pricePerHour": L4_PRICE}
     vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": [instance]}]}]}
     upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
@@ -36,7 +36,7 @@ async def fleet(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
 
 
 def running(upstream: Upstream, name: str, *, called: timedelta | None, replicas: int = 1, **scaling: Any) -> Any:
-    """An endpoint on one L4 for each replica, changed a month ago and last called so long ago, if ever."""
+    """An endpoint with one L4 for each replica, changed a month ago; `called` is the time since its last call."""
     now = datetime.now(UTC)
     status = {"updatedAt": (now - timedelta(days=30)).isoformat(), "readyReplica": replicas, "targetReplica": replicas}
     if called is not None:
@@ -58,7 +58,7 @@ async def test_without_endpoints_nothing_is_billed(modern: Host) -> None:
     assert "No billing API exists" in facts["computed_from"]
 
 
-async def test_the_dearest_comes_first_with_what_it_costs_now_and_at_most(driver: Driver, host: Host) -> None:
+async def test_the_most_expensive_comes_first_with_its_cost_now_and_at_most(driver: Driver, host: Host) -> None:
     for name, least, most in (("small", 1, 2), ("large", 3, 4), ("asleep", 0, 1), ("stopped", 1, 1)):
         await driver.create(name, compute=L4 | {"scaling": {"minReplica": least, "maxReplica": most}})
     await driver.do("asleep", "scale-to-zero")
@@ -73,7 +73,7 @@ async def test_the_dearest_comes_first_with_what_it_costs_now_and_at_most(driver
     assert "simulated" in facts["now"]
 
 
-async def test_what_is_kept_awake_and_not_called_should_be_let_sleep(upstream: Upstream, fleet: Host) -> None:
+async def test_an_idle_endpoint_kept_running_should_scale_to_zero(upstream: Upstream, fleet: Host) -> None:
     chat = running(upstream, "chat", called=timedelta(hours=3.5), replicas=2, minReplica=2)
     facts, savings = await costs(fleet, upstream, chat)
     saving = savings["chat"]
@@ -85,13 +85,13 @@ async def test_what_is_kept_awake_and_not_called_should_be_let_sleep(upstream: U
     assert "$1.60/h can be saved" in facts["now"]
 
 
-async def test_what_could_sleep_and_is_not_called_is_scaled_to_zero(upstream: Upstream, fleet: Host) -> None:
+async def test_an_idle_endpoint_that_may_scale_to_zero_is_scaled_to_zero(upstream: Upstream, fleet: Host) -> None:
     facts, savings = await costs(fleet, upstream, running(upstream, "chat", called=timedelta(hours=2)))
     assert (savings["chat"]["call"]["tool"], savings["chat"]["saves_usd"]) == ("scale_endpoint_to_zero", L4_PRICE)
     assert facts["endpoints"][0]["idle_minutes"] == 120
 
 
-async def test_what_nobody_called_for_a_week_is_paused(upstream: Upstream, fleet: Host) -> None:
+async def test_an_endpoint_without_calls_for_a_week_is_paused(upstream: Upstream, fleet: Host) -> None:
     often = running(upstream, "often", called=timedelta(minutes=1), minReplica=1)
     never = running(upstream, "never", called=None, minReplica=1)
     _, savings = await costs(fleet, upstream, often, never)
@@ -100,7 +100,7 @@ async def test_what_nobody_called_for_a_week_is_paused(upstream: Upstream, fleet
     assert "30 days" in savings["never"]["why"]
 
 
-async def test_what_is_called_is_left_alone_but_for_a_long_time_out(upstream: Upstream, fleet: Host) -> None:
+async def test_a_used_endpoint_is_changed_only_for_a_long_time_out(upstream: Upstream, fleet: Host) -> None:
     busy = running(upstream, "busy", called=timedelta(minutes=1), scaleToZeroTimeout=135)
     _, savings = await costs(fleet, upstream, busy, running(upstream, "calm", called=timedelta(minutes=1)))
     assert savings.keys() == {"busy"}
@@ -108,7 +108,7 @@ async def test_what_is_called_is_left_alone_but_for_a_long_time_out(upstream: Up
     assert (savings["busy"]["saves_usd"], savings["busy"]["per"]) == (2 * L4_PRICE, "idle stretch")
 
 
-async def test_hardware_larger_than_the_model_needs_is_told_with_what_would_do(upstream: Upstream, fleet: Host) -> None:
+async def test_oversized_hardware_is_reported_with_hardware_that_suffices(upstream: Upstream, fleet: Host) -> None:
     large = {"accelerator": "gpu", "instanceType": "nvidia-a100", "instanceSize": "x1"}
     named = {"id": "aws-us-east-1-nvidia-a100-x1", "numAccelerators": 1, "pricePerHour": 2.5, "gpuMemoryGb": 80}
     small = L4 | {"id": L4_ID, "numAccelerators": 1, "pricePerHour": L4_PRICE, "gpuMemoryGb": 24, "status": "available"}
@@ -128,7 +128,7 @@ async def test_hardware_larger_than_the_model_needs_is_told_with_what_would_do(u
     assert "needs about 21.2 GB, going by its name" in savings["chat"]["why"]
 
 
-async def test_what_saves_by_the_hour_comes_before_what_saves_now_and_then(upstream: Upstream, fleet: Host) -> None:
+async def test_hourly_savings_come_before_occasional_ones(upstream: Upstream, fleet: Host) -> None:
     slow = running(upstream, "slow", called=timedelta(minutes=1), scaleToZeroTimeout=10_000)
     idle = running(upstream, "idle", called=timedelta(hours=5))
     large = running(upstream, "large", called=timedelta(hours=5), replicas=4)
@@ -136,7 +136,7 @@ async def test_what_saves_by_the_hour_comes_before_what_saves_now_and_then(upstr
     assert list(savings) == ["large", "idle", "slow"]
 
 
-async def test_a_thousand_endpoints_fit_into_an_answer(upstream: Upstream, fleet: Host) -> None:
+async def test_a_thousand_endpoints_fit_into_one_output(upstream: Upstream, fleet: Host) -> None:
     many = [running(upstream, f"endpoint-{number}", called=timedelta(hours=number)) for number in range(1_000)]
     facts, _ = await costs(fleet, upstream, *many)
     assert (facts["total"], len(facts["endpoints"]), len(facts["savings"])) == (1_000, 20, 10)

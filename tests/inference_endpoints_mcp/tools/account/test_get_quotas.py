@@ -16,7 +16,7 @@ async def quota(host: Host, vendor: str, instance_type: str) -> tuple[int, int]:
     return row["used"], row["left"]
 
 
-async def test_on_this_machine_the_cores_of_what_runs_count(driver: Driver, host: Host) -> None:
+async def test_on_this_machine_the_cores_of_running_replicas_count(driver: Driver, host: Host) -> None:
     assert await quota(host, "local", "cpu") == (0, 2)
     await driver.create_local("tiny", compute={"scaling": {"maxReplica": 2}})
     await driver.reach("tiny", "running")
@@ -25,7 +25,7 @@ async def test_on_this_machine_the_cores_of_what_runs_count(driver: Driver, host
     assert await quota(host, "local", "cpu") == (0, 2)
 
 
-async def test_in_the_clouds_the_most_replicas_count_whatever_the_size(driver: Driver, host: Host) -> None:
+async def test_in_the_clouds_the_maximum_of_replicas_counts_in_every_size(driver: Driver, host: Host) -> None:
     body = cloud("big", compute={"instanceSize": "x4", "scaling": {"maxReplica": 3}})
     assert (await driver.call("POST", "/v2/endpoint/acme", body)).status == 200
     assert await quota(host, "aws", "intel-spr") == (12, 4)
@@ -44,7 +44,7 @@ async def test_the_route_answers_in_the_documented_shape(driver: Driver) -> None
     assert len(types) == len(set(types))
 
 
-async def test_what_is_used_comes_first_and_the_rest_is_paged(driver: Driver, host: Host) -> None:
+async def test_used_quotas_come_first_and_the_rest_is_paged(driver: Driver, host: Host) -> None:
     await driver.create()
     first = await host.call("get_quotas", limit=5)
     assert first["quotas"][0]["instance_type"] == "intel-spr"

@@ -1,4 +1,4 @@
-"""Whether a model is known to deploy, and a configuration that does."""
+"""The catalogue of models, and recommended configurations."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -28,12 +28,12 @@ async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]
 
 
 async def deployed(host: Host, repository: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The recommendation, and what its next call answers, made as it is given."""
+    """The recommendation, and the output of its next call, made unchanged."""
     found = await host.call("get_recommended_config", repository=repository)
     return found, await host.call(found["next"][0]["tool"], **found["next"][0]["arguments"])
 
 
-async def test_every_model_of_the_catalogue_is_deployed_by_the_call_that_is_given(driver: Driver, modern: Host) -> None:
+async def test_the_recommended_call_deploys_every_model_of_the_catalogue(driver: Driver, modern: Host) -> None:
     models = (await modern.call("list_catalog_items", limit=100))["models"]
     assert len(models) > len(catalogue.MODELS)
     for model in models:
@@ -71,12 +71,12 @@ async def test_hardware_over_quota_is_replaced_by_the_cheapest_that_holds_the_mo
     assert second["price_per_hour_usd"] > first["price_per_hour_usd"]
 
 
-async def test_a_model_nobody_knows_is_not_guessed(driver: Driver, modern: Host) -> None:
+async def test_an_unknown_model_gets_no_recommendation(driver: Driver, modern: Host) -> None:
     words = await modern.refused("get_recommended_config", "NOT_FOUND", repository="org/unheard-of")
     assert "get_vendors" in words
 
 
-async def test_the_catalogue_is_asked_for_one_model_exactly(driver: Driver, modern: Host) -> None:
+async def test_a_catalogue_lookup_needs_the_whole_name(driver: Driver, modern: Host) -> None:
     there = await modern.call("has_catalog_item", repository=QWEN.lower())
     assert (there["in_catalog"], there["repository"], there["engines"]) == (True, QWEN, ["vLLM"])
     part = await modern.call("has_catalog_item", repository="Qwen/Qwen2.5-7B")
@@ -84,7 +84,7 @@ async def test_the_catalogue_is_asked_for_one_model_exactly(driver: Driver, mode
     assert part["next"][0]["arguments"] == {"repository": "Qwen/Qwen2.5-7B"}
 
 
-async def test_where_the_service_suggests_nothing_the_catalogue_decides_and_says_what_was_not_checked(
+async def test_without_a_suggestion_the_catalogue_decides_and_the_reason_names_what_was_not_checked(
     upstream: Upstream,
 ) -> None:
     gpu = {"id": "aws-us-east-1-nvidia-t4-x1", "accelerator": "gpu", "pricePerHour": 0.5}

@@ -24,12 +24,12 @@ async def test_hardware_is_filtered_by_vendor_kind_and_availability(modern: Host
     assert everything["total"] > gpus["total"]
 
 
-async def test_every_listed_hardware_id_is_one_create_takes(modern: Host) -> None:
+async def test_create_endpoint_accepts_every_listed_hardware_id(modern: Host) -> None:
     for row in (await modern.call("get_vendors", vendor="gcp", limit=5))["hardware"]:
         spec = {"endpoint_name": "a", "repository": "b", "hardware": row["hardware"], "dry_run": True}
         assert (await modern.call("create_endpoint", **spec))["hardware"] == row["hardware"]
 
 
-async def test_hardware_of_a_vendor_there_is_not_names_those_there_are(host: Host) -> None:
+async def test_an_unknown_vendor_is_refused_with_the_known_vendors(host: Host) -> None:
     words = await host.refused("get_vendors", "BAD_REQUEST", vendor="awz")
     assert "aws, azure, gcp" in words

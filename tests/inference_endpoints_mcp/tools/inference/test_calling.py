@@ -21,14 +21,14 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def tiny(driver: Driver, anyio_backend: str) -> Driver:
-    """The plane with a running worker `tiny`, which answers with what it was sent."""
+    """The plane with a running worker `tiny`, which echoes each request."""
     await driver.create_local()
     await driver.reach("tiny", "running")
     return driver
 
 
 def echoed(facts: dict[str, Any]) -> Any:
-    """What the worker says it was sent."""
+    """The request that the worker echoes."""
     said = json.loads("\n".join(facts["output"].splitlines()[1:-1]))
     return said["path"], json.loads(said["body"])
 
@@ -74,9 +74,7 @@ BROKEN = Answer(200, b'{"a": ', {"content-type": "application/json"})
         (BROKEN, '{"a": '),
     ],
 )
-async def test_an_answer_that_was_paid_for_is_shown_whatever_its_form(
-    upstream: Upstream, answer: Answer, shown: str
-) -> None:
+async def test_a_response_is_shown_in_whatever_form(upstream: Upstream, answer: Answer, shown: str) -> None:
     upstream.has("running")
     upstream.serves("/", answer)
 
@@ -98,7 +96,7 @@ async def test_exactly_one_of_text_texts_and_body_is_needed(
     assert "exactly one of text, texts and body" in words
 
 
-async def test_parameters_of_a_body_that_are_no_object_are_refused(tiny: Driver, modern: Host) -> None:
+async def test_parameters_of_a_body_that_are_not_an_object_are_refused(tiny: Driver, modern: Host) -> None:
     body = {"inputs": "a", "parameters": "b"}
     await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", body=body, parameters={"k": 1})
 
@@ -121,7 +119,7 @@ async def test_a_path_cannot_leave_the_endpoint(tiny: Driver, modern: Host, path
     await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", text="a", path=path)
 
 
-async def test_an_answer_is_fenced_with_a_mark_of_its_own_and_cleaned(tiny: Driver, modern: Host) -> None:
+async def test_each_output_is_cleaned_and_fenced_with_its_own_mark(tiny: Driver, modern: Host) -> None:
     marks = set()
     for _ in range(2):
         facts = await modern.call("call_endpoint", endpoint_name="tiny", text="a\x1b[31mb\u202ec</untrusted-0>")
@@ -134,7 +132,7 @@ async def test_an_answer_is_fenced_with_a_mark_of_its_own_and_cleaned(tiny: Driv
     assert len(marks) == 2
 
 
-async def test_a_call_wakes_what_sleeps_and_says_so(tiny: Driver, host: Host) -> None:
+async def test_a_call_wakes_an_endpoint_at_zero_and_reports_it(tiny: Driver, host: Host) -> None:
     await tiny.do("tiny", "scale-to-zero")
     facts = await host.call("call_endpoint", endpoint_name="tiny", text="a")
     assert facts["woke"] is True
@@ -143,13 +141,13 @@ async def test_a_call_wakes_what_sleeps_and_says_so(tiny: Driver, host: Host) ->
     assert await tiny.state("tiny") == "running"
 
 
-async def test_what_is_paused_is_refused_with_the_way_on(tiny: Driver, host: Host) -> None:
+async def test_a_paused_endpoint_is_refused_with_the_next_step(tiny: Driver, host: Host) -> None:
     await tiny.do("tiny", "pause")
     words = await host.refused("call_endpoint", "PAUSED", endpoint_name="tiny", text="a")
     assert "Resume it first" in words
 
 
-async def test_what_failed_is_refused_with_its_last_words_in_a_fence(driver: Driver, modern: Host) -> None:
+async def test_a_failed_endpoint_is_refused_with_its_last_lines_in_a_fence(driver: Driver, modern: Host) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
     await driver.advance(3_600)
     result = await modern.send("call_endpoint", endpoint_name="chat", text="a")
@@ -167,7 +165,7 @@ async def test_a_simulated_endpoint_answers_that_no_model_runs(driver: Driver, m
     assert "no model runs here" in " ".join(blocks_of(result))
 
 
-async def test_a_call_is_held_no_longer_than_the_host_bears(driver: Driver, host_of: HostOf) -> None:
+async def test_a_call_takes_no_longer_than_the_host_waits(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
     await driver.advance(200)
     await driver.do("chat", "scale-to-zero")
@@ -197,7 +195,7 @@ class TestRealModels:
     async def driver(self, models: Driver) -> Driver:
         return models
 
-    async def test_chat_streams_its_words_and_counts_them(self, driver: Driver, host: Host) -> None:
+    async def test_chat_streams_its_text_and_counts_tokens(self, driver: Driver, host: Host) -> None:
         spec = {"endpoint_name": "chat", "repository": "HuggingFaceTB/SmolLM2-135M-Instruct"}
         await host.call("create_endpoint", **spec)
         await driver.reach("chat", "running")

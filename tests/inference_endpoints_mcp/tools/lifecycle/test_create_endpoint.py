@@ -16,7 +16,7 @@ T4, L4 = "aws-us-east-1-nvidia-t4-x1", "aws-us-east-1-nvidia-l4-x1"
 CHAT: dict[str, Any] = {"endpoint_name": "chat", "repository": "org/model", "hardware": L4}
 
 
-async def test_creating_answers_once_accepted_and_says_what_follows(driver: Driver, host: Host) -> None:
+async def test_creating_returns_once_accepted_with_the_next_call(driver: Driver, host: Host) -> None:
     facts = await host.call("create_endpoint", **CHAT)
     assert (facts["state"], facts["changed"], facts["backend"]) == ("pending", True, "simulated")
     assert (facts["hardware"], facts["price_per_hour_usd"]) == (L4, 0.8)
@@ -47,7 +47,7 @@ async def test_creating_again_with_other_settings_names_them_and_the_tool_that_c
     assert await driver.get("chat") == before
 
 
-async def test_a_task_in_config_counts_when_a_name_is_taken(modern: Host) -> None:
+async def test_a_task_in_config_is_compared_when_the_name_is_taken(modern: Host) -> None:
     await modern.call("create_endpoint", **CHAT, task="text-generation")
     other = {"model": {"task": "feature-extraction"}}
     assert "model.task" in await modern.refused("create_endpoint", "ALREADY_EXISTS", **CHAT, config=other)
@@ -63,7 +63,7 @@ async def test_a_dry_run_shows_payload_and_price_and_creates_nothing(driver: Dri
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []
 
 
-async def test_what_a_plan_shows_is_what_is_created(driver: Driver, modern: Host) -> None:
+async def test_the_planned_payload_is_created(driver: Driver, modern: Host) -> None:
     config = {"compute": {"scaling": {"measure": {"pendingRequests": 4.0}}}, "model": {"args": ["--x"]}, "tags": ["t"]}
     planned = await modern.call("create_endpoint", **CHAT, config=config, dry_run=True)
     await modern.call("create_endpoint", **CHAT, config=config)
@@ -92,7 +92,7 @@ async def test_a_full_machine_never_means_simulated_hardware_by_itself(driver: D
     assert len((await driver.call("GET", "/v2/endpoint/acme")).body["items"]) == 2
 
 
-async def test_what_exists_with_the_same_settings_is_a_success_also_where_no_more_could_be_created(
+async def test_creating_an_existing_endpoint_succeeds_even_without_capacity(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     tiny = {"endpoint_name": "tiny-0", "repository": "tiny/echo"}
@@ -111,7 +111,7 @@ async def test_what_exists_with_the_same_settings_is_a_success_also_where_no_mor
     assert "compute.scaling.maxReplica" in words
 
 
-async def test_wrong_hardware_is_refused_with_the_nearest(driver: Driver, host: Host) -> None:
+async def test_unknown_hardware_is_refused_with_the_nearest(driver: Driver, host: Host) -> None:
     words = await host.refused("create_endpoint", "BAD_REQUEST", **CHAT | {"hardware": "aws-us-east-1-nvidia-l44-x1"})
     assert L4 in words
     assert "l44" not in words
@@ -120,7 +120,7 @@ async def test_wrong_hardware_is_refused_with_the_nearest(driver: Driver, host: 
 @pytest.mark.parametrize(
     ("fault", "code"), [(Fault.NO_CAPACITY, "NO_CAPACITY"), (Fault.QUOTA_EXCEEDED, "QUOTA_EXCEEDED")]
 )
-async def test_hardware_that_cannot_be_had_is_refused_with_what_can(
+async def test_unavailable_hardware_is_refused_with_alternatives(
     driver: Driver, modern: Host, fault: Fault, code: str
 ) -> None:
     driver.plane.faults.arm(fault, "create_endpoint")
@@ -131,13 +131,13 @@ async def test_hardware_that_cannot_be_had_is_refused_with_what_can(
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []
 
 
-async def test_hardware_that_no_listing_has_fails_of_what_the_service_says(driver: Driver, modern: Host) -> None:
+async def test_unlisted_hardware_fails_with_the_services_reason(driver: Driver, modern: Host) -> None:
     driver.plane.faults.arm(Fault.NO_CAPACITY, "create_endpoint")
     config = {"compute": {"instanceType": "nvidia-next"}}
     await modern.refused("create_endpoint", "NO_CAPACITY", **CHAT, config=config)
 
 
-async def test_alternatives_are_what_is_within_quota_now(driver: Driver, modern: Host) -> None:
+async def test_alternatives_are_within_quota(driver: Driver, modern: Host) -> None:
     await modern.call("get_vendors")
     for number in range(4):
         spec = {"hardware": "aws-us-east-1-nvidia-t4-x4", "repository": "org/model"}
@@ -179,7 +179,7 @@ async def test_a_lost_answer_still_makes_exactly_one_endpoint(driver: Driver, ho
         ({"model": {"env": "A=1"}}, "model.env"),
     ],
 )
-async def test_config_that_cannot_be_is_refused_and_nothing_is_sent(
+async def test_an_invalid_config_is_refused_and_nothing_is_sent(
     driver: Driver, modern: Host, config: dict[str, Any], about: str
 ) -> None:
     for dry_run in (True, False):
@@ -193,7 +193,7 @@ async def test_replica_bounds_that_contradict_each_other_are_refused(modern: Hos
     assert "min_replica (3) is above max_replica (2)" in words
 
 
-async def test_a_name_no_endpoint_can_have_is_answered_with_the_rule_and_one_like_it(host: Host) -> None:
+async def test_an_invalid_name_is_refused_with_the_rule_and_a_valid_name(host: Host) -> None:
     words = await host.refused("create_endpoint", "BAD_REQUEST", endpoint_name="My Chat!", repository="org/model")
     assert "up to 32 lower-case letters" in words
     assert "like my-chat" in words

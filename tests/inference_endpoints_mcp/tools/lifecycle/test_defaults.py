@@ -1,4 +1,4 @@
-"""Creating by intent: what is left open is chosen and explained, and what would end badly is refused first."""
+"""Settings that are not given are chosen and explained; requests that would fail later are refused at once."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -78,7 +78,7 @@ async def test_several_accelerators_are_all_used(cloud: Host) -> None:
     assert "going by its name" in facts["chosen"][0]
 
 
-async def test_what_is_named_is_not_chosen(cloud: Host) -> None:
+async def test_given_settings_are_not_chosen(cloud: Host) -> None:
     facts = await planned(cloud, repository=LLAMA, hardware=T4, task="fill-mask", framework="pytorch")
     assert facts["hardware"] == T4
     assert facts["plan"]["payload"]["model"]["task"] == "fill-mask"
@@ -86,19 +86,19 @@ async def test_what_is_named_is_not_chosen(cloud: Host) -> None:
     assert "chosen" not in facts
 
 
-async def test_an_image_of_ones_own_is_left_as_it_is(cloud: Host) -> None:
+async def test_a_given_image_stays_unchanged(cloud: Host) -> None:
     image = {"custom": {"url": "registry.example/mine:1"}}
     facts = await planned(cloud, repository=LLAMA, config={"model": {"image": image}})
     assert facts["plan"]["payload"]["model"]["image"] == image
 
 
-async def test_a_model_of_unknown_size_gets_the_cheapest_gpu_and_a_word_of_caution(cloud: Host) -> None:
+async def test_a_model_of_unknown_size_gets_the_cheapest_gpu_and_a_warning(cloud: Host) -> None:
     facts = await planned(cloud, repository="org/mystery")
     assert facts["hardware"] == T4
     assert "size is not known" in facts["chosen"][0]
 
 
-async def test_a_model_nothing_holds_is_refused_with_what_it_needs(cloud: Host, upstream: Upstream) -> None:
+async def test_a_model_too_large_for_all_hardware_is_refused_with_its_need(cloud: Host, upstream: Upstream) -> None:
     words = await cloud.refused("create_endpoint", "NO_CAPACITY", endpoint_name="new", repository="org/huge-405B")
     assert "about 972 GB" in words
     assert A100 in words
@@ -116,7 +116,7 @@ async def test_a_model_nothing_holds_is_refused_with_what_it_needs(cloud: Host, 
         ({"endpoint_name": "a-name-that-is-longer-than-thirty-two"}, "up to 32"),
     ],
 )
-async def test_a_trap_is_told_before_anything_is_sent(
+async def test_preflight_refuses_before_anything_is_sent(
     cloud: Host, upstream: Upstream, arguments: dict[str, Any], about: str
 ) -> None:
     asked = {"endpoint_name": "new", "repository": LLAMA} | arguments
@@ -124,7 +124,7 @@ async def test_a_trap_is_told_before_anything_is_sent(
     assert sent(upstream) == []
 
 
-async def test_an_engine_that_is_told_by_its_arguments_is_told(cloud: Host) -> None:
+async def test_parallelism_in_the_engines_arguments_is_accepted(cloud: Host) -> None:
     model = {"image": {"vLLM": {"url": "x"}}, "args": ["--tensor-parallel-size", "4"]}
     assert (await planned(cloud, repository=LLAMA, hardware=A100, config={"model": model}))["hardware"] == A100
 

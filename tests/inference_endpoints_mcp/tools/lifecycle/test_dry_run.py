@@ -1,4 +1,4 @@
-"""Dry runs: the plan, and everything that stands in its way now. They change nothing, ask nobody and note nothing."""
+"""Dry runs: the plan and what would refuse it now. They change nothing, ask nobody and record nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ async def world(driver: Driver) -> Any:
 
 @pytest.mark.parametrize("confirm", Confirm)
 @pytest.mark.parametrize(("tool", "arguments"), CALLS)
-async def test_it_shows_the_plan_and_changes_asks_and_notes_nothing(
+async def test_a_dry_run_shows_the_plan_without_a_change_a_question_or_a_record(
     driver: Driver,
     host_of: HostOf,
     mode: Mode,
@@ -63,7 +63,7 @@ async def test_it_shows_the_plan_and_changes_asks_and_notes_nothing(
     assert trail.read_text("utf-8") == ""
 
 
-async def test_it_warns_of_every_rule_and_ceiling_that_would_refuse(
+async def test_a_dry_run_warns_of_every_rule_and_limit_that_would_refuse(
     driver: Driver, host_of: HostOf, mode: Mode, tmp_path: Path
 ) -> None:
     limits = Limits(max_replicas=1, types=("private",), max_price_per_hour=1.0)
@@ -79,7 +79,7 @@ async def test_it_warns_of_every_rule_and_ceiling_that_would_refuse(
 
 
 @pytest.mark.parametrize(("tool", "more"), [("resume_endpoint", {}), ("update_endpoint", {"max_replica": 2})])
-async def test_it_warns_of_ceilings_on_what_exists(
+async def test_a_dry_run_warns_of_limits_on_existing_endpoints(
     driver: Driver, host_of: HostOf, tool: str, more: dict[str, Any]
 ) -> None:
     await driver.create(compute=GPU)
@@ -89,7 +89,7 @@ async def test_it_warns_of_ceilings_on_what_exists(
         assert "ceiling of $0.5/h" in warnings(await host.call(tool, **CHAT, **more, dry_run=True))
 
 
-async def test_it_says_that_a_name_is_taken_and_by_what(driver: Driver, modern: Host) -> None:
+async def test_a_dry_run_warns_of_a_taken_name_and_names_the_differences(driver: Driver, modern: Host) -> None:
     await modern.call("create_endpoint", **NEW)
     facts = await modern.call("create_endpoint", **NEW, dry_run=True)
     assert "exists with the same settings" in facts["now"]
@@ -98,7 +98,7 @@ async def test_it_says_that_a_name_is_taken_and_by_what(driver: Driver, modern: 
     assert len(await world(driver)) == 1
 
 
-async def test_it_says_that_a_model_is_not_known_to_run_on_this_machine(driver: Driver, modern: Host) -> None:
+async def test_a_dry_run_warns_of_a_model_unknown_on_this_machine(driver: Driver, modern: Host) -> None:
     async def said(repository: str, **more: Any) -> str:
         wish = {"endpoint_name": "x", "repository": repository, "dry_run": True, **more}
         return warnings(await modern.call("create_endpoint", **wish))
@@ -112,7 +112,7 @@ async def test_it_says_that_a_model_is_not_known_to_run_on_this_machine(driver: 
     assert "list_catalog_items" in warnings(facts)
 
 
-async def test_it_says_that_a_step_is_taken_already(driver: Driver, modern: Host) -> None:
+async def test_a_dry_run_warns_of_a_state_that_is_already_reached(driver: Driver, modern: Host) -> None:
     await driver.create()
     await driver.do("chat", "pause")
     assert "It already is paused" in warnings(await modern.call("pause_endpoint", **CHAT, dry_run=True))

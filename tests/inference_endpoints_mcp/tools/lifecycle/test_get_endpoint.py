@@ -9,7 +9,7 @@ from tests.support.host import OUTPUT_LIMIT, Host, size_of
 pytestmark = pytest.mark.anyio
 
 
-async def test_one_endpoint_with_a_huge_configuration_is_still_a_small_answer(driver: Driver, modern: Host) -> None:
+async def test_a_huge_configuration_still_gives_a_small_output(driver: Driver, modern: Host) -> None:
     many = {f"VARIABLE_{number}": "x" * 2_000 for number in range(200)}
     model = {"env": many, "secrets": dict.fromkeys(many, "s"), "args": ["--long-argument" * 50] * 200}
     assert (await driver.create(model=model, tags=["t" * 500] * 100)).status == 200
@@ -22,7 +22,7 @@ async def test_one_endpoint_with_a_huge_configuration_is_still_a_small_answer(dr
     assert size_of(planned) < OUTPUT_LIMIT
 
 
-async def test_what_others_wrote_into_an_endpoint_is_cleaned(driver: Driver, modern: Host) -> None:
+async def test_text_of_others_in_an_endpoint_is_cleaned(driver: Driver, modern: Host) -> None:
     hidden = "a\x1b[31mb\u202ec\u200bd\U000e0041"
     await driver.create(model={"repository": f"org/{hidden}", "env": {"NOTE": hidden}, "args": [hidden]}, tags=[hidden])
     facts = await modern.call("get_endpoint", endpoint_name="chat")
@@ -33,7 +33,7 @@ async def test_what_others_wrote_into_an_endpoint_is_cleaned(driver: Driver, mod
     assert "\x1b" not in facts["tags"]
 
 
-async def test_times_are_told_in_one_form(driver: Driver, modern: Host) -> None:
+async def test_times_have_one_format(driver: Driver, modern: Host) -> None:
     await driver.create()
     told = await modern.call("get_endpoint", endpoint_name="chat")
     for time in (told["created_at"], told["updated_at"]):

@@ -84,7 +84,7 @@ async def test_an_offset_beyond_the_end_is_an_empty_page(driver: Driver, modern:
     assert "next_offset" not in page
 
 
-async def test_what_sleeps_says_when_it_was_last_called(driver: Driver, host: Host) -> None:
+async def test_an_endpoint_at_zero_shows_its_last_call(driver: Driver, host: Host) -> None:
     await driver.create(compute={"scaling": {"minReplica": 0, "maxReplica": 1}})
     await driver.advance(200)
     await driver.call("POST", f"{await driver.path_of('chat')}/", {"inputs": "hello"})

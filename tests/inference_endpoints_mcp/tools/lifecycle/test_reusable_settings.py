@@ -1,4 +1,4 @@
-"""`get_endpoint` detailed: a config with which `create_endpoint` makes an equal endpoint."""
+"""`get_endpoint` detailed: a config with which `create_endpoint` makes an identical endpoint."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ ALL: list[dict[str, Any]] = [
 
 
 async def copied(host: Host, name: str = "chat") -> dict[str, Any]:
-    """What the answer gives, put into `create_endpoint` as it is."""
+    """Pass the config of the output to `create_endpoint` unchanged."""
     facts = await host.call("get_endpoint", endpoint_name=name, response_format="detailed")
     given = {key: facts[key] for key in ("repository", "hardware", "config")}
     await host.call("create_endpoint", endpoint_name="copy", **given)
@@ -36,18 +36,18 @@ async def copied(host: Host, name: str = "chat") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("changes", ALL)
-async def test_its_config_makes_an_equal_endpoint(driver: Driver, modern: Host, changes: dict[str, Any]) -> None:
+async def test_the_config_makes_an_identical_endpoint(driver: Driver, modern: Host, changes: dict[str, Any]) -> None:
     assert (await driver.create(**changes)).status == 200
     await copied(modern)
     assert configuration(await driver.get("copy")) == configuration(await driver.get("chat"))
 
 
-async def test_the_config_is_given_on_demand_only(driver: Driver, modern: Host) -> None:
+async def test_the_config_is_shown_only_on_request(driver: Driver, modern: Host) -> None:
     await driver.create()
     assert "config" not in await modern.call("get_endpoint", endpoint_name="chat")
 
 
-async def test_secrets_and_what_looks_like_one_are_left_out_and_named(driver: Driver, modern: Host) -> None:
+async def test_secrets_and_values_like_secrets_are_left_out_and_named(driver: Driver, modern: Host) -> None:
     env = {"API_KEY": "very-secret-value", "NOTE": "a\u200bb", "MODE": "fast"}
     await driver.create(model={"env": env, "secrets": {"HF_TOKEN": "s"}, "image": CUSTOM})
     facts = await copied(modern)
@@ -57,7 +57,7 @@ async def test_secrets_and_what_looks_like_one_are_left_out_and_named(driver: Dr
     assert (await driver.get("copy"))["model"]["env"] == {"MODE": "fast"}
 
 
-async def test_a_config_that_is_too_long_is_left_out_and_said_so(driver: Driver, modern: Host) -> None:
+async def test_a_config_that_is_too_long_is_left_out_with_a_note(driver: Driver, modern: Host) -> None:
     await driver.create(model={"env": {f"VARIABLE_{number}": "x" * 1_000 for number in range(30)}})
     facts = await modern.call("get_endpoint", endpoint_name="chat", response_format="detailed")
     assert "config" not in facts

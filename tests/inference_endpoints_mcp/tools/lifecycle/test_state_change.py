@@ -14,7 +14,7 @@ STEPS = {"pause_endpoint": "paused", "scale_endpoint_to_zero": "scaledToZero", "
 
 
 @pytest.mark.parametrize("tool", STEPS)
-async def test_a_dry_run_of_a_step_changes_nothing_and_shows_a_price(
+async def test_a_dry_run_of_a_state_change_changes_nothing_and_shows_a_price(
     driver: Driver, running: dict[str, Any], host: Host, tool: str
 ) -> None:
     facts = await host.call(tool, endpoint_name="chat", dry_run=True)
@@ -24,7 +24,7 @@ async def test_a_dry_run_of_a_step_changes_nothing_and_shows_a_price(
 
 
 @pytest.mark.parametrize("tool", STEPS)
-async def test_a_step_is_taken_once_and_again_is_a_success_that_sends_nothing(
+async def test_a_repeated_state_change_succeeds_and_sends_nothing(
     driver: Driver, running: dict[str, Any], host: Host, tool: str
 ) -> None:
     if tool == "resume_endpoint":
@@ -37,14 +37,14 @@ async def test_a_step_is_taken_once_and_again_is_a_success_that_sends_nothing(
     assert "nothing was sent" in second["now"]
 
 
-async def test_what_is_stopped_costs_nothing_and_what_runs_costs_its_price(
+async def test_a_stopped_endpoint_costs_nothing_and_a_running_one_its_price(
     running: dict[str, Any], modern: Host
 ) -> None:
     for tool, cost in (("get_endpoint", 0.033), ("scale_endpoint_to_zero", 0), ("pause_endpoint", 0)):
         assert (await modern.call(tool, endpoint_name="chat"))["cost_now_per_hour_usd"] == cost
 
 
-async def test_resuming_after_a_failed_update_says_that_nothing_was_done(
+async def test_resuming_after_a_failed_update_changes_nothing(
     driver: Driver, running: dict[str, Any], modern: Host
 ) -> None:
     await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"env": {"SIMULATED_FAULT": "crash_on_start"}}})
@@ -74,5 +74,5 @@ async def test_an_endpoint_is_named_alone_or_with_its_namespace(
     assert (await host.call("get_endpoint", **name))["namespace"] == "acme"
 
 
-async def test_two_different_namespaces_are_a_contradiction(running: dict[str, Any], modern: Host) -> None:
+async def test_two_different_namespaces_are_refused(running: dict[str, Any], modern: Host) -> None:
     await modern.refused("get_endpoint", "BAD_REQUEST", endpoint_name="acme/chat", namespace="other")

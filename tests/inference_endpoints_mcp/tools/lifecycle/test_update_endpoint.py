@@ -44,7 +44,7 @@ async def test_an_update_sets_variables_and_keeps_the_others(
         {"hardware": "aws-us-east-1-intel-spr-x1"},
     ],
 )
-async def test_an_update_to_what_already_is_sends_nothing(
+async def test_an_update_without_a_difference_sends_nothing(
     driver: Driver, running: dict[str, Any], modern: Host, same: dict[str, Any]
 ) -> None:
     driver.plane.faults.arm(Fault.QUOTA_EXCEEDED, "update_endpoint")
@@ -90,7 +90,7 @@ async def test_config_cannot_move_rename_or_hold_secrets(
 @pytest.mark.parametrize(
     ("fault", "code"), [(Fault.NO_CAPACITY, "NO_CAPACITY"), (Fault.QUOTA_EXCEEDED, "QUOTA_EXCEEDED")]
 )
-async def test_an_update_to_hardware_that_cannot_be_had_names_what_can(
+async def test_an_update_to_unavailable_hardware_names_alternatives(
     driver: Driver, running: dict[str, Any], modern: Host, fault: Fault, code: str
 ) -> None:
     driver.plane.faults.arm(fault, "update_endpoint")

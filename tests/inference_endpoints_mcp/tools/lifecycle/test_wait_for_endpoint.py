@@ -1,4 +1,4 @@
-"""Waiting for an endpoint: told all the way, held no longer than the host bears, ended as soon as it is decided."""
+"""Waiting for an endpoint: with progress, within the host's limit, until the goal is reached or impossible."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ def wait(host: Host, **arguments: Any) -> "asyncio.Task[dict[str, Any]]":
     return asyncio.create_task(host.call("wait_for_endpoint", **{"endpoint_name": "chat", **arguments}))
 
 
-async def test_a_wait_tells_every_state_and_ends_when_the_endpoint_is_healthy(driver: Driver, host: Host) -> None:
+async def test_a_wait_reports_every_state_and_ends_when_the_endpoint_is_healthy(driver: Driver, host: Host) -> None:
     await driver.create()
     waiting = wait(host)
     for seconds, told in ((0, "pending"), (10, "pulling the image"), (60, "loading the model")):
@@ -113,7 +113,7 @@ async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
     ("until", "tool"),
     [("paused", "pause_endpoint"), ("scaled_to_zero", "scale_endpoint_to_zero")],
 )
-async def test_other_goals_are_waited_for_as_well(driver: Driver, host: Host, until: str, tool: str) -> None:
+async def test_every_goal_can_be_waited_for(driver: Driver, host: Host, until: str, tool: str) -> None:
     await driver.create()
     await driver.advance(READY_S)
     waiting = wait(host, until=until)
@@ -131,7 +131,7 @@ async def test_waiting_for_deletion_ends_when_it_is_gone(driver: Driver, host: H
     assert (facts["reached"], facts["now"]) == (True, "It does not exist any more.")
 
 
-async def test_at_the_hosts_limit_the_answer_says_how_to_go_on(driver: Driver, host_of: HostOf) -> None:
+async def test_at_the_hosts_limit_the_output_has_the_call_that_continues(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
     async with host_of(host_timeout_s=0.3) as host:
         facts = await wait(host, timeout_s=100)
@@ -145,7 +145,7 @@ async def test_at_the_hosts_limit_the_answer_says_how_to_go_on(driver: Driver, h
         assert (await host.call(again["tool"], **again["arguments"]))["reached"] is True
 
 
-async def test_a_wait_that_was_to_be_short_ends_without_asking_for_more(driver: Driver, modern: Host) -> None:
+async def test_a_wait_with_a_short_timeout_ends_without_a_call_to_continue(driver: Driver, modern: Host) -> None:
     await driver.create()
     facts = await wait(modern, timeout_s=1)
     assert facts["reached"] is False
@@ -161,7 +161,7 @@ async def test_cancelling_a_wait_ends_its_poller(driver: Driver, host: Host) -> 
     await eventually(lambda: pollers() == [])
 
 
-async def test_as_many_waits_as_one_caller_may_have_make_one_poller(driver: Driver, modern: Host) -> None:
+async def test_all_waits_of_a_caller_share_one_poller(driver: Driver, modern: Host) -> None:
     await driver.create()
     waiting = [wait(modern) for _ in range(32)]
     await modern.heard("pending")
@@ -172,7 +172,7 @@ async def test_as_many_waits_as_one_caller_may_have_make_one_poller(driver: Driv
     assert pollers() == []
 
 
-async def test_a_passing_failure_of_the_control_plane_is_told_and_survived(driver: Driver, modern: Host) -> None:
+async def test_a_wait_reports_and_survives_a_short_failure_of_the_control_plane(driver: Driver, modern: Host) -> None:
     await driver.create()
     waiting = wait(modern)
     await modern.heard("pending")
@@ -182,7 +182,7 @@ async def test_a_passing_failure_of_the_control_plane_is_told_and_survived(drive
     assert (await waiting)["reached"] is True
 
 
-async def test_waiting_right_after_resuming_does_not_mistake_the_state_before(driver: Driver, host: Host) -> None:
+async def test_a_wait_right_after_a_resume_ignores_the_old_state(driver: Driver, host: Host) -> None:
     await driver.create()
     await host.call("pause_endpoint", endpoint_name="chat")
     await host.call("resume_endpoint", endpoint_name="chat")
@@ -192,18 +192,18 @@ async def test_waiting_right_after_resuming_does_not_mistake_the_state_before(dr
     assert (await waiting)["reached"] is True
 
 
-async def test_a_wait_for_what_already_is_ends_with_the_first_look(driver: Driver, host: Host) -> None:
+async def test_a_wait_for_a_reached_goal_ends_at_the_first_observation(driver: Driver, host: Host) -> None:
     await driver.create(model={"image": {"tgi": {"url": "tgi:3"}}})
     await driver.advance(READY_S)
     facts = await asyncio.wait_for(wait(host), 2)
     assert facts["next"][0]["tool"] == "chat_with_endpoint"
 
 
-async def test_a_wait_for_what_does_not_exist_is_refused(modern: Host) -> None:
+async def test_a_wait_for_a_missing_endpoint_is_refused(modern: Host) -> None:
     await modern.refused("wait_for_endpoint", "NOT_FOUND", endpoint_name="nothing")
 
 
-async def test_a_slow_reader_stalls_nobody(driver: Driver, host_of: HostOf) -> None:
+async def test_a_slow_reader_delays_no_other_caller(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
     stalled = asyncio.Event()
     async with host_of() as slow, host_of() as quick:

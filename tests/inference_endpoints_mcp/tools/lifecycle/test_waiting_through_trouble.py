@@ -1,4 +1,4 @@
-"""What a wait outlasts, and what ends it: a control plane that fails or restarts, slow starts and crashes."""
+"""What a wait survives, and what ends it: a control plane that fails or restarts, slow starts and crashes."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -48,7 +48,7 @@ async def test_a_wait_for_an_update_ends_at_once_when_it_fails(driver: Driver, h
     assert "its last update failed" in await asyncio.wait_for(waiting, 5)
 
 
-async def test_a_plane_that_answers_500_for_ten_seconds_is_outlasted(driver: Driver, host: Host) -> None:
+async def test_a_wait_survives_ten_seconds_of_status_500(driver: Driver, host: Host) -> None:
     await driver.create()
     waiting = wait(host)
     await host.heard("pending")
@@ -61,7 +61,7 @@ async def test_a_plane_that_answers_500_for_ten_seconds_is_outlasted(driver: Dri
     assert (await asyncio.wait_for(waiting, 10))["reached"] is True
 
 
-async def test_a_plane_that_is_killed_and_started_again_is_outlasted(plane_of: PlaneOf, mode: Mode) -> None:
+async def test_a_wait_survives_a_restart_of_the_plane(plane_of: PlaneOf, mode: Mode) -> None:
     running: list[Driver] = []
 
     async def open_backend(_: AsyncExitStack) -> Backend:
@@ -95,7 +95,7 @@ async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, 
     assert pollers() == []
 
 
-async def test_a_slow_start_is_told_phase_by_phase(driver: Driver, host: Host) -> None:
+async def test_a_slow_start_is_reported_phase_by_phase(driver: Driver, host: Host) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": "slow_start"}})
     waiting = wait(host)
     for seconds, phase in ((0, "waiting to be scheduled"), (100, "pulling the image"), (600, "loading the model")):
@@ -105,9 +105,7 @@ async def test_a_slow_start_is_told_phase_by_phase(driver: Driver, host: Host) -
     assert (await asyncio.wait_for(waiting, 5))["reached"] is True
 
 
-async def test_one_that_is_not_healthy_for_a_long_time_is_waited_for(
-    driver: Driver, host: Host, tmp_path: Path
-) -> None:
+async def test_a_wait_lasts_while_the_endpoint_is_unhealthy(driver: Driver, host: Host, tmp_path: Path) -> None:
     loaded = tmp_path / "loaded"
     await driver.create_local("tiny", model={"env": {"TINY_LOADS_UNTIL": str(loaded)}})
     waiting = wait(host, endpoint_name="tiny")
@@ -118,7 +116,7 @@ async def test_one_that_is_not_healthy_for_a_long_time_is_waited_for(
     assert (await asyncio.wait_for(waiting, 10))["reached"] is True
 
 
-async def test_one_that_crashes_on_start_ends_the_wait_with_its_last_words(driver: Driver, host: Host) -> None:
+async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver, host: Host) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": "crash_on_start"}})
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
     await host.heard("pending")
@@ -129,7 +127,7 @@ async def test_one_that_crashes_on_start_ends_the_wait_with_its_last_words(drive
 
 
 @pytest.mark.parametrize("host_timeout_s", [0.5, 1.0])
-async def test_continuing_as_often_as_a_host_cuts_loses_no_time(
+async def test_continuing_after_each_host_limit_loses_no_time(
     driver: Driver, host_of: HostOf, host_timeout_s: float
 ) -> None:
     await driver.create()

@@ -1,4 +1,4 @@
-"""Logs through a tool: filtered on our side, and small however much was said."""
+"""Logs through a tool: filtered, and small however long the log is."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from tests.support.host import OUTPUT_LIMIT, Host
 
 pytestmark = pytest.mark.anyio
 
-SAID = [
+LOGGED = [
     (90, "info", "INFO loading"),
     (80, None, "Traceback (most recent call last):"),
     (80, None, '  File "model.py", line 1, in load'),
@@ -36,7 +36,7 @@ def say(driver: Driver, said: list[tuple[int, str | None, str]]) -> None:
 
 
 async def lines_of(host: Host, **arguments: Any) -> list[str]:
-    """What is shown, without times and fence."""
+    """The shown lines, without times and fence."""
     logs = await host.call("get_endpoint_logs", endpoint_name="chat", **arguments)
     shown = [line.partition(" ")[2] for line in logs["lines"].splitlines()[1:-1]]
     assert len(shown) == logs["shown"]
@@ -54,9 +54,9 @@ async def test_logs_are_the_newest_lines_fenced_and_filtered(driver: Driver, mod
     assert (found["shown"], found["read"]) == (1, logs["read"])
 
 
-async def test_errors_are_shown_with_the_traceback_they_came_with(driver: Driver, modern: Host) -> None:
+async def test_errors_are_shown_with_their_traceback(driver: Driver, modern: Host) -> None:
     await driver.create()
-    say(driver, SAID)
+    say(driver, LOGGED)
     errors = await lines_of(modern, level="error", contains="")
     assert errors == [
         "Traceback (most recent call last):",
@@ -69,7 +69,7 @@ async def test_errors_are_shown_with_the_traceback_they_came_with(driver: Driver
 
 async def test_lines_since_a_time_are_shown_by_minutes_or_by_the_clock(driver: Driver, modern: Host) -> None:
     await driver.create()
-    say(driver, SAID)
+    say(driver, LOGGED)
     assert await lines_of(modern, since="30") == ["could not bind port 80", "0 errors so far"]
     moment = datetime.now(UTC) - timedelta(minutes=50)
     for since in (moment.isoformat(), moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M:%S")):
@@ -81,9 +81,7 @@ async def test_lines_since_a_time_are_shown_by_minutes_or_by_the_clock(driver: D
 
 
 @pytest.mark.parametrize("line", ["x" * 501, '"' * 501, "\U0001f600" * 251, "short"])
-async def test_of_100_000_lines_the_newest_are_shown_that_an_answer_has_room_for(
-    driver: Driver, modern: Host, line: str
-) -> None:
+async def test_of_100_000_lines_the_newest_that_fit_are_shown(driver: Driver, modern: Host, line: str) -> None:
     await driver.create()
     say(driver, [(1, "error", f"{number} {line}") for number in range(100_000)])
     for arguments in ({}, {"tail": 500, "level": "error"}):
@@ -95,7 +93,7 @@ async def test_of_100_000_lines_the_newest_are_shown_that_an_answer_has_room_for
     assert "Only the newest 2000 lines were searched." in logs["now"]
 
 
-async def test_replicas_are_listed_with_ids_that_logs_take(driver: Driver, modern: Host) -> None:
+async def test_get_endpoint_logs_accepts_the_listed_replica_ids(driver: Driver, modern: Host) -> None:
     await driver.create()
     await driver.advance(200)
     replicas = await modern.call("get_endpoint_replicas", endpoint_name="chat")

@@ -1,4 +1,4 @@
-"""Metrics: what the gateway counted and the processes took, summed up for a reader."""
+"""Metrics: what the gateway counts and the processes use, summarized."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ async def test_requests_latency_and_the_process_are_measured(tiny: str, driver: 
     assert not any("points" in row for row in facts["metrics"])
 
 
-async def test_one_metric_is_given_in_detail_with_its_series_on_demand(tiny: str, modern: Host) -> None:
+async def test_one_metric_is_shown_in_detail_with_its_series_on_request(tiny: str, modern: Host) -> None:
     facts = await modern.call("get_endpoint_metric", **TINY, metric="response-status-code", series=True)
     found = rows(facts)
     assert set(found) == {("response-status-code", "200"), ("response-status-code", "401")}
@@ -65,7 +65,7 @@ async def test_one_metric_is_given_in_detail_with_its_series_on_demand(tiny: str
     assert facts["window_s"] == 15
 
 
-async def test_a_request_under_way_is_load(driver: Driver, tiny: str, modern: Host) -> None:
+async def test_a_pending_request_counts_as_load(driver: Driver, tiny: str, modern: Host) -> None:
     call = asyncio.create_task(driver.call("POST", tiny + "/events", {}))
     async with asyncio.timeout(10):
         pending = 0.0
@@ -76,7 +76,7 @@ async def test_a_request_under_way_is_load(driver: Driver, tiny: str, modern: Ho
     await call
 
 
-async def test_a_simulated_endpoint_counts_real_calls_and_invents_none(driver: Driver, modern: Host) -> None:
+async def test_a_simulated_endpoint_counts_only_real_calls(driver: Driver, modern: Host) -> None:
     await driver.create()
     await driver.advance(200)
     before = await modern.call("get_endpoint_metric", endpoint_name="chat")
@@ -110,7 +110,7 @@ async def test_graphs_have_the_documented_keys(tiny: str, driver: Driver) -> Non
             assert all(set(point) == {"x", "y"} and point["x"].endswith("Z") for point in series["data"])
 
 
-async def test_the_services_graphs_are_summed_up_without_units_it_does_not_publish(upstream: Upstream) -> None:
+async def test_the_services_graphs_are_summarized_without_units(upstream: Upstream) -> None:
     upstream.has("running")
     upstream.says(
         "POST", "/v2/endpoint/acme/chat/metrics", Answer(body=json.loads((CAPTURES / "all-graphs.json").read_text()))
@@ -141,7 +141,7 @@ async def test_the_services_graphs_are_summed_up_without_units_it_does_not_publi
         ("replica-running", "replicasRunning"),
     ],
 )
-async def test_each_metric_has_a_route_of_its_own(tiny: str, driver: Driver, route: str, key: str) -> None:
+async def test_each_metric_has_its_own_route(tiny: str, driver: Driver, route: str, key: str) -> None:
     times = {"start": "2026-01-01T00:00:00Z", "stop": "2026-01-01T01:00:00+01:30"}
     alone = await driver.call("POST", f"{ONE}/metrics/{route}", times)
     assert alone.status == 400, "it ends before it starts"
@@ -154,12 +154,12 @@ async def test_each_metric_has_a_route_of_its_own(tiny: str, driver: Driver, rou
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "20260101T000000Z", 5, True])
-async def test_a_time_is_as_rfc_3339_writes_it(driver: Driver, moment: Any) -> None:
+async def test_times_are_in_rfc_3339(driver: Driver, moment: Any) -> None:
     await driver.create("tiny")
     assert (await driver.call("POST", ONE + "/metrics", {"start": moment})).status == 400
 
 
-async def test_a_day_of_points_is_still_a_small_answer(driver: Driver, modern: Host) -> None:
+async def test_a_day_of_points_still_gives_a_small_output(driver: Driver, modern: Host) -> None:
     await driver.create()
     endpoint = driver.endpoint("chat")
     now = endpoint.metrics.since

@@ -1,0 +1,52 @@
+"""What the tests of diagnosis share: endpoints that are broken on purpose, and their diagnosis."""
+
+import asyncio
+import json
+from typing import Any
+
+import jsonschema
+from tests.support.driver import Driver, tiny_programs
+from tests.support.host import Host
+
+from inference_endpoints_local.engines.programs import Program, from_catalogue
+from inference_endpoints_local.state.record import Spec
+
+LONG_S = 3_600
+GPU = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
+FOUR = {**GPU, "instanceSize": "x4"}
+VLLM = {"custom": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
+SOURCES = ["replicas", "logs", "metrics", "hardware and quota", "health route"]
+SCALES_TO_ZERO = {"scaling": {"minReplica": 0, "maxReplica": 1, "scaleToZeroTimeout": 15}}
+
+
+def tiny_or_real(spec: Spec) -> Program:
+    return tiny_programs(spec) if spec["model"]["repository"].startswith("tiny/") else from_catalogue(spec)
+
+
+async def diagnose(host: Host, name: str = "chat") -> dict[str, Any]:
+    """The output of diagnose_endpoint; its next calls must match their schemas."""
+    facts = await host.call("diagnose_endpoint", endpoint_name=name)
+    tools = {tool.name: tool for tool in (await host.client.list_tools()).tools}
+    jsonschema.validate(facts, tools["diagnose_endpoint"].output_schema or False)
+    for proposed in facts["next"]:
+        jsonschema.validate(proposed["arguments"], tools[proposed["tool"]].input_schema)
+    assert len(json.dumps(facts)) < 8_000 * 4
+    return facts
+
+
+async def create_broken(driver: Driver, fault: str, **changes: Any) -> None:
+    model = {"env": {"SIMULATED_FAULT": fault}} | changes.pop("model", {})
+    assert (await driver.create(model=model, **changes)).status == 200
+    for _ in range(4):  # all attempts to start, with the back-off between them
+        await driver.advance(LONG_S)
+
+
+async def wait_for_log(driver: Driver, words: str, name: str = "tiny") -> None:
+    """Return once the endpoint's log contains these words."""
+    async with asyncio.timeout(10):
+        while words not in str((await driver.call("GET", f"/v2/endpoint/acme/{name}/logs")).body):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def next_tools(facts: dict[str, Any]) -> list[str]:
+    return [proposed["tool"] for proposed in facts["next"]]
