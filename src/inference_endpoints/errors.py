@@ -279,7 +279,13 @@ class DeploymentFailed(InferenceEndpointError):
     code = "FAILED"
 
     def add_log_lines(self, lines: Iterable[str]) -> None:
-        """Add the container's last log lines to `upstream`. Lines that it already has are left out."""
+        """Add the container's last log lines to `upstream`. Lines that it already has are left out.
+
+        >>> failure = DeploymentFailed("It failed to start.", upstream="Exit code 1")
+        >>> failure.add_log_lines(["Exit code 1", "Out of memory"])
+        >>> failure.upstream
+        'Exit code 1\\nOut of memory'
+        """
         known = self.upstream.splitlines()
         self.upstream = "\n".join([*known, *(line[:LOG_LINE_LIMIT] for line in lines if line and line not in known)])
 
