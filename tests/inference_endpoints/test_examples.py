@@ -1,9 +1,11 @@
-"""Every public name has an example in its docstring, and all of them run against a plane on simulated hardware."""
+"""Every public name has an example. All of them, and those of the README, run against a plane on simulated hardware."""
 
 import asyncio
 import doctest
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 NAMES = {name.path: name for name in public_names()}
 EXAMPLES = {path: name for path, name in NAMES.items() if doctest.DocTestParser().get_examples(name.docstring)}
-CALLING = {"AsyncInference", "AsyncInferenceClient", "InferenceClient", "Label", "Reply"}
+CALLING = {"AsyncInference", "AsyncInferenceClient", "InferenceClient", "Label", "README", "Reply"}
 L4 = {"accelerator": "gpu", "instanceType": "nvidia-l4"}
 MODEL = {"repository": "org/chat-7B", "task": "text-generation", "image": {"vLLM": {"url": "vllm/vllm-openai:v0.11.0"}}}
 
@@ -46,15 +48,21 @@ ANSWERS: dict[str, Any] = {
 LABELS = [{"label": "POSITIVE", "score": 0.9}]
 
 
+README = Path(__file__).parents[2] / "README.md"
+
+
 @pytest.fixture
-async def plane(
-    request: pytest.FixtureRequest, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Driver]:
+def path() -> str:
+    """The name whose example runs, where a test has no parameter of that name."""
+    return "README"
+
+
+@pytest.fixture
+async def plane(path: str, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Driver]:
     """A plane with the endpoint `chat`, which runs, and `broken`, which failed to start.
 
     Simulated starts take half a second. For examples that call the model, `chat` is a process that answers.
     """
-    path = str(request.node.callspec.params["path"])
     async with plane_of(simulated_speed=300) as driver:
         monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", driver.url)
         monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", TOKEN)
@@ -62,7 +70,8 @@ async def plane(
         for _ in range(4):
             await driver.advance(3_600)
         if path.partition(".")[0] in CALLING:
-            answer = ANSWERS.get("chat" if "chat" in path else path.rpartition(".")[2], LABELS)
+            method = "chat" if "chat" in path or path == "README" else path.rpartition(".")[2]
+            answer = ANSWERS.get(method, LABELS)
             await driver.create_local("chat", model={"env": {"TINY_ANSWERS": json.dumps(answer)}})
             await driver.reach("chat", "running")
         else:
@@ -99,3 +108,22 @@ def names_of(owner: PublicName) -> dict[str, Any]:
     """What a reader has imported: the public names, those of `aio` for its own functions."""
     public = {name: getattr(inference_endpoints, name) for name in inference_endpoints.__all__}
     return public | (vars(aio) if owner.value is aio else {})
+
+
+async def test_the_readmes_examples_run_one_after_the_other(plane: Driver) -> None:
+    section = README.read_text("utf-8").partition("\n## From Python\n")[2].partition("\n## ")[0]
+    programs = re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+    def run_all() -> list[str]:
+        runner = ExampleRunner({})
+        try:
+            return [runner.execute(program) for program in programs]
+        finally:
+            runner.close()
+
+    chat, watch, plan, costs, diagnosis = await asyncio.to_thread(run_all)
+    assert chat == "Hello!\n"
+    assert watch.startswith("running 1/1")
+    assert plan == "0.8 USD/h 14 []\n"
+    assert costs.splitlines()[0].startswith("broken 0.0 USD/h")
+    assert diagnosis.startswith("out_of_accelerator_memory The model does not fit")
