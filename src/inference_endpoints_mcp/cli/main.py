@@ -1,9 +1,10 @@
-"""The command `inference-endpoints-mcp`."""
+"""The command `inference-endpoints-mcp`. Each command imports only what it needs."""
 
 import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from inference_endpoints_mcp import __version__
 
@@ -11,75 +12,102 @@ USAGE_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; without one, the MCP server over stdio. Returns the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    command = _COMMANDS.get(words[0]) if words else None
+    """Run a command, or without one the MCP server over stdio. Returns the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    command = _COMMANDS.get(arguments[0]) if arguments else None
     if command is not None:
-        return _to_its_end(command, words[1:])
-    if words[:1] == ["--version"]:
+        return _run_command(command, arguments[1:])
+    if arguments[:1] == ["--version"]:
         print(__version__)
         return 0
-    if words and not words[0].startswith("-"):
-        print(f"There is no command {words[0]!r}. There are: {', '.join(_COMMANDS)}.", file=sys.stderr)
+    if arguments and not arguments[0].startswith("-"):
+        print(f"Unknown command {arguments[0]!r}. The commands are: {', '.join(_COMMANDS)}.", file=sys.stderr)
         return USAGE_ERROR
-    return _server(words)
+    return _run_server(arguments)
 
 
-def _to_its_end(command: Callable[[list[str]], int], words: list[str]) -> int:
+def _run_command(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     try:
-        code = command(words)
+        code = command(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has read enough
+    except BrokenPipeError:  # the reader of our output closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
 
 
-def _server(words: list[str]) -> int:
-    # Importing makes a great many objects that live as long as the process: collecting among them would cost a
+def _run_server(arguments: list[str]) -> int:
+    # The imports create many objects that live as long as the process. Garbage collections among them would take a
     # tenth of the time to the first answer.
     gc.disable()
-    from inference_endpoints_mcp.cli.assemble import run
+    from inference_endpoints_mcp.cli.serve import run_stdio
     from inference_endpoints_mcp.cli.settings import ServerSettings, parse
 
     gc.freeze()
     gc.enable()
-    return run(parse(ServerSettings, words))
+    return run_stdio(parse(ServerSettings, arguments))
 
 
-def _serve(words: list[str]) -> int:
-    from inference_endpoints_mcp.cli.assemble import run_serve
+def _run_serve(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.serve import run_serve
     from inference_endpoints_mcp.cli.settings import ServeSettings, parse
 
-    return run_serve(parse(ServeSettings, words))
+    return run_serve(parse(ServeSettings, arguments))
 
 
-def _demo(words: list[str]) -> int:
+def _run_demo(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.settings import DemoSettings, parse
-    from inference_endpoints_mcp.demo.script import run
+    from inference_endpoints_mcp.demo.script import run_demo
 
-    return run(as_json=parse(DemoSettings, words).json_)
+    return run_demo(as_json=parse(DemoSettings, arguments).json_)
 
 
-def _doctor(words: list[str]) -> int:
-    from inference_endpoints_mcp.cli.doctor import run
+def _run_doctor(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.doctor import run_doctor
     from inference_endpoints_mcp.cli.settings import DoctorSettings, parse
 
-    return run(parse(DoctorSettings, words))
+    return run_doctor(parse(DoctorSettings, arguments))
 
 
-def _control_plane(words: list[str]) -> int:
-    from inference_endpoints_mcp.cli import control_plane
-    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, FolderSettings, parse
+def _run_control_plane(arguments: list[str]) -> int:
+    return _stop_control_plane(arguments[1:]) if arguments[:1] == ["stop"] else _become_control_plane(arguments)
 
-    if words[:1] == ["stop"]:
-        return control_plane.stop(parse(FolderSettings, words[1:]))
-    return control_plane.run(parse(ControlPlaneSettings, words))
+
+def _become_control_plane(arguments: list[str]) -> NoReturn:
+    """Replace this process by the embedded control plane, for any client of the REST API."""
+    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, parse
+
+    settings = parse(ControlPlaneSettings, arguments)
+    flags = ["--data-dir", str(settings.folder), "--foreground"]
+    flags += ["--namespace", settings.namespace] if settings.namespace else []
+    flags += ["--simulated-speed", str(settings.simulated_speed)]
+    flags += ["--simulated"] if settings.simulated else []
+    flags += ["--json"] if settings.json_ else []
+    flags += ["--port", str(settings.port)] if settings.port is not None else []
+    flags += ["--linger", str(settings.linger)] if settings.linger is not None else []
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "inference_endpoints_local.daemon", *flags])  # noqa: S606
+
+
+def _stop_control_plane(arguments: list[str]) -> int:
+    """End the control plane of the data folder. Its endpoints are unchanged when it starts again."""
+    import asyncio
+
+    from inference_endpoints_local.daemon import connect
+    from inference_endpoints_mcp.cli.settings import FolderSettings, parse
+
+    try:
+        stopped = asyncio.run(connect.stop(parse(FolderSettings, arguments).folder))
+    except connect.PlaneError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("The control plane has stopped." if stopped else "No control plane runs on this data folder.")
+    return 0
 
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "serve": _serve,
-    "demo": _demo,
-    "doctor": _doctor,
-    "control-plane": _control_plane,
+    "serve": _run_serve,
+    "demo": _run_demo,
+    "doctor": _run_doctor,
+    "control-plane": _run_control_plane,
 }

@@ -1,4 +1,4 @@
-"""The operator's settings: each a flag, an `INFERENCE_ENDPOINTS_…` variable and a line of help."""
+"""The operator's settings. Each is a flag, an `INFERENCE_ENDPOINTS_…` variable and a line of help."""
 
 import re
 import sys
@@ -11,7 +11,6 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 from typing_extensions import TypeAliasType
 
-from inference_endpoints.transport.token import hugging_face_token as hugging_face_token
 from inference_endpoints_mcp.policy.limits import Limits, Listed, items, read_limits
 
 PREFIX = "INFERENCE_ENDPOINTS_"
@@ -20,20 +19,20 @@ Effects = TypeAliasType(
     "Effects", Annotated[tuple[Literal["destroys", "spends", "disrupts"], ...], BeforeValidator(items)]
 )
 
-Chosen = TypeVar("Chosen", bound="Settings")
+SettingsT = TypeVar("SettingsT", bound="CommandSettings")
 
 
-def _hosts(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Each a host, or a suffix with a dot before it, of two names at least: the token must not go to all of `.com`."""
-    wrong = [host for host in given if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)+", host)]
-    if wrong:
+def _validate_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Each is a host or a suffix with a leading dot. Two labels at least: the token must not go to all of `.com`."""
+    invalid = [host for host in hosts if not re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)+", host)]
+    if invalid:
         raise PydanticCustomError(
-            "hosts", "{wrong} is no host, such as llm.acme.example or .acme.example", {"wrong": wrong[0]}
+            "hosts", "{host} is not a host. Valid are e.g. llm.acme.example or .acme.example", {"host": invalid[0]}
         )
-    return given
+    return hosts
 
 
-class Settings(BaseSettings):
+class CommandSettings(BaseSettings):
     """How every command reads its settings."""
 
     model_config = SettingsConfigDict(
@@ -49,8 +48,8 @@ class Settings(BaseSettings):
     )
 
 
-class FolderSettings(Settings):
-    """For `control-plane stop`: which plane is meant."""
+class FolderSettings(CommandSettings):
+    """The data folder of the embedded control plane. `control-plane stop` needs nothing else."""
 
     data_dir: Path | None = Field(
         default=None, description="Folder of the embedded control plane. Default: the user's data folder."
@@ -66,12 +65,12 @@ class FolderSettings(Settings):
 class PlaneSettings(FolderSettings):
     """How an embedded control plane is started."""
 
-    namespace: str | None = Field(default=None, description="Namespace where a call names none. Default: your own.")
+    namespace: str | None = Field(default=None, description="Namespace of calls that name none. Default: your own.")
     simulated: bool = Field(
         default=False, description="Let the embedded control plane also simulate public cloud hardware and its prices."
     )
     simulated_speed: float = Field(
-        default=1.0, gt=0, le=1_000, description="How much faster than the clock simulated time runs."
+        default=1.0, gt=0, le=1_000, description="How many times faster than real time simulated time runs."
     )
 
 
@@ -87,54 +86,56 @@ class ServerSettings(PlaneSettings, Limits):
     model_config = SettingsConfigDict(extra="ignore", frozen=False)
 
     local: bool = Field(
-        default=False, description="Use the embedded control plane on this machine, starting it if none runs."
+        default=False, description="Use the embedded control plane on this machine. It starts if none runs."
     )
     confirm: Literal["elicit", "plan", "host", "off"] = Field(
         default="elicit",
-        description="How changes are approved: elicit asks a person through the host; plan takes two calls, which a "
-        "model can make alone; host leaves it to a button of the host's own; off asks nobody.",
+        description="How changes are approved: elicit asks a person through the host; plan needs two calls, which a "
+        "model can make alone; host leaves it to the host's own dialog; off needs no approval.",
     )
     confirm_effects: Effects = Field(
         default=("destroys", "spends"),
-        description="What needs approval: destroys (deleting), spends (what may then cost more, waking by a call "
-        "included), disrupts (pausing, updating and the like).",
+        description="What needs approval: destroys (deleting), spends (what may cost more, including a call that wakes "
+        "an endpoint), disrupts (pausing, updating and so on).",
     )
     confirm_above: float = Field(
-        default=0.0, ge=0, description="What spends needs approval only above this price in USD per hour."
+        default=0.0, ge=0, description="Spending needs approval only above this price in USD per hour."
     )
     confirm_simulated: bool = Field(
-        default=False, description="Have simulated spending approved like real spending, to rehearse it."
+        default=False, description="Simulated spending needs approval too, like real spending, so that it can be tried."
     )
     answer_within: float = Field(
-        default=600.0, gt=0, description="Longest a person may take to approve something, in seconds."
+        default=600.0, gt=0, description="Seconds that a person has to answer a request for approval."
     )
     lend: Listed = Field(
-        default=(), description="Variables of this server's environment that endpoints may be given as secrets."
+        default=(), description="Variables of this server's environment that endpoints may get as secrets."
     )
     lend_file: Path | None = Field(
-        default=None, description="Private file of NAME=value lines that endpoints may be given as secrets."
+        default=None, description="Private file of NAME=value lines that endpoints may get as secrets."
     )
     policy: Path | None = Field(
         default=None,
-        description="TOML file with limits, by the names of these flags; flags and variables go before it.",
+        description="TOML file with limits, by the names of these flags. Flags and variables override it.",
     )
     audit_file: Path | None = Field(
         default=None, description="Append a line of JSON for each plan, approval, refusal and change."
     )
     hold: float | None = Field(
-        default=None, gt=0, description="Longest to hold one call, in seconds. Default: what the host is known to bear."
+        default=None,
+        gt=0,
+        description="Longest duration of one call in seconds. Default: what the host is known to allow.",
     )
-    endpoint_hosts: Annotated[Listed, AfterValidator(_hosts)] = Field(
+    endpoint_hosts: Annotated[Listed, AfterValidator(_validate_hosts)] = Field(
         default=(),
-        description="More hosts of endpoints that may see the token, for private links and domains of one's own: "
-        ".acme.example for all below it. Hugging Face's always may.",
+        description="More hosts of endpoints that get the token, for private links and custom domains: "
+        ".acme.example for all hosts below it. Hugging Face's own hosts always get it.",
     )
-    max_calls: int = Field(default=64, ge=1, description="Most calls one caller may have under way.")
-    max_waits: int = Field(default=32, ge=1, description="Most of them that may wait for an endpoint.")
+    max_calls: int = Field(default=64, ge=1, description="Most calls that one caller can run at the same time.")
+    max_waits: int = Field(default=32, ge=1, description="Most of them that can wait for an endpoint.")
     subscriptions: int | None = Field(
         default=None,
         ge=0,
-        description="Most resources one caller may watch for changes; 0 for none. Default: 20, over HTTP none.",
+        description="Most resources to which one caller can subscribe; 0 for none. Default: 20, over HTTP none.",
     )
 
     @model_validator(mode="after")
@@ -149,38 +150,42 @@ class ServerSettings(PlaneSettings, Limits):
 class ServeSettings(ServerSettings):
     """Serve MCP over streamable HTTP, at /mcp, for several hosts at once.
 
-    Any address but this machine's own needs --api-key-file and --allowed-hosts.
+    An address that other machines can reach needs --api-key-file and --allowed-hosts.
     """
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp serve")
 
-    http: bool = Field(default=False, description="Over streamable HTTP; without it, over stdio.")
-    host: str = Field(default="127.0.0.1", description="Address to listen at.")
-    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen at; 0 takes any that is free.")
+    http: bool = Field(default=False, description="Serve over streamable HTTP. Without this flag: over stdio.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes any free port.")
     api_key_file: Path | None = Field(
-        default=None, description="File with the key callers show as `Authorization: Bearer …`."
+        default=None, description="File with the key that callers send as `Authorization: Bearer …`."
     )
-    allowed_hosts: str = Field(default="", description="Names this server is reached by, separated by commas.")
+    allowed_hosts: str = Field(default="", description="Host names of this server, separated by commas.")
 
 
 class ControlPlaneSettings(PlaneSettings):
     """Run the embedded control plane in the foreground: the REST API of Inference Endpoints, on this machine.
 
-    `control-plane stop` ends the one that runs on the data folder.
+    `control-plane stop` ends the one of the data folder.
     """
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp control-plane")
 
-    port: int | None = Field(default=None, ge=0, le=65_535, description="Port on loopback. Default: the one it had.")
-    linger: float | None = Field(default=None, ge=0, description="End after so many seconds unused. Default: never.")
+    port: int | None = Field(
+        default=None, ge=0, le=65_535, description="Port on the loopback address. Default: the last one."
+    )
+    linger: float | None = Field(
+        default=None, ge=0, description="End after this many seconds without use. Default: never."
+    )
     json_: bool = Field(
         default=False,
         validation_alias=AliasChoices("json"),
-        description="Print one line of JSON once it is ready: url, namespace, token_file.",
+        description="Print one line of JSON when it is ready: url, namespace, token_file.",
     )
 
 
-class DemoSettings(Settings):
+class DemoSettings(CommandSettings):
     """Deploy a real model on this machine through an assistant's tool calls: wait, chat, pause, wake, delete."""
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp demo")
@@ -191,15 +196,15 @@ class DemoSettings(Settings):
 
 
 class DoctorSettings(ServerSettings):
-    """Show what is configured, what can be reached, and what is missing."""
+    """Check what is configured, what answers, and what is missing."""
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp doctor")
 
-    live: bool = Field(default=False, description="Walk the real API of Hugging Face, with reads only.")
+    live: bool = Field(default=False, description="Read everything that the real API of Hugging Face offers.")
 
 
-def _otherwise(settings: ServerSettings) -> dict[str, tuple[str, ...]]:
-    """The limits that hold unless others are set: an assistant has no business in the rest of the disk."""
+def _default_limits(settings: ServerSettings) -> dict[str, tuple[str, ...]]:
+    """The default limits: an assistant must not read the rest of the disk."""
     if not settings.local:
         return {}
     import tempfile
@@ -207,23 +212,25 @@ def _otherwise(settings: ServerSettings) -> dict[str, tuple[str, ...]]:
     return {"model_folders": ("~", ".", tempfile.gettempdir())}
 
 
-def limits_of(settings: ServerSettings) -> Limits:
-    """The limits that flags and variables set, before those of the policy file. Raises `LimitsError`."""
-    given = settings.model_dump(include=set(Limits.model_fields) & settings.model_fields_set)
-    return Limits(**_otherwise(settings) | (read_limits(settings.policy) if settings.policy else {}) | given)
+def resolve_limits(settings: ServerSettings) -> Limits:
+    """The limits of flags and variables, then of the policy file, then the defaults. Raises `LimitsError`."""
+    explicit = settings.model_dump(include=set(Limits.model_fields) & settings.model_fields_set)
+    return Limits(**_default_limits(settings) | (read_limits(settings.policy) if settings.policy else {}) | explicit)
 
 
-class _Help(RawDescriptionHelpFormatter):
-    """Tells a default only where it says something."""
+class _HelpFormatter(RawDescriptionHelpFormatter):
+    """Leaves out empty defaults."""
 
     def _get_help_string(self, action: Action) -> str | None:
         return re.sub(r" \(default: (None|False|\(\)|)\)$", "", action.help or "")
 
 
-def parse(kind: type[Chosen], words: list[str]) -> Chosen:
-    """Settings from flags, then variables, then defaults. Ends the process with a plain sentence on a wrong one."""
+def parse(kind: type[SettingsT], arguments: list[str]) -> SettingsT:
+    """Settings from flags, then variables, then defaults. Ends the process with a message if one is not valid."""
     try:
-        return CliApp.run(kind, cli_args=words, cli_settings_source=CliSettingsSource(kind, formatter_class=_Help))
+        return CliApp.run(
+            kind, cli_args=arguments, cli_settings_source=CliSettingsSource(kind, formatter_class=_HelpFormatter)
+        )
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             flag = "-".join(str(part) for part in problem["loc"]).replace("_", "-")

@@ -1,4 +1,4 @@
-"""`demo`: an assistant's tool calls deploy a real model on this machine, talk to it, and clean up after themselves."""
+"""`demo`: tool calls of an assistant deploy a real model on this machine, chat with it, and delete everything."""
 
 import asyncio
 import json
@@ -10,56 +10,63 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from inference_endpoints_local.daemon.connect import PlaneError, stop
-from inference_endpoints_mcp.demo.stage import Record, Stage, StepFailed, host, this_command, unfenced
+from inference_endpoints_mcp.demo.console_host import (
+    ConsoleHost,
+    DemoReport,
+    StepFailed,
+    find_command,
+    start_host,
+    strip_fence,
+)
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 CLOUD_HARDWARE = "aws-us-east-1-nvidia-l4-x1"
-SPEED = 6
-"""How much faster than the clock the simulated deployment runs."""
+SIMULATED_SPEED = 6
+"""How many times faster than real time the simulated deployment runs."""
 
 SENTENCE = "The cat is sleeping on the sofa."
 PARAPHRASE = "A kitten naps on the couch."
 UNRELATED = "Interest rates rose again in March."
 
-HOSTS = """
-Now in your own assistant:
+HOST_INSTRUCTIONS = """
+To use it in your own assistant:
 
-  Claude Code   claude mcp add inference-endpoints -- {words} --local
-  Codex         codex mcp add inference-endpoints -- {words} --local
+  Claude Code   claude mcp add inference-endpoints -- {command} --local
+  Codex         codex mcp add inference-endpoints -- {command} --local
   Cursor        ~/.cursor/mcp.json, below "mcpServers"
   VS Code       .vscode/mcp.json, below "servers"
                   "inference-endpoints": {server}
 
-That is this machine. For your real endpoints leave --local out, and set HF_TOKEN in the server's environment;
---max-price-per-hour 5 keeps what it starts below $5/h. manifests/hosts/ has whole files.
+This uses your machine. For your real endpoints omit --local, and set HF_TOKEN in the server's environment.
+With --max-price-per-hour 5 it starts nothing that costs more than $5/h. manifests/hosts/ has complete files.
 """
 
 
-def run(*, as_json: bool) -> int:
-    """Run the demo. Exit code 0 only if every step was verified."""
+def run_demo(*, as_json: bool) -> int:
+    """Run the demo. The exit code is 0 only if every step was verified."""
     out = sys.stderr if as_json else sys.stdout
-    record, result = Record(), dict[str, Any]()
+    report, result = DemoReport(), dict[str, Any]()
     with tempfile.TemporaryDirectory(prefix="inference-endpoints-demo-") as folder:
         try:
-            asyncio.run(_play(Path(folder), record, result, out))
+            asyncio.run(_run_script(Path(folder), report, result, out))
             ok = True
-        except* StepFailed:  # the client's task group raises it in a group
+        except* StepFailed:  # the client's task group raises an exception group
             ok = False
         finally:
             _stop(Path(folder))
     if as_json:
-        steps = [asdict(step) for step in record.steps]
-        seen = {"states_seen": record.states_seen, "progress_notifications": record.progress_notifications}
+        steps = [asdict(step) for step in report.steps]
+        seen = {"states_seen": report.states_seen, "progress_notifications": report.progress_notifications}
         print(json.dumps(result | {"steps": steps} | seen, ensure_ascii=False))
     elif ok:
-        print(_what_to_paste())
+        print(_format_host_instructions())
     return 0 if ok else 1
 
 
-async def _play(folder: Path, record: Record, result: dict[str, Any], out: TextIO) -> None:
+async def _run_script(folder: Path, report: DemoReport, result: dict[str, Any], out: TextIO) -> None:
     arguments = ["--local", "--data-dir", str(folder), "--namespace", "demo"]
-    arguments += ["--simulated", "--simulated-speed", str(SPEED)]
+    arguments += ["--simulated", "--simulated-speed", str(SIMULATED_SPEED)]
     approved: list[str] = []
 
     def approve(question: str) -> str:
@@ -68,139 +75,139 @@ async def _play(folder: Path, record: Record, result: dict[str, Any], out: TextI
         approved.append(name)
         return name
 
-    async with host(arguments, approve) as client:
-        stage = Stage(client, record, out)
+    async with start_host(arguments, approve) as client:
+        host = ConsoleHost(client, report, out)
         result["backend"] = "local"
         result["protocol_version"] = client.protocol_version
-        await _look_around(stage)
-        result["chat"] = await _deploy_and_chat(stage)
-        result["embedding_dimensions"] = await _embed(stage)
-        await _pause_and_resume(stage)
-        await _sleep_and_wake(stage)
-        await _simulate(stage)
-        result["endpoints_left"] = await _clean_up(stage, approved)
+        await _list_what_exists(host)
+        result["chat"] = await _deploy_and_chat(host)
+        result["embedding_dimensions"] = await _embed(host)
+        await _pause_and_resume(host)
+        await _scale_to_zero_and_wake(host)
+        await _simulate(host)
+        result["endpoints_left"] = await _clean_up(host, approved)
 
 
-async def _look_around(stage: Stage) -> None:
-    async with stage.step("look_around", "What is there?"):
-        facts = await stage.call("whoami")
-        _expect(facts["backend"] == "local", "the backend is the embedded control plane")
-        hardware = await stage.call("get_vendors", limit=3)
+async def _list_what_exists(host: ConsoleHost) -> None:
+    async with host.step("look_around", "What exists?"):
+        facts = await host.call("whoami")
+        _verify(facts["backend"] == "local", "the backend is the embedded control plane")
+        hardware = await host.call("get_vendors", limit=3)
         for row in hardware["hardware"]:
-            stage.show(row["hardware"], f"${row['price_per_hour_usd']:g}/h")
-        models = await stage.call("list_catalog_items")
-        stage.show("models", ", ".join(model["repository"] for model in models["models"]))
+            host.show(row["hardware"], f"${row['price_per_hour_usd']:g}/h")
+        models = await host.call("list_catalog_items")
+        host.show("models", ", ".join(model["repository"] for model in models["models"]))
 
 
-async def _deploy_and_chat(stage: Stage) -> dict[str, Any]:
-    async with stage.step("plan", "A plan first, with its price"):
-        planned = await stage.call("create_endpoint", endpoint_name="assistant", repository=CHAT_MODEL, dry_run=True)
-        _expect(planned["changed"] is False, "a dry run changes nothing")
-        stage.show("plan", f"{planned['hardware']}, ${planned['plan']['per_hour_at_max_usd']:g}/h at most")
-    async with stage.step("deploy_chat", f"Deploy a real chat model on this machine: {CHAT_MODEL}"):
-        await stage.call("create_endpoint", endpoint_name="assistant", repository=CHAT_MODEL)
-        await _wait(stage, "assistant")
-    async with stage.step("chat", "Talk to it, streamed"):
-        said = await stage.call(
+async def _deploy_and_chat(host: ConsoleHost) -> dict[str, Any]:
+    async with host.step("plan", "A plan first, with its price"):
+        planned = await host.call("create_endpoint", endpoint_name="assistant", repository=CHAT_MODEL, dry_run=True)
+        _verify(planned["changed"] is False, "a dry run changes nothing")
+        host.show("plan", f"{planned['hardware']}, ${planned['plan']['per_hour_at_max_usd']:g}/h at most")
+    async with host.step("deploy_chat", f"Deploy a real chat model on this machine: {CHAT_MODEL}"):
+        await host.call("create_endpoint", endpoint_name="assistant", repository=CHAT_MODEL)
+        await _wait(host, "assistant")
+    async with host.step("chat", "Chat with it, streamed"):
+        answer = await host.call(
             "chat_with_endpoint",
             endpoint_name="assistant",
             message="Explain in two sentences what a GPU is good for.",
             max_tokens=80,
             temperature=0.2,
         )
-        text = unfenced(said["text"])
-        _expect(bool(text.strip()) and said["completion_tokens"] > 1, "the model answers")
-        stage.show("model:", text)
-        stage.show("speed:", f"{said['tokens_per_second']} tokens/s")
-        return {"text": text, "tokens_per_second": said["tokens_per_second"]}
+        text = strip_fence(answer["text"])
+        _verify(bool(text.strip()) and answer["completion_tokens"] > 1, "the model answers")
+        host.show("model:", text)
+        host.show("speed:", f"{answer['tokens_per_second']} tokens/s")
+        return {"text": text, "tokens_per_second": answer["tokens_per_second"]}
 
 
-async def _embed(stage: Stage) -> int:
-    async with stage.step("embeddings", f"Embeddings that know a paraphrase: {EMBEDDING_MODEL}"):
-        await stage.call(
+async def _embed(host: ConsoleHost) -> int:
+    async with host.step("embeddings", f"Embeddings that recognize a paraphrase: {EMBEDDING_MODEL}"):
+        await host.call(
             "create_endpoint", endpoint_name="search", repository=EMBEDDING_MODEL, task="sentence-similarity"
         )
-        await _wait(stage, "search")
+        await _wait(host, "search")
         pair = {"inputs": {"source_sentence": SENTENCE, "sentences": [PARAPHRASE, UNRELATED]}}
-        alike = await stage.call("call_endpoint", endpoint_name="search", body=pair)
-        near, far = json.loads(unfenced(alike["output"]))
-        stage.show("sentence", SENTENCE)
-        stage.show(f"{near:.2f}", PARAPHRASE)
-        stage.show(f"{far:.2f}", UNRELATED)
-        _expect(near > far + 0.2, "the paraphrase is nearer than the unrelated sentence")
+        result = await host.call("call_endpoint", endpoint_name="search", body=pair)
+        near, far = json.loads(strip_fence(result["output"]))
+        host.show("sentence", SENTENCE)
+        host.show(f"{near:.2f}", PARAPHRASE)
+        host.show(f"{far:.2f}", UNRELATED)
+        _verify(near > far + 0.2, "the paraphrase is more similar than the unrelated sentence")
         texts = {"input": [SENTENCE, PARAPHRASE]}
-        vectors = await stage.call("call_endpoint", endpoint_name="search", path="/v1/embeddings", body=texts)
-        stage.show("vectors", f"{vectors['vectors']} of {vectors['dimensions']} dimensions")
-        _expect(vectors["vectors"] == 2, "each text has a vector")
+        vectors = await host.call("call_endpoint", endpoint_name="search", path="/v1/embeddings", body=texts)
+        host.show("vectors", f"{vectors['vectors']} of {vectors['dimensions']} dimensions")
+        _verify(vectors["vectors"] == 2, "each text has a vector")
         return int(vectors["dimensions"])
 
 
-async def _pause_and_resume(stage: Stage) -> None:
-    async with stage.step("pause_resume", "Stop paying: pause, and resume"):
-        paused = await stage.call("pause_endpoint", endpoint_name="assistant")
-        _expect(paused["state"] == "paused", "it is paused")
-        await stage.refused("chat_with_endpoint", "PAUSED", endpoint_name="assistant", message="Are you there?")
-        again = await stage.call("pause_endpoint", endpoint_name="assistant")
-        _expect(again["changed"] is False, "pausing twice changes nothing")
-        await stage.call("resume_endpoint", endpoint_name="assistant")
-        await _wait(stage, "assistant")
+async def _pause_and_resume(host: ConsoleHost) -> None:
+    async with host.step("pause_resume", "Stop the billing: pause, and resume"):
+        paused = await host.call("pause_endpoint", endpoint_name="assistant")
+        _verify(paused["state"] == "paused", "it is paused")
+        await host.call_refused("chat_with_endpoint", "PAUSED", endpoint_name="assistant", message="Are you there?")
+        again = await host.call("pause_endpoint", endpoint_name="assistant")
+        _verify(again["changed"] is False, "pausing twice changes nothing")
+        await host.call("resume_endpoint", endpoint_name="assistant")
+        await _wait(host, "assistant")
 
 
-async def _sleep_and_wake(stage: Stage) -> None:
-    async with stage.step("sleep_wake", "Scale to zero, and wake it by calling it"):
-        asleep = await stage.call("scale_endpoint_to_zero", endpoint_name="assistant")
-        _expect(asleep["state"] == "scaledToZero", "it is scaled to zero")
-        said = await stage.call(
+async def _scale_to_zero_and_wake(host: ConsoleHost) -> None:
+    async with host.step("sleep_wake", "Scale to zero, and wake it with a call"):
+        asleep = await host.call("scale_endpoint_to_zero", endpoint_name="assistant")
+        _verify(asleep["state"] == "scaledToZero", "it is scaled to zero")
+        answer = await host.call(
             "chat_with_endpoint", endpoint_name="assistant", message="Say hello.", max_tokens=16, temperature=0
         )
-        stage.show("model:", unfenced(said["text"]))
-        _expect(said["woke"] is True, "the call woke it")
-        listed = await stage.call("list_endpoints", state="running")
-        _expect(listed["total"] == 2, "both endpoints run")
+        host.show("model:", strip_fence(answer["text"]))
+        _verify(answer["woke"] is True, "the call woke it")
+        listed = await host.call("list_endpoints", state="running")
+        _verify(listed["total"] == 2, "both endpoints run")
 
 
-async def _simulate(stage: Stage) -> None:
-    title = f"What a real wait looks like: SIMULATED cloud hardware, {SPEED} times as fast as the clock"
-    async with stage.step("simulated_deploy", title):
-        created = await stage.call(
+async def _simulate(host: ConsoleHost) -> None:
+    title = f"How a real wait looks: SIMULATED cloud hardware, {SIMULATED_SPEED} times faster than real time"
+    async with host.step("simulated_deploy", title):
+        created = await host.call(
             "create_endpoint",
             endpoint_name="cloud-llm",
             repository="meta-llama/Llama-3.1-8B-Instruct",
             hardware=CLOUD_HARDWARE,
         )
-        _expect(created["backend"] == "simulated", "the answer says that it is simulated")
-        stage.show("price", f"${created['price_per_hour_usd']:g}/h for each replica (simulated: nothing is billed)")
-        await _wait(stage, "cloud-llm")
-        listed = await stage.call("list_endpoints", search="cloud")
-        _expect(listed["cost_now_per_hour_usd"] == created["price_per_hour_usd"], "its price counts while it runs")
+        _verify(created["backend"] == "simulated", "the result reports that it is simulated")
+        host.show("price", f"${created['price_per_hour_usd']:g}/h for each replica (simulated: nothing is billed)")
+        await _wait(host, "cloud-llm")
+        listed = await host.call("list_endpoints", search="cloud")
+        _verify(listed["cost_now_per_hour_usd"] == created["price_per_hour_usd"], "its price is counted while it runs")
 
 
-async def _clean_up(stage: Stage, approved: list[str]) -> int:
-    async with stage.step("delete", "Delete everything: a person approves each"):
+async def _clean_up(host: ConsoleHost, approved: list[str]) -> int:
+    async with host.step("delete", "Delete everything: a person approves each"):
         names = ["assistant", "search", "cloud-llm"]
         for name in names:
-            deleted = await stage.call("delete_endpoint", endpoint_name=name)
-            _expect(deleted["changed"] is True, f"{name} is deleted")
-        _expect(approved == names, "a person was asked each time")
-        left = await stage.call("list_endpoints")
-        _expect(left["total"] == 0, "nothing is left")
+            deleted = await host.call("delete_endpoint", endpoint_name=name)
+            _verify(deleted["changed"] is True, f"{name} is deleted")
+        _verify(approved == names, "a person approved each deletion")
+        left = await host.call("list_endpoints")
+        _verify(left["total"] == 0, "nothing is left")
         return int(left["total"])
 
 
-async def _wait(stage: Stage, name: str) -> None:
-    facts = await stage.call("wait_for_endpoint", endpoint_name=name, timeout_s=300)
-    _expect(facts["reached"] is True and facts["state"] == "running", f"{name} is running")
+async def _wait(host: ConsoleHost, name: str) -> None:
+    facts = await host.call("wait_for_endpoint", endpoint_name=name, timeout_s=300)
+    _verify(facts["reached"] is True and facts["state"] == "running", f"{name} is running")
 
 
-def _what_to_paste() -> str:
-    command, *arguments = this_command()
+def _format_host_instructions() -> str:
+    command, *arguments = find_command()
     server = {"command": command, "args": [*arguments, "--local"]}
-    return HOSTS.format(words=shlex.join([command, *arguments]), server=json.dumps(server))
+    return HOST_INSTRUCTIONS.format(command=shlex.join([command, *arguments]), server=json.dumps(server))
 
 
-def _expect(true: bool, what: str) -> None:
-    if not true:
-        raise StepFailed(f"not verified: {what}")
+def _verify(condition: bool, claim: str) -> None:
+    if not condition:
+        raise StepFailed(f"not verified: {claim}")
 
 
 def _stop(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the command says and how it ends, as a person meets it."""
+"""What the command prints and how it exits."""
 
 import json
 import stat
@@ -12,7 +12,7 @@ from inference_endpoints_mcp.cli.settings import ServerSettings
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"]])
-def test_every_command_has_help_on_what_it_heeds(run: Run, command: list[str]) -> None:
+def test_every_command_has_help_on_its_own_settings(run: Run, command: list[str]) -> None:
     shown = run(*command, "--help")
     assert shown.returncode == 0
     assert ("--data-dir" in shown.stdout) is (command != ["demo"])
@@ -26,7 +26,7 @@ def test_every_setting_of_the_server_has_a_line_of_help(run: Run) -> None:
         assert field.description
 
 
-def test_an_unknown_command_is_named_with_those_there_are(run: Run) -> None:
+def test_an_unknown_command_is_refused_with_the_known_ones(run: Run) -> None:
     ended = run("deploy")
     assert ended.returncode == 2
     assert "doctor" in ended.stderr
@@ -46,7 +46,7 @@ def test_an_unknown_command_is_named_with_those_there_are(run: Run) -> None:
         (["doctor"], {"INFERENCE_ENDPOINTS_SIMULATED_SPEED": "6"}, "--simulated-speed needs --local."),
     ],
 )
-def test_a_wrong_setting_is_a_plain_sentence(
+def test_an_invalid_setting_is_refused_in_a_plain_sentence(
     run: Run, arguments: list[str], variables: dict[str, str], flag: str
 ) -> None:
     ended = run(*arguments, **variables)
@@ -62,7 +62,7 @@ def test_doctor_without_a_token_names_both_ways_forward(run: Run) -> None:
     assert "--local" in ended.stdout
 
 
-def test_doctor_walks_the_embedded_plane(run: Run, tmp_path: Path) -> None:
+def test_doctor_reads_everything_of_the_embedded_plane(run: Run, tmp_path: Path) -> None:
     ended = run("doctor", "--local", "--data-dir", str(tmp_path / "plane"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for subject in ("whoami", "hardware", "quotas", "endpoints", "audit log", "catalogue"):
@@ -76,7 +76,7 @@ def test_doctor_shows_no_token(run: Run) -> None:
     assert token not in ended.stdout + ended.stderr
 
 
-def test_the_control_plane_says_where_it_is_in_one_line(start: Start, run: Run, tmp_path: Path) -> None:
+def test_the_control_plane_prints_its_address_in_one_line(start: Start, run: Run, tmp_path: Path) -> None:
     folder = str(tmp_path / "plane")
     process = start("control-plane", "--json", "--port", "0", "--data-dir", folder, "--namespace", "acme")
     assert process.stdout is not None
@@ -92,7 +92,7 @@ def test_the_control_plane_says_where_it_is_in_one_line(start: Start, run: Run, 
     assert "No control plane runs" in run("control-plane", "stop", "--data-dir", folder).stdout
 
 
-def test_a_port_in_use_is_said_plainly(start: Start, run: Run, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_plainly(start: Start, run: Run, tmp_path: Path) -> None:
     process = start("control-plane", "--json", "--port", "0", "--data-dir", str(tmp_path / "one"))
     assert process.stdout is not None
     port = json.loads(process.stdout.readline())["url"].rpartition(":")[2]
@@ -107,11 +107,11 @@ def test_the_demo_ends_with_one_object_and_nothing_left(run: Run) -> None:
     ended = run("demo", "--json")
     assert ended.returncode == 0, ended.stderr
     (line,) = ended.stdout.splitlines()
-    told = json.loads(line)
-    assert told["backend"] == "local"
-    assert all(step["ok"] for step in told["steps"])
-    assert {"running", "paused", "scaledToZero"} <= set(told["states_seen"])
-    assert told["progress_notifications"] > 0
-    assert told["chat"]["text"].strip()
-    assert told["embedding_dimensions"] == 384
-    assert told["endpoints_left"] == 0
+    report = json.loads(line)
+    assert report["backend"] == "local"
+    assert all(step["ok"] for step in report["steps"])
+    assert {"running", "paused", "scaledToZero"} <= set(report["states_seen"])
+    assert report["progress_notifications"] > 0
+    assert report["chat"]["text"].strip()
+    assert report["embedding_dimensions"] == 384
+    assert report["endpoints_left"] == 0

@@ -170,7 +170,7 @@ async def test_no_secret_of_the_environment_reaches_stdout_or_stderr(tmp_path: P
         (["--hold", "-1"], "--hold"),
         (["--max-price-per-hour", "cheap"], "--max-price-per-hour"),
         (["--confirm", "never"], "--confirm"),
-        (["nonsense"], "There is no command"),
+        (["nonsense"], "Unknown command"),
     ],
 )
 async def test_a_wrong_flag_is_named_and_nothing_is_served(tmp_path: Path, flags: list[str], about: str) -> None:

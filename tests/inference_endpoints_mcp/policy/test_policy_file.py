@@ -81,8 +81,8 @@ def test_an_empty_file_and_an_empty_variable_limit_nothing(run: Run, policy: Pat
         ('types = ["secret"]', "types.0: Input should be 'public', 'authenticated' or 'private'"),
         ("read_only = \n", "is not TOML: Invalid value (at line 1"),
         ("a = 1\na = 2\n", "is not TOML: Cannot overwrite a value (at line 2"),
-        ('tools = ["create_endpoints"]', "There are no tools called create_endpoints."),
-        ('toolsets = ["lifecycle", "everything"]', "There are no toolsets called everything."),
+        ('tools = ["create_endpoints"]', "These tools do not exist: create_endpoints."),
+        ('toolsets = ["lifecycle", "everything"]', "These toolsets do not exist: everything."),
     ],
 )
 def test_a_wrong_file_is_one_plain_sentence_and_nothing_is_served(
