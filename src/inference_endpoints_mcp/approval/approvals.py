@@ -1,14 +1,19 @@
-"""What approving needs of one server: who approves what, the questions and tokens that are out, and the trail."""
+"""What approving needs of one server: who approves what, the tokens that are out, and the audit trail."""
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Literal
 
 from inference_endpoints_mcp.approval.confirmation import Confirmation, Outcome
-from inference_endpoints_mcp.approval.plan_token import Broken, Seal
+from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.approval.questions import Questions
 from inference_endpoints_mcp.policy.audit_trail import Audit
+
+PLAN_VALID_S = 600.0
+"""Seconds for which a plan's token is valid. A question is open for as long as the operator lets a person take."""
+
+By = Literal["person", "token"]
+"""Who approves: a person whom the host asks, or whoever returns a plan's token."""
 
 
 class Approvals:
@@ -16,34 +21,35 @@ class Approvals:
 
     def __init__(self, confirmation: Confirmation, audit: Audit, now: Callable[[], float] = time.monotonic) -> None:
         self.confirmation = confirmation
-        self.questions = Questions(confirmation.within, now)
-        self._seal = Seal(now)
+        self._tokens = PlanTokens(now)
         self._audit = audit
 
-    def sealed(self, caller: str, proposal: Proposal) -> str:
-        """A token for this plan, and a line that it was given out."""
-        self.note("plan", proposal, by="token")
-        return self._seal.token({"caller": caller, **proposal.bound})
+    def issue(self, caller: str, proposal: Proposal, by: By) -> str:
+        """A token for this plan: for a model or host to return, or beside a question that a person answers."""
+        self.audit("plan", proposal, by=by)
+        valid_for = PLAN_VALID_S if by == "token" else self.confirmation.within
+        return self._tokens.issue(_bound(caller, proposal, by), valid_for)
 
-    def spend(self, token: str, caller: str, proposal: Proposal) -> Broken | None:
+    def redeem(self, token: str, caller: str, proposal: Proposal, by: By) -> Rejection | None:
         """Why a token does not hold for this plan, None if it does. It holds once."""
-        broken = self._seal.spend(token, {"caller": caller, **proposal.bound})
-        outcome = broken.outcome if broken else Outcome.APPROVED
-        self.note("approval", proposal, outcome, by="token", said=broken.said if broken else None)
-        return broken
+        return self._tokens.redeem(token, _bound(caller, proposal, by))
 
-    def note(
-        self, event: str, proposal: Proposal, outcome: Outcome | None = None, *, by: str, said: str | None = None
+    def audit(
+        self, event: str, proposal: Proposal, outcome: Outcome | None = None, *, by: By, reason: str | None = None
     ) -> None:
-        """A line about a plan that was shown to be approved, by a person or a token, or about how that ended."""
-        facts: dict[str, Any] = {
-            "operation": proposal.plan.operation,
-            "endpoint": proposal.plan.endpoint,
-            "effect": ",".join(sorted(proposal.effects)),
-            "price_per_hour_at_most_usd": proposal.price,
-            "plan": proposal.id,
-            "by": by,
-            "outcome": outcome.value if outcome else None,
-            "said": said,
-        }
-        self._audit.note(event, **facts)
+        """A line about a plan that was shown for approval, or about how that ended."""
+        self._audit.note(
+            event,
+            operation=proposal.plan.operation,
+            endpoint=proposal.plan.endpoint,
+            effect=",".join(sorted(proposal.effects)),
+            price_per_hour_at_most_usd=proposal.price,
+            plan=proposal.id,
+            by=by,
+            outcome=outcome.value if outcome else None,
+            said=reason,
+        )
+
+
+def _bound(caller: str, proposal: Proposal, by: By) -> dict[str, str]:
+    return {"caller": f"{by} {caller}", **proposal.bound}

@@ -1,4 +1,4 @@
-"""Who approves changes, which changes need it, and how asking can end."""
+"""Who approves changes, which changes need it, and how a request for approval can end."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,8 +50,8 @@ class Confirmation:
 
     def bills(self, backend: str) -> bool:
         """Whether spending there needs approval at all."""
-        asked = self.how is not Confirm.OFF and Effect.SPENDS in self.effects
-        return asked and (backend == "huggingface" or (backend == "simulated" and self.simulated))
+        spending = self.how is not Confirm.OFF and Effect.SPENDS in self.effects
+        return spending and (backend == "huggingface" or (backend == "simulated" and self.simulated))
 
     def _costs(self, proposal: Proposal) -> bool:
         price = proposal.price
@@ -59,10 +59,8 @@ class Confirmation:
 
 
 class Outcome(StrEnum):
-    """How asking for approval ended."""
+    """How a request for approval ended."""
 
-    NOT_NEEDED = "not needed"
-    TO_PLAN = "to plan"  # it goes by a plan and its token
     APPROVED = "approved"
     DECLINED = "declined"
     CANCELLED = "cancelled"
@@ -71,12 +69,12 @@ class Outcome(StrEnum):
     DRIFTED = "drifted"
 
 
-_SAID = {
+_REASONS = {
     Outcome.DECLINED: "It was not approved",
     Outcome.CANCELLED: "The question was closed, so it was not approved",
     Outcome.TIMED_OUT: "It was not approved in time",
-    Outcome.MALFORMED: "The host's answer was none to the question, so it was not approved",
-    Outcome.DRIFTED: "What was asked about changed meanwhile, or was answered before, so it was not approved",
+    Outcome.MALFORMED: "The host's answer does not fit the question, so it was not approved",
+    Outcome.DRIFTED: "The change or its price changed meanwhile, or was answered before, so it was not approved",
 }
 
 
@@ -89,17 +87,17 @@ class NotAsPlanned(Refused):
 
 
 def not_approved(outcome: Outcome, proposal: Proposal) -> Refused:
-    return Refused(f"{_SAID[outcome]}: {nothing(proposal)}.", hint="Ask the user what they want.")
+    return Refused(f"{_REASONS[outcome]}: {nothing_done(proposal)}.", hint="Ask the user what they want.")
 
 
 def cannot_ask(proposal: Proposal) -> Refused:
-    """A host that cannot ask, and something that cannot be undone."""
+    """For a host that cannot ask, and a change that cannot be undone."""
     return Refused(
-        f"Deleting needs a person's approval, and this host cannot ask for it: {nothing(proposal)}.",
+        f"Deleting needs a person's approval, and this host cannot ask for it: {nothing_done(proposal)}.",
         hint="Pausing stops the billing as well. The operator of this server can have it approved in another way, "
         "or by nobody (--confirm plan, host or off).",
     )
 
 
-def nothing(proposal: Proposal) -> str:
+def nothing_done(proposal: Proposal) -> str:
     return "nothing was deleted" if proposal.plan.effect is Effect.DESTROYS else "nothing was changed"

@@ -1,22 +1,17 @@
-"""Plans sealed into tokens: whoever brings one back carries out that plan, once, while nothing of it has changed."""
+"""Tokens of plans: whoever returns one approves that plan, once, while nothing of it has changed."""
 
-import base64
 import hashlib
-import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
+
 from inference_endpoints_mcp.approval.confirmation import Outcome
 
-LASTS_S = 600.0
-"""Seconds a token holds."""
-
-_NONCE, _TIME, _PART, _MAC = 8, 4, 6, 16
-PARTS = ("caller", "change", "identity", "configuration", "payload", "price")
-"""What a token is bound to, in the order in which a difference is told."""
-
-_CHANGED = {
+_NONCE, _TIME, _DIGEST = 8, 4, 6
+"""Bytes of each part of a token."""
+_MISMATCHES = {
     "caller": "The plan was made for another caller",
     "change": "The plan was one for another change",
     "identity": "The endpoint is not the one the plan was made for",
@@ -24,67 +19,54 @@ _CHANGED = {
     "payload": "The arguments are not those of the plan",
     "price": "Its price or effect changed since the plan",
 }
+"""What a token is bound to, and the reason for refusing it where that differs. The first difference is reported."""
 
 
 @dataclass(frozen=True)
-class Broken:
-    """Why a token does not hold, in a sentence without its end."""
+class Rejection:
+    """Why a token does not hold; `reason` is a sentence without its full stop."""
 
-    said: str
+    reason: str
     outcome: Outcome
 
 
-class Seal:
-    """Makes tokens and checks them, under a key of this process alone."""
+class PlanTokens:
+    """Issues tokens and redeems them, sealed under a key of this process alone. `now` gives seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._key = secrets.token_bytes(32)
+        self._codec = AESGCMRequestStateCodec([secrets.token_bytes(32)])
         self._now = now
-        self._begun = now()
-        self._spent: dict[bytes, int] = {}
+        self._started = now()
+        self._redeemed: dict[bytes, int] = {}
 
-    def token(self, bound: Mapping[str, str]) -> str:
-        """A token bound to these parts, for `LASTS_S` seconds."""
-        ends = self._tick() + int(LASTS_S)
-        body = secrets.token_bytes(_NONCE) + ends.to_bytes(_TIME, "big")
-        body += b"".join(self._part(name, bound[name]) for name in PARTS)
-        return base64.b32encode(body + self._mac(body)).decode().rstrip("=").lower()
+    def issue(self, bound: Mapping[str, str], valid_for: float) -> str:
+        """A token bound to these parts, for so many seconds."""
+        expires = self._clock() + int(valid_for)
+        body = secrets.token_bytes(_NONCE) + expires.to_bytes(_TIME, "big") + b"".join(_digests(bound))
+        return self._codec.seal(body)
 
-    def spend(self, token: str, bound: Mapping[str, str]) -> Broken | None:
-        """Take a token for what is bound now: why it does not hold, None if it did. It holds once."""
-        opened = self._opened(token)
-        if opened is None:
-            return Broken("This is no plan_token of this server, which may have been restarted", Outcome.MALFORMED)
-        nonce, ends, parts = opened
-        if self._tick() > ends:
-            return Broken(f"The plan is older than {LASTS_S / 60:g} minutes", Outcome.TIMED_OUT)
-        if nonce in self._spent:
-            return Broken("The plan was carried out already", Outcome.DRIFTED)
-        for name, part in zip(PARTS, parts, strict=True):
-            if not hmac.compare_digest(part, self._part(name, bound[name])):
-                return Broken(_CHANGED[name], Outcome.DRIFTED)
-        self._spent = {each: until for each, until in self._spent.items() if until >= self._tick()}
-        self._spent[nonce] = ends
+    def redeem(self, token: str, bound: Mapping[str, str]) -> Rejection | None:
+        """Use a token up for what is bound now. None if it held; a token holds once."""
+        try:
+            body = self._codec.unseal(token)
+        except InvalidRequestState:
+            return Rejection("This is no plan_token of this server, which may have been restarted", Outcome.MALFORMED)
+        nonce, expires = body[:_NONCE], int.from_bytes(body[_NONCE : _NONCE + _TIME], "big")
+        if self._clock() > expires:
+            return Rejection("The plan has expired", Outcome.TIMED_OUT)
+        if nonce in self._redeemed:
+            return Rejection("The plan was carried out already", Outcome.DRIFTED)
+        parts = body[_NONCE + _TIME :]
+        for index, (name, digest) in enumerate(zip(_MISMATCHES, _digests(bound), strict=True)):
+            if parts[index * _DIGEST : (index + 1) * _DIGEST] != digest:
+                return Rejection(_MISMATCHES[name], Outcome.DRIFTED)
+        self._redeemed = {each: until for each, until in self._redeemed.items() if until >= self._clock()}
+        self._redeemed[nonce] = expires
         return None
 
-    def _opened(self, token: str) -> tuple[bytes, int, list[bytes]] | None:
-        """Nonce, end and parts of a token of ours, None for any other."""
-        try:
-            sealed = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
-        except ValueError:
-            return None
-        body, mac = sealed[:-_MAC], sealed[-_MAC:]
-        if len(body) != _NONCE + _TIME + _PART * len(PARTS) or not hmac.compare_digest(mac, self._mac(body)):
-            return None
-        start = _NONCE + _TIME
-        parts = [body[at : at + _PART] for at in range(start, len(body), _PART)]
-        return body[:_NONCE], int.from_bytes(body[_NONCE:start], "big"), parts
+    def _clock(self) -> int:
+        return int(self._now() - self._started)
 
-    def _part(self, name: str, value: str) -> bytes:
-        return hmac.digest(self._key, f"{name}\0{value}".encode(), hashlib.sha256)[:_PART]
 
-    def _mac(self, body: bytes) -> bytes:
-        return hmac.digest(self._key, b"token\0" + body, hashlib.sha256)[:_MAC]
-
-    def _tick(self) -> int:
-        return int(self._now() - self._begun)
+def _digests(bound: Mapping[str, str]) -> list[bytes]:
+    return [hashlib.sha256(bound[name].encode()).digest()[:_DIGEST] for name in _MISMATCHES]

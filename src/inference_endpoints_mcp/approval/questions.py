@@ -1,14 +1,13 @@
-"""What a person is asked before a change, and the questions that are open."""
+"""What a person is asked before a change, and the form in which the answer comes."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, Field, StrictBool, StrictStr
 
 from inference_endpoints.deploy.plan import WAKE, Plan
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.confirmation import Outcome
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import line
@@ -25,41 +24,25 @@ _VERBS = {
 }
 
 
-class Form(BaseModel):
-    """What a person fills in. What a host sends instead is taken as no answer."""
+class TypedName(BaseModel):
+    """The form for what cannot be undone."""
 
-    def outcome(self, proposal: Proposal) -> Outcome:
-        raise NotImplementedError
+    name: StrictStr = Field(title="Endpoint name", description="Type the endpoint's name to delete it.")
 
-
-class TypedName(Form):
-    """For what cannot be undone."""
-
-    model_config = ConfigDict(json_schema_extra={"required": ["name"]})
-
-    name: Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = Field(
-        default=None, title="Endpoint name", description="Type the endpoint's name to delete it."
-    )
-
-    def outcome(self, proposal: Proposal) -> Outcome:
-        if self.name is None:
-            return Outcome.MALFORMED
-        return Outcome.APPROVED if self.name.strip() == proposal.name else Outcome.DECLINED
+    def approves(self, proposal: Proposal) -> bool:
+        return self.name.strip() == proposal.name
 
 
-class Approve(Form):
-    """For everything else."""
+class Approve(BaseModel):
+    """The form for everything else."""
 
-    model_config = ConfigDict(json_schema_extra={"required": ["approve"]})
+    approve: StrictBool = Field(title="Approve", description="Whether to go ahead.")
 
-    approve: Annotated[bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)] = Field(
-        default=None, title="Approve", description="Whether to go ahead."
-    )
+    def approves(self, proposal: Proposal) -> bool:
+        return self.approve
 
-    def outcome(self, proposal: Proposal) -> Outcome:
-        if self.approve is None:
-            return Outcome.MALFORMED
-        return Outcome.APPROVED if self.approve else Outcome.DECLINED
+
+Form = TypedName | Approve
 
 
 def form_of(proposal: Proposal) -> type[Form]:
@@ -69,14 +52,14 @@ def form_of(proposal: Proposal) -> type[Form]:
 def question(proposal: Proposal, redactor: Redactor) -> str:
     """What the person is asked: the same words as long as the proposal is the same, and no secret."""
     plan, verb = proposal.plan, _VERBS[proposal.plan.operation]
-    said = [f"{verb} endpoint {plan.endpoint}?", *_what(proposal)]
+    parts = [f"{verb} endpoint {plan.endpoint}?", *_what(proposal)]
     if plan.effect is Effect.DESTROYS:
-        said.append("This cannot be undone.")
-    said += [_price(proposal)] if plan.spends else []
+        parts.append("This cannot be undone.")
+    parts += [_price(proposal)] if plan.spends else []
     changed = list(_changes(plan, redactor))
-    said += [f"Settings: {'; '.join(changed)}."] if changed else []
-    said += [line(warning) for warning in plan.warnings]
-    return redactor.text(" ".join([*said, f"(Plan {proposal.id})"]))
+    parts += [f"Settings: {'; '.join(changed)}."] if changed else []
+    parts += [line(warning) for warning in plan.warnings]
+    return redactor.text(" ".join([*parts, f"(Plan {proposal.id})"]))
 
 
 def _what(proposal: Proposal) -> list[str]:
@@ -100,14 +83,14 @@ def _price(proposal: Proposal) -> str:
 
 def _changes(plan: Plan, redactor: Redactor) -> Iterator[str]:
     """The settings of a new endpoint, or those that change, in brief."""
-    told = [
+    lines = [
         f"{change.setting}: {_brief(change.setting, change.before, redactor)} → "
         f"{_brief(change.setting, change.after, redactor)}"
         for change in plan.changes
     ] or [f"{path}: {_brief(path, value, redactor)}" for path, value in _settings(plan.masked() or {})]
-    yield from (line(each, 2 * LONGEST_SETTING) for each in told[:SETTINGS_SHOWN])
-    if len(told) > SETTINGS_SHOWN:
-        yield f"{len(told) - SETTINGS_SHOWN} more"
+    yield from (line(each, 2 * LONGEST_SETTING) for each in lines[:SETTINGS_SHOWN])
+    if len(lines) > SETTINGS_SHOWN:
+        yield f"{len(lines) - SETTINGS_SHOWN} more"
 
 
 def _settings(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -121,24 +104,3 @@ def _settings(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, An
 def _brief(path: str, value: Any, redactor: Redactor) -> str:
     shown = redactor.data({path.rpartition(".")[2]: value})
     return line(json.dumps(*shown.values(), ensure_ascii=False), LONGEST_SETTING)
-
-
-class Questions:
-    """The questions put to people and not answered yet. Each answer counts once, for `within` seconds."""
-
-    def __init__(self, within: float, now: Callable[[], float]) -> None:
-        self._within = within
-        self._now = now
-        self._open: dict[tuple[str, str], float] = {}
-
-    def put(self, caller: str, proposal: Proposal) -> None:
-        forgotten = self._now() - 2 * self._within
-        self._open = {key: asked for key, asked in self._open.items() if asked > forgotten}
-        self._open[caller, proposal.id] = self._now()
-
-    def close(self, caller: str, proposal: Proposal) -> Outcome | None:
-        """Take an answer to the question about this proposal: why it does not count, None if it does."""
-        asked = self._open.pop((caller, proposal.id), None)
-        if asked is None:
-            return Outcome.DRIFTED
-        return None if self._now() - asked <= self._within else Outcome.TIMED_OUT

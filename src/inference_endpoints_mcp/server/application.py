@@ -102,6 +102,7 @@ class RunningApplication:
             approvals=self._approvals,
             guard=clients.guard,
             caller=identify_caller(context),
+            mcp=context,
             lent_secrets=self._options.lent,
             host_timeout_s=call_timeout_s(context) if timeout is None else timeout,
             report_progress=partial(report_progress, context, redactor=self._redactor),

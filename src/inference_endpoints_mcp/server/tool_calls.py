@@ -27,6 +27,7 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.caller import caller_address
+from inference_endpoints_mcp.tools.call_context import InputNeeded
 from inference_endpoints_mcp.tools.spec import ToolSpec
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,6 @@ class ToolCalls:
             return rendering.render_error(error, self._redactor)
         except ToolError as error:
             return self._render_tool_error(spec, error)
-        if isinstance(result, InputRequiredResult):
-            return result
         return rendering.render_result(result, self._redactor)
 
     def _build(self, spec: ToolSpec) -> Tool:
@@ -101,8 +100,10 @@ class ToolCalls:
             self._built[spec.name] = build_tool(spec)
         return self._built[spec.name]
 
-    def _render_tool_error(self, spec: ToolSpec, error: ToolError) -> CallToolResult:
+    def _render_tool_error(self, spec: ToolSpec, error: ToolError) -> CallToolResult | InputRequiredResult:
         for cause in _causes(error):
+            if isinstance(cause, InputNeeded):
+                return cause.result
             if isinstance(cause, InferenceEndpointError):
                 return rendering.render_error(cause, self._redactor)
         if isinstance(error.__cause__, ValidationError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 from mcp.server.mcpserver import Context, Resolve
+from mcp.types import InputRequiredResult
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
@@ -41,6 +42,8 @@ class CallContext:
     redactor: Redactor
     approvals: Approvals
     guard: SendGuard
+    mcp: Context[Any, Any]
+    """The request and the host, as the SDK knows them."""
     caller: str
     """Identifies the caller: a token may be used only by the caller it was given to."""
     lent_secrets: Lent
@@ -73,6 +76,14 @@ class CallContext:
         namespace = await self.endpoints.resolve_namespace(given or None)
         self.check_namespace(namespace)
         return namespace
+
+
+class InputNeeded(Exception):
+    """Not an error: a call of the modern era has to be made again, with the answer to a question."""
+
+    def __init__(self, result: InputRequiredResult) -> None:
+        super().__init__("the call needs an answer")
+        self.result = result
 
 
 class Application(Protocol):

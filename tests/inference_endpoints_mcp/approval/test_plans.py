@@ -24,8 +24,8 @@ from tests.support.driver import TOKEN, Driver
 from tests.support.host import Host, Mode, blocks_of, connected, text_of
 
 from inference_endpoints.transport.backend import local
+from inference_endpoints_mcp.approval.approvals import PLAN_VALID_S
 from inference_endpoints_mcp.approval.confirmation import Confirm
-from inference_endpoints_mcp.approval.plan_token import LASTS_S
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
@@ -164,11 +164,11 @@ async def test_a_token_ends_with_its_time(driver: Driver, host_of: HostOf, mode:
     clock = Clock()
     async with host_of(mode, **PLAN, clock=clock) as host:
         token = await planned(host, "create_endpoint", **NEW)
-        clock.at = LASTS_S + 1
+        clock.at = PLAN_VALID_S + 1
         result = await host.send("create_endpoint", **NEW, plan_token=token)
-        assert "older than 10 minutes: nothing was changed" in text_of(result)
+        assert "has expired: nothing was changed" in text_of(result)
         assert await world(driver) == []
-        clock.at += LASTS_S
+        clock.at += PLAN_VALID_S
         token = new_plan(result)["plan_token"]
         assert (await host.call("create_endpoint", **NEW, plan_token=token))["changed"] is True
 

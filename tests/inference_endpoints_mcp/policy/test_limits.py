@@ -133,7 +133,13 @@ async def elsewhere(world: Driver, host_of: HostOf) -> AsyncIterator[Host]:
 @pytest.mark.parametrize("tool", [spec.name for spec in TOOLS if spec.name not in OF_NO_NAMESPACE])
 async def test_nothing_of_another_namespace_is_touched_or_read(world: Driver, elsewhere: Host, tool: str) -> None:
     before = await documents(world)
-    arguments: dict[str, Any] = {"namespace": "acme", "endpoint_name": "awake", "repository": "a/b", "text": "x"}
+    arguments: dict[str, Any] = {
+        "namespace": "acme",
+        "endpoint_name": "awake",
+        "repository": "a/b",
+        "text": "x",
+        "message": "x",
+    }
     known = next(each for each in (await elsewhere.client.list_tools()).tools if each.name == tool).input_schema
     accepted = {name: value for name, value in arguments.items() if name in known["properties"]}
     assert "--namespaces" in await elsewhere.refused(tool, "REFUSED", **accepted)

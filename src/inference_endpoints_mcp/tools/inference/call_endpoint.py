@@ -11,7 +11,7 @@ from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, JsonObject, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
-from inference_endpoints_mcp.tools.inference.waking import Target, WakeDecision, call_summary, may_wake, report_waking
+from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
 from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_CHARACTERS, BackendName, ToolOutput, backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -34,8 +34,6 @@ class CallOutput(ToolOutput):
 @tool(uses=CALL_EFFECT, toolset=Toolset.INFERENCE, title="Call an endpoint")
 async def call_endpoint(
     call: Call,
-    target: Target,
-    decision: WakeDecision,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     text: Annotated[str, Field(max_length=200_000)] = "",
@@ -48,7 +46,9 @@ async def call_endpoint(
     """Run the model of an endpoint and return its output. Give text, texts or body. Wakes a scaled-to-zero endpoint,
     which is billed."""
     request, route = _request_body(text, texts, body, parameters), _route(path)
-    namespace, endpoint, wake = target.namespace, target.endpoint, await may_wake(call, target, decision)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
+    endpoint = await call.endpoints.get(name, namespace)
+    wake = await may_wake(call, endpoint, namespace)
     async with call.report_progress() as progress:
         reply = await call.inference.call(
             endpoint.name,

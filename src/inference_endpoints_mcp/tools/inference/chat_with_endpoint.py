@@ -10,7 +10,7 @@ from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, Progress
-from inference_endpoints_mcp.tools.inference.waking import Target, WakeDecision, call_summary, may_wake, report_waking
+from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
 from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_CHARACTERS, BackendName, ToolOutput, backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -40,8 +40,6 @@ class Message(BaseModel):
 @tool(uses=CALL_EFFECT, toolset=Toolset.INFERENCE, title="Chat with an endpoint")
 async def chat_with_endpoint(
     call: Call,
-    target: Target,
-    decision: WakeDecision,
     endpoint_name: EndpointName,
     message: Annotated[str, Field(max_length=200_000)] = "",
     messages: Annotated[list[Message], Field(max_length=200)] = [],  # noqa: B006
@@ -53,7 +51,9 @@ async def chat_with_endpoint(
 ) -> ChatOutput:
     """Ask a chat model; its text streams as progress. Wakes a scaled-to-zero endpoint, which is billed."""
     conversation = _conversation(message, messages, system)
-    namespace, endpoint, wake = target.namespace, target.endpoint, await may_wake(call, target, decision)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
+    endpoint = await call.endpoints.get(name, namespace)
+    wake = await may_wake(call, endpoint, namespace)
     async with call.report_progress() as progress:
         streamed = _StreamedText(progress)
         answer = await call.inference.chat(

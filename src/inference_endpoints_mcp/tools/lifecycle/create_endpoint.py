@@ -11,7 +11,7 @@ from inference_endpoints.deploy.specs import EndpointSpec, check_name, differenc
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
 from inference_endpoints.models import CreateRequest, Endpoint
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
+from inference_endpoints_mcp.tools.approved_change import Change, PlanToken, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.defaults import GivenSettings, choose_settings, names_engine
@@ -33,7 +33,6 @@ Access = Literal["", "public", "authenticated", "private"]
 
 
 @tool(uses=operations.CREATE, toolset=Toolset.LIFECYCLE, title="Create an endpoint")
-@proposing
 async def create_endpoint(
     call: Call,
     endpoint_name: EndpointName,
@@ -64,45 +63,50 @@ async def create_endpoint(
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
-) -> Step | EndpointOutput:
+    plan_token: PlanToken = "",
+) -> EndpointOutput:
     """Deploy a model as a new endpoint; it is billed from then on. What is left open is chosen, and explained.
     Returns once accepted: then wait_for_endpoint. Creating again with the same settings changes nothing."""
-    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    check_name(name)
-    current = await _find(call, namespace, name)
-    given = GivenSettings(repository, hardware, task, framework, own_engine=names_engine(config))
-    chosen = await choose_settings(call, namespace, given, current)
-    sleeps = min_replica == 0 or "scale_to_zero_timeout" in call.passed_arguments
-    spec = EndpointSpec.checked(
-        name=name,
-        repository=repository,
-        hardware=chosen.hardware,
-        task=chosen.task,
-        revision=revision or None,
-        framework=chosen.framework or "pytorch",
-        image=chosen.image,
-        min_replica=min_replica,
-        max_replica=max_replica,
-        scale_to_zero_timeout=scale_to_zero_timeout if sleeps else None,
-        type=type or "private",
-        env=env or None,
-    )
-    request = complete(spec.request(), config, secret_names, call)
-    preflight.check(request, chosen.accelerators)
-    different = _different_settings(current, request) if current else []
-    if current and not (different and dry_run):
-        return await _existing_output(call, current, different, namespace)
-    plan = plan_create(request, namespace, await call.hardware.vendors(namespace))
-    taken = [f"The name is taken, by an endpoint with other settings ({', '.join(different)})."] if different else []
-    warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
-    return Step(
-        proposal=proposal_of(call, plan, namespace, name, current).warning(*warnings),
-        preview=preview_output(call.endpoints.backend.name, plan, namespace, name).model_copy(
-            update={"chosen": chosen.why or None}
-        ),
-        act=partial(_create, call, plan, request, namespace, chosen.why),
-        dry_run=dry_run,
-    )
+
+    async def propose() -> Change | EndpointOutput:
+        where, name = await call.resolve_endpoint(endpoint_name, namespace)
+        check_name(name)
+        current = await _find(call, where, name)
+        given = GivenSettings(repository, hardware, task, framework, own_engine=names_engine(config))
+        chosen = await choose_settings(call, where, given, current)
+        sleeps = min_replica == 0 or "scale_to_zero_timeout" in call.passed_arguments
+        spec = EndpointSpec.checked(
+            name=name,
+            repository=repository,
+            hardware=chosen.hardware,
+            task=chosen.task,
+            revision=revision or None,
+            framework=chosen.framework or "pytorch",
+            image=chosen.image,
+            min_replica=min_replica,
+            max_replica=max_replica,
+            scale_to_zero_timeout=scale_to_zero_timeout if sleeps else None,
+            type=type or "private",
+            env=env or None,
+        )
+        request = complete(spec.request(), config, secret_names, call)
+        preflight.check(request, chosen.accelerators)
+        different = _different_settings(current, request) if current else []
+        if current and not (different and dry_run):
+            return await _existing_output(call, current, different, where)
+        plan = plan_create(request, where, await call.hardware.vendors(where))
+        others = ", ".join(different)
+        taken = [f"The name is taken, by an endpoint with other settings ({others})."] if different else []
+        warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
+        return Change(
+            proposal=proposal_of(call, plan, where, name, current).warning(*warnings),
+            preview=preview_output(call.endpoints.backend.name, plan, where, name).model_copy(
+                update={"chosen": chosen.why or None}
+            ),
+            apply=partial(_create, call, plan, request, where, chosen.why),
+        )
+
+    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
 
 
 async def _find(call: CallContext, namespace: str, name: str) -> Endpoint | None:

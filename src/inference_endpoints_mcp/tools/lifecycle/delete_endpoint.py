@@ -8,7 +8,7 @@ from pydantic import Field
 from inference_endpoints.deploy.plan import plan_step
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
+from inference_endpoints_mcp.tools.approved_change import Change, PlanToken, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of, describe_endpoint
@@ -16,26 +16,30 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 @tool(uses=operations.DELETE, toolset=Toolset.LIFECYCLE, title="Delete an endpoint")
-@proposing
 async def delete_endpoint(
     call: Call,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     dry_run: DryRun = False,
     confirm: Annotated[bool, Field(description="Has no effect: it is no approval.")] = False,
-) -> Step | EndpointOutput:
+    plan_token: PlanToken = "",
+) -> EndpointOutput:
     """Delete an endpoint permanently, with the approval the operator requires. To only stop its billing, pause it."""
+    propose = partial(_propose, call, endpoint_name, namespace)
+    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
+
+
+async def _propose(call: CallContext, endpoint_name: str, namespace: str) -> Change | EndpointOutput:
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     try:
         current = await call.endpoints.get(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
     plan = plan_step(operations.DELETE, current, namespace, await call.hardware.vendors(namespace))
-    return Step(
+    return Change(
         proposal=proposal_of(call, plan, namespace, name, current),
         preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
-        act=partial(_delete, call, namespace, name, backend_of(current, call.endpoints.backend.name)),
-        dry_run=dry_run,
+        apply=partial(_delete, call, namespace, name, backend_of(current, call.endpoints.backend.name)),
     )
 
 

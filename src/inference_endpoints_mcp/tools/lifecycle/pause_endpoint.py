@@ -1,8 +1,10 @@
 """Pause an endpoint."""
 
+from functools import partial
+
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Step, proposing
+from inference_endpoints_mcp.tools.approved_change import PlanToken, carry_out
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.lifecycle.state_change import StateChange
@@ -11,10 +13,13 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 @tool(uses=operations.PAUSE, toolset=Toolset.LIFECYCLE, title="Pause an endpoint")
-@proposing
 async def pause_endpoint(
-    call: Call, endpoint_name: EndpointName, namespace: Namespace = "", dry_run: DryRun = False
-) -> Step | EndpointOutput:
+    call: Call,
+    endpoint_name: EndpointName,
+    namespace: Namespace = "",
+    dry_run: DryRun = False,
+    plan_token: PlanToken = "",
+) -> EndpointOutput:
     """Stop an endpoint and its billing. It stays stopped until resumed; use scale_endpoint_to_zero if it should wake
     by itself."""
     change = StateChange(
@@ -24,4 +29,5 @@ async def pause_endpoint(
         done="It is paused and not billed. It does not answer until it is resumed.",
         next_tool="resume_endpoint",
     )
-    return await change.propose(call, endpoint_name, namespace, dry_run)
+    propose = partial(change.propose, call, endpoint_name, namespace, dry_run)
+    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)

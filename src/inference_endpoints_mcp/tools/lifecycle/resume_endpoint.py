@@ -1,8 +1,10 @@
 """Resume an endpoint."""
 
+from functools import partial
+
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Step, proposing
+from inference_endpoints_mcp.tools.approved_change import PlanToken, carry_out
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.lifecycle.state_change import StateChange
@@ -11,10 +13,13 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 @tool(uses=operations.RESUME, toolset=Toolset.LIFECYCLE, title="Resume an endpoint")
-@proposing
 async def resume_endpoint(
-    call: Call, endpoint_name: EndpointName, namespace: Namespace = "", dry_run: DryRun = False
-) -> Step | EndpointOutput:
+    call: Call,
+    endpoint_name: EndpointName,
+    namespace: Namespace = "",
+    dry_run: DryRun = False,
+    plan_token: PlanToken = "",
+) -> EndpointOutput:
     """Start a paused, failed or scaled-to-zero endpoint again. Billing starts. Returns once accepted: then call
     wait_for_endpoint."""
     change = StateChange(
@@ -24,4 +29,5 @@ async def resume_endpoint(
         done="Accepted: it is starting.",
         next_tool="wait_for_endpoint",
     )
-    return await change.propose(call, endpoint_name, namespace, dry_run)
+    propose = partial(change.propose, call, endpoint_name, namespace, dry_run)
+    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)

@@ -1,8 +1,10 @@
 """Scale an endpoint to zero."""
 
+from functools import partial
+
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Step, proposing
+from inference_endpoints_mcp.tools.approved_change import PlanToken, carry_out
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.lifecycle.state_change import StateChange
@@ -11,10 +13,13 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 @tool(uses=operations.SCALE_TO_ZERO, toolset=Toolset.LIFECYCLE, title="Scale an endpoint to zero")
-@proposing
 async def scale_endpoint_to_zero(
-    call: Call, endpoint_name: EndpointName, namespace: Namespace = "", dry_run: DryRun = False
-) -> Step | EndpointOutput:
+    call: Call,
+    endpoint_name: EndpointName,
+    namespace: Namespace = "",
+    dry_run: DryRun = False,
+    plan_token: PlanToken = "",
+) -> EndpointOutput:
     """Stop all replicas and their billing now. The endpoint keeps its URL, and the next call wakes it."""
     change = StateChange(
         operations.SCALE_TO_ZERO,
@@ -23,4 +28,5 @@ async def scale_endpoint_to_zero(
         done="It is scaled to zero and not billed. The next call wakes it.",
         next_tool=None,
     )
-    return await change.propose(call, endpoint_name, namespace, dry_run)
+    propose = partial(change.propose, call, endpoint_name, namespace, dry_run)
+    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)

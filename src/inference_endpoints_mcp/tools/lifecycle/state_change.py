@@ -9,7 +9,7 @@ from inference_endpoints.deploy.plan import plan_step
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport.operations import Effect, Operation
-from inference_endpoints_mcp.tools.approved_change import Step, proposal_of
+from inference_endpoints_mcp.tools.approved_change import Change, proposal_of
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
@@ -38,7 +38,7 @@ class StateChange:
 
     async def propose(
         self, call: CallContext, endpoint_name: str, namespace: str, dry_run: bool
-    ) -> Step | EndpointOutput:
+    ) -> Change | EndpointOutput:
         namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
         current = await call.endpoints.get(name, namespace)
         unchanged = current.state in self.unchanged_in
@@ -47,14 +47,13 @@ class StateChange:
         plan = plan_step(self.operation, current, namespace, await call.hardware.vendors(namespace))
         proposal = proposal_of(call, plan, namespace, name, current)
         warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
-        return Step(
+        return Change(
             proposal=proposal.warning(*warnings),
             preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
-            act=partial(self._carry_out, call, namespace, name),
-            dry_run=dry_run,
+            apply=partial(self._apply, call, namespace, name),
         )
 
-    async def _carry_out(self, call: CallContext, namespace: str, name: str) -> EndpointOutput:
+    async def _apply(self, call: CallContext, namespace: str, name: str) -> EndpointOutput:
         changed = await self.send(name, namespace)
         call.note_change(namespace, changed)
         return await self._output(call, changed, namespace, changed=True)

@@ -12,7 +12,7 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
 from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Step, proposal_of, proposing
+from inference_endpoints_mcp.tools.approved_change import Change, PlanToken, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.hardware_checks import (
@@ -34,7 +34,6 @@ Clearable = Literal["args", "command", "tags", "revision", "scale_to_zero_timeou
 
 
 @tool(uses=operations.UPDATE, toolset=Toolset.LIFECYCLE, title="Update an endpoint")
-@proposing
 async def update_endpoint(
     call: Call,
     endpoint_name: EndpointName,
@@ -51,39 +50,43 @@ async def update_endpoint(
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
-) -> Step | EndpointOutput:
+    plan_token: PlanToken = "",
+) -> EndpointOutput:
     """Change settings of an endpoint; what is not given stays as it is. Replicas are replaced, and the price can
     change. Returns once accepted: then wait_for_endpoint."""
-    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    current = await call.endpoints.get(name, namespace)
-    vendors = await call.hardware.vendors(namespace)
-    change = EndpointChange.checked(
-        **(_hardware_change(current, offers(vendors), hardware) if hardware else {}),
-        repository=repository or None,
-        task=task or None,
-        revision=revision or None,
-        min_replica=None if min_replica < 0 else min_replica,
-        max_replica=None if max_replica < 0 else max_replica,
-        scale_to_zero_timeout=scale_to_zero_timeout or None,
-        env=env if "env" in call.passed_arguments else None,
-    )
-    given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
-    request = complete(given, config, secret_names, call, clear)
-    preflight.check(request, count_accelerators(request.applied_to(current).hardware, vendors), current)
-    plan = plan_update(request, current, namespace, vendors)
-    preview = preview_output(call.endpoints.backend.name, plan, namespace, name, current)
-    if not plan.changes and not dry_run:
-        return preview.model_copy(
-            update={"plan": plan_summary(plan), "now": "It already is as asked: nothing was sent."}
+
+    async def propose() -> Change | EndpointOutput:
+        where, name = await call.resolve_endpoint(endpoint_name, namespace)
+        current = await call.endpoints.get(name, where)
+        vendors = await call.hardware.vendors(where)
+        change = EndpointChange.checked(
+            **(_hardware_change(current, offers(vendors), hardware) if hardware else {}),
+            repository=repository or None,
+            task=task or None,
+            revision=revision or None,
+            min_replica=None if min_replica < 0 else min_replica,
+            max_replica=None if max_replica < 0 else max_replica,
+            scale_to_zero_timeout=scale_to_zero_timeout or None,
+            env=env if "env" in call.passed_arguments else None,
         )
-    return Step(
-        proposal=proposal_of(call, plan, namespace, name, current).warning(
-            *(await local_run_warnings(call, plan) if dry_run else [])
-        ),
-        preview=preview,
-        act=partial(_update, call, plan, request, namespace, name),
-        dry_run=dry_run,
-    )
+        given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
+        request = complete(given, config, secret_names, call, clear)
+        preflight.check(request, count_accelerators(request.applied_to(current).hardware, vendors), current)
+        plan = plan_update(request, current, where, vendors)
+        preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
+        if not plan.changes and not dry_run:
+            return preview.model_copy(
+                update={"plan": plan_summary(plan), "now": "It already is as asked: nothing was sent."}
+            )
+        return Change(
+            proposal=proposal_of(call, plan, where, name, current).warning(
+                *(await local_run_warnings(call, plan) if dry_run else [])
+            ),
+            preview=preview,
+            apply=partial(_update, call, plan, request, where, name),
+        )
+
+    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
 
 
 async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespace: str, name: str) -> EndpointOutput:
