@@ -2,8 +2,8 @@
 
     from inference_endpoints import get_inference_endpoint
 
-The functions and the handle keep the names and signatures of huggingface_hub; `aio` has the same to be awaited.
-A name is imported when it is first used, so that using one part does not load the others.
+The functions and `InferenceEndpoint` have the names and signatures of huggingface_hub; `aio` has them to be awaited.
+Each name is imported on first use, so that one part does not load the others.
 """
 
 from importlib import import_module
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from inference_endpoints.watching.observation import StatusChange
     from inference_endpoints.watching.watcher import Watcher
 
-_NAMES = {
+_NAMES_BY_MODULE = {
     "transport.backend": "Backend hugging_face local",
     "client": "AsyncEndpointsClient",
     "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
@@ -88,7 +88,7 @@ _NAMES = {
     "scale_to_zero_inference_endpoint update_inference_endpoint",
     "watching.watcher": "Watcher",
 }
-_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
 
 __all__ = [
     "AlreadyExists",
@@ -157,9 +157,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "aio":
         return import_module("inference_endpoints.aio")
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""The eight functions of the reference, to be awaited.
+"""The eight functions of huggingface_hub, to be awaited.
 
 >>> endpoint = await aio.get_inference_endpoint("chat")
 >>> print(type(endpoint).__name__, endpoint.status)

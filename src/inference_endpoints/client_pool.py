@@ -1,4 +1,4 @@
-"""Clients of one control plane, one for each event loop, and which of them a call works with."""
+"""Clients of one control plane, one for each event loop, and the choice of the client that a call uses."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,9 +12,9 @@ from inference_endpoints.transport.http import Reconnect
 
 
 class ClientPool:
-    """Clients of one control plane, made as they are needed: connections belong to the event loop they are made in.
+    """Clients of one control plane, each made on first use: connections belong to the event loop they are opened in.
 
-    Each is closed with its loop: `asyncio.run` and its like close every asynchronous generator begun in it.
+    Each is closed with its loop: `asyncio.run` closes every asynchronous generator that was started in it.
     """
 
     namespace: str | None
@@ -31,7 +31,7 @@ class ClientPool:
         self.namespace = namespace
         self._guard = guard
         self._reconnect = reconnect
-        self._made: dict[
+        self._opened: dict[
             asyncio.AbstractEventLoop, tuple[AsyncEndpointsClient, AsyncGenerator[AsyncEndpointsClient]]
         ] = {}
 
@@ -45,23 +45,23 @@ class ClientPool:
         AsyncEndpointsClient(..., namespace=None)
         """
         loop = asyncio.get_running_loop()
-        if loop not in self._made:
-            self._made = {known: made for known, made in self._made.items() if not known.is_closed()}
+        if loop not in self._opened:
+            self._opened = {known: opened for known, opened in self._opened.items() if not known.is_closed()}
             client = AsyncEndpointsClient(
                 self.backend, namespace=self.namespace, guard=self._guard, reconnect=self._reconnect
             )
-            open_until_the_end = _open(client)
-            await anext(open_until_the_end)
-            self._made[loop] = client, open_until_the_end
-        return self._made[loop][0]
+            open_until_loop_ends = _open(client)
+            await anext(open_until_loop_ends)
+            self._opened[loop] = client, open_until_loop_ends
+        return self._opened[loop][0]
 
     async def close_current(self) -> None:
         """Close the connections of the running event loop; a later call opens new ones.
 
         >>> await EndpointsClient().close_current()
         """
-        if made := self._made.pop(asyncio.get_running_loop(), None):
-            await made[1].aclose()
+        if opened := self._opened.pop(asyncio.get_running_loop(), None):
+            await opened[1].aclose()
 
     def with_token(self, token: str | None) -> "ClientPool":
         """The same control plane under the same guard, with another token.
@@ -79,31 +79,30 @@ async def _open(client: AsyncEndpointsClient) -> AsyncGenerator[AsyncEndpointsCl
 
 
 Api = AsyncEndpointsClient | ClientPool
-"""What a handle works with. A client belongs to the event loop it was first used in, a pool to none."""
+"""What sends the requests of a handle or a function. A client belongs to one event loop, a pool to none."""
 
 
 async def client_of(api: Api) -> AsyncEndpointsClient:
+    """The client itself, or the pool's client of the running event loop."""
     return api if isinstance(api, AsyncEndpointsClient) else await api.current()
 
 
 def api_for(token: Token, api: Api | None = None) -> Api:
-    """What a call with these arguments works with: `api`, or else the control plane that is meant by default.
+    """What sends the requests of a call with these arguments: `api`, by default a pool of `default_backend`.
 
-    A token given beside `api` replaces its own; the guard stays.
+    A token replaces that of `api`; namespace and guard stay.
     """
     if api is None:
         return _shared_pool(default_backend(token))
-    wanted = chosen_token(token, api.backend.token)
-    if wanted == api.backend.token:
-        return api
-    return pool_of(api).with_token(wanted)
+    chosen = chosen_token(token, api.backend.token)
+    return api if chosen == api.backend.token else pool_of(api).with_token(chosen)
 
 
 def pool_of(api: Api) -> ClientPool:
-    """The same, usable from any event loop."""
-    return (
-        api if isinstance(api, ClientPool) else ClientPool(api.backend, namespace=api.namespace, guard=api.http.guard)
-    )
+    """The same for any event loop."""
+    if isinstance(api, ClientPool):
+        return api
+    return ClientPool(api.backend, namespace=api.namespace, guard=api.http.guard)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""The eight functions of the reference, written once for either kind of handle.
+"""The eight functions of huggingface_hub, written once for both kinds of handle.
 
 Names, order and defaults of arguments: huggingface_hub 2.4.0, `HfApi`.
 """
@@ -24,7 +24,7 @@ from inference_endpoints.transport.backend import Token
 
 H = TypeVar("H", bound=InferenceEndpointBase)
 
-EVERY_NAMESPACE = "*"
+ALL_NAMESPACES = "*"
 
 
 class EndpointList(list[H]):
@@ -53,8 +53,8 @@ class EndpointList(list[H]):
 class Functions(Generic[H]):
     """The functions, for one kind of handle.
 
-    All take `namespace` (default: the caller's own), `token` (default: that of this machine; False for none) and `api`
-    (default: the control plane of `default_backend`), and raise errors of `inference_endpoints.errors`.
+    All take `namespace` (default: the token's own), `token` (default: that of this machine; False for none) and `api`
+    (default: a client of `default_backend`), and raise errors of `inference_endpoints.errors`.
     """
 
     def __init__(self, handle: type[H]) -> None:
@@ -69,7 +69,7 @@ class Functions(Generic[H]):
         >>> print(endpoint.status)
         running
         """
-        client, namespace, api = await _place(namespace, token, api)
+        client, namespace, api = await _resolve(namespace, token, api)
         return self._handle(await client.get(name, namespace), namespace, api)
 
     async def list_inference_endpoints(
@@ -85,7 +85,7 @@ class Functions(Generic[H]):
         """
         api = api_for(token, api)
         client = await client_of(api)
-        if namespace != EVERY_NAMESPACE:
+        if namespace != ALL_NAMESPACES:
             namespace = await client.resolve_namespace(namespace)
             return EndpointList(self._handles(await client.list(namespace), namespace, api))
         own, *organizations = (await client.whoami()).namespaces
@@ -126,7 +126,7 @@ class Functions(Generic[H]):
         container_args: list[str] | None = None,
         env: dict[str, str] | None = None,
         secrets: dict[str, str] | None = None,
-        type: InferenceEndpointType | AccessType = "authenticated",  # noqa: A002 - the reference's name
+        type: InferenceEndpointType | AccessType = "authenticated",  # noqa: A002 - huggingface_hub's name
         domain: str | None = None,
         path: str | None = None,
         cache_http_responses: bool | None = None,
@@ -151,9 +151,8 @@ class Functions(Generic[H]):
         >>> print(endpoint.status)
         pending
         """
-        given = {key: value for key, value in locals().items() if key not in {"self", "namespace", "token", "api"}}
-        spec = spec_from(given)
-        client, namespace, api = await _place(namespace, token, api)
+        spec = spec_from(_without(locals(), "self", "namespace", "token", "api"))
+        client, namespace, api = await _resolve(namespace, token, api)
         return self._handle(await client.create(spec, namespace), namespace, api)
 
     async def update_inference_endpoint(
@@ -197,8 +196,7 @@ class Functions(Generic[H]):
         >>> endpoint.raw["compute"]["scaling"]["scaleToZeroTimeout"]
         30
         """
-        other = {"self", "name", "namespace", "token", "api"}
-        given = {key: value for key, value in locals().items() if key not in {*other, "other"}}
+        given = _without(locals(), "self", "name", "namespace", "token", "api")
         api = api_for(token, api)
         client = await client_of(api)
         change = await change_from(given, lambda: client.get(name, namespace))
@@ -224,7 +222,7 @@ class Functions(Generic[H]):
         >>> print(endpoint.status)
         paused
         """
-        client, namespace, api = await _place(namespace, token, api)
+        client, namespace, api = await _resolve(namespace, token, api)
         return self._handle(await client.pause(name, namespace), namespace, api)
 
     async def resume_inference_endpoint(
@@ -242,7 +240,7 @@ class Functions(Generic[H]):
         >>> print(endpoint.status)
         running
         """
-        client, namespace, api = await _place(namespace, token, api)
+        client, namespace, api = await _resolve(namespace, token, api)
         return self._handle(await client.resume(name, namespace, running_ok=running_ok), namespace, api)
 
     async def scale_to_zero_inference_endpoint(
@@ -254,14 +252,18 @@ class Functions(Generic[H]):
         >>> print(endpoint.status)
         scaledToZero
         """
-        client, namespace, api = await _place(namespace, token, api)
+        client, namespace, api = await _resolve(namespace, token, api)
         return self._handle(await client.scale_to_zero(name, namespace), namespace, api)
 
     def _handles(self, endpoints: Iterable[Endpoint], namespace: str, api: Api) -> list[H]:
         return [self._handle(endpoint, namespace, api) for endpoint in endpoints]
 
 
-async def _place(namespace: str | None, token: Token, api: Api | None) -> tuple[AsyncEndpointsClient, str, Api]:
+def _without(arguments: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in names}
+
+
+async def _resolve(namespace: str | None, token: Token, api: Api | None) -> tuple[AsyncEndpointsClient, str, Api]:
     api = api_for(token, api)
     client = await client_of(api)
     return client, await client.resolve_namespace(namespace), api

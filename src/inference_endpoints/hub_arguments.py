@@ -1,4 +1,4 @@
-"""The arguments of the reference's functions, as what is asked of the control plane.
+"""From the arguments of huggingface_hub's functions to the settings of a request.
 
 Names and meanings: huggingface_hub 2.4.0, `HfApi.create_inference_endpoint` and `HfApi.update_inference_endpoint`.
 """
@@ -12,19 +12,19 @@ from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardw
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint
 
-_OURS = {
+_RENAMED = {
     "custom_image": "image",
     "container_command": "command",
     "container_args": "args",
     "container_registry_username": "registry_username",
     "container_registry_password": "registry_password",
 }
-_WHERE = ("vendor", "region", "accelerator", "instance_type", "instance_size")
+_HARDWARE = ("vendor", "region", "accelerator", "instance_type", "instance_size")
 _PARALLELISM = {"tensor_parallel_size": "tensorParallelSize", "data_parallel_size": "dataParallelSize"}
 
 
 def spec_from(given: Mapping[str, Any]) -> EndpointSpec:
-    """A new endpoint of the arguments of `create_inference_endpoint`. Raises `BadRequest`."""
+    """The new endpoint that arguments of `create_inference_endpoint` describe. Raises `BadRequest`."""
     settings = _settings(given)
     if settings.pop("account_id", None) is not None:
         warnings.warn(
@@ -32,19 +32,19 @@ def spec_from(given: Mapping[str, Any]) -> EndpointSpec:
             FutureWarning,
             stacklevel=2,
         )
-    hardware = Hardware(**{key: settings.pop(key) for key in _WHERE})
+    hardware = Hardware(**{key: settings.pop(key) for key in _HARDWARE})
     return EndpointSpec.checked(**settings, hardware=hardware)
 
 
-async def change_from(given: Mapping[str, Any], now: Callable[[], Awaitable[Endpoint]]) -> EndpointChange:
-    """A change of the arguments of `update_inference_endpoint`. Raises `BadRequest`, also if none is given.
+async def change_from(given: Mapping[str, Any], read_endpoint: Callable[[], Awaitable[Endpoint]]) -> EndpointChange:
+    """The change that arguments of `update_inference_endpoint` describe. Raises `BadRequest`, also if none is given.
 
-    `now` looks at the endpoint: an image is sent whole, so what changes only a part of it needs the rest.
+    `read_endpoint` is called if only a part of the image changes: the service replaces an image whole.
     """
     settings = _settings(given)
     sizes = {wire: settings.pop(name) for name, wire in _PARALLELISM.items() if name in settings}
     if sizes:
-        image = settings.get("image") or _sendable_image(await now())
+        image = settings.get("image") or _sendable_image(await read_endpoint())
         settings["image"] = _with_parallelism(image, sizes)
     change = EndpointChange.checked(**settings)
     change.request()  # raises if nothing is given
@@ -52,22 +52,22 @@ async def change_from(given: Mapping[str, Any], now: Callable[[], Awaitable[Endp
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {_OURS.get(name, name): value for name, value in given.items() if value is not None}
+    settings = {_RENAMED.get(name, name): value for name, value in given.items() if value is not None}
     if "image" in settings:
         settings["image"] = image_of(settings["image"])
     for name in ("type", "scaling_metric"):
-        if name in settings:  # an enum's member may be given
+        if name in settings:  # also as a member of an enum
             settings[name] = str(getattr(settings[name], "value", settings[name]))
     return settings
 
 
 def _sendable_image(endpoint: Endpoint) -> dict[str, Any]:
-    """The endpoint's image as it may be sent back. The service shows no registry's password, and would store none."""
+    """The endpoint's image, if it can be sent back. The service does not show a registry's password."""
     image = endpoint.model.image
     if image is None or "credentials" in image.settings:
         raise BadRequest(
-            f"The image of endpoint {endpoint.name} cannot be sent back as it is shown.",
-            hint="Give it whole as custom_image, together with the parallelism.",
+            f"The image of endpoint {endpoint.name} cannot be sent back: the service does not show all of it.",
+            hint="Pass the whole image as custom_image, together with the parallelism.",
         )
     return image.root
 
@@ -75,6 +75,6 @@ def _sendable_image(endpoint: Endpoint) -> dict[str, Any]:
 def _with_parallelism(image: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
     engine, settings = next(iter(image.items()))
     for name in sizes:
-        if name not in PARALLEL_SETTINGS.get(engine, ()):  # the service drops it silently
-            warnings.warn(f"the service may ignore {name}: {engine} is not known to have it", UserWarning, stacklevel=2)
+        if name not in PARALLEL_SETTINGS.get(engine, ()):  # the service ignores it without an error
+            warnings.warn(f"the service may ignore {name}: {engine} has no such setting", UserWarning, stacklevel=2)
     return {engine: {**settings, **sizes}}

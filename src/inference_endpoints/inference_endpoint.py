@@ -55,7 +55,7 @@ class InferenceEndpointBase:
     def __init__(self, endpoint: Endpoint, namespace: str, api: Api) -> None:
         self.namespace = namespace
         self._api = api
-        self._take(endpoint)
+        self._set_from(endpoint)
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any], namespace: str, token: Token = None, api: Api | None = None) -> Self:
@@ -79,25 +79,25 @@ class InferenceEndpointBase:
         """A blocking client of the deployed model. Raises `NotDeployed` until the endpoint has an address."""
         from inference_endpoints.inference.hub_inference_client import InferenceClient
 
-        return InferenceClient(self._deployed(), self.namespace, pool_of(self._api))
+        return InferenceClient(self._deployed_endpoint(), self.namespace, pool_of(self._api))
 
     @property
     def async_client(self) -> "AsyncInferenceClient":
         """An asynchronous client of the deployed model. Raises `NotDeployed` until the endpoint has an address."""
         from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient
 
-        return AsyncInferenceClient(self._deployed(), self.namespace, self._api)
+        return AsyncInferenceClient(self._deployed_endpoint(), self.namespace, self._api)
 
     def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name in ("name", "namespace", "repository", "status", "url")}
-        shown["status"] = str(self.status)
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        fields = {name: getattr(self, name) for name in ("name", "namespace", "repository", "status", "url")}
+        fields["status"] = str(self.status)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and (self.namespace, self.raw) == (other.namespace, other.raw)
 
-    def _take(self, endpoint: Endpoint) -> Self:
-        """Become what the endpoint is now."""
+    def _set_from(self, endpoint: Endpoint) -> Self:
+        """Set every attribute from the endpoint's document."""
         model, status = endpoint.model, endpoint.status
         self._endpoint = endpoint
         self.name, self.type, self.raw = endpoint.name, endpoint.type, endpoint.raw
@@ -107,15 +107,15 @@ class InferenceEndpointBase:
         self.created_at, self.updated_at = status.created_at, status.updated_at
         return self
 
-    def _see(self, observation: Observation) -> None:
-        """Take the observed state, unless it is older than the known one."""
+    def _set_from_observation(self, observation: Observation) -> None:
+        """Set every attribute, unless the observed state is older than the known one."""
         if observation.endpoint is None:
             return
-        seen = observation.endpoint.status.updated_at
-        if seen is None or self.updated_at is None or seen >= self.updated_at:
-            self._take(observation.endpoint)
+        updated_at = observation.endpoint.status.updated_at
+        if updated_at is None or self.updated_at is None or updated_at >= self.updated_at:
+            self._set_from(observation.endpoint)
 
-    def _deployed(self) -> Endpoint:
+    def _deployed_endpoint(self) -> Endpoint:
         EndpointCall(self._endpoint, self.namespace).require_address()
         return self._endpoint
 
@@ -135,7 +135,7 @@ class InferenceEndpointBase:
                 await _wake(client, self._endpoint, self.namespace)
                 await anyio.sleep(min(CHANGING_INTERVAL_S, refresh_every))
             except DeploymentFailed as failure:
-                await _explain(failure, client, self.name, self.namespace)
+                await _add_last_output(failure, client, self.name, self.namespace)
                 raise
 
 
@@ -150,7 +150,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
     running text-generation
     """
 
-    # `self` is any handle, since a blocking one lends itself to these methods (see blocking.py).
+    # `self` is any handle: the blocking one calls these methods with itself (see blocking.py).
     # ruff: noqa: PYI019
 
     async def fetch(self: H) -> H:
@@ -161,7 +161,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         running
         """
         client = await client_of(self._api)
-        return self._take(await client.get(self.name, self.namespace))
+        return self._set_from(await client.get(self.name, self.namespace))
 
     async def update(
         self: H,
@@ -202,7 +202,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         given = {name: value for name, value in locals().items() if name != "self"}
         client = await client_of(self._api)
         change = await change_from(given, lambda: client.get(self.name, self.namespace))
-        return self._take(await client.update(self.name, change, self.namespace))
+        return self._set_from(await client.update(self.name, change, self.namespace))
 
     async def pause(self: H) -> H:
         """Stop the endpoint and its billing, until it is resumed.
@@ -212,7 +212,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         paused
         """
         client = await client_of(self._api)
-        return self._take(await client.pause(self.name, self.namespace))
+        return self._set_from(await client.pause(self.name, self.namespace))
 
     async def resume(self: H, running_ok: bool = True) -> H:
         """Start the endpoint after a pause. Raises `AlreadyRunning` for one that runs, but only if not `running_ok`.
@@ -223,7 +223,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         pending
         """
         client = await client_of(self._api)
-        return self._take(await client.resume(self.name, self.namespace, running_ok=running_ok))
+        return self._set_from(await client.resume(self.name, self.namespace, running_ok=running_ok))
 
     async def scale_to_zero(self: H) -> H:
         """Stop the endpoint and its billing, until it is called.
@@ -233,7 +233,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         scaledToZero
         """
         client = await client_of(self._api)
-        return self._take(await client.scale_to_zero(self.name, self.namespace))
+        return self._set_from(await client.scale_to_zero(self.name, self.namespace))
 
     async def delete(self: H) -> None:
         """Delete the endpoint, which cannot be undone.
@@ -270,7 +270,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
 
             def on_observation(observation: Observation) -> None:
                 scope.deadline = started + limit
-                self._see(observation)
+                self._set_from_observation(observation)
 
             await self._until_running(refresh_every, on_observation, wake=wake)
             return self
@@ -297,7 +297,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         watcher = Watcher(await client_of(self._api), poll_interval=refresh_every)
         async with aclosing(watcher.changes(self.name, self.namespace)) as changes:
             async for change in changes:
-                self._take(change.endpoint)
+                self._set_from(change.endpoint)
                 yield change
 
 
@@ -307,14 +307,14 @@ async def _wake(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str
         await client.is_healthy(endpoint, namespace)
 
 
-async def _explain(failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str) -> None:
+async def _add_last_output(failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str) -> None:
     """Add the container's last log lines to `upstream`, and as a note, which a traceback shows below the message."""
     with suppress(InferenceEndpointError):
         failure.add_log_lines(entry.line for entry in await client.logs(name, namespace, tail=LOG_LINES))
     if failure.upstream:
-        failure.add_note(f"The container's last output:\n{_visible(failure.upstream)}")
+        failure.add_note(f"The container's last output:\n{_printable(failure.upstream)}")
 
 
-def _visible(text: str) -> str:
+def _printable(text: str) -> str:
     """Without control, direction and other invisible characters: a terminal could show them as something else."""
     return "".join(character for character in text if character.isprintable() or character == "\n")

@@ -1,4 +1,4 @@
-"""The blocking twins: the client, the handle and the eight functions of the reference."""
+"""The blocking twins: the client, the handle and the eight functions of huggingface_hub."""
 
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
