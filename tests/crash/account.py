@@ -1,4 +1,4 @@
-"""What must be found of an endpoint after a crash, by what was asked and what was answered. Pure."""
+"""The states in which an endpoint may be found after a crash, from its requests and their responses. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of an endpoint. `version` is in its environment; a `broken` one cannot start."""
+    """The wanted state of an endpoint. `version` is in its environment. A `broken` one cannot start."""
 
     power: str
     version: int
@@ -14,7 +14,7 @@ class Wanted:
 
     @property
     def settled(self) -> set[str]:
-        """The states it comes to rest in."""
+        """The states in which it settles."""
         if self.power != "on":
             return {self.power}
         return {"failed", "updateFailed"} if self.broken else {"running"}
@@ -33,7 +33,7 @@ class Account:
 
     @property
     def known(self) -> Found:
-        """What there is while every request was answered."""
+        """The only possible state, as long as every request was answered."""
         (only,) = self.possible
         return only
 
@@ -41,12 +41,12 @@ class Account:
         self.possible = frozenset(map(change, self.possible))
 
     def unanswered(self, change: Change) -> None:
-        """It was asked for, and then the plane was gone: it happened or not."""
+        """The plane ended before it answered: the change happened or not."""
         self.possible |= frozenset(map(change, self.possible))
 
     def found(self, what: Found) -> None:
-        """This is what was there after the crash."""
-        assert what in self.possible, f"found {what}, which is none of {set(self.possible)}"
+        """Check the state found after the crash, and continue from it."""
+        assert what in self.possible, f"found {what}, not one of {set(self.possible)}"
         self.possible = frozenset({what})
 
 
@@ -67,5 +67,5 @@ def turned(power: str) -> Change:
 
 
 def called(found: Found) -> Found:
-    """A call wakes what sleeps."""
+    """A call wakes an endpoint scaled to zero."""
     return replace(found, power="on") if found and found.power == "scaledToZero" else found

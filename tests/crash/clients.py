@@ -1,4 +1,4 @@
-"""Clients that change and call endpoints without pause, and remember what they were told."""
+"""Clients that change and call endpoints without pause, and record the responses."""
 
 import asyncio
 import http.client
@@ -33,7 +33,7 @@ class Client:
         self._ids: dict[str, str] = {}
 
     async def run(self, over: asyncio.Event) -> None:
-        """Until it is over, or there is no answer."""
+        """Send requests until `over` is set or a request is not answered."""
         while not over.is_set():
             name = self._random.choice([*self.accounts])
             account = self.accounts[name]
@@ -45,24 +45,24 @@ class Client:
                 account.unanswered(change)
                 return
             self.answered += 1
-            self._heard(account, action, change, answer)
+            self._record_response(account, action, change, answer)
             if action != "call":
-                self._learn(name, answer.body)
+                self._remember_id(name, answer.body)
 
     def found(self, documents: Documents) -> None:
-        """Compare what the plane shows with what may be there."""
+        """Compare the documents of the plane with the possible states."""
         for name, account in self.accounts.items():
             document = documents.get(name)
             account.found(wanted_of(document) if document else None)
-            self._learn(name, document or {})
+            self._remember_id(name, document or {})
 
     def settled(self, documents: Documents) -> bool:
-        """Whether every endpoint has become what is wanted of it."""
-        wishes = ((name, account.known) for name, account in self.accounts.items())
-        return all(wish is None or documents[name]["status"]["state"] in wish.settled for name, wish in wishes)
+        """Whether every endpoint has reached its wanted state."""
+        known = ((name, account.known) for name, account in self.accounts.items())
+        return all(state is None or documents[name]["status"]["state"] in state.settled for name, state in known)
 
-    def _heard(self, account: Account, action: str, change: Change, answer: Answer) -> None:
-        # A call wakes an endpoint whether or not there is anything to answer it yet.
+    def _record_response(self, account: Account, action: str, change: Change, answer: Answer) -> None:
+        # A call wakes an endpoint even if no replica can answer it yet.
         done = (200, 501, 502, 503) if action == "call" else (200,)
         assert answer.status in (*done, 400, 409), f"{action}: {answer}"
         if answer.status in done:
@@ -80,20 +80,20 @@ class Client:
             return turned(POWERS[action]), ("POST", f"{path}/{action}")
         if action == "call" and name in self._ids:
             return called, ("POST", f"/e/{self._ids[name]}", {})
-        # The three attempts of a worker that cannot start take too long here.
+        # Workers are never broken: their three attempts to start take too long here.
         broken = action == "break" and not self.local
         fault = {"SIMULATED_FAULT": "image_pull_failure" if broken else None}
         return updated(version, broken), ("PUT", path, {"model": {"env": env | fault}})
 
-    def _learn(self, name: str, document: dict[str, Any]) -> None:
-        """Its own address, while it has one."""
+    def _remember_id(self, name: str, document: dict[str, Any]) -> None:
+        """Remember the endpoint's URL, while it has one."""
         self._ids.pop(name, None)
         if url := document.get("status", {}).get("url"):
             self._ids[name] = url.rpartition("/")[2]
 
 
 def wanted_of(document: dict[str, Any]) -> Wanted:
-    """What a document shows to be wanted."""
+    """The wanted state that a document shows."""
     state, env = document["status"]["state"], document["model"]["env"]
     power = state if state in ("paused", "scaledToZero") else "on"
     return Wanted(power, int(env["VERSION"]), "SIMULATED_FAULT" in env)

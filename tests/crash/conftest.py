@@ -1,4 +1,4 @@
-"""Where and how often it is killed: `CRASH_POINTS` and `CRASH_SEED` in the environment."""
+"""When and how often the plane is killed: `CRASH_SEED` and `CRASH_POINTS` in the environment."""
 
 import os
 import secrets

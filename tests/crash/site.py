@@ -1,4 +1,4 @@
-"""A data folder, the real plane that serves it, and what can be done to both from outside."""
+"""A data folder, the real plane that serves it, and what a test can do to both from outside."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from inference_endpoints_local.daemon.connect import Connection, connect
 
 ROOT = Path(__file__).parents[2]
 MARK = "CRASH_TEST_FOLDER"
-"""In the environment of every worker of a folder, so that none can hide."""
+"""A variable in the environment of every worker of a folder, by which all are found."""
 WITHIN_S = 30.0
 
 
@@ -33,7 +33,7 @@ class Site:
         self.plane: Connection | None = None
 
     def spawn(self) -> None:
-        """Begin to start a plane."""
+        """Start a plane, without waiting until it serves."""
         command = [sys.executable, "-m", "inference_endpoints_local.daemon", f"--data-dir={self.data_dir}"]
         command += ["--namespace=acme", "--simulated", "--simulated-speed=2000", "--foreground", "--json"]
         command += ["--programs=tests.support.driver:tiny_programs"]
@@ -43,20 +43,20 @@ class Site:
             )
 
     async def up(self) -> Connection:
-        """The plane, once it serves; it has the address and the token of the one before."""
+        """The plane, once it serves. It has the URL and the token of the previous one."""
         assert self._daemon is not None
         assert self._daemon.stdout is not None
-        said = await asyncio.to_thread(self._daemon.stdout.readline)
-        assert said, f"the plane did not start:\n{self._log.read_text()[-2_000:]}"
+        line = await asyncio.to_thread(self._daemon.stdout.readline)
+        assert line, f"the plane did not start:\n{self._log.read_text()[-2_000:]}"
         plane = await connect(self.data_dir)
-        assert (plane.url, plane.pid) == (json.loads(said)["url"], self._daemon.pid)
+        assert (plane.url, plane.pid) == (json.loads(line)["url"], self._daemon.pid)
         if self.plane is not None:
             assert (plane.url, plane.token) == (self.plane.url, self.plane.token)
         self.plane = plane
         return plane
 
     def kill_plane(self) -> None:
-        """End the plane at once, whatever it does."""
+        """Kill the plane."""
         if self._daemon is not None:
             self._daemon.kill()
             self._daemon.communicate()
@@ -67,17 +67,17 @@ class Site:
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def kill_worker(self, which: int) -> None:
-        """End one of the workers, if there are any."""
+        """Kill one of the workers, if there are any."""
         self._signal(which, self.workers(), signal.SIGKILL)
 
     def stop_worker(self, which: int) -> None:
-        """Let one of the workers neither see that its plane is gone nor end when it is asked to.
+        """Stop one of the recorded workers, so that it neither notices the end of its plane nor reacts to SIGTERM.
 
-        One the plane has noted: between fork and note nobody but a debugger stops a process.
+        A worker that is not recorded yet is left alone: only a debugger would stop it in that instant.
         """
         with self._store() as db:
-            noted = {pid for (pid,) in db.execute("SELECT pid FROM process")}
-        self._signal(which, [worker for worker in self.workers() if worker.pid in noted], signal.SIGSTOP)
+            recorded = {pid for (pid,) in db.execute("SELECT pid FROM process")}
+        self._signal(which, [worker for worker in self.workers() if worker.pid in recorded], signal.SIGSTOP)
 
     def children(self) -> tuple[int, int]:
         """How many workers there are, and how many of them are the plane's own."""
@@ -103,7 +103,7 @@ class Site:
         return await driver.call(method, path, body, token=self.plane.token, **headers)
 
     def __str__(self) -> str:
-        """What there is, for whoever looks into a failure."""
+        """The state of the site, for the report of a failure."""
         workers = [worker.as_dict(["pid", "ppid", "status", "create_time"]) for worker in self.workers()]
         return f"{self.data_dir}, plane {self.plane and self.plane.pid}, workers {workers}"
 
@@ -122,18 +122,18 @@ class Site:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            # Only of Python's: reading an environment costs, and there is no other worker here.
+            # Only Python processes: reading an environment is slow, and all workers here are Python.
             return "python" in process.name() and process.environ().get(MARK) == str(self.data_dir)
         except psutil.Error:
             return False
 
 
-async def eventually(is_so: Callable[[], Any], what: str) -> None:
-    """Wait until something is so, which may be told by a coroutine."""
+async def eventually(condition: Callable[[], Any], what: str) -> None:
+    """Wait until the condition, which may be a coroutine, is true. It depends on other processes, so it is polled."""
     deadline = time.monotonic() + WITHIN_S
     while True:
-        answer = is_so()
-        if await answer if asyncio.iscoroutine(answer) else answer:
+        result = condition()
+        if await result if asyncio.iscoroutine(result) else result:
             return
         assert time.monotonic() < deadline, f"in time: {what}"
         await asyncio.sleep(0.02)

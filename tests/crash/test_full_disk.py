@@ -1,4 +1,4 @@
-"""A disk that is really full: a small file system of its own. It is said, and nothing that was there is lost."""
+"""A disk that is really full: a small file system. The plane reports it, and loses nothing that was stored."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ class Disk:
         self._filler = path / "filler"
 
     def fill(self, spare: int = 0) -> None:
-        """Leave no room, or only so many bytes."""
+        """Leave no space, or only so many bytes."""
         with self._filler.open("wb", buffering=0) as file:
             try:
                 while True:
@@ -45,7 +45,7 @@ class Disk:
 
     @contextmanager
     def without_files(self) -> Iterator[None]:
-        """Let no further file be made."""
+        """Let nobody create a further file."""
         self._allow(1 + len(list(self.path.rglob("*"))))
         try:
             yield
@@ -89,7 +89,7 @@ async def running(site: Site) -> None:
     await eventually(all_run, "everything runs")
 
 
-async def test_a_running_plane_refuses_changes_serves_on_and_goes_on_when_there_is_room(disk: Disk, site: Site) -> None:
+async def test_a_running_plane_refuses_changes_and_serves_until_there_is_space_again(disk: Disk, site: Site) -> None:
     site.spawn()
     await site.up()
     for body in (local("worker"), cloud("simulated")):
@@ -113,7 +113,7 @@ async def test_a_running_plane_refuses_changes_serves_on_and_goes_on_when_there_
     assert await endpoints(site) == {"worker": ("running", ["kept"]), "simulated": ("running", [])}
 
 
-async def test_a_plane_killed_on_a_full_disk_says_so_until_there_is_room_and_then_has_everything(
+async def test_a_plane_killed_on_a_full_disk_reports_it_until_there_is_space_and_then_has_everything(
     disk: Disk, site: Site
 ) -> None:
     site.spawn()
@@ -134,7 +134,7 @@ async def test_a_plane_killed_on_a_full_disk_says_so_until_there_is_room_and_the
 
 
 @pytest.mark.parametrize("spare", range(0, 50_000, 4_096))
-def test_a_store_that_has_no_room_to_open_or_to_write_is_not_called_damaged(disk: Disk, spare: int) -> None:
+def test_a_store_on_a_full_disk_is_not_reported_as_damaged(disk: Disk, spare: int) -> None:
     path = disk.path / "plane.sqlite3"
     store = Store(path)
     store.save([RECORD])
@@ -146,7 +146,7 @@ def test_a_store_that_has_no_room_to_open_or_to_write_is_not_called_damaged(disk
     assert RECORD in Store(path).load()
 
 
-def test_a_store_that_no_file_can_be_made_for_is_not_called_damaged(disk: Disk) -> None:
+def test_a_store_whose_file_cannot_be_created_is_not_reported_as_damaged(disk: Disk) -> None:
     path = disk.path / "plane.sqlite3"
     Store(path).close()
     with disk.without_files(), pytest.raises(StoreFull, match="no space"):
@@ -157,7 +157,7 @@ def test_a_store_that_no_file_can_be_made_for_is_not_called_damaged(disk: Disk) 
 
 
 @pytest.mark.parametrize("spare", range(0, 80_000, 4_096))
-async def test_a_plane_with_processes_to_forget_starts_or_says_that_there_is_no_room(disk: Disk, spare: int) -> None:
+async def test_a_plane_with_recorded_processes_starts_or_reports_a_full_disk(disk: Disk, spare: int) -> None:
     options = PlaneOptions(disk.path, token="t", cores=1)
     store = Store(disk.path / "plane.sqlite3")
     store.process_started(2**22 + 1, "none")  # more than the highest there can be
@@ -179,7 +179,7 @@ def write_until_full(path: Path) -> None:
             store.save([replace(RECORD, id=str(number), name=str(number))])
 
 
-def test_what_a_replica_said_before_and_after_is_kept(disk: Disk) -> None:
+def test_lines_printed_before_and_after_a_full_disk_are_kept(disk: Disk) -> None:
     book = LogStore(disk.path / "logs")
     log = book.open("e", "r")
     log.add("before")
@@ -193,9 +193,7 @@ def test_what_a_replica_said_before_and_after_is_kept(disk: Disk) -> None:
     assert "lost or kept 99" in log.last_lines()
 
 
-def test_weights_are_there_whole_or_not_at_all_and_what_was_there_stays(
-    disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_are_complete_or_absent_and_earlier_ones_stay(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     def source(_: Artifact, files: list[WeightFile], stage: Path, __: object) -> None:
         for file in files:
             (stage / file.name).write_bytes(bytes(file.size))

@@ -1,7 +1,7 @@
-"""kill -9 of the plane, of a worker, or of both, at any moment under load: what was acknowledged is there again.
+"""kill -9 of the plane, of a worker, or of both, at any time under load: every acknowledged change is there again.
 
-Planes are real daemons, one after the other on the same folder. Several clients change and call endpoints all the
-time, workers and simulated ones; what each was told is compared with what is found after every kill.
+Planes are real daemons, one after the other on the same folder. Several clients change and call endpoints all the time,
+workers and simulated ones. After every kill their responses are compared with what is found.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from inference_endpoints_local.daemon.plane import available_cores
 
 pytestmark = pytest.mark.anyio
 
-# A worker that was killed is started after a pause, and given up after three in a row: so never twice in a row.
+# A killed worker is started after a pause, and given up after three kills in a row. So none is killed twice in a row.
 KINDS = {"plane": 5, "both": 3, "stopped worker and plane": 0.3, "worker": 2}
 UNDER_LOAD_S = 0.3
 STARTS_WITHIN_S = 0.5
@@ -36,7 +36,7 @@ class Trial:
         self._last = ""
 
     async def start(self) -> None:
-        """Start the plane, which may be killed on its way."""
+        """Start the plane. It may be killed while it starts."""
         self.site.spawn()
         while self._random.random() < 0.15:
             await asyncio.sleep(self._random.uniform(0, STARTS_WITHIN_S))
@@ -45,7 +45,7 @@ class Trial:
         await self.site.up()
 
     async def crash(self) -> None:
-        """Load, a kill at some moment, and everything as it was told to be."""
+        """Kill at a random time under load, and check that every endpoint has its wanted state."""
         kind = self._random.choices([*KINDS], [*KINDS.values()])[0]
         kind = "plane" if kind == self._last == "worker" else kind
         self._last = kind
@@ -56,7 +56,7 @@ class Trial:
             await self.start()
         await self.check()
         if self._random.random() < 0.7:
-            await self.check_settled()  # else the next crash finds it on its way
+            await self.check_settled()  # else the next kill hits an unsettled plane
 
     def _kill(self, kind: str) -> None:
         which = self._random.randrange(100)
@@ -81,7 +81,7 @@ class Trial:
             await asyncio.gather(*calling)
 
     async def check(self) -> None:
-        """What was acknowledged is there, and nothing else."""
+        """Exactly the acknowledged endpoints are there."""
         documents = await self._documents()
         for client in self.clients:
             client.found(documents)
@@ -89,20 +89,20 @@ class Trial:
         assert set(documents) == known == self.site.stored()
 
     async def check_settled(self) -> None:
-        """Every endpoint becomes what is wanted of it, and every worker is one that is wanted."""
+        """Every endpoint reaches its wanted state, and there is no surplus worker."""
 
         async def settled() -> bool:
             documents = await self._documents()
             return all(client.settled(documents) for client in self.clients)
 
-        await eventually(settled, "every endpoint is what is wanted of it")
-        wishes = [account.known for client in self.clients if client.local for account in client.accounts.values()]
-        wanted = sum(wish is not None and wish.power == "on" for wish in wishes)
+        await eventually(settled, "every endpoint has its wanted state")
+        states = [account.known for client in self.clients if client.local for account in client.accounts.values()]
+        wanted = sum(state is not None and state.power == "on" for state in states)
         await eventually(lambda: self.site.children() == (wanted, wanted), f"{wanted} workers, all of this plane")
         await self._check_versions()
 
     async def _check_versions(self) -> None:
-        """Workers run what was acknowledged last."""
+        """Workers run the version that was acknowledged last."""
         documents = await self._documents()
         for client in self.clients:
             for name, account in client.accounts.items():

@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def die(self) -> None:
-        sys.stderr.write("ERROR the tiny worker was told to die\n")
+        sys.stderr.write("ERROR the tiny worker dies on request\n")
         sys.stderr.flush()
         os._exit(3)
 

@@ -1,4 +1,4 @@
-"""What jobs find in the world: common endpoints of the simulated plane, how time is let pass, and two organizations."""
+"""The surroundings of jobs: common endpoints of the simulated plane, its time, and a caller with two organizations."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -21,12 +21,12 @@ VLLM = {"vLLM": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
 
 
 async def started(driver: Driver) -> None:
-    """Let all starts end that go well; too short for anything to fall asleep by itself."""
+    """Let all successful starts end. The time is too short for an endpoint to scale to zero."""
     await driver.advance(400)
 
 
 async def settled(driver: Driver) -> None:
-    """Let all starts end, failed attempts and the waits between them included."""
+    """Let all starts end, with their failed attempts and back-offs."""
     for _ in range(4):
         await driver.advance(HOUR)
 
@@ -45,7 +45,7 @@ def age(driver: Driver, name: str, by: timedelta) -> None:
 
 
 def configuration(document: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, without name and status."""
+    """The configuration in a document, without name and status."""
     return {key: value for key, value in document.items() if key not in ("name", "status")}
 
 

@@ -1,4 +1,4 @@
-"""Shapes, codes and refusals of the REST API, as raw JSON."""
+"""Shapes, status codes and errors of the REST API, as raw JSON."""
 
 import json
 from typing import Any
@@ -11,12 +11,12 @@ pytestmark = pytest.mark.anyio
 ONE = "/v2/endpoint/acme/chat"
 
 
-EVERYWHERE = ("/v2/endpoint/acme", "/v2/provider", "/api/whoami-v2", "/healthz", "/local/clock", "/e/none", "/nowhere")
+ANY_ROUTE = ("/v2/endpoint/acme", "/v2/provider", "/api/whoami-v2", "/healthz", "/local/clock", "/e/none", "/nowhere")
 
 
-@pytest.mark.parametrize("path", EVERYWHERE)
-async def test_what_is_sent_to_another_host_or_by_its_pages_is_refused(driver: Driver, path: str) -> None:
-    """Otherwise a web page whose own name leads to this machine could have a browser send what it likes."""
+@pytest.mark.parametrize("path", ANY_ROUTE)
+async def test_requests_to_another_host_or_from_its_pages_are_refused(driver: Driver, path: str) -> None:
+    """Otherwise a web page whose own name resolves to this machine could send any request from a browser."""
     port = driver.plane.url.rpartition(":")[2]
     for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "192.0.2.1", "", "[::1"):
         assert (await driver.call("GET", path, Host=host)).status in {400, 421}, host
@@ -76,7 +76,7 @@ async def test_the_minimal_create_of_huggingface_hub_gives_the_documented_docume
     }
 
 
-async def test_a_pending_endpoint_has_every_key_the_service_was_seen_to_send(driver: Driver) -> None:
+async def test_a_pending_endpoint_has_every_key_that_the_service_sends(driver: Driver) -> None:
     seen = json.loads((CAPTURES / "endpoint-pending-2025.json").read_text())
     document = (await driver.create(model={"image": {"tgi": {"url": "ghcr.io/x:1"}}})).body
     missing = keys_of(seen) - keys_of(document)
@@ -162,7 +162,7 @@ async def test_a_taken_name_is_a_conflict(driver: Driver) -> None:
         ({"compute": {"instanceType": "intel-icl"}}, "Bad Request: Compute instance not available yet"),
     ],
 )
-async def test_what_cannot_be_created_is_refused_by_the_name_of_the_field(
+async def test_an_invalid_create_is_refused_with_the_name_of_the_field(
     driver: Driver, changes: dict[str, Any], error: str
 ) -> None:
     answer = await driver.call("POST", "/v2/endpoint/acme", merged(cloud("chat"), changes))
@@ -179,7 +179,7 @@ async def test_a_missing_field_is_named(driver: Driver, field: str) -> None:
     assert (answer.status, answer.body["error"]) == (400, f"VALIDATION_FAILED: missing field `{field}`")
 
 
-async def test_one_engine_on_several_accelerators_must_say_how_it_splits(driver: Driver) -> None:
+async def test_one_engine_on_several_accelerators_must_state_how_it_splits(driver: Driver) -> None:
     hardware = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x4"}
     image = {"vLLM": {"url": "vllm/vllm-openai:latest"}}
     answer = await driver.create(compute=hardware, model={"image": image})
@@ -338,7 +338,7 @@ async def test_hardware_has_the_documented_shape_prices_and_this_machine(driver:
     assert here[0]["quota"] == {"maxAccelerators": 2, "usedAccelerators": 0}
 
 
-async def test_in_the_clouds_paused_endpoints_do_not_count_and_sleeping_ones_do(driver: Driver) -> None:
+async def test_in_the_clouds_paused_endpoints_do_not_count_and_those_scaled_to_zero_do(driver: Driver) -> None:
     hardware = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x4"}
     for number in range(4):
         assert (await driver.create(f"e{number}", compute=hardware)).status == 200

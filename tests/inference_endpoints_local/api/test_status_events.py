@@ -28,8 +28,8 @@ async def stream(driver: Driver) -> AsyncIterator[asyncio.StreamReader]:
         await writer.wait_closed()
 
 
-async def said(reader: asyncio.StreamReader) -> str:
-    """What comes next: a line of the stream, or nothing at its end. The sizes of chunks are passed over."""
+async def next_line(reader: asyncio.StreamReader) -> str:
+    """The next line of the stream; empty at its end. It skips the sizes of chunks."""
     async with asyncio.timeout(10):
         while line := await reader.readline():
             if line.startswith((b"data:", b":")):
@@ -40,25 +40,25 @@ async def said(reader: asyncio.StreamReader) -> str:
 
 
 async def state(reader: asyncio.StreamReader) -> str:
-    return str(json.loads((await said(reader)).removeprefix("data: "))["status"]["state"])
+    return str(json.loads((await next_line(reader)).removeprefix("data: "))["status"]["state"])
 
 
-async def test_an_endpoint_is_told_at_once_and_after_every_change_until_it_is_deleted(driver: Driver) -> None:
+async def test_an_endpoint_is_sent_at_once_and_after_every_change_until_it_is_deleted(driver: Driver) -> None:
     await driver.create()
     async with stream(driver) as reader:
         assert await state(reader) == "pending"
         await driver.do("chat", "pause")
         assert await state(reader) == "paused"
         await driver.call("DELETE", "/v2/endpoint/acme/chat")
-        assert await said(reader) == ""
+        assert await next_line(reader) == ""
 
 
-async def test_a_stream_says_now_and_then_that_it_is_alive(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_without_events_sends_keep_alives(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status_events, "KEEP_ALIVE_INTERVAL_S", 0.05)
     await driver.create()
     async with stream(driver) as reader:
         assert await state(reader) == "pending"
-        assert await said(reader) == ": keep-alive"
+        assert await next_line(reader) == ": keep-alive"
 
 
 async def test_every_stream_ends_with_the_plane(driver: Driver) -> None:
@@ -66,12 +66,10 @@ async def test_every_stream_ends_with_the_plane(driver: Driver) -> None:
     async with stream(driver) as reader:
         await state(reader)
         driver.plane.close_streams()
-        assert await said(reader) == ""
+        assert await next_line(reader) == ""
 
 
-async def test_streams_are_for_those_with_the_token_and_no_more_than_can_be_held(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_streams_require_the_token_and_are_limited(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await driver.call("GET", SSE)).status == 404
     assert (await driver.call("GET", SSE, token=None)).status == 401
     await driver.create()

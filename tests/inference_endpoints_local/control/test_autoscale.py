@@ -1,4 +1,4 @@
-"""How many replicas the load asks for: settings, readings and the time in, a scale out."""
+"""How many replicas the load requires: settings, readings and the time in, a scale out."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ EVERY_S = 5
 
 
 def readings(*phases: tuple[int, float]) -> list[LoadReading]:
-    """Taken every five seconds over phases of so many seconds at such a load, of requests and of work alike."""
+    """Readings every five seconds over phases of (seconds, load), with the same load of requests and of work."""
     taken = [LoadReading(0.0, 0.0, 0.0)]
     for seconds, load in phases:
         for _ in range(seconds // EVERY_S):
@@ -36,18 +36,16 @@ def after(rule: ScalingRule, scale: Scale, *phases: tuple[int, float]) -> Scale:
 
 
 @pytest.mark.parametrize(("pending", "replicas"), [(0, 1), (1.5, 1), (1.6, 2), (3, 2), (6.1, 5), (1_000, 10)])
-def test_replicas_are_as_many_as_the_pending_requests_of_the_last_20_seconds_take(
-    pending: float, replicas: int
-) -> None:
+def test_the_pending_requests_of_the_last_20_seconds_set_the_replicas(pending: float, replicas: int) -> None:
     assert after(PENDING, Scale(1), (20, pending)).replicas == replicas
 
 
 @pytest.mark.parametrize(("in_use", "replicas"), [(0.8, 1), (0.85, 2), (1.6, 2), (1.7, 3)])
-def test_replicas_are_as_many_as_keep_their_hardware_below_80_percent(in_use: float, replicas: int) -> None:
+def test_the_replicas_keep_their_hardware_below_80_percent(in_use: float, replicas: int) -> None:
     assert after(HARDWARE, Scale(1), (60, in_use)).replicas == replicas
 
 
-def test_what_is_looked_at_is_the_whole_window_and_nothing_before_it() -> None:
+def test_only_the_whole_window_counts() -> None:
     assert after(PENDING, Scale(1), (15, 9)) == Scale(1)
     assert after(PENDING, Scale(1), (100, 9), (20, 1)) == Scale(1)
     assert after(PENDING, Scale(1), (100, 0), (10, 0), (10, 6)).replicas == 2
@@ -59,13 +57,13 @@ def test_replicas_are_added_at_most_once_a_minute() -> None:
         assert after(PENDING, Scale(2, raised_at=100 - since), (100, 9)).replicas == expected
 
 
-def test_replicas_are_taken_away_to_what_the_last_five_minutes_asked_for() -> None:
+def test_replicas_are_removed_down_to_the_highest_target_of_five_minutes() -> None:
     assert after(PENDING, Scale(6), (300, 1)).replicas == 1
     assert after(PENDING, Scale(6), (295, 1)).replicas == 6
     assert after(PENDING, Scale(6), (100, 1), (20, 4.5), (200, 1)).replicas == 3
 
 
-def test_replicas_are_taken_away_at_most_every_two_minutes() -> None:
+def test_replicas_are_removed_at_most_every_two_minutes() -> None:
     for since, expected in ((119, 6), (120, 1)):
         assert after(PENDING, Scale(6, lowered_at=400 - since), (400, 1)).replicas == expected
 
@@ -88,6 +86,6 @@ def test_thresholds_are_the_services_unless_the_endpoint_has_its_own() -> None:
     assert rule({"hardwareUsage": -1.0}).per_replica == 0.8
 
 
-def test_the_maximum_is_the_endpoints_or_what_there_is_room_for_but_never_below_its_minimum() -> None:
+def test_the_maximum_is_the_endpoints_or_the_capacity_but_never_below_its_minimum() -> None:
     for affordable, min_replicas, max_replicas in ((100, 1, 4), (2, 1, 2), (0, 1, 1), (2, 3, 3)):
         assert rule({"pendingRequests": None}, affordable, min_replicas).max_replicas == max_replicas

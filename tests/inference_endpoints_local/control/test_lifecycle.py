@@ -1,4 +1,4 @@
-"""The lifecycle as the service documents it, on the simulated engine and a clock that the test moves."""
+"""The lifecycle as the service documents it, on the simulated engine and a clock that the test advances."""
 
 import re
 
@@ -16,12 +16,12 @@ async def test_a_created_endpoint_goes_from_pending_over_initializing_to_running
     assert (status["state"], status["readyReplica"], status["targetReplica"]) == ("pending", 0, 1)
     assert status["message"] == "Simulated: Endpoint waiting to be scheduled"
     assert "url" not in status
-    told = []
+    progress = []
     for seconds in (10, 60, 100):
         await driver.advance(seconds)
         status = (await driver.get("chat"))["status"]
-        told.append((status["state"], status["message"]))
-    assert told == [
+        progress.append((status["state"], status["message"]))
+    assert progress == [
         ("initializing", "Simulated: pulling the image"),
         ("initializing", "Simulated: loading the model"),
         ("running", "Simulated: Endpoint is ready"),
@@ -30,7 +30,7 @@ async def test_a_created_endpoint_goes_from_pending_over_initializing_to_running
     assert status["readyReplica"] == 1
 
 
-async def test_every_simulated_answer_says_so(driver: Driver) -> None:
+async def test_every_simulated_document_states_it(driver: Driver) -> None:
     for status in ((await driver.create()).body["status"], (await driver.do("chat", "pause")).body["status"]):
         assert status["engine"] == "simulated"
         assert status["message"].startswith("Simulated: ")
@@ -47,13 +47,13 @@ async def test_pausing_shows_at_once_and_resuming_starts_again_at_the_same_addre
     assert (await driver.get("chat"))["status"]["url"] == url
 
 
-async def test_pausing_what_is_paused_succeeds_and_changes_nothing(driver: Driver) -> None:
+async def test_pausing_a_paused_endpoint_succeeds_and_changes_nothing(driver: Driver) -> None:
     await driver.create()
     first = await driver.do("chat", "pause")
     assert (await driver.do("chat", "pause")).body == first.body
 
 
-async def test_resuming_what_runs_is_refused_in_the_words_clients_look_for(driver: Driver) -> None:
+async def test_resuming_a_running_endpoint_is_refused_in_the_words_that_clients_search(driver: Driver) -> None:
     await driver.create()
     await driver.advance(READY_S)
     answer = await driver.do("chat", "resume")
@@ -61,7 +61,7 @@ async def test_resuming_what_runs_is_refused_in_the_words_clients_look_for(drive
     assert "already running" in answer.body["error"]
 
 
-async def test_resuming_what_is_starting_succeeds(driver: Driver) -> None:
+async def test_resuming_a_starting_endpoint_succeeds(driver: Driver) -> None:
     await driver.create()
     assert (await driver.do("chat", "resume")).status == 200
 
@@ -82,7 +82,7 @@ async def test_a_paused_endpoint_cannot_be_scaled_to_zero(driver: Driver) -> Non
     assert (await driver.do("chat", "scale-to-zero")).status == 400
 
 
-async def test_an_idle_endpoint_sleeps_after_its_minutes_and_a_call_wakes_it(driver: Driver) -> None:
+async def test_an_idle_endpoint_scales_to_zero_after_its_minutes_and_a_call_wakes_it(driver: Driver) -> None:
     await driver.create(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 15}})
     await driver.advance(140 + 15 * 60 - 5)
     assert await driver.state("chat") == "running"
@@ -106,7 +106,7 @@ async def test_a_call_keeps_an_endpoint_awake(driver: Driver) -> None:
     assert await driver.state("chat") == "running"
 
 
-async def test_calling_what_is_paused_is_an_invalid_state(driver: Driver) -> None:
+async def test_calling_a_paused_endpoint_is_an_invalid_state(driver: Driver) -> None:
     await driver.create()
     await driver.do("chat", "pause")
     answer = await driver.call("POST", await driver.path_of("chat"), {"inputs": "x"})
@@ -133,7 +133,7 @@ async def test_a_deleted_endpoint_is_gone_and_its_name_is_free(driver: Driver) -
     assert await driver.path_of("chat") != path
 
 
-async def test_an_update_of_what_runs_goes_over_updating_and_serves_meanwhile(driver: Driver) -> None:
+async def test_an_update_of_a_running_endpoint_is_updating_and_serves_meanwhile(driver: Driver) -> None:
     await driver.create()
     await driver.advance(READY_S)
     answer = await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"repository": "org/other"}})
@@ -169,21 +169,21 @@ async def test_a_change_of_scaling_or_tags_restarts_nothing(driver: Driver) -> N
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "message"),
     [
         ("image_pull_failure", "manifest unknown"),
         ("crash_on_start", "Failed to load the model"),
         ("out_of_memory", "CUDA out of memory"),
     ],
 )
-async def test_an_endpoint_with_a_fault_fails_with_its_last_words(driver: Driver, fault: str, words: str) -> None:
+async def test_an_endpoint_with_a_fault_fails_with_its_error(driver: Driver, fault: str, message: str) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": fault}})
     await driver.advance(1_000)
     status = (await driver.get("chat"))["status"]
     assert (status["state"], status["readyReplica"], "url" in status) == ("failed", 0, False)
-    assert words in status["errorMessage"]
+    assert message in status["errorMessage"]
     logs = (await driver.call("GET", "/v2/endpoint/acme/chat/logs")).body
-    assert any(words in entry["line"] for entry in logs)
+    assert any(message in entry["line"] for entry in logs)
     assert all(entry["line"].startswith("Simulated: ") for entry in logs)
 
 

@@ -1,4 +1,4 @@
-"""Updates are rolling: what serves goes on until what comes after it does, and a bad update changes nothing."""
+"""Updates are rolling: the old version serves until the new one does, and a bad update changes nothing."""
 
 import asyncio
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.inference_endpoints_local.engines.test_process_engine import call, gone
+from tests.inference_endpoints_local.engines.test_process_engine import call, has_ended
 from tests.support.driver import Driver, PlaneOf
 
 from inference_endpoints_local.state.clock import ControllableClock
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def under_load(driver: Driver, callers: int = 4) -> AsyncIterator[Counter[tuple[int, Any]]]:
-    """Callers that call without pause while the block runs; answers by status and the version that gave them."""
+    """Callers that call without pause during the block. Counts answers by status and version."""
     answers: Counter[tuple[int, Any]] = Counter()
     over = asyncio.Event()
 
@@ -39,7 +39,7 @@ async def answered(answers: Counter[tuple[int, Any]], version: str, times: int =
     """Wait until a version has answered so many calls more."""
     goal = answers[200, version] + times
     async with asyncio.timeout(10):
-        while answers[200, version] < goal:  # noqa: ASYNC110 - what is waited for happens in other processes
+        while answers[200, version] < goal:  # noqa: ASYNC110 - the answers come from other processes
             await asyncio.sleep(0.01)
 
 
@@ -86,7 +86,7 @@ async def test_no_call_fails_during_an_update_that_cannot_start(plane_of: PlaneO
         assert set(answers) == {(200, "0")}
 
 
-async def test_of_several_replicas_without_room_for_more_one_at_a_time_gives_way(driver: Driver) -> None:
+async def test_without_room_for_more_replicas_are_replaced_one_at_a_time(driver: Driver) -> None:
     await driver.create_local(model={"env": {"VERSION": "0"}}, compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
     endpoint = driver.endpoint("tiny")
     await driver.wait_until(endpoint, lambda endpoint: len(endpoint.ready) == 2)
@@ -111,7 +111,7 @@ async def test_an_update_keeps_the_old_replica_serving_until_the_new_one_is_read
     (tmp_path / "loaded").touch()
     await driver.reach("tiny", "running")
     assert (await call(driver)).body["pid"] != old
-    await gone(old)
+    await has_ended(old)
 
 
 async def test_a_bad_update_leaves_the_old_replica_serving(plane_of: PlaneOf) -> None:

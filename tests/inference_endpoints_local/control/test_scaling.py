@@ -1,4 +1,4 @@
-"""Replicas between the minimum and the maximum follow the load; time is moved by the test."""
+"""The replicas follow the load between the minimum and the maximum. The test advances the clock."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.inference_endpoints_local.engines.test_process_engine import call, connect, gone
+from tests.inference_endpoints_local.engines.test_process_engine import call, connect, has_ended
 from tests.support.driver import Driver, PlaneOf
 
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
@@ -28,14 +28,14 @@ async def counts(driver: Driver, name: str = "chat") -> tuple[int, int]:
     return status["readyReplica"], status["targetReplica"]
 
 
-async def pretend(driver: Driver, requests: object, name: str = "chat") -> int:
+async def simulate_load(driver: Driver, requests: object, name: str = "chat") -> int:
     return (await driver.call("POST", "/local/load", {"name": name, "requests": requests})).status
 
 
 async def test_replicas_follow_pending_requests_up_and_down(driver: Driver) -> None:
     await driver.create(compute=scaling(1, 4))
     await driver.advance(READY_S)
-    assert await pretend(driver, 4) == 200
+    assert await simulate_load(driver, 4) == 200
     await driver.advance(15)
     assert await counts(driver) == (1, 1)
     await driver.advance(6)
@@ -43,7 +43,7 @@ async def test_replicas_follow_pending_requests_up_and_down(driver: Driver) -> N
     assert await driver.state("chat") == "running"
     await driver.advance(READY_S)
     assert await counts(driver) == (3, 3)
-    await pretend(driver, 0)
+    await simulate_load(driver, 0)
     await driver.advance(290)
     assert await counts(driver) == (3, 3)
     await driver.advance(200)
@@ -51,20 +51,20 @@ async def test_replicas_follow_pending_requests_up_and_down(driver: Driver) -> N
 
 
 async def test_replicas_follow_how_much_the_hardware_is_used(driver: Driver) -> None:
-    """Simulated, a request keeps a replica in full use: one more is added as long as none is idle."""
+    """A simulated request keeps one replica in full use: one more is added as long as none is idle."""
     await driver.create(compute=scaling(1, 3, "hardwareUsage"))
     await driver.advance(READY_S)
-    await pretend(driver, 9)
+    await simulate_load(driver, 9)
     await driver.advance(61)
     assert await counts(driver) == (1, 2)
     await driver.advance(READY_S)
     assert await counts(driver) == (2, 3)
 
 
-async def test_a_threshold_of_its_own_is_what_an_endpoint_scales_by(driver: Driver) -> None:
+async def test_an_endpoint_scales_by_its_own_threshold(driver: Driver) -> None:
     await driver.create(compute=scaling(1, 4, threshold=4))
     await driver.advance(READY_S)
-    await pretend(driver, 8)
+    await simulate_load(driver, 8)
     await driver.advance(30)
     assert await counts(driver) == (1, 2)
 
@@ -72,7 +72,7 @@ async def test_a_threshold_of_its_own_is_what_an_endpoint_scales_by(driver: Driv
 async def test_there_are_never_more_than_the_maximum_and_lowering_it_holds_at_once(driver: Driver) -> None:
     await driver.create(compute=scaling(1, 4))
     await driver.advance(READY_S)
-    await pretend(driver, 1_000)
+    await simulate_load(driver, 1_000)
     await driver.advance(READY_S)
     assert await counts(driver) == (4, 4)
     await driver.call("PUT", "/v2/endpoint/acme/chat", {"compute": scaling(1, 2)})
@@ -80,12 +80,12 @@ async def test_there_are_never_more_than_the_maximum_and_lowering_it_holds_at_on
     assert await counts(driver) == (2, 2)
 
 
-async def test_an_endpoint_with_a_load_does_not_sleep_and_one_that_is_paused_begins_again_with_its_minimum(
+async def test_an_endpoint_with_load_stays_on_and_a_resumed_one_begins_with_its_minimum(
     driver: Driver,
 ) -> None:
     await driver.create(compute=scaling(0, 3))
     await driver.advance(READY_S)
-    await pretend(driver, 4)
+    await simulate_load(driver, 4)
     await driver.advance(3_600)
     assert await counts(driver) == (3, 3)
     await driver.do("chat", "pause")
@@ -95,31 +95,31 @@ async def test_an_endpoint_with_a_load_does_not_sleep_and_one_that_is_paused_beg
     assert await counts(driver) == (0, 1)
 
 
-async def test_an_endpoint_without_a_load_is_not_looked_at(driver: Driver) -> None:
+async def test_an_endpoint_without_load_is_not_rechecked(driver: Driver) -> None:
     await driver.create(compute=scaling(1, 4))
     await driver.advance(READY_S)
-    await pretend(driver, 4)
+    await simulate_load(driver, 4)
     await driver.advance(10)
     assert driver.plane.executor.next_due(driver.plane.simulated_clock) is not None
-    await pretend(driver, 0)
+    await simulate_load(driver, 0)
     await driver.advance(1_000)
     assert driver.plane.executor.next_due(driver.plane.simulated_clock) is None
 
 
 @pytest.mark.parametrize("requests", [-1, True, "1", None, 1.5])
-async def test_a_load_that_makes_no_sense_is_refused(driver: Driver, requests: object) -> None:
+async def test_an_invalid_load_is_refused(driver: Driver, requests: object) -> None:
     await driver.create()
-    assert await pretend(driver, requests) == 400
+    assert await simulate_load(driver, requests) == 400
 
 
-async def test_a_load_is_pretended_only_of_what_is_simulated(driver: Driver) -> None:
+async def test_only_simulated_endpoints_have_a_simulated_load(driver: Driver) -> None:
     await driver.create_local()
-    assert await pretend(driver, 1, "tiny") == 400
-    assert await pretend(driver, 1, "nobody") == 404
+    assert await simulate_load(driver, 1, "tiny") == 400
+    assert await simulate_load(driver, 1, "nobody") == 404
 
 
 class Workers:
-    """A plane of two cores whose clock, but for its workers, stands until it is moved."""
+    """A plane of two cores whose clock stands still until the test advances it."""
 
     def __init__(self, driver: Driver, clock: ControllableClock) -> None:
         self.driver = driver
@@ -146,7 +146,7 @@ async def workers(plane_of: PlaneOf, anyio_backend: str) -> Any:
 
 
 async def busy_with(driver: Driver, calls: int) -> list[asyncio.StreamWriter]:
-    """Calls that go on until they are closed."""
+    """Calls that last until they are closed."""
     return [(await connect(driver, "/hang"))[1] for _ in range(calls)]
 
 
@@ -182,7 +182,7 @@ async def test_a_worker_no_longer_needed_finishes_what_it_answers_and_gets_nothi
     await reader.read(1 << 20)  # what came so far
     assert await reader.readexactly(10)
     writer.close()
-    await gone(second)
+    await has_ended(second)
 
 
 def first_of(endpoint: ManagedEndpoint) -> int | None:
@@ -192,7 +192,7 @@ def first_of(endpoint: ManagedEndpoint) -> int | None:
     return replica.pid
 
 
-async def test_a_worker_beyond_the_minimum_gives_way_to_an_endpoint_that_has_none(workers: Workers) -> None:
+async def test_a_surplus_worker_is_stopped_for_an_endpoint_that_has_none(workers: Workers) -> None:
     await workers.create("other")
     await workers.driver.do("other", "scale-to-zero")
     await workers.create()
@@ -222,7 +222,7 @@ async def test_the_processor_time_of_a_worker_is_its_use_of_the_hardware(
     writers[0].close()
 
 
-@pytest.mark.skipif(cpu_seconds(os.getpid()) is None, reason="this system does not tell processor time")
+@pytest.mark.skipif(cpu_seconds(os.getpid()) is None, reason="this system does not report processor time")
 def test_processor_time_is_that_of_the_process() -> None:
     started = time.process_time()
     before = cpu_seconds(os.getpid())

@@ -8,7 +8,7 @@ from .machine import Machine
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A data folder that is not there yet; whatever serves it at the end is killed."""
+    """A data folder that does not exist yet. At the end every process for it is killed."""
     machine = Machine(tmp_path / "data")
     yield machine
     machine.clear()

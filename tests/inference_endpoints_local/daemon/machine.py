@@ -1,4 +1,4 @@
-"""A machine on which hosts and people share the plane of one data folder: real processes, looked at from outside."""
+"""A machine on which hosts and people share the plane of one data folder: real processes, observed from outside."""
 
 import asyncio
 import json
@@ -53,12 +53,12 @@ class Machine:
         return self._start("-c", HOST, str(self.data_dir), str(linger))
 
     def serve(self, *arguments: str) -> Process:
-        """A plane as a person runs it; it prints where it is."""
+        """A plane as a person starts it. It prints its address."""
         module = "inference_endpoints_local.daemon"
         return self._start("-m", module, "--data-dir", str(self.data_dir), "--json", *arguments)
 
     def kill(self, process: Process) -> None:
-        """What hosts do to the servers they started: end the whole process group, at once."""
+        """Kill the whole process group at once, as hosts do with the servers they started."""
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -70,7 +70,7 @@ class Machine:
             left.kill()
 
     def processes(self) -> list[psutil.Process]:
-        """What runs for this data folder."""
+        """Every process for this data folder."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:
@@ -92,23 +92,23 @@ class Machine:
 
 
 async def line_of(process: Process) -> str:
-    """The next line a process prints; fails if it ends instead."""
+    """The next line that a process prints. Fails if it ends instead."""
     assert process.stdout is not None
     line = await asyncio.to_thread(process.stdout.readline)
-    assert line, "it ended without a word"
+    assert line, "it ended without output"
     return line.strip()
 
 
-async def eventually(is_so: Callable[[], object], within: float = 10.0) -> None:
-    """Wait until something is so."""
+async def eventually(condition: Callable[[], object], within: float = 10.0) -> None:
+    """Wait until the condition is true. It depends on other processes, so it is polled."""
     deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not become so in time"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition is not true in time"
         await asyncio.sleep(0.02)
 
 
 async def status_of(url: str, token: str, method: str = "GET") -> int:
-    """The status that a plain client sees."""
+    """The status of the response to a plain client."""
     return (await asyncio.to_thread(_send, url, token, method, None))[0]
 
 
@@ -120,13 +120,13 @@ async def endpoints_of(plane: Connection) -> list[str]:
 
 
 async def create_endpoint(plane: Connection, body: bytes | None = None) -> None:
-    """Give a plane something to do: endpoint `e`, simulated unless the body says otherwise."""
+    """Create endpoint `e`, simulated unless the body sets other hardware."""
     status, _ = await asyncio.to_thread(_send, _endpoints(plane), plane.token, "POST", body or CREATE.read_bytes())
     assert status == 200
 
 
 async def quotas_of(plane: Connection) -> dict[str, set[int]]:
-    """What each vendor's quota is."""
+    """The quotas of each vendor."""
     url = f"{plane.url}/v2/provider/{plane.namespace}"
     vendors = json.loads((await asyncio.to_thread(_send, url, plane.token, "GET", None))[1])["vendors"]
     return {

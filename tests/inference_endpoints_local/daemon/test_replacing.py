@@ -1,4 +1,4 @@
-"""When a plane makes room for another, and when it is joined as it is."""
+"""When a plane is replaced by another, and when it is joined."""
 
 import json
 
@@ -16,12 +16,12 @@ SIMULATED = StartOptions(simulated=True)
 
 
 def age(machine: Machine) -> None:
-    """Let the running plane be one of an older version."""
+    """Let the running plane have an older version."""
     discovery = machine.data_dir / "plane.json"
     discovery.write_text(discovery.read_text().replace(f'"{machine.plane.version}"', '"0.0.1"'))
 
 
-async def test_an_idle_older_plane_is_replaced_by_one_that_can_do_as_much(machine: Machine) -> None:
+async def test_an_idle_older_plane_is_replaced_by_one_with_the_same_abilities(machine: Machine) -> None:
     old = await connect(machine.data_dir, SIMULATED)
     age(machine)
     new = await connect(machine.data_dir, REAL)
@@ -29,13 +29,13 @@ async def test_an_idle_older_plane_is_replaced_by_one_that_can_do_as_much(machin
     assert (new.url, new.version, new.simulated) == (old.url, old.version, True)
 
 
-async def test_an_older_plane_that_was_asked_to_stay_is_joined(machine: Machine) -> None:
+async def test_an_older_plane_that_was_started_to_stay_is_joined(machine: Machine) -> None:
     await line_of(machine.serve("--foreground", "--simulated"))
     age(machine)
     assert await connect(machine.data_dir, SIMULATED) == machine.plane
 
 
-async def test_an_older_plane_whose_simulation_is_watched_is_joined_and_says_its_version(machine: Machine) -> None:
+async def test_an_older_plane_whose_simulation_is_leased_is_joined_and_shows_its_version(machine: Machine) -> None:
     old = await connect(machine.data_dir, SIMULATED)
     await create_endpoint(old)
     async with await lease(old):
@@ -45,14 +45,14 @@ async def test_an_older_plane_whose_simulation_is_watched_is_joined_and_says_its
         assert joined == machine.plane
 
 
-async def test_an_older_plane_with_a_worker_is_joined_though_nobody_holds_a_lease(machine: Machine) -> None:
+async def test_an_older_plane_with_a_worker_is_joined_even_without_a_lease(machine: Machine) -> None:
     await line_of(machine.serve("--linger=60", "--programs=tests.support.driver:tiny_programs"))
     await create_endpoint(machine.plane, json.dumps(local("e")).encode())
     age(machine)
     assert await connect(machine.data_dir, REAL) == machine.plane
 
 
-async def test_a_simulation_nobody_holds_a_lease_on_makes_room_and_goes_on_in_the_next_plane(machine: Machine) -> None:
+async def test_a_simulation_without_a_lease_is_replaced_and_continues_in_the_next_plane(machine: Machine) -> None:
     old = await connect(machine.data_dir, SIMULATED)
     await create_endpoint(old)
     age(machine)
@@ -75,6 +75,6 @@ async def test_simulation_does_not_replace_a_plane_with_other_work(machine: Mach
     assert await connect(machine.data_dir, REAL) == machine.plane
 
 
-async def test_a_plane_that_simulates_is_joined_by_who_did_not_ask(machine: Machine) -> None:
+async def test_a_plane_that_simulates_is_joined_without_a_request_for_simulation(machine: Machine) -> None:
     simulated = await connect(machine.data_dir, SIMULATED)
     assert await connect(machine.data_dir, REAL) == simulated

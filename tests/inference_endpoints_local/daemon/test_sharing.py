@@ -1,4 +1,4 @@
-"""One plane per data folder, whoever started it and however anyone ends."""
+"""One plane per data folder, whoever started it and whoever ends."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ async def test_a_lease_of_a_second_host_keeps_it_when_the_first_goes(machine: Ma
         assert await endpoints_of(machine.plane) == []
 
 
-async def test_a_lease_says_when_its_plane_was_killed(machine: Machine) -> None:
+async def test_a_lease_reports_that_its_plane_was_killed(machine: Machine) -> None:
     plane = await connect(machine.data_dir, SIMULATED)
     async with await lease(plane) as held:
         assert held.alive
@@ -79,7 +79,7 @@ async def test_after_a_stop_the_next_plane_has_the_same_address_token_and_endpoi
     assert await endpoints_of(plane) == ["e"]
 
 
-async def test_stop_leaves_no_process_and_says_whether_there_was_one(machine: Machine) -> None:
+async def test_stop_leaves_no_process_and_returns_whether_there_was_one(machine: Machine) -> None:
     assert not await stop(machine.data_dir)
     await connect(machine.data_dir, SIMULATED)
     assert await stop(machine.data_dir)
@@ -95,7 +95,7 @@ async def test_only_the_holder_of_the_token_may_stop_it(machine: Machine) -> Non
     assert machine.plane == plane
 
 
-async def test_a_discovery_file_without_a_plane_is_not_believed(machine: Machine) -> None:
+async def test_a_discovery_file_without_a_plane_is_ignored(machine: Machine) -> None:
     plane = await connect(machine.data_dir, SIMULATED)
     discovery = machine.data_dir / "plane.json"
     stale = discovery.read_text().replace(str(plane.pid), str(os.getpid()))
@@ -105,7 +105,7 @@ async def test_a_discovery_file_without_a_plane_is_not_believed(machine: Machine
     assert (await connect(machine.data_dir, SIMULATED)).pid not in (plane.pid, os.getpid())
 
 
-async def test_a_damaged_discovery_file_is_survived(machine: Machine) -> None:
+async def test_a_damaged_discovery_file_is_ignored(machine: Machine) -> None:
     machine.data_dir.mkdir()
     for content in (b"", b"{", b"[]", b"\xff", b'{"url": "http://192.0.2.1:80"}'):
         (machine.data_dir / "plane.json").write_bytes(content)
@@ -120,7 +120,7 @@ async def test_a_discovery_file_lost_while_the_plane_runs_is_written_again(machi
     assert await connect(machine.data_dir) == plane
 
 
-async def test_a_plane_whose_folder_was_deleted_gives_way_to_the_next(machine: Machine) -> None:
+async def test_a_plane_whose_folder_was_deleted_is_replaced(machine: Machine) -> None:
     lost = await connect(machine.data_dir, SIMULATED)
     async with await lease(lost) as held:
         shutil.rmtree(machine.data_dir)
@@ -130,7 +130,7 @@ async def test_a_plane_whose_folder_was_deleted_gives_way_to_the_next(machine: M
     assert machine.plane == plane
 
 
-async def test_secrets_are_for_this_user_alone(machine: Machine) -> None:
+async def test_only_this_user_can_read_secrets(machine: Machine) -> None:
     plane = await connect(machine.data_dir, SIMULATED)
     modes = {path.name: path.stat().st_mode & 0o777 for path in machine.data_dir.iterdir()}
     assert machine.data_dir.stat().st_mode & 0o777 == 0o700

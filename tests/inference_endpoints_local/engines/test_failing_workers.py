@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from tests.inference_endpoints_local.engines.test_process_engine import call, connect, gone, until
+from tests.inference_endpoints_local.engines.test_process_engine import call, connect, has_ended, until
 from tests.support.driver import Driver, PlaneOf
 
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed
@@ -26,10 +26,10 @@ async def test_a_worker_that_dies_is_started_again(driver: Driver) -> None:
     await driver.reach("tiny", "running")
     assert (await call(driver)).body["pid"] != first
     lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
-    assert "ERROR the tiny worker was told to die" in lines
+    assert "ERROR the tiny worker dies on request" in lines
 
 
-async def test_a_worker_that_cannot_start_is_tried_three_times_and_fails_with_its_last_words(plane_of: PlaneOf) -> None:
+async def test_a_worker_that_cannot_start_is_tried_three_times_and_fails_with_its_last_lines(plane_of: PlaneOf) -> None:
     clock = ControllableClock(speed=100)  # the waits between attempts, shortened
     async with plane_of(clock=clock) as driver:
         await driver.create_local(model={"env": {"TINY_FAILS": "ValueError: the model is odd"}})
@@ -50,28 +50,26 @@ LLAMA = """2026-11-25T13:09:53.703Z INFO loading /half.gguf for text-generation
 2026-11-25T13:09:53.768Z ERROR cannot load /half.gguf: RuntimeError: Failed to init server"""
 
 
-async def test_what_a_worker_failed_of_stands_before_all_that_it_led_to(plane_of: PlaneOf) -> None:
+async def test_the_cause_of_a_failure_comes_before_its_consequences(plane_of: PlaneOf) -> None:
     async with plane_of(clock=ControllableClock(speed=100)) as driver:
         await driver.create_local(model={"env": {"TINY_FAILS": LLAMA}})
-        said = (await driver.reach("tiny", "failed"))["status"]["errorMessage"].splitlines()
-        assert said[0].startswith("llama_model_load: error loading model: tensor 'blk.15.attn_output.weight' is not")
-        assert said[1] == "The worker exited with code 1."
-        assert said[-1] == LLAMA.splitlines()[-1]
+        lines = (await driver.reach("tiny", "failed"))["status"]["errorMessage"].splitlines()
+        assert lines[0].startswith("llama_model_load: error loading model: tensor 'blk.15.attn_output.weight' is not")
+        assert lines[1] == "The worker exited with code 1."
+        assert lines[-1] == LLAMA.splitlines()[-1]
 
 
-async def test_a_worker_that_ignores_being_told_to_end_is_killed(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_worker_that_ignores_sigterm_is_killed(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference_endpoints_local.engines.child_process.STOP_TIMEOUT_S", 0.1)
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]
     os.kill(pid, signal.SIGSTOP)  # a stopped process does not even see a SIGTERM
     await driver.do("tiny", "pause")
-    await gone(pid)
+    await has_ended(pid)
 
 
-async def test_a_worker_that_lives_but_answers_no_more_is_started_again(
+async def test_a_worker_that_runs_but_no_longer_answers_is_replaced(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.HEALTH_CHECK_INTERVAL_S", 0.02)
@@ -83,22 +81,22 @@ async def test_a_worker_that_lives_but_answers_no_more_is_started_again(
     pid = (await call(driver)).body["pid"]
     os.kill(pid, signal.SIGSTOP)
     await driver.reach("tiny", "initializing")
-    await gone(pid)
+    await has_ended(pid)
     await driver.reach("tiny", "running")
     assert (await call(driver)).body["pid"] != pid
     lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
     assert any("unanswered" in line for line in lines)
 
 
-async def test_a_worker_that_answers_now_and_then_does_not_hang(
+async def test_a_worker_that_answers_every_third_check_does_not_count_as_hung(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = 0
+    checks = 0
 
     async def answers_every_third(*_: object) -> int:
-        nonlocal asked
-        asked += 1
-        if asked % 3:
+        nonlocal checks
+        checks += 1
+        if checks % 3:
             raise WorkerFailed("no answer")
         return 200
 
@@ -109,9 +107,9 @@ async def test_a_worker_that_answers_now_and_then_does_not_hang(
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.HEALTH_CHECK_INTERVAL_S", 0.01)
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.get_status", answers_every_third)
     await driver.do("tiny", "scale-to-zero")
-    await gone(pid)
+    await has_ended(pid)
     assert (await call(driver, X_Scale_Up_Timeout="10")).status == 200
-    await until(lambda: asked > 20)
+    await until(lambda: checks > 20)
     assert (await driver.get("tiny"))["status"]["readyReplica"] == 1
 
 

@@ -1,4 +1,4 @@
-"""Real worker processes behind the gateway; the worker is tiny_worker.py, which runs no model."""
+"""Real worker processes behind the gateway. The worker is tiny_worker.py, which runs no model."""
 
 import asyncio
 import http.client
@@ -23,7 +23,7 @@ async def call(driver: Driver, path: str = "", body: Any = None, name: str = "ti
 
 
 async def connect(driver: Driver, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A call whose answer has begun."""
+    """A call whose response has begun."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(driver.plane.url.rpartition(":")[2]))
     target = await driver.path_of("tiny") + path
     writer.write(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
@@ -33,11 +33,11 @@ async def connect(driver: Driver, path: str) -> tuple[asyncio.StreamReader, asyn
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
+        while not holds():  # noqa: ASYNC110 - the change happens in another process
             await asyncio.sleep(0.01)
 
 
-async def gone(pid: int) -> None:
+async def has_ended(pid: int) -> None:
     await until(lambda: process_identity(pid) is None)
 
 
@@ -53,12 +53,12 @@ async def test_a_deployed_endpoint_is_a_process_that_answers_and_ends_with_a_pau
     assert (answer.status, answer.body["path"], answer.body["body"]) == (200, "/v1/echo?q=a%2Fb", '{"inputs": "hi"}')
     pid = answer.body["pid"]
     assert (await driver.do("tiny", "pause")).body["status"]["state"] == "paused"
-    await gone(pid)
+    await has_ended(pid)
     await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.replicas)
     assert not driver.plane.busy
 
 
-async def test_the_worker_is_told_what_to_serve(driver: Driver) -> None:
+async def test_the_worker_reads_what_to_serve(driver: Driver) -> None:
     await driver.create_local(compute={"instanceSize": "x2"})
     await driver.reach("tiny", "running")
     assert (await call(driver)).body["order"] == {
@@ -86,7 +86,7 @@ async def test_the_worker_sees_the_endpoints_variables_and_none_of_the_planes(
 
 
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "PYTHONPATH", "PATH"])
-async def test_variables_that_reach_into_the_process_itself_are_refused(driver: Driver, name: str) -> None:
+async def test_variables_that_change_the_worker_process_itself_are_refused(driver: Driver, name: str) -> None:
     answer = await driver.create_local(model={"env": {name: "x"}})
     assert answer.status == 400
     assert name in answer.body["error"]
@@ -111,7 +111,7 @@ async def test_access_is_by_the_token_unless_the_endpoint_is_public(driver: Driv
     assert (await driver.call("POST", path, {}, token=None)).status == 200
 
 
-async def test_the_health_route_is_the_documents_own(driver: Driver) -> None:
+async def test_the_health_route_of_the_document_answers(driver: Driver) -> None:
     document = (await driver.create_local()).body
     await driver.reach("tiny", "running")
     assert (await driver.call("GET", await driver.path_of("tiny") + document["healthRoute"])).status == 200
@@ -159,12 +159,12 @@ async def test_a_caller_that_leaves_frees_the_worker(driver: Driver) -> None:
     assert (await driver.call("GET", await driver.path_of("tiny") + "/left")).body == {"left": True}
 
 
-async def test_a_sleeping_endpoint_holds_a_call_until_it_is_awake_if_the_caller_allows(driver: Driver) -> None:
+async def test_an_endpoint_scaled_to_zero_holds_a_call_until_it_runs_if_the_caller_allows(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await call(driver)).body["pid"]
     assert (await driver.do("tiny", "scale-to-zero")).body["status"]["state"] == "scaledToZero"
-    await gone(pid)
+    await has_ended(pid)
     answer = await call(driver, "/v1/echo", {"inputs": "hi"}, X_Scale_Up_Timeout="20")
     assert (answer.status, answer.body["body"]) == (200, '{"inputs": "hi"}')
     assert answer.body["pid"] != pid
@@ -189,10 +189,10 @@ async def test_an_idle_endpoint_ends_its_process(plane_of: PlaneOf) -> None:
         clock.advance(61)
         await driver.plane.settle()
         assert await driver.state("tiny") == "scaledToZero"
-        await gone(pid)
+        await has_ended(pid)
 
 
-async def test_cores_are_the_quota_and_what_sleeps_holds_none(driver: Driver) -> None:
+async def test_cores_are_the_quota_and_endpoints_scaled_to_zero_use_none(driver: Driver) -> None:
     assert (await driver.create_local("big", compute={"instanceSize": "x2"})).status == 200
     refused = await driver.create_local("small")
     assert (refused.status, refused.body["error"]) == (409, "Conflict: Quota exceeded")
@@ -204,7 +204,7 @@ async def test_cores_are_the_quota_and_what_sleeps_holds_none(driver: Driver) ->
     assert quota == {"maxAccelerators": 2, "usedAccelerators": 1}
 
 
-async def test_an_endpoint_that_wakes_waits_for_a_free_core(driver: Driver) -> None:
+async def test_a_woken_endpoint_waits_for_a_free_core(driver: Driver) -> None:
     await driver.create_local("a", compute={"instanceSize": "x2"})
     await driver.reach("a", "running")
     await driver.do("a", "scale-to-zero")
@@ -223,11 +223,11 @@ async def test_calls_are_spread_over_replicas(driver: Driver) -> None:
     assert [replica["status"]["live"] for replica in replicas] == [True, True]
     _, writer = await connect(driver, "/hang")
     answers = {(await call(driver)).body["pid"] for _ in range(3)}
-    assert len(answers) == 1  # the one that has nothing to do
+    assert len(answers) == 1  # the idle one
     writer.close()
 
 
-async def test_what_cannot_run_here_is_refused_with_what_can(driver: Driver, plane_of: PlaneOf) -> None:
+async def test_a_model_that_cannot_run_is_refused_with_those_that_can(driver: Driver, plane_of: PlaneOf) -> None:
     answer = await driver.create_local(model={"repository": "org/huge"})
     assert (answer.status, answer.body["error"]) == (400, "Bad Request: only tiny/… runs here")
 
@@ -238,7 +238,7 @@ async def test_deleting_ends_the_process_and_drops_its_logs(driver: Driver) -> N
     pid = (await call(driver)).body["pid"]
     endpoint = driver.endpoint("tiny")
     await driver.call("DELETE", "/v2/endpoint/acme/tiny")
-    await gone(pid)
+    await has_ended(pid)
     await driver.wait_until(endpoint, lambda endpoint: not endpoint.replicas)
     assert not driver.plane.busy
     assert list((driver.plane.options.data_dir / "logs").iterdir()) == []
@@ -252,25 +252,25 @@ async def test_stopping_the_plane_ends_every_worker(plane_of: PlaneOf) -> None:
     assert process_identity(pid) is None
 
 
-async def test_fetching_weights_is_told_as_it_goes(plane_of: PlaneOf) -> None:
-    told, go_on = threading.Event(), threading.Event()
+async def test_fetching_weights_reports_its_progress(plane_of: PlaneOf) -> None:
+    reported, proceed = threading.Event(), threading.Event()
 
     def fetch(_: Path, on_progress: OnProgress) -> dict[str, Path]:
         on_progress(FetchProgress("weights", 34_000_000, 93_500_000))
-        told.set()
-        assert go_on.wait(10)
+        reported.set()
+        assert proceed.wait(10)
         return {"gguf": Path("x.gguf")}
 
     async with plane_of(programs=lambda spec: replace(tiny_programs(spec), files=fetch)) as driver:
         await driver.create_local()
-        await asyncio.to_thread(told.wait, 10)
+        await asyncio.to_thread(reported.wait, 10)
         assert (await driver.get("tiny"))["status"]["message"] == "Fetching weights (34 of 94 MB)"
-        go_on.set()
+        proceed.set()
         await driver.reach("tiny", "running")
         assert (await call(driver)).body["order"]["files"] == {"gguf": "x.gguf"}
 
 
-async def test_weights_that_cannot_be_had_fail_the_endpoint_at_once(plane_of: PlaneOf) -> None:
+async def test_weights_that_cannot_be_fetched_fail_the_endpoint_at_once(plane_of: PlaneOf) -> None:
     def fetch(_: Path, __: OnProgress) -> dict[str, Path]:
         raise WeightsError("The index cannot be reached.")
 
@@ -298,7 +298,7 @@ async def test_pausing_ends_a_fetch(plane_of: PlaneOf) -> None:
         assert await asyncio.to_thread(ended.wait, 10)
 
 
-async def test_an_endpoint_larger_than_this_machine_has_become_stands_in_nobodys_way(plane_of: PlaneOf) -> None:
+async def test_an_endpoint_larger_than_this_machine_blocks_no_other(plane_of: PlaneOf) -> None:
     async with plane_of(cores=4) as driver:
         await driver.create_local("big", compute={"instanceSize": "x4"})
         await driver.do("big", "pause")

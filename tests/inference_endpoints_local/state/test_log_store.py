@@ -1,4 +1,4 @@
-"""Logs over REST: the replicas' own output, narrowed and followed, as raw JSON."""
+"""Logs over REST: the output of replicas, filtered and followed, as raw JSON."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ async def test_logs_are_entries_of_snake_case_and_can_be_narrowed(driver: Driver
 
 @asynccontextmanager
 async def following(driver: Driver, path: str) -> AsyncIterator[asyncio.StreamReader]:
-    """The body of a streamed answer, as it comes; the head is read."""
+    """The body of a streamed response, after its head."""
     host, port = driver.plane.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -40,7 +40,7 @@ async def following(driver: Driver, path: str) -> AsyncIterator[asyncio.StreamRe
         writer.close()
 
 
-async def test_followed_logs_are_what_was_said_and_then_each_line_as_it_is_said(driver: Driver) -> None:
+async def test_followed_logs_are_the_printed_lines_and_then_each_new_line(driver: Driver) -> None:
     await driver.create()
     await driver.advance(20)
     async with following(driver, ONE + "/logs?follow=true") as lines:
@@ -84,6 +84,6 @@ async def test_followed_logs_end_with_the_plane(plane_of: PlaneOf) -> None:
 
 
 @pytest.mark.parametrize("query", ["follow=yes", "tail=-1", "line_max_length=x"])
-async def test_what_logs_are_asked_for_is_checked(driver: Driver, query: str) -> None:
+async def test_queries_of_logs_are_validated(driver: Driver, query: str) -> None:
     await driver.create()
     assert (await driver.call("GET", f"{ONE}/logs?{query}")).status == 400

@@ -1,4 +1,4 @@
-"""What a schema cannot say of a valid request: which hardware and endpoint there are, a minimum below its maximum."""
+"""What a schema cannot express of a valid request: existing hardware and endpoints, a minimum below its maximum."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ HARDWARE = {"accelerator": "cpu", "instanceType": "intel-spr", "instanceSize": "
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Put those right in requests that are meant to be valid. Those that follow a link have the name from there."""
+    """Correct these in requests that are meant to be valid. Requests that follow a link have the name from there."""
     del context, kwargs
     if case.query and case.query.get("follow") in (True, "true"):
         case.query["follow"] = "false"  # followed logs do not end

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the plane serves, and the plane does what it says."""
+"""The OpenAPI document describes what the plane serves, and the plane does what it describes."""
 
 import copy
 import json
@@ -22,10 +22,10 @@ from inference_endpoints_local.wire import openapi, routes
 
 HERE = Path(__file__).parent
 CREATE = json.loads((CAPTURES / "create-minimal-hub-2.4.0.json").read_text())
-FRONT = {routes.STATUS, routes.LEASE, routes.STOP}
-UNFIT = ("lease", "watch_endpoint", "stop", "arm_fault", "follow_logs")
-"""A lease and a stream last as long as the plane or the endpoint; stopping would end the plane; an armed fault would
-befall the others."""
+LEASE_ROUTES = {routes.STATUS, routes.LEASE, routes.STOP}
+EXCLUDED = ("lease", "watch_endpoint", "stop", "arm_fault", "follow_logs")
+"""A lease and a stream last as long as the plane or the endpoint. Stopping would end the plane. An armed fault would
+happen to other operations."""
 
 
 OPTIONAL = {"url", "lastUsedAt"}
@@ -35,11 +35,11 @@ OPTIONAL = {"url", "lastUsedAt"}
 def plane() -> Iterator[Connection]:
     """With one endpoint, `chat`."""
     with running_plane() as plane:
-        ask(plane, "/v2/endpoint/acme", CREATE | {"name": "chat"})
+        send(plane, "/v2/endpoint/acme", CREATE | {"name": "chat"})
         yield plane
 
 
-def ask(plane: Connection, path: str, body: Any = None) -> Any:
+def send(plane: Connection, path: str, body: Any = None) -> Any:
     headers = {"Authorization": f"Bearer {plane.token}"}
     request = urllib.request.Request(plane.url + path, body and json.dumps(body).encode(), headers)  # noqa: S310
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
@@ -47,7 +47,7 @@ def ask(plane: Connection, path: str, body: Any = None) -> Any:
 
 
 @pytest.mark.anyio
-async def test_what_is_routed_is_described_and_nothing_else(tmp_path: Path) -> None:
+async def test_exactly_the_registered_routes_are_described(tmp_path: Path) -> None:
     plane = Plane(PlaneOptions(data_dir=tmp_path, token="t", simulated=True))
     try:
         routed = {
@@ -59,7 +59,7 @@ async def test_what_is_routed_is_described_and_nothing_else(tmp_path: Path) -> N
         }
     finally:
         await plane.stop()
-    described = {(one.path, one.method) for one in {*routes.SERVICE_API, *routes.PLANE_API} - FRONT}
+    described = {(one.path, one.method) for one in {*routes.SERVICE_API, *routes.PLANE_API} - LEASE_ROUTES}
     assert routed == described
 
 
@@ -70,16 +70,16 @@ def test_a_plane_without_the_simulation_describes_none() -> None:
     assert "429" not in real["components"]["responses"]
 
 
-def test_every_schema_is_one() -> None:
+def test_every_schema_is_valid() -> None:
     for schema in openapi.document("1", simulated=True)["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def test_an_endpoint_has_the_described_keys_and_no_others(plane: Connection) -> None:
-    components = ask(plane, "/openapi.json")["components"]
+    components = send(plane, "/openapi.json")["components"]
     schema = {"$ref": "#/components/schemas/Endpoint", "components": components}
     fits = jsonschema.Draft202012Validator(schema).is_valid
-    answer = ask(plane, "/v2/endpoint/acme/chat")
+    answer = send(plane, "/v2/endpoint/acme/chat")
     assert fits(answer)
     for path in ("", "provider", "compute", "compute.scaling", "model", "status", "status.createdBy"):
         for key in inner(answer, path):
@@ -100,13 +100,13 @@ def inner(document: dict[str, Any], path: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "chosen",
     [
-        [f"--exclude-operation-id={name}" for name in UNFIT],
+        [f"--exclude-operation-id={name}" for name in EXCLUDED],
         ["--include-operation-id=arm_fault", "--phases=coverage,fuzzing"],
     ],
     ids=["all", "faults"],
 )
 def test_schemathesis_finds_nothing(plane: Connection, tmp_path: Path, chosen: list[str]) -> None:
-    """No crash, nothing undocumented, nothing invalid taken, nothing valid refused, nothing without the token."""
+    """No crash, nothing undocumented, nothing invalid accepted, nothing valid refused, nothing without the token."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run"]
     settings = {
         "PLANE_TOKEN": plane.token,

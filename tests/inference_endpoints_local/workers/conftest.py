@@ -73,8 +73,8 @@ class WorkerProcess:
 Start = Callable[..., WorkerProcess]
 
 
-def start_worker(command: list[str], folder: Path, **said: Any) -> WorkerProcess:
-    """Do the handshake; the model may still be loading afterwards."""
+def start_worker(command: list[str], folder: Path, **config: Any) -> WorkerProcess:
+    """Start a worker and read its port. The model may still be loading."""
     log_file = folder / "worker.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
@@ -82,19 +82,19 @@ def start_worker(command: list[str], folder: Path, **said: Any) -> WorkerProcess
         )
     assert process.stdin
     assert process.stdout
-    process.stdin.write(json.dumps({"endpoint": "test", "secret": SECRET, **said}).encode() + b"\n")
+    process.stdin.write(json.dumps({"endpoint": "test", "secret": SECRET, **config}).encode() + b"\n")
     process.stdin.flush()
     port = json.loads(process.stdout.readline())["port"]
     return WorkerProcess(process, log_file, f"http://127.0.0.1:{port}")
 
 
-def start_model(repository: str, task: str, **said: Any) -> Iterator[WorkerProcess]:
+def start_model(repository: str, task: str, **config: Any) -> Iterator[WorkerProcess]:
     """A worker with a model of the catalogue, ended afterwards."""
     runnable = catalogue.resolve_model(repository, task)
     files = {role: str(path) for role, path in runnable.files(weights.default_cache_dir()).items()}
     with tempfile.TemporaryDirectory() as folder:
         module = ["-m", runnable.model.worker.module]
-        worker = start_worker(module, Path(folder), model=repository, task=runnable.task, files=files, **said)
+        worker = start_worker(module, Path(folder), model=repository, task=runnable.task, files=files, **config)
         try:
             yield worker.ready()
         finally:

@@ -1,4 +1,4 @@
-"""A worker without a model: it is loaded once the file named `gate` exists, and fails to load if that says so."""
+"""A worker without a model. It is loaded once the file `gate` exists, and fails to load if that has content."""
 
 import threading
 from pathlib import Path

@@ -48,7 +48,7 @@ def test_streamed_pieces_add_up_to_the_whole_answer(hub: InferenceClient) -> Non
     assert pieces[-1].choices[0].finish_reason == whole.finish_reason
 
 
-def test_a_stream_ends_with_done_and_counts_tokens_only_when_asked(chat_worker: Any) -> None:
+def test_a_stream_ends_with_done_and_counts_tokens_only_on_request(chat_worker: Any) -> None:
     body = {"messages": QUESTION, "max_tokens": 2, "temperature": 0, "stream": True}
     for options, counted in ({}, False), ({"stream_options": {"include_usage": True}}, True):
         *events, last = raw_events(chat_worker, "/v1/chat/completions", body | options)
@@ -56,20 +56,20 @@ def test_a_stream_ends_with_done_and_counts_tokens_only_when_asked(chat_worker: 
         assert ("usage" in json.loads(events[-1])) is counted
 
 
-def test_a_text_completion_ends_at_its_limit_and_says_so(openai: OpenAI) -> None:
+def test_a_text_completion_ends_at_its_limit_and_reports_it(openai: OpenAI) -> None:
     answer = openai.completions.create(model="any", prompt="One two three", max_tokens=3, temperature=0)
     assert answer.choices[0].finish_reason == "length"
     assert answer.choices[0].text
 
 
-def test_a_json_schema_is_kept_to_in_the_form_huggingface_hub_sends_it(hub: InferenceClient) -> None:
+def test_a_json_schema_is_enforced_in_the_form_that_huggingface_hub_sends(hub: InferenceClient) -> None:
     schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
     wanted: Any = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     answer = hub.chat_completion(QUESTION, max_tokens=40, temperature=0, response_format=wanted)
     assert isinstance(json.loads(answer.choices[0].message.content or "")["ok"], bool)
 
 
-def test_text_generation_streams_what_it_answers_and_details_count_it(hub: InferenceClient) -> None:
+def test_text_generation_streams_its_answer_and_details_count_the_tokens(hub: InferenceClient) -> None:
     whole = hub.text_generation("The sky is", max_new_tokens=5, details=True)
     events = list(hub.text_generation("The sky is", max_new_tokens=5, stream=True, details=True))
     assert "".join(event.token.text for event in events) == whole.generated_text == events[-1].generated_text
@@ -78,7 +78,7 @@ def test_text_generation_streams_what_it_answers_and_details_count_it(hub: Infer
     assert (whole.details.generated_tokens, whole.details.finish_reason) == (5, "length")
 
 
-def test_text_generation_returns_the_prompt_as_well_when_asked(hub: InferenceClient) -> None:
+def test_text_generation_returns_the_prompt_too_on_request(hub: InferenceClient) -> None:
     text = hub.text_generation("The sky is", max_new_tokens=2, return_full_text=True)
     assert text.startswith("The sky is ")
 

@@ -16,7 +16,7 @@ def test_the_language_of_a_text_is_its_first_label(language_worker: Any) -> None
         assert 1 >= first.score > max((other.score for other in others), default=0)
 
 
-def test_a_list_of_texts_has_a_list_of_labels_each_as_many_as_asked_for(language_worker: Any) -> None:
+def test_each_text_of_a_list_has_as_many_labels_as_requested(language_worker: Any) -> None:
     body = {"inputs": ["Good morning", "Buenos días"], "parameters": {"top_k": 2}}
     status, answer = language_worker.post("/predict", body)
     assert (status, [len(labels) for labels in answer]) == (200, [2, 2])

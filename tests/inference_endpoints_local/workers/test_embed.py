@@ -39,7 +39,7 @@ def test_a_batch_gives_what_each_text_gives_alone_in_the_order_sent(embed_worker
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_a_long_text_is_cut_on_the_side_asked_for_or_refused(embed_worker: Any) -> None:
+def test_a_long_text_is_cut_on_the_requested_side_or_refused(embed_worker: Any) -> None:
     start, end = "cat " * 254, "dog " * 254
     _, expected = embed_worker.post("/", {"inputs": [start, end]})
     for side, vector in zip(("Right", "Left"), expected, strict=True):
@@ -74,7 +74,7 @@ def test_openai_reads_floats_and_base64_alike_with_usage(embed_worker: Any) -> N
         ("/v1/embeddings", {"input": "a", "encoding_format": "hex"}, "float or base64"),
     ],
 )
-def test_bad_input_is_refused_in_clear_words(embed_worker: Any, path: str, body: Any, complaint: str) -> None:
+def test_bad_input_is_refused_with_a_reason(embed_worker: Any, path: str, body: Any, complaint: str) -> None:
     status, answer = embed_worker.post(path, body)
     assert status == 422
     assert complaint in str(answer["error"])

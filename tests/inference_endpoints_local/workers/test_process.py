@@ -1,4 +1,4 @@
-"""A worker as a process: how it starts, whom it answers, and that it never outlives the plane."""
+"""A worker as a process: how it starts, whom it answers, and that it ends with the plane."""
 
 import json
 import signal
@@ -14,11 +14,11 @@ import pytest
 Until = Callable[..., Any]
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_the_port_is_said_before_the_model_has_loaded_and_health_says_when_it_has(
+def test_the_port_is_written_before_the_model_is_loaded_and_health_shows_when_it_is(
     gated_worker: Any, gate: Path
 ) -> None:
     assert gated_worker.get("/health", secret=None) == (503, {"error": "Model is loading"})
@@ -67,12 +67,14 @@ def test_a_body_that_cannot_be_read_is_refused(gated_worker: Any, gate: Path, bo
     assert gated_worker.ready().post("/", body)[0] == status
 
 
-def test_an_unknown_route_answers_with_those_there_are(gated_worker: Any, gate: Path) -> None:
+def test_an_unknown_route_lists_the_known_ones(gated_worker: Any, gate: Path) -> None:
     gate.touch()
     assert gated_worker.ready().post("/generate", {}) == (404, {"error": "This endpoint serves /"})
 
 
-def test_a_model_that_cannot_be_loaded_is_said_in_one_line_and_ends_the_worker(gated_worker: Any, gate: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_in_one_line_and_ends_the_worker(
+    gated_worker: Any, gate: Path
+) -> None:
     gate.with_suffix(".new").write_text("no such\ntensor")
     gate.with_suffix(".new").replace(gate)
     assert gated_worker.process.wait(10) == 1
@@ -84,7 +86,7 @@ def test_the_worker_ends_when_its_stdin_closes_even_while_loading(gated_worker: 
     assert gated_worker.process.wait(10) == 0
 
 
-def test_the_worker_ends_with_zero_when_told_to_stop(gated_worker: Any, gate: Path) -> None:
+def test_the_worker_exits_with_zero_on_sigterm(gated_worker: Any, gate: Path) -> None:
     gate.touch()
     gated_worker.ready().process.send_signal(signal.SIGTERM)
     assert gated_worker.process.wait(10) == 0
@@ -110,11 +112,11 @@ time.sleep(600)
 
 
 def test_the_worker_is_gone_once_its_parent_is_killed(gate: Path, until: Until) -> None:
-    said = {"endpoint": "e", "model": "none", "task": "t", "secret": "s", "files": {"gate": str(gate)}}
+    config = {"endpoint": "e", "model": "none", "task": "t", "secret": "s", "files": {"gate": str(gate)}}
     script = str(Path(__file__).with_name("gated_worker.py"))
-    command = [sys.executable, "-c", PARENT, script, json.dumps(said)]
+    command = [sys.executable, "-c", PARENT, script, json.dumps(config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
         worker = int(parent.stdout.readline().split()[0])
         parent.kill()
-    until(lambda: gone(worker))
+    until(lambda: has_ended(worker))
