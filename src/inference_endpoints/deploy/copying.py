@@ -1,4 +1,4 @@
-"""Pure: the settings of an endpoint, as a create request takes them."""
+"""Pure: the settings of an endpoint, in the form of a create request."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ _MODEL = ("framework", "task", "revision", "image", "env", "args", "command")
 
 
 def settings_of(endpoint: Endpoint) -> dict[str, Any]:
-    """Everything that makes a new endpoint equal to this one, beside its name, model and hardware.
+    """All settings for an identical endpoint, except its name, model and hardware.
 
-    Secrets and credentials of a registry are not in it: nobody is shown them.
+    Secrets and credentials of a registry are left out: they are never shown.
     """
     document = endpoint.raw
     scaling = _of((document.get("compute") or {}).get("scaling"), _SCALING)
     if scaling.get("minReplica"):
-        scaling["scaleToZeroTimeout"] = None  # or that of the money-safe defaults would be kept beside it
+        scaling["scaleToZeroTimeout"] = None  # else the default time-out would be set beside it
     model = _of(document.get("model"), _MODEL)
     image = model.get("image")
     if isinstance(image, dict):
@@ -30,7 +30,7 @@ def settings_of(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _of(value: Any, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Those of an object's keys that are set to something."""
+    """The keys of an object that have a value."""
     found = value if isinstance(value, dict) else {}
     return {key: found[key] for key in keys if found.get(key) not in (None, [], {})}
 

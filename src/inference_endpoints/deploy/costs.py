@@ -1,6 +1,6 @@
-"""Pure: what endpoints cost, how long they have stood idle, and which change would save how much.
+"""Pure: what endpoints cost, how long they are idle, and which change saves how much.
 
-No billing API exists: all of it follows from published prices, replicas and when an endpoint was last called.
+No billing API exists. All of it follows from published prices, replicas and the time of the last call.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation
 
 IDLE = timedelta(hours=1)
-"""From then on an endpoint that could sleep is worth a word."""
-FORGOTTEN = timedelta(days=7)
-"""From then on one that nobody will miss, and that no stray call should wake."""
+"""Idle for longer, an endpoint should scale to zero."""
+UNUSED = timedelta(days=7)
+"""Idle for longer, an endpoint should be paused: nobody needs it, and no stray call should wake it."""
 GOOD_TIMEOUT_MIN = 15
 LONG_TIMEOUT_MIN = 60
 
@@ -28,7 +28,7 @@ Per = Literal["hour", "idle stretch"]
 
 @dataclass(frozen=True)
 class Saving:
-    """A change that costs less: `usd` for every hour, or for every time the endpoint falls idle."""
+    """A change that saves `usd` every hour, or each time the endpoint becomes idle."""
 
     operation: Operation[Any]
     usd: float
@@ -38,10 +38,10 @@ class Saving:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """USD per hour of one endpoint, now and with all replicas it may have; None where no price is published.
+class EndpointCost:
+    """USD per hour of one endpoint, now and at its maximum of replicas; None where no price is published.
 
-    `idle` is the time since it was last called, or last changed if it never was; None unless it is billed now.
+    `idle` is the time since the last call or change; None unless the endpoint is billed now.
     """
 
     endpoint: Endpoint
@@ -51,8 +51,8 @@ class Cost:
     saving: Saving | None
 
 
-def cost_of(endpoint: Endpoint, vendors: Vendors, at: datetime) -> Cost:
-    """What an endpoint costs at a moment, in USD per hour, and the change that would save most.
+def cost_of(endpoint: Endpoint, vendors: Vendors, at: datetime) -> EndpointCost:
+    """What an endpoint costs at a moment, in USD per hour, and the change that saves most.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> client = EndpointsClient()
@@ -65,69 +65,68 @@ def cost_of(endpoint: Endpoint, vendors: Vendors, at: datetime) -> Cost:
     idle = _idle(endpoint, at)
     saving = None
     if now and idle is not None:
-        found = (rule(endpoint, now, idle) for rule in _RULES)
-        told = (one for one in (*found, _oversized(endpoint, offers(vendors))) if one is not None)
-        saving = next(told, None)
-    return Cost(endpoint, now, _at_most(endpoint, prices), idle, saving)
+        savings = (*(rule(endpoint, now, idle) for rule in _RULES), _smaller_hardware(endpoint, offers(vendors)))
+        saving = next((one for one in savings if one is not None), None)
+    return EndpointCost(endpoint, now, _at_most(endpoint, prices), idle, saving)
 
 
-def _last_sign(endpoint: Endpoint) -> datetime | None:
+def _last_activity(endpoint: Endpoint) -> datetime | None:
     status = endpoint.status
     return max((seen for seen in (status.last_used_at, status.updated_at) if seen), default=status.created_at)
 
 
 def _idle(endpoint: Endpoint, at: datetime) -> timedelta | None:
-    seen = _last_sign(endpoint)
+    seen = _last_activity(endpoint)
     if seen is None or not endpoint.state.billed:
         return None
     return max(at - seen, timedelta(0))  # the control plane's clock may be ahead of ours
 
 
 def _at_most(endpoint: Endpoint, prices: Prices) -> float | None:
-    """What stands still until somebody starts it can cost nothing."""
+    """An endpoint that only a person can start again costs nothing."""
     if endpoint.state in {Status.PAUSED, Status.FAILED}:
         return 0.0
     replica = prices.replica(endpoint)
     return None if replica is None else replica * max(endpoint.compute.scaling.max_replica, 1)
 
 
-def _forgotten(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
-    if endpoint.state is not Status.RUNNING or idle < FORGOTTEN:
+def _pause_unused(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
+    if endpoint.state is not Status.RUNNING or idle < UNUSED:
         return None
-    return Saving(operations.PAUSE, now, f"nobody has called it for {_spoken(idle)}")
+    return Saving(operations.PAUSE, now, f"nobody has called it for {_duration(idle)}")
 
 
-def _kept_awake(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
+def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     kept = endpoint.compute.scaling.min_replica
     if endpoint.state is not Status.RUNNING or idle < IDLE or not kept:
         return None
-    why = f"min_replica={kept} keeps it running, and nobody has called it for {_spoken(idle)}; a call would wake it"
+    why = f"min_replica={kept} keeps it running, and nobody has called it for {_duration(idle)}; a call can wake it"
     settings = {"min_replica": 0, "scale_to_zero_timeout": GOOD_TIMEOUT_MIN}
     return Saving(operations.UPDATE, now, why, settings)
 
 
-def _idle_but_awake(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
+def _scale_idle_to_zero(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     if endpoint.state is not Status.RUNNING or idle < IDLE:
         return None
-    why = f"nobody has called it for {_spoken(idle)}; the next call wakes it"
+    why = f"nobody has called it for {_duration(idle)}; the next call wakes it"
     return Saving(operations.SCALE_TO_ZERO, now, why)
 
 
-def _slow_to_sleep(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
+def _shorten_timeout(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     scaling = endpoint.compute.scaling
     timeout = scaling.scale_to_zero_timeout
     if scaling.min_replica or timeout is None or timeout < LONG_TIMEOUT_MIN:
         return None
-    why = f"it is billed for {timeout} idle minutes before it sleeps; {GOOD_TIMEOUT_MIN} do"
+    why = f"it is billed for {timeout} idle minutes before it scales to zero; {GOOD_TIMEOUT_MIN} are enough"
     wasted = now * (timeout - GOOD_TIMEOUT_MIN) / 60
     settings = {"scale_to_zero_timeout": GOOD_TIMEOUT_MIN}
     return Saving(operations.UPDATE, wasted, why, settings, per="idle stretch")
 
 
-def _oversized(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | None:
-    """Cheaper hardware of the same kind and place that would hold the model as well, going by the size in its name.
+def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | None:
+    """Cheaper hardware of the same kind and region that also holds the model, by the size in the model's name.
 
-    Never with another number of accelerators: the engine would have to be told.
+    The number of accelerators stays: another number needs other settings of the engine.
     """
     own = next((offer for offer in listed if offer.id == endpoint.hardware), None)
     weight = weight_bytes_by_name(endpoint.model.repository)
@@ -147,18 +146,18 @@ def _oversized(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | None:
     best = cheaper[0]
     replicas = max(endpoint.status.target_replica, endpoint.status.ready_replica, 1)
     why = (
-        f"it needs about {need:.3g} GB, going by its name: {best.id} has {best.memory_gb:g} GB for ${best.price:g}/h, "
+        f"it needs about {need:.3g} GB, by its name: {best.id} has {best.memory_gb:g} GB for ${best.price:g}/h, "
         f"this one {own.memory_gb:g} GB for ${own.price:g}/h"
     )
     return Saving(operations.UPDATE, (own.price - (best.price or 0.0)) * replicas, why, {"hardware": best.id})
 
 
-def _spoken(idle: timedelta) -> str:
+def _duration(idle: timedelta) -> str:
     hours = int(idle.total_seconds() // 3600)
     return f"{hours // 24} days" if hours >= 48 else f"{hours} h"
 
 
 Rule = Callable[[Endpoint, float, timedelta], Saving | None]
 
-_RULES: tuple[Rule, ...] = (_forgotten, _kept_awake, _idle_but_awake, _slow_to_sleep)
-"""The first that fits is told; where none does, smaller hardware, if it would do."""
+_RULES: tuple[Rule, ...] = (_pause_unused, _stop_keeping_replicas, _scale_idle_to_zero, _shorten_timeout)
+"""The first rule that applies wins; smaller hardware comes last."""

@@ -19,11 +19,11 @@ PARALLEL_FLAGS = {
     ),
     "sglang": (("--tp-size", "--tensor-parallel-size", "--tp"), ("--dp-size", "--data-parallel-size", "--dp")),
 }
-"""By which an engine is told, spelled in each of its ways."""
+"""The flags that set it, in every spelling."""
 
 
 def family(model: ModelSettings) -> str:
-    """The engine, also where it is only an image's address that tells: vllm, sglang, tgi, …, or the image's key."""
+    """The engine: vllm, sglang, tgi, …; read from the image's URL where the key is `custom`, else the image's key."""
     image = model.image
     if image is None:
         return ""
@@ -35,9 +35,9 @@ def family(model: ModelSettings) -> str:
 
 
 def accelerators_used(model: ModelSettings) -> int | None:
-    """How many accelerators of a replica its engine was told to use; None where it finds that out by itself.
+    """How many accelerators of a replica the engine is set to use; None where it chooses by itself.
 
-    vLLM and SGLang use one unless told. Text Generation Inference uses all unless told otherwise.
+    By default vLLM and SGLang use one, and Text Generation Inference uses all.
     """
     kind, words = family(model), _words(model)
     if kind == "tgi":
@@ -48,12 +48,12 @@ def accelerators_used(model: ModelSettings) -> int | None:
     if kind not in PARALLEL_FLAGS:
         return None
     settings = model.image.settings if model.image else {}
-    told = [
+    sizes = [
         _number(settings.get(name)) for name in PARALLEL_SETTINGS.get(model.image.engine if model.image else "", ())
     ]
-    told += [_number(_value(words, flags)) for flags in PARALLEL_FLAGS[kind]]
+    sizes += [_number(_value(words, flags)) for flags in PARALLEL_FLAGS[kind]]
     product = 1
-    for number in told:
+    for number in sizes:
         product *= number or 1
     return product
 

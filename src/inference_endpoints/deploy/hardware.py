@@ -1,4 +1,4 @@
-"""Pure: which hardware there is, what of it can be had, and what things cost. Prices in USD per hour."""
+"""Pure: which hardware exists, which is available, and what it costs. Prices are in USD per hour."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ from inference_endpoints.transport.backend import LOCAL
 
 HOURS_PER_MONTH = 730
 
-_NOT_TO_BE_HAD = frozenset({"deprecated", "not_available"})
+_UNAVAILABLE = frozenset({"deprecated", "not_available"})
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One instance in one region, as the control plane offers it now."""
+    """An instance in a region, as the control plane offers it now."""
 
     hardware: Hardware
     instance: Instance
@@ -32,12 +32,12 @@ class Offer:
 
     @property
     def memory_gb(self) -> float:
-        """GB a replica has for a model: the accelerators' together, or the machine's where there are none."""
+        """GB of memory for a model: of all accelerators of a replica, or of the machine where it has none."""
         return self.instance.gpu_memory_gb or self.instance.memory_gb or 0.0
 
     @property
     def accelerators(self) -> int:
-        """Those of one replica; 1 where it has processors alone, whose cores are counted as such."""
+        """Accelerators of one replica; 1 for a CPU, whose cores the service counts as accelerators."""
         return 1 if self.instance.accelerator == "cpu" else self.instance.num_accelerators
 
     @property
@@ -51,18 +51,18 @@ class Offer:
 
     @property
     def here(self) -> bool:
-        """Whether it is this machine; everything else a local backend offers is simulated."""
+        """Whether it is this machine. A local backend simulates all other hardware."""
         return self.hardware.vendor == LOCAL
 
     @property
     def available(self) -> bool:
-        """Whether one replica could be created now: on offer, and within quota.
+        """Whether one replica can be created now: offered, and within quota.
 
-        The same rule as the service's own interface and huggingface_hub's command line have.
+        The service's own interface and huggingface_hub's command line have the same rule.
         """
         quota = self.instance.quota
         within = quota is None or quota.left >= self.instance.num_accelerators
-        return self.instance.status not in _NOT_TO_BE_HAD and within
+        return self.instance.status not in _UNAVAILABLE and within
 
 
 def offers(vendors: Vendors) -> list[Offer]:
@@ -73,28 +73,28 @@ def offers(vendors: Vendors) -> list[Offer]:
 
 
 def find(available: Sequence[Offer], hardware_id: str) -> Offer:
-    """The offer of this id. Raises `BadRequest`, naming the nearest ids, if there is none."""
+    """The offer with this id. Raises `BadRequest` with the nearest ids if there is none."""
     by_id = {offer.id: offer for offer in available}
     if hardware_id in by_id:
         return by_id[hardware_id]
     near = difflib.get_close_matches(hardware_id, by_id, n=3, cutoff=0.5)
     raise BadRequest(
         "There is no such hardware.",
-        hint=f"Nearest: {', '.join(near)}." if near else "get_vendors lists what there is.",
+        hint=f"Nearest: {', '.join(near)}." if near else "get_vendors lists all hardware.",
     )
 
 
 def choose(available: Sequence[Offer]) -> Offer:
-    """The hardware for a caller who named none: this machine where the backend is local, else the cheapest GPU.
+    """The default hardware: this machine where the backend is local, else the cheapest GPU.
 
-    Raises `NoCapacity` if nothing fitting can be had; a full machine never means another one.
+    Raises `NoCapacity` if none is available. A full machine is never replaced by simulated hardware.
     """
     local = any(offer.here for offer in available)
     fitting = [offer for offer in available if (offer.here if local else offer.instance.accelerator == "gpu")]
     free = [offer for offer in fitting if offer.available and offer.price is not None]
     if not free:
         where = "on this machine" if local else "within quota"
-        raise NoCapacity(f"No hardware is available {where}.", hint="get_vendors says why for each.")
+        raise NoCapacity(f"No hardware is available {where}.", hint="get_vendors shows why.")
     return cheapest_first(free)[0]
 
 
@@ -149,13 +149,13 @@ class Prices:
         return self.of(endpoint.hardware)
 
     def now(self, endpoint: Endpoint) -> float | None:
-        """USD per hour this endpoint is billed at this moment. What is paused, asleep or failed costs nothing."""
+        """USD per hour that this endpoint is billed now. A paused, failed or scaled-to-zero endpoint costs nothing."""
         if not endpoint.state.billed:
             return 0.0
         replica = self.replica(endpoint)
         return None if replica is None else replica * max(endpoint.status.target_replica, endpoint.status.ready_replica)
 
     def total(self, endpoints: Iterable[Endpoint]) -> tuple[float, int]:
-        """USD per hour of all together, and how many have no known price and are not in it."""
+        """USD per hour of all endpoints with a known price, and the number of endpoints without one."""
         prices = [self.now(endpoint) for endpoint in endpoints]
         return sum(price for price in prices if price is not None), prices.count(None)

@@ -1,7 +1,7 @@
-"""Pure: what a model should be deployed with where its caller left that open, and why, in a sentence each.
+"""Pure: what to deploy a model with where its caller does not say, with a reason for each choice.
 
-The service's own suggestion goes first. Without one, the cheapest hardware that can be had and holds the model; the
-engine its task is usually served by; and a part of the model for each accelerator, where the engine has to be told.
+The service's own suggestion comes first. Without one: the cheapest available hardware that holds the model, and the
+engine that usually serves its task, sharded over all accelerators.
 """
 
 import re
@@ -19,14 +19,14 @@ GB = 1e9
 _TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 GENERATING = frozenset({"text-generation", "image-text-to-text"})
 LARGEST_ON_CPU_GB = 1.0
-"""Weights above it are too slow on processors to be put there unasked."""
+"""Larger weights are too slow on a CPU to be put there without a request for it."""
 VLLM = {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health"}
 """As huggingface_hub 2.4.0 names it (November 2026)."""
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of a model before it is deployed; each may be missing."""
+class KnownModel:
+    """What is known about a model before it is deployed. Each part may be missing."""
 
     repository: str
     suggestion: Suggestion | None = None
@@ -35,29 +35,29 @@ class Known:
 
     @property
     def task(self) -> str | None:
-        told = (
+        tasks = (
             self.suggestion and self.suggestion.task,
             self.item and self.item.task,
             self.info and self.info.pipeline_tag,
         )
-        # A model's page can say anything here.
-        return next((task for task in told if task and _TASK.fullmatch(task)), None)
+        # Anyone can write anything on a model's page.
+        return next((task for task in tasks if task and _TASK.fullmatch(task)), None)
 
     @property
     def weight_gb(self) -> float | None:
-        told = self.info.weight_bytes if self.info else None
-        size = told or weight_bytes_by_name(self.repository)
+        known = self.info.weight_bytes if self.info else None
+        size = known or weight_bytes_by_name(self.repository)
         return size / GB if size else None
 
     @property
-    def size_is_told(self) -> bool:
-        """Whether the Hub told the size, rather than the model's name."""
+    def size_from_hub(self) -> bool:
+        """Whether the size is from the Hub, and not from the model's name."""
         return bool(self.info and self.info.weight_bytes)
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Hardware that can be had now and how to run the model on it. `why` is a sentence for each choice."""
+    """Hardware that is available now, and how to run the model on it. `why` is a sentence for each choice."""
 
     offer: Offer
     task: str | None
@@ -68,13 +68,13 @@ class Recommendation:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What a create request says of the model, beside its repository."""
+        """The `config` for a create request: settings of the model except its repository."""
         model = {"task": self.task, "framework": self.framework, "image": self.image}
         return {"model": {key: value for key, value in model.items() if value is not None}}
 
 
 def recommend(
-    known: Known,
+    known: KnownModel,
     available: Sequence[Offer],
     *,
     offer: Offer | None = None,
@@ -82,10 +82,10 @@ def recommend(
     framework: str = "",
     limit: int = 2,
 ) -> Recommendation:
-    """Settle what was left open: `offer`, `task` and `framework` are what was not, and nothing is said of them.
+    """Choose what is not given. A given `offer`, `task` or `framework` stays, without a reason.
 
-    At most `limit` alternatives are given for the hardware. Raises `NotFound` if nothing is known to choose by,
-    `NoCapacity` if nothing that fits can be had.
+    At most `limit` alternatives are listed for the hardware. Raises `NotFound` if too little is known to choose,
+    `NoCapacity` if no hardware that fits is available.
     """
     why: list[str] = []
     fitting: list[Offer] = []
@@ -95,57 +95,59 @@ def recommend(
         others = _others(offer, fitting)[:limit]
         why.append(f"Hardware: {offer.id}, {chosen}.{_instead(others)}")
     if not task and known.task:
-        why.append(f"Task: {known.task}, the model's own.")
-    image, engine_framework, said = (None, None, "") if framework else _engine(known, offer, task or known.task)
+        why.append(f"Task: {known.task}, the task of the model.")
+    image, engine_framework, reason = (None, None, "") if framework else _engine(known, offer, task or known.task)
     return Recommendation(
         offer=offer,
         task=task or known.task,
         framework=framework or engine_framework,
         image=image,
-        why=(*why, *([said] if said else [])),
+        why=(*why, *([reason] if reason else [])),
         alternatives=_others(offer, fitting)[:limit],
     )
 
 
 def needed_gb(weight_gb: float, task: str | None) -> float:
-    """Memory to serve weights with: a fifth more for what is computed, and room for a conversation's cache."""
+    """Memory to serve weights with: a fifth more for activations, and room for the cache of a conversation."""
     return weight_gb * 1.2 + (2.0 if task in GENERATING else 0.5)
 
 
-def _hardware(known: Known, available: Sequence[Offer], task: str | None) -> tuple[list[Offer], str]:
-    """What fits and can be had, the best first, and why it is the best."""
+def _hardware(known: KnownModel, available: Sequence[Offer], task: str | None) -> tuple[list[Offer], str]:
+    """The available offers that fit, the best first, and why it is the best."""
     wanted = next((one for one in available if known.suggestion and one.id == known.suggestion.suggested_compute), None)
     if wanted is not None:
         fitting = _at_least(wanted, available)
         if wanted.available:
             return [wanted, *(one for one in fitting if one is not wanted)], "as suggested for this model"
-        chosen = f"the cheapest to be had with as much memory as {wanted.id}, which is suggested but not to be had"
-        return _some(fitting), chosen
+        chosen = f"the cheapest available with as much memory as {wanted.id}, which is suggested but not available"
+        return _require_offers(fitting), chosen
     elsewhere = [one for one in available if not one.here and one.available and one.price is not None]
     weight = known.weight_gb
     if not elsewhere and any(one.here for one in available):
-        raise NotFound("This machine is not known to run it.", hint="list_catalog_items lists what it can run.")
+        raise NotFound(
+            "This machine is not known to run this model.", hint="list_catalog_items lists the models it runs."
+        )
     if weight is not None:
         return _holding(elsewhere, weight, known, task)
     if known.item is not None and known.item.recipes:
         kinds = {recipe.accelerator for recipe in known.item.recipes}
-        said = f"the cheapest {' or '.join(sorted(kinds))} to be had; whether the model fits was not checked"
-        return _some(cheapest_first(one for one in elsewhere if one.instance.accelerator in kinds)), said
+        reason = f"the cheapest available {' or '.join(sorted(kinds))}; whether the model fits is not checked"
+        return _require_offers(cheapest_first(one for one in elsewhere if one.instance.accelerator in kinds)), reason
     gpus = cheapest_first(one for one in elsewhere if one.instance.accelerator == "gpu")
-    return _some(gpus), "the cheapest GPU to be had; the model's size is not known, so look whether it fits"
+    return _require_offers(gpus), "the cheapest available GPU; the model's size is unknown, so check whether it fits"
 
 
-def _holding(available: Sequence[Offer], weight: float, known: Known, task: str | None) -> tuple[list[Offer], str]:
+def _holding(available: Sequence[Offer], weight: float, known: KnownModel, task: str | None) -> tuple[list[Offer], str]:
     need = needed_gb(weight, task)
     fitting = cheapest_first(one for one in available if _holds(one, need, weight, task))
     if not fitting:
         raise NoCapacity(
-            f"The model needs about {need:.0f} GB of accelerator memory, and nothing that can be had now has that.",
+            f"The model needs about {need:.0f} GB of accelerator memory. No available hardware has that much.",
             hint=_largest(available),
         )
-    source = "" if known.size_is_told else ", going by its name"
-    said = f"the cheapest to be had that holds it ({weight:.3g} GB of weights{source}, about {need:.3g} GB to serve)"
-    return fitting, said
+    source = "" if known.size_from_hub else ", by its name"
+    reason = f"the cheapest available that holds it ({weight:.3g} GB of weights{source}, about {need:.3g} GB to serve)"
+    return fitting, reason
 
 
 def _holds(offer: Offer, need: float, weight: float, task: str | None) -> bool:
@@ -156,16 +158,16 @@ def _holds(offer: Offer, need: float, weight: float, task: str | None) -> bool:
     return instance.accelerator == "cpu" and small and (instance.memory_gb or 0) >= need + 1
 
 
-def _engine(known: Known, offer: Offer, task: str | None) -> tuple[dict[str, Any] | None, str | None, str]:
-    """The image and framework to run it with, and what to say of them. Without an image the service takes its own."""
+def _engine(known: KnownModel, offer: Offer, task: str | None) -> tuple[dict[str, Any] | None, str | None, str]:
+    """The image and framework, and the reason. Without an image the service uses its default."""
     accelerators = offer.accelerators
     suggestion = known.suggestion
     if suggestion is not None and suggestion.image is not None:
         engine, settings = suggestion.image.engine, dict(suggestion.image.settings)
-        framework, said = suggestion.framework, f"Engine: {engine}, as suggested"
+        framework, reason = suggestion.framework, f"Engine: {engine}, as suggested"
     elif task in GENERATING and offer.instance.accelerator == "gpu" and not offer.here:
         engine, settings, framework = "vLLM", dict(VLLM), "custom"
-        said = "Engine: vLLM, which serves chat through the OpenAI API; framework=pytorch leaves it to the service"
+        reason = "Engine: vLLM, which serves chat through the OpenAI API; framework=pytorch lets the service choose"
     else:
         return None, suggestion.framework if suggestion else None, ""
     if engine in PARALLEL_SETTINGS and not (
@@ -174,13 +176,13 @@ def _engine(known: Known, offer: Offer, task: str | None) -> tuple[dict[str, Any
         settings.pop("tensorParallelSize", None)
         if accelerators > 1:
             settings["tensorParallelSize"] = accelerators
-            said += f"; split over {accelerators} accelerators"
-    return {engine: settings}, framework, f"{said}."
+            reason += f"; sharded over {accelerators} accelerators"
+    return {engine: settings}, framework, f"{reason}."
 
 
-def _some(fitting: list[Offer]) -> list[Offer]:
+def _require_offers(fitting: list[Offer]) -> list[Offer]:
     if not fitting:
-        raise NoCapacity("No hardware that fits this model can be had.", hint="get_vendors says why for each.")
+        raise NoCapacity("No hardware that fits this model is available.", hint="get_vendors shows why.")
     return fitting
 
 
@@ -190,7 +192,7 @@ def _at_least(wanted: Offer, available: Sequence[Offer]) -> list[Offer]:
 
 
 def _others(offer: Offer, fitting: Sequence[Offer]) -> tuple[Offer, ...]:
-    """Other kinds of hardware, each where it is cheapest: quota is by kind, whatever the region."""
+    """Other instance kinds, each in its cheapest region: quota counts by kind, in all regions."""
     kinds = {one.instance_kind: one for one in reversed(fitting)}
     return tuple(one for one in fitting if kinds[one.instance_kind] is one and one.instance_kind != offer.instance_kind)
 
@@ -204,6 +206,6 @@ def _instead(others: Sequence[Offer]) -> str:
 def _largest(available: Sequence[Offer]) -> str:
     there = [one for one in available if one.instance.gpu_memory_gb]
     if not there:
-        return "No GPU can be had now; get_vendors with only_available=false says why."
+        return "No GPU is available now; get_vendors with only_available=false shows why."
     largest = max(there, key=lambda one: one.memory_gb)
-    return f"The largest is {largest.id} with {largest.memory_gb:g} GB. Take a quantized version, or have quota raised."
+    return f"The largest is {largest.id} with {largest.memory_gb:g} GB. Use a quantized version, or ask for more quota."

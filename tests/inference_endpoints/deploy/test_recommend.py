@@ -6,7 +6,7 @@ import pytest
 from tests.inference_endpoints.deploy.test_hardware import instance, listing
 
 from inference_endpoints.deploy.hardware import find
-from inference_endpoints.deploy.recommend import Known, Recommendation, recommend
+from inference_endpoints.deploy.recommend import KnownModel, Recommendation, recommend
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -32,7 +32,7 @@ def told(parameters: float, *, kind: str = "BF16", task: str = CHAT) -> ModelInf
 
 
 def chosen(repository: str = "org/model", info: ModelInfo | None = None, **asked: Any) -> Recommendation:
-    return recommend(Known(repository, info=info), CLOUD, **asked)
+    return recommend(KnownModel(repository, info=info), CLOUD, **asked)
 
 
 def why(made: Recommendation, what: str) -> str:
@@ -56,7 +56,7 @@ def why(made: Recommendation, what: str) -> str:
 def test_the_cheapest_that_holds_the_model_is_taken(parameters: float, kind: str, task: str, hardware: str) -> None:
     made = chosen(info=told(parameters, kind=kind, task=task))
     assert made.offer.id == hardware
-    assert "the cheapest to be had that holds it" in why(made, "Hardware")
+    assert "the cheapest available that holds it" in why(made, "Hardware")
 
 
 def test_the_reason_names_the_size_and_the_next_that_would_do() -> None:
@@ -66,13 +66,13 @@ def test_the_reason_names_the_size_and_the_next_that_would_do() -> None:
 
 
 def test_a_size_that_is_only_in_the_name_is_said_to_be_so() -> None:
-    assert "16 GB of weights, going by its name" in why(chosen("meta-llama/Llama-3.1-8B-Instruct"), "Hardware")
+    assert "16 GB of weights, by its name" in why(chosen("meta-llama/Llama-3.1-8B-Instruct"), "Hardware")
 
 
-def test_of_unknown_size_the_cheapest_gpu_is_taken_with_a_word_of_caution() -> None:
+def test_of_unknown_size_the_cheapest_gpu_is_taken_with_a_warning() -> None:
     made = chosen("org/mystery")
     assert made.offer.id == "aws-east-t4-x1"
-    assert "size is not known" in why(made, "Hardware")
+    assert "size is unknown" in why(made, "Hardware")
 
 
 def test_what_nothing_holds_is_no_capacity_with_how_much_it_needs() -> None:
@@ -86,7 +86,7 @@ def test_several_accelerators_come_with_parallelism() -> None:
     assert made.image == {
         "vLLM": {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health", "tensorParallelSize": 2}
     }
-    assert "split over 2 accelerators" in why(made, "Engine")
+    assert "sharded over 2 accelerators" in why(made, "Engine")
 
 
 def test_what_the_caller_named_is_left_alone() -> None:
@@ -103,16 +103,17 @@ def test_a_task_other_than_generating_leaves_the_container_to_the_service() -> N
 def test_the_catalogues_task_goes_before_the_hubs() -> None:
     item = CatalogueModel.model_validate({"repoId": "org/model", "task": "feature-extraction"})
     assert (
-        recommend(Known("org/model", item=item, info=told(22e6, task="fill-mask")), CLOUD).task == "feature-extraction"
+        recommend(KnownModel("org/model", item=item, info=told(22e6, task="fill-mask")), CLOUD).task
+        == "feature-extraction"
     )
 
 
 def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() -> None:
     here = listing(local_machine=[instance("cpu", 0.0)])
-    with pytest.raises(NotFound, match="not known to run it"):
-        recommend(Known("org/model", info=told(8e9)), here)
+    with pytest.raises(NotFound, match="not known to run this model"):
+        recommend(KnownModel("org/model", info=told(8e9)), here)
     machine = find(here, "local-machine-cpu-x1")
-    made = recommend(Known("org/model", info=told(8e9)), here, offer=machine)
+    made = recommend(KnownModel("org/model", info=told(8e9)), here, offer=machine)
     assert (made.offer, made.image) == (machine, None)
 
 
@@ -120,10 +121,10 @@ def test_a_suggestion_goes_before_what_the_size_says_and_is_split_where_it_must_
     suggestion = Suggestion.model_validate(
         {"suggestedCompute": "aws-east-a100-x2", "image": {"sGLang": {"url": "x", "tensorParallelSize": 8}}}
     )
-    made = recommend(Known("org/model", suggestion, info=told(1e9)), CLOUD)
+    made = recommend(KnownModel("org/model", suggestion, info=told(1e9)), CLOUD)
     assert (made.offer.id, made.image) == ("aws-east-a100-x2", {"sGLang": {"url": "x", "tensorParallelSize": 2}})
     assert "as suggested" in why(made, "Hardware")
-    alone = recommend(Known("org/model", suggestion), CLOUD, offer=find(CLOUD, "aws-east-a100-x1"))
+    alone = recommend(KnownModel("org/model", suggestion), CLOUD, offer=find(CLOUD, "aws-east-a100-x1"))
     assert alone.image == {"sGLang": {"url": "x"}}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.costs import Cost, Per, cost_of
+from inference_endpoints.deploy.costs import EndpointCost, Per, cost_of
 from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.transport import operations
@@ -68,9 +68,9 @@ class CostsOutput(ToolOutput):
 
 
 @dataclass(frozen=True)
-class _EndpointCost:
+class _NamespacedCost:
     namespace: str
-    cost: Cost
+    cost: EndpointCost
 
 
 @tool(uses=operations.LIST, toolset=Toolset.ACCOUNT, title="Show what endpoints cost")
@@ -86,7 +86,7 @@ async def get_costs(
     queried = await query_namespaces(call, namespace, fetch)
     at = datetime.now(UTC)
     costs = [
-        _EndpointCost(one, cost_of(endpoint, vendors, at))
+        _NamespacedCost(one, cost_of(endpoint, vendors, at))
         for one, (endpoints, vendors) in queried.results.items()
         for endpoint in endpoints
     ]
@@ -111,12 +111,12 @@ async def get_costs(
     )
 
 
-def _known_values(costs: Sequence[_EndpointCost], which: str) -> list[float]:
+def _known_values(costs: Sequence[_NamespacedCost], which: str) -> list[float]:
     values = (getattr(one.cost, which) for one in costs)
     return [value for value in values if value is not None]
 
 
-def _row(priced: _EndpointCost, backend: str) -> CostRow:
+def _row(priced: _NamespacedCost, backend: str) -> CostRow:
     cost, endpoint = priced.cost, priced.cost.endpoint
     return CostRow(
         endpoint_name=endpoint.name,
@@ -131,7 +131,7 @@ def _row(priced: _EndpointCost, backend: str) -> CostRow:
     )
 
 
-def _savings(costs: Sequence[_EndpointCost]) -> list[SavingRow]:
+def _savings(costs: Sequence[_NamespacedCost]) -> list[SavingRow]:
     """Savings per hour come before savings that happen only sometimes; the largest first."""
     found = [
         SavingRow(
@@ -148,7 +148,7 @@ def _savings(costs: Sequence[_EndpointCost]) -> list[SavingRow]:
 
 
 def _summary(
-    costs: Sequence[_EndpointCost], now: float, at_most: float, savings: Sequence[SavingRow], backend: str
+    costs: Sequence[_NamespacedCost], now: float, at_most: float, savings: Sequence[SavingRow], backend: str
 ) -> str:
     if not costs:
         return "There are no endpoints: nothing is billed."

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import offers
-from inference_endpoints.deploy.recommend import Known, recommend
+from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import line
@@ -70,14 +70,14 @@ async def get_recommended_config(
     )
 
 
-async def gather_known(endpoints: AsyncEndpointsClient, repository: str) -> Known:
+async def gather_known(endpoints: AsyncEndpointsClient, repository: str) -> KnownModel:
     """What the service and the Hub know about a model. A source that fails leaves its part None."""
     suggestion, item, info = await asyncio.gather(
         _result_or_none(endpoints.suggestion(repository)),
         _result_or_none(find_catalog_item(endpoints, repository)),
         _result_or_none(endpoints.model(repository)),
     )
-    return Known(repository, suggestion, item, info)
+    return KnownModel(repository, suggestion, item, info)
 
 
 async def _result_or_none(answer: Awaitable[Result]) -> Result | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_endpoints.deploy.hardware import choose, find, offers
-from inference_endpoints.deploy.recommend import Known, recommend
+from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints_mcp.tools.call_context import CallContext
@@ -54,7 +54,7 @@ async def choose_settings(
         return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
     engine = given.framework or ("custom" if given.own_engine else "")
     nothing_open = given.hardware and given.task and engine
-    known = Known(given.repository) if nothing_open else await gather_known(call.endpoints, given.repository)
+    known = KnownModel(given.repository) if nothing_open else await gather_known(call.endpoints, given.repository)
     found = recommend(known, available, offer=offer, task=given.task, framework=engine)
     return ChosenSettings(
         hardware=found.offer.hardware,

@@ -54,7 +54,7 @@ async def test_a_model_that_really_runs_is_recommended_on_this_machine(driver: D
 async def test_each_choice_has_a_reason_and_hardware_alternatives(driver: Driver, modern: Host) -> None:
     found = await modern.call("get_recommended_config", repository=LARGE)
     assert [reason.partition(":")[0] for reason in found["why"]] == ["Hardware", "Task", "Engine"]
-    assert "split over 4 accelerators" in found["why"][2]
+    assert "sharded over 4 accelerators" in found["why"][2]
     assert found["config"]["model"]["image"]["vLLM"]["tensorParallelSize"] == 4
     assert len(found["alternatives"]) == 2
     assert "simulated" in found["now"]
@@ -67,7 +67,7 @@ async def test_hardware_over_quota_is_replaced_by_the_cheapest_that_holds_the_mo
     second, created = await deployed(modern, LARGE)
     assert created["endpoint_name"] == "llama-3-3-70b-instruct-2"
     assert second["hardware"] == first["alternatives"][0].partition(" ")[0] != first["hardware"]
-    assert f"as much memory as {first['hardware']}, which is suggested but not to be had" in second["why"][0]
+    assert f"as much memory as {first['hardware']}, which is suggested but not available" in second["why"][0]
     assert second["price_per_hour_usd"] > first["price_per_hour_usd"]
 
 
@@ -100,7 +100,7 @@ async def test_without_a_suggestion_the_catalogue_decides_and_the_reason_names_w
     async with serving(ServerOptions(open_backend=open_backend, namespace="acme")) as host:
         found = await host.call("get_recommended_config", repository="org/model")
         assert found["hardware"] == "aws-us-east-1-nvidia-t4-x1"
-        assert "whether the model fits was not checked" in found["why"][0]
+        assert "whether the model fits is not checked" in found["why"][0]
         upstream.says("GET", "/api/configuration", Answer(body={"suggestedCompute": cpu["id"], "more": [1]}))
         assert (await host.call("get_recommended_config", repository="org/model"))["hardware"] == cpu["id"]
     asked = [seen for seen in upstream.seen if seen.path.startswith("/api/configuration")]

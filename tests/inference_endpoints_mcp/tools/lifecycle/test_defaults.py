@@ -65,17 +65,17 @@ async def test_a_model_alone_is_enough_and_each_choice_is_explained(cloud: Host)
     assert (model["task"], model["framework"]) == ("text-generation", "custom")
     assert model["image"]["vLLM"]["url"].startswith("vllm/")
     hardware, task, engine = facts["chosen"]
-    assert f"{L4}, the cheapest to be had that holds it (16.1 GB of weights, about 21.3 GB to serve)" in hardware
+    assert f"{L4}, the cheapest available that holds it (16.1 GB of weights, about 21.3 GB to serve)" in hardware
     assert f"Or {A100}" in hardware
     assert "text-generation" in task
-    assert "framework=pytorch leaves it to the service" in engine
+    assert "framework=pytorch lets the service choose" in engine
 
 
 async def test_several_accelerators_are_all_used(cloud: Host) -> None:
     facts = await planned(cloud, repository="org/giant-70B", task="text-generation")
     assert facts["hardware"] == A100
     assert facts["plan"]["payload"]["model"]["image"]["vLLM"]["tensorParallelSize"] == 4
-    assert "going by its name" in facts["chosen"][0]
+    assert "by its name" in facts["chosen"][0]
 
 
 async def test_given_settings_are_not_chosen(cloud: Host) -> None:
@@ -95,7 +95,7 @@ async def test_a_given_image_stays_unchanged(cloud: Host) -> None:
 async def test_a_model_of_unknown_size_gets_the_cheapest_gpu_and_a_warning(cloud: Host) -> None:
     facts = await planned(cloud, repository="org/mystery")
     assert facts["hardware"] == T4
-    assert "size is not known" in facts["chosen"][0]
+    assert "size is unknown" in facts["chosen"][0]
 
 
 async def test_a_model_too_large_for_all_hardware_is_refused_with_its_need(cloud: Host, upstream: Upstream) -> None:
