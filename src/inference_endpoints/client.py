@@ -36,7 +36,7 @@ class AsyncEndpointsClient:
     """Every operation on endpoints, asynchronous and typed.
 
     `backend` is the control plane, by default that of `default_backend`. `namespace` is used where a call names none,
-    and None means the token's own. `guard` may prevent what is sent; `renew` finds the control plane again if nothing
+    and None means the token's own. `guard` may refuse requests; `reconnect` finds the control plane again if nothing
     answers at its address. A client belongs to the event loop it is used in. All methods raise errors of
     `inference_endpoints.errors`.
 

@@ -3,7 +3,8 @@
 Names, order and defaults of arguments: huggingface_hub 2.4.0, `HfApi`.
 """
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from inference_endpoints.client import AsyncEndpointsClient
@@ -25,6 +26,7 @@ from inference_endpoints.transport.backend import Token
 H = TypeVar("H", bound=InferenceEndpointBase)
 
 ALL_NAMESPACES = "*"
+MAX_CONCURRENT_NAMESPACES = 8
 
 
 class EndpointList(list[H]):
@@ -88,14 +90,25 @@ class Functions(Generic[H]):
         if namespace != ALL_NAMESPACES:
             namespace = await client.resolve_namespace(namespace)
             return EndpointList(self._handles(await client.list(namespace), namespace, api))
-        own, *organizations = (await client.whoami()).namespaces
-        found = self._handles(await client.list(own), own, api)
-        refused: dict[str, InferenceEndpointError] = {}
-        for organization in organizations:
+        namespaces = (await client.whoami()).namespaces
+        semaphore = asyncio.Semaphore(MAX_CONCURRENT_NAMESPACES)
+
+        async def list_or_error(one: str) -> Sequence[Endpoint] | InferenceEndpointError:
             try:
-                found += self._handles(await client.list(organization), organization, api)
-            except (Unauthorized, Forbidden) as refusal:
-                refused[organization] = refusal
+                async with semaphore:
+                    return await client.list(one)
+            except InferenceEndpointError as error:
+                return error
+
+        found: list[H] = []
+        refused: dict[str, InferenceEndpointError] = {}
+        for one, outcome in zip(namespaces, await asyncio.gather(*map(list_or_error, namespaces)), strict=True):
+            if not isinstance(outcome, InferenceEndpointError):
+                found += self._handles(outcome, one, api)
+            elif one != namespaces[0] and isinstance(outcome, Unauthorized | Forbidden):
+                refused[one] = outcome
+            else:
+                raise outcome
         return EndpointList(found, refused)
 
     async def create_inference_endpoint(

@@ -1,5 +1,6 @@
 """What the reference does wrong (sections 4.3 and 4.4 of its description), and this does not."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +9,9 @@ import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, Face
 from tests.support.captures import CAPTURES
 from tests.support.driver import TOKEN, Driver
+from tests.support.host import eventually
+from tests.support.upstream import SILENT, Answer, Upstream
 from tests.support.upstream import TOKEN as UPSTREAM_TOKEN
-from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints import (
     AsyncEndpointsClient,
@@ -71,6 +73,18 @@ async def test_a_list_of_all_namespaces_says_which_refused(
     assert {name: type(reason) for name, reason in found.refused.items()} == {organizations[0]: kind}
     assert repr(found).endswith(f"(refused: {organizations[0]})")
     assert {seen.headers["authorization"] for seen in scripted.seen} == {f"Bearer {UPSTREAM_TOKEN}"}
+
+
+async def test_all_namespaces_are_listed_at_the_same_time(scripted: Upstream) -> None:
+    own, slow, quick = belongs_to(scripted)
+    scripted.says("GET", f"/v2/endpoint/{own}", page(scripted))
+    scripted.says("GET", f"/v2/endpoint/{slow}", SILENT)
+    scripted.says("GET", f"/v2/endpoint/{quick}", page(scripted))
+    listing = asyncio.create_task(aio.list_inference_endpoints("*"))
+    await eventually(lambda: any(seen.path.startswith(f"/v2/endpoint/{quick}") for seen in scripted.seen))
+    listing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listing
 
 
 async def test_a_list_of_all_namespaces_swallows_no_other_failure(face: Face, scripted: Upstream) -> None:
