@@ -9,7 +9,7 @@ from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, resolve_limits
 from inference_endpoints_mcp.policy.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
-from inference_endpoints_mcp.privacy.lent_secrets import LendError, Lent
+from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
 from inference_endpoints_mcp.server.backends import HuggingFaceBackend, LocalBackend
 from inference_endpoints_mcp.server.http.access import AccessRules, UnprotectedServerError
@@ -20,7 +20,7 @@ from inference_endpoints_mcp.server.transports import HttpOptions, ListenError, 
 def run_stdio(settings: ServerSettings) -> int:
     try:
         return serve_stdio(build_options(settings))
-    except (LimitsError, LendError, AuditError) as error:
+    except (LimitsError, LentSecretsError, AuditError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -32,7 +32,7 @@ def run_serve(settings: ServeSettings) -> int:
     try:
         access = AccessRules.from_settings(settings.host, hosts, settings.api_key_file)
         return serve_http(build_options(settings, http=True), HttpOptions(settings.host, settings.port, access))
-    except (LimitsError, LendError, AuditError, UnprotectedServerError, ListenError) as error:
+    except (LimitsError, LentSecretsError, AuditError, UnprotectedServerError, ListenError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -52,7 +52,7 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         confirm_above=settings.confirm_above,
         confirm_simulated=settings.confirm_simulated,
         answer_within=settings.answer_within,
-        lent=Lent.of(settings.lend, settings.lend_file),
+        lent=LentSecrets.load(settings.lend, settings.lend_file),
         host_timeout_s=settings.hold,
         max_calls=settings.max_calls,
         max_waits=settings.max_waits,

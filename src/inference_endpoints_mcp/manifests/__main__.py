@@ -1,14 +1,14 @@
-"""Writes what is published beside the code: `python -m inference_endpoints_mcp.manifests`.
+"""Generate the published files: `python -m inference_endpoints_mcp.manifests`.
 
-`--check` writes nothing and fails if something published is not what the code says.
+`--check` writes nothing, and fails if a published file differs from what the code generates.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from inference_endpoints_mcp.manifests import hosts, python_api, registry, tools
-from inference_endpoints_mcp.manifests.hosts import as_json
+from inference_endpoints_mcp.manifests import host_configs, python_api, registry_entry, tools_page
+from inference_endpoints_mcp.manifests.host_configs import to_json
 from inference_endpoints_mcp.tools.registry import TOOLS
 from inference_endpoints_mcp.tools.schema import contract
 
@@ -17,27 +17,28 @@ REPOSITORY = PACKAGE.parent.parent
 MANIFESTS = REPOSITORY / "manifests"
 
 
-def generated() -> dict[Path, str]:
-    """Every generated file with its content."""
+def generate() -> dict[Path, str]:
+    """The content of every generated file."""
     contracts = [contract(spec) for spec in TOOLS]
     return {
         PACKAGE / "contract.json": json.dumps(contracts, separators=(",", ":"), ensure_ascii=False) + "\n",
-        MANIFESTS / "tools.json": as_json(contracts),
-        MANIFESTS / "TOOLS.md": tools.page(list(zip(TOOLS, contracts, strict=True))),
-        MANIFESTS / "API.md": python_api.page(),
-        MANIFESTS / "server.json": as_json(registry.entry()),
-        **{MANIFESTS / "hosts" / name: text for name, text in hosts.configurations().items()},
+        MANIFESTS / "tools.json": to_json(contracts),
+        MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True))),
+        MANIFESTS / "API.md": python_api.render_api_page(),
+        MANIFESTS / "server.json": to_json(registry_entry.build_registry_entry()),
+        **{MANIFESTS / "hosts" / name: text for name, text in host_configs.build_host_configs().items()},
     }
 
 
 def main(arguments: list[str]) -> int:
-    checking = "--check" in arguments
-    stale = [path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text]
-    if checking:
+    stale = [path for path, text in generate().items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" in arguments:
         for path in stale:
-            sys.stderr.write(f"{path.relative_to(REPOSITORY)} is not what the code says: run `make manifests`.\n")
+            sys.stderr.write(
+                f"{path.relative_to(REPOSITORY)} differs from what the code generates: run `make manifests`.\n"
+            )
         return 1 if stale else 0
-    for path, text in generated().items():
+    for path, text in generate().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     return 0

@@ -68,7 +68,7 @@ def public_names() -> Iterator[PublicName]:
         yield from _with_members(name)
 
 
-def page() -> str:
+def render_api_page() -> str:
     """The text of `API.md`."""
     lines = INTRODUCTION.splitlines()
     shown: set[Any] = set()

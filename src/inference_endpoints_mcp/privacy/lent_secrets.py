@@ -1,4 +1,4 @@
-"""What the operator lends: secrets that endpoints are given, by name, and nobody in between sees."""
+"""Secrets that the operator lends to endpoints. A model uses them by name and never sees a value."""
 
 import os
 import stat
@@ -10,62 +10,66 @@ from typing import TypeVar
 from inference_endpoints.deploy.plan import MASK
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import UpdateRequest
-from inference_endpoints_mcp.privacy.redact import SHORTEST
+from inference_endpoints_mcp.privacy.redact import MIN_SECRET_LENGTH
 
 Change = TypeVar("Change", bound=UpdateRequest)
 
 
-class LendError(ValueError):
-    """What the operator wants to lend is not there, or not fit to be lent."""
+class LentSecretsError(ValueError):
+    """A secret that the operator wants to lend does not exist or cannot be lent."""
 
 
 @dataclass(frozen=True)
-class Lent:
+class LentSecrets:
     """Secrets by name. A value goes into the request that is sent, and nowhere else."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, names: Iterable[str], file: Path | None, environment: Mapping[str, str] = os.environ) -> "Lent":
-        """These names of the environment, and all of a private file of `NAME=value` lines. Raises `LendError`."""
+    def load(
+        cls, names: Iterable[str], file: Path | None, environment: Mapping[str, str] = os.environ
+    ) -> "LentSecrets":
+        """Variables of the environment, and all `NAME=value` lines of a private file. Raises `LentSecretsError`."""
         values = _read(file) if file is not None else {}
         for name in names:
             if name in values:
-                raise LendError(f"{name} is lent twice, by --lend and by --lend-file.")
+                raise LentSecretsError(f"{name} is lent twice: by --lend and by --lend-file.")
             if name not in environment:
-                raise LendError(f"{name} is to be lent (--lend), and is not in the server's environment.")
+                raise LentSecretsError(f"{name} cannot be lent (--lend): it is not in the server's environment.")
             values[name] = environment[name]
         for name, value in values.items():
-            if len(value) < SHORTEST:
-                raise LendError(f"{name} cannot be lent: below {SHORTEST} characters it cannot be kept out of answers.")
+            if len(value) < MIN_SECRET_LENGTH:
+                raise LentSecretsError(
+                    f"{name} cannot be lent: below {MIN_SECRET_LENGTH} characters it cannot be masked in results."
+                )
         return cls(values)
 
-    def masked(self, names: Iterable[str]) -> dict[str, str]:
-        """These names as a plan shows them. Raises `BadRequest`, naming what is lent, for any other."""
-        wanted = list(dict.fromkeys(names))
-        if unknown := [name for name in wanted if name not in self.values]:
-            known = f"Lent are: {', '.join(sorted(self.values))}." if self.values else "None are lent."
+    def mask(self, names: Iterable[str]) -> dict[str, str]:
+        """These secrets with masked values, for a plan. Raises `BadRequest` with the known names for an unknown one."""
+        names = list(dict.fromkeys(names))
+        if unknown := [name for name in names if name not in self.values]:
+            known = f"It lends {', '.join(sorted(self.values))}." if self.values else "It lends none."
             raise BadRequest(
-                f"{len(unknown)} of secret_names are not lent by the operator of this server: nothing was sent.",
-                hint=f"{known} The operator can lend more (--lend NAME).",
+                f"The operator of this server does not lend {len(unknown)} of secret_names: nothing was sent.",
+                hint=f"{known} Only the operator can lend more (--lend NAME).",
             )
-        return dict.fromkeys(wanted, MASK)
+        return dict.fromkeys(names, MASK)
 
-    def filled(self, request: Change) -> Change:
-        """A plan's request as it is sent: with the values."""
+    def fill_in(self, request: Change) -> Change:
+        """A plan's request with the values, to be sent."""
         return request.with_secrets({name: self.values[name] for name in request.secret_names})
 
 
 def _read(file: Path) -> dict[str, str]:
-    from dotenv import dotenv_values  # only who lends by a file waits for its import
+    from dotenv import dotenv_values  # only --lend-file needs this import
 
     try:
         if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise LendError(f"{file} can be read by others: chmod 600 {file}.")
+            raise LentSecretsError(f"Other users can read {file}: chmod 600 {file}.")
         with file.open(encoding="utf-8") as lines:
             found = dotenv_values(stream=lines, interpolate=False)
     except OSError as error:
-        raise LendError(f"{file} (--lend-file) cannot be read: {error.strerror}.") from error
+        raise LentSecretsError(f"{file} (--lend-file) cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise LendError(f"{file} (--lend-file) is not text.") from error
+        raise LentSecretsError(f"{file} (--lend-file) is not a text file.") from error
     return {name: value for name, value in found.items() if value is not None}

@@ -1,7 +1,7 @@
-"""The one redactor: what looks like a secret leaves this process nowhere.
+"""Mask everything that looks like a secret before it leaves the process.
 
-Secrets are known by value (the configured token, what the operator lends), by shape (tokens of well-known services,
-bearer headers, credentials in a URL) or by the name they stand under.
+A secret is recognized by its value (the configured token, lent secrets), by its pattern (tokens of well-known services,
+bearer headers, credentials in a URL) or by its name.
 """
 
 import logging
@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-MASK = "***"
+from inference_endpoints.deploy.plan import MASK as MASK
 
-_SHAPES = (
+_PATTERNS = (
     re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}\b"),  # Hugging Face
     re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"),  # OpenAI, Anthropic and others
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # AWS
@@ -19,20 +19,20 @@ _SHAPES = (
     re.compile(r"(?<=bearer )[A-Za-z0-9._~+/-]{12,}=*", re.IGNORECASE),
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
 )
-_NAMES = re.compile(
+_SECRET_NAMES = re.compile(
     r"(?:^|[_-])(?:tokens?|secrets?|[a-z]*passw(?:or)?ds?|pass|passphrase|pwd|credentials?|keys?|auth)(?:$|[_-])",
     re.IGNORECASE,
 )
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_PLAIN = {"true", "false", "none", "null", "on", "off", "yes", "no"}
-_SEALED = {"plan_token"}
-"""A name of ours: its value is made to be handed back by whoever reads it."""
-SHORTEST = 8
-"""Characters below which a value is too common to be masked wherever it stands."""
+_CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HARMLESS_VALUES = {"true", "false", "none", "null", "on", "off", "yes", "no"}
+_PUBLIC_NAMES = {"plan_token"}
+"""Names that look secret and are not: a plan's token is meant for whoever reads the plan."""
+MIN_SECRET_LENGTH = 8
+"""A shorter value is too common to be masked everywhere."""
 
 
 class Redactor:
-    """Masks secrets in text and in plain data, but no value shorter than `SHORTEST`."""
+    """Masks secrets in text and in plain data. A value shorter than `MIN_SECRET_LENGTH` is not recognized."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
@@ -40,41 +40,41 @@ class Redactor:
             self.add(value)
 
     def add(self, value: str | None) -> None:
-        """Have this exact value masked from now on."""
-        if value and len(value) >= SHORTEST:
+        """Mask this exact value from now on."""
+        if value and len(value) >= MIN_SECRET_LENGTH:
             self._values.add(value)
 
     def text(self, text: str) -> str:
         for value in self._values:
             text = text.replace(value, MASK)
-        for shape in _SHAPES:
-            text = shape.sub(MASK, text)
+        for pattern in _PATTERNS:
+            text = pattern.sub(MASK, text)
         return text
 
     def data(self, value: Any) -> Any:
-        """The same data with every string masked where it shows a secret, or stands under a secret's name."""
+        """The same data, in which every string is masked that contains a secret or has a secret's name as its key."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self.text(str(key)): self._under(str(key), item) for key, item in value.items()}
+            return {self.text(str(key)): self._redact_named(str(key), item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.data(item) for item in value]
         return value
 
-    def suspects(self, name: str, value: str) -> bool:
-        """Whether a value looks like a secret, by itself or by the name it stands under."""
-        return bool(self._under(name, value) != value)
+    def is_suspicious(self, name: str, value: str) -> bool:
+        """Whether a value looks like a secret, by itself or by its name."""
+        return bool(self._redact_named(name, value) != value)
 
-    def _under(self, name: str, value: Any) -> Any:
-        named = name not in _SEALED and _NAMES.search(_HUMP.sub("_", name))
-        if not isinstance(value, str) or not value or not named:
+    def _redact_named(self, name: str, value: Any) -> Any:
+        has_secret_name = name not in _PUBLIC_NAMES and _SECRET_NAMES.search(_CAMEL_CASE_BOUNDARY.sub("_", name))
+        if not isinstance(value, str) or not value or not has_secret_name:
             return self.data(value)
-        counts = value.isdecimal() and len(value) < SHORTEST  # MAX_TOTAL_TOKENS=4096
-        return value if counts or value.lower() in _PLAIN else MASK
+        is_count = value.isdecimal() and len(value) < MIN_SECRET_LENGTH  # MAX_TOTAL_TOKENS=4096
+        return value if is_count or value.lower() in _HARMLESS_VALUES else MASK
 
 
 class RedactingFilter(logging.Filter):
-    """Redacts log records, their arguments and tracebacks included."""
+    """Redacts log records with their arguments and tracebacks."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()

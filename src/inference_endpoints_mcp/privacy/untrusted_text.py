@@ -1,7 +1,7 @@
-"""Strangers' text is data: cleaned, capped, and fenced with a nonce no stranger can know.
+"""Untrusted text: cleaned, cut, and fenced with a nonce that its author cannot know.
 
-Logs, model output, error bodies and tags can be written by anyone who reaches an endpoint. What an agent reads
-of them stands between marks that carry a nonce made for this one answer, so that no text can close its fence.
+Anyone who can call an endpoint can write to its logs, model output, error bodies and tags. A model reads such text
+only between marks with a nonce for this one result, so that no text can close its own fence.
 """
 
 import re
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_LINE_KEEPERS = {"\n", "\t"}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_ALLOWED_CONTROLS = {"\n", "\t"}
 
 
 def clean(text: str) -> str:
@@ -20,17 +20,17 @@ def clean(text: str) -> str:
     text = _ANSI.sub("", text.replace("\r\n", "\n"))
     if text.isascii() and text.isprintable():
         return text
-    return "".join(char for char in text if char in _LINE_KEEPERS or unicodedata.category(char) not in _UNSEEN)
+    return "".join(char for char in text if char in _ALLOWED_CONTROLS or unicodedata.category(char) not in _INVISIBLE)
 
 
 def line(text: str, limit: int = 200) -> str:
-    """Cleaned, on one line, at most `limit` characters."""
+    """The cleaned text on one line, with at most `limit` characters."""
     text = " ".join(clean(text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def clean_data(value: Any) -> Any:
-    """The same data with every text in it cleaned."""
+    """The same data with every string cleaned."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
@@ -39,14 +39,14 @@ def clean_data(value: Any) -> Any:
 
 
 class Fence:
-    """Fences for one answer. `redact` masks secrets before anything is cut off, so that no part of one remains."""
+    """The fence of one result. `redact` masks secrets before the text is cut, so that no part of one remains."""
 
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
         self._mark = f"untrusted-{secrets.token_hex(6)}"
 
     def wrap(self, source: str, text: str, limit: int = 8_000) -> str:
-        """The text, cleaned and capped to its last `limit` characters, between marks that name its source."""
+        """The cleaned text, cut to its last `limit` characters, between marks that name its source."""
         text = self._redact(clean(text)).strip("\n")
-        cut = f"[{len(text) - limit} earlier characters left out]\n" if len(text) > limit else ""
+        cut = f"[{len(text) - limit} earlier characters omitted]\n" if len(text) > limit else ""
         return f'<{self._mark} source="{source}">\n{cut}{text[-limit:]}\n</{self._mark}>'

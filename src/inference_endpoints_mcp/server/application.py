@@ -23,7 +23,7 @@ from inference_endpoints_mcp.approval.confirmation import DEFAULT_EFFECTS, Confi
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.policy.send_guard import SendGuard
-from inference_endpoints_mcp.privacy.lent_secrets import Lent
+from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.server.caller import identify_caller
@@ -53,7 +53,7 @@ class ServerOptions:
     confirm_above: float = 0.0
     confirm_simulated: bool = False
     answer_within: float = 600.0
-    lent: Lent = field(default_factory=Lent)
+    lent: LentSecrets = field(default_factory=LentSecrets)
     audit_file: Path | None = None
     host_timeout_s: float | None = None
     poll_interval: float = STREAMED_INTERVAL_S

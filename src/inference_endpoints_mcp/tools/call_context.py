@@ -16,7 +16,7 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.policy.send_guard import SendGuard
-from inference_endpoints_mcp.privacy.lent_secrets import Lent
+from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 
@@ -46,7 +46,7 @@ class CallContext:
     """The request and the host, as the SDK knows them."""
     caller: str
     """Identifies the caller: a token may be used only by the caller it was given to."""
-    lent_secrets: Lent
+    lent_secrets: LentSecrets
     host_timeout_s: float
     """Seconds this host waits for one call."""
     report_progress: Callable[[], AbstractAsyncContextManager[Progress]]

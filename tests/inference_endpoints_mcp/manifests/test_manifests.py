@@ -1,4 +1,4 @@
-"""What is published beside the code is what the code says, in the published forms."""
+"""The published files are what the code generates, in the forms that their readers require."""
 
 import json
 import os
@@ -11,39 +11,41 @@ import pytest
 
 import inference_endpoints
 from inference_endpoints_mcp.cli.settings import PREFIX, ServerSettings
-from inference_endpoints_mcp.manifests import hosts, registry
-from inference_endpoints_mcp.manifests.__main__ import MANIFESTS, REPOSITORY, generated
+from inference_endpoints_mcp.manifests import host_configs, registry_entry
+from inference_endpoints_mcp.manifests.__main__ import MANIFESTS, REPOSITORY, generate
 
 SCHEMAS = os.environ.get("PUBLISHED_SCHEMAS")
 """Folder with the schemas the MCP registry publishes."""
 
 
-def test_every_generated_file_is_as_the_code_says() -> None:
-    for path, text in generated().items():
+def test_every_published_file_is_what_the_code_generates() -> None:
+    for path, text in generate().items():
         assert path.read_text("utf-8") == text, path.name
 
 
 @pytest.mark.skipif(SCHEMAS is None, reason="PUBLISHED_SCHEMAS names no folder with the registry's schemas")
 def test_the_registry_entry_fits_its_published_schema() -> None:
     schema = json.loads((Path(SCHEMAS or "") / "server-2025-12-11.schema.json").read_text("utf-8"))
-    jsonschema.validate(registry.entry(), schema)
+    jsonschema.validate(registry_entry.build_registry_entry(), schema)
 
 
-def test_the_registry_entry_is_one_the_registry_takes() -> None:
-    entry = registry.entry()
+def test_the_registry_accepts_the_entry() -> None:
+    entry = registry_entry.build_registry_entry()
     assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", entry["name"])
     assert len(entry["description"]) <= 100
     assert f"mcp-name: {entry['name']}" in (REPOSITORY / "README.md").read_text("utf-8")
 
 
 def test_the_registry_entry_names_every_setting_and_marks_the_token_secret() -> None:
-    variables = {item["name"]: item for item in registry.entry()["packages"][0]["environmentVariables"]}
+    variables = {
+        item["name"]: item for item in registry_entry.build_registry_entry()["packages"][0]["environmentVariables"]
+    }
     assert {f"{PREFIX}{name.upper()}" for name in ServerSettings.model_fields} < set(variables)
     assert variables["HF_TOKEN"]["isSecret"] is True
 
 
 def test_every_host_configuration_parses_and_holds_no_secret() -> None:
-    for name, text in hosts.configurations().items():
+    for name, text in host_configs.build_host_configs().items():
         parsed = tomllib.loads(text) if name.endswith(".toml") else json.loads(text)
         servers = parsed.get("mcpServers") or parsed.get("servers") or parsed["mcp_servers"]
         assert set(servers) == {"inference-endpoints"}

@@ -150,7 +150,7 @@ def check(received: str, where: str) -> None:
     assert len(received) < 28_000, where
 
 
-async def test_every_tool_keeps_what_strangers_wrote_clean_short_and_apart(host: Host) -> None:
+async def test_every_tool_cleans_cuts_and_fences_untrusted_text(host: Host) -> None:
     assert {tool for tool, _ in CALLS} == {tool.name for tool in published_tools()}
     for tool, arguments in CALLS:
         result = await host.send(tool, **arguments)
@@ -166,7 +166,7 @@ async def test_every_tool_keeps_what_strangers_wrote_clean_short_and_apart(host:
             assert ORDER not in str((result.structured_content or {})["now"]), where
 
 
-async def test_no_progress_message_carries_more_than_a_line_of_it(host: Host) -> None:
+async def test_no_progress_message_contains_more_than_a_line_of_it(host: Host) -> None:
     for tool in ("wait_for_endpoint", "chat_with_endpoint"):
         await host.send(tool, **CHAT | ({"message": "hello"} if "chat" in tool.split("_") else {}))
     assert host.told

@@ -15,12 +15,12 @@ from tests.support.host import Mode
 from inference_endpoints.errors import BadRequest
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.confirmation import Confirm
-from inference_endpoints_mcp.privacy.lent_secrets import LendError, Lent
+from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
 
 pytestmark = pytest.mark.anyio
 
 VALUE, OTHER = "plain-looking-canary", "another-canary"
-LENT = Lent({"HF_TOKEN": VALUE, "WANDB_KEY": OTHER})
+LENT = LentSecrets({"HF_TOKEN": VALUE, "WANDB_KEY": OTHER})
 ONE = NEW | {"secret_names": ["HF_TOKEN"]}
 
 
@@ -29,7 +29,7 @@ def secrets_of(driver: Driver, name: str = "new") -> dict[str, str]:
     return dict(driver.endpoint(name).record.spec["model"]["secrets"])
 
 
-async def test_a_secret_that_is_lent_is_sent_and_shown_nowhere(
+async def test_a_lent_secret_is_sent_and_shown_nowhere(
     driver: Driver, host_of: HostOf, mode: Mode, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trail = tmp_path / "audit.jsonl"
@@ -92,16 +92,16 @@ async def test_a_plan_with_a_secret_is_carried_out_with_its_value(driver: Driver
     assert secrets_of(driver) == {"HF_TOKEN": VALUE}
 
 
-@pytest.mark.parametrize(("lent", "said"), [(LENT, "Lent are: HF_TOKEN, WANDB_KEY."), (Lent(), "None are lent.")])
-async def test_a_name_that_is_not_lent_is_refused_with_those_that_are(
-    driver: Driver, host_of: HostOf, mode: Mode, lent: Lent, said: str
+@pytest.mark.parametrize(("lent", "hint"), [(LENT, "It lends HF_TOKEN, WANDB_KEY."), (LentSecrets(), "It lends none.")])
+async def test_a_name_that_is_not_lent_is_refused_with_the_lent_names(
+    driver: Driver, host_of: HostOf, mode: Mode, lent: LentSecrets, hint: str
 ) -> None:
     await driver.create()
     before = await world(driver)
     async with host_of(mode, answer=never, lent=lent) as host:
         for tool, arguments in (("create_endpoint", NEW), ("update_endpoint", {"endpoint_name": "chat"})):
             words = await host.refused(tool, "BAD_REQUEST", **arguments, secret_names=["PATH"])
-            assert said in words
+            assert hint in words
             assert "PATH" not in words
             assert "--lend" in words
     assert await world(driver) == before
@@ -125,7 +125,7 @@ async def test_a_name_that_is_not_lent_is_refused_with_those_that_are(
         {"config": {"model": {"image": {"custom": {"url": "https://robot:anything@registry/x"}}}}},
     ],
 )
-async def test_a_secret_given_inline_is_refused_with_the_way_forward_and_without_an_echo(
+async def test_an_inline_secret_is_refused_with_a_hint_and_is_not_repeated(
     driver: Driver, host_of: HostOf, mode: Mode, tmp_path: Path, wish: dict[str, Any]
 ) -> None:
     trail = tmp_path / "audit.jsonl"
@@ -142,7 +142,7 @@ async def test_a_secret_given_inline_is_refused_with_the_way_forward_and_without
     assert trail.read_text("utf-8") == ""
 
 
-async def test_variables_that_only_sound_like_secrets_are_taken(driver: Driver, host_of: HostOf) -> None:
+async def test_variables_that_only_sound_like_secrets_are_accepted(driver: Driver, host_of: HostOf) -> None:
     env = {"MAX_TOTAL_TOKENS": "4096", "TOKENIZERS_PARALLELISM": "false", "USE_AUTH": "off", "MONKEY": "banana"}
     async with host_of() as host:
         await host.call("create_endpoint", **NEW, env=env)
@@ -162,32 +162,32 @@ def private(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_what_is_lent_comes_from_the_environment_by_name_and_from_a_file_whole(private: Callable[..., Path]) -> None:
+def test_secrets_are_lent_by_name_from_the_environment_and_all_from_a_file(private: Callable[..., Path]) -> None:
     file = private("# keys\nWANDB_KEY='with $HOME in it'\nexport DB_URL=postgres://x/y\n\n")
-    lent = Lent.of(["HF_TOKEN"], file, {"HF_TOKEN": VALUE, "OTHER": "not-lent-at-all"})
+    lent = LentSecrets.load(["HF_TOKEN"], file, {"HF_TOKEN": VALUE, "OTHER": "not-lent-at-all"})
     assert lent.values == {"HF_TOKEN": VALUE, "WANDB_KEY": "with $HOME in it", "DB_URL": "postgres://x/y"}
     assert VALUE not in repr(lent)
     with pytest.raises(BadRequest):
-        lent.masked(["OTHER"])
+        lent.mask(["OTHER"])
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
-def test_a_file_that_others_can_read_lends_nothing(private: Callable[..., Path], mode: int) -> None:
-    with pytest.raises(LendError, match="chmod 600"):
-        Lent.of([], private("A_KEY=long-enough\n", mode))
+def test_a_file_that_other_users_can_read_is_refused(private: Callable[..., Path], mode: int) -> None:
+    with pytest.raises(LentSecretsError, match="chmod 600"):
+        LentSecrets.load([], private("A_KEY=long-enough\n", mode))
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--lend", "MISSING"], "MISSING is to be lent (--lend), and is not in the server's environment."),
+        (["--lend", "MISSING"], "MISSING cannot be lent (--lend): it is not in the server's environment."),
         (["--lend", "SHORT"], "SHORT cannot be lent"),
         (["--lend", "TWICE", "--lend-file", "FILE"], "TWICE is lent twice"),
         (["--lend-file", "/nowhere/secrets"], "/nowhere/secrets (--lend-file) cannot be read"),
     ],
 )
 @pytest.mark.parametrize("command", [[], ["serve", "--http", "--port", "0"]])
-def test_what_cannot_be_lent_is_a_plain_sentence_at_the_start(
+def test_what_cannot_be_lent_is_reported_at_the_start(
     run: Run, private: Callable[..., Path], command: list[str], flags: list[str], said: str
 ) -> None:
     file = private("TWICE=value-from-the-file\n")

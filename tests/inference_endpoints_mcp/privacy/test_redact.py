@@ -26,14 +26,14 @@ TOKEN = "hf_" + "a1B2" * 9
         "github_pat_" + "Z" * 40,
     ],
 )
-def test_what_is_shaped_like_a_secret_is_masked_anywhere(text: str) -> None:
+def test_a_value_with_the_pattern_of_a_secret_is_masked_everywhere(text: str) -> None:
     masked = Redactor().text(text)
     assert MASK in masked
     for secret in (TOKEN, "x" * 30, "eyJh", "password1", "Z" * 16):
         assert secret not in masked
 
 
-def test_a_known_value_is_masked_whatever_it_looks_like() -> None:
+def test_a_known_value_is_masked_whatever_its_pattern() -> None:
     redactor = Redactor(["correct horse"])
     assert redactor.text("my correct horse!") == f"my {MASK}!"
     redactor.add("battery staple")
@@ -64,7 +64,7 @@ def test_a_value_too_short_to_be_a_secret_is_not_masked_everywhere() -> None:
         "HUB_CREDENTIALS",
     ],
 )
-def test_a_value_under_the_name_of_a_secret_is_masked(name: str) -> None:
+def test_a_value_with_the_name_of_a_secret_is_masked(name: str) -> None:
     assert Redactor().data({"env": {name: "whatever"}}) == {"env": {name: MASK}}
 
 

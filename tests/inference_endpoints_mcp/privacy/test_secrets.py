@@ -10,14 +10,14 @@ from tests.support.host import Mode
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.confirmation import Confirm
-from inference_endpoints_mcp.privacy.lent_secrets import Lent
+from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.server.tool_calls import published_tools
 
 pytestmark = pytest.mark.anyio
 
 HUB = "hf_" + "Canary01" * 5
 NAMED = "plain-looking-canary"
-LENT = Lent({"LENT": NAMED})
+LENT = LentSecrets({"LENT": NAMED})
 CANARIES = (TOKEN, HUB, "Canary01Canary01", NAMED)
 
 ENV = {"HF_TOKEN": HUB, "UPSTREAM_API_KEY": NAMED, "SIGNING_KEY": NAMED, "NOTE": f"see {HUB}", "PLAIN": "visible"}
@@ -76,7 +76,7 @@ def clean(received: str) -> bool:
     return not any(canary in received for canary in CANARIES)
 
 
-async def test_no_answer_of_any_tool_shows_a_secret(
+async def test_no_result_of_any_tool_shows_a_secret(
     driver: Driver, host_of: HostOf, mode: Mode, caplog: pytest.LogCaptureFixture
 ) -> None:
     await deployed(driver)
@@ -89,7 +89,7 @@ async def test_no_answer_of_any_tool_shows_a_secret(
     assert clean(caplog.text)
 
 
-async def test_what_is_no_secret_is_still_shown(driver: Driver, host_of: HostOf) -> None:
+async def test_what_is_not_secret_is_still_shown(driver: Driver, host_of: HostOf) -> None:
     await deployed(driver)
     async with host_of() as host:
         facts = await host.call("get_endpoint", endpoint_name="chat")
@@ -117,7 +117,7 @@ async def test_the_question_before_a_deletion_shows_no_secret(driver: Driver, ho
     assert clean(questions[0])
 
 
-async def test_what_a_person_waiting_is_told_shows_no_secret(driver: Driver, host_of: HostOf) -> None:
+async def test_no_progress_message_shows_a_secret(driver: Driver, host_of: HostOf) -> None:
     await driver.create(model={"repository": f"org/{HUB}", "image": {"custom": {"url": f"r/{HUB}"}}})
     async with host_of(host_timeout_s=0.5) as host:
         await host.call("wait_for_endpoint", endpoint_name="chat")

@@ -1,4 +1,4 @@
-"""Strangers' text: cleaned, capped, and unable to leave its fence."""
+"""Untrusted text: cleaned, cut, and unable to close its fence."""
 
 import re
 
@@ -27,13 +27,13 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("hidden", HIDDEN.values(), ids=HIDDEN)
-def test_what_cannot_be_seen_is_removed(hidden: str) -> None:
+def test_invisible_characters_are_removed(hidden: str) -> None:
     assert clean(f"be{hidden}fore") == "before"
     assert clean(f"é{hidden}é") == "éé"
 
 
 @pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "Ünïcödé 漢字 🙂", ""])
-def test_what_can_be_seen_stays(text: str) -> None:
+def test_visible_characters_are_kept(text: str) -> None:
     assert clean(text) == text
 
 
@@ -42,7 +42,7 @@ def test_a_line_is_one_line_of_bounded_length() -> None:
     assert len(line("x" * 500, 100)) == 100
 
 
-def test_a_fence_names_its_source_and_has_a_mark_of_its_own() -> None:
+def test_a_fence_names_its_source_and_has_its_own_mark() -> None:
     first, second = Fence().wrap("logs", "text"), Fence().wrap("logs", "text")
     assert re.fullmatch(r'<(untrusted-[0-9a-f]{12}) source="logs">\ntext\n</\1>', first)
     assert first != second
@@ -55,13 +55,13 @@ def test_no_text_can_close_its_fence() -> None:
     assert wrapped.endswith(f"</{mark}>")
 
 
-def test_long_text_keeps_its_end_and_says_what_was_left_out() -> None:
+def test_long_text_keeps_its_end_and_reports_what_was_omitted() -> None:
     wrapped = Fence().wrap("logs", "a" * 50 + "end", limit=10)
-    assert "[43 earlier characters left out]" in wrapped
+    assert "[43 earlier characters omitted]" in wrapped
     assert "aaaaaaaend\n</" in wrapped
 
 
-def test_secrets_are_masked_before_anything_is_cut_off() -> None:
+def test_secrets_are_masked_before_the_text_is_cut() -> None:
     secret = "hunter2hunter2"
     wrapped = Fence(lambda text: text.replace(secret, "***")).wrap("logs", f"{secret[:7]}\u200b{secret[7:]} x", limit=4)
     assert "unter2" not in wrapped

@@ -9,8 +9,8 @@ from mcp import MCPError
 from tests.support.host import Host
 
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.manifests.__main__ import PACKAGE, generated
-from inference_endpoints_mcp.manifests.tools import seen_by_model
+from inference_endpoints_mcp.manifests.__main__ import PACKAGE, generate
+from inference_endpoints_mcp.manifests.tools_page import count_model_characters
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +65,7 @@ async def test_tools_are_listed_in_order_in_both_eras(host: Host) -> None:
 
 
 async def test_what_is_served_is_what_the_registry_generates(modern: Host) -> None:
-    contract = generated()[PACKAGE / "contract.json"]
+    contract = generate()[PACKAGE / "contract.json"]
     assert (PACKAGE / "contract.json").read_text("utf-8") == contract
     assert await listed(modern) == json.loads(contract)
 
@@ -132,11 +132,11 @@ async def test_defaults_are_money_safe(modern: Host) -> None:
 async def test_no_tool_takes_more_than_its_share(modern: Host) -> None:
     for tool in await listed(modern):
         most = 2_800 if tool["name"] in {"create_endpoint", "update_endpoint"} else 1_000
-        assert seen_by_model(tool) <= most, tool["name"]
+        assert count_model_characters(tool) <= most, tool["name"]
 
 
 async def test_all_tools_together_stay_below_eighteen_thousand_characters(modern: Host) -> None:
-    assert sum(seen_by_model(tool) for tool in await listed(modern)) < 18_000
+    assert sum(count_model_characters(tool) for tool in await listed(modern)) < 18_000
 
 
 async def test_an_unknown_argument_is_refused_by_name_with_the_nearest(host: Host) -> None:

@@ -120,7 +120,7 @@ async def _create(
     call: CallContext, plan: Plan, request: CreateRequest, namespace: str, why: list[str]
 ) -> EndpointOutput:
     try:
-        created = await call.endpoints.create(call.lent_secrets.filled(request), namespace)
+        created = await call.endpoints.create(call.lent_secrets.fill_in(request), namespace)
     except AlreadyExists:
         current = await call.endpoints.get(request.name, namespace)
         return await _existing_output(call, current, _different_settings(current, request), namespace)

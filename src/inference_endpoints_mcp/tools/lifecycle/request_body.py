@@ -34,7 +34,7 @@ def complete(
 
     Raises `BadRequest` for a wrong setting and for anything like a secret. It never repeats a value.
     """
-    lent = call.lent_secrets.masked(secret_names)
+    lent = call.lent_secrets.mask(secret_names)
     _check_config(config)
     completed = validated(lambda: request.merged(config))
     for setting in clear:
@@ -68,7 +68,7 @@ def _holds(value: Any, name: str) -> bool:
 
 def _refuse_secrets(request: UpdateRequest, redactor: Redactor) -> None:
     env = (request.model and request.model.env) or {}
-    named = sum(1 for name, value in env.items() if redactor.suspects(name, value))
+    named = sum(1 for name, value in env.items() if redactor.is_suspicious(name, value))
     if named or any(redactor.text(text) != text for text in _texts(request.to_json())):
         where = f"{named} variable(s) of env look" if named else "A setting looks"
         raise BadRequest(

@@ -91,7 +91,7 @@ async def update_endpoint(
 
 async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespace: str, name: str) -> EndpointOutput:
     try:
-        updated = await call.endpoints.update(name, call.lent_secrets.filled(request), namespace)
+        updated = await call.endpoints.update(name, call.lent_secrets.fill_in(request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware, same_region=True) from error
     call.note_change(namespace, updated)

@@ -1,4 +1,4 @@
-"""Configurations to paste into hosts: for the real service, and for this machine without an account."""
+"""Configuration files of hosts: for the real service, and for this machine without an account."""
 
 import json
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 NAME = "inference-endpoints"
 REAL = {"command": "uvx", "args": ["inference-endpoints-mcp", "--max-price-per-hour", "5"]}
 LOCAL = {"command": "uvx", "args": ["--from", "inference-endpoints-mcp[local]", "inference-endpoints-mcp", "--local"]}
-LONGEST_CALL_S = 120
+TOOL_TIMEOUT_S = 120
 
 
-def configurations() -> dict[str, str]:
-    """The text of each host's file, by its name. No file names both: their tools are called the same."""
+def build_host_configs() -> dict[str, str]:
+    """The text of each file, by its name. No file has both servers: their tools have the same names."""
     return {
-        # Claude Code starts no server whose variable is not set, unless it is given a default.
+        # Claude Code does not start a server with an unset variable, unless the variable has a default.
         "claude-code.mcp.json": _mcp_servers(_with_token("${HF_TOKEN:-}")),
         "claude-code.local.mcp.json": _mcp_servers(LOCAL),
         "cursor.mcp.json": _mcp_servers(_with_token("${env:HF_TOKEN}")),
         "cursor.local.mcp.json": _mcp_servers(LOCAL),
-        "vscode.mcp.json": _vscode(_with_token("${input:hf-token}"), asked=["hf-token"]),
+        "vscode.mcp.json": _vscode(_with_token("${input:hf-token}"), prompts=["hf-token"]),
         "vscode.local.mcp.json": _vscode(LOCAL),
         "codex.config.toml": _codex(REAL, 'env_vars = ["HF_TOKEN"]\n'),
         "codex.local.config.toml": _codex(LOCAL),
@@ -29,15 +29,15 @@ def _with_token(token: str) -> dict[str, Any]:
 
 
 def _mcp_servers(server: dict[str, Any]) -> str:
-    return as_json({"mcpServers": {NAME: server}})
+    return to_json({"mcpServers": {NAME: server}})
 
 
-def _vscode(server: dict[str, Any], asked: list[str] | None = None) -> str:
+def _vscode(server: dict[str, Any], prompts: list[str] | None = None) -> str:
     inputs = [
         {"type": "promptString", "id": name, "description": "Hugging Face token", "password": True}
-        for name in asked or []
+        for name in prompts or []
     ]
-    return as_json(({"inputs": inputs} if inputs else {}) | {"servers": {NAME: {"type": "stdio", **server}}})
+    return to_json(({"inputs": inputs} if inputs else {}) | {"servers": {NAME: {"type": "stdio", **server}}})
 
 
 def _codex(server: dict[str, Any], environment: str = "") -> str:
@@ -45,9 +45,9 @@ def _codex(server: dict[str, Any], environment: str = "") -> str:
 [mcp_servers.{NAME}]
 command = {json.dumps(server["command"])}
 args = {json.dumps(server["args"])}
-{environment}tool_timeout_sec = {LONGEST_CALL_S}
+{environment}tool_timeout_sec = {TOOL_TIMEOUT_S}
 """
 
 
-def as_json(value: Any) -> str:
+def to_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""`server.json`, by which the MCP registry lists the server."""
+"""`server.json`: the server's entry in the MCP registry."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ NAME = "io.github.inference-endpoints-mcp/inference-endpoints-mcp"
 _FORMATS: dict[Any, str] = {bool: "boolean"} | dict.fromkeys((int, int | None, float, float | None), "number")
 
 
-def entry() -> dict[str, Any]:
+def build_registry_entry() -> dict[str, Any]:
     """The entry, in the schema of 2025-12-11."""
     variables = [
         {
