@@ -25,8 +25,9 @@ from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
 from inference_endpoints.transport.backend import Token
 from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.watching.limits import CHANGING_INTERVAL_S
 from inference_endpoints.watching.observation import Observation, StatusChange
-from inference_endpoints.watching.watcher import CHANGING_INTERVAL_S, Watcher
+from inference_endpoints.watching.watcher import Watcher
 
 if TYPE_CHECKING:
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient

@@ -1,4 +1,4 @@
-"""Listening to the service's events, which say when to look at an endpoint."""
+"""Listens to the service's event streams, which only show when to observe an endpoint."""
 
 import asyncio
 import contextvars
@@ -15,60 +15,65 @@ from inference_endpoints.errors import InferenceEndpointError
 log = logging.getLogger(__name__)
 
 MIN_EVENT_INTERVAL_S = 0.25
-"""Seconds between two events that are acted on, however many come."""
-MAX_STREAMS = 16
-"""Streams that are listened to at a time: each holds a connection of the client's, of which there are a hundred."""
+"""Events that come faster than this are merged."""
 RECONNECT_DELAYS_S = (5.0, 300.0)
-"""Seconds until a stream that was refused or broke off is asked for again: at first, and at most."""
-
-
-class EventStreams:
-    """The streams that are listened to at a time."""
-
-    def __init__(self, client: AsyncEndpointsClient) -> None:
-        self.client = client
-        self.open = 0
+"""The first and the longest delay before a refused or broken stream is opened again."""
 
 
 class EventStreamListener:
-    """Listens to one endpoint. `told` says whether its stream brings anything."""
+    """Listens to one endpoint's event stream, and calls `on_event` for its events.
 
-    def __init__(self, hearing: EventStreams, namespace: str, name: str, called: Callable[[], None]) -> None:
-        self._streams = hearing
+    `open_streams` is shared by all listeners of a watcher and limits the open streams.
+    """
+
+    def __init__(
+        self,
+        client: AsyncEndpointsClient,
+        namespace: str,
+        name: str,
+        open_streams: anyio.Semaphore,
+        on_event: Callable[[], None],
+    ) -> None:
+        self._client = client
         self._namespace, self._name = namespace, name
-        self._called = called
+        self._open_streams = open_streams
+        self._on_event = on_event
         self._task: asyncio.Task[None] | None = None
-        self._retry_at, self._retry_s = 0.0, RECONNECT_DELAYS_S[0]
-        self.told = False
+        self._retry_at, self._delay_s = 0.0, RECONNECT_DELAYS_S[0]
+        self.is_live = False
+        """Whether the stream is open and has brought an event."""
 
-    def listen(self) -> None:
-        """Call for every event, unless that is done, was tried just now, or is done for enough others."""
-        if self._task is not None or self._streams.open >= MAX_STREAMS or anyio.current_time() < self._retry_at:
+    def start(self) -> None:
+        """Open the stream, unless it is open, failed just now, or too many others are open."""
+        if self._task is not None or anyio.current_time() < self._retry_at:
             return
-        self._streams.open += 1
+        try:
+            self._open_streams.acquire_nowait()
+        except anyio.WouldBlock:
+            return
         name = f"listen {self._namespace}/{self._name}"
-        self._task = asyncio.create_task(self._hear(), name=name, context=contextvars.Context())
-        self._task.add_done_callback(self._ended)
+        self._task = asyncio.create_task(self._listen(), name=name, context=contextvars.Context())
+        self._task.add_done_callback(self._release)
 
-    def end(self) -> None:
+    def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
-    def _ended(self, _: "asyncio.Task[None]") -> None:
-        self._streams.open -= 1
-        self._task, self.told = None, False
+    def _release(self, _: "asyncio.Task[None]") -> None:
+        self._open_streams.release()
+        self._task, self.is_live = None, False
 
-    async def _hear(self) -> None:
-        """Until the stream ends. What went wrong with it is not worth telling: whatever it is, looking shows."""
+    async def _listen(self) -> None:
+        """Until the stream ends. An error of the stream is not reported: polling finds every change without it."""
         try:
             with suppress(InferenceEndpointError):
-                async with aclosing(self._streams.client.events(self._name, self._namespace)) as events:
+                async with aclosing(self._client.events(self._name, self._namespace)) as events:
                     async for _ in events:
-                        self.told, self._retry_s = True, RECONNECT_DELAYS_S[0]
-                        self._called()
+                        self.is_live, self._delay_s = True, RECONNECT_DELAYS_S[0]
+                        self._on_event()
                         await anyio.sleep(MIN_EVENT_INTERVAL_S)
         except Exception:
             log.exception("listening to %s/%s failed", self._namespace, self._name)
         finally:
-            self._retry_at = anyio.current_time() + self._retry_s * random.uniform(0.8, 1.0)  # noqa: S311
-            self._retry_s = min(2 * self._retry_s, RECONNECT_DELAYS_S[1])
+            self._retry_at = anyio.current_time() + self._delay_s * random.uniform(0.8, 1.0)  # noqa: S311
+            self._delay_s = min(2 * self._delay_s, RECONNECT_DELAYS_S[1])

@@ -1,10 +1,13 @@
 """What is observed of an endpoint, and what subscribers and callers receive of it."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,15 @@ class Observation:
     endpoint: Endpoint | None
     healthy: bool | None = None
     error: InferenceEndpointError | None = None
+
+    @classmethod
+    def failed(cls, error: Exception, subject: str) -> "Observation":
+        """What subscribers receive for an error. One that is not of our tree is our own fault, and logged."""
+        if not isinstance(error, InferenceEndpointError):
+            log.error("observing %s failed", subject, exc_info=error)
+            fault, error = error, InferenceEndpointError("The endpoint could not be observed.", hint="Try again.")
+            error.__cause__ = fault
+        return cls(None, error=error)
 
     @property
     def fingerprint(self) -> tuple[object, ...]:

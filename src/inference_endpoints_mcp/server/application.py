@@ -17,7 +17,8 @@ from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Reconnect
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints.watching.watcher import STREAMED_INTERVAL_S, Watcher
+from inference_endpoints.watching.limits import STREAMED_INTERVAL_S
+from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.approval.confirmation import DEFAULT_EFFECTS, Confirm, Confirmation
 from inference_endpoints_mcp.policy.limits import Limits

@@ -1,9 +1,10 @@
-"""Many endpoints of one namespace: watched together, out of lists of them."""
+"""Many endpoints of one namespace are observed together, by lists."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,8 +16,8 @@ from inference_endpoints.errors import NotFound
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.http import HttpTransport, httpx
 from inference_endpoints.watching.goals import Goal
+from inference_endpoints.watching.namespace_reader import MAX_GETS_PER_BATCH
 from inference_endpoints.watching.observation import Observation, Subscription
-from inference_endpoints.watching.observer import MIN_BATCH
 from inference_endpoints.watching.watcher import Watcher
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,7 @@ URL = "http://127.0.0.1:9"
 
 
 class Fleet(httpx.AsyncBaseTransport):
-    """A control plane of many endpoints, and all of them; it has no streams."""
+    """A control plane and its many endpoints, without event streams."""
 
     def __init__(self, count: int, state: str = "initializing") -> None:
         self.states = {f"e{number}": state for number in range(count)}
@@ -50,7 +51,7 @@ class Fleet(httpx.AsyncBaseTransport):
             return httpx.Response(200)
         operation = "get" if name else "list"
         if operation in self.refused:
-            return httpx.Response(self.refused[operation], json={"error": "Said no"})
+            return httpx.Response(self.refused[operation], json={"error": "Refused"})
         answer = self._get(name) if name else self._list(parse_qs(request.url.query.decode()))
         if self.held is not None:
             await self.held.wait()
@@ -76,201 +77,193 @@ class Fleet(httpx.AsyncBaseTransport):
         return document
 
 
-class Rounds:
-    """Pauses that last until all are ended together."""
+class Ticks:
+    """Pauses between observations, which all last until the test ends them."""
 
     def __init__(self) -> None:
-        self.resting = 0
         self._over = asyncio.Event()
 
-    async def sleep(self, _: float) -> None:
-        self.resting += 1
-        try:
-            await self._over.wait()
-        finally:
-            self.resting -= 1
+    def sleep(self, _: float) -> Coroutine[Any, Any, None]:
+        return _until(self._over)
 
-    async def rest(self, count: int) -> None:
-        async with asyncio.timeout(20):
-            while self.resting < count:  # noqa: ASYNC110 - nobody is told that all rest
-                await asyncio.sleep(0.005)
-
-    async def next(self, count: int) -> None:
-        """Another round of looks, until so many rest after it."""
+    def next(self) -> None:
         over, self._over = self._over, asyncio.Event()
         over.set()
-        await asyncio.sleep(0)
-        await self.rest(count)
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 @asynccontextmanager
-async def watching(fleet: Fleet, rounds: Rounds) -> AsyncIterator[Watcher]:
+async def watcher_of(fleet: Fleet, ticks: Ticks) -> AsyncIterator[Watcher]:
     http = HttpTransport(local(URL, TOKEN), transport=fleet, sleep=lambda _: asyncio.sleep(0))
     async with AsyncEndpointsClient(http.backend, namespace="acme") as client:
         client.http = http
-        yield Watcher(client, sleep=rounds.sleep)
+        yield Watcher(client, sleep=ticks.sleep)
+
+
+@dataclass
+class Subscribers:
+    """One subscriber for each endpoint."""
+
+    subscriptions: dict[str, Subscription]
+    ticks: Ticks
+
+    async def observe(self) -> dict[str, Observation]:
+        """The next observation of each."""
+        async with asyncio.timeout(20):
+            return {name: await subscription.next() for name, subscription in self.subscriptions.items()}
+
+    async def tick(self) -> dict[str, Observation]:
+        """The observation of each after another pause."""
+        self.ticks.next()
+        return await self.observe()
 
 
 @asynccontextmanager
-async def watched(
-    fleet: Fleet, rounds: Rounds, names: Iterable[str], *, health: bool = False
-) -> AsyncIterator[dict[str, Subscription]]:
-    """Slots of these endpoints, after the first look at each."""
-    async with watching(fleet, rounds) as watcher, AsyncExitStack() as stack:
+async def subscribed(
+    fleet: Fleet, ticks: Ticks, names: Iterable[str], *, health: bool = False
+) -> AsyncIterator[Subscribers]:
+    """Subscribers of these endpoints, after the first observation of each."""
+    async with watcher_of(fleet, ticks) as watcher, AsyncExitStack() as stack:
         subscriptions = {
             name: await stack.enter_async_context(watcher.watch(name, "acme", health=health)) for name in names
         }
-        await rounds.rest(len(subscriptions))
-        yield subscriptions
+        subscribers = Subscribers(subscriptions, ticks)
+        await subscribers.observe()
+        yield subscribers
 
 
 @pytest.fixture
-def rounds() -> Rounds:
-    return Rounds()
+def ticks() -> Ticks:
+    return Ticks()
 
 
-async def seen(subscription: Subscription) -> Observation:
-    return await asyncio.wait_for(subscription.next(), 10)
-
-
-async def test_a_thousand_endpoints_are_looked_at_by_ten_requests(rounds: Rounds) -> None:
+async def test_a_thousand_endpoints_are_observed_by_ten_requests(ticks: Ticks) -> None:
     fleet = Fleet(1_000)
-    async with watched(fleet, rounds, fleet.states) as subscriptions:
+    async with subscribed(fleet, ticks, fleet.states) as subscribers:
         assert fleet.pages == 10
-        assert len(fleet.gets) == MIN_BATCH
         for number in range(1, 4):
-            await rounds.next(1_000)
+            assert len(await subscribers.tick()) == 1_000
             assert fleet.pages == 10 + 10 * number
-        assert len(fleet.gets) == MIN_BATCH
-        assert len(subscriptions) == 1_000
+        assert fleet.gets == []
 
 
-async def test_a_change_is_seen_in_the_list_by_whom_it_concerns(rounds: Rounds) -> None:
+async def test_a_change_in_the_list_is_published_to_its_subscriber(ticks: Ticks) -> None:
     fleet = Fleet(300)
-    async with watched(fleet, rounds, fleet.states) as subscriptions:
+    async with subscribed(fleet, ticks, fleet.states) as subscribers:
         fleet.become("paused", "e250")
-        for subscription in subscriptions.values():
-            await seen(subscription)
-        await rounds.next(300)
-        looks = {name: await seen(subscription) for name, subscription in subscriptions.items()}
-    assert [name for name, look in looks.items() if look.endpoint and look.endpoint.state == "paused"] == ["e250"]
-    assert all(look.endpoint and look.endpoint.name == name for name, look in looks.items())
+        observed = await subscribers.tick()
+    assert [name for name, each in observed.items() if each.endpoint and each.endpoint.state == "paused"] == ["e250"]
+    assert all(each.endpoint and each.endpoint.name == name for name, each in observed.items())
 
 
-async def test_an_endpoint_missing_from_the_list_is_asked_for_before_it_counts_as_gone(rounds: Rounds) -> None:
+async def test_an_endpoint_missing_from_the_list_is_read_by_a_get_before_it_counts_as_gone(ticks: Ticks) -> None:
     fleet = Fleet(100)
-    async with watched(fleet, rounds, fleet.states) as subscriptions:
-        fleet.gets.clear()
+    async with subscribed(fleet, ticks, fleet.states) as subscribers:
         fleet.unlisted.add("e7")
         del fleet.states["e8"]
-        await rounds.next(100)
-        assert (await seen(subscriptions["e7"])).endpoint is not None
-        assert (await seen(subscriptions["e8"])).is_gone
+        observed = await subscribers.tick()
+        assert observed["e7"].endpoint is not None
+        assert observed["e8"].is_gone
         assert sorted(fleet.gets) == ["e7", "e8"]
-        await rounds.next(100)
-        assert (await seen(subscriptions["e8"])).is_gone
-        assert sorted(fleet.gets) == ["e7", "e7", "e8"], "what is gone was asked for again"
+        assert (await subscribers.tick())["e8"].is_gone
+        assert sorted(fleet.gets) == ["e7", "e7", "e8"], "an endpoint that is gone was read again"
 
 
-async def test_whoever_waits_for_the_end_of_many_is_told_of_each(rounds: Rounds) -> None:
+async def test_every_wait_for_the_deletion_of_many_ends(ticks: Ticks) -> None:
     fleet = Fleet(100)
     names = list(fleet.states)
-    async with watching(fleet, rounds) as watcher:
+    async with watcher_of(fleet, ticks) as watcher, AsyncExitStack() as stack:
+        subscriptions = {name: await stack.enter_async_context(watcher.watch(name, "acme")) for name in names}
         waiting = [asyncio.create_task(watcher.wait(name, "acme", Goal.DELETED)) for name in names]
-        await rounds.rest(100)
+        await Subscribers(subscriptions, ticks).observe()
         fleet.states.clear()
-        await rounds.next(0)
+        ticks.next()
         assert await asyncio.wait_for(asyncio.gather(*waiting), 10) == [None] * 100
-        assert watcher.polled == set()
+        assert len(watcher.polled) == 100
+    assert watcher.polled == set()
 
 
-async def test_a_list_that_fails_is_told_to_all_and_survived(rounds: Rounds) -> None:
+async def test_a_list_that_fails_is_reported_to_all_and_retried(ticks: Ticks) -> None:
     fleet = Fleet(100)
-    async with watched(fleet, rounds, fleet.states) as subscriptions:
+    async with subscribed(fleet, ticks, fleet.states) as subscribers:
         fleet.refused["list"] = 500
-        await rounds.next(100)
-        looks = [await seen(subscription) for subscription in subscriptions.values()]
-        assert all(look.error is not None and look.error.retryable for look in looks)
+        observed = await subscribers.tick()
+        assert all(each.error is not None and each.error.retryable for each in observed.values())
         fleet.refused.clear()
-        await rounds.next(100)
-        looks = [await seen(subscription) for subscription in subscriptions.values()]
-        assert all(look.error is None and look.endpoint is not None for look in looks)
+        observed = await subscribers.tick()
+        assert all(each.error is None and each.endpoint is not None for each in observed.values())
 
 
-async def test_where_the_list_is_refused_endpoints_are_looked_at_singly(rounds: Rounds) -> None:
+async def test_where_the_list_is_refused_endpoints_are_read_by_gets(ticks: Ticks) -> None:
     fleet = Fleet(20)
     fleet.refused["list"] = 403
-    async with watched(fleet, rounds, fleet.states) as subscriptions:
+    async with subscribed(fleet, ticks, fleet.states) as subscribers:
         assert sorted(fleet.gets) == sorted(fleet.states)
-        await rounds.next(20)
-        assert all([(await seen(subscription)).endpoint for subscription in subscriptions.values()])
+        assert all(each.endpoint for each in (await subscribers.tick()).values())
         assert len(fleet.gets) == 40
 
 
-async def test_few_endpoints_are_looked_at_singly(rounds: Rounds) -> None:
+async def test_few_endpoints_are_read_by_gets(ticks: Ticks) -> None:
     fleet = Fleet(500)
-    async with watched(fleet, rounds, list(fleet.states)[-MIN_BATCH:]):
-        await rounds.next(MIN_BATCH)
-    assert (len(fleet.gets), fleet.pages) == (2 * MIN_BATCH, 0)
+    async with subscribed(fleet, ticks, list(fleet.states)[-MAX_GETS_PER_BATCH:]) as subscribers:
+        await subscribers.tick()
+    assert (len(fleet.gets), fleet.pages) == (2 * MAX_GETS_PER_BATCH, 0)
 
 
-async def test_few_of_very_many_are_looked_at_singly_once_it_shows_that_listing_costs_more(rounds: Rounds) -> None:
+async def test_few_of_very_many_are_read_by_gets_once_a_list_has_cost_more(ticks: Ticks) -> None:
     fleet = Fleet(2_500)
-    names = list(fleet.states)[-10:]
-    async with watched(fleet, rounds, names):
+    async with subscribed(fleet, ticks, list(fleet.states)[-10:]) as subscribers:
         assert (len(fleet.gets), fleet.pages) == (10, 10)
-        await rounds.next(10)
+        await subscribers.tick()
     assert (len(fleet.gets), fleet.pages) == (20, 10)
 
 
-async def test_health_is_asked_of_each_that_runs_and_no_more_often_than_is_due(rounds: Rounds) -> None:
+async def test_the_health_of_each_running_endpoint_is_checked_once_in_an_interval(ticks: Ticks) -> None:
     fleet = Fleet(200)
-    async with watched(fleet, rounds, fleet.states, health=True) as subscriptions:
+    async with subscribed(fleet, ticks, fleet.states, health=True) as subscribers:
         assert fleet.checks == []
         fleet.become("running")
-        await rounds.next(200)
-        assert all([(await seen(subscription)).healthy for subscription in subscriptions.values()])
+        assert all(each.healthy for each in (await subscribers.tick()).values())
         assert sorted(fleet.checks) == sorted(fleet.states)
-        await rounds.next(200)
-        assert all([(await seen(subscription)).healthy for subscription in subscriptions.values()])
-        assert len(fleet.checks) == 200, "the health routes were asked again at once"
+        assert all(each.healthy for each in (await subscribers.tick()).values())
+        assert len(fleet.checks) == 200, "the health routes were called again at once"
 
 
-async def test_whoever_joins_while_a_list_is_under_way_is_not_told_what_was_before(rounds: Rounds) -> None:
+async def test_a_subscriber_that_joins_during_a_list_receives_a_later_observation(ticks: Ticks) -> None:
     fleet = Fleet(60)
-    names = list(fleet.states)
-    async with watching(fleet, rounds) as watcher, AsyncExitStack() as stack:
+    async with watcher_of(fleet, ticks) as watcher, AsyncExitStack() as stack:
         fleet.held = asyncio.Event()
-        for name in names:
+        for name in fleet.states:
             await stack.enter_async_context(watcher.watch(name, "acme"))
         async with asyncio.timeout(10):
-            while fleet.pages == 0 or len(fleet.gets) < MIN_BATCH:  # noqa: ASYNC110 - nobody is told of a request
+            while fleet.pages == 0:  # noqa: ASYNC110 - no event announces a request
                 await asyncio.sleep(0.005)
         fleet.become("paused")
-        waiting = [asyncio.create_task(watcher.wait(name, "acme", Goal.PAUSED)) for name in names]
-        await asyncio.sleep(0)
+        later = {name: await stack.enter_async_context(watcher.watch(name, "acme")) for name in fleet.states}
         fleet.held.set()
-        await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        observed = await Subscribers(later, ticks).observe()
+    assert {each.endpoint.state.value for each in observed.values() if each.endpoint} == {"paused"}
     assert fleet.pages == 2
 
 
-async def test_a_list_that_is_behind_does_not_take_back_what_was_seen(rounds: Rounds) -> None:
+async def test_a_list_that_lags_behind_does_not_take_back_a_newer_state(ticks: Ticks) -> None:
     fleet = Fleet(50)
-    async with watched(fleet, rounds, fleet.states) as subscriptions:
-        seen_at = (await seen(subscriptions["e5"])).endpoint
-        assert seen_at is not None
+    async with subscribed(fleet, ticks, fleet.states) as subscribers:
+        newest = (await subscribers.tick())["e5"].endpoint
+        assert newest is not None
         fleet.updated_at = "2020-01-01T00:00:00.000Z"
         fleet.become("paused")
-        await rounds.next(50)
-        assert (await seen(subscriptions["e5"])).endpoint == seen_at
+        assert (await subscribers.tick())["e5"].endpoint == newest
 
 
-async def test_whoever_joins_many_sees_the_endpoint_as_it_is_now(rounds: Rounds) -> None:
+async def test_a_subscriber_that_joins_many_others_is_answered_by_a_get(ticks: Ticks) -> None:
     fleet = Fleet(100)
-    async with watching(fleet, rounds) as watcher, AsyncExitStack() as stack:
-        for name in fleet.states:
-            await stack.enter_async_context(watcher.watch(name, "acme"))
-        await rounds.rest(100)
+    async with watcher_of(fleet, ticks) as watcher, AsyncExitStack() as stack:
+        subscriptions = {name: await stack.enter_async_context(watcher.watch(name, "acme")) for name in fleet.states}
+        await Subscribers(subscriptions, ticks).observe()
         pages = fleet.pages
         fleet.become("paused", "e5")
         async with aclosing(watcher.changes("e5", "acme")) as changes:

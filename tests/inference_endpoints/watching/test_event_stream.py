@@ -1,4 +1,4 @@
-"""The stream of events beside the looks: what it brings, and that nothing depends on it."""
+"""Event streams make observations earlier, and nothing depends on them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,9 +56,7 @@ async def streams(driver: Driver, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_change_is_seen_though_the_time_for_the_next_look_never_comes(
-    driver: Driver, client: AsyncEndpointsClient
-) -> None:
+async def test_an_event_shows_a_change_before_the_next_tick(driver: Driver, client: AsyncEndpointsClient) -> None:
     watcher = Watcher(client, sleep=never)
     waiting = asyncio.create_task(watcher.wait("chat", "acme", Goal.PAUSED))
     await streams(driver, 1)
@@ -67,7 +65,7 @@ async def test_a_change_is_seen_though_the_time_for_the_next_look_never_comes(
     await streams(driver, 0)
 
 
-async def test_a_thousand_who_wait_cost_one_stream_and_as_many_looks_as_one(
+async def test_a_thousand_waits_cost_one_stream_and_as_many_requests_as_one(
     upstream: Upstream, scripted: AsyncEndpointsClient
 ) -> None:
     upstream.has("initializing", "running")
@@ -77,7 +75,7 @@ async def test_a_thousand_who_wait_cost_one_stream_and_as_many_looks_as_one(
     async with asyncio.timeout(10):
         while len(upstream.seen) < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    for _ in range(3):  # whatever else was about to be asked is asked before these are answered
+    for _ in range(3):  # requests that were about to be sent are sent before these are answered
         with pytest.raises(NotFound):
             await scripted.get("other")
     for task in waiting:
@@ -90,7 +88,7 @@ async def test_a_thousand_who_wait_cost_one_stream_and_as_many_looks_as_one(
 @pytest.mark.parametrize(
     "stream", [Answer(404, {"error": "Not found"}), DROPPED, events({}), Answer(body={}), Answer(503, b"full")]
 )
-async def test_without_a_stream_that_lasts_a_change_is_found_by_looking(
+async def test_without_a_lasting_stream_polling_finds_a_change(
     upstream: Upstream, scripted: AsyncEndpointsClient, stream: Answer
 ) -> None:
     upstream.has("initializing", "initializing", "initializing", "initializing", "paused")
@@ -101,10 +99,10 @@ async def test_without_a_stream_that_lasts_a_change_is_found_by_looking(
 
     waiting = asyncio.create_task(Watcher(scripted, sleep=soon).wait("chat", "acme", Goal.PAUSED))
     assert await reached(waiting) == "paused"
-    assert [seen.path for seen in upstream.seen].count(f"{ONE}/sse") == 1, "it was asked for again at once"
+    assert [seen.path for seen in upstream.seen].count(f"{ONE}/sse") == 1, "it was opened again at once"
 
 
-async def test_a_stream_that_broke_off_is_asked_for_again_after_a_while(
+async def test_a_stream_that_broke_off_is_opened_again_after_a_delay(
     upstream: Upstream, scripted: AsyncEndpointsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference_endpoints.watching.event_stream.RECONNECT_DELAYS_S", (0.1, 0.1))
@@ -120,18 +118,16 @@ async def test_a_stream_that_broke_off_is_asked_for_again_after_a_while(
             await asyncio.sleep(0.01)
 
 
-async def test_the_client_tells_of_every_event_and_of_no_comment(
-    upstream: Upstream, scripted: AsyncEndpointsClient
-) -> None:
+async def test_the_client_yields_every_event_and_no_comment(upstream: Upstream, scripted: AsyncEndpointsClient) -> None:
     parts = (b": keep-alive\n\n", b"event: status\ndata: {}\n", b"\nda", b"ta: {}\n\n:data\n\n")
     upstream.says("GET", f"{ONE}/sse", Answer(headers={"content-type": "text/event-stream"}, parts=parts))
-    async with aclosing(scripted.events("chat")) as said:
-        assert [event async for event in said] == [None, None]
+    async with aclosing(scripted.events("chat")) as received:
+        assert [event async for event in received] == [None, None]
     assert upstream.seen[0].headers["accept"] == "text/event-stream"
 
 
 @pytest.mark.parametrize(("answer", "error"), [(Answer(404, b""), NotFound), (Answer(body={}), Unavailable)])
-async def test_what_is_no_stream_is_an_error_of_the_tree(
+async def test_an_answer_without_a_stream_is_an_error_of_the_tree(
     upstream: Upstream, scripted: AsyncEndpointsClient, answer: Answer, error: type[InferenceEndpointError]
 ) -> None:
     upstream.says("GET", f"{ONE}/sse", answer)

@@ -1,4 +1,4 @@
-"""What a look at an endpoint means for whoever waits."""
+"""What an observation of an endpoint means for a wait."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ def endpoint(state: str, updated_at: datetime = NOW) -> Endpoint:
     ("goal", "state", "reachability"),
     [(goal, state, reachability) for goal, outcomes in OUTCOMES.items() for state, reachability in outcomes.items()],
 )
-def test_every_state_is_reached_possible_or_never_for_a_goal(
+def test_a_goal_is_reached_reachable_or_unreachable_in_every_state(
     goal: Goal, state: str, reachability: Reachability
 ) -> None:
     evaluation = evaluate(goal, endpoint(state))
@@ -56,18 +56,18 @@ def test_every_state_is_reached_possible_or_never_for_a_goal(
 
 
 @pytest.mark.parametrize("goal", Goal)
-def test_what_does_not_exist_is_deleted_and_nothing_else(goal: Goal) -> None:
+def test_a_missing_endpoint_reaches_no_goal_but_deleted(goal: Goal) -> None:
     assert evaluate(goal, None).reachability is (REACHED if goal is Goal.DELETED else UNREACHABLE)
 
 
 @pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.UPDATED])
-def test_running_without_an_answer_of_the_health_route_is_not_yet_running(goal: Goal) -> None:
+def test_an_unhealthy_endpoint_is_not_yet_running(goal: Goal) -> None:
     assert evaluate(goal, endpoint("running"), healthy=False) == Evaluation(REACHABLE)
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "failed", "scaledToZero"])
 @pytest.mark.parametrize("goal", [Goal.RUNNING, Goal.UPDATED, Goal.PAUSED])
-def test_a_state_from_before_our_own_change_says_nothing(goal: Goal, state: str) -> None:
+def test_a_state_from_before_our_own_change_decides_nothing(goal: Goal, state: str) -> None:
     older = endpoint(state, NOW - timedelta(microseconds=1))
     assert evaluate(goal, older, changed_at=NOW) == Evaluation(REACHABLE)
 

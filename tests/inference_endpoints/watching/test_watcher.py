@@ -1,4 +1,4 @@
-"""Watching endpoints of a real plane, with every pause between two looks in the test's hand."""
+"""Watching endpoints of a real plane; the test ends every pause between two observations."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 
+import anyio
 import pytest
 from tests.support.driver import TOKEN, Driver, PlaneOf
 
@@ -15,15 +16,15 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints.transport.http import HttpTransport
 from inference_endpoints.watching.goals import Goal
-from inference_endpoints.watching.observation import Observation
-from inference_endpoints.watching.observer import MIN_BATCH
-from inference_endpoints.watching.watcher import (
+from inference_endpoints.watching.limits import (
     CHANGING_INTERVAL_S,
     IDLE_INTERVAL_S,
     MAX_REQUESTS_PER_S,
     STREAMED_INTERVAL_S,
-    Watcher,
 )
+from inference_endpoints.watching.namespace_reader import MAX_GETS_PER_BATCH
+from inference_endpoints.watching.observation import Observation
+from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
@@ -31,25 +32,29 @@ pytestmark = pytest.mark.anyio
 KEY = ("acme", "chat")
 
 
-class Naps:
-    """Pauses that last until they are ended."""
+class Pauses:
+    """Pauses that last until the test ends them."""
 
     def __init__(self) -> None:
-        self.taken: list[float] = []
-        self._taken = asyncio.Event()
+        self.begun: list[float] = []
+        """The length of each, in seconds."""
+        self.ends: list[float] = []
+        """When each would end, on the loop's clock."""
+        self._begun = asyncio.Event()
         self._over = asyncio.Event()
 
     async def sleep(self, seconds: float) -> None:
-        self.taken.append(seconds)
-        self._taken.set()
+        self.begun.append(seconds)
+        self.ends.append(anyio.current_time() + seconds)
+        self._begun.set()
         await self._over.wait()
         self._over.clear()
 
-    async def begun(self, count: int) -> None:
+    async def wait_for(self, count: int) -> None:
         async with asyncio.timeout(5):
-            while len(self.taken) < count:
-                self._taken.clear()
-                await self._taken.wait()
+            while len(self.begun) < count:
+                self._begun.clear()
+                await self._begun.wait()
 
     def end(self) -> None:
         self._over.set()
@@ -63,8 +68,8 @@ async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]
 
 
 @pytest.fixture
-def naps() -> Naps:
-    return Naps()
+def pauses() -> Pauses:
+    return Pauses()
 
 
 @pytest.fixture
@@ -85,30 +90,30 @@ def client_of(backend: Backend) -> AsyncEndpointsClient:
 
 
 @pytest.fixture
-def watcher(client: AsyncEndpointsClient, naps: Naps) -> Watcher:
-    return Watcher(client, sleep=naps.sleep)
+def watcher(client: AsyncEndpointsClient, pauses: Pauses) -> Watcher:
+    return Watcher(client, sleep=pauses.sleep)
 
 
 def waits(watcher: Watcher, goal: Goal = Goal.RUNNING, timeout: float | None = None) -> "asyncio.Task[Endpoint | None]":
     return asyncio.create_task(watcher.wait("chat", "acme", goal, timeout=timeout))
 
 
-async def test_all_who_wait_share_one_poller_that_ends_with_the_last(
-    driver: Driver, watcher: Watcher, naps: Naps
+async def test_all_waits_share_one_poller_that_ends_with_the_last(
+    driver: Driver, watcher: Watcher, pauses: Pauses
 ) -> None:
     tasks = [waits(watcher) for _ in range(20)]
-    await naps.begun(1)
+    await pauses.wait_for(1)
     assert watcher.polled == {KEY}
     await driver.advance(200)
-    naps.end()
+    pauses.end()
     states = {(endpoint.state.value if endpoint else "") for endpoint in await asyncio.gather(*tasks)}
     assert states == {"running"}
     assert watcher.polled == set()
 
 
-async def test_cancelling_one_of_two_waits_leaves_the_other_its_poller(watcher: Watcher, naps: Naps) -> None:
+async def test_cancelling_one_of_two_waits_leaves_the_other_its_poller(watcher: Watcher, pauses: Pauses) -> None:
     first, second = waits(watcher), waits(watcher)
-    await naps.begun(1)
+    await pauses.wait_for(1)
     first.cancel()
     await asyncio.wait([first])
     assert watcher.polled == {KEY}
@@ -117,11 +122,11 @@ async def test_cancelling_one_of_two_waits_leaves_the_other_its_poller(watcher: 
     assert watcher.polled == set()
 
 
-async def test_whoever_joins_sees_the_endpoint_at_once_and_not_at_the_next_look(
-    driver: Driver, watcher: Watcher, naps: Naps
+async def test_a_new_subscriber_receives_an_observation_at_once_and_not_at_the_next_tick(
+    driver: Driver, watcher: Watcher, pauses: Pauses
 ) -> None:
     first = waits(watcher)
-    await naps.begun(1)
+    await pauses.wait_for(1)
     await driver.advance(200)
     joined = await asyncio.wait_for(waits(watcher), 2)
     assert joined is not None
@@ -129,63 +134,72 @@ async def test_whoever_joins_sees_the_endpoint_at_once_and_not_at_the_next_look(
     await first
 
 
-async def test_looks_are_frequent_while_something_changes_and_rare_while_nothing_does(
-    driver: Driver, watcher: Watcher, naps: Naps
+async def test_observations_are_frequent_while_something_changes_and_rare_while_nothing_does(
+    driver: Driver, watcher: Watcher, pauses: Pauses
 ) -> None:
     await driver.advance(200)
+    started = anyio.current_time()
     task = waits(watcher, Goal.PAUSED)
     for count in (1, 2):
-        await naps.begun(count)
-        naps.end()
-    await naps.begun(3)
+        await pauses.wait_for(count)
+        pauses.end()
+    await pauses.wait_for(3)
     task.cancel()
-    quick, *calm = naps.taken
-    assert 0.8 * CHANGING_INTERVAL_S <= quick <= CHANGING_INTERVAL_S
-    assert all(0.8 * IDLE_INTERVAL_S <= pause <= STREAMED_INTERVAL_S for pause in calm)
+    changing, *idle = (end - started for end in pauses.ends)
+    assert changing >= CHANGING_INTERVAL_S
+    assert pauses.begun[0] <= CHANGING_INTERVAL_S
+    assert all(end >= IDLE_INTERVAL_S for end in idle)
+    assert all(pause <= STREAMED_INTERVAL_S for pause in pauses.begun)
 
 
-async def test_however_many_are_watched_looks_come_no_faster_than_the_service_bears(
-    watcher: Watcher, naps: Naps
+async def test_however_many_are_watched_requests_come_no_faster_than_the_service_allows(
+    watcher: Watcher, pauses: Pauses
 ) -> None:
-    count = 120
+    count, group = 120, MAX_GETS_PER_BATCH
+    started = anyio.current_time()
     async with AsyncExitStack() as stack:
         for number in range(count):
-            await stack.enter_async_context(watcher.watch(f"e{number % MIN_BATCH}", f"team-{number // MIN_BATCH}"))
-        await naps.begun(count)
-    fewest = count / MAX_REQUESTS_PER_S
-    assert all(0.8 * fewest <= pause <= fewest for pause in naps.taken)
+            await stack.enter_async_context(watcher.watch(f"e{number % group}", f"team-{number // group}"))
+        await pauses.wait_for(count // group)
+    interval = count / MAX_REQUESTS_PER_S
+    assert all(end - started >= interval for end in pauses.ends)
+    assert all(pause <= interval for pause in pauses.begun)
 
 
-async def test_two_looks_are_no_further_apart_than_asked(client: AsyncEndpointsClient, naps: Naps) -> None:
-    task = waits(Watcher(client, poll_interval=0.5, sleep=naps.sleep))
-    await naps.begun(1)
+async def test_two_observations_are_no_further_apart_than_the_poll_interval(
+    client: AsyncEndpointsClient, pauses: Pauses
+) -> None:
+    task = waits(Watcher(client, poll_interval=0.5, sleep=pauses.sleep))
+    await pauses.wait_for(1)
     task.cancel()
-    assert naps.taken[0] <= 0.5
+    assert pauses.begun[0] <= 0.5
 
 
 @pytest.mark.parametrize("goal", [Goal.PAUSED, Goal.SCALED_TO_ZERO, Goal.DELETED])
-async def test_waiting_for_an_end_does_not_keep_the_endpoint_awake(
-    driver: Driver, watcher: Watcher, naps: Naps, goal: Goal
+async def test_waiting_for_a_stop_does_not_keep_the_endpoint_awake(
+    driver: Driver, watcher: Watcher, pauses: Pauses, goal: Goal
 ) -> None:
     await driver.advance(200)
     task = waits(watcher, goal)
-    await naps.begun(1)
+    await pauses.wait_for(1)
     task.cancel()
     assert "lastUsedAt" not in (await driver.get("chat"))["status"]
 
 
-async def test_a_slow_slot_finds_the_newest_look_only(driver: Driver, watcher: Watcher, naps: Naps) -> None:
+async def test_a_slow_subscriber_receives_only_the_newest_observation(
+    driver: Driver, watcher: Watcher, pauses: Pauses
+) -> None:
     async with watcher.watch("chat", "acme") as subscription:
-        await naps.begun(1)
+        await pauses.wait_for(1)
         await driver.advance(200)
-        naps.end()
-        await naps.begun(2)
-        look = await subscription.next()
-    assert look.endpoint is not None
-    assert (look.endpoint.state, look.healthy) == ("running", True)
+        pauses.end()
+        await pauses.wait_for(2)
+        observation = await subscription.next()
+    assert observation.endpoint is not None
+    assert (observation.endpoint.state, observation.healthy) == ("running", True)
 
 
-async def test_an_answer_older_than_our_own_change_is_not_mistaken_for_its_outcome(
+async def test_an_answer_older_than_our_own_change_is_not_taken_for_its_outcome(
     driver: Driver, client: AsyncEndpointsClient, watcher: Watcher
 ) -> None:
     await driver.do("chat", "pause")
@@ -200,15 +214,17 @@ async def test_an_answer_older_than_our_own_change_is_not_mistaken_for_its_outco
         await waits(watcher)
 
 
-async def test_a_passing_server_error_is_told_and_survived(driver: Driver, watcher: Watcher, naps: Naps) -> None:
+async def test_a_temporary_server_error_is_observed_and_survived(
+    driver: Driver, watcher: Watcher, pauses: Pauses
+) -> None:
     driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
     await driver.advance(200)
-    looks: list[Observation] = []
-    task = asyncio.create_task(watcher.wait("chat", "acme", on_observation=looks.append))
-    await naps.begun(1)
-    naps.end()
+    observations: list[Observation] = []
+    task = asyncio.create_task(watcher.wait("chat", "acme", on_observation=observations.append))
+    await pauses.wait_for(1)
+    pauses.end()
     assert (await task) is not None
-    assert [look.error is None for look in looks] == [False, True]
+    assert [each.error is None for each in observations] == [False, True]
 
 
 async def test_a_token_that_is_not_accepted_ends_the_wait(driver: Driver) -> None:
@@ -217,13 +233,13 @@ async def test_a_token_that_is_not_accepted_ends_the_wait(driver: Driver) -> Non
             await Watcher(client).wait("chat", "acme")
 
 
-async def test_a_wait_ends_with_its_time_and_says_what_to_do(watcher: Watcher) -> None:
-    with pytest.raises(InferenceEndpointTimeoutError, match=r"not running within 0.05 s. It goes on by itself"):
+async def test_a_wait_ends_at_its_timeout_and_its_hint_says_what_to_do(watcher: Watcher) -> None:
+    with pytest.raises(InferenceEndpointTimeoutError, match=r"not running within 0.05 s. It continues by itself"):
         await watcher.wait("chat", "acme", timeout=0.05)
     assert watcher.polled == set()
 
 
-async def test_a_negative_time_is_a_mistake(watcher: Watcher) -> None:
+async def test_a_negative_timeout_is_a_value_error(watcher: Watcher) -> None:
     with pytest.raises(ValueError, match="negative"):
         await watcher.wait("chat", "acme", timeout=-1)
 
@@ -237,9 +253,7 @@ async def test_each_endpoint_has_a_poller_of_its_own(driver: Driver, watcher: Wa
     assert watcher.polled == set()
 
 
-async def test_a_poller_that_dies_of_a_fault_of_ours_tells_whoever_waits(
-    driver: Driver, client: AsyncEndpointsClient
-) -> None:
+async def test_a_poller_that_fails_reports_its_error_to_all_waits(driver: Driver, client: AsyncEndpointsClient) -> None:
     async def broken(_: float) -> None:
         raise RuntimeError("a fault of ours")
 
@@ -251,15 +265,15 @@ async def test_a_poller_that_dies_of_a_fault_of_ours_tells_whoever_waits(
     assert watcher.polled == set()
 
 
-async def test_who_comes_after_a_poller_died_gets_a_new_one(
-    driver: Driver, client: AsyncEndpointsClient, naps: Naps
+async def test_a_wait_after_a_failed_poller_gets_a_new_one(
+    driver: Driver, client: AsyncEndpointsClient, pauses: Pauses
 ) -> None:
     faults = [RuntimeError("a fault of ours")]
 
     async def broken_once(seconds: float) -> None:
         if faults:
             raise faults.pop()
-        await naps.sleep(seconds)
+        await pauses.sleep(seconds)
 
     watcher = Watcher(client, sleep=broken_once)
     with pytest.raises(InferenceEndpointError):
