@@ -10,7 +10,7 @@ from inference_endpoints.deploy.plan import WAKE, Plan
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 
 SETTINGS_SHOWN, LONGEST_SETTING = 40, 120
 _VERBS = {
@@ -58,16 +58,16 @@ def question(proposal: Proposal, redactor: Redactor) -> str:
     parts += [_price(proposal)] if plan.spends else []
     changed = list(_changes(plan, redactor))
     parts += [f"Settings: {'; '.join(changed)}."] if changed else []
-    parts += [line(warning) for warning in plan.warnings]
+    parts += [clean_line(warning) for warning in plan.warnings]
     return redactor.text(" ".join([*parts, f"(Plan {proposal.id})"]))
 
 
 def _what(proposal: Proposal) -> list[str]:
-    request, current, hardware = proposal.plan.request, proposal.current, line(proposal.plan.cost.hardware)
+    request, current, hardware = proposal.plan.request, proposal.current, clean_line(proposal.plan.cost.hardware)
     if current is None:
-        return [f"It will run {line(str(request and request.repository), 100)} on {hardware}."]
+        return [f"It will run {clean_line(str(request and request.repository), 100)} on {hardware}."]
     created = f"created {current.identity}"
-    return [f"It runs {line(current.model.repository, 100)} on {line(current.hardware)}, {created}."]
+    return [f"It runs {clean_line(current.model.repository, 100)} on {clean_line(current.hardware)}, {created}."]
 
 
 def _price(proposal: Proposal) -> str:
@@ -75,8 +75,9 @@ def _price(proposal: Proposal) -> str:
     if cost.per_hour_at_max is None:
         return "Its price is not published."
     simulated = "; simulated, so nothing is billed" if proposal.backend == "simulated" else ""
+    hardware = clean_line(cost.hardware)
     return (
-        f"It may then cost ${cost.per_hour_at_min:g} to ${cost.per_hour_at_max:g} per hour on {line(cost.hardware)} "
+        f"It may then cost ${cost.per_hour_at_min:g} to ${cost.per_hour_at_max:g} per hour on {hardware} "
         f"(${cost.per_month_at_max:g} a month at most{simulated})."
     )
 
@@ -88,7 +89,7 @@ def _changes(plan: Plan, redactor: Redactor) -> Iterator[str]:
         f"{_brief(change.setting, change.after, redactor)}"
         for change in plan.changes
     ] or [f"{path}: {_brief(path, value, redactor)}" for path, value in _settings(plan.masked() or {})]
-    yield from (line(each, 2 * LONGEST_SETTING) for each in lines[:SETTINGS_SHOWN])
+    yield from (clean_line(each, 2 * LONGEST_SETTING) for each in lines[:SETTINGS_SHOWN])
     if len(lines) > SETTINGS_SHOWN:
         yield f"{len(lines) - SETTINGS_SHOWN} more"
 
@@ -103,4 +104,4 @@ def _settings(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, An
 
 def _brief(path: str, value: Any, redactor: Redactor) -> str:
     shown = redactor.data({path.rpartition(".")[2]: value})
-    return line(json.dumps(*shown.values(), ensure_ascii=False), LONGEST_SETTING)
+    return clean_line(json.dumps(*shown.values(), ensure_ascii=False), LONGEST_SETTING)

@@ -24,7 +24,7 @@ from inference_endpoints_mcp.cli.serve import build_local_backend, resolve_valid
 from inference_endpoints_mcp.cli.settings import DoctorSettings
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.policy.rules import flag
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 
 ENGINE_MODULES = {
     "xllamacpp": "chat and text generation",
@@ -139,7 +139,7 @@ async def _check_read(subject: str, read: Awaitable[str]) -> Check:
 
 async def _read_whoami(client: AsyncEndpointsClient) -> str:
     caller = await client.whoami()
-    return f"{line(caller.name)}, may act for {', '.join(map(line, caller.namespaces))}"
+    return f"{clean_line(caller.name)}, may act for {', '.join(map(clean_line, caller.namespaces))}"
 
 
 async def _read_hardware(client: AsyncEndpointsClient) -> str:
@@ -155,7 +155,9 @@ async def _read_endpoints(client: AsyncEndpointsClient) -> str:
     await client.get(name)
     replicas, logs = await client.replicas(name), await client.logs(name, tail=10)
     await client.metrics(name, start=datetime.now(UTC) - timedelta(hours=1))
-    return f"{len(found)}; read {line(name)} with {len(replicas)} replica(s), {len(logs)} log line(s) and its metrics"
+    return (
+        f"{len(found)}; read {clean_line(name)}: {len(replicas)} replica(s), {len(logs)} log line(s), and its metrics"
+    )
 
 
 async def _read_quotas(client: AsyncEndpointsClient) -> str:
@@ -178,7 +180,7 @@ async def _read_catalogue(client: AsyncEndpointsClient) -> str:
         hardware = (await client.suggestion(first)).suggested_compute or "none"
     except InferenceEndpointError:
         hardware = "none"  # the route is not documented, and nothing depends on it
-    return f"{len(models)} models; suggested hardware for {line(first)}: {line(hardware)}"
+    return f"{len(models)} models; suggested hardware for {clean_line(first)}: {clean_line(hardware)}"
 
 
 _READS = {

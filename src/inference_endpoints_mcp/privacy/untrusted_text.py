@@ -23,7 +23,7 @@ def clean(text: str) -> str:
     return "".join(char for char in text if char in _ALLOWED_CONTROLS or unicodedata.category(char) not in _INVISIBLE)
 
 
-def line(text: str, limit: int = 200) -> str:
+def clean_line(text: str, limit: int = 200) -> str:
     """The cleaned text on one line, with at most `limit` characters."""
     text = " ".join(clean(text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

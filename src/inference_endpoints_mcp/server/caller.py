@@ -10,17 +10,15 @@ from mcp.server.mcpserver import Context
 from mcp.server.request_state import authenticated_principal
 
 from inference_endpoints_mcp.policy.audit_trail import Caller, asked_by
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.host import host_name
 
 
 async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Middleware: record the caller for the duration of the request."""
-    host = host_name(ctx.session)
-    client = getattr(ctx.request, "client", None)
-    caller = Caller(
-        line(host, 100) if host is not None else None, client.host if client else None, secrets.token_hex(6)
-    )
+    host, client = host_name(ctx.session), getattr(ctx.request, "client", None)
+    name = clean_line(host, 100) if host is not None else None
+    caller = Caller(name, client.host if client else None, secrets.token_hex(6))
     token = asked_by.set(caller)
     try:
         return await call_next(ctx)

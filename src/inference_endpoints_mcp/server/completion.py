@@ -8,7 +8,7 @@ from mcp.types import Completion
 
 from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.call_context import CallContext
 
 MAX_VALUES = 100
@@ -66,7 +66,7 @@ class ArgumentCompleter:
             known = []
         matching = [value for value in known if _has_prefix(value.lower(), prefix.lower())]
         # A value that cleaning or masking would change is useless.
-        usable = [value for value in matching if call.redactor.text(line(value, MAX_VALUE_LENGTH)) == value]
+        usable = [value for value in matching if call.redactor.text(clean_line(value, MAX_VALUE_LENGTH)) == value]
         return Completion(values=usable[:MAX_VALUES], total=len(usable), has_more=len(usable) > MAX_VALUES)
 
     async def _read_values(self, call: CallContext, argument: str, namespace: str) -> list[str]:

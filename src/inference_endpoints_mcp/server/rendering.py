@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from inference_endpoints.errors import InferenceEndpointError, describe
 from inference_endpoints_mcp.approval.confirmation import NotAsPlanned
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.privacy.untrusted_text import Fence, line
+from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
 
 ERROR_META = "io.github.inference-endpoints-mcp/error"
 MIN_SIMILARITY = 0.7
@@ -53,7 +53,7 @@ def render_invalid_arguments(tool: str, error: ValidationError, known: list[str]
     """Names the invalid arguments and the reasons, never their values."""
     problems = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False)[:20]:
-        name = line(redactor.text(".".join(str(part) for part in problem["loc"][:3])), 60)
+        name = clean_line(redactor.text(".".join(str(part) for part in problem["loc"][:3])), 60)
         if problem["type"] == "extra_forbidden":
             near = find_similar_name(name, known)
             hint = f" (did you mean {near}?)" if near else ""

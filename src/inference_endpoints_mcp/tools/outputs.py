@@ -10,7 +10,7 @@ from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.privacy.untrusted_text import clean_data, line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_data, clean_line
 from inference_endpoints_mcp.tools.call_context import CallContext
 
 MAX_PAYLOAD_CHARACTERS = 8_000
@@ -152,19 +152,19 @@ def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, b
         "endpoint_name": endpoint.name,
         "namespace": namespace,
         "state": endpoint.state.value,
-        "repository": line(endpoint.model.repository, 512),
-        "task": line(endpoint.model.task, 64) if endpoint.model.task else None,
+        "repository": clean_line(endpoint.model.repository, 512),
+        "task": clean_line(endpoint.model.task, 64) if endpoint.model.task else None,
         "ready_replicas": endpoint.status.ready_replica,
         "target_replicas": endpoint.status.target_replica,
         "min_replica": scaling.min_replica,
         "max_replica": scaling.max_replica,
         "scale_to_zero_timeout": scaling.scale_to_zero_timeout,
-        "hardware": line(endpoint.hardware, 96),
+        "hardware": clean_line(endpoint.hardware, 96),
         "price_per_hour_usd": prices.replica(endpoint) if prices else None,
         "cost_now_per_hour_usd": prices.now(endpoint) if prices else None,
-        "url": line(endpoint.url) if endpoint.url else None,
+        "url": clean_line(endpoint.url) if endpoint.url else None,
         "backend": backend_of(endpoint, backend),
-        "message": line(endpoint.status.message) if endpoint.status.message else None,
+        "message": clean_line(endpoint.status.message) if endpoint.status.message else None,
     }
 
 
@@ -192,7 +192,11 @@ def plan_summary(plan: Plan) -> PlanSummary:
         effect=plan.effect.value,
         payload=payload,
         changes=[
-            {"setting": line(change.setting), "before": _shortened(change.before), "after": _shortened(change.after)}
+            {
+                "setting": clean_line(change.setting),
+                "before": _shortened(change.before),
+                "after": _shortened(change.after),
+            }
             for change in plan.changes[:MAX_CHANGES]
         ],
         per_hour_at_min_usd=plan.cost.per_hour_at_min,

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean, line
+from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean, clean_line
 
 HIDDEN = {
     "colour": "\x1b[31m",
@@ -38,8 +38,8 @@ def test_visible_characters_are_kept(text: str) -> None:
 
 
 def test_a_line_is_one_line_of_bounded_length() -> None:
-    assert line("a\nb\t c\r\nd") == "a b c d"
-    assert len(line("x" * 500, 100)) == 100
+    assert clean_line("a\nb\t c\r\nd") == "a b c d"
+    assert len(clean_line("x" * 500, 100)) == 100
 
 
 def test_a_fence_names_its_source_and_has_its_own_mark() -> None:

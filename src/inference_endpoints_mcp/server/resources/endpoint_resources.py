@@ -18,7 +18,7 @@ from mcp.types import (
 from inference_endpoints.models import Endpoint
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.resources.uris import ENDPOINT, RESOURCE_KINDS, URI_TEMPLATE, EndpointUri
@@ -113,7 +113,7 @@ def _to_resource(namespace: str, endpoint: Endpoint) -> Resource:
     return Resource(
         uri=str(EndpointUri(namespace, endpoint.name)),
         name=_full_name(namespace, endpoint),
-        description=line(f"{endpoint.state.value} · {endpoint.model.repository} on {endpoint.hardware}"),
+        description=clean_line(f"{endpoint.state.value} · {endpoint.model.repository} on {endpoint.hardware}"),
         mime_type=JSON,
     )
 

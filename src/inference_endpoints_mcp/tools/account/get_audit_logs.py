@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.models import AuditEntry
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import NextCall, ToolOutput, fit_rows
@@ -68,18 +68,18 @@ async def get_audit_logs(
 
 
 def _row(entry: AuditEntry, call: CallContext) -> AuditLogRow:
-    changes = [line(change, 80) for change in entry.changes[:MAX_CHANGES]]
+    changes = [clean_line(change, 80) for change in entry.changes[:MAX_CHANGES]]
     if len(entry.changes) > MAX_CHANGES:
         changes.append(f"and {len(entry.changes) - MAX_CHANGES} more")
     # The service does not publish its fields: unknown ones are shown unchanged.
     more = {key: value for key, value in (entry.model_extra or {}).items() if value is not None and key != "id"}
     return AuditLogRow(
         at=entry.created_at.isoformat(timespec="seconds") if entry.created_at else "",
-        action=line(entry.action, 40),
-        endpoint_name=line(entry.endpoint, 40) if entry.endpoint else None,
-        user=line(entry.user.name or "", 96) if entry.user else None,
+        action=clean_line(entry.action, 40),
+        endpoint_name=clean_line(entry.endpoint, 40) if entry.endpoint else None,
+        user=clean_line(entry.user.name or "", 96) if entry.user else None,
         changes=changes or None,
-        source_ip=line(entry.source_ip, 45) if entry.source_ip else None,
-        request_id=line(entry.request_id, 64) if entry.request_id else None,
+        source_ip=clean_line(entry.source_ip, 45) if entry.source_ip else None,
+        request_id=clean_line(entry.request_id, 64) if entry.request_id else None,
         more=call.fence.wrap("audit log", json.dumps(more, ensure_ascii=False), 500) if more else None,
     )

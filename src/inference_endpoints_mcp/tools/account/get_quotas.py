@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import VendorQuotas
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
@@ -47,7 +47,7 @@ async def get_quotas(
     every = [row for one, quotas in queried.results.items() for row in _rows(one, quotas)]
     vendors = sorted({row.vendor for row in every})
     if vendor and vendor not in vendors:
-        raise BadRequest("There is no such vendor.", hint=f"Vendors: {line(', '.join(vendors), 200)}.")
+        raise BadRequest("There is no such vendor.", hint=f"Vendors: {clean_line(', '.join(vendors), 200)}.")
     found = [row for row in every if vendor in ("", row.vendor)]
     found.sort(key=lambda row: (-row.used, -row.left))
     page, following = take_page(found, offset, limit)
@@ -68,9 +68,9 @@ def _rows(namespace: str, quotas: VendorQuotas) -> list[QuotaRow]:
     return [
         QuotaRow(
             namespace=namespace,
-            vendor=line(vendor),
-            instance_type=line(quota.instance_type),
-            architecture=line(quota.architecture),
+            vendor=clean_line(vendor),
+            instance_type=clean_line(quota.instance_type),
+            architecture=clean_line(quota.architecture),
             used=quota.used_accelerators,
             left=quota.left,
             most=quota.max_accelerators,

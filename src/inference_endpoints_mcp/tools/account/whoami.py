@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import ToolOutput
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -25,9 +25,9 @@ async def whoami(call: Call) -> WhoAmIOutput:
     backend = call.endpoints.backend.name
     default = await call.endpoints.resolve_namespace()
     return WhoAmIOutput(
-        name=line(caller.name),
-        type=line(caller.type),
-        namespaces=[line(namespace) for namespace in caller.namespaces],
+        name=clean_line(caller.name),
+        type=clean_line(caller.type),
+        namespaces=[clean_line(namespace) for namespace in caller.namespaces],
         default_namespace=default,
         can_pay=caller.can_pay,
         backend=backend,

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.models import CatalogueModel
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Offset, Repository
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import NextCall, ToolOutput, take_page
@@ -49,11 +49,11 @@ async def list_catalog_items(
     items = await call.endpoints.catalogue(search=search or None, task=task or None)
     rows = [
         CatalogRow(
-            repository=line(item.repo_id),
-            task=line(item.task) if item.task else None,
-            license=line(item.license) if item.license else None,
-            accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}),
-            engines=sorted({line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}),
+            repository=clean_line(item.repo_id),
+            task=clean_line(item.task) if item.task else None,
+            license=clean_line(item.license) if item.license else None,
+            accelerators=sorted({clean_line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}),
+            engines=sorted({clean_line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}),
         )
         for item in items
     ]
@@ -65,18 +65,18 @@ async def list_catalog_items(
 async def has_catalog_item(call: Call, repository: Repository) -> CatalogItemOutput:
     """Check whether a model is in the catalogue of models that are known to deploy."""
     item = await find_catalog_item(call.endpoints, repository)
-    shown = line(repository, 512)
+    shown = clean_line(repository, 512)
     following = NextCall(tool="get_recommended_config", arguments={"repository": repository})
     if item is None:
         now = "It is not in the catalogue, but it may still deploy."
         return CatalogItemOutput(repository=shown, in_catalog=False, now=now, next=[following])
     return CatalogItemOutput(
-        repository=line(item.repo_id, 512),
+        repository=clean_line(item.repo_id, 512),
         in_catalog=True,
-        task=line(item.task) if item.task else None,
-        license=line(item.license) if item.license else None,
-        accelerators=sorted({line(recipe.accelerator) for recipe in item.recipes}) or None,
-        engines=sorted({line(recipe.engine_type) for recipe in item.recipes}) or None,
+        task=clean_line(item.task) if item.task else None,
+        license=clean_line(item.license) if item.license else None,
+        accelerators=sorted({clean_line(recipe.accelerator) for recipe in item.recipes}) or None,
+        engines=sorted({clean_line(recipe.engine_type) for recipe in item.recipes}) or None,
         now="It is in the catalogue.",
         next=[following],
     )

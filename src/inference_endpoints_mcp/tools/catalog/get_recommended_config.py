@@ -12,7 +12,7 @@ from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Namespace, Repository
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.catalog.catalog_items import find_catalog_item
@@ -56,12 +56,12 @@ async def get_recommended_config(
         "config": found.config,
     }
     return RecommendedConfigOutput(
-        repository=line(repository, 512),
+        repository=clean_line(repository, 512),
         hardware=found.offer.id,
         price_per_hour_usd=found.offer.price,
         backend=backend,
         config=found.config,
-        why=[line(reason, 300) for reason in found.why],
+        why=[clean_line(reason, 300) for reason in found.why],
         alternatives=[f"{one.id} (${one.price or 0:g}/h)" for one in found.alternatives],
         in_catalog=known.item is not None,
         now="Nothing is created yet."

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.deploy.hardware import Offer, cheapest_first, offers
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of_hardware, take_page
@@ -52,7 +52,7 @@ async def get_vendors(
     everything = offers(await call.hardware.vendors(namespace))
     vendors = sorted({offer.hardware.vendor for offer in everything})
     if vendor and vendor not in vendors:
-        raise BadRequest("There is no such vendor.", hint=f"Vendors: {line(', '.join(vendors), 200)}.")
+        raise BadRequest("There is no such vendor.", hint=f"Vendors: {clean_line(', '.join(vendors), 200)}.")
     listed = [
         offer
         for offer in everything

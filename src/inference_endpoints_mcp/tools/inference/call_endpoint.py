@@ -8,7 +8,7 @@ from pydantic import Field
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference import Reply
 from inference_endpoints.transport.operations import CALL_EFFECT
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, JsonObject, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
@@ -66,7 +66,7 @@ async def call_endpoint(
         namespace=namespace,
         backend=backend_of(endpoint, call.endpoints.backend.name),
         output=call.fence.wrap("model", output, MAX_MODEL_OUTPUT_CHARACTERS),
-        content_type=line(reply.content_type, 100),
+        content_type=clean_line(reply.content_type, 100),
         vectors=vectors,
         dimensions=dimensions,
         seconds=round(reply.seconds, 3),
@@ -97,7 +97,7 @@ def _route(path: str) -> str:
 def _output(reply: Reply) -> tuple[str, int | None, int | None]:
     """The output as an agent can use it: text unchanged, vectors shortened, of other bytes only the size."""
     if "json" not in reply.content_type and not reply.content_type.startswith("text/"):
-        return f"{len(reply.content)} bytes of {line(reply.content_type, 100) or 'unknown type'}", None, None
+        return f"{len(reply.content)} bytes of {clean_line(reply.content_type, 100) or 'unknown type'}", None, None
     vectors = _vectors(_parsed(reply))
     if not vectors:
         return reply.content.decode("utf-8", "replace"), None, None

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference import ChatAnswer, ChatDelta
 from inference_endpoints.transport.operations import CALL_EFFECT
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, Progress
 from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
@@ -98,7 +98,7 @@ class _StreamedText:
         self._progress.report(self._message)
 
     def _message(self) -> str:
-        return f"writing · {self._tokens} tokens · {line(self._text[-400:], 10_000)[-150:]}"
+        return f"writing · {self._tokens} tokens · {clean_line(self._text[-400:], 10_000)[-150:]}"
 
 
 def _conversation(message: str, messages: list[Message], system: str) -> list[dict[str, str]]:

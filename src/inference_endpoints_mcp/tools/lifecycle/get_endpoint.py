@@ -8,7 +8,7 @@ from inference_endpoints.deploy.copying import settings_of
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.reusable_settings import Shown, shown
@@ -51,13 +51,13 @@ async def get_endpoint(
     copied = shown(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetailsOutput(
         **await describe_endpoint(call, endpoint, namespace),
-        type=line(endpoint.type.value, 32),
-        revision=line(model.revision, 96) if model.revision else None,
-        framework=line(model.framework, 64) if model.framework else None,
-        engine=line(model.image.engine, 64) if model.image else None,
+        type=clean_line(endpoint.type.value, 32),
+        revision=clean_line(model.revision, 96) if model.revision else None,
+        framework=clean_line(model.framework, 64) if model.framework else None,
+        engine=clean_line(model.image.engine, 64) if model.image else None,
         image_url=_image_url(endpoint),
         env=_fence_settings(call, "env", [f"{name}={value}" for name, value in env.items()]),
-        secret_names=[line(name) for name in names[:MAX_SETTINGS]] or None,
+        secret_names=[clean_line(name) for name in names[:MAX_SETTINGS]] or None,
         args=_fence_settings(call, "args", arguments),
         tags=call.fence.wrap("tags", ", ".join(endpoint.tags), 1_000) if endpoint.tags else None,
         created_at=rfc3339(status.created_at) if status.created_at else None,
@@ -74,21 +74,21 @@ async def get_endpoint(
 
 def _fence_settings(call: CallContext, source: str, settings: list[str]) -> str | None:
     """Settings that other people can write, one a line."""
-    shown = "\n".join(line(call.redactor.text(setting)) for setting in settings[:MAX_SETTINGS])
+    shown = "\n".join(clean_line(call.redactor.text(setting)) for setting in settings[:MAX_SETTINGS])
     return call.fence.wrap(source, shown) if shown else None
 
 
 def _config_note(copied: Shown, secrets: list[str]) -> str:
     if copied.settings is None:
         return " Its config is too long to show."
-    missing = [*copied.left_out, *(f"model.secrets.{line(name, 60)}" for name in secrets)]
+    missing = [*copied.left_out, *(f"model.secrets.{clean_line(name, 60)}" for name in secrets)]
     more = f" and {len(missing) - MAX_SETTINGS} more" if len(missing) > MAX_SETTINGS else ""
     return f" Not in its config: {', '.join(missing[:MAX_SETTINGS])}{more}." if missing else ""
 
 
 def _image_url(endpoint: Endpoint) -> str | None:
     url = endpoint.model.image.settings.get("url") if endpoint.model.image else None
-    return line(str(url)) if url else None
+    return clean_line(str(url)) if url else None
 
 
 def _state_sentence(endpoint: Endpoint) -> str:

@@ -10,7 +10,7 @@ from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.all_namespaces import ALL_NAMESPACES, query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset, State
 from inference_endpoints_mcp.tools.call_context import Call
@@ -105,7 +105,7 @@ def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str
         endpoint_name=endpoint.name,
         namespace=namespace,
         state=endpoint.state.value,
-        repository=line(endpoint.model.repository, 80),
+        repository=clean_line(endpoint.model.repository, 80),
         hardware=endpoint.hardware,
         ready_replicas=endpoint.status.ready_replica,
         target_replicas=endpoint.status.target_replica,

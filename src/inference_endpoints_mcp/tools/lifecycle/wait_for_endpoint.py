@@ -16,7 +16,7 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds, WaitGoal
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import EndpointOutput, backend_of, describe_endpoint, next_call, trial_call
@@ -41,7 +41,7 @@ async def wait_for_endpoint(
 ) -> WaitOutput:
     """Wait until an endpoint is ready, with progress. Fails at once, with the cause, if it cannot become ready. If
     this host's time limit ends first, returns reached=false and the call that continues."""
-    history = _WaitHistory(line(endpoint_name, 64))
+    history = _WaitHistory(clean_line(endpoint_name, 64))
     goal, timeout = Goal(until), min(float(timeout_s), call.host_timeout_s)
     try:
         async with call.report_progress() as progress:
@@ -108,7 +108,7 @@ class _WaitHistory:
             status = self.last.status
             replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
             parts = [status.state.value, replicas, _duration(self.elapsed)]
-        return line(" · ".join([*parts, *self._details()]), 199)
+        return clean_line(" · ".join([*parts, *self._details()]), 199)
 
     @property
     def obstacle(self) -> str:
@@ -123,7 +123,7 @@ class _WaitHistory:
         details = self.obstacle or (self.last.status.message if self.last else "")
         if self.error is not None:
             details = f"{details}, still trying"
-        return [line(details, 120)] if details else []
+        return [clean_line(details, 120)] if details else []
 
 
 async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal, timeout_s: int) -> WaitOutput:

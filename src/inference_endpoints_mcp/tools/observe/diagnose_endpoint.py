@@ -19,7 +19,7 @@ from inference_endpoints.diagnosis import (
 )
 from inference_endpoints.models import Endpoint, hardware_id
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import clean, line
+from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import BackendName, NextCall, ToolOutput, backend_of, next_call, trial_call
@@ -108,7 +108,8 @@ def _fence_quotes(quotes: tuple[Quote, ...], call: CallContext) -> str | None:
     if not quotes:
         return None
     quoted = [
-        f"[{quote.source}] {line(call.redactor.text(clean(quote.text)), MAX_QUOTE_CHARACTERS)}" for quote in quotes
+        f"[{quote.source}] {clean_line(call.redactor.text(clean(quote.text)), MAX_QUOTE_CHARACTERS)}"
+        for quote in quotes
     ]
     return call.fence.wrap("endpoint", "\n".join(quoted), MAX_QUOTES_CHARACTERS)
 

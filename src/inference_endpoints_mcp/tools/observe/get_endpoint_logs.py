@@ -11,7 +11,7 @@ from pydantic import Field
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import LogEntry
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, LogLevel, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import ToolOutput
@@ -60,7 +60,7 @@ async def get_endpoint_logs(
     matching = [one for one in severe if contains.lower() in one.line.lower() and _is_after(one, after)]
     newest_first = reversed(matching[-tail:])
     lines = _fit_newest(
-        f"{one.timestamp or ''} {line(call.redactor.text(one.line), MAX_LINE_CHARACTERS)}" for one in newest_first
+        f"{one.timestamp or ''} {clean_line(call.redactor.text(one.line), MAX_LINE_CHARACTERS)}" for one in newest_first
     )
     return LogsOutput(
         endpoint_name=name,

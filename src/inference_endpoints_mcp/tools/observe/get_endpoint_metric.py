@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.models import AllGraphs, Graph, Series
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Metric, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of, fit_rows
@@ -116,7 +116,7 @@ def _of(series: Series) -> str:
     if isinstance(series.percentile, float) and series.percentile <= 1:
         return f"p{series.percentile * 100:g}"
     parts = (series.status_code, series.percentile, series.status, series.replica_id, series.device_id)
-    return line(" ".join(str(part) for part in parts if part is not None), 80)
+    return clean_line(" ".join(str(part) for part in parts if part is not None), 80)
 
 
 def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) -> MetricRow:

@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import line
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import ToolOutput, take_page
@@ -33,7 +33,7 @@ async def get_endpoint_replicas(
     replicas = await call.endpoints.replicas(name, namespace)
     live = sum(replica.status.live for replica in replicas)
     rows = [
-        ReplicaRow(replica=line(replica.id), stage=line(replica.status.stage), live=replica.status.live)
+        ReplicaRow(replica=clean_line(replica.id), stage=clean_line(replica.status.stage), live=replica.status.live)
         for replica in replicas
     ]
     page, following = take_page(rows, offset, limit)
