@@ -67,16 +67,15 @@ async def plane(path: str, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", driver.url)
         monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", TOKEN)
         await driver.create("broken", compute=L4, model={**MODEL, "env": {"SIMULATED_FAULT": "out_of_memory"}})
-        for _ in range(4):
-            await driver.advance(3_600)
         if path.partition(".")[0] in CALLING:
             method = "chat" if "chat" in path or path == "README" else path.rpartition(".")[2]
             answer = ANSWERS.get(method, LABELS)
             await driver.create_local("chat", model={"env": {"TINY_ANSWERS": json.dumps(answer)}})
-            await driver.reach("chat", "running")
         else:
             await driver.create("chat", compute=L4, model=MODEL)
-            await driver.advance(400)
+        while await driver.state("broken") != "failed":
+            await driver.advance(3_600)
+        await driver.reach("chat", "running")
         yield driver
 
 
