@@ -29,8 +29,8 @@ class ClientPool:
     ) -> None:
         self.backend = backend or default_backend()
         self.namespace = namespace
-        self._guard = guard
-        self._reconnect = reconnect
+        self.guard = guard
+        self.reconnect = reconnect
         self._opened: dict[
             asyncio.AbstractEventLoop, tuple[AsyncEndpointsClient, AsyncGenerator[AsyncEndpointsClient]]
         ] = {}
@@ -38,39 +38,23 @@ class ClientPool:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self.namespace!r})"
 
-    async def current(self) -> AsyncEndpointsClient:
-        """The asynchronous client of the running event loop.
-
-        >>> await EndpointsClient().current()
-        AsyncEndpointsClient(..., namespace=None)
-        """
+    async def _current(self) -> AsyncEndpointsClient:
+        """The client of the running event loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._opened:
             self._opened = {known: opened for known, opened in self._opened.items() if not known.is_closed()}
             client = AsyncEndpointsClient(
-                self.backend, namespace=self.namespace, guard=self._guard, reconnect=self._reconnect
+                self.backend, namespace=self.namespace, guard=self.guard, reconnect=self.reconnect
             )
             open_until_loop_ends = _open(client)
             await anext(open_until_loop_ends)
             self._opened[loop] = client, open_until_loop_ends
         return self._opened[loop][0]
 
-    async def close_current(self) -> None:
-        """Close the connections of the running event loop; a later call opens new ones.
-
-        >>> await EndpointsClient().close_current()
-        """
+    async def _close_current(self) -> None:
+        """Close the connections of the running event loop; a later call opens new ones."""
         if opened := self._opened.pop(asyncio.get_running_loop(), None):
             await opened[1].aclose()
-
-    def with_token(self, token: str | None) -> "ClientPool":
-        """The same control plane under the same guard, with another token.
-
-        >>> EndpointsClient().with_token("hf_another").backend.token
-        'hf_another'
-        """
-        backend = replace(self.backend, token=token)
-        return ClientPool(backend, namespace=self.namespace, guard=self._guard, reconnect=self._reconnect)
 
 
 async def _open(client: AsyncEndpointsClient) -> AsyncGenerator[AsyncEndpointsClient]:
@@ -84,7 +68,7 @@ Api = AsyncEndpointsClient | ClientPool
 
 async def client_of(api: Api) -> AsyncEndpointsClient:
     """The client itself, or the pool's client of the running event loop."""
-    return api if isinstance(api, AsyncEndpointsClient) else await api.current()
+    return api if isinstance(api, AsyncEndpointsClient) else await api._current()  # noqa: SLF001 - it is no part of the public client
 
 
 def api_for(token: Token, api: Api | None = None) -> Api:
@@ -95,7 +79,11 @@ def api_for(token: Token, api: Api | None = None) -> Api:
     if api is None:
         return _shared_pool(default_backend(token))
     chosen = chosen_token(token, api.backend.token)
-    return api if chosen == api.backend.token else pool_of(api).with_token(chosen)
+    if chosen == api.backend.token:
+        return api
+    pool = pool_of(api)
+    backend = replace(pool.backend, token=chosen)
+    return ClientPool(backend, namespace=pool.namespace, guard=pool.guard, reconnect=pool.reconnect)
 
 
 def pool_of(api: Api) -> ClientPool:

@@ -23,7 +23,7 @@ def _of_client(
 
     @functools.wraps(method)
     async def call(self: "EndpointsClient", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await method(await self.current(), *args, **kwargs)
+        return await method(await self._current(), *args, **kwargs)
 
     return blocking(call)
 
@@ -64,14 +64,14 @@ class EndpointsClient(ClientPool):
     @blocking
     @functools.wraps(AsyncEndpointsClient.iterate)
     async def iterate(self, namespace: str | None = None) -> AsyncIterator[Endpoint]:
-        client = await self.current()
+        client = await self._current()
         async for endpoint in client.iterate(namespace):
             yield endpoint
 
     @blocking
     @functools.wraps(AsyncEndpointsClient.events)
     async def events(self, name: str, namespace: str | None = None) -> AsyncIterator[None]:
-        async with aclosing((await self.current()).events(name, namespace)) as events:
+        async with aclosing((await self._current()).events(name, namespace)) as events:
             async for _ in events:
                 yield
 
@@ -81,7 +81,7 @@ class EndpointsClient(ClientPool):
 
         >>> client.close()
         """
-        await self.close_current()
+        await self._close_current()
 
     def __enter__(self) -> Self:
         return self

@@ -43,6 +43,9 @@ INTRODUCTION = """\
 Generated from signatures and docstrings by `make manifests`; every example runs as a test. All names are imported from
 `inference_endpoints`. The examples use an embedded control plane with two endpoints: `chat` runs, and `broken` failed
 to start. The example of a method follows the one of its class, and `await` at the top level stands in a coroutine.
+
+`Token` is a string, None or True for the token of this machine, or False for none. `Api` is a client of either kind.
+Other types that are not listed are in `inference_endpoints.models` and `inference_endpoints.deploy`.
 """
 
 LINE_WIDTH = 116
