@@ -3,10 +3,10 @@
 Names, order and defaults of arguments: huggingface_hub 2.4.0, `HfApi`.
 """
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
+from inference_endpoints.all_namespaces import ALL_NAMESPACES, query_all_namespaces
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of
 from inference_endpoints.deploy.vocabulary import (
@@ -24,9 +24,6 @@ from inference_endpoints.models import Endpoint, InferenceEndpointType
 from inference_endpoints.transport.backend import Token
 
 H = TypeVar("H", bound=InferenceEndpointBase)
-
-ALL_NAMESPACES = "*"
-MAX_CONCURRENT_NAMESPACES = 8
 
 
 class EndpointList(list[H]):
@@ -90,26 +87,12 @@ class Functions(Generic[H]):
         if namespace != ALL_NAMESPACES:
             namespace = await client.resolve_namespace(namespace)
             return EndpointList(self._handles(await client.list(namespace), namespace, api))
-        namespaces = (await client.whoami()).namespaces
-        semaphore = asyncio.Semaphore(MAX_CONCURRENT_NAMESPACES)
-
-        async def list_or_error(one: str) -> Sequence[Endpoint] | InferenceEndpointError:
-            try:
-                async with semaphore:
-                    return await client.list(one)
-            except InferenceEndpointError as error:
-                return error
-
-        found: list[H] = []
-        refused: dict[str, InferenceEndpointError] = {}
-        for one, outcome in zip(namespaces, await asyncio.gather(*map(list_or_error, namespaces)), strict=True):
-            if not isinstance(outcome, InferenceEndpointError):
-                found += self._handles(outcome, one, api)
-            elif one != namespaces[0] and isinstance(outcome, Unauthorized | Forbidden):
-                refused[one] = outcome
-            else:
-                raise outcome
-        return EndpointList(found, refused)
+        lists = await query_all_namespaces(client, client.list)
+        for one, error in lists.errors.items():
+            if one == lists.own or not isinstance(error, Unauthorized | Forbidden):
+                raise error
+        found = [handle for one, listed in lists.answers.items() for handle in self._handles(listed, one, api)]
+        return EndpointList(found, lists.errors)
 
     async def create_inference_endpoint(
         self,

@@ -1,18 +1,14 @@
 """One query of a namespace, or of all the caller's namespaces at the same time."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints.all_namespaces import ALL_NAMESPACES, query_all_namespaces
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.outputs import RefusedNamespace
 
 T = TypeVar("T")
-
-ALL_NAMESPACES = "*"
-MAX_CONCURRENT_NAMESPACES = 8
 
 
 @dataclass(frozen=True)
@@ -40,21 +36,11 @@ async def query_namespaces(
     if namespace != ALL_NAMESPACES:
         namespace = await call.resolve_namespace(namespace)
         return NamespaceResults({namespace: await query(namespace)}, [])
-    semaphore = asyncio.Semaphore(MAX_CONCURRENT_NAMESPACES)
 
-    async def result_or_error(one: str) -> T | InferenceEndpointError:
-        try:
-            call.check_namespace(one)
-            async with semaphore:
-                return await query(one)
-        except InferenceEndpointError as error:
-            return error
+    async def query_allowed(one: str) -> T:
+        call.check_namespace(one)
+        return await query(one)
 
-    namespaces = (await call.endpoints.whoami()).namespaces
-    outcomes = dict(zip(namespaces, await asyncio.gather(*map(result_or_error, namespaces)), strict=True))
-    errors = {one: outcome for one, outcome in outcomes.items() if isinstance(outcome, InferenceEndpointError)}
-    results = {one: outcome for one, outcome in outcomes.items() if not isinstance(outcome, InferenceEndpointError)}
-    if not results:
-        raise next(iter(errors.values()))
-    refused = [RefusedNamespace(namespace=one, code=error.code) for one, error in errors.items()]
-    return NamespaceResults(results, refused)
+    found = await query_all_namespaces(call.endpoints, query_allowed)
+    refused = [RefusedNamespace(namespace=one, code=error.code) for one, error in found.errors.items()]
+    return NamespaceResults(found.answers, refused)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 
+from inference_endpoints.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.costs import EndpointCost, Per, cost_of
 from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.tools.all_namespaces import ALL_NAMESPACES, query_namespaces
+from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import (

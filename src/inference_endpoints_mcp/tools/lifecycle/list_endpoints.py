@@ -6,12 +6,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from inference_endpoints.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.tools.all_namespaces import ALL_NAMESPACES, query_namespaces
+from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset, State
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import (
