@@ -61,13 +61,13 @@ if TYPE_CHECKING:
         scale_to_zero_inference_endpoint,
         update_inference_endpoint,
     )
-    from inference_endpoints.transport.backend import Backend, hugging_face, local
+    from inference_endpoints.transport.backend import Backend, default_backend, hugging_face, local
     from inference_endpoints.watching.goals import Goal
     from inference_endpoints.watching.observation import StatusChange
     from inference_endpoints.watching.watcher import Watcher
 
 _NAMES_BY_MODULE = {
-    "transport.backend": "Backend hugging_face local",
+    "transport.backend": "Backend default_backend hugging_face local",
     "client": "AsyncEndpointsClient",
     "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
     "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused QuotaExceeded "
@@ -139,6 +139,7 @@ __all__ = [
     "collect_evidence",
     "cost_of",
     "create_inference_endpoint",
+    "default_backend",
     "delete_inference_endpoint",
     "diagnose",
     "get_inference_endpoint",

@@ -68,7 +68,9 @@ Api = AsyncEndpointsClient | ClientPool
 
 async def client_of(api: Api) -> AsyncEndpointsClient:
     """The client itself, or the pool's client of the running event loop."""
-    return api if isinstance(api, AsyncEndpointsClient) else await api._current()  # noqa: SLF001 - it is no part of the public client
+    if isinstance(api, AsyncEndpointsClient):
+        return api
+    return await api._current()  # noqa: SLF001 - not public, since EndpointsClient is a pool
 
 
 def api_for(token: Token, api: Api | None = None) -> Api:

@@ -117,6 +117,9 @@ def default_backend(token: Token = None) -> Backend:
     If `INFERENCE_ENDPOINTS_URL` is set, the embedded control plane at that address instead, with the token in
     `INFERENCE_ENDPOINTS_TOKEN` (`inference-endpoints-mcp control-plane --json` prints both). The Hugging Face token is
     never sent there. Raises `NotConfigured` if that token is missing.
+
+    >>> default_backend().name
+    'local'
     """
     url = os.environ.get(URL_VARIABLE, "").strip().rstrip("/")
     if not url:

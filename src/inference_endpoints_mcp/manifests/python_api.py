@@ -18,7 +18,7 @@ SECTIONS = {
     "EndpointList aio",
     "One endpoint": "InferenceEndpoint AsyncInferenceEndpoint StatusChange",
     "Calling a model": "InferenceClient AsyncInferenceClient AsyncInference Label Reply",
-    "A control plane": "EndpointsClient AsyncEndpointsClient Backend hugging_face local",
+    "A control plane": "EndpointsClient AsyncEndpointsClient Backend default_backend hugging_face local",
     "Requests and answers": "EndpointSpec EndpointChange Hardware CreateRequest UpdateRequest Endpoint "
     "InferenceEndpointStatus InferenceEndpointType",
     "Plans and costs": "plan_create plan_update Plan cost_of",
