@@ -1,10 +1,8 @@
 """Call endpoints by name: tasks with typed results, chat with streaming, and any route with JSON or bytes."""
 
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypedDict, TypeVar, Unpack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar, Unpack
 
 import anyio
 
@@ -19,59 +17,14 @@ from inference_endpoints.inference.chat import (
     build_chat_request,
     stream_deltas,
 )
-from inference_endpoints.inference.cold_start import CallDeadline, OnWait, OpenResponse, open_response
-from inference_endpoints.inference.engine_errors import classify_engine_error
-from inference_endpoints.inference.media import detect_media_type
+from inference_endpoints.inference.engine_calls import CallOptions, EngineCalls, Reply
 from inference_endpoints.inference.tasks import EngineRequest, Label, Task
 from inference_endpoints.models import Endpoint
-from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import Sleep, read_error, read_up_to
+from inference_endpoints.transport.http import Sleep
 
 Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]
 OnDelta = Callable[[ChatDelta], Awaitable[None]]
-
-MAX_RESPONSE_BYTES = 32 * 1024 * 1024
-"""Bytes of one response. A larger one is refused."""
-
-
-class CallOptions(TypedDict, total=False):
-    """The options of every call.
-
-    `timeout`: seconds for the whole call (default 120). `wake`: whether the call may wake an endpoint that is scaled
-    to zero, which is billed (default True). `on_wait` gets a sentence before every wait for a replica.
-    """
-
-    timeout: float
-    wake: bool
-    on_wait: OnWait | None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An engine's response, unparsed. `seconds` is the duration of the call, `woke` whether it woke the endpoint.
-
-    >>> reply = get_inference_endpoint("chat").client.post(json={"inputs": "I like it."})
-    >>> reply.status, reply.content_type, reply.woke
-    (200, 'application/json', False)
-    """
-
-    status: int
-    content_type: str
-    content: bytes = field(repr=False)
-    seconds: float
-    woke: bool
-
-    def json(self) -> Any:
-        """The content as JSON. Raises `BadRequest` if it is not JSON: another attempt would not help.
-
-        >>> reply.json()
-        [{'label': 'POSITIVE', 'score': 0.9}]
-        """
-        try:
-            return json.loads(self.content)
-        except (ValueError, RecursionError) as error:
-            raise BadRequest("The endpoint's answer is not JSON.", hint="Look at its content type.") from error
 
 
 class AsyncInference:
@@ -90,8 +43,7 @@ class AsyncInference:
         self, endpoints: AsyncEndpointsClient, *, running: Endpoint | None = None, sleep: Sleep = anyio.sleep
     ) -> None:
         self._endpoints = endpoints
-        self._running = running
-        self._sleep = sleep
+        self._calls = EngineCalls(endpoints, running, sleep)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._endpoints!r})"
@@ -116,13 +68,13 @@ class AsyncInference:
         >>> print(answer.text, answer.woke)
         Hello! False
         """
-        deadline = CallDeadline(**options, sleep=self._sleep)
+        deadline = self._calls.start_deadline(options)
         build_request = build_chat_request(
             messages, max_tokens=max_tokens, temperature=temperature, **(parameters or {})
         )
         transcript = Transcript()
         async with (
-            self._open(name, namespace, build_request, deadline) as answer,
+            self._calls.open(name, namespace, build_request, deadline) as answer,
             aclosing(stream_deltas(answer, deadline)) as deltas,
         ):
             async for delta in deltas:
@@ -148,12 +100,12 @@ class AsyncInference:
         ...     print(delta.text)
         Hello!
         """
-        deadline = CallDeadline(**options, sleep=self._sleep)
+        deadline = self._calls.start_deadline(options)
         build_request = build_chat_request(
             messages, max_tokens=max_tokens, temperature=temperature, **(parameters or {})
         )
         async with (
-            self._open(name, namespace, build_request, deadline) as answer,
+            self._calls.open(name, namespace, build_request, deadline) as answer,
             aclosing(stream_deltas(answer, deadline)) as deltas,
         ):
             async for delta in deltas:
@@ -289,9 +241,9 @@ class AsyncInference:
         if body is not None and content is not None:
             raise BadRequest("Both body and content were given.", hint="Send either JSON as body or a file as content.")
         request = EngineRequest(path, body, content)
-        deadline = CallDeadline(**options, sleep=self._sleep)
+        deadline = self._calls.start_deadline(options)
         headers = {"Accept": accept, **(headers or {})}
-        return await self._call(name, namespace, lambda _: request, deadline, method, headers)
+        return await self._calls.send(name, namespace, lambda _: request, deadline, method, headers)
 
     async def _run(
         self,
@@ -305,8 +257,8 @@ class AsyncInference:
         def build_request(endpoint: Endpoint) -> EngineRequest:
             return task.build_request(inputs, parameters, engine=tasks.engine_key(endpoint), model=endpoint.name)
 
-        deadline = CallDeadline(**options, sleep=self._sleep)
-        reply = await self._call(name, namespace, build_request, deadline, "POST", {"Accept": task.accept})
+        deadline = self._calls.start_deadline(options)
+        reply = await self._calls.send(name, namespace, build_request, deadline, "POST", {"Accept": task.accept})
         try:
             return task.parse_response(reply.content_type, reply.content)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
@@ -314,53 +266,3 @@ class AsyncInference:
                 f"The endpoint's answer does not fit {task.name}: it seems to serve another task.",
                 hint="Use the task of its model. Call its route to see the raw answer.",
             ) from error
-
-    async def _call(
-        self,
-        name: str,
-        namespace: str | None,
-        build_request: Callable[[Endpoint], EngineRequest],
-        deadline: CallDeadline,
-        method: str,
-        headers: Mapping[str, str],
-    ) -> Reply:
-        async with self._open(name, namespace, build_request, deadline, method, headers) as answer:
-            response = answer.response
-            with deadline.limit(f"{answer.call.label} did not finish its answer"):
-                content = await read_up_to(response, MAX_RESPONSE_BYTES + 1)
-        if len(content) > MAX_RESPONSE_BYTES:
-            raise BadRequest("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
-        content_type = response.headers.get("content-type", "")
-        return Reply(response.status_code, content_type, content, deadline.elapsed, answer.woke)
-
-    @asynccontextmanager
-    async def _open(
-        self,
-        name: str,
-        namespace: str | None,
-        build_request: Callable[[Endpoint], EngineRequest],
-        deadline: CallDeadline,
-        method: str = "POST",
-        headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[OpenResponse]:
-        """A successful response whose body is not read yet. Any other response is raised as an error."""
-
-        async def fetch() -> Endpoint:
-            return await self._endpoints.get(name, namespace)
-
-        with deadline.limit("The control plane did not return the endpoint"):
-            namespace = await self._endpoints.resolve_namespace(namespace)
-            endpoint = self._running if self._running and self._running.name == name else await fetch()
-        request = build_request(endpoint)
-        headers = dict(headers or {})
-        if request.content is not None and "content-type" not in {key.lower() for key in headers}:
-            headers["Content-Type"] = detect_media_type(request.content)
-        call = EndpointCall(endpoint, namespace, request.path, method, request.body, request.content, headers)
-        async with open_response(self._endpoints.http, call, fetch, deadline) as answer:
-            response = answer.response
-            if not response.is_success:
-                with deadline.limit(f"{call.label} did not finish its answer"):
-                    refusal = await read_error(response)
-                saw_token = self._endpoints.backend.trusts(answer.call.endpoint.url or "")
-                raise classify_engine_error(answer.call, refusal, saw_token=saw_token)
-            yield answer

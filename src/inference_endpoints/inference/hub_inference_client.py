@@ -14,10 +14,10 @@ import anyio
 
 from inference_endpoints.blocking import blocking
 from inference_endpoints.client_pool import client_of
-from inference_endpoints.inference.async_inference import Reply
 from inference_endpoints.inference.chat import ChatDelta, Messages
 from inference_endpoints.inference.completions import ChatCompletion, ChatCompletionChunk
 from inference_endpoints.inference.endpoint_inference import EndpointInference
+from inference_endpoints.inference.engine_calls import Reply
 from inference_endpoints.inference.tasks import Label
 
 Media = bytes | str | Path

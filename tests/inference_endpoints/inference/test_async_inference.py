@@ -14,7 +14,7 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.inference import TASKS, AsyncInference, Label
-from inference_endpoints.inference.async_inference import MAX_RESPONSE_BYTES
+from inference_endpoints.inference.engine_calls import MAX_RESPONSE_BYTES
 from inference_endpoints.inference.media import detect_media_type
 
 pytestmark = pytest.mark.anyio
