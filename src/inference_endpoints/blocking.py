@@ -1,7 +1,10 @@
-"""Asynchronous functions made blocking, all by the one wrapper `blocking`.
+"""Blocking twins of asynchronous functions, all made by the wrapper `blocking`.
 
-Their coroutines run in one thread with an event loop of its own. So they may be called from any thread, under a
-running loop (a notebook's) and after a fork.
+Their coroutines run on an event loop in a thread of its own. So a twin may be called from any thread, under a running
+loop (a notebook's) and after a fork.
+
+Not anyio's blocking portal: on Ctrl-C its call returns before the coroutine has cleaned up, and every `await` of the
+clean-up is cancelled as well. It also needs most of this module around it, for forks and for the end of the program.
 """
 
 import asyncio
@@ -23,8 +26,8 @@ Item = TypeVar("Item")
 _EXAMPLE = re.compile(r"^ *(?:>>>|\.\.\.) .*$", re.MULTILINE)
 _ASYNCHRONOUS = re.compile(r"\bawait |\basync (?=for|with)|\bAsync(?=[A-Z])|\ba(?=close\()")
 
-ENDS_WITHIN_S = 5.0
-"""Longest that the end of the program waits for connections to be closed."""
+SHUTDOWN_TIMEOUT_S = 5.0
+"""Longest time that the end of the program waits for connections to close."""
 
 
 @overload
@@ -32,13 +35,13 @@ def blocking(function: Callable[P, AsyncIterator[Item]]) -> Callable[P, Generato
 @overload
 def blocking(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]: ...
 def blocking(function: Callable[P, Any]) -> Callable[P, Any]:
-    """The same function, to be called without `await`; an asynchronous iterator becomes a generator.
+    """The same function, called without `await`; an asynchronous iterator becomes a generator.
 
-    Name, signature and docstring survive, the docstring's example without `await`. Ctrl-C cancels the coroutine and
-    raises `KeyboardInterrupt` as always. Raises `RuntimeError` when called from a coroutine that a blocking call runs:
+    It keeps name, signature and docstring, the docstring's example without `await`. Ctrl-C cancels the coroutine and
+    raises `KeyboardInterrupt` as usual. Raises `RuntimeError` when a coroutine that runs in a blocking call calls it:
     it would wait for itself.
 
-    As a method, it lends its own object to the asynchronous function as `self`.
+    As a method, it passes its own object to the asynchronous function as `self`.
     """
 
     @functools.wraps(function)
@@ -47,9 +50,9 @@ def blocking(function: Callable[P, Any]) -> Callable[P, Any]:
         result = function(*args, **kwargs)
         if inspect.iscoroutine(result):
             result = portal.run(result)
-        return _each(result) if isinstance(result, AsyncIterator) else result
+        return _generator_of(result) if isinstance(result, AsyncIterator) else result
 
-    call.__module__ = _definer()
+    call.__module__ = _calling_module()
     bound = inspect.ismethod(function)
     call.__doc__ = without_await(function.__doc__ or "")
     call.__qualname__ = function.__name__ if bound else function.__qualname__.removeprefix("Async")
@@ -61,16 +64,16 @@ def without_await(docstring: str) -> str:
     return _EXAMPLE.sub(lambda line: _ASYNCHRONOUS.sub("", line[0]), docstring)
 
 
-def _definer() -> str:
-    """The module that asks for a wrapper, under whose name the function can be pickled."""
+def _calling_module() -> str:
+    """The module that defines the twin: pickle finds the function by its name there."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals["__name__"] == __name__:
         frame = frame.f_back
     return cast("str", frame.f_globals["__name__"]) if frame else __name__
 
 
-def _each(items: AsyncIterator[Item]) -> Generator[Item]:
-    """The items, each awaited when it is asked for. Close it when leaving it early, as the stream stays open."""
+def _generator_of(items: AsyncIterator[Item]) -> Generator[Item]:
+    """The items, each awaited on demand. Close it when leaving it early: the stream stays open until then."""
     portal = _portal()
     try:
         while True:
@@ -81,7 +84,7 @@ def _each(items: AsyncIterator[Item]) -> Generator[Item]:
             yield item
     finally:
         if isinstance(items, AsyncGenerator):
-            portal.finish(items.aclose())
+            portal.close_generator(items.aclose())
 
 
 async def _next_of(items: AsyncIterator[Item]) -> Item:
@@ -89,7 +92,7 @@ async def _next_of(items: AsyncIterator[Item]) -> Item:
 
 
 class _Call(Generic[R]):
-    """One coroutine in the loop, and its result for the thread that waits for it."""
+    """One coroutine on the loop, and its result for the waiting thread."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
         self.result: Future[R] = Future()
@@ -103,7 +106,7 @@ class _Call(Generic[R]):
     def cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        else:  # interrupted before it was handed over
+        else:  # interrupted before it started
             self._coroutine.close()
             self.result.cancel()
 
@@ -117,23 +120,23 @@ class _Call(Generic[R]):
 
 
 class _Portal:
-    """An event loop in a thread, and the way in."""
+    """An event loop in a thread, and the calls into it."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._ending = False
+        self._shutting_down = False
         self._loop = asyncio.new_event_loop()
-        # A thread that is no daemon would be waited for before it could be told that the program ends.
+        # A daemon: the interpreter waits for all other threads before it runs `atexit`, which stops this one.
         self._thread = threading.Thread(target=self._serve, name="inference-endpoints", daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """The coroutine's result; whatever else ends the waiting, such as Ctrl-C, cancels it and lets it clean up."""
+        """The coroutine's result. An interrupt, such as Ctrl-C, cancels the coroutine and lets it clean up."""
         if threading.current_thread() is self._thread:
             coroutine.close()
-            raise RuntimeError("a blocking call was made from within another; await the asynchronous one instead")
+            raise RuntimeError("a blocking call was made inside another one: await the asynchronous function instead")
         call = _Call(coroutine)
-        # What is to be cancelled exists before it is handed over: an interrupt may come at any moment in here.
+        # An interrupt may come at any moment in here, so the call exists before it starts.
         try:
             self._loop.call_soon_threadsafe(call.start)
             return call.result.result()
@@ -141,13 +144,13 @@ class _Portal:
             if not call.result.done():
                 self._loop.call_soon_threadsafe(call.cancel)
                 with suppress(CancelledError, Exception):
-                    call.result.result()  # what it cleans up is done when the interrupt goes on
-            if self._ending and isinstance(error, CancelledError):
-                raise SystemExit from None  # the program ends, and so does this daemon thread, without a traceback
+                    call.result.result()  # it has cleaned up before the interrupt continues
+            if self._shutting_down and isinstance(error, CancelledError):
+                raise SystemExit from None  # the program ends: this thread ends without a traceback
             raise
 
-    def finish(self, closing: Coroutine[Any, Any, None]) -> None:
-        """Run what cleans up, without waiting where that cannot be: a garbage collection can happen in any thread."""
+    def close_generator(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Close a generator. Garbage collection may do so in any thread, even the loop's own, which must not wait."""
         if self._loop.is_closed():
             closing.close()
         elif threading.current_thread() is self._thread:
@@ -155,13 +158,13 @@ class _Portal:
         else:
             self.run(closing)
 
-    def end(self) -> None:
-        self._ending = True
+    def shut_down(self) -> None:
+        self._shutting_down = True
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(ENDS_WITHIN_S)
+        self._thread.join(SHUTDOWN_TIMEOUT_S)
 
     def _serve(self) -> None:
-        # Not asyncio.Runner: it would start a thread at its end, which a program that ends no longer can.
+        # Not asyncio.Runner: it may start a thread when it closes, which an ending program cannot.
         loop = self._loop
         asyncio.set_event_loop(loop)
         loop.run_forever()
@@ -174,13 +177,13 @@ class _Portal:
 
 
 _portals: list[_Portal] = []
-"""The last is that of this process, if it has one. Those of processes it was forked from are kept, since closing
-their loops would reach into the parent's."""
-_choosing = threading.Lock()
+"""The last one is that of this process, if any. Those of parent processes stay referenced after a fork: closing their
+loops would close the parent's connections."""
+_lock = threading.Lock()
 
 
 def _portal() -> _Portal:
-    with _choosing:
+    with _lock:
         if not _portals or _portals[-1].pid != os.getpid():
             _portals.append(_Portal())
         return _portals[-1]
@@ -189,8 +192,8 @@ def _portal() -> _Portal:
 @atexit.register
 def _at_exit() -> None:
     if _portals and _portals[-1].pid == os.getpid():
-        _portals.pop().end()
+        _portals.pop().shut_down()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_choosing.acquire, after_in_parent=_choosing.release, after_in_child=_choosing.release)
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)

@@ -1,4 +1,4 @@
-"""The hardware listing, kept for a while: prices change rarely and every answer shows one."""
+"""The hardware listing, cached for a short time: prices change rarely, and most answers show one."""
 
 import asyncio
 import time
@@ -9,42 +9,42 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.models import Vendors
 
-PRICES_S = 300.0
-"""Age in seconds up to which prices may be shown."""
-OFFERS_S = 10.0
-"""Age in seconds up to which a listing may say what can be had, or decide about money."""
+MAX_PRICE_AGE_S = 300.0
+"""Oldest listing for prices that are shown."""
+MAX_OFFER_AGE_S = 10.0
+"""Oldest listing for what is available now, and for decisions about money."""
 
 
 @dataclass
 class HardwareListing:
-    """One listing per namespace, fetched when the one at hand is too old for its purpose. `now` gives seconds."""
+    """One cached listing for each namespace, read again when it is too old for its purpose. `now` returns seconds."""
 
     client: AsyncEndpointsClient
     now: Callable[[], float] = time.monotonic
-    _kept: dict[str, tuple[float, Vendors]] = field(default_factory=dict, repr=False)
+    _cached: dict[str, tuple[float, Vendors]] = field(default_factory=dict, repr=False)
     _changed_at: dict[str, float] = field(default_factory=dict, repr=False)
-    _fetching: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def read_by(self, client: AsyncEndpointsClient) -> "HardwareListing":
-        """The same listings, fetched by another client and behind its guard."""
+        """The same cache, filled by another client and behind its guard."""
         return replace(self, client=client)
 
     def changed(self, namespace: str) -> None:
-        """Note a change of ours, after which other hardware may be within quota."""
+        """Record a change of ours: it may change what the quota allows."""
         self._changed_at[namespace] = self.now()
 
     async def vendors(self, namespace: str) -> Vendors:
-        """What can be had now: at most 10 s old, and newer than our own last change."""
+        """What is available now: at most 10 s old, and newer than our own last change."""
         age = self.now() - self._changed_at.get(namespace, float("-inf"))
-        return await self._listed(namespace, min(OFFERS_S, age))
+        return await self._listed(namespace, min(MAX_OFFER_AGE_S, age))
 
     async def prices(self, namespace: str) -> Prices:
-        return Prices(await self._listed(namespace, PRICES_S))
+        return Prices(await self._listed(namespace, MAX_PRICE_AGE_S))
 
     async def _listed(self, namespace: str, max_age: float) -> Vendors:
-        async with self._fetching:
-            kept = self._kept.get(namespace)
-            if kept is None or self.now() - kept[0] >= max_age:
-                kept = (self.now(), await self.client.hardware(namespace))
-                self._kept[namespace] = kept
-            return kept[1]
+        async with self._lock:
+            cached = self._cached.get(namespace)
+            if cached is None or self.now() - cached[0] >= max_age:
+                cached = (self.now(), await self.client.hardware(namespace))
+                self._cached[namespace] = cached
+            return cached[1]

@@ -1,4 +1,4 @@
-"""What the control plane says: documents with Python names and wire aliases."""
+"""The JSON documents of the API as typed models: Python names, camelCase aliases."""
 
 from inference_endpoints.models.account import Organization, WhoAmI
 from inference_endpoints.models.audit_log import AuditEntry, AuditLogs

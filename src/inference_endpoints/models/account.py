@@ -1,4 +1,4 @@
-"""Who is calling, and for which namespaces they may act."""
+"""The owner of the token, and the namespaces they may act for."""
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ class Organization(Wire):
 
 
 class WhoAmI(Document):
-    """The answer of `GET /api/whoami-v2`. The token's own details stay in `raw` alone."""
+    """The answer of `GET /api/whoami-v2`. Details of the token are only in `raw`."""
 
     name: str
     type: str = "user"

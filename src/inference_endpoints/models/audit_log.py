@@ -1,4 +1,4 @@
-"""What happened to endpoints, and who did it."""
+"""The audit log: what happened to endpoints, and who did it."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from inference_endpoints.models.endpoint import Person
 
 class AuditEntry(Wire):
     """One action. The service publishes the route but no fields: these are what its interface shows, spelled as the
-    embedded control plane does; others stay in `model_extra`. `user` is None where nobody asked.
+    embedded control plane does; others stay in `model_extra`. `user` is None for what the service did by itself.
     """
 
     created_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""What every document of the control plane has in common."""
+"""The base of all API documents."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment as the API's own documents spell it, and as these models are dumped to JSON: in UTC, ending in Z."""
+    """A moment in the form of the API: in UTC, ending in Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -42,7 +42,7 @@ class Wire(BaseModel):
 
 
 class Document(Wire):
-    """A whole answer of the control plane, which also remembers it exactly as it came."""
+    """A whole answer of the control plane, which also keeps the answer as it was received."""
 
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""The endpoint document, as the control plane has answered it since 2023."""
+"""The endpoint document, in every form that the control plane has returned since 2023."""
 
 from datetime import datetime
 from typing import Any
@@ -59,7 +59,7 @@ class Person(Wire):
 
 
 class Status(Wire):
-    """Where the endpoint stands. `message` and `error_message` may quote the container: strangers' text."""
+    """The status of an endpoint. `message` and `error_message` may quote the container: strangers' text."""
 
     state: InferenceEndpointStatus
     message: str | None = None
@@ -117,12 +117,12 @@ class Endpoint(EndpointConfiguration, Document):
 
     @property
     def url(self) -> str | None:
-        """Where the endpoint answers; None until the control plane has given it an address."""
+        """The address of the endpoint; None until the control plane has given it one."""
         return self.status.url or None
 
     @property
     def identity(self) -> str:
-        """Tells this endpoint from a later one of the same name: its creation time in full digits.
+        """The creation time in full digits, which differs from that of a later endpoint of the same name.
 
         The control plane gives an endpoint no id of its own.
         """
@@ -131,7 +131,7 @@ class Endpoint(EndpointConfiguration, Document):
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """The document without its status: what was asked for."""
+        """The document without its status: the requested configuration."""
         return {key: value for key, value in self.raw.items() if key != "status"}
 
 

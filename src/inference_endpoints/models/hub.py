@@ -1,4 +1,4 @@
-"""What the Hub tells of a model."""
+"""What the Hub knows about a model."""
 
 import re
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from inference_endpoints.models.base import Document
 
 _BYTES = {"F64": 8, "I64": 8, "F32": 2, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "I16": 2}
-"""Bytes a stored number takes once loaded; engines load what is stored in 32 bits in 16. Others take one."""
+"""Bytes of one number in memory. Engines load 32-bit numbers as 16-bit. Other types take one byte."""
 _SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)\s?([bm])(?![a-z0-9])", re.IGNORECASE)
 
 
 class ModelInfo(Document):
-    """The answer of `GET /api/models/{owner}/{model}`, of which little is needed here."""
+    """The answer of `GET /api/models/{owner}/{model}`, reduced to the fields that are used here."""
 
     pipeline_tag: str | None = None
     library_name: str | None = None
@@ -20,7 +20,7 @@ class ModelInfo(Document):
 
     @property
     def weight_bytes(self) -> float | None:
-        """Bytes of memory its weights take; None where it does not tell."""
+        """Bytes of memory that its weights take; None if unknown."""
         parameters = (self.safetensors or {}).get("parameters")
         if isinstance(parameters, dict):
             return float(sum(count * _BYTES.get(kind, 1) for kind, count in parameters.items()))
@@ -29,7 +29,7 @@ class ModelInfo(Document):
 
 
 def weight_bytes_by_name(repository: str) -> float | None:
-    """What `8B`, `8x7B` or `135M` in a model's name suggests, at 16 bits a parameter; None if nothing does."""
+    """Bytes of the weights by `8B`, `8x7B` or `135M` in a model's name, at 16 bits a parameter; None without one."""
     found = _SIZE_IN_NAME.search(repository.rpartition("/")[2])
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What an endpoint shows of its insides: replicas and logs."""
+"""The replicas of an endpoint and their logs."""
 
 import json
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ class LogEntry(Wire):
 def _entries(payload: Any) -> Any:
     """Logs come as a list of entries, as `{"items": […]}`, or as text: plain lines or one entry a line.
 
-    The service's OpenAPI document does not say which.
+    The service's OpenAPI document does not specify the form.
     """
     if isinstance(payload, dict):
         return payload.get("items", [])

@@ -1,4 +1,4 @@
-"""What was measured of an endpoint, as the service's graphs."""
+"""The metrics of an endpoint, as the graphs of the service."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ class Point(Wire):
 
 
 class Series(Wire):
-    """One line of a graph. What tells it from the others depends on the graph; the rest is None."""
+    """One line of a graph. Which of its labels is set depends on the graph; the others are None."""
 
     status_code: str | int | None = None
     percentile: str | float | None = None

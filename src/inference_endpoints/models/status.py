@@ -5,7 +5,7 @@ from typing import Self
 
 
 class _Open(StrEnum):
-    """Words of the API. One of a newer API becomes a member of its own, never an error."""
+    """Values of the API. An unknown value of a newer API becomes a member of its own, never an error."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -45,7 +45,7 @@ class InferenceEndpointStatus(_Open):
 
     @property
     def changing(self) -> bool:
-        """Whether the endpoint is on its way to another state by itself."""
+        """Whether the endpoint will reach another state by itself."""
         return self in _CHANGING
 
 
