@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers, offers
+from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers, find_offer, offers
 from inference_endpoints.deploy.recommend import GB, needed_gb
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -128,7 +128,7 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
 
     The number of accelerators stays: another number needs other settings of the engine.
     """
-    own = next((offer for offer in listed if offer.id == endpoint.hardware), None)
+    own = find_offer(listed, endpoint.hardware)
     weight = weight_bytes_by_name(endpoint.model.repository)
     if own is None or weight is None or endpoint.state is not Status.RUNNING or not own.price:
         return None

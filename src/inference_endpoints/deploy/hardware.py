@@ -72,12 +72,16 @@ def offers(vendors: Vendors) -> list[Offer]:
     ]
 
 
-def find(available: Sequence[Offer], hardware_id: str) -> Offer:
-    """The offer with this id. Raises `BadRequest` with the nearest ids if there is none."""
-    by_id = {offer.id: offer for offer in available}
-    if hardware_id in by_id:
-        return by_id[hardware_id]
-    near = difflib.get_close_matches(hardware_id, by_id, n=3, cutoff=0.5)
+def find_offer(offers: Iterable[Offer], hardware_id: str) -> Offer | None:
+    """The offer with this id; None if it is not listed."""
+    return next((offer for offer in offers if offer.id == hardware_id), None)
+
+
+def require_offer(offers: Sequence[Offer], hardware_id: str) -> Offer:
+    """The offer with this id. Raises `BadRequest` with the nearest ids if it is not listed."""
+    if (offer := find_offer(offers, hardware_id)) is not None:
+        return offer
+    near = difflib.get_close_matches(hardware_id, [offer.id for offer in offers], n=3, cutoff=0.5)
     raise BadRequest(
         "There is no such hardware.",
         hint=f"Nearest: {', '.join(near)}." if near else "get_vendors lists all hardware.",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.hardware import HOURS_PER_MONTH, Offer, offers
+from inference_endpoints.deploy.hardware import HOURS_PER_MONTH, Offer, find_offer, offers
 from inference_endpoints.deploy.specs import differences
 from inference_endpoints.models import CreateRequest, Endpoint, EndpointConfiguration, Scaling, UpdateRequest, Vendors
 from inference_endpoints.transport import operations
@@ -89,7 +89,7 @@ def plan_create(request: CreateRequest, namespace: str, vendors: Vendors) -> Pla
     ('aws-us-east-1-nvidia-l4-x1', 0.8, 13)
     """
     after = request.applied_to(None)
-    offer, scaling = _offer_of(offers(vendors), after.hardware), after.compute.scaling
+    offer, scaling = find_offer(offers(vendors), after.hardware), after.compute.scaling
     return Plan(
         operation=operations.CREATE.name,
         effect=operations.CREATE.effect,
@@ -112,7 +112,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendo
     [('compute.scaling.maxReplica', 1, 2)]
     """
     found, after, known = differences(current, request), request.applied_to(current), offers(vendors)
-    offer, scaling = _offer_of(known, after.hardware), after.compute.scaling
+    offer, scaling = find_offer(known, after.hardware), after.compute.scaling
     held = current.status.target_replica if after.hardware == current.hardware else 0
     return Plan(
         operation=operations.UPDATE.name,
@@ -134,7 +134,7 @@ def plan_step(operation: Operation[Any], current: Endpoint, namespace: str, vend
     """Plan pausing, resuming, scaling to zero or deleting."""
     if operation is operations.RESUME:
         return _plan_start(operation.name, operation.effect, current, namespace, vendors)
-    offer = _offer_of(offers(vendors), current.hardware)
+    offer = find_offer(offers(vendors), current.hardware)
     return Plan(
         operation=operation.name,
         effect=operation.effect,
@@ -149,7 +149,7 @@ def plan_wake(current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
 
 
 def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
-    offer, scaling = _offer_of(offers(vendors), current.hardware), current.compute.scaling
+    offer, scaling = find_offer(offers(vendors), current.hardware), current.compute.scaling
     most = scaling.most_replicas
     return Plan(
         operation=name,
@@ -175,7 +175,7 @@ def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Seque
         return True
     if after.hardware == current.hardware:
         return then.most_replicas > now.most_replicas
-    offer_now, offer_then = _offer_of(known, current.hardware), _offer_of(known, after.hardware)
+    offer_now, offer_then = find_offer(known, current.hardware), find_offer(known, after.hardware)
     if offer_now is None or offer_now.price is None or offer_then is None or offer_then.price is None:
         return True
     return offer_then.price * then.most_replicas > offer_now.price * now.most_replicas
@@ -184,10 +184,6 @@ def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Seque
 def _idle_minutes(scaling: Scaling) -> float:
     """Minutes a replica idles before it scales to zero; infinite where it never does."""
     return math.inf if scaling.scale_to_zero_timeout is None else float(scaling.scale_to_zero_timeout)
-
-
-def _offer_of(known: Sequence[Offer], hardware_id: str) -> Offer | None:
-    return next((offer for offer in known if offer.id == hardware_id), None)
 
 
 def _quota_left(offer: Offer | None, replicas: int) -> int | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_endpoints.deploy.engines import PARALLEL_SETTINGS
-from inference_endpoints.deploy.hardware import Offer, cheapest_first, comparable_offers
+from inference_endpoints.deploy.hardware import Offer, cheapest_first, comparable_offers, find_offer
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -114,7 +114,8 @@ def needed_gb(weight_gb: float, task: str | None) -> float:
 
 def _hardware(known: KnownModel, available: Sequence[Offer], task: str | None) -> tuple[list[Offer], str]:
     """The available offers that fit, the best first, and why it is the best."""
-    wanted = next((one for one in available if known.suggestion and one.id == known.suggestion.suggested_compute), None)
+    suggested = known.suggestion.suggested_compute if known.suggestion else None
+    wanted = find_offer(available, suggested) if suggested else None
     if wanted is not None:
         fitting = _at_least(wanted, available)
         if wanted.available:

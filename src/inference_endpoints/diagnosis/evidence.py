@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from inference_endpoints.deploy.hardware import Offer
+from inference_endpoints.deploy.hardware import Offer, find_offer
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
@@ -80,7 +80,7 @@ class Evidence:
     @cached_property
     def offer(self) -> Offer | None:
         """The hardware listing's entry for this endpoint's hardware."""
-        return next((offer for offer in self.offers or () if offer.id == self.endpoint.hardware), None)
+        return find_offer(self.offers or (), self.endpoint.hardware)
 
     @property
     def accelerators(self) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints.deploy.hardware import Offer, Prices, alternatives, choose, find, offers
+from inference_endpoints.deploy.hardware import Offer, Prices, alternatives, choose, offers, require_offer
 from inference_endpoints.errors import BadRequest, NoCapacity
 from inference_endpoints.models import Endpoint, Vendors
 
@@ -57,9 +57,9 @@ def test_hardware_is_available_if_it_is_on_offer_and_within_quota(more: dict[str
 
 def test_an_unknown_id_is_refused_with_the_nearest() -> None:
     with pytest.raises(BadRequest, match="Nearest: aws-east-l4-x1"):
-        find(listing(aws_east=CLOUD), "aws-east-l4-x11")
+        require_offer(listing(aws_east=CLOUD), "aws-east-l4-x11")
     with pytest.raises(BadRequest, match="get_vendors"):
-        find(listing(aws_east=CLOUD), "zzz")
+        require_offer(listing(aws_east=CLOUD), "zzz")
 
 
 def test_the_default_is_the_cheapest_gpu_that_can_be_had() -> None:
@@ -85,14 +85,14 @@ def test_without_anything_to_be_had_nothing_is_chosen() -> None:
 
 def test_alternatives_are_the_cheapest_in_the_same_place_and_the_same_elsewhere() -> None:
     known = listing(aws_east=CLOUD, aws_west=CLOUD, local_machine=[instance("cpu", 0.0)])
-    wanted = find(known, "aws-east-l4-x1")
+    wanted = require_offer(known, "aws-east-l4-x1")
     assert [offer.id for offer in alternatives(known, wanted)] == ["aws-east-t4-x1", "aws-west-l4-x1"]
 
 
 @pytest.mark.parametrize("wanted", ["aws-east-intel-x1", "local-machine-cpu-x1"])
 def test_this_machine_and_the_clouds_are_no_alternatives_to_each_other(wanted: str) -> None:
     known = listing(aws_east=CLOUD, local_machine=[instance("cpu", 0.0)])
-    assert alternatives(known, find(known, wanted)) == []
+    assert alternatives(known, require_offer(known, wanted)) == []
 
 
 def test_what_is_billed_costs_its_replicas_and_what_is_not_costs_nothing() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.inference_endpoints.deploy.test_hardware import instance, listing
 
-from inference_endpoints.deploy.hardware import find
+from inference_endpoints.deploy.hardware import require_offer
 from inference_endpoints.deploy.recommend import KnownModel, Recommendation, recommend
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
@@ -90,7 +90,7 @@ def test_several_accelerators_come_with_parallelism() -> None:
 
 
 def test_what_the_caller_named_is_left_alone() -> None:
-    named = find(CLOUD, "aws-east-t4-x4")
+    named = require_offer(CLOUD, "aws-east-t4-x4")
     made = chosen(info=told(8e9), offer=named, task="text-classification", framework="pytorch")
     assert (made.offer, made.task, made.framework, made.image) == (named, "text-classification", "pytorch", None)
     assert made.why == ()
@@ -112,7 +112,7 @@ def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() 
     here = listing(local_machine=[instance("cpu", 0.0)])
     with pytest.raises(NotFound, match="not known to run this model"):
         recommend(KnownModel("org/model", info=told(8e9)), here)
-    machine = find(here, "local-machine-cpu-x1")
+    machine = require_offer(here, "local-machine-cpu-x1")
     made = recommend(KnownModel("org/model", info=told(8e9)), here, offer=machine)
     assert (made.offer, made.image) == (machine, None)
 
@@ -124,7 +124,7 @@ def test_a_suggestion_goes_before_what_the_size_says_and_is_split_where_it_must_
     made = recommend(KnownModel("org/model", suggestion, info=told(1e9)), CLOUD)
     assert (made.offer.id, made.image) == ("aws-east-a100-x2", {"sGLang": {"url": "x", "tensorParallelSize": 2}})
     assert "as suggested" in why(made, "Hardware")
-    alone = recommend(KnownModel("org/model", suggestion), CLOUD, offer=find(CLOUD, "aws-east-a100-x1"))
+    alone = recommend(KnownModel("org/model", suggestion), CLOUD, offer=require_offer(CLOUD, "aws-east-a100-x1"))
     assert alone.image == {"sGLang": {"url": "x"}}
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.deploy.hardware import choose, find, offers
+from inference_endpoints.deploy.hardware import choose, offers, require_offer
 from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.models import Endpoint, Vendors
@@ -46,7 +46,7 @@ async def choose_settings(
     if current and given.hardware in {"", current.hardware}:
         return _settings_of(current, given, vendors)
     available = offers(vendors)
-    offer = find(available, given.hardware) if given.hardware else None
+    offer = require_offer(available, given.hardware) if given.hardware else None
     if offer is None and any(one.here for one in available):
         offer = choose(available)  # simulated hardware is used only where it is named
     if offer is not None and offer.here:

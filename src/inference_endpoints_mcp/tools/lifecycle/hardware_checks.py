@@ -1,6 +1,6 @@
 """Checks of the hardware in a request: before it is sent, and after the service refuses it."""
 
-from inference_endpoints.deploy.hardware import alternatives, offers
+from inference_endpoints.deploy.hardware import alternatives, find_offer, offers
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Conflict, NotFound
 from inference_endpoints.models import Vendors
@@ -10,7 +10,7 @@ from inference_endpoints_mcp.tools.call_context import CallContext
 
 def count_accelerators(hardware: str, vendors: Vendors) -> int:
     """Accelerators of one replica; 1 where the hardware is not listed."""
-    offer = next((one for one in offers(vendors) if one.id == hardware), None)
+    offer = find_offer(offers(vendors), hardware)
     return offer.accelerators if offer else 1
 
 
@@ -36,7 +36,7 @@ async def with_alternatives(
     """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
     call.hardware.changed(namespace)
     available = offers(await call.hardware.vendors(namespace))
-    wanted = next((offer for offer in available if offer.id == hardware), None)
+    wanted = find_offer(available, hardware)
     others = alternatives(available, wanted, same_region=same_region) if wanted else []
     listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)
     instead = f"Available within quota: {listed}." if others else "No similar hardware is available now."

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from inference_endpoints.deploy import preflight
-from inference_endpoints.deploy.hardware import Offer, find, offers
+from inference_endpoints.deploy.hardware import Offer, offers, require_offer
 from inference_endpoints.deploy.plan import Plan, plan_update
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
@@ -106,7 +106,7 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
 
 
 def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -> dict[str, str]:
-    offer = find(available, hardware)
+    offer = require_offer(available, hardware)
     if (offer.hardware.vendor, offer.hardware.region) != (current.provider.vendor, current.provider.region):
         raise BadRequest(
             "Vendor and region of an endpoint cannot be changed: nothing was sent.",
