@@ -18,11 +18,11 @@ from inference_endpoints.transport.operations import Effect, Operation
 
 MASK = "***"
 WAKE = "wake_endpoint"
-"""What a plan calls a call that wakes an endpoint."""
+"""The operation in a plan for a call that wakes an endpoint."""
 
 
 class Cost(BaseModel):
-    """USD, at the fewest and the most replicas the plan allows. None where no price is published."""
+    """USD at the minimum and maximum of replicas. None where no price is published."""
 
     hardware: str
     per_hour_at_min: float | None = None
@@ -61,12 +61,12 @@ class Plan(BaseModel):
 
     operation: str
     effect: Effect
-    spends: bool = Field(default=False, description="Whether it may then cost more than it may now.")
+    spends: bool = Field(default=False, description="Whether the change can raise the cost.")
     endpoint: str
     cost: Cost
     request: UpdateRequest | None = Field(default=None, repr=False)
     changes: list[Change] = Field(default_factory=list)
-    quota_left: int | None = Field(default=None, description="Accelerators of this kind left at maximum replicas.")
+    quota_left: int | None = Field(default=None, description="Accelerators of this type left at maximum replicas.")
     warnings: list[str] = Field(default_factory=list)
 
     def masked(self) -> dict[str, Any] | None:
@@ -130,7 +130,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendo
     )
 
 
-def plan_step(operation: Operation[Any], current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
+def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
     """Plan pausing, resuming, scaling to zero or deleting."""
     if operation is operations.RESUME:
         return _plan_start(operation.name, operation.effect, current, namespace, vendors)
@@ -144,7 +144,7 @@ def plan_step(operation: Operation[Any], current: Endpoint, namespace: str, vend
 
 
 def plan_wake(current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
-    """Plan calling an endpoint that is asleep: a replica starts, and more may follow."""
+    """Plan a call of an endpoint at zero replicas: one replica starts, and more may follow."""
     return _plan_start(WAKE, operations.CALL_EFFECT, current, namespace, vendors)
 
 
@@ -167,7 +167,7 @@ def _cost(after: EndpointConfiguration, offer: Offer | None) -> Cost:
 
 
 def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:
-    """Whether an update may bring replicas that are not there now, dearer ones, or ones that idle longer."""
+    """Whether an update may start more replicas, use more expensive hardware, or let replicas idle longer."""
     if not current.state.billed:
         return True
     now, then = current.compute.scaling, after.compute.scaling
@@ -200,14 +200,14 @@ def _hardware_warnings(offer: Offer | None, most: int) -> list[str]:
         warnings.append(f"This hardware is listed as {offer.instance.status.replace('_', ' ')}.")
     left = _quota_left(offer, most)
     if left is not None and left < 0:
-        warnings.append(f"At maximum replicas this is {-left} accelerators over the namespace's quota.")
+        warnings.append(f"The maximum of replicas is {-left} accelerators over the namespace's quota.")
     return warnings
 
 
 def _always_on(fewest: int, offer: Offer | None) -> list[str]:
     if fewest == 0 or offer is None or not offer.price:
         return []
-    return [f"It keeps {fewest} replica(s) running day and night: ${offer.price * fewest:g}/h even when idle."]
+    return [f"{fewest} replica(s) always run: ${offer.price * fewest:g}/h even when idle."]
 
 
 def _masked(payload: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What pydantic refuses of a request, as one `BadRequest` that names the settings and never a value."""
+"""Turns pydantic's errors about a request into one `BadRequest`, which names the settings and never a value."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -26,7 +26,7 @@ def validated(make: Callable[[], T]) -> T:
         return make()
     except ValidationError as error:
         problems = "; ".join(dict.fromkeys(_problems(error)))
-        raise BadRequest(f"Not a valid request, so nothing was sent: {problems}.") from error
+        raise BadRequest(f"The request is not valid, so nothing was sent: {problems}.") from error
 
 
 def _problems(error: ValidationError) -> Iterator[str]:
@@ -36,6 +36,6 @@ def _problems(error: ValidationError) -> Iterator[str]:
             if isinstance(part, int) or _KEYED_BY_CALLERS.intersection(setting):
                 break
             setting.append(part)
-        # A list of wrong items is told as one problem of the list's setting.
+        # Wrong items of a list are reported as one problem of the list.
         items = "holds texts only" if len(setting) < len(problem["loc"]) and problem["type"] == "string_type" else None
         yield f"{'.'.join(setting)} {items or _RULES.get(problem['type'], problem['msg'])}"

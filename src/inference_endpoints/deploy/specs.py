@@ -1,7 +1,7 @@
-"""What a caller asks for: a new endpoint, or a change of one. Only what was set goes on the wire.
+"""What a caller requests: a new endpoint, or a change of one. Only settings that are set are sent.
 
 Accelerator, framework and task may come from the service: its hardware listing, a model on the Hub, another endpoint.
-They are not checked at run time, so that a word newer than this package still passes.
+They are not checked at run time, so that a newer value than this package knows still passes.
 """
 
 import re
@@ -34,11 +34,11 @@ def _checked_name(name: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Raises `BadRequest` for a name that no new endpoint can have. Older ones may have it."""
+    """Raises `BadRequest` for a name that no new endpoint can have. Older endpoints may have such names."""
     try:
         _checked_name(name)
     except PydanticCustomError as error:
-        raise BadRequest(f"Not a valid request, so nothing was sent: endpoint_name {error.message()}.") from error
+        raise BadRequest(f"The request is not valid, so nothing was sent: endpoint_name {error.message()}.") from error
 
 
 EndpointName = Annotated[str, AfterValidator(_checked_name)]
@@ -46,7 +46,7 @@ EndpointName = Annotated[str, AfterValidator(_checked_name)]
 
 
 class Hardware(BaseModel):
-    """One instance in one region, as a create request names it.
+    """An instance in a region, as a create request names it.
 
     >>> hardware = Hardware(
     ...     vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1"
@@ -86,8 +86,8 @@ class Hardware(BaseModel):
         return hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
 
 
-class Settings(BaseModel):
-    """What creating and updating have in common. None is unset: it is not sent.
+class EndpointSettings(BaseModel):
+    """The settings of both create and update requests. None means unset: it is not sent.
 
     `scale_to_zero_timeout` is in minutes. `image` is one engine with its settings, sent whole. `domain` and `path`
     are those of the endpoint's own route.
@@ -122,7 +122,7 @@ class Settings(BaseModel):
         ...     EndpointChange.checked(max_replica=-1)
         ... except BadRequest as error:
         ...     print(error)
-        Not a valid request, so nothing was sent: max_replica is a whole number, 0 or more.
+        The request is not valid, so nothing was sent: max_replica is a whole number, 0 or more.
         """
         return validated(lambda: cls(**values))
 
@@ -138,7 +138,7 @@ class Settings(BaseModel):
         )
 
     def _model(self) -> dict[str, Any]:
-        # `task: null` is refused by the service, and an omitted one is filled in: unset means left out.
+        # The service refuses `task: null` and fills in a missing one: an unset task is left out.
         return _set_only(
             framework=self.framework,
             revision=self.revision,
@@ -160,14 +160,11 @@ class Settings(BaseModel):
         low, high = self.min_replica, self.max_replica
         if low is not None and high is not None and low > high:
             raise BadRequest(f"min_replica ({low}) is above max_replica ({high}).", hint="Raise max_replica.")
-        if self.scale_to_zero_timeout is not None and low is not None and low > 0:
-            raise BadRequest(
-                "scale_to_zero_timeout needs min_replica 0: an endpoint that keeps a replica never scales to zero.",
-                hint="Set min_replica to 0, or leave scale_to_zero_timeout out.",
-            )
+        if self.scale_to_zero_timeout is not None and low is not None:
+            check_can_scale_to_zero(low)
 
 
-class EndpointSpec(Settings):
+class EndpointSpec(EndpointSettings):
     """A new endpoint. Its defaults cost least: no replica kept running, one at most, scaled to zero after 15 idle min.
 
     The registry's credentials are for a `custom` image. `private_link_region` is that of the PrivateLink entry point,
@@ -220,7 +217,7 @@ class EndpointSpec(Settings):
             return model
         custom = (self.image or {}).get("custom")
         if self.registry_username is None or custom is None:
-            raise BadRequest("Registry credentials need a user name, and an image of the engine custom.")
+            raise BadRequest("Registry credentials need a user name and a custom image.")
         credentials = _set_only(username=self.registry_username, password=self.registry_password)
         return model | {"image": {"custom": custom | {"credentials": credentials}}}
 
@@ -233,7 +230,7 @@ class EndpointSpec(Settings):
         return super()._top() | {"privateService": {"accountId": account, "region": region}}
 
 
-class EndpointChange(Settings):
+class EndpointChange(EndpointSettings):
     """A change of an endpoint: what is None stays as it is. Vendor, region and name cannot be changed.
 
     >>> change = EndpointChange(min_replica=0, scale_to_zero_timeout=30)
@@ -260,19 +257,29 @@ class EndpointChange(Settings):
         model = _set_only(repository=self.repository) | self._model()
         body = _set_only(compute=compute or None, model=model or None) | self._top()
         if not body:
-            raise BadRequest("Nothing to change was given; nothing was sent.", hint="Name at least one setting.")
+            raise BadRequest("Nothing to change was given: nothing was sent.", hint="Give at least one setting.")
         return validated(lambda: UpdateRequest.model_validate(body))
 
 
+def check_can_scale_to_zero(min_replica: int) -> None:
+    """Raises `BadRequest` where a replica always runs: `scale_to_zero_timeout` then has no effect."""
+    if min_replica > 0:
+        raise BadRequest(
+            f"scale_to_zero_timeout needs min_replica 0: with {min_replica}, the endpoint never scales to zero. "
+            "Nothing was sent.",
+            hint="Set min_replica to 0, or leave scale_to_zero_timeout out.",
+        )
+
+
 def image_of(custom_image: dict[str, Any] | None) -> dict[str, Any] | None:
-    """An image as the API has it, of a container's settings (they have a `url`) or of an engine with its own."""
+    """The image in the API's form; `custom_image` holds the settings of a container (with `url`) or an engine."""
     return {"custom": custom_image} if custom_image and "url" in custom_image else custom_image
 
 
 def differences(current: Endpoint, request: UpdateRequest) -> dict[str, tuple[Any, Any]]:
     """What a request would change in an endpoint: dotted path to (before, after). Secrets never compare equal.
 
-    Of the environment only the variables that differ, since the service keeps the others.
+    Of the environment it holds only the variables that differ, because the service keeps the others.
     """
     changes: dict[str, tuple[Any, Any]] = {}
     _compare("", current.raw, request.to_json(), changes)
@@ -296,7 +303,7 @@ def _compare(path: str, before: Any, after: Any, changes: dict[str, tuple[Any, A
 
 
 def _same_image(before: Any, after: Any) -> bool:
-    """The service fills in an image's defaults, so an image is the same if all that is asked for is there."""
+    """Whether the image has all requested settings. The service adds its defaults to an image."""
     old, new = Image.model_validate(before or {}), Image.model_validate(after or {})
     return old.engine == new.engine and all(old.settings.get(key) == value for key, value in new.settings.items())
 

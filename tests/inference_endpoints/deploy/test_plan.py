@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints.deploy.plan import plan_create, plan_step, plan_update, plan_wake
+from inference_endpoints.deploy.plan import plan_create, plan_state_change, plan_update, plan_wake
 from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import CreateRequest, Endpoint, UpdateRequest, Vendors
@@ -62,7 +62,7 @@ def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
 @pytest.mark.parametrize(
     ("wish", "warning"),
     [
-        (creation(1, 1), r"day and night: \$0.8/h"),
+        (creation(1, 1), r"always run: \$0.8/h"),
         (creation(0, 5), "2 accelerators over the namespace's quota"),
         (creation(type_="k80"), "listed as deprecated"),
         (creation(type_="b300"), "not in the current listing"),
@@ -120,7 +120,7 @@ def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
 def test_a_step_costs_what_runs_after_it(
     current: Endpoint, operation: operations.Operation[Any], costs: tuple[float, float]
 ) -> None:
-    plan = plan_step(operation, current, "acme", VENDORS)
+    plan = plan_state_change(operation, current, "acme", VENDORS)
     assert (plan.cost.per_hour_at_min, plan.cost.per_hour_at_max) == costs
     assert plan.effect is operation.effect
 
@@ -166,7 +166,9 @@ def test_idling_longer_is_spending(minutes: int | None, spends: bool) -> None:
 
 
 def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoint) -> None:
-    steps = {op.name: plan_step(op, current, "acme", VENDORS).spends for op in operations.OPERATIONS if _is_step(op)}
+    steps = {
+        op.name: plan_state_change(op, current, "acme", VENDORS).spends for op in operations.OPERATIONS if _is_step(op)
+    }
     assert steps == {
         "delete_endpoint": False,
         "pause_endpoint": False,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from inference_endpoints.deploy.plan import plan_step
+from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import Change, PlanToken, carry_out, proposal_of
@@ -35,7 +35,7 @@ async def _propose(call: CallContext, endpoint_name: str, namespace: str) -> Cha
         current = await call.endpoints.get(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
-    plan = plan_step(operations.DELETE, current, namespace, await call.hardware.vendors(namespace))
+    plan = plan_state_change(operations.DELETE, current, namespace, await call.hardware.vendors(namespace))
     return Change(
         proposal=proposal_of(call, plan, namespace, name, current),
         preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from inference_endpoints.deploy.plan import plan_step
+from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport.operations import Effect, Operation
@@ -44,7 +44,7 @@ class StateChange:
         unchanged = current.state in self.unchanged_in
         if unchanged and not dry_run:
             return await self._output(call, current, namespace, changed=False)
-        plan = plan_step(self.operation, current, namespace, await call.hardware.vendors(namespace))
+        plan = plan_state_change(self.operation, current, namespace, await call.hardware.vendors(namespace))
         proposal = proposal_of(call, plan, namespace, name, current)
         warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
         return Change(

@@ -59,7 +59,7 @@ async def test_a_dry_run_shows_payload_and_price_and_creates_nothing(driver: Dri
     assert (facts["changed"], facts["backend"], facts["hardware"]) == (False, "simulated", L4)
     assert (plan["per_hour_at_min_usd"], plan["per_hour_at_max_usd"]) == (0.8, 2.4)
     assert plan["payload"]["compute"]["scaling"] == {"minReplica": 1, "maxReplica": 3}
-    assert "day and night" in plan["warnings"][0]
+    assert "always run" in plan["warnings"][0]
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []
 
 

@@ -110,7 +110,7 @@ async def test_a_model_too_large_for_all_hardware_is_refused_with_its_need(cloud
     [
         ({"hardware": A100, "config": {"model": {"image": {"vLLM": {"url": "x"}}}}}, "one of 4 accelerators"),
         ({"hardware": A100, "config": {"model": {"image": {"sGLang": {"url": "x"}}}}}, "tensorParallelSize=4"),
-        ({"config": {"model": {"image": {"vLLM": {"tensorParallelSize": 8}}}}}, "always sent whole"),
+        ({"config": {"model": {"image": {"vLLM": {"tensorParallelSize": 8}}}}}, "replaces an image as a whole"),
         ({"min_replica": 1, "scale_to_zero_timeout": 15}, "min_replica"),
         ({"config": {"type": "protected"}}, "protected"),
         ({"endpoint_name": "a-name-that-is-longer-than-thirty-two"}, "up to 32"),
