@@ -82,7 +82,7 @@ def test_a_blocking_call_inside_another_is_refused_rather_than_stuck() -> None:
     async def outer() -> None:
         inner()
 
-    with pytest.raises(RuntimeError, match="from within another"):
+    with pytest.raises(RuntimeError, match="inside another"):
         outer()
 
 
