@@ -143,8 +143,9 @@ class Executor:
 
     def next_due(self, clock: Clock) -> float | None:
         """The next time of this clock at which something is due; None if nothing is."""
-        times = (endpoint.recheck_at for endpoint in self._endpoints.values() if endpoint.engine.clock is clock)
-        return min((time for time in times if time is not None), default=None)
+        return _earliest(
+            *(endpoint.recheck_at for endpoint in self._endpoints.values() if endpoint.engine.clock is clock)
+        )
 
     async def run(self) -> None:
         """Step whenever something has changed or is due, until cancelled."""
@@ -187,8 +188,7 @@ class Executor:
     def _seconds_left(self) -> float | None:
         clocks = {engine.clock for engine in self._engines.values()}
         stops = ((clock, self.next_due(clock)) for clock in clocks)
-        waits = (clock.seconds_until(stop) for clock, stop in stops if stop is not None)
-        return min((wait for wait in waits if wait is not None), default=None)
+        return _earliest(*(clock.seconds_until(stop) for clock, stop in stops if stop is not None))
 
     def _reconcile(self, endpoint: ManagedEndpoint) -> None:
         """Act until nothing is left to do now."""
@@ -201,9 +201,7 @@ class Executor:
         endpoint.status = decision.status
         endpoint.measure()
         endpoint.starved = decision.starved
-        changes = (replica.observe().changes_at for replica in endpoint.replicas)
-        times = (decision.recheck_at, measured_at, *changes)
-        endpoint.recheck_at = min((time for time in times if time is not None), default=None)
+        endpoint.recheck_at = _earliest(decision.recheck_at, measured_at)
         if endpoint.record.power is PowerState.DELETED and not endpoint.replicas:
             del self._endpoints[endpoint.record.id]
             self._logs.delete(endpoint.record.id)
@@ -231,7 +229,11 @@ class Executor:
         )
 
     def _decide(self, endpoint: ManagedEndpoint) -> Reconciliation:
-        return reconcile(endpoint.record, endpoint.observe(), endpoint.engine.clock.now())
+        observed = endpoint.observe()
+        decision = reconcile(endpoint.record, observed, endpoint.engine.clock.now())
+        # From the same observation: a later one may already miss the change that this decision does not know.
+        changes = (replica.state.changes_at for replica in observed.replicas)
+        return replace(decision, recheck_at=_earliest(decision.recheck_at, *changes))
 
     def _apply(self, endpoint: ManagedEndpoint, action: Action) -> None:
         record = endpoint.record
@@ -277,3 +279,7 @@ class Executor:
         self._store.save([*unsaved, record], [*self._unsaved_events, *events])
         self._unsaved.clear()
         self._unsaved_events.clear()
+
+
+def _earliest(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)
