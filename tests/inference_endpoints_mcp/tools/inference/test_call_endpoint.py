@@ -1,36 +1,26 @@
-"""Calling endpoints: through the whole path with a worker that runs no model, and with real models."""
+"""Calling an endpoint: through the whole path with a worker that runs no model, and with a real model."""
 
 import json
 import re
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import TOKEN, Driver, PlaneOf
+from tests.support.driver import TOKEN, Driver
 from tests.support.host import Host, blocks_of, serving
 from tests.support.upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def tiny(driver: Driver, anyio_backend: str) -> Driver:
-    """The plane with a running worker `tiny`, which echoes each request."""
-    await driver.create_local()
-    await driver.reach("tiny", "running")
-    return driver
-
-
 def echoed(facts: dict[str, Any]) -> Any:
     """The request that the worker echoes."""
-    said = json.loads("\n".join(facts["output"].splitlines()[1:-1]))
-    return said["path"], json.loads(said["body"])
+    echo = json.loads("\n".join(facts["output"].splitlines()[1:-1]))
+    return echo["path"], json.loads(echo["body"])
 
 
 @pytest.mark.parametrize(
@@ -174,19 +164,6 @@ async def test_a_call_takes_no_longer_than_the_host_waits(driver: Driver, host_o
     assert "did not become ready within 0.5 s" in words
 
 
-@pytest.mark.parametrize("arguments", [{}, {"message": "a", "messages": [{"role": "user", "content": "b"}]}])
-async def test_exactly_one_of_message_and_messages_is_needed(
-    tiny: Driver, modern: Host, arguments: dict[str, Any]
-) -> None:
-    await modern.refused("chat_with_endpoint", "BAD_REQUEST", endpoint_name="tiny", **arguments)
-
-
-@pytest.fixture
-async def models(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
-    async with plane_of(programs=from_catalogue) as driver:
-        yield driver
-
-
 @pytest.mark.models
 class TestRealModels:
     """With the models of the catalogue."""
@@ -194,21 +171,6 @@ class TestRealModels:
     @pytest.fixture
     async def driver(self, models: Driver) -> Driver:
         return models
-
-    async def test_chat_streams_its_text_and_counts_tokens(self, driver: Driver, host: Host) -> None:
-        spec = {"endpoint_name": "chat", "repository": "HuggingFaceTB/SmolLM2-135M-Instruct"}
-        await host.call("create_endpoint", **spec)
-        await driver.reach("chat", "running")
-        question = {"message": "Explain in two sentences what a GPU is good for.", "temperature": 0, "max_tokens": 60}
-        said = await host.call("chat_with_endpoint", endpoint_name="chat", **question)
-        assert said["woke"] is False
-        assert said["text"].splitlines()[1].strip()
-        assert 10 < said["completion_tokens"] <= 60
-        assert any(message.startswith("writing · ") for _, message in host.told)
-
-        await driver.do("chat", "scale-to-zero")
-        said = await host.call("chat_with_endpoint", endpoint_name="chat", message="Say hello.", max_tokens=4)
-        assert said["woke"] is True
 
     async def test_embeddings_are_shown_in_brief_with_their_size(self, driver: Driver, modern: Host) -> None:
         spec = {"endpoint_name": "embed", "repository": "sentence-transformers/all-MiniLM-L6-v2"}
