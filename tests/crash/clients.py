@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.crash.account import Account, Change, Wanted, called, created, deleted, turned, updated
 from tests.crash.site import MARK, Site
-from tests.support.driver import Answer, cloud, local
+from tests.support.driver import RawResponse, cloud, local
 
 ENDPOINTS = "/v2/endpoint/acme"
 CHOICES = {"update": 4, "break": 1, "pause": 2, "resume": 3, "scale-to-zero": 2, "delete": 1, "call": 8}
@@ -61,7 +61,7 @@ class Client:
         known = ((name, account.known) for name, account in self.accounts.items())
         return all(state is None or documents[name]["status"]["state"] in state.settled for name, state in known)
 
-    def _record_response(self, account: Account, action: str, change: Change, answer: Answer) -> None:
+    def _record_response(self, account: Account, action: str, change: Change, answer: RawResponse) -> None:
         # A call wakes an endpoint even if no replica can answer it yet.
         done = (200, 501, 502, 503) if action == "call" else (200,)
         assert answer.status in (*done, 400, 409), f"{action}: {answer}"

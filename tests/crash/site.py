@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.support.driver import Answer, RawClient
+from tests.support.driver import RawClient, RawResponse
 
 from inference_endpoints_local.daemon.connect import Connection, connect
 
@@ -96,7 +96,7 @@ class Site:
             assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
             return {name for (name,) in db.execute("SELECT name FROM endpoint")}
 
-    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> RawResponse:
         """Raises OSError or HTTPException if there is no answer."""
         assert self.plane is not None
         driver = RawClient(self.plane.url)

@@ -22,7 +22,7 @@ TINY = Path(__file__).with_name("tiny_worker.py")
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawResponse:
     status: int
     headers: dict[str, str]
     body: Any
@@ -36,11 +36,11 @@ class RawClient:
 
     async def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = TOKEN, **headers: str
-    ) -> Answer:
+    ) -> RawResponse:
         """One request; `body` is sent as JSON, or as it is if it is bytes."""
         return await asyncio.to_thread(self._call, method, path, body, token, headers)
 
-    def _call(self, method: str, path: str, body: Any, token: str | None, headers: dict[str, str]) -> Answer:
+    def _call(self, method: str, path: str, body: Any, token: str | None, headers: dict[str, str]) -> RawResponse:
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
@@ -55,15 +55,15 @@ class RawClient:
             connection.close()
         is_json = response.headers.get_content_type() == "application/json"
         known = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, known, json.loads(content) if is_json else content)
+        return RawResponse(response.status, known, json.loads(content) if is_json else content)
 
-    async def create(self, name: str = "chat", **changes: Any) -> Answer:
+    async def create(self, name: str = "chat", **changes: Any) -> RawResponse:
         return await self.call("POST", "/v2/endpoint/acme", cloud(name, **changes))
 
-    async def create_local(self, name: str = "tiny", **changes: Any) -> Answer:
+    async def create_local(self, name: str = "tiny", **changes: Any) -> RawResponse:
         return await self.call("POST", "/v2/endpoint/acme", local(name, **changes))
 
-    async def do(self, name: str, action: str) -> Answer:
+    async def do(self, name: str, action: str) -> RawResponse:
         return await self.call("POST", f"/v2/endpoint/acme/{name}/{action}")
 
     async def get(self, name: str) -> dict[str, Any]:

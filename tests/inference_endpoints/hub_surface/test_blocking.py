@@ -112,7 +112,8 @@ async def test_many_threads_may_call_at_once(here: Driver) -> None:
 
 
 async def test_a_blocking_client_and_an_asynchronous_program_do_not_disturb_each_other(here: Driver) -> None:
-    with sync.EndpointsClient(InferenceEndpoint.from_raw((await here.create()).body, "acme")._api.backend) as client:
+    with sync.EndpointsClient() as client:
+        await here.create()
         seen = await asyncio.gather(*(asyncio.to_thread(client.get, "chat") for _ in range(4)))
         assert {endpoint.name for endpoint in seen} == {"chat"}
         assert [endpoint.name for endpoint in await asyncio.to_thread(lambda: list(client.iterate()))] == ["chat"]
@@ -136,7 +137,7 @@ def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(monkeypatch: py
         return len(asyncio.all_tasks()) - 1
 
     before = running()
-    loop = _portal()._loop
+    loop = _portal()._loop  # noqa: SLF001 - nothing public is open in this instant
     hand_over = loop.call_soon_threadsafe
 
     def interrupted(*arguments: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.driver import TOKEN, Answer, Driver, PlaneOf, tiny_programs
+from tests.support.driver import TOKEN, Driver, PlaneOf, RawResponse, tiny_programs
 
 from inference_endpoints_local.engines.child_process import process_identity
 from inference_endpoints_local.models.artifacts import FetchProgress, OnProgress, WeightsError
@@ -18,7 +18,7 @@ from inference_endpoints_local.state.clock import ControllableClock
 pytestmark = pytest.mark.anyio
 
 
-async def call(driver: Driver, path: str = "", body: Any = None, name: str = "tiny", **headers: str) -> Answer:
+async def call(driver: Driver, path: str = "", body: Any = None, name: str = "tiny", **headers: str) -> RawResponse:
     return await driver.call("POST", await driver.path_of(name) + path, body if body is not None else {}, **headers)
 
 
