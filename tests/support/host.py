@@ -36,14 +36,14 @@ OUTPUT_LIMIT = 28_000
 
 @dataclass
 class Host:
-    """A connected client with everything it was notified of."""
+    """A connected client, with the progress it received as (value, message)."""
 
     client: Client
-    told: list[tuple[float, str]] = field(default_factory=list)
-    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    progress: list[tuple[float, str]] = field(default_factory=list)
+    received: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
-        """The facts a tool answers with. Both channels must carry the same ones, compact."""
+        """The data that a tool returns. Both channels must carry the same, as compact JSON."""
         result = await self.send(tool, **arguments)
         assert not result.is_error, text_of(result)
         text, facts = text_of(result), result.structured_content
@@ -52,7 +52,7 @@ class Host:
         return dict(facts or {})
 
     async def refused(self, tool: str, code: str, /, **arguments: Any) -> str:
-        """The words a tool refuses with, which must be of this code."""
+        """The text with which a tool refuses. It must have this code."""
         result = await self.send(tool, **arguments)
         text = text_of(result)
         assert result.is_error, text
@@ -62,19 +62,19 @@ class Host:
         return text
 
     async def send(self, tool: str, /, **arguments: Any) -> CallToolResult:
-        result = await self.client.call_tool(tool, arguments, progress_callback=self._hear)
+        result = await self.client.call_tool(tool, arguments, progress_callback=self._on_progress)
         assert isinstance(result, CallToolResult)
         return result
 
-    async def heard(self, what: str) -> None:
-        """Return once a notification contains this."""
-        async with asyncio.timeout(10), self.news:
-            await self.news.wait_for(lambda: any(what in message for _, message in self.told))
+    async def wait_for_progress(self, text: str) -> None:
+        """Return once a notification contains this text."""
+        async with asyncio.timeout(10), self.received:
+            await self.received.wait_for(lambda: any(text in message for _, message in self.progress))
 
-    async def _hear(self, progress: float, total: float | None, message: str | None) -> None:
-        async with self.news:
-            self.told.append((progress, message or ""))
-            self.news.notify_all()
+    async def _on_progress(self, progress: float, total: float | None, message: str | None) -> None:
+        async with self.received:
+            self.progress.append((progress, message or ""))
+            self.received.notify_all()
 
 
 @asynccontextmanager
@@ -115,19 +115,19 @@ async def serving(
 
 
 async def eventually(holds: Callable[[], bool], within: float = 5.0) -> None:
-    """Return once something holds that nobody announces."""
+    """Return once a condition holds that no event announces."""
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 def pollers() -> list[str]:
-    """The endpoints somebody in this process looks at, again and again."""
+    """The tasks of this process that poll an endpoint or a resource."""
     return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("watch ")]
 
 
 def text_of(result: CallToolResult) -> str:
-    """The first block, which is the server's own words."""
+    """The first block: the server's own text."""
     first = result.content[0]
     assert isinstance(first, TextContent)
     return first.text

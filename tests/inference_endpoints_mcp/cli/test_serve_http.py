@@ -1,4 +1,4 @@
-"""`serve --http`: many hosts over streamable HTTP, and nobody else."""
+"""`serve --http`: many hosts over streamable HTTP, and no others."""
 
 import asyncio
 import subprocess
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def server(start: Start, tmp_path: Path, run: Run) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A server on the simulated plane of a folder of its own, and its address."""
+    """A server with a simulated plane in a new folder, and its address."""
     process = start("serve", "--http", "--port", "0", "--local", "--simulated", "--data-dir", str(tmp_path / "plane"))
     yield process, address_of(process)
     run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
@@ -29,27 +29,25 @@ def server(start: Start, tmp_path: Path, run: Run) -> Iterator[tuple["subprocess
 
 @pytest.fixture
 def planning(start: Start, tmp_path: Path, run: Run) -> Iterator[str]:
-    """The address of one where changes take two steps."""
+    """The address of a server where changes need two calls."""
     flags = ["--local", "--simulated", "--data-dir", str(tmp_path / "plane"), "--confirm", "plan"]
     yield address_of(start("serve", "--http", "--port", "0", *flags, "--confirm-simulated"))
     run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_both_eras_are_served_with_progress(server: tuple[object, str], mode: Mode) -> None:
+async def test_both_protocols_are_served_with_progress(server: tuple[object, str], mode: Mode) -> None:
     async with connected(streamable_http_client(server[1]), mode) as host:
         assert len((await host.client.list_tools()).tools) == len(TOOLS)
         created = await host.call("create_endpoint", endpoint_name=mode, repository="a/b", hardware=CLOUD)
         assert created["backend"] == "simulated"
         waited = await host.call("wait_for_endpoint", endpoint_name=mode, timeout_s=1)
         assert waited["reached"] is False
-        assert host.told
+        assert host.progress
 
 
 @pytest.mark.parametrize(("mode", "holds"), [("auto", True), ("legacy", False)])
-async def test_a_plan_holds_for_its_caller_and_where_there_are_sessions_for_its_session(
-    planning: str, mode: Mode, holds: bool
-) -> None:
+async def test_a_plan_is_valid_for_its_caller_and_its_session(planning: str, mode: Mode, holds: bool) -> None:
     wish = {"endpoint_name": "planned", "repository": "a/b", "hardware": CLOUD}
     async with connected(streamable_http_client(planning), mode) as host:
         token = (await host.call("create_endpoint", **wish))["plan_token"]
@@ -61,18 +59,18 @@ async def test_a_plan_holds_for_its_caller_and_where_there_are_sessions_for_its_
         assert (await host.call("list_endpoints"))["total"] == int(holds)
 
 
-async def test_a_call_whose_host_goes_away_is_given_up(server: tuple[object, str]) -> None:
+async def test_a_call_whose_host_disconnects_is_cancelled(server: tuple[object, str]) -> None:
     async with connected(streamable_http_client(server[1]), "auto") as host:
         await host.call("create_endpoint", endpoint_name="left", repository="a/b", hardware=CLOUD)
         waiting = asyncio.create_task(host.call("wait_for_endpoint", endpoint_name="left", timeout_s=600))
-        await host.heard("pending")
+        await host.wait_for_progress("pending")
         waiting.cancel()
         listed = await host.call("list_endpoints")
         assert listed["total"] == 1
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/anything", "/"])
-def test_another_host_or_origin_is_turned_away_on_every_route(server: tuple[object, str], path: str) -> None:
+def test_another_host_or_origin_is_refused_on_every_route(server: tuple[object, str], path: str) -> None:
     address = server[1].removesuffix("/mcp") + path
     assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
     assert httpx.get(address, headers={"Origin": "https://evil.example"}).status_code == 403
@@ -89,8 +87,8 @@ async def test_it_ends_within_three_seconds_of_sigterm_with_a_wait_open(
         httpx.AsyncClient(timeout=30) as client,
         client.stream("POST", address, json=_WAIT, headers=_HEADERS) as waiting,
     ):
-        told = waiting.aiter_lines()
-        while "notifications/progress" not in await anext(told):
+        lines = waiting.aiter_lines()
+        while "notifications/progress" not in await anext(lines):
             pass
         started = time.monotonic()
         process.terminate()
@@ -100,7 +98,7 @@ async def test_it_ends_within_three_seconds_of_sigterm_with_a_wait_open(
 
 
 @pytest.mark.parametrize("key", ["", "wrong-key-of-some-length", "0123456789abcdef0123456789abcde"])
-def test_with_a_key_file_only_its_key_opens(start: Start, tmp_path: Path, key: str) -> None:
+def test_with_a_key_file_only_its_key_is_accepted(start: Start, tmp_path: Path, key: str) -> None:
     (tmp_path / "key").write_text("0123456789abcdef0123456789abcdef\n")
     address = address_of(start("serve", "--http", "--port", "0", "--api-key-file", str(tmp_path / "key")))
     refused = httpx.post(address, headers={"Authorization": f"Bearer {key}".strip()}, json={})
@@ -121,7 +119,7 @@ def test_with_a_key_file_only_its_key_opens(start: Start, tmp_path: Path, key: s
         (["--host", "192.0.2.1", "--api-key-file", "KEY", "--allowed-hosts", "a"], "Cannot listen"),
     ],
 )
-def test_an_address_others_reach_needs_a_key_and_names(
+def test_an_address_that_others_can_reach_needs_a_key_and_host_names(
     run: Run, tmp_path: Path, arguments: list[str], needed: str
 ) -> None:
     (tmp_path / "key").write_text("k" * 32)

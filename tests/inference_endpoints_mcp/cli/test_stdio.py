@@ -1,4 +1,4 @@
-"""The command as hosts run it: over stdio, in a process of its own."""
+"""The command as hosts run it: over stdio, in its own process."""
 
 import asyncio
 import json
@@ -42,21 +42,21 @@ LONGEST_LINE = 4 * 1024 * 1024
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Without anything of the user who runs the tests."""
+    """The environment without settings of the user who runs the tests."""
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}}
     return kept | {"HOME": str(home)}
 
 
 @pytest.fixture
 async def folder(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Path]:
-    """A data folder, whose plane is ended in the end."""
+    """A data folder. Its plane is stopped at the end."""
     yield tmp_path / "data"
     await connect.stop(tmp_path / "data")
 
 
 @asynccontextmanager
 async def started(home: Path, *flags: str, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A server whose stdin and stdout are the test's."""
+    """A server whose stdin and stdout belong to the test."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -76,7 +76,7 @@ async def started(home: Path, *flags: str, **variables: str) -> AsyncIterator[as
         await process.communicate()
 
 
-async def say(process: asyncio.subprocess.Process, *messages: Any) -> None:
+async def send(process: asyncio.subprocess.Process, *messages: Any) -> None:
     assert process.stdin is not None
     for message in messages:
         process.stdin.write(message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n")
@@ -92,7 +92,7 @@ async def answer_to(process: asyncio.subprocess.Process, request_id: int) -> dic
                 return dict(message)
 
 
-async def test_without_a_token_tools_are_listed_and_each_names_the_two_ways_forward(tmp_path: Path, mode: Mode) -> None:
+async def test_without_a_token_tools_are_listed_and_each_error_names_both_options(tmp_path: Path, mode: Mode) -> None:
     minimal = {"endpoint_name": "chat", "repository": "org/model", "text": "a", "message": "a", "max_replica": 2}
     server = StdioServerParameters(command=sys.executable, args=[*COMMAND], env=environment(tmp_path))
     async with connected(stdio_client(server), mode, answer=lambda _: "chat") as host:
@@ -111,34 +111,34 @@ async def test_without_a_token_tools_are_listed_and_each_names_the_two_ways_forw
                     assert "--local" in words
 
 
-async def test_a_life_on_the_embedded_plane_over_stdio(tmp_path: Path, folder: Path, mode: Mode) -> None:
+async def test_an_endpoints_life_on_the_embedded_plane_over_stdio(tmp_path: Path, folder: Path, mode: Mode) -> None:
     flags = ["--local", "--data-dir", str(folder), "--simulated", "--simulated-speed", "100"]
     server = StdioServerParameters(command=sys.executable, args=[*COMMAND, *flags], env=environment(tmp_path))
     async with connected(stdio_client(server), mode, answer=lambda _: "chat") as host:
         spec = {"endpoint_name": "chat", "repository": "org/model", "hardware": "aws-us-east-1-nvidia-l4-x1"}
         assert (await host.call("create_endpoint", **spec))["backend"] == "simulated"
         assert (await host.call("wait_for_endpoint", endpoint_name="chat"))["reached"] is True
-        assert host.told
+        assert host.progress
         assert (await host.call("pause_endpoint", endpoint_name="chat"))["state"] == "paused"
         assert (await host.call("delete_endpoint", endpoint_name="chat"))["changed"] is True
         assert (await host.call("list_endpoints"))["total"] == 0
 
 
-async def test_after_a_line_that_is_no_message_the_server_still_answers(tmp_path: Path) -> None:
+async def test_after_an_invalid_line_the_server_still_answers(tmp_path: Path) -> None:
     async with started(tmp_path) as process:
-        await say(process, HELLO)
+        await send(process, HELLO)
         assert "result" in await answer_to(process, 1)
-        await say(process, READY)
+        await send(process, READY)
         for number, nonsense in enumerate(NONSENSE, 2):
-            await say(process, nonsense + b"\n", LIST | {"id": number})
+            await send(process, nonsense + b"\n", LIST | {"id": number})
             assert len((await answer_to(process, number))["result"]["tools"]) == len(published_tools()), nonsense[:50]
 
 
-async def test_half_a_message_and_a_closed_pipe_end_the_server_quietly(tmp_path: Path) -> None:
+async def test_an_incomplete_message_and_a_closed_pipe_end_the_server_quietly(tmp_path: Path) -> None:
     async with started(tmp_path) as process:
-        await say(process, HELLO)
+        await send(process, HELLO)
         await answer_to(process, 1)
-        await say(process, b'{"jsonrpc": "2.0", "id"')
+        await send(process, b'{"jsonrpc": "2.0", "id"')
         assert process.stdin is not None
         process.stdin.close()
         async with asyncio.timeout(10):
@@ -152,9 +152,9 @@ async def test_no_secret_of_the_environment_reaches_stdout_or_stderr(tmp_path: P
     call = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "get_endpoint", "arguments": {}}}
     wrong = call["params"] | {"arguments": {"endpoint_name": f"{canary}/{canary}", canary: canary}}  # type: ignore[operator]
     async with started(tmp_path, "--namespace", "acme", HF_TOKEN=canary) as process:
-        await say(process, HELLO)
+        await send(process, HELLO)
         hello = await answer_to(process, 1)
-        await say(process, READY, canary.encode() + b"\n", call | {"params": wrong})
+        await send(process, READY, canary.encode() + b"\n", call | {"params": wrong})
         refused = await answer_to(process, 3)
         assert process.stdin is not None
         process.stdin.close()
@@ -173,7 +173,7 @@ async def test_no_secret_of_the_environment_reaches_stdout_or_stderr(tmp_path: P
         (["nonsense"], "Unknown command"),
     ],
 )
-async def test_a_wrong_flag_is_named_and_nothing_is_served(tmp_path: Path, flags: list[str], about: str) -> None:
+async def test_an_invalid_flag_is_named_and_nothing_is_served(tmp_path: Path, flags: list[str], about: str) -> None:
     async with started(tmp_path, *flags) as process:
         out, err = await process.communicate()
     assert process.returncode == 2

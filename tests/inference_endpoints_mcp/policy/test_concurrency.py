@@ -15,7 +15,7 @@ async def test_more_waits_than_allowed_are_refused_until_one_ends(driver: Driver
     async with host_of(max_waits=2) as host:
         waits = [asyncio.ensure_future(host.send("wait_for_endpoint", endpoint_name="chat")) for _ in range(2)]
         await eventually(lambda: pollers() == ["watch acme/chat"])
-        await host.heard("pending")
+        await host.wait_for_progress("pending")
         words = await host.refused("wait_for_endpoint", "RATE_LIMITED", endpoint_name="chat")
         assert "2 waits are under way" in words
         assert "--max-waits" in words
@@ -30,7 +30,7 @@ async def test_more_calls_than_allowed_are_refused_and_do_nothing(driver: Driver
     await driver.create()
     async with host_of(max_calls=1) as host:
         waiting = asyncio.ensure_future(host.send("wait_for_endpoint", endpoint_name="chat"))
-        await host.heard("pending")
+        await host.wait_for_progress("pending")
         words = await host.refused("pause_endpoint", "RATE_LIMITED", endpoint_name="chat")
         assert "nothing was done" in words
         assert (await driver.call("GET", "/v2/endpoint/acme/chat")).body["status"]["state"] == "pending"

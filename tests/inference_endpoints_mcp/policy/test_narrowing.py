@@ -120,7 +120,7 @@ async def test_what_another_caller_waits_for_or_just_asked_is_not_told_to_who_ma
         namespace = (await anyone.call("whoami"))["default_namespace"]
         await anyone.call("create_endpoint", **NEW)
         waiting = asyncio.create_task(anyone.call("wait_for_endpoint", endpoint_name="new", timeout_s=60))
-        await anyone.heard("new")
+        await anyone.wait_for_progress("new")
         for tool, arguments in {"wait_for_endpoint": {"endpoint_name": "new"}, "get_vendors": {}}.items():
             await stranger.refused(tool, "REFUSED", **arguments, namespace=namespace)
         waiting.cancel()

@@ -169,8 +169,8 @@ async def test_every_tool_cleans_cuts_and_fences_untrusted_text(host: Host) -> N
 async def test_no_progress_message_contains_more_than_a_line_of_it(host: Host) -> None:
     for tool in ("wait_for_endpoint", "chat_with_endpoint"):
         await host.send(tool, **CHAT | ({"message": "hello"} if "chat" in tool.split("_") else {}))
-    assert host.told
-    for _, message in host.told:
+    assert host.progress
+    for _, message in host.progress:
         assert len(message) < 200
         assert "\n" not in message
         assert not UNSEEN.search(message)

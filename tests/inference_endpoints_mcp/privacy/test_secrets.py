@@ -85,7 +85,7 @@ async def test_no_result_of_any_tool_shows_a_secret(
         for tool, arguments in CALLS:
             received = (await host.send(tool, **arguments)).model_dump_json()
             assert clean(received), f"{tool}: {received}"
-    assert clean(json.dumps(host.told))
+    assert clean(json.dumps(host.progress))
     assert clean(caplog.text)
 
 
@@ -121,5 +121,5 @@ async def test_no_progress_message_shows_a_secret(driver: Driver, host_of: HostO
     await driver.create(model={"repository": f"org/{HUB}", "image": {"custom": {"url": f"r/{HUB}"}}})
     async with host_of(host_timeout_s=0.5) as host:
         await host.call("wait_for_endpoint", endpoint_name="chat")
-    assert host.told
-    assert clean(json.dumps(host.told))
+    assert host.progress
+    assert clean(json.dumps(host.progress))

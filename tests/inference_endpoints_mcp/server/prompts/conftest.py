@@ -1,4 +1,4 @@
-"""The same plane and hosts as the tools' tests have, with the models of the catalogue."""
+"""The plane and hosts of the tools' tests, with the models of the catalogue."""
 
 from collections.abc import AsyncIterator
 

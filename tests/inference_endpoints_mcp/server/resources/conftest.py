@@ -1,4 +1,4 @@
-"""The same plane and hosts as the tools' tests have, with room for a fleet."""
+"""The plane and hosts of the tools' tests, with room for many endpoints."""
 
 from collections.abc import AsyncIterator
 

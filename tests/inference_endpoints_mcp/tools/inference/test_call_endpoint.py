@@ -127,7 +127,7 @@ async def test_a_call_wakes_an_endpoint_at_zero_and_reports_it(tiny: Driver, hos
     facts = await host.call("call_endpoint", endpoint_name="tiny", text="a")
     assert facts["woke"] is True
     assert facts["now"].startswith("It was scaled to zero: this call woke it, and was answered in")
-    assert any(message.startswith("waking tiny · ") for _, message in host.told)
+    assert any(message.startswith("waking tiny · ") for _, message in host.progress)
     assert await tiny.state("tiny") == "running"
 
 

@@ -33,7 +33,7 @@ class TestRealModels:
         assert reply["woke"] is False
         assert reply["text"].splitlines()[1].strip()
         assert 10 < reply["completion_tokens"] <= 60
-        assert any(message.startswith("writing · ") for _, message in host.told)
+        assert any(message.startswith("writing · ") for _, message in host.progress)
 
         await driver.do("chat", "scale-to-zero")
         reply = await host.call("chat_with_endpoint", endpoint_name="chat", message="Say hello.", max_tokens=4)

@@ -25,15 +25,15 @@ async def test_a_wait_reports_every_state_and_ends_when_the_endpoint_is_healthy(
     waiting = wait(host)
     for seconds, told in ((0, "pending"), (10, "pulling the image"), (60, "loading the model")):
         await driver.advance(seconds)
-        await host.heard(told)
+        await host.wait_for_progress(told)
     await driver.advance(READY_S)
     facts = await waiting
     assert facts["reached"] is True
     assert facts["states_seen"] == ["pending", "initializing", "running"]
     assert "healthy" in facts["now"]
-    count = len(host.told)
+    count = len(host.progress)
     await asyncio.gather(*(host.call("whoami") for _ in range(3)))
-    assert len(host.told) == count, "nothing is told after the result"
+    assert len(host.progress) == count, "nothing is told after the result"
     assert pollers() == []
 
 
@@ -44,10 +44,10 @@ async def test_progress_grows_strictly_and_is_short(driver: Driver, host: Host) 
         await driver.advance(seconds)
         await asyncio.wait([waiting], timeout=0.3)
     await waiting
-    values = [value for value, _ in host.told]
+    values = [value for value, _ in host.progress]
     assert values == sorted(set(values))
-    assert all(len(message) < 200 for _, message in host.told)
-    assert any(message.startswith("initializing · 0/1 replicas · ") for _, message in host.told)
+    assert all(len(message) < 200 for _, message in host.progress)
+    assert any(message.startswith("initializing · 0/1 replicas · ") for _, message in host.progress)
 
 
 async def test_the_first_notification_comes_within_a_second_even_if_the_service_is_slow(
@@ -57,7 +57,7 @@ async def test_the_first_notification_comes_within_a_second_even_if_the_service_
     driver.plane.faults.arm(Fault.RATE_LIMITED, "whoami")  # asks to come back in a second
     started = time.monotonic()
     waiting = wait(host, timeout_s=5)
-    await host.heard("chat")
+    await host.wait_for_progress("chat")
     assert time.monotonic() - started < 1
     waiting.cancel()
 
@@ -80,7 +80,7 @@ async def test_a_failure_ends_the_wait_at_once_with_cause_and_last_lines_in_a_fe
 ) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": fault}})
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     await driver.advance(3_600)
     result = await asyncio.wait_for(waiting, 5)
     first, second = blocks_of(result)
@@ -101,7 +101,7 @@ async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
 ) -> None:
     await driver.create()
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", code, endpoint_name="chat"))
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     if action == "delete":
         await driver.call("DELETE", "/v2/endpoint/acme/chat")
     else:
@@ -117,7 +117,7 @@ async def test_every_goal_can_be_waited_for(driver: Driver, host: Host, until: s
     await driver.create()
     await driver.advance(READY_S)
     waiting = wait(host, until=until)
-    await host.heard("running")
+    await host.wait_for_progress("running")
     await host.call(tool, endpoint_name="chat")
     assert (await waiting)["reached"] is True
 
@@ -125,7 +125,7 @@ async def test_every_goal_can_be_waited_for(driver: Driver, host: Host, until: s
 async def test_waiting_for_deletion_ends_when_it_is_gone(driver: Driver, host: Host) -> None:
     await driver.create()
     waiting = wait(host, until="deleted")
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     await driver.call("DELETE", "/v2/endpoint/acme/chat")
     facts = await waiting
     assert (facts["reached"], facts["now"]) == (True, "It does not exist any more.")
@@ -155,7 +155,7 @@ async def test_a_wait_with_a_short_timeout_ends_without_a_call_to_continue(drive
 async def test_cancelling_a_wait_ends_its_poller(driver: Driver, host: Host) -> None:
     await driver.create()
     waiting = wait(host)
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     assert pollers() == ["watch acme/chat"]
     waiting.cancel()
     await eventually(lambda: pollers() == [])
@@ -164,7 +164,7 @@ async def test_cancelling_a_wait_ends_its_poller(driver: Driver, host: Host) -> 
 async def test_all_waits_of_a_caller_share_one_poller(driver: Driver, modern: Host) -> None:
     await driver.create()
     waiting = [wait(modern) for _ in range(32)]
-    await modern.heard("pending")
+    await modern.wait_for_progress("pending")
     assert pollers() == ["watch acme/chat"]
     waiting[0].cancel()
     await driver.advance(READY_S)
@@ -175,9 +175,9 @@ async def test_all_waits_of_a_caller_share_one_poller(driver: Driver, modern: Ho
 async def test_a_wait_reports_and_survives_a_short_failure_of_the_control_plane(driver: Driver, modern: Host) -> None:
     await driver.create()
     waiting = wait(modern)
-    await modern.heard("pending")
+    await modern.wait_for_progress("pending")
     driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
-    await modern.heard("the control plane does not answer, still trying")
+    await modern.wait_for_progress("the control plane does not answer, still trying")
     await driver.advance(READY_S)
     assert (await waiting)["reached"] is True
 
@@ -187,7 +187,7 @@ async def test_a_wait_right_after_a_resume_ignores_the_old_state(driver: Driver,
     await host.call("pause_endpoint", endpoint_name="chat")
     await host.call("resume_endpoint", endpoint_name="chat")
     waiting = wait(host)
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     await driver.advance(READY_S)
     assert (await waiting)["reached"] is True
 
@@ -215,7 +215,7 @@ async def test_a_slow_reader_delays_no_other_caller(driver: Driver, host_of: Hos
             slow.client.call_tool("wait_for_endpoint", {"endpoint_name": "chat"}, progress_callback=read_nothing)
         )
         waiting = wait(quick)
-        await quick.heard("pending")
+        await quick.wait_for_progress("pending")
         await driver.advance(READY_S)
         assert (await asyncio.wait_for(waiting, 5))["reached"] is True
         stalled.set()

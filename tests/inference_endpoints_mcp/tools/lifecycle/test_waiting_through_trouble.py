@@ -30,7 +30,7 @@ async def test_a_wait_for_an_update_lasts_until_the_new_configuration_serves(dri
     await driver.advance(READY_S)
     await host.call("update_endpoint", endpoint_name="chat", revision="new")
     waiting = wait(host, until="updated")
-    await host.heard("updating")
+    await host.wait_for_progress("updating")
     assert not waiting.done()
     await driver.advance(READY_S)
     facts = await asyncio.wait_for(waiting, 5)
@@ -43,7 +43,7 @@ async def test_a_wait_for_an_update_ends_at_once_when_it_fails(driver: Driver, h
     await driver.advance(READY_S)
     await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"env": {"SIMULATED_FAULT": "out_of_memory"}}})
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", "FAILED", endpoint_name="chat", until="updated"))
-    await host.heard("updating")
+    await host.wait_for_progress("updating")
     await driver.advance(3_600)
     assert "its last update failed" in await asyncio.wait_for(waiting, 5)
 
@@ -51,12 +51,12 @@ async def test_a_wait_for_an_update_ends_at_once_when_it_fails(driver: Driver, h
 async def test_a_wait_survives_ten_seconds_of_status_500(driver: Driver, host: Host) -> None:
     await driver.create()
     waiting = wait(host)
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 10_000)
-    await host.heard(STILL_TRYING)
+    await host.wait_for_progress(STILL_TRYING)
     await driver.advance(10)
     driver.plane.faults.clear()
-    await host.heard("pulling the image")
+    await host.wait_for_progress("pulling the image")
     await driver.advance(READY_S)
     assert (await asyncio.wait_for(waiting, 10))["reached"] is True
 
@@ -77,9 +77,9 @@ async def test_a_wait_survives_a_restart_of_the_plane(plane_of: PlaneOf, mode: M
             running.append(driver)
             await driver.create()
             waiting = wait(host)
-            await host.heard("pending")
+            await host.wait_for_progress("pending")
         running.clear()
-        await host.heard(STILL_TRYING)
+        await host.wait_for_progress(STILL_TRYING)
         async with plane_of() as driver:
             running.append(driver)
             await driver.advance(READY_S)
@@ -89,7 +89,7 @@ async def test_a_wait_survives_a_restart_of_the_plane(plane_of: PlaneOf, mode: M
 async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, host: Host) -> None:
     await driver.create()
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", "UNAUTHORIZED", endpoint_name="chat"))
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     driver.plane.token = "another"
     await asyncio.wait_for(waiting, 5)
     assert pollers() == []
@@ -100,7 +100,7 @@ async def test_a_slow_start_is_reported_phase_by_phase(driver: Driver, host: Hos
     waiting = wait(host)
     for seconds, phase in ((0, "waiting to be scheduled"), (100, "pulling the image"), (600, "loading the model")):
         await driver.advance(seconds)
-        await host.heard(phase)
+        await host.wait_for_progress(phase)
     await driver.advance(10 * READY_S)
     assert (await asyncio.wait_for(waiting, 5))["reached"] is True
 
@@ -109,7 +109,7 @@ async def test_a_wait_lasts_while_the_endpoint_is_unhealthy(driver: Driver, host
     loaded = tmp_path / "loaded"
     await driver.create_local("tiny", model={"env": {"TINY_LOADS_UNTIL": str(loaded)}})
     waiting = wait(host, endpoint_name="tiny")
-    await host.heard("initializing · 0/1 replicas")
+    await host.wait_for_progress("initializing · 0/1 replicas")
     await driver.advance(600)
     assert not waiting.done()
     loaded.touch()
@@ -119,7 +119,7 @@ async def test_a_wait_lasts_while_the_endpoint_is_unhealthy(driver: Driver, host
 async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver, host: Host) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": "crash_on_start"}})
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
-    await host.heard("pending")
+    await host.wait_for_progress("pending")
     await driver.advance(3_600)
     said, words = blocks_of(await asyncio.wait_for(waiting, 5))
     assert said.startswith("FAILED: ")

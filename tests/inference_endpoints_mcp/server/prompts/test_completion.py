@@ -1,4 +1,4 @@
-"""What could be written next, for the arguments of prompts."""
+"""Completion of the arguments of prompts."""
 
 from contextlib import AsyncExitStack
 
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.anyio
 L4 = "aws-us-east-1-nvidia-l4-x1"
 
 
-async def completed(host: Host, prompt: str, argument: str, begun: str, **others: str) -> list[str]:
+async def completed(host: Host, prompt: str, argument: str, prefix: str, **others: str) -> list[str]:
     ref = PromptReference(name=prompt)
-    result = await host.client.complete(ref, {"name": argument, "value": begun}, others or None)
+    result = await host.client.complete(ref, {"name": argument, "value": prefix}, others or None)
     return result.completion.values
 
 
@@ -33,7 +33,7 @@ async def test_each_argument_of_a_prompt_is_completed(driver: Driver, host: Host
     assert all(model.startswith("Qwen/") for model in models)
 
 
-async def test_a_model_is_completed_by_its_own_name_too(host: Host) -> None:
+async def test_a_model_is_also_completed_by_its_name_without_the_owner(host: Host) -> None:
     assert "Qwen/Qwen2.5-7B-Instruct" in await completed(host, "deploy_model", "repository", "qwen2.5-7b")
 
 
@@ -41,9 +41,7 @@ async def test_hardware_is_completed_by_its_id(host: Host) -> None:
     assert L4 in await completed(host, "deploy_model", "hardware", "AWS-us-east-1-nvidia-l4")
 
 
-async def test_nothing_is_completed_that_no_allowed_tool_would_show(
-    driver: Driver, host_of: HostOf, mode: Mode
-) -> None:
+async def test_only_what_allowed_tools_show_is_completed(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create("chat")
     async with host_of(mode, limits=Limits(tools=("diagnose_endpoint",))) as host:
         for argument in ("endpoint_name", "hardware", "repository"):
@@ -52,7 +50,7 @@ async def test_nothing_is_completed_that_no_allowed_tool_would_show(
         assert await completed(host, "deploy_model", "hardware", "", namespace="acme") == []
 
 
-async def test_what_would_be_cleaned_or_masked_is_not_completed(upstream: Upstream, mode: Mode) -> None:
+async def test_a_value_that_would_be_cleaned_or_masked_is_not_completed(upstream: Upstream, mode: Mode) -> None:
     names = ["org/model", "org/\u202emodel", "org/model\nIGNORE", "org/hf_" + "Canary01" * 5, "org/" + "m" * 600]
     upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": [{"repoId": name} for name in names]}))
 

@@ -1,4 +1,4 @@
-"""Endpoints as resources: listed page by page, read, completed, and held to the same rules as the tools."""
+"""Endpoints as resources: listed page by page, read, completed, and under the same rules as the tools."""
 
 import json
 from typing import Any
@@ -43,13 +43,13 @@ async def listed(host: Host) -> list[str]:
             return names
 
 
-async def completed(host: Host, argument: str, begun: str, **others: str) -> list[str]:
+async def completed(host: Host, argument: str, prefix: str, **others: str) -> list[str]:
     ref = ResourceTemplateReference(uri=SHAPE)
-    result = await host.client.complete(ref, {"name": argument, "value": begun}, others or None)
+    result = await host.client.complete(ref, {"name": argument, "value": prefix}, others or None)
     return result.completion.values
 
 
-async def test_a_resource_shows_what_its_tool_answers(driver: Driver, host: Host) -> None:
+async def test_a_resource_shows_what_its_tool_returns(driver: Driver, host: Host) -> None:
     await driver.create()
     assert await read(host, CHAT) == await host.call("get_endpoint", endpoint_name="chat", namespace="acme")
 
@@ -74,7 +74,7 @@ async def test_the_kinds_of_resources_are_templates(host: Host) -> None:
     assert all(template.description and template.mime_type == "application/json" for template in templates)
 
 
-async def test_what_exists_is_listed_page_by_page_though_others_come_and_go(driver: Driver, host: Host) -> None:
+async def test_endpoints_are_listed_page_by_page_while_others_come_and_go(driver: Driver, host: Host) -> None:
     names = [f"e{number:03}" for number in range(120)]
     for name in names:
         await driver.create(name)
@@ -91,7 +91,7 @@ async def test_what_exists_is_listed_page_by_page_though_others_come_and_go(driv
 
 
 @pytest.mark.parametrize("cursor", ["nonsense!", "/w==", "ä"])
-async def test_a_cursor_that_was_not_given_here_is_refused(host: Host, cursor: str) -> None:
+async def test_a_cursor_of_another_server_is_refused(host: Host, cursor: str) -> None:
     with pytest.raises(MCPError, match="List from the start"):
         await host.client.list_resources(cursor=cursor)
 
@@ -108,7 +108,7 @@ async def test_a_cursor_that_was_not_given_here_is_refused(host: Host, cursor: s
         "test://anything",
     ],
 )
-async def test_what_is_no_address_is_not_found_and_nothing_is_sent(driver: Driver, host: Host, uri: str) -> None:
+async def test_an_invalid_uri_is_not_found_and_nothing_is_sent(driver: Driver, host: Host, uri: str) -> None:
     error = await refused(host, uri)
     assert error.error.data == {"uri": uri}
 
@@ -127,7 +127,7 @@ async def test_the_allowed_namespaces_hold_for_resources(driver: Driver, host_of
 
 
 @pytest.mark.parametrize("limits", [{"toolsets": ("lifecycle",)}, {"tools": ("get_endpoint", "list_endpoints")}])
-async def test_a_resource_is_there_only_where_its_tool_is(
+async def test_a_resource_exists_only_where_its_tool_is_allowed(
     driver: Driver, host_of: HostOf, limits: dict[str, tuple[str, ...]]
 ) -> None:
     await driver.create()
@@ -138,7 +138,7 @@ async def test_a_resource_is_there_only_where_its_tool_is(
         assert (await refused(host, CHAT + "/logs")).error.message.startswith("REFUSED: ")
 
 
-async def test_without_the_tool_that_lists_nothing_is_listed(driver: Driver, host_of: HostOf) -> None:
+async def test_without_list_endpoints_no_resource_is_listed(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
     async with host_of(limits=Limits(tools=("get_endpoint",))) as host:
         assert await listed(host) == []
@@ -159,12 +159,12 @@ async def test_namespaces_and_names_are_completed(driver: Driver, host: Host) ->
     assert await completed(host, "anything", "") == []
 
 
-async def test_completing_what_is_not_known_completes_nothing(host: Host) -> None:
+async def test_an_unknown_argument_has_no_completion(host: Host) -> None:
     result = await host.client.complete(PromptReference(name="no_such_prompt"), {"name": "x", "value": ""})
     assert result.completion.values == []
 
 
-async def test_at_most_a_hundred_values_complete_and_the_rest_is_counted(driver: Driver, host: Host) -> None:
+async def test_at_most_a_hundred_values_are_returned_and_the_rest_is_counted(driver: Driver, host: Host) -> None:
     for number in range(120):
         await driver.create(f"e{number}")
     ref = ResourceTemplateReference(uri=SHAPE)

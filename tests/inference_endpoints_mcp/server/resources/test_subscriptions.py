@@ -1,4 +1,4 @@
-"""Watching resources: told whoever changed them, in both eras, and nothing is looked at for nobody."""
+"""Subscriptions to resources, in both protocols: every change is sent, and nothing is read without a subscriber."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,17 +26,17 @@ LOGS = CHAT + "/logs"
 
 
 class Subscriber:
-    """Watches resources as its era has it, and keeps what it is told."""
+    """Subscribes to resources with its protocol, and keeps the notifications."""
 
     def __init__(self, client: Client, mode: Mode) -> None:
         self.client = client
-        self.told: list[str] = []
+        self.notified: list[str] = []
         self._mode = mode
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._streams: dict[str, AsyncExitStack] = {}
 
-    async def watch(self, uri: str) -> None:
-        """Return once the server has acknowledged."""
+    async def subscribe(self, uri: str) -> None:
+        """Return after the server acknowledged."""
         if self._mode == "legacy":
             await self.client.session.subscribe_resource(uri)
             return
@@ -45,39 +45,39 @@ class Subscriber:
         reading = asyncio.create_task(self._read(stream))
         stack.callback(reading.cancel)
 
-    async def unwatch(self, uri: str) -> None:
+    async def unsubscribe(self, uri: str) -> None:
         if self._mode == "legacy":
             await self.client.session.unsubscribe_resource(uri)
         else:
             await self._streams.pop(uri).aclose()
 
-    async def leave(self) -> None:
+    async def close(self) -> None:
         for stack in self._streams.values():
             await stack.aclose()
 
-    async def heard(self, count: int) -> list[str]:
-        """What was told once it was told so many times."""
+    async def wait_for(self, count: int) -> list[str]:
+        """The notified URIs, as soon as there are this many."""
         async with asyncio.timeout(5):
-            while len(self.told) < count:
-                self._news.clear()
-                await self._news.wait()
-        return self.told
+            while len(self.notified) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.notified
 
-    async def hear(self, message: Any) -> None:
+    async def on_message(self, message: Any) -> None:
         if self._mode == "legacy" and isinstance(message, ResourceUpdatedNotification):
-            self._hear(str(message.params.uri))
+            self._record(str(message.params.uri))
 
     async def _read(self, stream: Any) -> None:
         async for event in stream:
-            self._hear(event.uri)
+            self._record(event.uri)
 
-    def _hear(self, uri: str) -> None:
-        self.told.append(uri)
-        self._news.set()
+    def _record(self, uri: str) -> None:
+        self.notified.append(uri)
+        self._changed.set()
 
 
-class Stand:
-    """A server on a plane, and its clients."""
+class RunningServer:
+    """A server of a plane, with its clients."""
 
     def __init__(self, driver: Driver, mode: Mode, **options: Any) -> None:
         async def open_backend(_: AsyncExitStack) -> Backend:
@@ -90,166 +90,166 @@ class Stand:
 
     @asynccontextmanager
     async def subscriber(self) -> AsyncIterator[Subscriber]:
-        watcher: Subscriber
+        subscriber: Subscriber
 
-        async def hear(message: Any) -> None:
-            await watcher.hear(message)
+        async def on_message(message: Any) -> None:
+            await subscriber.on_message(message)
 
         transport = InMemoryTransport(self.server)
         info = Implementation(name="mcp", version="1")
-        async with Client(transport, mode=self.mode, client_info=info, message_handler=hear) as client:
-            watcher = Subscriber(client, self.mode)
+        async with Client(transport, mode=self.mode, client_info=info, message_handler=on_message) as client:
+            subscriber = Subscriber(client, self.mode)
             try:
-                yield watcher
+                yield subscriber
             finally:
-                await watcher.leave()
+                await subscriber.close()
 
 
 @pytest.fixture
 async def subscriber(driver: Driver, mode: Mode, anyio_backend: str) -> AsyncIterator[Subscriber]:
-    async with Stand(driver, mode).subscriber() as subscriber:
+    async with RunningServer(driver, mode).subscriber() as subscriber:
         yield subscriber
 
 
-async def test_watching_is_announced_where_it_is_served(driver: Driver, mode: Mode) -> None:
+async def test_subscriptions_are_announced_only_where_they_are_served(driver: Driver, mode: Mode) -> None:
     for most, announced in ((20, True), (0, False)):
-        async with Stand(driver, mode, max_subscriptions=most).subscriber() as subscriber:
+        async with RunningServer(driver, mode, max_subscriptions=most).subscriber() as subscriber:
             capabilities = subscriber.client.server_capabilities
             assert capabilities is not None
             assert capabilities.resources is not None
             assert bool(capabilities.resources.subscribe) is announced
             if not announced:
                 with pytest.raises(MCPError, match="Method not found"):
-                    await subscriber.watch(CHAT)
+                    await subscriber.subscribe(CHAT)
 
 
-async def test_a_change_somebody_else_made_is_told(driver: Driver, subscriber: Subscriber) -> None:
+async def test_a_change_by_another_caller_is_sent(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create()
-    await subscriber.watch(CHAT)
+    await subscriber.subscribe(CHAT)
     await driver.do("chat", "pause")
-    assert await subscriber.heard(1) == [CHAT]
+    assert await subscriber.wait_for(1) == [CHAT]
     await driver.call("PUT", "/v2/endpoint/acme/chat", {"tags": ["new"]})
-    assert await subscriber.heard(2) == [CHAT, CHAT]
+    assert await subscriber.wait_for(2) == [CHAT, CHAT]
     await driver.call("DELETE", "/v2/endpoint/acme/chat")
-    assert await subscriber.heard(3) == [CHAT, CHAT, CHAT]
+    assert await subscriber.wait_for(3) == [CHAT, CHAT, CHAT]
 
 
-async def test_a_change_made_through_a_tool_is_told(driver: Driver, subscriber: Subscriber) -> None:
+async def test_a_change_by_a_tool_is_sent(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create()
-    await subscriber.watch(CHAT)
+    await subscriber.subscribe(CHAT)
     await subscriber.client.call_tool("pause_endpoint", {"endpoint_name": "chat"})
-    assert await subscriber.heard(1) == [CHAT]
+    assert await subscriber.wait_for(1) == [CHAT]
 
 
-async def test_what_does_not_exist_yet_can_be_watched(driver: Driver, subscriber: Subscriber) -> None:
-    await subscriber.watch(CHAT)
+async def test_an_endpoint_that_does_not_exist_yet_can_be_subscribed_to(driver: Driver, subscriber: Subscriber) -> None:
+    await subscriber.subscribe(CHAT)
     await driver.create()
-    assert await subscriber.heard(1) == [CHAT]
+    assert await subscriber.wait_for(1) == [CHAT]
 
 
-async def test_new_lines_of_the_log_are_told(driver: Driver, subscriber: Subscriber) -> None:
+async def test_new_log_lines_are_sent(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create()
-    await subscriber.watch(LOGS)
+    await subscriber.subscribe(LOGS)
     await driver.advance(60)
-    assert await subscriber.heard(1) == [LOGS]
+    assert await subscriber.wait_for(1) == [LOGS]
 
 
-async def test_what_is_measured_is_told(driver: Driver, subscriber: Subscriber) -> None:
+async def test_changed_metrics_are_sent(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create_local("tiny")
     await driver.reach("tiny", "running")
     metrics = "endpoint://acme/tiny/metrics"
-    await subscriber.watch(metrics)
+    await subscriber.subscribe(metrics)
     path = await driver.path_of("tiny")
     assert (await driver.call("POST", path + "/a", {})).status == 200
-    assert (await subscriber.heard(1))[0] == metrics
+    assert (await subscriber.wait_for(1))[0] == metrics
 
 
-async def test_nothing_is_told_where_nothing_changed(driver: Driver, subscriber: Subscriber) -> None:
+async def test_nothing_is_sent_where_nothing_changed(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create()
-    await subscriber.watch(CHAT)
-    await subscriber.watch(LOGS)
+    await subscriber.subscribe(CHAT)
+    await subscriber.subscribe(LOGS)
     await driver.create("other")
-    await subscriber.watch("endpoint://acme/other")
+    await subscriber.subscribe("endpoint://acme/other")
     await driver.do("other", "pause")
-    assert await subscriber.heard(1) == ["endpoint://acme/other"]
+    assert await subscriber.wait_for(1) == ["endpoint://acme/other"]
 
 
-async def test_unsubscribing_stops_looking(driver: Driver, subscriber: Subscriber) -> None:
+async def test_unsubscribing_stops_polling(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create()
     for uri in (CHAT, LOGS):
-        await subscriber.watch(uri)
+        await subscriber.subscribe(uri)
         assert pollers()
-        await subscriber.unwatch(uri)
+        await subscriber.unsubscribe(uri)
         await eventually(lambda: pollers() == [])
 
 
-async def test_a_connection_that_ends_stops_looking(driver: Driver, mode: Mode) -> None:
+async def test_the_end_of_a_connection_stops_polling(driver: Driver, mode: Mode) -> None:
     await driver.create()
-    async with Stand(driver, mode).subscriber() as subscriber:
-        await subscriber.watch(CHAT)
-        await subscriber.watch(LOGS)
+    async with RunningServer(driver, mode).subscriber() as subscriber:
+        await subscriber.subscribe(CHAT)
+        await subscriber.subscribe(LOGS)
         assert len(pollers()) == 3
     await eventually(lambda: pollers() == [])
 
 
-async def test_one_leaving_takes_nothing_from_another(driver: Driver, mode: Mode) -> None:
+async def test_a_subscriber_that_leaves_does_not_affect_another(driver: Driver, mode: Mode) -> None:
     await driver.create()
-    stand = Stand(driver, mode)
+    stand = RunningServer(driver, mode)
     async with stand.subscriber() as one, stand.subscriber() as other:
-        await one.watch(CHAT)
-        await other.watch(CHAT)
-        await one.unwatch(CHAT)
+        await one.subscribe(CHAT)
+        await other.subscribe(CHAT)
+        await one.unsubscribe(CHAT)
         await driver.do("chat", "pause")
-        assert await other.heard(1) == [CHAT]
-        assert one.told == []
+        assert await other.wait_for(1) == [CHAT]
+        assert one.notified == []
 
 
-async def test_subscribing_twice_is_subscribing_once(driver: Driver) -> None:
+async def test_subscribing_twice_counts_once(driver: Driver) -> None:
     await driver.create()
-    async with Stand(driver, "legacy", max_subscriptions=1).subscriber() as subscriber:
-        await asyncio.gather(subscriber.watch(CHAT), subscriber.watch(CHAT))
-        await subscriber.unwatch(CHAT)
+    async with RunningServer(driver, "legacy", max_subscriptions=1).subscriber() as subscriber:
+        await asyncio.gather(subscriber.subscribe(CHAT), subscriber.subscribe(CHAT))
+        await subscriber.unsubscribe(CHAT)
         await eventually(lambda: pollers() == [])
-        await subscriber.watch(LOGS)
+        await subscriber.subscribe(LOGS)
 
 
-async def test_a_caller_watches_at_most_so_many_and_is_told_what_to_do(driver: Driver, mode: Mode) -> None:
-    async with Stand(driver, mode, max_subscriptions=2).subscriber() as subscriber:
-        await subscriber.watch(CHAT)
-        await subscriber.watch(LOGS)
+async def test_the_subscriptions_of_a_caller_are_limited_with_a_hint(driver: Driver, mode: Mode) -> None:
+    async with RunningServer(driver, mode, max_subscriptions=2).subscriber() as subscriber:
+        await subscriber.subscribe(CHAT)
+        await subscriber.subscribe(LOGS)
         with pytest.raises(MCPError, match=r"can subscribe to at most 2 resources\. End another") as refusal:
-            await subscriber.watch("endpoint://acme/third")
+            await subscriber.subscribe("endpoint://acme/third")
         assert refusal.value.code == -32602
-        await subscriber.unwatch(LOGS)
+        await subscriber.unsubscribe(LOGS)
         await eventually(lambda: not any(LOGS in name for name in pollers()))
-        await subscriber.watch("endpoint://acme/third")
+        await subscriber.subscribe("endpoint://acme/third")
 
 
-async def test_what_may_not_be_read_cannot_be_watched(driver: Driver, mode: Mode) -> None:
+async def test_what_may_not_be_read_cannot_be_subscribed_to(driver: Driver, mode: Mode) -> None:
     await driver.create()
     limits = Limits(namespaces=("acme",), toolsets=("lifecycle",))
-    async with Stand(driver, mode, limits=limits).subscriber() as subscriber:
+    async with RunningServer(driver, mode, limits=limits).subscriber() as subscriber:
         for uri, words in ((LOGS, "This tool is not among"), ("endpoint://other/x", "Only these namespaces")):
             with pytest.raises(MCPError, match=words):
-                await subscriber.watch(uri)
+                await subscriber.subscribe(uri)
         with pytest.raises(MCPError, match="This resource does not exist"):
-            await subscriber.watch("endpoint://acme/chat/secrets")
-        await subscriber.watch(CHAT)
+            await subscriber.subscribe("endpoint://acme/chat/secrets")
+        await subscriber.subscribe(CHAT)
         assert len(pollers()) == 2
 
 
-async def test_a_passing_failure_of_the_control_plane_is_no_change(driver: Driver, subscriber: Subscriber) -> None:
+async def test_a_temporary_failure_of_the_control_plane_is_no_change(driver: Driver, subscriber: Subscriber) -> None:
     await driver.create()
-    await subscriber.watch(CHAT)
+    await subscriber.subscribe(CHAT)
     driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
     await eventually(lambda: not driver.plane.faults.armed, within=20)
     await driver.do("chat", "pause")
-    assert await subscriber.heard(1) == [CHAT]
+    assert await subscriber.wait_for(1) == [CHAT]
 
 
-async def test_a_list_that_changes_is_told_to_who_asked(driver: Driver) -> None:
+async def test_a_changed_list_is_sent_to_its_subscriber(driver: Driver) -> None:
     async with (
-        Stand(driver, "auto").subscriber() as subscriber,
+        RunningServer(driver, "auto").subscriber() as subscriber,
         subscriber.client.listen(resources_list_changed=True) as stream,
     ):
         await driver.create()
@@ -259,19 +259,19 @@ async def test_a_list_that_changes_is_told_to_who_asked(driver: Driver) -> None:
     await eventually(lambda: pollers() == [])
 
 
-async def test_one_that_does_not_read_holds_nobody_up(driver: Driver) -> None:
+async def test_a_subscriber_that_does_not_read_delays_nobody(driver: Driver) -> None:
     await driver.create()
-    stand = Stand(driver, "legacy")
+    stand = RunningServer(driver, "legacy")
     stalled = asyncio.Event()
     async with stand.subscriber() as slow, stand.subscriber() as quick:
 
         async def read_nothing(_: Any) -> None:
             await stalled.wait()
 
-        slow.hear = read_nothing  # type: ignore[assignment, method-assign]
-        await slow.watch(CHAT)
-        await quick.watch(CHAT)
+        slow.on_message = read_nothing  # type: ignore[assignment, method-assign]
+        await slow.subscribe(CHAT)
+        await quick.subscribe(CHAT)
         for count, action in enumerate(("pause", "resume", "scale-to-zero"), 1):
             await driver.do("chat", action)
-            await quick.heard(count)
+            await quick.wait_for(count)
         stalled.set()

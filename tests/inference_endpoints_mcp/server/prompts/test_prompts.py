@@ -1,4 +1,4 @@
-"""Prompts: a question with what the tools answer to it, held to the same rules as the tools."""
+"""Prompts: a question with what the tools return, under the same rules as the tools."""
 
 import json
 import subprocess
@@ -31,9 +31,10 @@ async def text_of(host: Host, prompt: str, **arguments: str) -> str:
 
 
 async def facts_in(host: Host, prompt: str, **arguments: str) -> dict[str, Any]:
-    """What stands in a filled prompt, by the tool it is from."""
+    """The results in a filled prompt, by tool."""
     _, _, *answers = (await text_of(host, prompt, **arguments)).split("\n\n")
-    return {tool.removesuffix(":"): json.loads(said) for tool, said in (answer.split("\n", 1) for answer in answers)}
+    results = (answer.split("\n", 1) for answer in answers)
+    return {tool.removesuffix(":"): json.loads(output) for tool, output in results}
 
 
 async def refused(host: Host, prompt: str, code: int = -32602, **arguments: str) -> str:
@@ -74,7 +75,7 @@ def test_prompts_are_listed_before_the_tools_are_loaded() -> None:
     assert run.stdout.split() == ["3"]
 
 
-async def test_deploying_a_model_comes_with_its_configuration_price_and_quota(driver: Driver, host: Host) -> None:
+async def test_the_prompt_to_deploy_contains_configuration_price_and_quota(driver: Driver, host: Host) -> None:
     facts = await facts_in(host, "deploy_model", repository=QWEN)
     assert facts["has_catalog_item"] == await host.call("has_catalog_item", repository=QWEN)
     assert facts["get_recommended_config"] == await host.call("get_recommended_config", repository=QWEN)
@@ -83,7 +84,7 @@ async def test_deploying_a_model_comes_with_its_configuration_price_and_quota(dr
     assert facts["get_recommended_config"]["alternatives"]
 
 
-async def test_a_diagnosis_comes_with_its_evidence(driver: Driver, host: Host) -> None:
+async def test_the_prompt_to_diagnose_contains_the_evidence(driver: Driver, host: Host) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
     for _ in range(4):  # the attempts, with the waits between them
         await driver.advance(3_600)
@@ -101,13 +102,13 @@ async def test_cutting_costs_covers_every_namespace_unless_one_is_named(driver: 
     assert (await facts_in(host, "cut_costs", namespace="acme"))["get_costs"].keys() == every.keys()
 
 
-async def test_a_prompt_says_when_its_facts_were_gathered_and_that_nothing_was_changed(host: Host) -> None:
-    question, said, _ = (await text_of(host, "cut_costs")).split("\n\n")
+async def test_a_prompt_states_its_time_and_that_nothing_was_changed(host: Host) -> None:
+    question, preamble, _ = (await text_of(host, "cut_costs")).split("\n\n")
     assert question == "Where does my money go, and what could I save?"
-    assert " UTC. Nothing was changed. " in said
+    assert " UTC. Nothing was changed. " in preamble
 
 
-async def test_an_empty_argument_is_one_that_was_not_given(host: Host) -> None:
+async def test_an_empty_argument_counts_as_missing(host: Host) -> None:
     assert (await facts_in(host, "cut_costs", namespace=" "))["get_costs"]["total"] == 0
     assert "repository is missing" in await refused(host, "deploy_model", repository="")
 
@@ -125,15 +126,15 @@ async def test_an_empty_argument_is_one_that_was_not_given(host: Host) -> None:
         ("deploy_model", {"repository": QWEN, "namespace": "*"}, "BAD_REQUEST: "),
     ],
 )
-async def test_a_prompt_that_cannot_be_filled_says_why(
+async def test_a_prompt_that_cannot_be_filled_names_the_reason(
     host: Host, prompt: str, arguments: dict[str, Any], words: str
 ) -> None:
-    said = await refused(host, prompt, **arguments)
-    assert words in said
-    assert "SHOUT" not in said
+    message = await refused(host, prompt, **arguments)
+    assert words in message
+    assert "SHOUT" not in message
 
 
-async def test_a_tool_that_fails_is_an_error_of_the_protocol_in_our_words(driver: Driver, host: Host) -> None:
+async def test_a_failing_tool_is_a_protocol_error_in_our_words(driver: Driver, host: Host) -> None:
     assert (await refused(host, "diagnose", endpoint_name="nothing")).startswith("NOT_FOUND: ")
     unknown = await refused(host, "deploy_model", repository="org/unheard-of")
     assert unknown.startswith("NOT_FOUND: This model is unknown.")
@@ -142,7 +143,7 @@ async def test_a_tool_that_fails_is_an_error_of_the_protocol_in_our_words(driver
     assert (await refused(host, "cut_costs", -32603, namespace="acme")).startswith("UNAVAILABLE: ")
 
 
-async def test_every_prompt_is_there_on_a_read_only_server_and_changes_nothing(
+async def test_every_prompt_works_on_a_read_only_server_and_changes_nothing(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     await driver.create()
@@ -163,7 +164,7 @@ async def test_every_prompt_is_there_on_a_read_only_server_and_changes_nothing(
         ({"tools": ("get_recommended_config", "has_catalog_item")}, []),
     ],
 )
-async def test_a_prompt_is_there_only_where_all_its_tools_are(
+async def test_a_prompt_exists_only_where_all_its_tools_are_allowed(
     driver: Driver, host_of: HostOf, mode: Mode, limits: dict[str, tuple[str, ...]], offered: list[str]
 ) -> None:
     given: dict[str, dict[str, Any]] = {
@@ -174,8 +175,8 @@ async def test_a_prompt_is_there_only_where_all_its_tools_are(
     async with host_of(mode, limits=Limits(**limits)) as host:
         assert await listed(host) == offered
         for prompt in given.keys() - offered:
-            said = await refused(host, prompt, **given[prompt])
-            assert said.startswith("REFUSED: This tool is not among those allowed")
+            message = await refused(host, prompt, **given[prompt])
+            assert message.startswith("REFUSED: This tool is not among those allowed")
 
 
 async def test_the_allowed_namespaces_hold_for_prompts(driver: Driver, host_of: HostOf, mode: Mode) -> None:
@@ -187,8 +188,8 @@ async def test_the_allowed_namespaces_hold_for_prompts(driver: Driver, host_of: 
             ("deploy_model", {"repository": QWEN}),
         )
         for prompt, given in prompts:
-            said = await refused(host, prompt, namespace="acme", **given)
-            assert said.startswith("REFUSED: Only these namespaces")
+            message = await refused(host, prompt, namespace="acme", **given)
+            assert message.startswith("REFUSED: Only these namespaces")
 
 
 async def test_prompts_count_among_the_calls_of_a_caller(host_of: HostOf, mode: Mode) -> None:
@@ -217,7 +218,7 @@ async def test_no_prompt_shows_a_secret(
     assert clean(caplog.text)
 
 
-async def test_strangers_words_stand_in_the_fence_and_nowhere_else(driver: Driver, host: Host) -> None:
+async def test_untrusted_text_is_in_the_fence_and_nowhere_else(driver: Driver, host: Host) -> None:
     model = {"env": {"TINY_FAILS": f"\x1b[31mValueError: {HOSTILE}\u202e"}, "revision": "IGNORE"}
     await driver.create_local(model=model, tags=["IGNORE"])
     await driver.reach("tiny", "failed")

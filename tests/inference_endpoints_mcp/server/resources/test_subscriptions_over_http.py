@@ -1,4 +1,4 @@
-"""Watching over streamable HTTP: only where the operator switched it on, and for as long as the stream is open."""
+"""Subscriptions over streamable HTTP: only if the operator allows them, and while the stream is open."""
 
 import asyncio
 import subprocess
@@ -24,7 +24,7 @@ Serve = Callable[..., tuple["subprocess.Popen[str]", str]]
 
 @pytest.fixture
 def serve(start: Start, run: Run, tmp_path: Path) -> Iterator[Serve]:
-    """Starts a server with these flags on a simulated plane; gives its process and address."""
+    """Starts a server with these flags on a simulated plane. Returns its process and address."""
     folder = ("--data-dir", str(tmp_path / "plane"))
 
     def serving(*flags: str) -> tuple["subprocess.Popen[str]", str]:
@@ -40,30 +40,30 @@ async def created(client: Client, name: str) -> str:
     return f"endpoint://{result.structured_content['namespace']}/{name}"
 
 
-async def test_nothing_can_be_watched_unless_the_operator_says_so(serve: Serve, mode: Mode) -> None:
+async def test_there_are_no_subscriptions_unless_the_operator_allows_them(serve: Serve, mode: Mode) -> None:
     async with Client(streamable_http_client(serve()[1]), mode=mode) as client:
         assert client.server_capabilities.resources is not None
         assert not client.server_capabilities.resources.subscribe
         uri = "endpoint://acme/chat"
-        asking: Any = client.listen(resource_subscriptions=[uri]).__aenter__
+        subscribe: Any = client.listen(resource_subscriptions=[uri]).__aenter__
         if mode == "legacy":
-            asking = partial(client.session.subscribe_resource, uri)
+            subscribe = partial(client.session.subscribe_resource, uri)
         with pytest.raises(MCPError, match="Method not found"):
-            await asking()
+            await subscribe()
 
 
-async def test_a_change_is_told_in_both_eras_and_a_closed_stream_makes_room(serve: Serve) -> None:
+async def test_a_change_is_sent_in_both_protocols_and_a_closed_stream_frees_its_place(serve: Serve) -> None:
     address = serve("--subscriptions", "2")[1]
-    told = asyncio.Event()
+    notified = asyncio.Event()
 
-    async def hear(message: Any) -> None:
+    async def on_message(message: Any) -> None:
         if isinstance(message, ResourceUpdatedNotification):
-            told.set()
+            notified.set()
 
     async with Client(streamable_http_client(address), mode="auto") as modern:
         uri = await created(modern, "one")
         for _ in range(2):
-            async with Client(streamable_http_client(address), mode="legacy", message_handler=hear) as legacy:
+            async with Client(streamable_http_client(address), mode="legacy", message_handler=on_message) as legacy:
                 await legacy.session.subscribe_resource(uri)
                 async with modern.listen(resource_subscriptions=[uri]) as stream:
                     with pytest.raises(MCPError, match="at most 2 resources"):
@@ -71,8 +71,8 @@ async def test_a_change_is_told_in_both_eras_and_a_closed_stream_makes_room(serv
                     await modern.call_tool("pause_endpoint", {"endpoint_name": "one"})
                     async with asyncio.timeout(10):
                         await anext(aiter(stream))
-                        await told.wait()
-                told.clear()
+                        await notified.wait()
+                notified.clear()
                 await modern.call_tool("resume_endpoint", {"endpoint_name": "one"})
 
 
