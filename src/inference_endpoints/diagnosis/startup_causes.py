@@ -178,7 +178,7 @@ def detect_wrong_port_or_health_route(evidence: Evidence) -> Finding | None:
     return Finding(
         Cause.HEALTH_ROUTE,
         confidence,
-        "The container runs, but the endpoint's port or health route does not answer",
+        "The container runs, but the health check fails on the endpoint's port and route",
         remedy,
         tuple(statements),
         (

@@ -136,7 +136,7 @@ def detect_slow_start(evidence: Evidence) -> Finding | None:
             (WAIT,) if seconds < LONG_START_S else (READ_LOGS, WAIT),
         ),
         (
-            f"{evidence.state_summary}, for {_format_duration(seconds)}.",
+            f"{evidence.state_summary}. It has been starting for {_format_duration(seconds)}.",
             "A start usually takes 3 to 5 minutes; a large model on several accelerators takes up to 20.",
         ),
         quote_lines([*evidence.status_lines[:1], *evidence.log_lines[-2:]]),
