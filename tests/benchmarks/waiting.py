@@ -34,13 +34,13 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Waited:
-    """What a crowd of waiters cost. Delays are from the change until each was told, in seconds.
+    """What a crowd of waiters cost. Delays are from the change until each was notified, in seconds.
 
-    Who was not `told` at all, in percent, gave up: the wait ended with an error of the connection.
+    Who was not `notified` at all, in percent, gave up: the wait ended with an error of the connection.
     """
 
     delays: Sequence[float]
-    told: float
+    notified: float
     requests_per_minute: float
     kilobytes_each: float
 
@@ -61,9 +61,9 @@ def run(rounds: int = 1) -> Report:
 
 def _figures(case: str, many: bool, pairs: list[list[Waited]]) -> list[Figure]:
     measures: dict[tuple[str, str], Callable[[Waited], float]] = {
-        (f"{case}: told after, p50", "s"): lambda waited: waited.percentile(50),
+        (f"{case}: notified after, p50", "s"): lambda waited: waited.percentile(50),
         ("… p99", "s"): lambda waited: waited.percentile(99),
-        ("… told at all", "%"): lambda waited: waited.told,
+        ("… notified at all", "%"): lambda waited: waited.notified,
         ("… requests", "a minute"): lambda waited: waited.requests_per_minute,
     }
     if many:
@@ -91,13 +91,13 @@ def ours(plane: Connection, names: Sequence[str]) -> Waited:
 
 async def _ours(plane: Connection, names: Sequence[str]) -> Waited:
     at = backend.local(plane.url, plane.token)
-    told: list[float] = []
+    notified: list[float] = []
     async with AsyncEndpointsClient(at, namespace=plane.namespace) as client:
         watcher = Watcher(client)
 
         async def wait(name: str) -> None:
             await watcher.wait(name, plane.namespace)
-            told.append(time.monotonic())
+            notified.append(time.monotonic())
 
         await client.get(names[0])
         before = _resident()
@@ -109,17 +109,17 @@ async def _ours(plane: Connection, names: Sequence[str]) -> Waited:
             sent, each = requests.sent - sent, (_resident() - before) / len(names)
         changed = await asyncio.to_thread(_start, plane)
         await asyncio.gather(*waiting)
-    return _what_it_cost(told, changed, len(names), sent, each)
+    return _what_it_cost(notified, changed, len(names), sent, each)
 
 
 def hub(plane: Connection, names: Sequence[str]) -> Waited:
-    told: list[float] = []
+    notified: list[float] = []
     client = Hub(plane)
 
     def wait(name: str) -> None:
         with suppress(httpx.TransportError):
             client.wait(name)
-            told.append(time.monotonic())
+            notified.append(time.monotonic())
 
     client.get(names[0])
     before = _resident()
@@ -134,12 +134,12 @@ def hub(plane: Connection, names: Sequence[str]) -> Waited:
     changed = _start(plane)
     for thread in waiting:
         thread.join()
-    return _what_it_cost(told, changed, len(names), sent, each)
+    return _what_it_cost(notified, changed, len(names), sent, each)
 
 
-def _what_it_cost(told: Sequence[float], changed: float, waiters: int, sent: int, each: float) -> Waited:
-    delays = [moment - changed for moment in told]
-    return Waited(delays, 100 * len(told) / waiters, sent * 60 / WINDOW_S, each)
+def _what_it_cost(notified: Sequence[float], changed: float, waiters: int, sent: int, each: float) -> Waited:
+    delays = [moment - changed for moment in notified]
+    return Waited(delays, 100 * len(notified) / waiters, sent * 60 / WINDOW_S, each)
 
 
 def _start(plane: Connection) -> float:

@@ -1,4 +1,4 @@
-"""The client of a control plane: lost answers looked into, pages followed, the caller asked for once."""
+"""The client of a control plane: lost answers, pages of lists, and the caller's own namespace."""
 
 import asyncio
 
@@ -38,11 +38,11 @@ def created(upstream: Upstream) -> Answer:
     return Answer(body=document)
 
 
-async def test_a_create_whose_answer_was_lost_finds_what_it_made(
+async def test_a_create_whose_answer_was_lost_finds_the_endpoint_it_created(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
-    upstream.says("POST", ALL, DROPPED)
-    upstream.says("GET", ONE, created(upstream))
+    upstream.answers("POST", ALL, DROPPED)
+    upstream.answers("GET", ONE, created(upstream))
     assert (await endpoints.create(SPEC)).state == "pending"
     assert [seen.method for seen in upstream.seen] == ["POST", "GET"]
 
@@ -50,29 +50,29 @@ async def test_a_create_whose_answer_was_lost_finds_what_it_made(
 async def test_a_create_whose_answer_was_lost_does_not_take_another_endpoint_for_its_own(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
-    upstream.says("POST", ALL, DROPPED)
-    upstream.has("running")
+    upstream.answers("POST", ALL, DROPPED)
+    upstream.shows("running")
     with pytest.raises(AlreadyExists):
         await endpoints.create(SPEC)
 
 
-@pytest.mark.parametrize("look", [Answer(404, {"error": "Not found"}), Answer(503, b"busy"), Answer(401, b"")])
-async def test_a_create_whose_answer_was_lost_stays_unknown_if_looking_shows_nothing(
-    upstream: Upstream, endpoints: AsyncEndpointsClient, look: Answer
+@pytest.mark.parametrize("check", [Answer(404, {"error": "Not found"}), Answer(503, b"busy"), Answer(401, b"")])
+async def test_a_create_whose_answer_was_lost_stays_unknown_if_reading_shows_nothing(
+    upstream: Upstream, endpoints: AsyncEndpointsClient, check: Answer
 ) -> None:
-    upstream.says("POST", ALL, DROPPED)
-    upstream.says("GET", ONE, look)
+    upstream.answers("POST", ALL, DROPPED)
+    upstream.answers("GET", ONE, check)
     with pytest.raises(OutcomeUnknown):
         await endpoints.create(SPEC)
     assert [seen.method for seen in upstream.seen].count("POST") == 1
 
 
-async def test_a_delete_whose_answer_was_lost_looks_whether_it_is_gone(
+async def test_a_delete_whose_answer_was_lost_checks_whether_the_endpoint_is_gone(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
-    upstream.says("DELETE", ONE, DROPPED)
+    upstream.answers("DELETE", ONE, DROPPED)
     await endpoints.delete("chat")
-    upstream.has("running")
+    upstream.shows("running")
     with pytest.raises(OutcomeUnknown):
         await endpoints.delete("chat")
 
@@ -82,17 +82,17 @@ async def test_a_list_follows_every_page(upstream: Upstream, endpoints: AsyncEnd
         Answer(body={"items": [upstream.endpoint("running") | {"name": name}], "nextCursor": cursor})
         for name, cursor in [("a", "c&1"), ("b", "c2"), ("c", None)]
     ]
-    upstream.says("GET", ALL, *pages)
+    upstream.answers("GET", ALL, *pages)
     assert [endpoint.name for endpoint in await endpoints.list()] == ["a", "b", "c"]
     queries = [seen.path.partition("?")[2] for seen in upstream.seen]
     assert queries == ["limit=100", "limit=100&cursor=c%261", "limit=100&cursor=c2"]
 
 
-async def test_the_callers_namespace_is_asked_for_once(upstream: Upstream, http: HttpTransport) -> None:
+async def test_the_callers_namespace_is_requested_once(upstream: Upstream, http: HttpTransport) -> None:
     endpoints = AsyncEndpointsClient(http.backend)
     endpoints.http = http
-    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
-    upstream.has("running")
+    upstream.answers("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
+    upstream.shows("running")
     await endpoints.get("chat")
     await endpoints.get("chat")
     assert [seen.path for seen in upstream.seen] == ["/api/whoami-v2", ONE, ONE]
@@ -101,18 +101,18 @@ async def test_the_callers_namespace_is_asked_for_once(upstream: Upstream, http:
 async def test_resuming_what_runs_succeeds_unless_that_matters(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
-    upstream.says("POST", f"{ONE}/resume", Answer(400, {"error": "Bad Request: Endpoint is already running"}))
-    upstream.has("running")
+    upstream.answers("POST", f"{ONE}/resume", Answer(400, {"error": "Bad Request: Endpoint is already running"}))
+    upstream.shows("running")
     assert (await endpoints.resume("chat")).state == "running"
     with pytest.raises(InferenceEndpointError, match="already running"):
         await endpoints.resume("chat", running_ok=False)
 
 
-async def test_fifty_first_calls_at_once_ask_once_whose_token_it_is(upstream: Upstream, http: HttpTransport) -> None:
+async def test_fifty_first_calls_at_once_request_the_caller_once(upstream: Upstream, http: HttpTransport) -> None:
     endpoints = AsyncEndpointsClient(http.backend)
     endpoints.http = http
-    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
-    upstream.has("running")
+    upstream.answers("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
+    upstream.shows("running")
     await asyncio.gather(*(endpoints.get("chat") for _ in range(50)))
     assert [seen.path for seen in upstream.seen].count("/api/whoami-v2") == 1
 
@@ -121,6 +121,6 @@ async def test_resuming_does_not_mistake_its_own_success_for_another(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
     running = Answer(400, {"error": "Bad Request: Endpoint is already running"})
-    upstream.says("POST", f"{ONE}/resume", DROPPED, running)
-    upstream.has("running")
+    upstream.answers("POST", f"{ONE}/resume", DROPPED, running)
+    upstream.shows("running")
     assert (await endpoints.resume("chat", running_ok=False)).state == "running"

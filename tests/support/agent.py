@@ -20,7 +20,7 @@ class Agent:
         return await self._host.call(tool, **arguments)
 
     async def send(self, tool: str, /, **arguments: Any) -> CallToolResult:
-        """Call a tool that may well refuse."""
+        """Call a tool that may refuse."""
         self.calls.append(tool)
         return await self._host.send(tool, **arguments)
 
@@ -29,7 +29,7 @@ class Agent:
         return await self._host.refused(tool, code, **arguments)
 
     async def follow(self, proposed: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Make a call that an answer proposes, with what the person asked for besides."""
+        """Make a call that an answer proposes, with further arguments of the person."""
         return await self.call(proposed["tool"], **proposed["arguments"] | more)
 
 

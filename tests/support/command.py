@@ -16,7 +16,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def address_of(process: "subprocess.Popen[str]") -> str:
-    """Where a server says that it serves."""
+    """The address that a server prints."""
     assert process.stderr is not None
     return process.stderr.readline().removeprefix("Serving ").strip()
 

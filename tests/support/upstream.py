@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer. `body` is bytes, or anything else as JSON; `parts` are sent one packet each instead."""
+    """A scripted answer. `body` is bytes, or anything else as JSON; `parts` are sent instead, one packet each."""
 
     status: int = 200
     body: Any = b""
@@ -43,7 +43,7 @@ class Answer:
     ends: bool = True
 
     def head(self) -> bytes:
-        lines = [f"HTTP/1.1 {self.status} said", "connection: close"]
+        lines = [f"HTTP/1.1 {self.status} scripted", "connection: close"]
         kind = {} if isinstance(self.body, bytes) else {"content-type": "application/json"}
         length = {} if self.parts is not None else {"content-length": str(len(self.content()))}
         lines += [f"{name}: {value}" for name, value in (kind | length | self.headers).items()]
@@ -56,19 +56,19 @@ class Answer:
 
 
 DROPPED = Answer(status=0)
-"""The request is read and the connection closed without a word."""
+"""The request is read, and the connection closed without an answer."""
 SILENT = Answer(status=-1)
-"""The request is read and nothing is said until the client goes away."""
+"""The request is read, and nothing is sent until the client disconnects."""
 
 
 def events(*chunks: Any, ends: bool = True) -> Answer:
     """A stream of server-sent events, one packet each."""
-    said = [chunk if isinstance(chunk, bytes) else f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
-    return Answer(headers={"content-type": "text/event-stream"}, parts=said, ends=ends)
+    parts = [chunk if isinstance(chunk, bytes) else f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
+    return Answer(headers={"content-type": "text/event-stream"}, parts=parts, ends=ends)
 
 
 class Upstream:
-    """Answers by method and path (without query); the last answer of a route is given from then on."""
+    """Answers by method and path (without query). The last answer of a route is repeated."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -76,23 +76,23 @@ class Upstream:
         self._script: dict[tuple[str, str], list[Answer]] = {}
         self._talks: set[asyncio.Task[None]] = set()
 
-    def says(self, method: str, path: str, *answers: Answer) -> None:
+    def answers(self, method: str, path: str, *answers: Answer) -> None:
         self._script[method, path] = list(answers)
 
-    def has(self, state: str, *more: str, **status: Any) -> None:
-        """Endpoint acme/chat, seen in these states one look after the other."""
-        looks = [Answer(body=self.endpoint(each, **status)) for each in (state, *more)]
-        self.says("GET", "/v2/endpoint/acme/chat", *looks)
+    def shows(self, state: str, *more: str, **status: Any) -> None:
+        """The states of endpoint acme/chat, one for each request."""
+        answers = [Answer(body=self.endpoint(each, **status)) for each in (state, *more)]
+        self.answers("GET", "/v2/endpoint/acme/chat", *answers)
 
     def runs(self, engine: str) -> None:
         """Endpoint acme/chat runs with this engine."""
         document = self.endpoint("running")
         document["model"]["image"] = {engine: {"url": "registry.example/engine:1"}}
-        self.says("GET", "/v2/endpoint/acme/chat", Answer(body=document))
+        self.answers("GET", "/v2/endpoint/acme/chat", Answer(body=document))
 
     def serves(self, path: str, *answers: Answer) -> None:
         """What the endpoint's own address answers to POST."""
-        self.says("POST", f"/serve/chat{path}", *answers)
+        self.answers("POST", f"/serve/chat{path}", *answers)
 
     def endpoint(self, state: str, **status: Any) -> dict[str, Any]:
         document: dict[str, Any] = deepcopy(RUNNING)

@@ -53,7 +53,7 @@ def configuration(document: dict[str, Any]) -> dict[str, Any]:
 async def organizations(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
     """A host of someone with two organizations, as the plane has but one. In each nobody has called an endpoint for
     long; `acme` has used up its quota."""
-    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": [{"name": "lab"}]}))
+    upstream.answers("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": [{"name": "lab"}]}))
     compute = L4 | {"id": "aws-us-east-1-nvidia-l4-x1", "scaling": {"minReplica": 1, "maxReplica": 1}}
     idle = upstream.endpoint("running", updatedAt="2025-01-01T00:00:00Z", readyReplica=1, targetReplica=1)
     for namespace, used in (("acme", 8), ("lab", 0)):
@@ -66,8 +66,8 @@ async def organizations(upstream: Upstream, anyio_backend: str) -> AsyncIterator
             f"endpoint/{namespace}/chat": idle | {"compute": compute},
         }
         for path, body in answers.items():
-            upstream.says("GET", f"/v2/{path}", Answer(body=body))
-        upstream.says("POST", f"/v2/endpoint/{namespace}/chat/pause", Answer(body=upstream.endpoint("paused")))
+            upstream.answers("GET", f"/v2/{path}", Answer(body=body))
+        upstream.answers("POST", f"/v2/endpoint/{namespace}/chat/pause", Answer(body=upstream.endpoint("paused")))
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)

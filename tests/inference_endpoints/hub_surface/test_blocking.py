@@ -176,8 +176,8 @@ print(get_inference_endpoint("other", namespace="acme").name)
 
 
 async def test_ctrl_c_cancels_the_call_and_leaves_the_program_usable(scripted: Upstream) -> None:
-    scripted.says("GET", "/v2/endpoint/acme/chat", SILENT)
-    scripted.says("GET", "/v2/endpoint/acme/other", Answer(body=scripted.endpoint("running")))
+    scripted.answers("GET", "/v2/endpoint/acme/chat", SILENT)
+    scripted.answers("GET", "/v2/endpoint/acme/other", Answer(body=scripted.endpoint("running")))
     program = start(INTERRUPTED, *STRICT)
     assert program.stdout
     assert await asyncio.to_thread(program.stdout.readline) == "asking\n"

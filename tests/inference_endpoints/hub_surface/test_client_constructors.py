@@ -92,7 +92,7 @@ async def test_no_namespace_means_the_tokens_own(any_client: AnyClient, here: Dr
 
 
 async def test_a_clients_namespace_is_where_its_calls_go(any_client: AnyClient, scripted: Upstream) -> None:
-    scripted.says("GET", "/v2/endpoint/lab/chat", Answer(body=scripted.endpoint("running")))
+    scripted.answers("GET", "/v2/endpoint/lab/chat", Answer(body=scripted.endpoint("running")))
     async with any_client.opened(namespace="lab") as client:
         assert client.namespace == "lab"
         assert await any_client.face(client.resolve_namespace) == "lab"

@@ -191,13 +191,13 @@ async def test_arguments_that_are_not_the_tasks_are_refused_by_name(face: Face, 
 
 
 async def test_an_endpoint_not_known_to_run_is_looked_at_first(face: Face, scripted: Upstream) -> None:
-    scripted.has("paused")
+    scripted.shows("paused")
     with pytest.raises(Paused):
         await face(client_of(face, scripted, "initializing").text_generation, "once")
 
 
 async def test_what_must_not_be_woken_is_looked_at_first(face: Face, scripted: Upstream) -> None:
-    scripted.has("scaledToZero")
+    scripted.shows("scaledToZero")
     client = client_of(face, scripted)
     client.wake = False
     with pytest.raises(ScaledToZero):
@@ -220,7 +220,7 @@ async def test_a_guard_is_told_what_a_call_does_now_and_not_what_it_did_when_las
                 raise Refused("Waking it is not allowed.")
             yield
 
-    scripted.has("scaledToZero")
+    scripted.shows("scaledToZero")
     async with AsyncEndpointsClient(local(scripted.url, UPSTREAM_TOKEN), guard=Watching()) as api:
         endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", api=api)
         with pytest.raises(Refused):
@@ -239,12 +239,12 @@ async def test_a_client_waits_no_longer_than_it_is_told(face: Face, scripted: Up
 
 
 async def test_health_and_info_are_asked_for(face: Face, scripted: Upstream) -> None:
-    scripted.says("GET", "/serve/chat/health", Answer(200), Answer(503))
+    scripted.answers("GET", "/serve/chat/health", Answer(200), Answer(503))
     assert await ask(face, scripted, "health_check") is True
     assert await ask(face, scripted, "health_check") is False
     with pytest.raises(NotFound):
         await ask(face, scripted, "get_endpoint_info")
-    scripted.says("GET", "/serve/chat/info", Answer(body={"model_id": "gpt2"}))
+    scripted.answers("GET", "/serve/chat/info", Answer(body={"model_id": "gpt2"}))
     assert await ask(face, scripted, "get_endpoint_info") == {"model_id": "gpt2"}
 
 

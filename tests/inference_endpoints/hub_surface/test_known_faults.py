@@ -53,7 +53,7 @@ async def test_a_handle_keeps_the_token_it_was_got_with(
 
 async def test_lists_follow_every_page(face: Face, scripted: Upstream) -> None:
     pages = [json.loads((CAPTURES / f"list-{which}-page.json").read_text()) for which in ("first", "last")]
-    scripted.says("GET", "/v2/endpoint/acme", *(Answer(body=page) for page in pages))
+    scripted.answers("GET", "/v2/endpoint/acme", *(Answer(body=page) for page in pages))
     listed = await face.do("list_inference_endpoints", "acme")
     assert [endpoint.raw for endpoint in listed] == pages[0]["items"] + pages[1]["items"]
     assert f"cursor={pages[0]['nextCursor']}" in scripted.seen[1].path
@@ -64,10 +64,10 @@ async def test_a_list_of_all_namespaces_says_which_refused(
     face: Face, scripted: Upstream, status: int, kind: type[InferenceEndpointError]
 ) -> None:
     own, *organizations = belongs_to(scripted)
-    scripted.says("GET", f"/v2/endpoint/{own}", page(scripted))
-    scripted.says("GET", f"/v2/endpoint/{organizations[0]}", Answer(status, {"error": "no billing"}))
+    scripted.answers("GET", f"/v2/endpoint/{own}", page(scripted))
+    scripted.answers("GET", f"/v2/endpoint/{organizations[0]}", Answer(status, {"error": "no billing"}))
     for other in organizations[1:]:
-        scripted.says("GET", f"/v2/endpoint/{other}", page(scripted))
+        scripted.answers("GET", f"/v2/endpoint/{other}", page(scripted))
     found = await face.do("list_inference_endpoints", "*")
     assert [endpoint.namespace for endpoint in found] == [own, *organizations[1:]]
     assert {name: type(reason) for name, reason in found.refused.items()} == {organizations[0]: kind}
@@ -77,9 +77,9 @@ async def test_a_list_of_all_namespaces_says_which_refused(
 
 async def test_all_namespaces_are_listed_at_the_same_time(scripted: Upstream) -> None:
     own, slow, quick = belongs_to(scripted)
-    scripted.says("GET", f"/v2/endpoint/{own}", page(scripted))
-    scripted.says("GET", f"/v2/endpoint/{slow}", SILENT)
-    scripted.says("GET", f"/v2/endpoint/{quick}", page(scripted))
+    scripted.answers("GET", f"/v2/endpoint/{own}", page(scripted))
+    scripted.answers("GET", f"/v2/endpoint/{slow}", SILENT)
+    scripted.answers("GET", f"/v2/endpoint/{quick}", page(scripted))
     listing = asyncio.create_task(aio.list_inference_endpoints("*"))
     await eventually(lambda: any(seen.path.startswith(f"/v2/endpoint/{quick}") for seen in scripted.seen))
     listing.cancel()
@@ -89,9 +89,9 @@ async def test_all_namespaces_are_listed_at_the_same_time(scripted: Upstream) ->
 
 async def test_a_list_of_all_namespaces_swallows_no_other_failure(face: Face, scripted: Upstream) -> None:
     own, *organizations = belongs_to(scripted)
-    scripted.says("GET", f"/v2/endpoint/{own}", page(scripted))
+    scripted.answers("GET", f"/v2/endpoint/{own}", page(scripted))
     for name in organizations:
-        scripted.says("GET", f"/v2/endpoint/{name}", Answer(404, {"error": "Not found"}))
+        scripted.answers("GET", f"/v2/endpoint/{name}", Answer(404, {"error": "Not found"}))
     with pytest.raises(NotFound):
         await face.do("list_inference_endpoints", "*")
 
@@ -163,7 +163,7 @@ async def test_a_token_beside_a_client_replaces_its_own_and_not_its_guard(here: 
 
 
 async def test_a_token_beside_a_client_keeps_the_clients_namespace(scripted: Upstream) -> None:
-    scripted.says("GET", "/v2/endpoint/lab/chat", Answer(body=scripted.endpoint("running")))
+    scripted.answers("GET", "/v2/endpoint/lab/chat", Answer(body=scripted.endpoint("running")))
     backend = local(scripted.url, "wrong")
     async with AsyncEndpointsClient(backend, namespace="lab") as client:
         for api in (client, ClientPool(backend, namespace="lab")):
@@ -190,7 +190,7 @@ def belongs_to(upstream: Upstream) -> list[str]:
     """A person of several organizations asks; returns the namespaces, their own first."""
     person = json.loads((CAPTURES / "whoami-user.json").read_text())
     person["orgs"] = [{"name": "first"}, {"name": "second"}]
-    upstream.says("GET", "/api/whoami-v2", Answer(body=person))
+    upstream.answers("GET", "/api/whoami-v2", Answer(body=person))
     return [person["name"], "first", "second"]
 
 

@@ -32,8 +32,8 @@ async def waited(face: Face, endpoint: Any, **options: Any) -> Any:
 
 
 async def test_a_wait_returns_the_handle_once_the_health_route_answers(face: Face, scripted: Upstream) -> None:
-    scripted.has("pending", "initializing", "running")
-    scripted.says("GET", "/serve/chat/health", Answer(503), Answer(500), Answer(200))
+    scripted.shows("pending", "initializing", "running")
+    scripted.answers("GET", "/serve/chat/health", Answer(503), Answer(500), Answer(200))
     endpoint = handle_of(face, scripted)
     assert await waited(face, endpoint) is endpoint
     assert (endpoint.status, endpoint.url) == ("running", f"{scripted.url}/serve/chat")
@@ -42,8 +42,8 @@ async def test_a_wait_returns_the_handle_once_the_health_route_answers(face: Fac
 
 @pytest.mark.parametrize("state", ["failed", "updateFailed"])
 async def test_a_wait_says_why_a_deployment_failed(face: Face, scripted: Upstream, state: str) -> None:
-    scripted.has(state, errorMessage="CUDA out of memory\x1b[2J")
-    scripted.says("GET", "/v2/endpoint/acme/chat/logs", Answer(body=[{"line": "exit code 137"}]))
+    scripted.shows(state, errorMessage="CUDA out of memory\x1b[2J")
+    scripted.answers("GET", "/v2/endpoint/acme/chat/logs", Answer(body=[{"line": "exit code 137"}]))
     endpoint = handle_of(face, scripted)
     with pytest.raises(DeploymentFailed) as failed:
         await waited(face, endpoint)
@@ -55,7 +55,7 @@ async def test_a_wait_says_why_a_deployment_failed(face: Face, scripted: Upstrea
 
 
 async def test_logs_that_cannot_be_had_do_not_hide_the_failure(face: Face, scripted: Upstream) -> None:
-    scripted.has("failed")
+    scripted.shows("failed")
     with pytest.raises(DeploymentFailed):
         await waited(face, handle_of(face, scripted))
 
@@ -64,7 +64,7 @@ async def test_logs_that_cannot_be_had_do_not_hide_the_failure(face: Face, scrip
 async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
     face: Face, scripted: Upstream, state: str, error: type[InferenceEndpointError]
 ) -> None:
-    scripted.has("initializing", state)
+    scripted.shows("initializing", state)
     endpoint = handle_of(face, scripted)
     with pytest.raises(error):
         await waited(face, endpoint, timeout=None)
@@ -73,7 +73,7 @@ async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
 
 async def test_a_wait_ends_when_the_endpoint_is_deleted(face: Face, scripted: Upstream) -> None:
     looks = [Answer(body=scripted.endpoint("initializing")), Answer(404, {"error": "Not found"})]
-    scripted.says("GET", "/v2/endpoint/acme/chat", *looks)
+    scripted.answers("GET", "/v2/endpoint/acme/chat", *looks)
     with pytest.raises(NotFound):
         await waited(face, handle_of(face, scripted), timeout=None)
 
@@ -82,7 +82,7 @@ async def test_a_wait_ends_when_the_endpoint_is_deleted(face: Face, scripted: Up
 async def test_a_wait_ends_when_the_token_is_refused(
     face: Face, scripted: Upstream, status: int, error: type[InferenceEndpointError]
 ) -> None:
-    scripted.says("GET", "/v2/endpoint/acme/chat", Answer(status, {"error": "Unauthorized"}))
+    scripted.answers("GET", "/v2/endpoint/acme/chat", Answer(status, {"error": "Unauthorized"}))
     with pytest.raises(error):
         await waited(face, handle_of(face, scripted), timeout=None)
 
@@ -95,8 +95,8 @@ async def test_a_wait_survives_a_passing_failure(face: Face, scripted: Upstream,
         trouble,
         Answer(body=scripted.endpoint("running")),
     ]
-    scripted.says("GET", "/v2/endpoint/acme/chat", *looks)
-    scripted.says("GET", "/serve/chat/health", Answer(200))
+    scripted.answers("GET", "/v2/endpoint/acme/chat", *looks)
+    scripted.answers("GET", "/serve/chat/health", Answer(200))
     assert (await waited(face, handle_of(face, scripted))).status == "running"
 
 
@@ -108,9 +108,11 @@ async def test_a_state_older_than_our_own_last_change_counts_for_nothing(face: F
         Answer(body=scripted.endpoint("failed", updatedAt=before)),
         Answer(body=scripted.endpoint("running", updatedAt=later)),
     ]
-    scripted.says("POST", "/v2/endpoint/acme/chat/resume", Answer(body=scripted.endpoint("pending", updatedAt=after)))
-    scripted.says("GET", "/v2/endpoint/acme/chat", *looks)
-    scripted.says("GET", "/serve/chat/health", Answer(200))
+    scripted.answers(
+        "POST", "/v2/endpoint/acme/chat/resume", Answer(body=scripted.endpoint("pending", updatedAt=after))
+    )
+    scripted.answers("GET", "/v2/endpoint/acme/chat", *looks)
+    scripted.answers("GET", "/serve/chat/health", Answer(200))
     endpoint = handle_of(face, scripted, "paused", updatedAt=before)
     await face(endpoint.resume)
     await waited(face, endpoint)
@@ -118,13 +120,13 @@ async def test_a_state_older_than_our_own_last_change_counts_for_nothing(face: F
 
 
 async def test_a_remembered_state_does_not_answer_a_wait(face: Face, scripted: Upstream) -> None:
-    scripted.has("running")
-    scripted.says("GET", "/serve/chat/health", Answer(200))
+    scripted.shows("running")
+    scripted.answers("GET", "/serve/chat/health", Answer(200))
     assert (await waited(face, handle_of(face, scripted, "failed"))).status == "running"
 
 
 async def test_a_wait_times_out_and_the_handle_shows_what_was_seen(face: Face, scripted: Upstream) -> None:
-    scripted.has("initializing")
+    scripted.shows("initializing")
     endpoint = handle_of(face, scripted)
     with pytest.raises(InferenceEndpointTimeoutError, match=r"not running within 0\.05 s: it is initializing") as late:
         await waited(face, endpoint, timeout=0.05)
@@ -133,14 +135,14 @@ async def test_a_wait_times_out_and_the_handle_shows_what_was_seen(face: Face, s
 
 
 async def test_a_timeout_of_nothing_still_allows_one_look(face: Face, scripted: Upstream) -> None:
-    scripted.has("running")
-    scripted.says("GET", "/serve/chat/health", Answer(200))
+    scripted.shows("running")
+    scripted.answers("GET", "/serve/chat/health", Answer(200))
     assert (await waited(face, handle_of(face, scripted), timeout=0)).status == "running"
 
 
 async def test_a_health_route_that_never_answers_does_not_hold_a_wait(face: Face, scripted: Upstream) -> None:
-    scripted.has("running")
-    scripted.says("GET", "/serve/chat/health", SILENT)
+    scripted.shows("running")
+    scripted.answers("GET", "/serve/chat/health", SILENT)
     with pytest.raises(InferenceEndpointTimeoutError):
         await waited(face, handle_of(face, scripted), timeout=0.1)
 

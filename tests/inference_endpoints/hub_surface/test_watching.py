@@ -25,7 +25,7 @@ def life(upstream: Upstream) -> dict[str, Any]:
         Answer(body=upstream.endpoint("running", message="ready")),
         Answer(404, {"error": "Not found"}),
     ]
-    upstream.says("GET", ONE, *looks)
+    upstream.answers("GET", ONE, *looks)
     return starting
 
 
@@ -67,7 +67,7 @@ async def test_a_change_is_told_as_soon_as_the_control_plane_tells_it(here: Driv
 
 
 async def test_a_watch_that_is_left_looks_no_more(scripted: Upstream) -> None:
-    scripted.has("running")
+    scripted.shows("running")
     endpoint = InferenceEndpoint.from_raw(scripted.endpoint("running"), "acme")
 
     def first() -> str:
@@ -81,7 +81,7 @@ async def test_a_watch_that_is_left_looks_no_more(scripted: Upstream) -> None:
 
 
 async def test_a_watch_that_may_not_look_raises_why(scripted: Upstream) -> None:
-    scripted.says("GET", ONE, Answer(401, b""))
+    scripted.answers("GET", ONE, Answer(401, b""))
     endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme")
     with pytest.raises(Unauthorized):
         await anext(endpoint.watch())

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 async def test_text_generation_reads_a_list_or_an_object(
     upstream: Upstream, inference: AsyncInference, answer: Any
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
     assert await inference.text_generation("chat", "go", parameters={"max_new_tokens": 4}) == "on"
     assert upstream.calls()[0].json == {"inputs": "go", "parameters": {"max_new_tokens": 4}}
@@ -55,7 +55,7 @@ async def test_tei_is_called_for_similarity_by_its_own_route(upstream: Upstream,
 async def test_feature_extraction_reads_every_engines_vectors(
     upstream: Upstream, inference: AsyncInference, answer: Any
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
     vectors = await inference.feature_extraction("chat", ["a", "b"], parameters={"normalize": True})
     assert vectors == [[1.0, 2.0], [3.0, 4.0]]
@@ -66,7 +66,7 @@ async def test_feature_extraction_reads_every_engines_vectors(
 async def test_sentence_similarity_reads_every_engines_numbers(
     upstream: Upstream, inference: AsyncInference, answer: Any
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
     assert await inference.sentence_similarity("chat", "a", ["b", "c"]) == [0.5, 0.25]
     assert upstream.calls()[0].json["inputs"] == {"source_sentence": "a", "sentences": ["b", "c"]}
@@ -82,7 +82,7 @@ async def test_sentence_similarity_reads_every_engines_numbers(
     ],
 )
 async def test_labels_are_read_in_every_form(upstream: Upstream, inference: AsyncInference, answer: Any) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
     expected = [Label("x", 0.9), Label("y", 0.1)]
     assert await inference.text_classification("chat", "a") == expected
@@ -94,7 +94,7 @@ async def test_labels_are_read_in_every_form(upstream: Upstream, inference: Asyn
 async def test_an_answer_of_another_task_is_an_error_of_the_tree(
     upstream: Upstream, inference: AsyncInference, answer: Any
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
     for task in ("text-generation", "feature-extraction", "text-classification", "automatic-speech-recognition"):
         inputs = b"RIFF" if task.startswith("automatic") else "a"
@@ -106,7 +106,7 @@ async def test_an_answer_of_another_task_is_an_error_of_the_tree(
 async def test_media_is_sent_with_its_type_or_as_base64_with_parameters(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body={"text": "hello"}))
     assert await inference.run("chat", "automatic-speech-recognition", b"fLaC....") == "hello"
     await inference.run("chat", "automatic-speech-recognition", b"fLaC", parameters={"language": "en"})
@@ -116,7 +116,7 @@ async def test_media_is_sent_with_its_type_or_as_base64_with_parameters(
 
 
 async def test_an_image_is_returned_as_its_bytes(upstream: Upstream, inference: AsyncInference) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
     assert await inference.run("chat", "text-to-image", "a cat") == b"\x89PNG..."
     assert upstream.calls()[0].headers["accept"] == "image/png"
@@ -134,7 +134,7 @@ async def test_an_image_is_returned_as_its_bytes(upstream: Upstream, inference: 
 async def test_what_is_no_image_is_not_returned_as_one(
     upstream: Upstream, inference: AsyncInference, answer: Answer
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", answer)
     with pytest.raises(BadRequest, match="does not fit text-to-image: it seems to serve another task") as caught:
         await inference.run("chat", "text-to-image", "a cat")
@@ -144,7 +144,7 @@ async def test_what_is_no_image_is_not_returned_as_one(
 async def test_a_file_instead_of_text_is_an_answer_of_another_task(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
     with pytest.raises(BadRequest, match="does not fit text-generation"):
         await inference.text_generation("chat", "a cat")
@@ -157,7 +157,7 @@ async def test_a_sound_is_recognized_by_its_content_type_or_its_first_bytes(
     upstream: Upstream, inference: AsyncInference, content_type: str
 ) -> None:
     sound = b"RIFF\x00\x00\x00\x00WAVE"
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=sound, headers={"content-type": content_type} if content_type else {}))
     assert await inference.run("chat", "text-to-speech", "hello") == sound
 
@@ -191,7 +191,7 @@ def test_every_task_is_known_by_its_own_name() -> None:
 async def test_any_route_can_be_called_and_its_answer_is_returned_unparsed(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/rerank", Answer(body=[{"index": 0, "score": 1}], headers={"content-type": "application/json"}))
     reply = await inference.call("chat", path="/rerank", body={"query": "a", "texts": ["b"]}, headers={"X-A": "1"})
     assert (reply.status, reply.content_type, reply.woke) == (200, "application/json", False)
@@ -203,7 +203,7 @@ async def test_any_route_can_be_called_and_its_answer_is_returned_unparsed(
 
 
 async def test_an_answer_that_is_too_large_is_refused(upstream: Upstream, inference: AsyncInference) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=b" " * (MAX_RESPONSE_BYTES + 1)))
     with pytest.raises(BadRequest, match="larger than 32 MiB"):
         await inference.call("chat", body={})
@@ -225,7 +225,7 @@ async def test_an_answer_that_is_too_large_is_refused(upstream: Upstream, infere
 async def test_an_engines_own_text_is_in_upstream_and_never_in_the_message(
     upstream: Upstream, inference: AsyncInference, status: int, error: type[InferenceEndpointError]
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(status, {"error": "canary quota", "error_type": "validation"}))
     with pytest.raises(error, match="Endpoint acme/chat") as caught:
         await inference.call("chat", body={})
@@ -236,7 +236,7 @@ async def test_an_engines_own_text_is_in_upstream_and_never_in_the_message(
 
 
 async def test_an_overloaded_engine_reports_when_to_try_again(upstream: Upstream, inference: AsyncInference) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(429, b"", {"retry-after": "12"}), Answer(429, b""))
     waits = []
     for _ in range(2):

@@ -31,7 +31,7 @@ STREAM = (says("Grüß "), says("Gott"), says("", finish_reason="stop"), COUNTED
 
 
 async def test_a_chat_is_collected_with_usage_and_times(upstream: Upstream, inference: AsyncInference) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(*STREAM))
     seen: list[ChatDelta] = []
 
@@ -60,14 +60,14 @@ async def test_a_chat_is_collected_with_usage_and_times(upstream: Upstream, infe
 
 async def test_a_stream_is_read_however_its_bytes_are_split(upstream: Upstream, inference: AsyncInference) -> None:
     whole = f"data: {json.dumps(says('Grüß 🙂'), ensure_ascii=False)}\r\n\r\n".encode() + DONE
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(*(whole[i : i + 1] for i in range(len(whole)))))
     assert (await inference.chat("chat", HELLO)).text == "Grüß 🙂"
 
 
 async def test_comments_and_events_of_several_lines_are_read(upstream: Upstream, inference: AsyncInference) -> None:
     pretty = "".join(f"data: {line}\n" for line in json.dumps(says("one"), indent=1).splitlines())
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(b": keep-alive\n\n", b"event: message\n" + pretty.encode() + b"\n", DONE))
     assert (await inference.chat("chat", HELLO)).text == "one"
 
@@ -75,7 +75,7 @@ async def test_comments_and_events_of_several_lines_are_read(upstream: Upstream,
 async def test_stream_chat_yields_each_delta_and_can_be_closed_early(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(*STREAM))
     assert [delta.text async for delta in inference.stream_chat("chat", HELLO)] == ["Grüß ", "Gott", "", ""]
     async with aclosing(inference.stream_chat("chat", HELLO)) as steps:
@@ -86,7 +86,7 @@ async def test_stream_chat_yields_each_delta_and_can_be_closed_early(
 async def test_an_error_in_the_stream_ends_it_and_is_not_retried(
     upstream: Upstream, inference: AsyncInference, error: dict[str, Any]
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(says("Gr"), error))
     with pytest.raises(Unavailable, match="failed while answering") as caught:
         await inference.chat("chat", HELLO)
@@ -99,7 +99,7 @@ async def test_an_error_in_the_stream_ends_it_and_is_not_retried(
 async def test_a_stream_that_ends_too_early_is_never_taken_for_an_answer(
     upstream: Upstream, inference: AsyncInference, ends: bool
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(says("Gr"), ends=ends))
     with pytest.raises(Unavailable, match="broke off"):
         await inference.chat("chat", HELLO)
@@ -110,7 +110,7 @@ async def test_a_stream_that_ends_too_early_is_never_taken_for_an_answer(
 async def test_a_stream_of_something_else_is_an_error_of_the_tree(
     upstream: Upstream, inference: AsyncInference, chunk: bytes
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(chunk))
     with pytest.raises(BadRequest, match="not chat: it seems to serve another task"):
         await inference.chat("chat", HELLO)
@@ -120,7 +120,7 @@ async def test_a_chat_that_the_engine_does_not_stream_is_one_delta(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     message = {"role": "assistant", "content": "Hi", "reasoning_content": "Greet."}
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, Answer(body={"choices": [{"message": message, "finish_reason": "stop"}]}))
     answer = await inference.chat("chat", HELLO)
     assert (answer.text, answer.reasoning, answer.usage.completion_tokens) == ("Hi", "Greet.", None)
@@ -131,7 +131,7 @@ async def test_the_fragments_of_tool_calls_are_merged(upstream: Upstream, infere
     def fragment(index: int, **call: Any) -> dict[str, Any]:
         return {"choices": [{"delta": {"tool_calls": [{"index": index, **call}]}}]}
 
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(
         CHAT,
         events(
@@ -151,7 +151,7 @@ async def test_the_fragments_of_tool_calls_are_merged(upstream: Upstream, infere
 async def test_a_stream_that_falls_silent_ends_at_the_callers_deadline(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves(CHAT, events(*[says("a")] * 1_000))
     with pytest.raises(InferenceEndpointTimeoutError, match="did not finish its answer"):
         await inference.chat("chat", HELLO, timeout=0.2)
@@ -172,6 +172,6 @@ async def test_only_for_tgi_the_model_name_is_not_the_endpoints_name(
 async def test_the_error_for_a_missing_route_names_the_deployed_task(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     with pytest.raises(NotFound, match=r"POST /v1/chat/completions.*deployed for text-generation"):
         await inference.chat("chat", HELLO)

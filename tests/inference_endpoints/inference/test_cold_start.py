@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_sleeping_endpoint_is_woken_by_a_request_that_the_proxy_holds(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("scaledToZero")
+    upstream.shows("scaledToZero")
     upstream.serves("/", Answer(body={"generated_text": "on"}))
     waits: list[str] = []
 
@@ -40,7 +40,7 @@ async def test_a_sleeping_endpoint_is_woken_by_a_request_that_the_proxy_holds(
 async def test_while_it_starts_the_call_is_repeated_and_each_wait_is_reported(
     upstream: Upstream, inference: AsyncInference, slept: list[float], status: int
 ) -> None:
-    upstream.has("scaledToZero", "initializing", "running")
+    upstream.shows("scaledToZero", "initializing", "running")
     starting = Answer(status, b"503 Service Unavailable")
     upstream.serves("/", starting, starting, Answer(body={"generated_text": "on"}))
     waits: list[str] = []
@@ -58,7 +58,7 @@ async def test_while_it_starts_the_call_is_repeated_and_each_wait_is_reported(
 async def test_a_running_endpoint_that_goes_on_answering_503_is_unavailable(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(503, {"error": "no healthy upstream"}))
     with pytest.raises(Unavailable) as caught:
         await inference.call("chat", body={})
@@ -71,7 +71,7 @@ async def test_an_endpoint_that_fails_to_start_ends_the_wait_with_its_reason(
 ) -> None:
     failed = upstream.endpoint("failed", errorMessage="CUDA out of memory")
     reads = [Answer(body=upstream.endpoint("initializing")), Answer(body=failed)]
-    upstream.says("GET", "/v2/endpoint/acme/chat", *reads)
+    upstream.answers("GET", "/v2/endpoint/acme/chat", *reads)
     upstream.serves("/", Answer(503, b""))
     with pytest.raises(DeploymentFailed) as caught:
         await inference.call("chat", body={})
@@ -82,7 +82,7 @@ async def test_an_endpoint_that_fails_to_start_ends_the_wait_with_its_reason(
 async def test_an_endpoint_that_never_becomes_ready_ends_at_the_callers_deadline(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
-    upstream.has("initializing")
+    upstream.shows("initializing")
     upstream.serves("/", Answer(503, b""))
     with pytest.raises(InferenceEndpointTimeoutError, match=r"did not become ready within 0\.2 s"):
         await AsyncInference(endpoints).call("chat", body={}, timeout=0.2)
@@ -105,7 +105,7 @@ async def test_what_cannot_answer_is_not_called(
     status: dict[str, Any],
     error: type[InferenceEndpointError],
 ) -> None:
-    upstream.has(state, **status)
+    upstream.shows(state, **status)
     with pytest.raises(error, match="Endpoint acme/chat"):
         await inference.text_generation("chat", "go")
     assert upstream.calls() == []
@@ -114,7 +114,7 @@ async def test_what_cannot_answer_is_not_called(
 async def test_a_sleeping_endpoint_that_may_not_be_woken_stays_asleep(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("scaledToZero")
+    upstream.shows("scaledToZero")
     with pytest.raises(ScaledToZero, match="may not wake it"):
         await inference.text_generation("chat", "go", wake=False)
     assert upstream.calls() == []
@@ -123,14 +123,14 @@ async def test_a_sleeping_endpoint_that_may_not_be_woken_stays_asleep(
 async def test_an_endpoint_paused_since_it_was_read_is_recognized_by_the_proxys_message(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(400, {"error": "Bad Request: Invalid state"}))
     with pytest.raises(Paused, match="Resume it"):
         await inference.call("chat", body={})
 
 
 async def test_a_dropped_call_is_not_repeated(upstream: Upstream, inference: AsyncInference) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", DROPPED)
     with pytest.raises(Unavailable):
         await inference.text_generation("chat", "go")

@@ -36,7 +36,7 @@ BECOMES = {
     "gateway-html": errors.Unavailable,
     "starting": errors.Unavailable,
 }
-SAID = json.loads((CAPTURES / "errors.json").read_text())
+CAPTURED = json.loads((CAPTURES / "errors.json").read_text())
 
 
 def captured(name: str) -> Any:
@@ -148,7 +148,7 @@ def test_quotas_are_read_by_vendor() -> None:
     assert (vendor, quota.instance_type, quota.left) == ("aws", "nvidia-l4", 15)
 
 
-def test_graphs_are_read_with_what_tells_their_series_apart() -> None:
+def test_graphs_are_read_with_the_labels_of_their_series() -> None:
     graphs = operations.METRICS.parse(captured("all-graphs"))
     assert graphs.raw == captured("all-graphs")
     assert [(one.replica_id, one.device_id) for one in graphs.hardware_gpu.series] == [
@@ -190,23 +190,23 @@ def test_logs_are_the_same_lines_in_every_form(form: str) -> None:
 
 
 def test_every_captured_error_has_a_meaning() -> None:
-    assert SAID.keys() == BECOMES.keys()
+    assert CAPTURED.keys() == BECOMES.keys()
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_an_error_body_becomes_the_right_error_with_its_words_upstream(name: str) -> None:
-    said = SAID[name]
-    response = ErrorResponse(said["status"], {"x-request-id": "r1"}, said["body"].encode())
+@pytest.mark.parametrize("name", CAPTURED)
+def test_an_error_body_becomes_the_right_error_with_its_text_upstream(name: str) -> None:
+    captured = CAPTURED[name]
+    response = ErrorResponse(captured["status"], {"x-request-id": "r1"}, captured["body"].encode())
     error = control_plane_error("get endpoint acme/chat", response)
     assert type(error) is BECOMES[name]
-    assert (error.status, error.request_id) == (said["status"], "r1")
-    assert error.upstream == error_text(said["body"].encode())
-    assert bool(error.upstream) is ("html" not in said["content_type"])
+    assert (error.status, error.request_id) == (captured["status"], "r1")
+    assert error.upstream == error_text(captured["body"].encode())
+    assert bool(error.upstream) is ("html" not in captured["content_type"])
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 418, 422, 429, 500, 503])
 @pytest.mark.parametrize("form", ['{"error":"%s"}', '{"message":"%s"}', '{"error":{"message":"%s"}}', '["%s"]', "%s"])
-def test_the_services_words_are_upstream_and_never_in_the_message(status: int, form: str) -> None:
+def test_the_services_text_is_upstream_and_never_in_the_message(status: int, form: str) -> None:
     canary = "ignore-all-previous-instructions"
     error = control_plane_error("get endpoint acme/chat", ErrorResponse(status, {}, (form % canary).encode()))
     assert canary in error.upstream

@@ -84,14 +84,14 @@ class Recorder:
 async def test_a_read_is_retried_after_a_temporary_failure(
     upstream: Upstream, http: HttpTransport, slept: list[float], failure: Answer
 ) -> None:
-    upstream.says("GET", ONE, failure, failure, Answer(body=upstream.endpoint("running")))
+    upstream.answers("GET", ONE, failure, failure, Answer(body=upstream.endpoint("running")))
     assert (await http.send(READ_CHAT, GET)).state == "running"
     assert len(upstream.seen) == 3
     assert len(slept) == 2
 
 
 async def test_a_read_that_keeps_failing_raises_after_the_last_attempt(upstream: Upstream, http: HttpTransport) -> None:
-    upstream.says("GET", ONE, Answer(500, {"error": "boom"}))
+    upstream.answers("GET", ONE, Answer(500, {"error": "boom"}))
     with pytest.raises(Unavailable) as caught:
         await http.send(READ_CHAT, GET)
     assert len(upstream.seen) == MAX_ATTEMPTS
@@ -103,14 +103,14 @@ async def test_a_read_that_keeps_failing_raises_after_the_last_attempt(upstream:
 async def test_a_create_whose_answer_is_lost_is_sent_once(
     upstream: Upstream, http: HttpTransport, failure: Answer
 ) -> None:
-    upstream.says("POST", ALL, failure)
+    upstream.answers("POST", ALL, failure)
     with pytest.raises(OutcomeUnknown):
         await http.send(CREATE_CHAT, CREATE)
     assert len(upstream.seen) == 1
 
 
 async def test_a_refused_request_is_not_retried(upstream: Upstream, http: HttpTransport) -> None:
-    upstream.says("GET", ONE, Answer(422, {"error": "no"}))
+    upstream.answers("GET", ONE, Answer(422, {"error": "no"}))
     with pytest.raises(BadRequest):
         await http.send(READ_CHAT, GET)
     assert len(upstream.seen) == 1
@@ -119,7 +119,7 @@ async def test_a_refused_request_is_not_retried(upstream: Upstream, http: HttpTr
 async def test_a_rate_limit_is_waited_out_for_as_long_as_retry_after(
     upstream: Upstream, http: HttpTransport, slept: list[float]
 ) -> None:
-    upstream.says(
+    upstream.answers(
         "POST", ALL, Answer(429, {"error": "slow"}, {"retry-after": "2"}), Answer(body=upstream.endpoint("pending"))
     )
     assert (await http.send(CREATE_CHAT, CREATE)).name == "chat"
@@ -129,7 +129,7 @@ async def test_a_rate_limit_is_waited_out_for_as_long_as_retry_after(
 async def test_a_rate_limit_longer_than_the_deadline_is_raised_at_once(
     upstream: Upstream, backend: Backend, sleep: Sleep, slept: list[float]
 ) -> None:
-    upstream.says("POST", ALL, Answer(429, {"error": "slow"}, {"retry-after": "8"}))
+    upstream.answers("POST", ALL, Answer(429, {"error": "slow"}, {"retry-after": "8"}))
     http = HttpTransport(backend, sleep=sleep, deadline=5.0)
     with pytest.raises(RateLimited) as caught:
         await http.send(CREATE_CHAT, CREATE)
@@ -175,7 +175,7 @@ async def test_after_a_lost_answer_no_error_claims_that_nothing_was_sent(sleep: 
 
 
 async def test_a_change_whose_answers_are_lost_has_an_unknown_outcome(upstream: Upstream, http: HttpTransport) -> None:
-    upstream.says("POST", f"{ONE}/pause", DROPPED)
+    upstream.answers("POST", f"{ONE}/pause", DROPPED)
     with pytest.raises(OutcomeUnknown, match="may or may not have taken effect") as caught:
         await http.send(PAUSE.build(namespace="acme", name="chat"), PAUSE)
     assert len(upstream.seen) == MAX_ATTEMPTS
@@ -192,7 +192,7 @@ async def test_a_backend_that_has_ended_is_reconnected_and_the_request_retried(
         reconnected.append(old)
         return backend
 
-    upstream.says("POST", ALL, Answer(body=upstream.endpoint("pending")))
+    upstream.answers("POST", ALL, Answer(body=upstream.endpoint("pending")))
     http = HttpTransport(ended, sleep=sleep, reconnect=reconnect)
     assert (await http.send(CREATE_CHAT, CREATE)).name == "chat"
     await http.aclose()
@@ -204,8 +204,8 @@ async def test_a_backend_that_has_ended_is_reconnected_and_the_request_retried(
 async def test_a_silent_control_plane_times_out_at_the_deadline(
     upstream: Upstream, backend: Backend, request_: Request, error: type[InferenceEndpointError]
 ) -> None:
-    upstream.says("GET", ONE, SILENT)
-    upstream.says("POST", ALL, SILENT)
+    upstream.answers("GET", ONE, SILENT)
+    upstream.answers("POST", ALL, SILENT)
     http = HttpTransport(backend, deadline=0.2)
     with pytest.raises(error) as caught:
         await http.send(request_, request_.operation)
@@ -214,14 +214,14 @@ async def test_a_silent_control_plane_times_out_at_the_deadline(
 
 
 async def test_an_answer_that_is_too_large_is_refused_and_not_retried(upstream: Upstream, http: HttpTransport) -> None:
-    upstream.says("GET", ONE, Answer(200, b" " * (MAX_ANSWER_BYTES + 1)))
+    upstream.answers("GET", ONE, Answer(200, b" " * (MAX_ANSWER_BYTES + 1)))
     with pytest.raises(BadRequest, match="larger than 16 MiB"):
         await http.send(READ_CHAT, GET)
     assert len(upstream.seen) == 1
 
 
 async def test_an_error_body_is_read_only_up_to_its_limit(upstream: Upstream, http: HttpTransport) -> None:
-    upstream.says("GET", ONE, Answer(404, b"x" * 1_000_000, {"content-type": "text/plain"}))
+    upstream.answers("GET", ONE, Answer(404, b"x" * 1_000_000, {"content-type": "text/plain"}))
     with pytest.raises(InferenceEndpointError) as caught:
         await http.send(READ_CHAT, GET)
     assert caught.value.upstream == "x" * 2_000
@@ -229,7 +229,7 @@ async def test_an_error_body_is_read_only_up_to_its_limit(upstream: Upstream, ht
 
 async def test_an_answer_in_a_broken_encoding_is_an_error_of_the_tree(upstream: Upstream, http: HttpTransport) -> None:
     broken = Answer(200, b"not gzip", {"content-encoding": "gzip", "content-type": "application/json"})
-    upstream.says("GET", ONE, broken)
+    upstream.answers("GET", ONE, broken)
     upstream.serves("/", broken)
     with pytest.raises(Unavailable):
         await http.send(READ_CHAT, GET)
@@ -274,7 +274,7 @@ async def test_a_malformed_token_is_not_sent_and_not_shown(
 
 
 async def test_white_space_around_a_token_is_removed(upstream: Upstream, backend: Backend) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     async with AsyncExitStack() as stack:
         http = HttpTransport(replace(backend, token=f" {TOKEN}\n"))
         stack.push_async_callback(http.aclose)
@@ -297,7 +297,7 @@ async def test_a_malformed_token_is_reported_with_its_source(
 async def test_no_certificate_authorities_are_read_for_plain_http(
     monkeypatch: pytest.MonkeyPatch, upstream: Upstream, backend: Backend
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     monkeypatch.setattr("httpcore2.default_ssl_context", lambda **_: pytest.fail("certificates were read"))
     http = HttpTransport(backend)
     await http.send(READ_CHAT, GET)
@@ -330,14 +330,14 @@ NO_NAMESPACE = "there is no such namespace. Use your own, or one of your organiz
 async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
     upstream: Upstream, http: HttpTransport, request_: Request, answer: Answer, what: str
 ) -> None:
-    upstream.says(request_.operation.method, f"/v2{request_.path}", answer)
+    upstream.answers(request_.operation.method, f"/v2{request_.path}", answer)
     with pytest.raises(InferenceEndpointError) as caught:
         await http.send(request_, request_.operation)
     assert str(caught.value).startswith(f"Could not {what}")
 
 
 async def test_the_guard_sees_every_request_before_it_is_sent(upstream: Upstream, backend: Backend) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(body=[]))
     guard = Recorder()
     http = HttpTransport(backend, guard=guard)
@@ -361,7 +361,7 @@ async def test_what_the_guard_refuses_is_not_sent(upstream: Upstream, backend: B
 async def test_the_token_goes_to_the_control_plane_and_to_trusted_endpoints(
     upstream: Upstream, http: HttpTransport
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     await http.send(READ_CHAT, GET)
     async with http.call_endpoint(call(upstream)):
         pass
@@ -441,7 +441,7 @@ async def test_no_path_leads_out_of_the_endpoint(upstream: Upstream, http: HttpT
 
 async def test_a_redirect_is_not_followed(upstream: Upstream, http: HttpTransport) -> None:
     away = Answer(307, b"", {"location": f"{upstream.url}/elsewhere"})
-    upstream.says("GET", ONE, away)
+    upstream.answers("GET", ONE, away)
     upstream.serves("/", away)
     with pytest.raises(BadRequest):
         await http.send(READ_CHAT, GET)
@@ -509,7 +509,7 @@ def test_a_name_cannot_leave_its_place_in_a_path(name: str) -> None:
 async def test_an_error_is_classified_by_what_is_refused_and_never_by_a_name_that_is_quoted(
     upstream: Upstream, http: HttpTransport, status: int, body: dict[str, str], kind: type[InferenceEndpointError]
 ) -> None:
-    upstream.says("POST", ALL, Answer(status, body))
+    upstream.answers("POST", ALL, Answer(status, body))
     with pytest.raises(InferenceEndpointError) as caught:
         await http.send(CREATE_CHAT, CREATE)
     assert type(caught.value) is kind
@@ -518,7 +518,7 @@ async def test_an_error_is_classified_by_what_is_refused_and_never_by_a_name_tha
 async def test_a_missing_endpoint_named_after_a_namespace_is_no_missing_namespace(
     upstream: Upstream, http: HttpTransport
 ) -> None:
-    upstream.says("GET", ONE, Answer(404, {"error": "Not Found: endpoint acme/namespace-svc not found"}))
+    upstream.answers("GET", ONE, Answer(404, {"error": "Not Found: endpoint acme/namespace-svc not found"}))
     with pytest.raises(NotFound, match="it does not exist"):
         await http.send(READ_CHAT, GET)
 
@@ -527,6 +527,6 @@ async def test_a_missing_payment_method_is_not_reported_as_a_missing_scope(
     upstream: Upstream, http: HttpTransport
 ) -> None:
     body = {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"}
-    upstream.says("POST", ALL, Answer(403, body))
+    upstream.answers("POST", ALL, Answer(403, body))
     with pytest.raises(Forbidden, match="no payment method"):
         await http.send(CREATE_CHAT, CREATE)

@@ -68,8 +68,8 @@ async def test_an_event_shows_a_change_before_the_next_tick(driver: Driver, clie
 async def test_a_thousand_waits_cost_one_stream_and_as_many_requests_as_one(
     upstream: Upstream, scripted: AsyncEndpointsClient
 ) -> None:
-    upstream.has("initializing", "running")
-    upstream.says("GET", f"{ONE}/sse", events({}, ends=False))
+    upstream.shows("initializing", "running")
+    upstream.answers("GET", f"{ONE}/sse", events({}, ends=False))
     watcher = Watcher(scripted, sleep=never)
     waiting = [asyncio.create_task(watcher.wait("chat", "acme", Goal.PAUSED)) for _ in range(1_000)]
     async with asyncio.timeout(10):
@@ -91,8 +91,8 @@ async def test_a_thousand_waits_cost_one_stream_and_as_many_requests_as_one(
 async def test_without_a_lasting_stream_polling_finds_a_change(
     upstream: Upstream, scripted: AsyncEndpointsClient, stream: Answer
 ) -> None:
-    upstream.has("initializing", "initializing", "initializing", "initializing", "paused")
-    upstream.says("GET", f"{ONE}/sse", stream)
+    upstream.shows("initializing", "initializing", "initializing", "initializing", "paused")
+    upstream.answers("GET", f"{ONE}/sse", stream)
 
     async def soon(_: float) -> None:
         await asyncio.sleep(0.05)
@@ -107,8 +107,8 @@ async def test_a_stream_that_broke_off_is_opened_again_after_a_delay(
 ) -> None:
     monkeypatch.setattr("inference_endpoints.watching.event_stream.RECONNECT_DELAYS_S", (0.1, 0.1))
     monkeypatch.setattr("inference_endpoints.watching.event_stream.MIN_EVENT_INTERVAL_S", 0.0)
-    upstream.has("initializing")
-    upstream.says("GET", f"{ONE}/sse", events({}), events({}), events({}, ends=False))
+    upstream.shows("initializing")
+    upstream.answers("GET", f"{ONE}/sse", events({}), events({}), events({}, ends=False))
 
     async def soon(_: float) -> None:
         await asyncio.sleep(0.02)
@@ -120,7 +120,7 @@ async def test_a_stream_that_broke_off_is_opened_again_after_a_delay(
 
 async def test_the_client_yields_every_event_and_no_comment(upstream: Upstream, scripted: AsyncEndpointsClient) -> None:
     parts = (b": keep-alive\n\n", b"event: status\ndata: {}\n", b"\nda", b"ta: {}\n\n:data\n\n")
-    upstream.says("GET", f"{ONE}/sse", Answer(headers={"content-type": "text/event-stream"}, parts=parts))
+    upstream.answers("GET", f"{ONE}/sse", Answer(headers={"content-type": "text/event-stream"}, parts=parts))
     async with aclosing(scripted.events("chat")) as received:
         assert [event async for event in received] == [None, None]
     assert upstream.seen[0].headers["accept"] == "text/event-stream"
@@ -130,6 +130,6 @@ async def test_the_client_yields_every_event_and_no_comment(upstream: Upstream, 
 async def test_an_answer_without_a_stream_is_an_error_of_the_tree(
     upstream: Upstream, scripted: AsyncEndpointsClient, answer: Answer, error: type[InferenceEndpointError]
 ) -> None:
-    upstream.says("GET", f"{ONE}/sse", answer)
+    upstream.answers("GET", f"{ONE}/sse", answer)
     with pytest.raises(error):
         await anext(scripted.events("chat"))

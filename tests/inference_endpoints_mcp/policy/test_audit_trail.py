@@ -123,7 +123,7 @@ async def test_a_change_that_failed_says_how(
 
 
 async def test_the_services_own_number_of_a_failed_request_is_noted(upstream: Upstream, trail: Path) -> None:
-    upstream.says("POST", "/v2/endpoint/acme/chat/pause", Answer(403, {}, {"x-request-id": "Root=1-abc"}))
+    upstream.answers("POST", "/v2/endpoint/acme/chat/pause", Answer(403, {}, {"x-request-id": "Root=1-abc"}))
     async with client_of(upstream, trail) as client:
         with pytest.raises(InferenceEndpointError):
             await client.pause("chat")

@@ -217,12 +217,12 @@ def two_namespaces(upstream: Upstream) -> None:
     runs["compute"] |= GPU
     runs["provider"] = {"vendor": "aws", "region": "us-east-1"}
     organizations = [{"name": "lab"}, {"name": "closed"}]
-    upstream.says("GET", "/api/whoami-v2", Answer(body={"name": "acme", "type": "user", "orgs": organizations}))
-    upstream.says("GET", "/v2/endpoint/closed", Answer(403, {"error": "Forbidden"}))
-    upstream.says("POST", "/v2/endpoint/acme", Answer(body=runs))
+    upstream.answers("GET", "/api/whoami-v2", Answer(body={"name": "acme", "type": "user", "orgs": organizations}))
+    upstream.answers("GET", "/v2/endpoint/closed", Answer(403, {"error": "Forbidden"}))
+    upstream.answers("POST", "/v2/endpoint/acme", Answer(body=runs))
     for namespace, items in (("acme", []), ("lab", [runs])):
-        upstream.says("GET", f"/v2/provider/{namespace}", Answer(body=vendors))
-        upstream.says("GET", f"/v2/endpoint/{namespace}", Answer(body={"items": items}))
+        upstream.answers("GET", f"/v2/provider/{namespace}", Answer(body=vendors))
+        upstream.answers("GET", f"/v2/endpoint/{namespace}", Answer(body={"items": items}))
 
 
 def _split(lines: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

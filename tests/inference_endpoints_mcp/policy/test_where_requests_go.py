@@ -45,7 +45,7 @@ def test_no_tool_takes_an_address() -> None:
 async def test_an_endpoint_elsewhere_never_sees_the_token_and_the_refusal_says_how_to_add_it(
     upstream: Upstream, foreign: Backend
 ) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", Answer(401, {"error": "Unauthorized"}))
     async with host_at(foreign) as host:
         words = await host.refused("call_endpoint", "UNAUTHORIZED", endpoint_name="chat", text="hello")
@@ -59,11 +59,11 @@ async def test_a_redirect_to_another_host_is_not_followed(
     upstream: Upstream, elsewhere: Upstream, backend: Backend
 ) -> None:
     away = Answer(307, b"", {"location": f"{elsewhere.url}/v2/endpoint/acme/chat"})
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", away)
     async with host_at(backend) as host:
         assert (await host.send("call_endpoint", endpoint_name="chat", text="hello")).is_error
-        upstream.says("GET", "/v2/endpoint/acme/chat", away)
+        upstream.answers("GET", "/v2/endpoint/acme/chat", away)
         assert (await host.send("get_endpoint", endpoint_name="chat")).is_error
     assert elsewhere.seen == []
 
@@ -72,14 +72,14 @@ async def test_a_redirect_to_another_host_is_not_followed(
     "path", ["//evil.example/", "/../../v2/endpoint/acme", "/%2e%2e/x", "@evil.example", "/a\\..\\b"]
 )
 async def test_no_path_leads_a_call_away_from_its_endpoint(upstream: Upstream, backend: Backend, path: str) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     async with host_at(backend) as host:
         await host.refused("call_endpoint", "BAD_REQUEST", endpoint_name="chat", text="hello", path=path)
     assert upstream.calls() == []
 
 
 async def test_an_address_with_a_password_in_it_is_not_trusted(upstream: Upstream, backend: Backend) -> None:
-    upstream.has("running", url=f"{upstream.url.replace('://', '://robot:secret@')}/serve/chat")
+    upstream.shows("running", url=f"{upstream.url.replace('://', '://robot:secret@')}/serve/chat")
     upstream.serves("/", Answer(body={"ok": True}))
     async with host_at(replace(backend, endpoint_hosts=(upstream.url,))) as host:
         received = await host.send("call_endpoint", endpoint_name="chat", text="hello")

@@ -110,12 +110,12 @@ def hostile(upstream: Upstream) -> Upstream:
         "/serve/chat/health": {},
     }
     for path, body in answers.items():
-        upstream.says("GET", path, Answer(body=body))
+        upstream.answers("GET", path, Answer(body=body))
     refusal = Answer(400, {"error": HOSTILE}, {"x-request-id": "1"})
     for path in ("", "/chat/pause", "/chat/resume", "/chat/scale-to-zero", "/chat/metrics", "/broken/metrics"):
-        upstream.says("POST", f"/v2/endpoint/acme{path}", refusal)
-    upstream.says("PUT", "/v2/endpoint/acme/chat", refusal)
-    upstream.says("DELETE", "/v2/endpoint/acme/chat", refusal)
+        upstream.answers("POST", f"/v2/endpoint/acme{path}", refusal)
+    upstream.answers("PUT", "/v2/endpoint/acme/chat", refusal)
+    upstream.answers("DELETE", "/v2/endpoint/acme/chat", refusal)
     upstream.serves("/", Answer(body=[{"generated_text": HOSTILE}]))
     upstream.serves("/refused", Answer(422, {"error": HOSTILE}))
     delta = {"choices": [{"index": 0, "delta": {"content": HOSTILE}, "finish_reason": "stop"}]}

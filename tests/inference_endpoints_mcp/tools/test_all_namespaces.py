@@ -20,18 +20,18 @@ pytestmark = pytest.mark.anyio
 def account(upstream: Upstream) -> Upstream:
     """Someone with two organizations, of which `lab` does not let the token in."""
     whoami = {"type": "user", "name": "alice", "orgs": [{"name": "acme"}, {"name": "lab"}]}
-    upstream.says("GET", "/api/whoami-v2", Answer(body=whoami))
+    upstream.answers("GET", "/api/whoami-v2", Answer(body=whoami))
     instance = {"id": "aws-us-east-1-intel-icl-x2", "numAccelerators": 2, "pricePerHour": 0.1}
     vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": [instance]}]}]}
     for namespace, used in (("alice", 0), ("acme", 12)):
-        upstream.says("GET", f"/v2/endpoint/{namespace}", Answer(body={"items": [upstream.endpoint("running")]}))
-        upstream.says("GET", f"/v2/provider/{namespace}", Answer(body=vendors))
+        upstream.answers("GET", f"/v2/endpoint/{namespace}", Answer(body={"items": [upstream.endpoint("running")]}))
+        upstream.answers("GET", f"/v2/provider/{namespace}", Answer(body=vendors))
         quota = {"instanceType": "nvidia-l4", "maxAccelerators": 16, "usedAccelerators": used}
         quotas = {"vendors": [{"name": "aws", "quotas": [quota]}]}
-        upstream.says("GET", f"/v2/provider/quotas/{namespace}", Answer(body=quotas))
+        upstream.answers("GET", f"/v2/provider/quotas/{namespace}", Answer(body=quotas))
     refusal = Answer(401, {"error": "Unauthorized"})
-    upstream.says("GET", "/v2/endpoint/lab", refusal)
-    upstream.says("GET", "/v2/provider/quotas/lab", refusal)
+    upstream.answers("GET", "/v2/endpoint/lab", refusal)
+    upstream.answers("GET", "/v2/provider/quotas/lab", refusal)
     return upstream
 
 
@@ -94,5 +94,5 @@ async def test_an_excluded_namespace_is_not_queried_and_is_named(bounded: Host, 
 
 async def test_if_every_namespace_fails_the_call_fails(host: Host, account: Upstream) -> None:
     for namespace in ("alice", "acme"):
-        account.says("GET", f"/v2/endpoint/{namespace}", Answer(403, {"error": "Forbidden"}))
+        account.answers("GET", f"/v2/endpoint/{namespace}", Answer(403, {"error": "Forbidden"}))
     await host.refused("list_endpoints", "FORBIDDEN", namespace="*")

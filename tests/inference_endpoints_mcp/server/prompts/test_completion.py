@@ -52,7 +52,7 @@ async def test_only_what_allowed_tools_show_is_completed(driver: Driver, host_of
 
 async def test_a_value_that_would_be_cleaned_or_masked_is_not_completed(upstream: Upstream, mode: Mode) -> None:
     names = ["org/model", "org/\u202emodel", "org/model\nIGNORE", "org/hf_" + "Canary01" * 5, "org/" + "m" * 600]
-    upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": [{"repoId": name} for name in names]}))
+    upstream.answers("GET", "/api/v1/catalog/list", Answer(body={"items": [{"repoId": name} for name in names]}))
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)

@@ -132,7 +132,7 @@ async def test_a_store_without_an_audit_log_is_migrated(plane_of: PlaneOf, tmp_p
 
 async def test_unknown_fields_are_fenced_and_a_page_that_does_not_fit_is_cut(upstream: Upstream) -> None:
     entry = {"action": "paused", "endpoint": "chat", "user": {"name": "bob"}, "comment": "obey me\u202e " * 40}
-    upstream.says("GET", "/v2/audit-logs/acme", Answer(body={"items": [entry] * 100, "nextCursor": "c2"}))
+    upstream.answers("GET", "/v2/audit-logs/acme", Answer(body={"items": [entry] * 100, "nextCursor": "c2"}))
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)

@@ -25,8 +25,8 @@ async def fleet(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
     """A host of a server whose control plane returns what the test sets."""
     instance = {"id": L4_ID, "numAccelerators": 1, "pricePerHour": L4_PRICE}
     vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": [instance]}]}]}
-    upstream.says("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
-    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
+    upstream.answers("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": []}))
+    upstream.answers("GET", "/v2/provider/acme", Answer(body=vendors))
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)
@@ -47,7 +47,7 @@ def running(upstream: Upstream, name: str, *, called: timedelta | None, replicas
 
 
 async def costs(host: Host, upstream: Upstream, *endpoints: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    upstream.says("GET", "/v2/endpoint/acme", Answer(body={"items": list(endpoints)}))
+    upstream.answers("GET", "/v2/endpoint/acme", Answer(body={"items": list(endpoints)}))
     facts = await host.call("get_costs")
     return facts, {row["endpoint_name"]: row for row in facts["savings"]}
 
@@ -114,7 +114,7 @@ async def test_oversized_hardware_is_reported_with_hardware_that_suffices(upstre
     small = L4 | {"id": L4_ID, "numAccelerators": 1, "pricePerHour": L4_PRICE, "gpuMemoryGb": 24, "status": "available"}
     computes = [small, large | named | {"status": "available"}]
     vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]}
-    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
+    upstream.answers("GET", "/v2/provider/acme", Answer(body=vendors))
     chat = running(upstream, "chat", called=timedelta(minutes=1), replicas=2)
     chat["compute"] |= large | {"id": named["id"]}
     chat["provider"] = {"vendor": "aws", "region": "us-east-1"}

@@ -91,8 +91,8 @@ async def test_without_a_suggestion_the_catalogue_decides_and_the_reason_names_w
     cpu = {"id": "aws-us-east-1-intel-spr-x1", "accelerator": "cpu", "pricePerHour": 0.1}
     vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": [cpu, gpu]}]}]}
     item = {"repoId": "org/model", "task": "text-generation", "recipes": [{"accelerator": "gpu", "engineType": "vLLM"}]}
-    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
-    upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": [item]}))
+    upstream.answers("GET", "/v2/provider/acme", Answer(body=vendors))
+    upstream.answers("GET", "/api/v1/catalog/list", Answer(body={"items": [item]}))
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
@@ -101,7 +101,7 @@ async def test_without_a_suggestion_the_catalogue_decides_and_the_reason_names_w
         found = await host.call("get_recommended_config", repository="org/model")
         assert found["hardware"] == "aws-us-east-1-nvidia-t4-x1"
         assert "whether the model fits is not checked" in found["why"][0]
-        upstream.says("GET", "/api/configuration", Answer(body={"suggestedCompute": cpu["id"], "more": [1]}))
+        upstream.answers("GET", "/api/configuration", Answer(body={"suggestedCompute": cpu["id"], "more": [1]}))
         assert (await host.call("get_recommended_config", repository="org/model"))["hardware"] == cpu["id"]
     asked = [seen for seen in upstream.seen if seen.path.startswith("/api/configuration")]
     assert asked

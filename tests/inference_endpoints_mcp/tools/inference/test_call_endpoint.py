@@ -65,7 +65,7 @@ BROKEN = Answer(200, b'{"a": ', {"content-type": "application/json"})
     ],
 )
 async def test_a_response_is_shown_in_whatever_form(upstream: Upstream, answer: Answer, shown: str) -> None:
-    upstream.has("running")
+    upstream.shows("running")
     upstream.serves("/", answer)
 
     async def open_backend(_: AsyncExitStack) -> Backend:

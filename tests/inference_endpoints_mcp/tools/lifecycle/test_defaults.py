@@ -38,10 +38,10 @@ async def cloud(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
     """A host of a server on a service with three kinds of hardware, which knows one model and suggests nothing."""
     computes = [instance("nvidia-t4", 0.5, 14), instance("nvidia-l4", 0.8, 24), instance("nvidia-a100", 10, 320, 4)]
     vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]}
-    upstream.says("GET", "/v2/provider/acme", Answer(body=vendors))
-    upstream.says("GET", "/v2/endpoint/acme/new", Answer(404, {"error": "Not Found"}))
-    upstream.says("GET", "/api/v1/catalog/list", Answer(body={"items": []}))
-    upstream.says("GET", f"/api/models/{LLAMA}", Answer(body=WEIGHTS))
+    upstream.answers("GET", "/v2/provider/acme", Answer(body=vendors))
+    upstream.answers("GET", "/v2/endpoint/acme/new", Answer(404, {"error": "Not Found"}))
+    upstream.answers("GET", "/api/v1/catalog/list", Answer(body={"items": []}))
+    upstream.answers("GET", f"/api/models/{LLAMA}", Answer(body=WEIGHTS))
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)

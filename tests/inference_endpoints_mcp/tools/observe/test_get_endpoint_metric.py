@@ -111,8 +111,8 @@ async def test_graphs_have_the_documented_keys(tiny: str, driver: Driver) -> Non
 
 
 async def test_the_services_graphs_are_summarized_without_units(upstream: Upstream) -> None:
-    upstream.has("running")
-    upstream.says(
+    upstream.shows("running")
+    upstream.answers(
         "POST", "/v2/endpoint/acme/chat/metrics", Answer(body=json.loads((CAPTURES / "all-graphs.json").read_text()))
     )
 
