@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware_cache import HardwareListing
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints_mcp.policy.audit_trail import Audit
+from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.policy.send_guard import SendGuard
 
 
 @asynccontextmanager
-async def guarded(backend: Backend, limits: Limits, audit: Audit | None = None) -> AsyncIterator[AsyncEndpointsClient]:
+async def guarded(
+    backend: Backend, limits: Limits, audit: AuditTrail | None = None
+) -> AsyncIterator[AsyncEndpointsClient]:
     async with AsyncEndpointsClient(backend, namespace="acme") as reader:
         guard = SendGuard(Policy(limits, audit), reader, HardwareListing(reader))
         async with AsyncEndpointsClient(backend, namespace="acme", guard=guard) as client:

@@ -30,7 +30,7 @@ def _checked_name(name: str) -> str:
         return name
     rule = f"has up to {LONGEST_NAME} lower-case letters, digits and '-', none of them '-' at either end"
     like = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_NAME].strip("-")
-    raise PydanticCustomError("endpoint_name", "{said}", {"said": rule + (f", like {like}" if like else "")})
+    raise PydanticCustomError("endpoint_name", "{rule}", {"rule": rule + (f", like {like}" if like else "")})
 
 
 def check_name(name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from inference_endpoints_mcp.approval.confirmation import Confirmation, Outcome
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.policy.audit_trail import Audit
+from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 
 PLAN_VALID_S = 600.0
 """Seconds for which a plan's token is valid. A question is open for as long as the operator lets a person take."""
@@ -19,7 +19,9 @@ By = Literal["person", "token"]
 class Approvals:
     """`now` gives seconds on any clock that does not go back."""
 
-    def __init__(self, confirmation: Confirmation, audit: Audit, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, confirmation: Confirmation, audit: AuditTrail, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self.confirmation = confirmation
         self._tokens = PlanTokens(now)
         self._audit = audit
@@ -47,7 +49,7 @@ class Approvals:
             plan=proposal.id,
             by=by,
             outcome=outcome.value if outcome else None,
-            said=reason,
+            message=reason,
         )
 
 

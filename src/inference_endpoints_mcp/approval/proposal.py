@@ -49,12 +49,12 @@ class Proposal:
 
     @cached_property
     def id(self) -> str:
-        """Twelve characters that are others once anything differs, for people and the audit trail."""
+        """Twelve characters that change with any part of it, for people and the audit trail."""
         return _digest(self.bound)[:12]
 
     @property
     def send(self) -> Request | EndpointCall:
-        """What would be sent, for the policy to look at."""
+        """What would be sent, for the policy to check."""
         if self.plan.operation == WAKE:
             assert self.current is not None
             return EndpointCall(self.current, self.namespace)
@@ -63,9 +63,9 @@ class Proposal:
             return operation.build(body=self.plan.request, namespace=self.namespace)
         return operation.build(body=self.plan.request, namespace=self.namespace, name=self.name)
 
-    def warning(self, *said: str) -> "Proposal":
-        """The same, with more to think of first."""
-        return replace(self, plan=self.plan.model_copy(update={"warnings": [*self.plan.warnings, *said]}))
+    def with_warnings(self, *more: str) -> "Proposal":
+        """The same, with more warnings."""
+        return replace(self, plan=self.plan.model_copy(update={"warnings": [*self.plan.warnings, *more]}))
 
 
 def _digest(value: Any) -> str:

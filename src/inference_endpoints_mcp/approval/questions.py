@@ -103,5 +103,5 @@ def _settings(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, An
 
 
 def _brief(path: str, value: Any, redactor: Redactor) -> str:
-    shown = redactor.data({path.rpartition(".")[2]: value})
-    return clean_line(json.dumps(*shown.values(), ensure_ascii=False), LONGEST_SETTING)
+    masked = redactor.data({path.rpartition(".")[2]: value})
+    return clean_line(json.dumps(*masked.values(), ensure_ascii=False), LONGEST_SETTING)

@@ -23,24 +23,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asked: the name a host gives itself, the address it asks from (None over stdio), and our own number for
-    the request."""
+    """The caller of a request: the name its host gives itself, its address (None over stdio), and our own id of the
+    request."""
 
     name: str | None
     address: str | None
     request_id: str
 
 
-asked_by: ContextVar[Caller | None] = ContextVar("asked_by", default=None)
-"""Who asked for what is under way."""
+current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
+"""The caller of the current request."""
 
 
 class AuditError(Exception):
     """The audit file cannot be written."""
 
 
-class Audit:
-    """Appends to a file only its owner can read, which rotates. Without a file, it keeps silent.
+class AuditTrail:
+    """Appends to a file only its owner can read, which rotates. Without a file, it writes nothing.
 
     Raises `AuditError` at once where the file cannot be written.
     """
@@ -50,18 +50,18 @@ class Audit:
         self._handler = _opened(path) if path is not None else None
 
     @property
-    def kept(self) -> bool:
+    def enabled(self) -> bool:
         return self._handler is not None
 
     def note(self, event: str, **facts: Any) -> None:
         """One line. `event` is plan, approval, refusal, warning or change; what is None is left out."""
         if self._handler is None:
             return
-        caller = asked_by.get()
+        caller = current_caller.get()
         who = {"caller": caller.name, "address": caller.address, "request_id": caller.request_id} if caller else {}
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **who, **facts}
-        said = self._redactor.data({key: value for key, value in entry.items() if value is not None})
-        text = json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str)
+        masked = self._redactor.data({key: value for key, value in entry.items() if value is not None})
+        text = json.dumps(masked, ensure_ascii=False, separators=(",", ":"), default=str)
         self._handler.handle(logging.LogRecord("audit", logging.INFO, "", 0, text, None, None))
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class _PrivateFile(RotatingFileHandler):
         return os.fdopen(descriptor, "a", encoding="utf-8")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """A call does not fail for want of a line about it; the line goes to the log instead."""
+        """A call does not fail because its line cannot be written: the line goes to the log instead."""
         log.error("the audit file cannot be written (%s): %s", sys.exception(), record.getMessage())
         with suppress(OSError):
-            self.close()  # with what it still holds, which would fail again; the next line opens it anew
+            self.close()  # drops what it still buffers, which would fail again; the next line reopens it

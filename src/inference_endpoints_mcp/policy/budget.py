@@ -27,7 +27,7 @@ class Spending:
     per_hour: float
 
 
-class Ceilings:
+class Budget:
     """Refuses what could bring a namespace, or all of them, above a ceiling, at the most replicas it may run."""
 
     def __init__(self, client: AsyncEndpointsClient, listing: HardwareListing) -> None:
@@ -35,13 +35,13 @@ class Ceilings:
         self._listing = listing
         self._deciding = asyncio.Lock()
         self._under_way: list[Spending] = []
-        """What was allowed and is being sent: no listing shows it yet."""
+        """What was allowed and is being sent. No listing shows it yet."""
 
     @asynccontextmanager
-    async def held(self, intent: Intent, layers: Sequence[Layer]) -> AsyncIterator[list[str]]:
+    async def reserved(self, intent: Intent, layers: Sequence[Layer]) -> AsyncIterator[list[str]]:
         """Hold an intent against the ceilings of these layers, and count it while it is sent.
 
-        Raises `Refused` where a ceiling is enforced; gives what is said where one only warns.
+        Raises `Refused` where a ceiling is enforced; gives the warnings of those that only warn.
         """
         async with self._deciding:
             spending = await self._spending(intent)
@@ -70,16 +70,16 @@ class Ceilings:
         return Spending(intent.namespace, intent.name, most, math.inf if price is None else price * most)
 
     async def _check(self, layer: Layer, spending: Spending) -> list[str]:
-        """What is to be said of ceilings that only warn. Raises `Refused` for one that is enforced."""
+        """The warnings of ceilings that only warn. Raises `Refused` for one that is enforced."""
         warnings = []
         for rule, ceiling in layer.limits.ceilings.items():
             elsewhere = (await self._client.whoami()).namespaces if rule == TOTAL else []
-            said = _over(ceiling, spending, await self._running({spending.namespace, *elsewhere}, spending))
-            if said is None:
+            reason = _over(ceiling, spending, await self._running({spending.namespace, *elsewhere}, spending))
+            if reason is None:
                 continue
             if layer.limits.budget == "enforce":
-                raise layer.refuse(rule, said)
-            warnings.append(said)
+                raise layer.refuse(rule, reason)
+            warnings.append(reason)
         return warnings
 
     async def _running(self, namespaces: set[str], besides: Spending) -> tuple[float, int]:
@@ -101,7 +101,7 @@ class Ceilings:
 
 
 def _over(ceiling: float, spending: Spending, running: tuple[float, int]) -> str | None:
-    """What is to be said of a ceiling that would be passed, None if it holds."""
+    """The reason where a ceiling would be passed, None if it holds."""
     cost, unpriced = running
     if math.isinf(spending.per_hour):
         return "The price of this hardware is not published, so it cannot be held against the ceiling"

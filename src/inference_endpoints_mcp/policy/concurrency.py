@@ -11,7 +11,7 @@ RETRY_AFTER_S = 5.0
 
 
 @dataclass
-class Bounds:
+class ConcurrencyLimits:
     """Counts the calls of each caller, and those among them that wait."""
 
     max_calls: int
@@ -20,7 +20,7 @@ class Bounds:
     _waits: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
-    def held(self, caller: str, *, waits: bool) -> Iterator[None]:
+    def counted(self, caller: str, *, waits: bool) -> Iterator[None]:
         """Count a call for as long as the context lasts. Raises `RateLimited` where the caller has too many."""
         kinds = [(self._calls, self.max_calls, "calls", "--max-calls")]
         kinds += [(self._waits, self.max_waits, "waits", "--max-waits")] if waits else []

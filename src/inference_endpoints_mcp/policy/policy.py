@@ -8,12 +8,12 @@ from typing import Any, Protocol
 from inference_endpoints.errors import Refused
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.policy import rules
-from inference_endpoints_mcp.policy.audit_trail import Audit
+from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.rules import Layer
 from inference_endpoints_mcp.privacy.redact import Redactor
 
-narrowed_to: ContextVar[Limits | None] = ContextVar("narrowed_to", default=None)
+caller_limits: ContextVar[Limits | None] = ContextVar("caller_limits", default=None)
 """The limits to which the caller of the current request narrowed the operator's."""
 
 
@@ -33,13 +33,13 @@ class ToolFacts(Protocol):
 class Policy:
     """The limits that hold for the current request: which tools, effects and namespaces they allow."""
 
-    def __init__(self, limits: Limits, audit: Audit | None = None) -> None:
+    def __init__(self, limits: Limits, audit: AuditTrail | None = None) -> None:
         self._operator = rules.of_operator(limits)
-        self.audit = audit or Audit(None, Redactor())
+        self.audit = audit or AuditTrail(None, Redactor())
 
     def layers(self) -> list[Layer]:
         """The operator's limits and the caller's. Each must allow a request."""
-        narrowed = narrowed_to.get()
+        narrowed = caller_limits.get()
         return [self._operator, *([rules.of_caller(narrowed)] if narrowed is not None else [])]
 
     @property
@@ -87,5 +87,5 @@ class Policy:
         try:
             yield
         except Refused as refusal:
-            self.audit.note("refusal", **facts, said=refusal.message)
+            self.audit.note("refusal", **facts, message=refusal.message)
             raise

@@ -1,4 +1,4 @@
-"""Pure: which of the operator's rules an intent breaks."""
+"""Pure: which of the operator's rules an intent breaks, and why."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from inference_endpoints_mcp.policy.intent import Intent, local_file
 from inference_endpoints_mcp.policy.limits import Limits
 
 Rule = Callable[[Limits, Intent], str | None]
-"""Says what an intent breaks, or None."""
+"""Gives the reason why an intent breaks the rule, or None."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Layer:
     whose: str
     switch: Callable[[str], str]
 
-    def refuse(self, rule: str, said: str) -> Refused:
+    def refuse(self, rule: str, reason: str) -> Refused:
         """The error that names the rule and who can change it."""
         hint = f"Only {self.whose} can change that ({self.switch(rule)})."
-        return Refused(f"{said}: nothing was changed.", hint=hint)
+        return Refused(f"{reason}: nothing was changed.", hint=hint)
 
     def check(self, intent: Intent) -> None:
         """Raises `Refused` for the first rule that is broken."""
-        for rule, said in broken(self.limits, intent):
-            raise self.refuse(rule, said)
+        for rule, reason in violations(self.limits, intent):
+            raise self.refuse(rule, reason)
 
 
 def of_operator(limits: Limits) -> Layer:
@@ -40,12 +40,12 @@ def of_caller(limits: Limits) -> Layer:
     return Layer(limits, "whoever configured this connection", _header)
 
 
-def broken(limits: Limits, intent: Intent) -> Iterator[tuple[str, str]]:
-    """Every rule that is broken, by its name, with what breaks it."""
+def violations(limits: Limits, intent: Intent) -> Iterator[tuple[str, str]]:
+    """Every rule that is broken, by its name, with the reason."""
     for name, rule in _RULES.items():
-        said = rule(limits, intent)
-        if said is not None:
-            yield name, said
+        reason = rule(limits, intent)
+        if reason is not None:
+            yield name, reason
 
 
 def flag(rule: str) -> str:

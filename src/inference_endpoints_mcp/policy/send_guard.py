@@ -13,7 +13,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import CALL_EFFECT, Effect, Request
 from inference_endpoints_mcp.policy import rules
-from inference_endpoints_mcp.policy.budget import Ceilings
+from inference_endpoints_mcp.policy.budget import Budget
 from inference_endpoints_mcp.policy.intent import STARTS, Intent, change_of, local_file
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
@@ -32,7 +32,7 @@ class SendGuard:
         self._audit = policy.audit
         self._reader = reader
         self._listing = listing
-        self._ceilings = Ceilings(reader, listing)
+        self._budget = Budget(reader, listing)
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:
@@ -70,9 +70,9 @@ class SendGuard:
             else:
                 return []
             layers = self._policy.layers()
-            found = [layer.refuse(*rule) for layer in layers for rule in rules.broken(layer.limits, intent)]
+            found = [layer.refuse(*rule) for layer in layers for rule in rules.violations(layer.limits, intent)]
             priced = self._priced(intent)
-            return found + (await self._ceilings.refusals(intent, priced) if priced else [])
+            return found + (await self._budget.refusals(intent, priced) if priced else [])
         except Refused as refusal:
             return [refusal]
 
@@ -88,7 +88,7 @@ class SendGuard:
         bounds = Limits.model_fields.keys() - {"model_folders"}  # read from the request alone
         unset = Limits().model_dump(include=bounds)
         limits = [layer.limits for layer in self._policy.layers()]
-        return self._audit.kept or any(each.model_dump(include=bounds) != unset for each in limits)
+        return self._audit.enabled or any(each.model_dump(include=bounds) != unset for each in limits)
 
     async def _intent(self, request: Request) -> Intent:
         if request.operation is operations.CREATE:
@@ -105,13 +105,13 @@ class SendGuard:
             layer.check(intent)
         facts["price_per_hour_at_most_usd"] = await self._price(intent)
         if priced := self._priced(intent):
-            for warning in await stack.enter_async_context(self._ceilings.held(intent, priced)):
+            for warning in await stack.enter_async_context(self._budget.reserved(intent, priced)):
                 log.warning("%s/%s: %s", intent.namespace, intent.name, warning)
-                self._audit.note("warning", **facts, said=warning)
+                self._audit.note("warning", **facts, message=warning)
 
     async def _price(self, intent: Intent) -> float | None:
         """USD per hour at the most replicas, for the audit trail. A price that cannot be read is left out."""
-        if not self._audit.kept:
+        if not self._audit.enabled:
             return None
         try:
             price = (await self._listing.prices(intent.namespace)).of(intent.after.hardware)
@@ -121,7 +121,7 @@ class SendGuard:
 
     @asynccontextmanager
     async def _audited(self, operation: str, subject: str, effect: Effect) -> AsyncIterator[dict[str, Any]]:
-        """Audit a refusal, and how a change ended; reads are not audited. Gives the facts, to be added to."""
+        """AuditTrail a refusal, and how a change ended; reads are not audited. Gives the facts, to be added to."""
         facts: dict[str, Any] = {"operation": operation, "endpoint": subject, "effect": effect.value}
         try:
             with self._policy.auditing_refusals(facts):

@@ -9,7 +9,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.request_state import authenticated_principal
 
-from inference_endpoints_mcp.policy.audit_trail import Caller, asked_by
+from inference_endpoints_mcp.policy.audit_trail import Caller, current_caller
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.host import host_name
 
@@ -19,16 +19,16 @@ async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
     host, client = host_name(ctx.session), getattr(ctx.request, "client", None)
     name = clean_line(host, 100) if host is not None else None
     caller = Caller(name, client.host if client else None, secrets.token_hex(6))
-    token = asked_by.set(caller)
+    token = current_caller.set(caller)
     try:
         return await call_next(ctx)
     finally:
-        asked_by.reset(token)
+        current_caller.reset(token)
 
 
 def caller_address() -> str:
     """The network address of the current caller. Empty over stdio, where there is only one caller."""
-    caller = asked_by.get()
+    caller = current_caller.get()
     return (caller and caller.address) or ""
 
 

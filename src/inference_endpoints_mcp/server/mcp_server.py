@@ -34,8 +34,8 @@ from pydantic.networks import AnyUrl
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.approval.approvals import Approvals
-from inference_endpoints_mcp.policy.audit_trail import Audit
-from inference_endpoints_mcp.policy.concurrency import Bounds
+from inference_endpoints_mcp.policy.audit_trail import AuditTrail
+from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
@@ -69,14 +69,14 @@ class EndpointsServer(MCPServer[Application]):
     """Serves what policy allows. Raises `AuditError` if the audit file cannot be written."""
 
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
-        audit = Audit(options.audit_file, redactor)
+        audit = AuditTrail(options.audit_file, redactor)
         policy = Policy(options.limits, audit)
         approvals = Approvals(options.confirmation, audit, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
         self._redactor = redactor
-        self._bounds = Bounds(options.max_calls, options.max_waits)
-        self._tool_calls = ToolCalls(policy, self._bounds, redactor)
+        self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits)
+        self._tool_calls = ToolCalls(policy, self._concurrency, redactor)
         self._endpoint_resources = EndpointResources(policy, redactor)
         self._prompts = Prompts(policy, redactor)
 
@@ -137,7 +137,7 @@ class EndpointsServer(MCPServer[Application]):
     ) -> GetPromptResult | InputRequiredResult:
         if name in [prompt.name for prompt in await super().list_prompts()]:
             return await super().get_prompt(name, arguments, context)
-        with self._bounds.held(caller_address(), waits=False):
+        with self._concurrency.counted(caller_address(), waits=False):
             return await self._prompts.get_prompt(name, arguments or {}, context or Context(mcp_server=self))
 
     async def _list_resource_page(

@@ -22,7 +22,7 @@ from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints_mcp.policy.concurrency import Bounds
+from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
@@ -51,9 +51,9 @@ def published_tools() -> Sequence[ListedTool]:
 class ToolCalls:
     """Lists and calls the tools that policy allows."""
 
-    def __init__(self, policy: Policy, bounds: Bounds, redactor: Redactor) -> None:
+    def __init__(self, policy: Policy, concurrency: ConcurrencyLimits, redactor: Redactor) -> None:
         self._policy = policy
-        self._bounds = bounds
+        self._concurrency = concurrency
         self._redactor = redactor
         self._built: dict[str, Tool] = {}
 
@@ -85,7 +85,7 @@ class ToolCalls:
             raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near[0]}?" if near else ""))
         try:
             self._policy.check_tool(spec)
-            with self._bounds.held(caller_address(), waits=spec.waits):
+            with self._concurrency.counted(caller_address(), waits=spec.waits):
                 result = await self._build(spec).run(arguments, context)
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)

@@ -201,7 +201,7 @@ async def _preview(call: CallContext, change: Change) -> EndpointOutput:
     proposal = change.proposal
     refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(proposal.send)]
     needed = " Carrying it out needs approval." if call.approvals.confirmation.needed(proposal) else ""
-    plan = plan_summary(proposal.warning(*refusals).plan)
+    plan = plan_summary(proposal.with_warnings(*refusals).plan)
     return change.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed.{needed}"})
 
 

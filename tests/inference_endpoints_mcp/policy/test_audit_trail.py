@@ -22,7 +22,7 @@ from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.policy import audit_trail as audits
-from inference_endpoints_mcp.policy.audit_trail import Audit
+from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 
@@ -93,7 +93,7 @@ async def test_each_refusal_is_one_line_whether_of_a_tool_a_namespace_or_a_rule(
     assert tool["tool"] == "whoami"
     assert (namespace["tool"], namespace["namespace"]) == ("list_endpoints", "lab")
     assert (rule["operation"], rule["endpoint"]) == ("create_endpoint", "acme/new")
-    assert "at most 1 replica(s)" in rule["said"]
+    assert "at most 1 replica(s)" in rule["message"]
 
 
 async def test_what_only_reads_is_not_noted(driver: Driver, host_of: HostOf, trail: Path) -> None:
@@ -148,7 +148,7 @@ async def test_a_change_whose_caller_goes_away_part_of_the_way_is_noted_as_unkno
 @asynccontextmanager
 async def client_of(upstream: Upstream, trail: Path) -> AsyncIterator[AsyncEndpointsClient]:
     """A client under a policy that keeps a trail and forbids nothing."""
-    with closing(Audit(trail, Redactor())) as audit:
+    with closing(AuditTrail(trail, Redactor())) as audit:
         async with guarded(local(upstream.url, TOKEN), Limits(), audit) as client:
             yield client
 
@@ -166,7 +166,7 @@ async def test_no_line_shows_a_secret(driver: Driver, host_of: HostOf, trail: Pa
 
 def test_the_file_is_its_owners_alone_and_rotates(trail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audits, "LARGEST_FILE", 500)
-    audit = Audit(trail, Redactor())
+    audit = AuditTrail(trail, Redactor())
     for number in range(100):
         audit.note("change", number=number, said="x" * 40)
     audit.close()
@@ -179,7 +179,7 @@ def test_the_file_is_its_owners_alone_and_rotates(trail: Path, monkeypatch: pyte
 
 def test_two_servers_append_to_one_file(trail: Path) -> None:
     for number in range(2):
-        audit = Audit(trail, Redactor())
+        audit = AuditTrail(trail, Redactor())
         audit.note("change", number=number)
         audit.close()
     assert [line["number"] for line in lines(trail)] == [0, 1]

@@ -170,11 +170,11 @@ async def test_a_ceiling_that_warns_lets_it_pass_and_says_so_in_log_and_audit_tr
         async with host_of(limits=limits, audit_file=tmp_path / "audit") as host:
             assert (await host.call("create_endpoint", **NEW))["changed"] is True
     warnings, change = _split([json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()])
-    assert ["ceiling of $0.5/h" in warnings[0]["said"], "ceiling of $1/h" in warnings[1]["said"]] == [True, True]
+    assert ["ceiling of $0.5/h" in warnings[0]["message"], "ceiling of $1/h" in warnings[1]["message"]] == [True, True]
     assert "nothing was changed" not in caplog.text
     assert change["outcome"] == "DONE"
     for warning in warnings:
-        assert f"acme/new: {warning['said']}" in caplog.text
+        assert f"acme/new: {warning['message']}" in caplog.text
 
 
 async def test_a_ceiling_that_is_off_says_nothing(

@@ -14,7 +14,7 @@ from mcp.types import INVALID_PARAMS
 from pydantic import ValidationError
 
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.policy.policy import narrowed_to
+from inference_endpoints_mcp.policy.policy import caller_limits
 from inference_endpoints_mcp.tools.spec import Toolset
 
 PREFIX = "x-endpoints-"
@@ -23,11 +23,11 @@ PREFIX = "x-endpoints-"
 async def apply_header_limits(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Middleware: apply the limits of the request's headers in addition to the operator's."""
     headers = getattr(ctx.request, "headers", None)
-    token = narrowed_to.set(parse_header_limits(headers) if headers else None)
+    token = caller_limits.set(parse_header_limits(headers) if headers else None)
     try:
         return await call_next(ctx)
     finally:
-        narrowed_to.reset(token)
+        caller_limits.reset(token)
 
 
 def parse_header_limits(headers: Mapping[str, str]) -> Limits | None:

@@ -99,7 +99,7 @@ async def create_endpoint(
         taken = [f"The name is taken, by an endpoint with other settings ({others})."] if different else []
         warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
         return Change(
-            proposal=proposal_of(call, plan, where, name, current).warning(*warnings),
+            proposal=proposal_of(call, plan, where, name, current).with_warnings(*warnings),
             preview=preview_output(call.endpoints.backend.name, plan, where, name).model_copy(
                 update={"chosen": chosen.why or None}
             ),

@@ -48,7 +48,7 @@ class StateChange:
         proposal = proposal_of(call, plan, namespace, name, current)
         warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
         return Change(
-            proposal=proposal.warning(*warnings),
+            proposal=proposal.with_warnings(*warnings),
             preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
             apply=partial(self._apply, call, namespace, name),
         )

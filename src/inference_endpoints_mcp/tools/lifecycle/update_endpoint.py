@@ -79,7 +79,7 @@ async def update_endpoint(
                 update={"plan": plan_summary(plan), "now": "It already is as asked: nothing was sent."}
             )
         return Change(
-            proposal=proposal_of(call, plan, where, name, current).warning(
+            proposal=proposal_of(call, plan, where, name, current).with_warnings(
                 *(await local_run_warnings(call, plan) if dry_run else [])
             ),
             preview=preview,
