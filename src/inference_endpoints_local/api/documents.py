@@ -60,7 +60,7 @@ def replicas_document(endpoint: ManagedEndpoint) -> responses.ReplicasDocument:
     return {"items": items}
 
 
-def audit_entry(number: int, event: AuditEvent) -> responses.AuditEntryDocument:
+def audit_entry_document(number: int, event: AuditEvent) -> responses.AuditEntryDocument:
     by = event.by
     return {
         "id": str(number),

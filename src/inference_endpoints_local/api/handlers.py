@@ -35,7 +35,7 @@ from inference_endpoints_local.wire.requests import DeployModelBody, DeployRecip
 from inference_endpoints_local.wire.routes import RouteContract
 
 
-class Api:
+class ApiHandlers:
     """One handler per route. Each returns a JSON value, or a response of its own."""
 
     def __init__(
@@ -229,12 +229,12 @@ class Api:
         return documents.endpoint_document(endpoint, self._url())
 
 
-def all_routes(api: Api, gateway: Gateway) -> list[BaseRoute]:
+def all_routes(api: ApiHandlers, gateway: Gateway) -> list[BaseRoute]:
     """Control plane and data plane, on one origin."""
     return [*api.routes(), Route("/e/{id}", gateway), Route("/e/{id}/{path:path}", gateway)]
 
 
-def build(routes: list[BaseRoute]) -> ASGIApp:
+def build_app(routes: list[BaseRoute]) -> ASGIApp:
     """The application that serves these routes."""
     failures = {HTTPException: http_error, Exception: internal_error}
     return with_middleware(Starlette(routes=routes, exception_handlers=failures))

@@ -15,7 +15,7 @@ from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import queries, responses, routes
 from inference_endpoints_local.wire.queries import parse_query
-from inference_endpoints_local.wire.requests import InvalidRequest, MetricsParams, parse_as
+from inference_endpoints_local.wire.requests import InvalidRequest, MetricsBody, parse_as
 from inference_endpoints_local.wire.routes import RouteContract
 
 DEFAULT_PERIOD_S = 3_600.0
@@ -59,7 +59,7 @@ class ObservabilityHandlers:
         return documents.replicas_document(self._endpoint(request))
 
     async def _metrics(self, request: Request) -> responses.AllGraphsDocument:
-        period = parse_as(MetricsParams, await read_body(request))
+        period = parse_as(MetricsBody, await read_body(request))
         endpoint = self._endpoint(request)
         endpoint.measure()
         stop = period.stop.timestamp() if period.stop else wall_s()
@@ -88,7 +88,7 @@ class ObservabilityHandlers:
         )
         page = found[:limit]
         return {
-            "items": [documents.audit_entry(number, event) for number, event in page],
+            "items": [documents.audit_entry_document(number, event) for number, event in page],
             "nextCursor": str(page[-1][0]) if len(found) > limit else None,
         }
 

@@ -9,7 +9,7 @@ from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Faults
 from inference_endpoints_local.wire import responses, routes
-from inference_endpoints_local.wire.requests import ClockAdvance, FaultBody, SimulatedLoad, parse_as
+from inference_endpoints_local.wire.requests import AdvanceClockBody, ArmFaultBody, SimulateLoadBody, parse_as
 from inference_endpoints_local.wire.routes import RouteContract
 
 
@@ -31,14 +31,14 @@ class SimulationHandlers:
         ]
 
     async def _advance_clock(self, request: Request) -> responses.ClockDocument:
-        body = parse_as(ClockAdvance, await read_body(request))
+        body = parse_as(AdvanceClockBody, await read_body(request))
         self._executor.step()
         self._clock.advance(body.advance_s)
         return {"now": self._clock.now()}
 
     async def _simulate_load(self, request: Request) -> responses.EmptyDocument:
         """Set the load of a simulated endpoint. Calls cannot cause it, since they end at once."""
-        body = parse_as(SimulatedLoad, await read_body(request))
+        body = parse_as(SimulateLoadBody, await read_body(request))
         endpoint = self._lifecycle.find(body.name)
         if endpoint.engine.name != SimulatedEngine.name:
             raise RequestRefused(
@@ -48,7 +48,7 @@ class SimulationHandlers:
         return {}
 
     async def _arm_fault(self, request: Request) -> responses.EmptyDocument:
-        body = parse_as(FaultBody, await read_body(request))
+        body = parse_as(ArmFaultBody, await read_body(request))
         self._faults.arm(body.fault, body.operation, body.times)
         return {}
 

@@ -231,7 +231,7 @@ class Executor:
     def _decide(self, endpoint: ManagedEndpoint) -> Reconciliation:
         observed = endpoint.observe()
         decision = reconcile(endpoint.record, observed, endpoint.engine.clock.now())
-        # From the same observation: a later one may already miss the change that this decision does not know.
+        # From the same observation: by a later one the change may have happened, and would be missed.
         changes = (replica.state.changes_at for replica in observed.replicas)
         return replace(decision, recheck_at=_earliest(decision.recheck_at, *changes))
 

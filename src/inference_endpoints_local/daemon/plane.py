@@ -97,7 +97,7 @@ class Plane:
         instances = InstanceCatalogue(options.cores, options.simulated, options.cloud_quota)
         self.lifecycle = Lifecycle(self.executor, self._engines, instances, logs, options.namespace)
         simulation = SimulationHandlers(self.lifecycle, self.executor, self.simulated_clock, self.faults)
-        self._api = handlers.Api(
+        self._handlers = handlers.ApiHandlers(
             self.lifecycle,
             self.executor,
             self.store,
@@ -106,8 +106,8 @@ class Plane:
             url=lambda: self.url,
             simulation=simulation if options.simulated else None,
         )
-        self.routes = handlers.all_routes(self._api, Gateway(self.executor, lambda: self.token))
-        self.app: ASGIApp = handlers.build(self.routes)
+        self.routes = handlers.all_routes(self._handlers, Gateway(self.executor, lambda: self.token))
+        self.app: ASGIApp = handlers.build_app(self.routes)
         self._running: list[asyncio.Task[None]] = []
 
     @property
@@ -133,11 +133,11 @@ class Plane:
     @property
     def open_streams(self) -> int:
         """The number of open streams of status events."""
-        return self._api.events.open_streams
+        return self._handlers.events.open_streams
 
     def close_streams(self) -> None:
         """End the streams of status events and logs. The server waits for them before it ends."""
-        self._api.events.close()
+        self._handlers.events.close()
         self._logs.close_followers()
 
     async def stop(self) -> None:

@@ -57,7 +57,7 @@ class LocalModel:
 
 
 @dataclass(frozen=True)
-class Runnable:
+class RunnableModel:
     """A model, and the task that it serves."""
 
     model: LocalModel
@@ -161,7 +161,7 @@ MODELS = (
 )
 
 
-def resolve_model(repository: str, task: str | None = None) -> Runnable:
+def resolve_model(repository: str, task: str | None = None) -> RunnableModel:
     """The model of that repository or GGUF file (absolute path or file:// URL), for that task or its default one.
 
     Raises NotRunnable.
@@ -170,7 +170,7 @@ def resolve_model(repository: str, task: str | None = None) -> Runnable:
     model = _gguf(repository, path) if path else _shipped(repository)
     if task is not None and task not in model.tasks:
         raise NotRunnable(f"{model.repository} does not serve {task!r} here; it serves {', '.join(model.tasks)}.")
-    return Runnable(model, task or model.tasks[0])
+    return RunnableModel(model, task or model.tasks[0])
 
 
 def missing_engine(worker: WorkerKind) -> str | None:

@@ -19,14 +19,14 @@ from inference_endpoints_local.state.record import EndpointRecord, PowerState, S
 
 SCHEMA_VERSION = 2
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the second: no space for the index of the WAL
-_SCHEMA = """
+_SCHEMA_1 = """
 CREATE TABLE endpoint (
     id TEXT PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, created_ns INTEGER NOT NULL, record TEXT NOT NULL,
     UNIQUE (namespace, name)
 );
 CREATE TABLE process (pid INTEGER PRIMARY KEY, identity TEXT NOT NULL);
 """
-_SINCE_2 = """
+_SCHEMA_2 = """
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, namespace TEXT NOT NULL, endpoint TEXT NOT NULL,
     user TEXT, event TEXT NOT NULL
@@ -86,7 +86,7 @@ class Store:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             if version < SCHEMA_VERSION:
-                missing = _SINCE_2 if version else _SCHEMA + _SINCE_2
+                missing = _SCHEMA_2 if version else _SCHEMA_1 + _SCHEMA_2
                 db.executescript(f"BEGIN; {missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         except BaseException:
             db.close()

@@ -165,7 +165,7 @@ def _moment(text: Any) -> Any:
 _Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
-class MetricsParams(_Body):
+class MetricsBody(_Body):
     """The period to be shown; by default the last hour."""
 
     start: _Moment | None = None
@@ -190,20 +190,20 @@ class DeployModelBody(DeployRecipeBody):
     gguf_file: str | None = None
 
 
-class ClockAdvance(_Body):
+class AdvanceClockBody(_Body):
     """Seconds by which to advance the simulation."""
 
     advance_s: Annotated[float, Field(ge=0, le=1e9, alias="advance_s")]
 
 
-class SimulatedLoad(_Body):
+class SimulateLoadBody(_Body):
     """The number of requests in flight that a simulated endpoint appears to have."""
 
     name: str
     requests: Annotated[int, Field(ge=0, le=1_000_000), accept_integral_float]
 
 
-class FaultBody(_Body):
+class ArmFaultBody(_Body):
     """Let the next `times` requests fail; only those of one operation, if it is named."""
 
     fault: Annotated[Fault, Field(strict=False)]

@@ -88,12 +88,12 @@ FOLLOW_LOGS = RouteContract(
     media_type="text/event-stream",
 )
 REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
-METRICS = _route_of(operations.METRICS, responses.AllGraphsDocument, body=requests.MetricsParams)
+METRICS = _route_of(operations.METRICS, responses.AllGraphsDocument, body=requests.MetricsBody)
 
 
 def _graph(metric: str, response: Any) -> RouteContract:
     path, name = f"{METRICS.path}/{metric}", f"get_{metric.replace('-', '_')}"
-    return RouteContract(name, "POST", path, f"Get the metric {metric}", response, body=requests.MetricsParams)
+    return RouteContract(name, "POST", path, f"Get the metric {metric}", response, body=requests.MetricsBody)
 
 
 GRAPHS = {
@@ -147,7 +147,7 @@ ADVANCE_CLOCK = RouteContract(
     "/local/clock",
     "Advance the simulation's clock",
     responses.ClockDocument,
-    body=requests.ClockAdvance,
+    body=requests.AdvanceClockBody,
     simulated=True,
 )
 SIMULATE_LOAD = RouteContract(
@@ -156,7 +156,7 @@ SIMULATE_LOAD = RouteContract(
     "/local/load",
     "Simulate requests to a simulated endpoint",
     responses.EmptyDocument,
-    body=requests.SimulatedLoad,
+    body=requests.SimulateLoadBody,
     errors=frozenset({404}),
     simulated=True,
 )
@@ -166,7 +166,7 @@ ARM_FAULT = RouteContract(
     "/local/faults",
     "Make requests fail",
     responses.EmptyDocument,
-    body=requests.FaultBody,
+    body=requests.ArmFaultBody,
     simulated=True,
 )
 CLEAR_FAULTS = RouteContract(

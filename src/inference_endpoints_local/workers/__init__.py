@@ -1,1 +1,1 @@
-"""The programs that load a model and serve it. They import nothing else of this package."""
+"""The programs that load a model and serve it. Of this package they import only each other and `loopback`."""
