@@ -16,7 +16,7 @@ MAX_OFFER_AGE_S = 10.0
 
 
 @dataclass
-class HardwareListing:
+class HardwareCache:
     """One cached listing for each namespace, read again when it is too old for its purpose. `now` returns seconds."""
 
     client: AsyncEndpointsClient
@@ -25,7 +25,7 @@ class HardwareListing:
     _changed_at: dict[str, float] = field(default_factory=dict, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
-    def read_by(self, client: AsyncEndpointsClient) -> "HardwareListing":
+    def read_by(self, client: AsyncEndpointsClient) -> "HardwareCache":
         """The same cache, filled by another client and behind its guard."""
         return replace(self, client=client)
 

@@ -19,7 +19,7 @@ ARCHITECTURE = DOCUMENTS / "ARCHITECTURE.md"
 PACKAGES = ("inference_endpoints_mcp", "inference_endpoints", "inference_endpoints_local")
 BEGIN, END = "<!-- tree: begin -->\n```text\n", "```\n<!-- tree: end -->"
 
-_NAME_WIDTH, _LINE_WIDTH = 18, 110
+_NAME_WIDTH, _LINE_WIDTH = 22, 114
 
 
 def drawing() -> str:

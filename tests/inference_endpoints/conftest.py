@@ -1,4 +1,4 @@
-"""Clients of the scripted upstream, with every wait in the test's hand."""
+"""Clients of the scripted upstream, whose waits are recorded and take no time."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ def foreign(backend: Backend) -> Backend:
 
 @pytest.fixture
 def slept() -> list[float]:
-    """Every wait of the code under test, in seconds; none is really waited."""
+    """The seconds of every wait of the code under test. No wait takes time."""
     return []
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
@@ -17,6 +17,6 @@ async def guarded(
     backend: Backend, limits: Limits, audit: AuditTrail | None = None
 ) -> AsyncIterator[AsyncEndpointsClient]:
     async with AsyncEndpointsClient(backend, namespace="acme") as reader:
-        guard = SendGuard(Policy(limits, audit), reader, HardwareListing(reader))
+        guard = SendGuard(Policy(limits, audit), reader, HardwareCache(reader))
         async with AsyncEndpointsClient(backend, namespace="acme", guard=guard) as client:
             yield client

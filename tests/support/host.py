@@ -1,4 +1,4 @@
-"""A host's side of the protocol: connects to a server in this process, and keeps all it is told."""
+"""The host's side of the protocol: connects to a server in this process, and keeps its notifications."""
 
 import asyncio
 import json
@@ -27,8 +27,7 @@ from inference_endpoints_mcp.server.rendering import ERROR_META
 
 Mode = Literal["auto", "legacy"]
 Answer = Callable[[str], Any]
-"""Given a question, what is answered: a name, True or False, None for a refusal, or an `ElicitResult`; may be
-awaitable."""
+"""Answers a question: with a name, True or False, None for a refusal, or an `ElicitResult`; may be awaitable."""
 
 OUTPUT_LIMIT = 28_000
 """Characters of 8,000 tokens, at 3.5 each."""
@@ -68,7 +67,7 @@ class Host:
 
     async def wait_for_progress(self, text: str) -> None:
         """Return once a notification contains this text."""
-        async with asyncio.timeout(10), self.received:
+        async with asyncio.timeout(30), self.received:
             await self.received.wait_for(lambda: any(text in message for _, message in self.progress))
 
     async def _on_progress(self, progress: float, total: float | None, message: str | None) -> None:
@@ -86,13 +85,13 @@ async def connected(
     async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         assert isinstance(params, ElicitRequestFormParams)
         assert answer is not None
-        said = answer(params.message)
-        said = await said if asyncio.iscoroutine(said) else said
-        if isinstance(said, ElicitResult):
-            return said
-        if said is None:
+        reply = answer(params.message)
+        reply = await reply if asyncio.iscoroutine(reply) else reply
+        if isinstance(reply, ElicitResult):
+            return reply
+        if reply is None:
             return ElicitResult(action="decline")
-        return ElicitResult(action="accept", content={"approve" if isinstance(said, bool) else "name": said})
+        return ElicitResult(action="accept", content={"approve" if isinstance(reply, bool) else "name": reply})
 
     client = Client(
         transport,

@@ -51,8 +51,8 @@ def configuration(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 async def organizations(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
-    """A host of someone with two organizations, as the plane has but one. In each nobody has called an endpoint for
-    long; `acme` has used up its quota."""
+    """A host of a caller with two namespaces; the plane has only one. The endpoint in each was not called for long, and
+    `acme` has used its quota."""
     upstream.answers("GET", "/api/whoami-v2", Answer(body={"type": "user", "name": "acme", "orgs": [{"name": "lab"}]}))
     compute = L4 | {"id": "aws-us-east-1-nvidia-l4-x1", "scaling": {"minReplica": 1, "maxReplica": 1}}
     idle = upstream.endpoint("running", updatedAt="2025-01-01T00:00:00Z", readyReplica=1, targetReplica=1)

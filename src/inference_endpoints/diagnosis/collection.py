@@ -10,7 +10,7 @@ from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 async def collect_evidence(
-    client: AsyncEndpointsClient, name: str, namespace: str | None = None, listing: HardwareListing | None = None
+    client: AsyncEndpointsClient, name: str, namespace: str | None = None, listing: HardwareCache | None = None
 ) -> Evidence:
     """Read what is known of an endpoint now. This neither wakes the endpoint nor keeps it awake.
 
@@ -49,7 +49,7 @@ async def collect_evidence(
             failed.add(source)
             return None
 
-    hardware = (listing or HardwareListing(client)).vendors
+    hardware = (listing or HardwareCache(client)).vendors
     earliest, latest = now - MAX_METRICS_WINDOW, now - MIN_METRICS_WINDOW
     since = min(max(earliest, endpoint.status.updated_at or earliest), latest)
     replicas, logs, graphs, vendors, health = await asyncio.gather(

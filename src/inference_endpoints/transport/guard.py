@@ -72,7 +72,7 @@ class Guard(Protocol):
 
 
 class NoGuard:
-    """Allows everything: for scripts, where nobody set limits."""
+    """Allows everything: for scripts without limits."""
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:

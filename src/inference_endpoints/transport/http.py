@@ -236,7 +236,7 @@ class HttpTransport:
 
     def _final_error(self, request: Request, error: Exception) -> InferenceEndpointError:
         """The error after the last attempt. `error` is that of the last lost answer, if any: after a lost answer
-        nobody knows whether the request took effect."""
+        it is unknown whether the request took effect."""
         if isinstance(error, _NEVER_SENT):
             return Unavailable(
                 f"The control plane ({self.backend.name}) cannot be reached: nothing was sent.",

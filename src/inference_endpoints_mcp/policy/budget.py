@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints_mcp.policy.intent import Intent
 from inference_endpoints_mcp.policy.limits import TOTAL
 from inference_endpoints_mcp.policy.rules import Layer
@@ -30,7 +30,7 @@ class Spending:
 class Budget:
     """Refuses what could bring a namespace, or all of them, above a ceiling, at the most replicas it may run."""
 
-    def __init__(self, client: AsyncEndpointsClient, listing: HardwareListing) -> None:
+    def __init__(self, client: AsyncEndpointsClient, listing: HardwareCache) -> None:
         self._client = client
         self._listing = listing
         self._deciding = asyncio.Lock()

@@ -8,7 +8,7 @@ from typing import Any
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, OutcomeUnknown, Refused
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import CALL_EFFECT, Effect, Request
@@ -27,7 +27,7 @@ class SendGuard:
     `reader` reads the endpoints and prices that decisions need. It has no guard: it sees what callers may not.
     """
 
-    def __init__(self, policy: Policy, reader: AsyncEndpointsClient, listing: HardwareListing) -> None:
+    def __init__(self, policy: Policy, reader: AsyncEndpointsClient, listing: HardwareCache) -> None:
         self._policy = policy
         self._audit = policy.audit
         self._reader = reader

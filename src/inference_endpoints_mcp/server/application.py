@@ -12,7 +12,7 @@ from typing import Any
 from mcp.server.mcpserver import Context
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Reconnect
@@ -75,7 +75,7 @@ class _Clients:
     endpoints: AsyncEndpointsClient
     watcher: Watcher
     inference: AsyncInference
-    hardware: HardwareListing
+    hardware: HardwareCache
     guard: SendGuard
 
 
@@ -126,7 +126,7 @@ class RunningApplication:
         self._redactor.add(backend.token)
         namespace, reconnect = self._options.namespace, self._options.reconnect
         reader = AsyncEndpointsClient(backend, namespace=namespace, reconnect=reconnect)
-        hardware = HardwareListing(reader)
+        hardware = HardwareCache(reader)
         guard = SendGuard(self._policy, reader, hardware)
         client = AsyncEndpointsClient(backend, namespace=namespace, guard=guard, reconnect=reconnect)
         for each in (reader, client):

@@ -10,7 +10,7 @@ from mcp.types import InputRequiredResult
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.hardware_cache import HardwareListing
+from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.models import Endpoint
 from inference_endpoints.watching.watcher import Watcher
@@ -38,7 +38,7 @@ class CallContext:
     endpoints: AsyncEndpointsClient
     watcher: Watcher
     inference: AsyncInference
-    hardware: HardwareListing
+    hardware: HardwareCache
     redactor: Redactor
     approvals: Approvals
     guard: SendGuard

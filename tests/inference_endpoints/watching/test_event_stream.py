@@ -52,7 +52,7 @@ async def reached(waiting: "asyncio.Task[Endpoint | None]") -> str:
 
 async def streams(driver: Driver, count: int) -> None:
     async with asyncio.timeout(10):
-        while driver.plane.open_streams != count:  # noqa: ASYNC110 - the end of a connection is announced to nobody
+        while driver.plane.open_streams != count:  # noqa: ASYNC110 - no event announces the end of a connection
             await asyncio.sleep(0.01)
 
 
