@@ -12,7 +12,7 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import UpdateRequest
 from inference_endpoints_mcp.privacy.redact import MIN_SECRET_LENGTH
 
-Change = TypeVar("Change", bound=UpdateRequest)
+RequestT = TypeVar("RequestT", bound=UpdateRequest)
 
 
 class LentSecretsError(ValueError):
@@ -55,7 +55,7 @@ class LentSecrets:
             )
         return dict.fromkeys(names, MASK)
 
-    def fill_in(self, request: Change) -> Change:
+    def fill_in(self, request: RequestT) -> RequestT:
         """A plan's request with the values, to be sent."""
         return request.with_secrets({name: self.values[name] for name in request.secret_names})
 

@@ -208,17 +208,17 @@ def test_lines_from_before_the_last_change_count_only_for_a_failed_endpoint() ->
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words", "actions"),
+    ("seconds", "text", "actions"),
     [
         (60, "not taken longer than usual", [ActionKind.WAIT]),
         (600, "slower than usual", [ActionKind.WAIT]),
         (4_000, "even large models are ready", [ActionKind.READ_LOGS, ActionKind.WAIT]),
     ],
 )
-def test_a_slow_start_is_judged_by_its_duration(seconds: int, words: str, actions: list[ActionKind]) -> None:
+def test_a_slow_start_is_judged_by_its_duration(seconds: int, text: str, actions: list[ActionKind]) -> None:
     finding = found(Evidence(endpoint("initializing", ago_s=seconds), NOW))
     assert finding.cause is Cause.SLOW_START
-    assert words in finding.summary
+    assert text in finding.summary
     assert [action.kind for action in finding.remedy.actions] == actions
 
 
@@ -271,7 +271,7 @@ def measured(statuses: dict[str, float], pending: float = 0.0) -> AllGraphs:
 
 
 @pytest.mark.parametrize(
-    ("graphs", "cause", "words"),
+    ("graphs", "cause", "text"),
     [
         (measured({"200": 20, "422": 8}), Cause.CLIENT_ERRORS, "Of 28 measured calls: 8 x 422."),
         (measured({"200": 20, "429": 8}), Cause.OVERLOAD, "8 of 28 measured calls were answered with status 429."),
@@ -280,10 +280,10 @@ def measured(statuses: dict[str, float], pending: float = 0.0) -> AllGraphs:
         (measured({"2xx": 20, "4xx": 8}), Cause.HEALTHY, "1 of 1 replicas are ready."),
     ],
 )
-def test_metrics_count_where_the_log_has_no_requests(graphs: AllGraphs, cause: Cause, words: str) -> None:
+def test_metrics_count_where_the_log_has_no_requests(graphs: AllGraphs, cause: Cause, text: str) -> None:
     finding = found(Evidence(endpoint("running"), NOW, logs=[], graphs=graphs, health=200))
     assert finding.cause is cause
-    assert any(words in statement for statement in finding.evidence)
+    assert any(text in statement for statement in finding.evidence)
 
 
 VLLM = {"custom": {"url": "vllm/vllm-openai:v0.11.0"}}

@@ -13,16 +13,16 @@ from inference_endpoints_mcp.cli.settings import ServerSettings
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"]])
 def test_every_command_has_help_on_its_own_settings(run: Run, command: list[str]) -> None:
-    shown = run(*command, "--help")
-    assert shown.returncode == 0
-    assert ("--data-dir" in shown.stdout) is (command != ["demo"])
-    assert ("--simulated" in shown.stdout) is (command not in (["demo"], ["control-plane", "stop"]))
+    ended = run(*command, "--help")
+    assert ended.returncode == 0
+    assert ("--data-dir" in ended.stdout) is (command != ["demo"])
+    assert ("--simulated" in ended.stdout) is (command not in (["demo"], ["control-plane", "stop"]))
 
 
 def test_every_setting_of_the_server_has_a_line_of_help(run: Run) -> None:
-    shown = run("--help").stdout
+    text = run("--help").stdout
     for name, field in ServerSettings.model_fields.items():
-        assert f"--{name.replace('_', '-')}" in shown
+        assert f"--{name.replace('_', '-')}" in text
         assert field.description
 
 

@@ -106,9 +106,9 @@ async def test_without_a_token_tools_are_listed_and_each_error_names_both_option
                 arguments["max_replica"] = 2
             for namespace in ({}, {"namespace": "acme"}):
                 if namespace.keys() <= known.keys():
-                    words = await host.refused(tool.name, "NOT_CONFIGURED", **arguments, **namespace)
-                    assert "HF_TOKEN" in words
-                    assert "--local" in words
+                    text = await host.refused(tool.name, "NOT_CONFIGURED", **arguments, **namespace)
+                    assert "HF_TOKEN" in text
+                    assert "--local" in text
 
 
 async def test_an_endpoints_life_on_the_embedded_plane_over_stdio(tmp_path: Path, folder: Path, mode: Mode) -> None:

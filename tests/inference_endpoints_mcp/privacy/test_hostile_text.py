@@ -1,4 +1,4 @@
-"""One hostile text, put wherever a stranger could write, goes through every tool: it stays data."""
+"""A hostile text, wherever others can write, goes through every tool and stays data."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def hostile_endpoint(upstream: Upstream, name: str, state: str) -> dict[str, Any
 
 @pytest.fixture
 def hostile(upstream: Upstream) -> Upstream:
-    """A service in which strangers wrote into everything they can."""
+    """A service in which every field that others can write has the hostile text."""
     here = hostile_endpoint(upstream, "chat", "running")
     broken = hostile_endpoint(upstream, "broken", "failed")
     entry = {"line": HOSTILE, "level": HOSTILE, "replica_id": HOSTILE, "timestamp": "2026-01-01T00:00:00Z"}

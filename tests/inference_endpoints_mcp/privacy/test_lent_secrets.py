@@ -1,4 +1,4 @@
-"""Secrets reach an endpoint by name alone: what the operator lends is sent, and shown nowhere."""
+"""Endpoints get secrets by name only: what the operator lends is sent, and shown nowhere."""
 
 import json
 from collections.abc import Callable
@@ -64,8 +64,8 @@ async def test_creating_again_compares_secrets_by_name(driver: Driver, host_of: 
         await host.call("create_endpoint", **ONE)
         assert (await host.call("create_endpoint", **ONE))["changed"] is False
         assert (await host.call("create_endpoint", **NEW))["changed"] is False
-        words = await host.refused("create_endpoint", "ALREADY_EXISTS", **NEW, secret_names=["WANDB_KEY"])
-    assert "model.secrets" in words
+        text = await host.refused("create_endpoint", "ALREADY_EXISTS", **NEW, secret_names=["WANDB_KEY"])
+    assert "model.secrets" in text
     assert secrets_of(driver) == {"HF_TOKEN": VALUE}
 
 
@@ -100,10 +100,10 @@ async def test_a_name_that_is_not_lent_is_refused_with_the_lent_names(
     before = await world(driver)
     async with host_of(mode, answer=never, lent=lent) as host:
         for tool, arguments in (("create_endpoint", NEW), ("update_endpoint", {"endpoint_name": "chat"})):
-            words = await host.refused(tool, "BAD_REQUEST", **arguments, secret_names=["PATH"])
-            assert hint in words
-            assert "PATH" not in words
-            assert "--lend" in words
+            text = await host.refused(tool, "BAD_REQUEST", **arguments, secret_names=["PATH"])
+            assert hint in text
+            assert "PATH" not in text
+            assert "--lend" in text
     assert await world(driver) == before
 
 
@@ -134,10 +134,10 @@ async def test_an_inline_secret_is_refused_with_a_hint_and_is_not_repeated(
     async with host_of(mode, answer=never, lent=LENT, audit_file=trail) as host:
         for tool, arguments in (("create_endpoint", NEW), ("update_endpoint", {"endpoint_name": "chat"})):
             for dry_run in (True, False):
-                words = await host.refused(tool, "BAD_REQUEST", **arguments, **wish, dry_run=dry_run)
-                assert "like a secret" in words
-                assert "secret_names" in words
-                assert not any(told in words for told in ("anything", "ANYTHIN", TOKEN, VALUE))
+                text = await host.refused(tool, "BAD_REQUEST", **arguments, **wish, dry_run=dry_run)
+                assert "like a secret" in text
+                assert "secret_names" in text
+                assert not any(value in text for value in ("anything", "ANYTHIN", TOKEN, VALUE))
     assert await world(driver) == before
     assert trail.read_text("utf-8") == ""
 
@@ -178,7 +178,7 @@ def test_a_file_that_other_users_can_read_is_refused(private: Callable[..., Path
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--lend", "MISSING"], "MISSING cannot be lent (--lend): it is not in the server's environment."),
         (["--lend", "SHORT"], "SHORT cannot be lent"),
@@ -188,12 +188,12 @@ def test_a_file_that_other_users_can_read_is_refused(private: Callable[..., Path
 )
 @pytest.mark.parametrize("command", [[], ["serve", "--http", "--port", "0"]])
 def test_what_cannot_be_lent_is_reported_at_the_start(
-    run: Run, private: Callable[..., Path], command: list[str], flags: list[str], said: str
+    run: Run, private: Callable[..., Path], command: list[str], flags: list[str], message: str
 ) -> None:
     file = private("TWICE=value-from-the-file\n")
     given = [str(file) if flag == "FILE" else flag for flag in flags]
     ended = run(*command, *given, SHORT="x", TWICE="value-from-the-environment")
     assert (ended.returncode, ended.stdout) == (2, "")
     (sentence,) = ended.stderr.splitlines()
-    assert sentence.startswith(said)
+    assert sentence.startswith(message)
     assert "value-from" not in sentence

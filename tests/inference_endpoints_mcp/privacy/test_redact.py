@@ -99,6 +99,6 @@ def test_log_records_are_masked_with_their_arguments_and_tracebacks() -> None:
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "saw %s", (TOKEN,), sys.exc_info())
     RedactingFilter(Redactor()).filter(record)
-    shown = logging.Formatter().format(record)
-    assert TOKEN not in shown
-    assert "ValueError" in shown
+    output = logging.Formatter().format(record)
+    assert TOKEN not in output
+    assert "ValueError" in output

@@ -114,7 +114,7 @@ async def test_an_empty_argument_counts_as_missing(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "arguments", "words"),
+    ("prompt", "arguments", "expected"),
     [
         ("diagnose", {}, "diagnose cannot be filled: endpoint_name is missing. Its arguments: endpoint_name, name"),
         ("diagnose", {"endpoint_name": "x" * 600}, "endpoint_name is longer than 512 characters"),
@@ -127,10 +127,10 @@ async def test_an_empty_argument_counts_as_missing(host: Host) -> None:
     ],
 )
 async def test_a_prompt_that_cannot_be_filled_names_the_reason(
-    host: Host, prompt: str, arguments: dict[str, Any], words: str
+    host: Host, prompt: str, arguments: dict[str, Any], expected: str
 ) -> None:
     message = await refused(host, prompt, **arguments)
-    assert words in message
+    assert expected in message
     assert "SHOUT" not in message
 
 

@@ -229,8 +229,8 @@ async def test_what_may_not_be_read_cannot_be_subscribed_to(driver: Driver, mode
     await driver.create()
     limits = Limits(namespaces=("acme",), toolsets=("lifecycle",))
     async with RunningServer(driver, mode, limits=limits).subscriber() as subscriber:
-        for uri, words in ((LOGS, "This tool is not among"), ("endpoint://other/x", "Only these namespaces")):
-            with pytest.raises(MCPError, match=words):
+        for uri, message in ((LOGS, "This tool is not among"), ("endpoint://other/x", "Only these namespaces")):
+            with pytest.raises(MCPError, match=message):
                 await subscriber.subscribe(uri)
         with pytest.raises(MCPError, match="This resource does not exist"):
             await subscriber.subscribe("endpoint://acme/chat/secrets")
