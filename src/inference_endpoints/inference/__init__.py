@@ -4,7 +4,7 @@ from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.inference.chat import ChatAnswer, ChatDelta, ChatMessage, Usage
 from inference_endpoints.inference.cold_start import OnWait
 from inference_endpoints.inference.engine_calls import CallOptions, Reply
-from inference_endpoints.inference.tasks import TASKS, Input, Label, Output, Task
+from inference_endpoints.inference.tasks import TASKS, Label, Task, TaskInput, TaskOutput
 
 __all__ = [
     "TASKS",
@@ -13,11 +13,11 @@ __all__ = [
     "ChatAnswer",
     "ChatDelta",
     "ChatMessage",
-    "Input",
     "Label",
     "OnWait",
-    "Output",
     "Reply",
     "Task",
+    "TaskInput",
+    "TaskOutput",
     "Usage",
 ]

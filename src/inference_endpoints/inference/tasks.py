@@ -26,7 +26,7 @@ _OPENAI_ENGINES = ("vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp")
 """Image keys of engines that do not serve `POST /`."""
 
 
-class Input(StrEnum):
+class TaskInput(StrEnum):
     """What a task takes. A pair is a dict with two named parts; bytes are the content of a media file."""
 
     TEXT = "text"
@@ -36,7 +36,7 @@ class Input(StrEnum):
     JSON = "json"
 
 
-class Output(StrEnum):
+class TaskOutput(StrEnum):
     JSON = "json"
     BYTES = "bytes"
 
@@ -95,9 +95,9 @@ class Task(Generic[Parsed]):
     """
 
     name: str
-    input: Input
+    input: TaskInput
     parse: Callable[[Any], Parsed]
-    output: Output = Output.JSON
+    output: TaskOutput = TaskOutput.JSON
     accept: str = "application/json"
     build_body: BodyBuilder = _nest_parameters
     routes: Mapping[str, Route] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Task(Generic[Parsed]):
             path, build_body = self.routes[engine]
             named = {"model": model} if engine in _OPENAI_ENGINES else {}
             return EngineRequest(path, named | build_body(inputs, given))
-        if self.input is not Input.BYTES:
+        if self.input is not TaskInput.BYTES:
             return EngineRequest(body=self.build_body(inputs, given))
         if not isinstance(inputs, bytes):
             raise BadRequest(f"{self.name} takes a media file as bytes.")
@@ -125,7 +125,7 @@ class Task(Generic[Parsed]):
 
     def parse_response(self, content_type: str, content: bytes) -> Parsed:
         """Parse the body of a response. Raises the errors of `parse`, and RecursionError."""
-        if self.output is Output.JSON:
+        if self.output is TaskOutput.JSON:
             return self.parse(json.loads(content))
         family = self.accept.partition("/")[0]
         if not is_media_of(family, content_type, content):
@@ -183,22 +183,22 @@ def _keep_unparsed(answer: Any) -> Any:
 
 TEXT_GENERATION = Task(
     "text-generation",
-    Input.TEXT,
+    TaskInput.TEXT,
     _parse_text("generated_text"),
     routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/completions", _build_completion)),
 )
 FEATURE_EXTRACTION = Task(
     "feature-extraction",
-    Input.TEXTS,
+    TaskInput.TEXTS,
     parse_vectors,
     build_body=_merge_parameters,
     routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/embeddings", _build_embedding)),
 )
 SENTENCE_SIMILARITY = Task(
-    "sentence-similarity", Input.PAIR, parse_similarities, routes={"tei": ("/similarity", _nest_parameters)}
+    "sentence-similarity", TaskInput.PAIR, parse_similarities, routes={"tei": ("/similarity", _nest_parameters)}
 )
-TEXT_CLASSIFICATION = Task("text-classification", Input.TEXT, parse_labels)
-ZERO_SHOT_CLASSIFICATION = Task("zero-shot-classification", Input.TEXT, parse_labels)
+TEXT_CLASSIFICATION = Task("text-classification", TaskInput.TEXT, parse_labels)
+ZERO_SHOT_CLASSIFICATION = Task("zero-shot-classification", TaskInput.TEXT, parse_labels)
 
 _ALL: tuple[Task[Any], ...] = (
     TEXT_GENERATION,
@@ -206,24 +206,24 @@ _ALL: tuple[Task[Any], ...] = (
     SENTENCE_SIMILARITY,
     TEXT_CLASSIFICATION,
     ZERO_SHOT_CLASSIFICATION,
-    Task("text2text-generation", Input.TEXT, _parse_text("generated_text")),
-    Task("summarization", Input.TEXT, _parse_text("summary_text")),
-    Task("translation", Input.TEXT, _parse_text("translation_text")),
-    Task("fill-mask", Input.TEXT, _keep_unparsed),
-    Task("token-classification", Input.TEXT, _keep_unparsed),
-    Task("question-answering", Input.PAIR, _keep_unparsed),
-    Task("table-question-answering", Input.PAIR, _keep_unparsed),
-    Task("visual-question-answering", Input.JSON, _keep_unparsed),
-    Task("document-question-answering", Input.JSON, _keep_unparsed),
-    Task("zero-shot-image-classification", Input.JSON, parse_labels),
-    Task("automatic-speech-recognition", Input.BYTES, _parse_text("text")),
-    Task("audio-classification", Input.BYTES, parse_labels),
-    Task("image-classification", Input.BYTES, parse_labels),
-    Task("image-segmentation", Input.BYTES, _keep_unparsed),
-    Task("image-to-text", Input.BYTES, _parse_text("generated_text")),
-    Task("object-detection", Input.BYTES, _keep_unparsed),
-    Task("text-to-image", Input.TEXT, _keep_unparsed, Output.BYTES, "image/png"),
-    Task("text-to-speech", Input.TEXT, _keep_unparsed, Output.BYTES, "audio/*"),
+    Task("text2text-generation", TaskInput.TEXT, _parse_text("generated_text")),
+    Task("summarization", TaskInput.TEXT, _parse_text("summary_text")),
+    Task("translation", TaskInput.TEXT, _parse_text("translation_text")),
+    Task("fill-mask", TaskInput.TEXT, _keep_unparsed),
+    Task("token-classification", TaskInput.TEXT, _keep_unparsed),
+    Task("question-answering", TaskInput.PAIR, _keep_unparsed),
+    Task("table-question-answering", TaskInput.PAIR, _keep_unparsed),
+    Task("visual-question-answering", TaskInput.JSON, _keep_unparsed),
+    Task("document-question-answering", TaskInput.JSON, _keep_unparsed),
+    Task("zero-shot-image-classification", TaskInput.JSON, parse_labels),
+    Task("automatic-speech-recognition", TaskInput.BYTES, _parse_text("text")),
+    Task("audio-classification", TaskInput.BYTES, parse_labels),
+    Task("image-classification", TaskInput.BYTES, parse_labels),
+    Task("image-segmentation", TaskInput.BYTES, _keep_unparsed),
+    Task("image-to-text", TaskInput.BYTES, _parse_text("generated_text")),
+    Task("object-detection", TaskInput.BYTES, _keep_unparsed),
+    Task("text-to-image", TaskInput.TEXT, _keep_unparsed, TaskOutput.BYTES, "image/png"),
+    Task("text-to-speech", TaskInput.TEXT, _keep_unparsed, TaskOutput.BYTES, "audio/*"),
 )
 
 TASKS: Mapping[str, Task[Any]] = MappingProxyType({task.name: task for task in _ALL})
