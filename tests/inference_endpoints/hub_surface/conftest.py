@@ -1,4 +1,4 @@
-"""The reference's rows, blocking and awaited, against a plane in this process."""
+"""The functions and handles of huggingface_hub, blocking and awaited, against a plane in this process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,8 +27,8 @@ READY_S = 150.0
 
 
 @dataclass(frozen=True)
-class Face:
-    """One way to call: blocking, off the loop that serves the plane, or awaited."""
+class CallStyle:
+    """One way to call: blocking in another thread than the plane's, or awaited."""
 
     functions: ModuleType
     handle: type[InferenceEndpoint] | type[AsyncInferenceEndpoint]
@@ -37,8 +37,8 @@ class Face:
     async def __call__(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return await self.run(function, *arguments, **options)
 
-    async def do(self, name: str, *arguments: Any, **options: Any) -> Any:
-        """One of the eight functions, by its name."""
+    async def function(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """Call one of the eight functions by its name."""
         return await self(getattr(self.functions, name), *arguments, **options)
 
 
@@ -46,32 +46,32 @@ async def awaited(function: Callable[..., Awaitable[Any]], *arguments: Any, **op
     return await function(*arguments, **options)
 
 
-FACES = {
-    "blocking": Face(sync, InferenceEndpoint, asyncio.to_thread),
-    "awaited": Face(aio, AsyncInferenceEndpoint, awaited),
+CALL_STYLES = {
+    "blocking": CallStyle(sync, InferenceEndpoint, asyncio.to_thread),
+    "awaited": CallStyle(aio, AsyncInferenceEndpoint, awaited),
 }
 
 
-@pytest.fixture(params=list(FACES))
-def face(request: pytest.FixtureRequest) -> Face:
-    return FACES[request.param]
+@pytest.fixture(params=list(CALL_STYLES))
+def call(request: pytest.FixtureRequest) -> CallStyle:
+    return CALL_STYLES[request.param]
 
 
 @pytest.fixture
-def here(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    """The plane is the one meant where none is named."""
-    means(monkeypatch, driver.plane.url, TOKEN)
+def default_driver(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """The plane is the default control plane."""
+    set_default_control_plane(monkeypatch, driver.plane.url, TOKEN)
     return driver
 
 
 @pytest.fixture
-def scripted(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
-    """The scripted upstream is the control plane meant where none is named."""
-    means(monkeypatch, upstream.url, UPSTREAM_TOKEN)
+def default_upstream(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Upstream:
+    """The scripted upstream is the default control plane."""
+    set_default_control_plane(monkeypatch, upstream.url, UPSTREAM_TOKEN)
     return upstream
 
 
-def means(monkeypatch: pytest.MonkeyPatch, url: str, token: str) -> None:
+def set_default_control_plane(monkeypatch: pytest.MonkeyPatch, url: str, token: str) -> None:
     monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", url)
     monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", token)
     monkeypatch.setenv("HF_TOKEN", "hf_of_another_service")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 STRICT = ("-W", "error")
-"""Any warning is an error, and connections that were not closed are told of."""
+"""Any warning is an error, also one about a connection that was not closed."""
 
 
 class Counter:
@@ -86,7 +86,7 @@ def test_a_blocking_call_inside_another_is_refused_rather_than_stuck() -> None:
         outer()
 
 
-async def test_a_notebook_may_call_under_its_running_loop(here: Driver) -> None:
+async def test_a_notebook_may_call_under_its_running_loop(default_driver: Driver) -> None:
     """The plane is served by this very loop, so the call that blocks it is one that needs no plane."""
 
     @blocking
@@ -96,12 +96,12 @@ async def test_a_notebook_may_call_under_its_running_loop(here: Driver) -> None:
     assert asyncio.get_running_loop().is_running()
     assert thread() != threading.get_ident()
     with pytest.raises(ValueError, match="Nothing to change"):
-        InferenceEndpoint.from_raw((await here.create()).body, "acme").update()
+        InferenceEndpoint.from_raw((await default_driver.create()).body, "acme").update()
 
 
-async def test_many_threads_may_call_at_once(here: Driver) -> None:
+async def test_many_threads_may_call_at_once(default_driver: Driver) -> None:
     for number in range(4):
-        await here.create(f"chat-{number}")
+        await default_driver.create(f"chat-{number}")
 
     def names() -> list[str]:
         with ThreadPoolExecutor(8) as pool:
@@ -111,9 +111,9 @@ async def test_many_threads_may_call_at_once(here: Driver) -> None:
     assert await asyncio.to_thread(names) == [f"chat-{number % 4}" for number in range(32)]
 
 
-async def test_a_blocking_client_and_an_asynchronous_program_do_not_disturb_each_other(here: Driver) -> None:
+async def test_a_blocking_client_and_an_asynchronous_program_do_not_disturb_each_other(default_driver: Driver) -> None:
     with sync.EndpointsClient() as client:
-        await here.create()
+        await default_driver.create()
         seen = await asyncio.gather(*(asyncio.to_thread(client.get, "chat") for _ in range(4)))
         assert {endpoint.name for endpoint in seen} == {"chat"}
         assert [endpoint.name for endpoint in await asyncio.to_thread(lambda: list(client.iterate()))] == ["chat"]
@@ -123,7 +123,7 @@ async def test_a_blocking_client_and_an_asynchronous_program_do_not_disturb_each
         assert (await asyncio.to_thread(client.get, "chat")).state == "paused"
 
 
-def test_an_interrupt_while_a_call_is_handed_over_cancels_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_while_the_loop_takes_a_call_cancels_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The moment in which the loop has it already, and the caller has nothing yet to cancel it by."""
     reached: list[str] = []
 
@@ -175,9 +175,9 @@ print(get_inference_endpoint("other", namespace="acme").name)
 """
 
 
-async def test_ctrl_c_cancels_the_call_and_leaves_the_program_usable(scripted: Upstream) -> None:
-    scripted.answers("GET", "/v2/endpoint/acme/chat", SILENT)
-    scripted.answers("GET", "/v2/endpoint/acme/other", Answer(body=scripted.endpoint("running")))
+async def test_ctrl_c_cancels_the_call_and_leaves_the_program_usable(default_upstream: Upstream) -> None:
+    default_upstream.answers("GET", "/v2/endpoint/acme/chat", SILENT)
+    default_upstream.answers("GET", "/v2/endpoint/acme/other", Answer(body=default_upstream.endpoint("running")))
     program = start(INTERRUPTED, *STRICT)
     assert program.stdout
     assert await asyncio.to_thread(program.stdout.readline) == "asking\n"
@@ -222,18 +222,18 @@ handle = get_inference_endpoint("chat")
 client = EndpointsClient(default_backend())
 client.get("chat")
 child = os.fork()
-said = [handle.fetch().name, client.get("chat").name, get_inference_endpoint("chat").name]
+names = [handle.fetch().name, client.get("chat").name, get_inference_endpoint("chat").name]
 if child == 0:
-    assert said == ["chat"] * 3, said
+    assert names == ["chat"] * 3, names
     sys.exit(7)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), *said, handle.fetch().name)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), *names, handle.fetch().name)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-async def test_both_sides_of_a_fork_go_on_calling(here: Driver) -> None:
-    """The child leaves the parent's connections alone, so it is not asked whether it closed them."""
-    await here.create()
+async def test_both_sides_of_a_fork_go_on_calling(default_driver: Driver) -> None:
+    """The child leaves the parent's connections open, so its warnings about them do not count."""
+    await default_driver.create()
     assert await ended(start(FORKED, "-W", "ignore::DeprecationWarning")) == "7 chat chat chat chat\n"
 
 
@@ -246,9 +246,11 @@ print(list_inference_endpoints())
 """
 
 
-async def test_a_script_ends_without_a_word_even_with_a_wait_open(here: Driver) -> None:
-    said = await ended(start(SCRIPT.replace("{cloud}", repr(CLOUD)), *STRICT))
-    assert said == "[InferenceEndpoint(name='chat', namespace='acme', repository='gpt2', status='pending', url=None)]\n"
+async def test_a_script_ends_without_a_warning_even_with_a_wait_open(default_driver: Driver) -> None:
+    printed = await ended(start(SCRIPT.replace("{cloud}", repr(CLOUD)), *STRICT))
+    assert (
+        printed == "[InferenceEndpoint(name='chat', namespace='acme', repository='gpt2', status='pending', url=None)]\n"
+    )
 
 
 LASTING = """
@@ -286,8 +288,8 @@ print(asyncio.run(main()), asyncio.run(main()))
 """
 
 
-async def test_each_event_loop_has_connections_of_its_own_and_closes_them(here: Driver) -> None:
-    await here.create()
+async def test_each_event_loop_has_connections_of_its_own_and_closes_them(default_driver: Driver) -> None:
+    await default_driver.create()
     assert await ended(start(ASYNCHRONOUS, *STRICT)) == "chat chat\n"
 
 
@@ -301,7 +303,7 @@ def start(program: str, *flags: str) -> "subprocess.Popen[str]":
 
 
 async def ended(program: "subprocess.Popen[str]") -> str:
-    """What the program had still to say, once it has ended well."""
-    said, complaints = await asyncio.to_thread(program.communicate, timeout=30)
-    assert (program.returncode, complaints) == (0, "")
-    return said
+    """The rest of the program's output, once it has ended without an error."""
+    output, errors = await asyncio.to_thread(program.communicate, timeout=30)
+    assert (program.returncode, errors) == (0, "")
+    return output

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.inference_endpoints.hub_surface.conftest import Face
+from tests.inference_endpoints.hub_surface.conftest import CallStyle
 from tests.support.driver import TOKEN, Driver
 from tests.support.upstream import Answer, Upstream
 
@@ -28,11 +28,11 @@ pytestmark = pytest.mark.anyio
 class AnyClient:
     """Either client, opened as a context manager and called by method name."""
 
-    face: Face
+    call: CallStyle
 
     @property
     def kind(self) -> Any:
-        return EndpointsClient if self.face.run is asyncio.to_thread else AsyncEndpointsClient
+        return EndpointsClient if self.call.run is asyncio.to_thread else AsyncEndpointsClient
 
     @asynccontextmanager
     async def opened(self, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
@@ -46,18 +46,18 @@ class AnyClient:
 
 
 @pytest.fixture
-def any_client(face: Face) -> AnyClient:
-    return AnyClient(face)
+def any_client(call: CallStyle) -> AnyClient:
+    return AnyClient(call)
 
 
 async def test_without_arguments_a_client_works_with_the_plane_the_environment_names(
-    any_client: AnyClient, here: Driver
+    any_client: AnyClient, default_driver: Driver
 ) -> None:
-    await here.create()
+    await default_driver.create()
     async with any_client.opened() as client:
-        assert client.backend == local(here.plane.url, TOKEN)
-        assert (await any_client.face(client.get, "chat")).name == "chat"
-        listed = await any_client.face(client.list)
+        assert client.backend == local(default_driver.plane.url, TOKEN)
+        assert (await any_client.call(client.get, "chat")).name == "chat"
+        listed = await any_client.call(client.list)
         assert [endpoint.name for endpoint in listed] == ["chat"]
 
 
@@ -70,47 +70,47 @@ async def test_without_arguments_a_client_works_with_hugging_face(
 
 
 async def test_a_plane_without_a_token_is_not_configured(
-    any_client: AnyClient, here: Driver, monkeypatch: pytest.MonkeyPatch
+    any_client: AnyClient, default_driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("INFERENCE_ENDPOINTS_TOKEN")
     with pytest.raises(NotConfigured, match="INFERENCE_ENDPOINTS_TOKEN"):
         any_client.kind()
 
 
-async def test_a_given_backend_wins_over_the_environment(any_client: AnyClient, here: Driver) -> None:
-    async with any_client.opened(local(here.plane.url, "wrong")) as client:
+async def test_a_given_backend_wins_over_the_environment(any_client: AnyClient, default_driver: Driver) -> None:
+    async with any_client.opened(local(default_driver.plane.url, "wrong")) as client:
         with pytest.raises(Unauthorized):
-            await any_client.face(client.get, "chat")
+            await any_client.call(client.get, "chat")
 
 
-async def test_no_namespace_means_the_tokens_own(any_client: AnyClient, here: Driver) -> None:
+async def test_no_namespace_means_the_tokens_own(any_client: AnyClient, default_driver: Driver) -> None:
     async with any_client.opened() as client:
         assert client.namespace is None
-        assert await any_client.face(client.resolve_namespace) == "acme"
-        assert await any_client.face(client.resolve_namespace, "lab") == "lab"
+        assert await any_client.call(client.resolve_namespace) == "acme"
+        assert await any_client.call(client.resolve_namespace, "lab") == "lab"
         assert client.namespace is None, "what a client was made with does not change"
 
 
-async def test_a_clients_namespace_is_where_its_calls_go(any_client: AnyClient, scripted: Upstream) -> None:
-    scripted.answers("GET", "/v2/endpoint/lab/chat", Answer(body=scripted.endpoint("running")))
+async def test_a_clients_namespace_is_where_its_calls_go(any_client: AnyClient, default_upstream: Upstream) -> None:
+    default_upstream.answers("GET", "/v2/endpoint/lab/chat", Answer(body=default_upstream.endpoint("running")))
     async with any_client.opened(namespace="lab") as client:
         assert client.namespace == "lab"
-        assert await any_client.face(client.resolve_namespace) == "lab"
-        await any_client.face(client.get, "chat")
-    assert [seen.path for seen in scripted.seen] == ["/v2/endpoint/lab/chat"]
+        assert await any_client.call(client.resolve_namespace) == "lab"
+        await any_client.call(client.get, "chat")
+    assert [seen.path for seen in default_upstream.seen] == ["/v2/endpoint/lab/chat"]
 
 
-async def test_leaving_the_context_closes_the_connections(any_client: AnyClient, here: Driver) -> None:
+async def test_leaving_the_context_closes_the_connections(any_client: AnyClient, default_driver: Driver) -> None:
     """Warnings are errors in this suite, so a connection left open would fail it."""
-    await here.create()
+    await default_driver.create()
     async with any_client.opened() as client:
-        await any_client.face(client.get, "chat")
-    assert (await any_client.face(client.get, "chat")).name == "chat", "a later call connects again"
-    await any_client.face(getattr(client, "aclose" if any_client.kind is AsyncEndpointsClient else "close"))
+        await any_client.call(client.get, "chat")
+    assert (await any_client.call(client.get, "chat")).name == "chat", "a later call connects again"
+    await any_client.call(getattr(client, "aclose" if any_client.kind is AsyncEndpointsClient else "close"))
 
 
-async def test_a_blocking_client_and_the_functions_find_the_same_endpoint(here: Driver) -> None:
-    await here.create()
+async def test_a_blocking_client_and_the_functions_find_the_same_endpoint(default_driver: Driver) -> None:
+    await default_driver.create()
     with EndpointsClient() as client:
         found = await asyncio.to_thread(client.get, "chat")
     assert (await asyncio.to_thread(get_inference_endpoint, "chat")).raw == found.raw

@@ -42,7 +42,7 @@ OURS_ALONE: dict[str, list[str]] = {
     **{name: ["api"] for name in FUNCTIONS},
     # What the function of the same name takes, and the reference's method leaves out.
     "update": ["scaling_metric", "scaling_threshold", "env", "domain", "path", "cache_http_responses", "tags"],
-    # Waking what is scaled to zero is billed, so it has to be asked for.
+    # Waking an endpoint that is scaled to zero is billed, so the caller has to request it.
     "wait": ["wake"],
 }
 """Every deliberate difference: arguments that are added, all by name alone."""
@@ -116,8 +116,8 @@ def test_importing_a_part_does_not_load_the_rest() -> None:
         "import sys, inference_endpoints.models; from inference_endpoints import InferenceEndpointStatus;"
         "print(*(name for name in ('httpx2', 'anyio', 'inference_endpoints.sync') if name in sys.modules))"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == ""
+    program_run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert program_run.stdout.strip() == ""
 
 
 def prose(function: Callable[..., Any]) -> list[str]:

@@ -17,7 +17,7 @@ ONE = "/v2/endpoint/acme/chat"
 def life(upstream: Upstream) -> dict[str, Any]:
     """An endpoint that starts, says something new, runs and is deleted, with a passing failure between."""
     starting = upstream.endpoint("initializing", message="pulling the image")
-    looks = [
+    answers = [
         Answer(body=starting),
         Answer(body=starting),
         Answer(500, {"error": "Internal Server Error"}),
@@ -25,7 +25,7 @@ def life(upstream: Upstream) -> dict[str, Any]:
         Answer(body=upstream.endpoint("running", message="ready")),
         Answer(404, {"error": "Not found"}),
     ]
-    upstream.answers("GET", ONE, *looks)
+    upstream.answers("GET", ONE, *answers)
     return starting
 
 
@@ -36,53 +36,53 @@ SEEN = [
 ]
 
 
-def told(change: StatusChange) -> tuple[str, int, str]:
+def shown(change: StatusChange) -> tuple[str, int, str]:
     return change.state, change.ready_replicas, change.message
 
 
-async def test_a_watch_tells_every_change_until_the_endpoint_is_deleted(scripted: Upstream) -> None:
-    endpoint = AsyncInferenceEndpoint.from_raw(life(scripted), "acme")
-    changes = [told(change) async for change in endpoint.watch(refresh_every=0.01)]
+async def test_a_watch_yields_every_change_until_the_endpoint_is_deleted(default_upstream: Upstream) -> None:
+    endpoint = AsyncInferenceEndpoint.from_raw(life(default_upstream), "acme")
+    changes = [shown(change) async for change in endpoint.watch(refresh_every=0.01)]
     assert changes == SEEN
     assert endpoint.status == "running"
 
 
-async def test_a_blocking_watch_tells_the_same(scripted: Upstream) -> None:
-    endpoint = InferenceEndpoint.from_raw(life(scripted), "acme")
-    changes = await asyncio.to_thread(lambda: [told(change) for change in endpoint.watch(refresh_every=0.01)])
+async def test_a_blocking_watch_yields_the_same(default_upstream: Upstream) -> None:
+    endpoint = InferenceEndpoint.from_raw(life(default_upstream), "acme")
+    changes = await asyncio.to_thread(lambda: [shown(change) for change in endpoint.watch(refresh_every=0.01)])
     assert changes == SEEN
     assert endpoint.status == "running"
 
 
-async def test_a_change_is_told_as_soon_as_the_control_plane_tells_it(here: Driver) -> None:
-    await here.create()
+async def test_a_change_arrives_as_soon_as_the_control_plane_reports_it(default_driver: Driver) -> None:
+    await default_driver.create()
     endpoint = await aio.get_inference_endpoint("chat", namespace="acme")
     async with aclosing(endpoint.watch(refresh_every=3_600)) as changes, asyncio.timeout(10):
         assert (await anext(changes)).state == "pending"
-        await here.do("chat", "pause")
+        await default_driver.do("chat", "pause")
         assert (await anext(changes)).state == endpoint.status == "paused"
-        await here.call("DELETE", ONE)
+        await default_driver.call("DELETE", ONE)
         with pytest.raises(StopAsyncIteration):
             await anext(changes)
 
 
-async def test_a_watch_that_is_left_looks_no_more(scripted: Upstream) -> None:
-    scripted.shows("running")
-    endpoint = InferenceEndpoint.from_raw(scripted.endpoint("running"), "acme")
+async def test_a_watch_that_is_closed_reads_no_more(default_upstream: Upstream) -> None:
+    default_upstream.shows("running")
+    endpoint = InferenceEndpoint.from_raw(default_upstream.endpoint("running"), "acme")
 
     def first() -> str:
         with closing(endpoint.watch(refresh_every=0.01)) as changes:
             return str(next(changes).state)
 
     assert await asyncio.to_thread(first) == "running"
-    looks = len(scripted.seen)
+    reads = len(default_upstream.seen)
     await asyncio.sleep(0.1)
-    assert len(scripted.seen) <= looks + 1
+    assert len(default_upstream.seen) <= reads + 1
 
 
-async def test_a_watch_that_may_not_look_raises_why(scripted: Upstream) -> None:
-    scripted.answers("GET", ONE, Answer(401, b""))
-    endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme")
+async def test_a_watch_that_may_not_look_raises_why(default_upstream: Upstream) -> None:
+    default_upstream.answers("GET", ONE, Answer(401, b""))
+    endpoint = AsyncInferenceEndpoint.from_raw(default_upstream.endpoint("running"), "acme")
     with pytest.raises(Unauthorized):
         await anext(endpoint.watch())
     with pytest.raises(ValueError, match="positive"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.inference_endpoints.hub_surface.conftest import LOCAL, Face, means
+from tests.inference_endpoints.hub_surface.conftest import LOCAL, CallStyle, set_default_control_plane
 from tests.support.driver import TOKEN, PlaneOf
 from tests.support.upstream import SILENT, Answer, Upstream, events
 from tests.support.upstream import TOKEN as UPSTREAM_TOKEN
@@ -119,39 +119,47 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Any, Any, Any]] = {
 }
 
 
-async def ask(face: Face, upstream: Upstream, method: str, *arguments: Any, **options: Any) -> Any:
+async def ask(call: CallStyle, upstream: Upstream, method: str, *arguments: Any, **options: Any) -> Any:
     """Call a method of the client of acme/chat, which is known to run."""
-    return await face(getattr(client_of(face, upstream), method), *arguments, **options)
+    return await call(getattr(client_of(call, upstream), method), *arguments, **options)
 
 
-def client_of(face: Face, upstream: Upstream, state: str = "running") -> Any:
-    endpoint = face.handle.from_raw(upstream.endpoint(state), "acme")
-    return endpoint.client if face.run is asyncio.to_thread else endpoint.async_client
+def client_of(call: CallStyle, upstream: Upstream, state: str = "running") -> Any:
+    endpoint = call.handle.from_raw(upstream.endpoint(state), "acme")
+    return endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
 
 
 @pytest.mark.parametrize("method", CALLS)
-async def test_a_task_is_one_request_and_its_answer_plain(face: Face, scripted: Upstream, method: str) -> None:
-    arguments, options, sent, said, returned = CALLS[method]
-    scripted.serves("/", Answer(body=said))
-    assert await ask(face, scripted, method, *arguments, **options) == returned
-    (seen,) = scripted.seen
+async def test_a_task_is_one_request_and_its_answer_plain(
+    call: CallStyle, default_upstream: Upstream, method: str
+) -> None:
+    arguments, options, sent, answered, returned = CALLS[method]
+    default_upstream.serves("/", Answer(body=answered))
+    assert await ask(call, default_upstream, method, *arguments, **options) == returned
+    (seen,) = default_upstream.seen
     assert (seen.content if isinstance(sent, bytes) else seen.json) == sent
 
 
-async def test_chat_completion_returns_the_choices_of_the_openai_api(face: Face, scripted: Upstream) -> None:
-    scripted.serves("/v1/chat/completions", events(*SPOKEN))
-    answer = await ask(face, scripted, "chat_completion", TURNS, max_tokens=5, temperature=0.5, stop=["."], seed=None)
+async def test_chat_completion_returns_the_choices_of_the_openai_api(
+    call: CallStyle, default_upstream: Upstream
+) -> None:
+    default_upstream.serves("/v1/chat/completions", events(*SPOKEN))
+    answer = await ask(
+        call, default_upstream, "chat_completion", TURNS, max_tokens=5, temperature=0.5, stop=["."], seed=None
+    )
     assert answer.choices[0].message.content == "Hi you"
     assert (answer.choices[0].message.role, answer.choices[0].finish_reason) == ("assistant", "stop")
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (3, 2)
-    sent = scripted.seen[0].json
+    sent = default_upstream.seen[0].json
     assert (sent["messages"], sent["max_tokens"], sent["temperature"], sent["stop"]) == (TURNS, 5, 0.5, ["."])
     assert "seed" not in sent
 
 
-async def test_a_streamed_chat_comes_step_by_step_in_a_program_that_blocks(scripted: Upstream, face: Face) -> None:
-    scripted.serves("/v1/chat/completions", events(*SPOKEN))
-    client = face.handle.from_raw(scripted.endpoint("running"), "acme").client
+async def test_a_streamed_chat_comes_step_by_step_in_a_program_that_blocks(
+    default_upstream: Upstream, call: CallStyle
+) -> None:
+    default_upstream.serves("/v1/chat/completions", events(*SPOKEN))
+    client = call.handle.from_raw(default_upstream.endpoint("running"), "acme").client
 
     def read() -> list[str]:
         with closing(client.chat_completion(TURNS, stream=True)) as steps:
@@ -160,52 +168,58 @@ async def test_a_streamed_chat_comes_step_by_step_in_a_program_that_blocks(scrip
     assert await asyncio.to_thread(read) == ["Hi", " you", ""]
 
 
-async def test_a_streamed_chat_comes_step_by_step_when_awaited(scripted: Upstream, face: Face) -> None:
-    scripted.serves("/v1/chat/completions", events(*SPOKEN))
-    client = face.handle.from_raw(scripted.endpoint("running"), "acme").async_client
+async def test_a_streamed_chat_comes_step_by_step_when_awaited(default_upstream: Upstream, call: CallStyle) -> None:
+    default_upstream.serves("/v1/chat/completions", events(*SPOKEN))
+    client = call.handle.from_raw(default_upstream.endpoint("running"), "acme").async_client
     async with aclosing(await client.chat_completion(TURNS, stream=True)) as steps:
         assert [step.choices[0].delta.content async for step in steps] == ["Hi", " you", ""]
 
 
-async def test_media_is_read_from_a_file_by_its_path(face: Face, scripted: Upstream, tmp_path: Path) -> None:
+async def test_media_is_read_from_a_file_by_its_path(
+    call: CallStyle, default_upstream: Upstream, tmp_path: Path
+) -> None:
     (tmp_path / "cat.png").write_bytes(PNG)
-    scripted.serves("/", Answer(body=SCORED))
+    default_upstream.serves("/", Answer(body=SCORED))
     for path in (tmp_path / "cat.png", str(tmp_path / "cat.png")):
-        await ask(face, scripted, "image_classification", path)
-        assert scripted.seen[-1].content == PNG
-        assert scripted.seen[-1].headers["content-type"] == "image/png"
+        await ask(call, default_upstream, "image_classification", path)
+        assert default_upstream.seen[-1].content == PNG
+        assert default_upstream.seen[-1].headers["content-type"] == "image/png"
 
 
-async def test_post_reaches_any_route(face: Face, scripted: Upstream) -> None:
-    scripted.serves("/rerank", Answer(body=[{"index": 0}]))
-    reply = await ask(face, scripted, "post", json={"query": "q"}, path="/rerank")
+async def test_post_reaches_any_route(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.serves("/rerank", Answer(body=[{"index": 0}]))
+    reply = await ask(call, default_upstream, "post", json={"query": "q"}, path="/rerank")
     assert (reply.status, reply.json()) == (200, [{"index": 0}])
-    assert json.loads(scripted.seen[0].content) == {"query": "q"}
+    assert json.loads(default_upstream.seen[0].content) == {"query": "q"}
 
 
-async def test_arguments_that_are_not_the_tasks_are_refused_by_name(face: Face, scripted: Upstream) -> None:
+async def test_arguments_that_are_not_the_tasks_are_refused_by_name(
+    call: CallStyle, default_upstream: Upstream
+) -> None:
     for wrong in ({"model": "gpt2"}, {"stream": True}, {"details": True}):
         with pytest.raises(BadRequest, match=next(iter(wrong))):
-            await ask(face, scripted, "text_generation", "once", **wrong)
-    assert scripted.seen == []
+            await ask(call, default_upstream, "text_generation", "once", **wrong)
+    assert default_upstream.seen == []
 
 
-async def test_an_endpoint_not_known_to_run_is_looked_at_first(face: Face, scripted: Upstream) -> None:
-    scripted.shows("paused")
+async def test_an_endpoint_not_known_to_run_is_read_first(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.shows("paused")
     with pytest.raises(Paused):
-        await face(client_of(face, scripted, "initializing").text_generation, "once")
+        await call(client_of(call, default_upstream, "initializing").text_generation, "once")
 
 
-async def test_what_must_not_be_woken_is_looked_at_first(face: Face, scripted: Upstream) -> None:
-    scripted.shows("scaledToZero")
-    client = client_of(face, scripted)
+async def test_an_endpoint_that_must_not_be_woken_is_read_first(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.shows("scaledToZero")
+    client = client_of(call, default_upstream)
     client.wake = False
     with pytest.raises(ScaledToZero):
-        await face(client.text_generation, "once")
-    assert scripted.calls() == []
+        await call(client.text_generation, "once")
+    assert default_upstream.calls() == []
 
 
-async def test_a_guard_is_told_what_a_call_does_now_and_not_what_it_did_when_last_seen(scripted: Upstream) -> None:
+async def test_a_guard_gets_the_effect_of_a_call_now_and_not_the_one_at_the_last_read(
+    default_upstream: Upstream,
+) -> None:
     effects: list[Effect] = []
 
     class Watching:
@@ -220,9 +234,9 @@ async def test_a_guard_is_told_what_a_call_does_now_and_not_what_it_did_when_las
                 raise Refused("Waking it is not allowed.")
             yield
 
-    scripted.shows("scaledToZero")
-    async with AsyncEndpointsClient(local(scripted.url, UPSTREAM_TOKEN), guard=Watching()) as api:
-        endpoint = AsyncInferenceEndpoint.from_raw(scripted.endpoint("running"), "acme", api=api)
+    default_upstream.shows("scaledToZero")
+    async with AsyncEndpointsClient(local(default_upstream.url, UPSTREAM_TOKEN), guard=Watching()) as api:
+        endpoint = AsyncInferenceEndpoint.from_raw(default_upstream.endpoint("running"), "acme", api=api)
         with pytest.raises(Refused):
             await endpoint.async_client.text_generation("once")
         with pytest.raises(Refused):
@@ -230,28 +244,30 @@ async def test_a_guard_is_told_what_a_call_does_now_and_not_what_it_did_when_las
     assert effects == [Effect.SPENDS, Effect.SPENDS]
 
 
-async def test_a_client_waits_no_longer_than_it_is_told(face: Face, scripted: Upstream) -> None:
-    scripted.serves("/", SILENT)
-    client = client_of(face, scripted)
+async def test_a_client_waits_no_longer_than_its_timeout(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.serves("/", SILENT)
+    client = client_of(call, default_upstream)
     client.timeout = 0.1
     with pytest.raises(InferenceEndpointTimeoutError):
-        await face(client.text_generation, "once")
+        await call(client.text_generation, "once")
 
 
-async def test_health_and_info_are_asked_for(face: Face, scripted: Upstream) -> None:
-    scripted.answers("GET", "/serve/chat/health", Answer(200), Answer(503))
-    assert await ask(face, scripted, "health_check") is True
-    assert await ask(face, scripted, "health_check") is False
+async def test_health_and_info_are_requested(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.answers("GET", "/serve/chat/health", Answer(200), Answer(503))
+    assert await ask(call, default_upstream, "health_check") is True
+    assert await ask(call, default_upstream, "health_check") is False
     with pytest.raises(NotFound):
-        await ask(face, scripted, "get_endpoint_info")
-    scripted.answers("GET", "/serve/chat/info", Answer(body={"model_id": "gpt2"}))
-    assert await ask(face, scripted, "get_endpoint_info") == {"model_id": "gpt2"}
+        await ask(call, default_upstream, "get_endpoint_info")
+    default_upstream.answers("GET", "/serve/chat/info", Answer(body={"model_id": "gpt2"}))
+    assert await ask(call, default_upstream, "get_endpoint_info") == {"model_id": "gpt2"}
 
 
 @pytest.mark.models
-async def test_real_models_answer_both_clients(face: Face, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_real_models_answer_both_clients(
+    call: CallStyle, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with plane_of(programs=from_catalogue, cores=5) as driver:
-        means(monkeypatch, driver.plane.url, TOKEN)
+        set_default_control_plane(monkeypatch, driver.plane.url, TOKEN)
         embeds, client = "sentence-transformers/all-MiniLM-L6-v2", dict[str, Any]()
         for name, repository, task in (
             ("chat", "HuggingFaceTB/SmolLM2-135M-Instruct", None),
@@ -260,17 +276,17 @@ async def test_real_models_answer_both_clients(face: Face, plane_of: PlaneOf, mo
             ("sort", embeds, "zero-shot-classification"),
             ("language", "fasttext/lid.176-ftz", None),
         ):
-            endpoint = await face.do("create_inference_endpoint", name, repository=repository, task=task, **LOCAL)
-            await face(endpoint.wait, timeout=90, refresh_every=0.1)
-            client[name] = endpoint.client if face.run is asyncio.to_thread else endpoint.async_client
-        answer = await face(client["chat"].chat_completion, TURNS, max_tokens=8)
+            endpoint = await call.function("create_inference_endpoint", name, repository=repository, task=task, **LOCAL)
+            await call(endpoint.wait, timeout=90, refresh_every=0.1)
+            client[name] = endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
+        answer = await call(client["chat"].chat_completion, TURNS, max_tokens=8)
         assert answer.choices[0].message.content
-        assert await face(client["chat"].text_generation, "Once upon a time", max_new_tokens=5)
-        (vector,) = await face(client["embed"].feature_extraction, "a cat")
+        assert await call(client["chat"].text_generation, "Once upon a time", max_new_tokens=5)
+        (vector,) = await call(client["embed"].feature_extraction, "a cat")
         assert len(vector) == 384
-        near, far = await face(client["compare"].sentence_similarity, "a cat", ["a kitten", "a tax form"])
+        near, far = await call(client["compare"].sentence_similarity, "a cat", ["a kitten", "a tax form"])
         assert near > far
-        labels = await face(client["sort"].zero_shot_classification, "I love football", ["sport", "cooking"])
+        labels = await call(client["sort"].zero_shot_classification, "I love football", ["sport", "cooking"])
         assert labels[0].label == "sport"
-        labels = await face(client["language"].text_classification, "Wo ist der Bahnhof?")
+        labels = await call(client["language"].text_classification, "Wo ist der Bahnhof?")
         assert "de" in labels[0].label

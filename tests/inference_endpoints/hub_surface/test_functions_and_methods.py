@@ -1,4 +1,4 @@
-"""Every row of the reference, in both forms: what it does, returns and refuses."""
+"""Every function and method of huggingface_hub's reference, in both forms: what it does, returns and refuses."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import huggingface_hub
 import pytest
-from tests.inference_endpoints.hub_surface.conftest import CLOUD, LOCAL, READY_S, Face
+from tests.inference_endpoints.hub_surface.conftest import CLOUD, LOCAL, READY_S, CallStyle
 from tests.support.driver import Driver
 
 from inference_endpoints import (
@@ -24,39 +24,41 @@ from inference_endpoints.deploy.vocabulary import AccessType, ScalingMetric
 pytestmark = pytest.mark.anyio
 
 
-async def created(face: Face, name: str = "chat", **changes: Any) -> Any:
-    return await face.do("create_inference_endpoint", name, repository="gpt2", **CLOUD | changes)
+async def created(call: CallStyle, name: str = "chat", **changes: Any) -> Any:
+    return await call.function("create_inference_endpoint", name, repository="gpt2", **CLOUD | changes)
 
 
-async def test_the_printed_example_of_the_reference_runs_with_another_import(here: Driver) -> None:
+async def test_the_printed_example_of_the_reference_runs_with_another_import(default_driver: Driver) -> None:
     """The example is read from huggingface_hub's own documentation; an ellipsis stands for a prompt."""
     lines = re.findall(r">>> (.*)", huggingface_hub.InferenceEndpoint.__doc__ or "")
     example = "\n".join(lines).replace("huggingface_hub", "inference_endpoints").replace("(...)", '("a cat")')
     assert "endpoint.wait()" in example
-    await here.create_local("my-text-to-image")
-    await here.reach("my-text-to-image", "running")
-    said: dict[str, object] = {}
-    await asyncio.to_thread(exec, example, said)
-    assert repr(said["endpoint"]).startswith("InferenceEndpoint(name='my-text-to-image', ")
-    assert await here.state("my-text-to-image") == "running"
+    await default_driver.create_local("my-text-to-image")
+    await default_driver.reach("my-text-to-image", "running")
+    names: dict[str, object] = {}
+    await asyncio.to_thread(exec, example, names)
+    assert repr(names["endpoint"]).startswith("InferenceEndpoint(name='my-text-to-image', ")
+    assert await default_driver.state("my-text-to-image") == "running"
 
 
-async def test_creating_sends_the_references_defaults_and_returns_a_handle(face: Face, here: Driver) -> None:
-    endpoint = await created(face)
-    assert type(endpoint) is face.handle
+async def test_creating_sends_the_references_defaults_and_returns_a_handle(
+    call: CallStyle, default_driver: Driver
+) -> None:
+    endpoint = await created(call)
+    assert type(endpoint) is call.handle
     assert (endpoint.name, endpoint.namespace, endpoint.repository) == ("chat", "acme", "gpt2")
     assert (endpoint.status, endpoint.url, endpoint.type) == ("pending", None, "authenticated")
     assert (endpoint.framework, endpoint.revision, endpoint.task) == ("pytorch", None, "custom")
     assert endpoint.health_route == "/health"
     assert endpoint.created_at == endpoint.updated_at
-    assert endpoint.raw == await here.get("chat")
+    assert endpoint.raw == await default_driver.get("chat")
     scaling = endpoint.raw["compute"]["scaling"]
     assert (scaling["minReplica"], scaling["maxReplica"], scaling["scaleToZeroTimeout"]) == (1, 1, None)
 
 
-async def test_creating_passes_every_argument_on(face: Face, here: Driver) -> None:
+async def test_creating_passes_every_argument_on(call: CallStyle, default_driver: Driver) -> None:
     endpoint = await created(
-        face,
+        call,
         private_link_account_id="123",
         private_link_region="eu-west-1",
         min_replica=0,
@@ -93,8 +95,10 @@ async def test_creating_passes_every_argument_on(face: Face, here: Driver) -> No
 
 @pytest.mark.parametrize("metric", get_args(ScalingMetric))
 @pytest.mark.parametrize("access", [*get_args(AccessType), InferenceEndpointType.PUBLIC])
-async def test_settings_take_the_services_words(face: Face, here: Driver, metric: str, access: str) -> None:
-    endpoint = await created(face, type=access, scaling_metric=metric, accelerator="cpu", framework="custom")
+async def test_settings_take_the_services_words(
+    call: CallStyle, default_driver: Driver, metric: str, access: str
+) -> None:
+    endpoint = await created(call, type=access, scaling_metric=metric, accelerator="cpu", framework="custom")
     assert endpoint.type is InferenceEndpointType(access)
     assert endpoint.raw["compute"]["scaling"]["measure"] == {metric: None}
 
@@ -112,111 +116,111 @@ async def test_settings_take_the_services_words(face: Face, here: Driver, metric
     ],
 )
 async def test_creating_what_contradicts_itself_is_a_value_error_and_sends_nothing(
-    face: Face, here: Driver, wrong: dict[str, Any]
+    call: CallStyle, default_driver: Driver, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the class is what the reference promises
-        await created(face, **wrong)
+        await created(call, **wrong)
     assert isinstance(refused.value, BadRequest)
     assert "hunter2" not in str(refused.value)
-    assert await face.do("list_inference_endpoints") == []
+    assert await call.function("list_inference_endpoints") == []
 
 
-async def test_an_account_id_is_ignored_with_a_warning(face: Face, here: Driver) -> None:
+async def test_an_account_id_is_ignored_with_a_warning(call: CallStyle, default_driver: Driver) -> None:
     with pytest.warns(FutureWarning, match="private_link_account_id"):
-        await created(face, account_id="123")
+        await created(call, account_id="123")
 
 
-async def test_getting_and_listing_return_handles(face: Face, here: Driver) -> None:
-    first, second = await created(face, "a"), await created(face, "b")
-    assert await face.do("get_inference_endpoint", "a") == first
-    listed = await face.do("list_inference_endpoints", namespace="acme")
+async def test_getting_and_listing_return_handles(call: CallStyle, default_driver: Driver) -> None:
+    first, second = await created(call, "a"), await created(call, "b")
+    assert await call.function("get_inference_endpoint", "a") == first
+    listed = await call.function("list_inference_endpoints", namespace="acme")
     assert isinstance(listed, list)
     assert sorted(listed, key=lambda endpoint: endpoint.name) == [first, second]
     with pytest.raises(NotFound):
-        await face.do("get_inference_endpoint", "c")
+        await call.function("get_inference_endpoint", "c")
     with pytest.raises(AlreadyExists):
-        await created(face, "a")
+        await created(call, "a")
 
 
-async def test_the_functions_pause_resume_scale_update_and_delete(face: Face, here: Driver) -> None:
-    await created(face, min_replica=0)
-    await here.advance(READY_S)
+async def test_the_functions_pause_resume_scale_update_and_delete(call: CallStyle, default_driver: Driver) -> None:
+    await created(call, min_replica=0)
+    await default_driver.advance(READY_S)
     with pytest.raises(AlreadyRunning):
-        await face.do("resume_inference_endpoint", "chat", running_ok=False)
-    assert (await face.do("resume_inference_endpoint", "chat")).status == "running"
-    assert (await face.do("scale_to_zero_inference_endpoint", "chat")).status == "scaledToZero"
-    assert (await face.do("pause_inference_endpoint", "chat")).status == "paused"
-    assert (await face.do("resume_inference_endpoint", "chat")).status == "pending"
-    updated = await face.do("update_inference_endpoint", "chat", max_replica=4, tags=["t"])
+        await call.function("resume_inference_endpoint", "chat", running_ok=False)
+    assert (await call.function("resume_inference_endpoint", "chat")).status == "running"
+    assert (await call.function("scale_to_zero_inference_endpoint", "chat")).status == "scaledToZero"
+    assert (await call.function("pause_inference_endpoint", "chat")).status == "paused"
+    assert (await call.function("resume_inference_endpoint", "chat")).status == "pending"
+    updated = await call.function("update_inference_endpoint", "chat", max_replica=4, tags=["t"])
     assert updated.raw["compute"]["scaling"]["maxReplica"] == 4
     assert updated.raw["tags"] == ["t"]
-    assert await face.do("delete_inference_endpoint", "chat") is None
-    assert await face.do("list_inference_endpoints") == []
+    assert await call.function("delete_inference_endpoint", "chat") is None
+    assert await call.function("list_inference_endpoints") == []
 
 
-async def test_the_handle_changes_in_place_and_returns_itself(face: Face, here: Driver) -> None:
-    endpoint = await created(face)
-    await here.advance(READY_S)
+async def test_the_handle_changes_in_place_and_returns_itself(call: CallStyle, default_driver: Driver) -> None:
+    endpoint = await created(call)
+    await default_driver.advance(READY_S)
     assert endpoint.status == "pending"
-    assert await face(endpoint.fetch) is endpoint
+    assert await call(endpoint.fetch) is endpoint
     assert endpoint.status == "running"
-    assert await face(endpoint.pause) is endpoint
+    assert await call(endpoint.pause) is endpoint
     assert (endpoint.status, endpoint.url) == ("paused", None)
-    assert await face(endpoint.resume) is endpoint
-    await here.advance(READY_S)
-    assert await face(endpoint.wait, timeout=10, refresh_every=0.05) is endpoint
+    assert await call(endpoint.resume) is endpoint
+    await default_driver.advance(READY_S)
+    assert await call(endpoint.wait, timeout=10, refresh_every=0.05) is endpoint
     assert endpoint.status == "running"
-    assert await face(endpoint.update, min_replica=0, scale_to_zero_timeout=30) is endpoint
+    assert await call(endpoint.update, min_replica=0, scale_to_zero_timeout=30) is endpoint
     assert endpoint.raw["compute"]["scaling"]["scaleToZeroTimeout"] == 30
-    assert await face(endpoint.scale_to_zero) is endpoint
+    assert await call(endpoint.scale_to_zero) is endpoint
     assert endpoint.status == "scaledToZero"
-    assert await face(endpoint.delete) is None
+    assert await call(endpoint.delete) is None
     with pytest.raises(NotFound):
-        await face(endpoint.fetch)
+        await call(endpoint.fetch)
 
 
-async def test_an_update_that_changes_nothing_is_a_value_error(face: Face, here: Driver) -> None:
-    endpoint = await created(face)
-    before = await here.get("chat")
+async def test_an_update_that_changes_nothing_is_a_value_error(call: CallStyle, default_driver: Driver) -> None:
+    endpoint = await created(call)
+    before = await default_driver.get("chat")
     with pytest.raises(ValueError, match="Nothing to change"):
-        await face(endpoint.update)
+        await call(endpoint.update)
     with pytest.raises(ValueError, match="Nothing to change"):
-        await face.do("update_inference_endpoint", "chat")
-    assert await here.get("chat") == before
+        await call.function("update_inference_endpoint", "chat")
+    assert await default_driver.get("chat") == before
 
 
-async def test_parallelism_goes_into_the_image_that_is_there(face: Face, here: Driver) -> None:
+async def test_parallelism_goes_into_the_image_that_is_there(call: CallStyle, default_driver: Driver) -> None:
     image = {"vLLM": {"url": "vllm/vllm-openai:v1", "maxNumSeqs": 4}}
-    endpoint = await created(face, custom_image=image)
-    await face(endpoint.update, tensor_parallel_size=2)
+    endpoint = await created(call, custom_image=image)
+    await call(endpoint.update, tensor_parallel_size=2)
     assert endpoint.raw["model"]["image"] == {"vLLM": image["vLLM"] | {"tensorParallelSize": 2}}
     with pytest.warns(UserWarning, match="tgi"):
-        await face(endpoint.update, custom_image={"tgi": {"url": "tgi:3"}}, data_parallel_size=2)
+        await call(endpoint.update, custom_image={"tgi": {"url": "tgi:3"}}, data_parallel_size=2)
     secret = {"url": "x/y:1"}
     private = await created(
-        face, "private", custom_image=secret, container_registry_username="me", container_registry_password="p"
+        call, "private", custom_image=secret, container_registry_username="me", container_registry_password="p"
     )
     with pytest.raises(ValueError, match="cannot be sent back"):
-        await face(private.update, tensor_parallel_size=2)
+        await call(private.update, tensor_parallel_size=2)
 
 
-async def test_a_handle_is_made_of_a_raw_answer(face: Face, here: Driver) -> None:
-    raw = (await created(face)).raw
-    endpoint = face.handle.from_raw(raw, "acme")
+async def test_a_handle_is_made_of_a_raw_answer(call: CallStyle, default_driver: Driver) -> None:
+    raw = (await created(call)).raw
+    endpoint = call.handle.from_raw(raw, "acme")
     assert endpoint.raw is raw
-    assert (await face(endpoint.pause)).status == "paused"
+    assert (await call(endpoint.pause)).status == "paused"
 
 
-async def test_there_is_no_client_until_it_is_deployed(face: Face, here: Driver) -> None:
-    endpoint = await created(face)
+async def test_there_is_no_client_until_it_is_deployed(call: CallStyle, default_driver: Driver) -> None:
+    endpoint = await created(call)
     for name in ("client", "async_client"):
         with pytest.raises(InferenceEndpointError, match="has no address to call: it is pending"):
             getattr(endpoint, name)
 
 
-async def test_a_real_process_is_called_through_both_clients(face: Face, here: Driver) -> None:
-    endpoint = await face.do("create_inference_endpoint", "tiny", repository="tiny/echo", **LOCAL)
-    await face(endpoint.wait, timeout=20, refresh_every=0.05)
+async def test_a_real_process_is_called_through_both_clients(call: CallStyle, default_driver: Driver) -> None:
+    endpoint = await call.function("create_inference_endpoint", "tiny", repository="tiny/echo", **LOCAL)
+    await call(endpoint.wait, timeout=20, refresh_every=0.05)
     blocking = await asyncio.to_thread(endpoint.client.post, json={"inputs": "hi"})
     awaited = await endpoint.async_client.post(json={"inputs": "hi"})
     for reply in (blocking, awaited):
@@ -225,15 +229,15 @@ async def test_a_real_process_is_called_through_both_clients(face: Face, here: D
     assert (await endpoint.async_client.get_endpoint_info())["path"] == "/info"
 
 
-async def test_a_token_is_never_shown(face: Face, here: Driver) -> None:
-    endpoint = await created(face)
+async def test_a_token_is_never_shown(call: CallStyle, default_driver: Driver) -> None:
+    endpoint = await created(call)
     assert endpoint.token == "secret-token"
     assert repr(endpoint) == (
-        f"{face.handle.__name__}(name='chat', namespace='acme', repository='gpt2', status='pending', url=None)"
+        f"{call.handle.__name__}(name='chat', namespace='acme', repository='gpt2', status='pending', url=None)"
     )
     assert "secret-token" not in f"{endpoint!r} {endpoint} {[endpoint]} {endpoint.raw}"
 
 
-async def test_a_wrong_token_is_unauthorized(face: Face, here: Driver) -> None:
+async def test_a_wrong_token_is_unauthorized(call: CallStyle, default_driver: Driver) -> None:
     with pytest.raises(Unauthorized):
-        await face.do("list_inference_endpoints", token="wrong")
+        await call.function("list_inference_endpoints", token="wrong")
