@@ -6,8 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from inference_endpoints_local.daemon.connect import Connection, connect
 ROOT = Path(__file__).parents[2]
 MARK = "CRASH_TEST_FOLDER"
 """A variable in the environment of every worker of a folder, by which all are found."""
-WITHIN_S = 30.0
 
 
 class Site:
@@ -126,14 +123,3 @@ class Site:
             return "python" in process.name() and process.environ().get(MARK) == str(self.data_dir)
         except psutil.Error:
             return False
-
-
-async def eventually(condition: Callable[[], Any], what: str) -> None:
-    """Wait until the condition, which may be a coroutine, is true. It depends on other processes, so it is polled."""
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        result = condition()
-        if await result if asyncio.iscoroutine(result) else result:
-            return
-        assert time.monotonic() < deadline, f"in time: {what}"
-        await asyncio.sleep(0.02)

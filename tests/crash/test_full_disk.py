@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from tests.crash.clients import ENDPOINTS
-from tests.crash.site import Site, eventually
+from tests.crash.site import Site
 from tests.inference_endpoints_local.state.test_durability import RECORD
 from tests.support.driver import cloud, local
+from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from inference_endpoints_local.models import weights

@@ -12,7 +12,8 @@ from random import Random
 
 import pytest
 from tests.crash.clients import ENDPOINTS, Client, Documents
-from tests.crash.site import Site, eventually
+from tests.crash.site import Site
+from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.plane import available_cores
 

@@ -9,23 +9,40 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_local.engines.test_process_engine import call, has_ended
-from tests.support.driver import Driver, PlaneOf
+from tests.support.driver import Driver, PlaneOf, RawResponse
 
 from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
 
 
+class Answers:
+    """Counts answers by status and version."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[int, Any]] = Counter()
+        self._added = asyncio.Condition()
+
+    async def add(self, answer: RawResponse) -> None:
+        self.counts[answer.status, answer.body.get("environment", {}).get("VERSION")] += 1
+        async with self._added:
+            self._added.notify_all()
+
+    async def wait_for_more_of(self, version: str, times: int = 20) -> None:
+        goal = self.counts[200, version] + times
+        async with asyncio.timeout(10), self._added:
+            await self._added.wait_for(lambda: self.counts[200, version] >= goal)
+
+
 @asynccontextmanager
-async def under_load(driver: Driver, callers: int = 4) -> AsyncIterator[Counter[tuple[int, Any]]]:
-    """Callers that call without pause during the block. Counts answers by status and version."""
-    answers: Counter[tuple[int, Any]] = Counter()
+async def under_load(driver: Driver, callers: int = 4) -> AsyncIterator[Answers]:
+    """Callers that call without pause during the block."""
+    answers = Answers()
     over = asyncio.Event()
 
     async def caller() -> None:
         while not over.is_set():
-            answer = await call(driver, X_Scale_Up_Timeout="10")
-            answers[answer.status, answer.body.get("environment", {}).get("VERSION")] += 1
+            await answers.add(await call(driver, X_Scale_Up_Timeout="10"))
 
     calling = [asyncio.create_task(caller()) for _ in range(callers)]
     try:
@@ -33,14 +50,6 @@ async def under_load(driver: Driver, callers: int = 4) -> AsyncIterator[Counter[
     finally:
         over.set()
         await asyncio.gather(*calling)
-
-
-async def answered(answers: Counter[tuple[int, Any]], version: str, times: int = 20) -> None:
-    """Wait until a version has answered so many calls more."""
-    goal = answers[200, version] + times
-    async with asyncio.timeout(10):
-        while answers[200, version] < goal:  # noqa: ASYNC110 - the answers come from other processes
-            await asyncio.sleep(0.01)
 
 
 async def update(driver: Driver, version: str, **env: str) -> None:
@@ -54,8 +63,8 @@ async def test_no_call_fails_during_updates_where_there_is_room_for_two(driver: 
     async with under_load(driver) as answers:
         for version in ("1", "2", "3"):
             await update(driver, version)
-            await answered(answers, version)
-    assert {status for status, _ in answers} == {200}
+            await answers.wait_for_more_of(version)
+    assert {status for status, _ in answers.counts} == {200}
 
 
 async def test_a_call_under_way_during_an_update_is_answered_by_the_version_that_began_it(
@@ -68,7 +77,7 @@ async def test_a_call_under_way_during_an_update_is_answered_by_the_version_that
     await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: bool(endpoint.replicas[0].in_flight))
     await update(driver, "1")
     async with under_load(driver) as answers:
-        await answered(answers, "1")
+        await answers.wait_for_more_of("1")
     assert not held.done()
     release.touch()
     answer = await held
@@ -82,8 +91,8 @@ async def test_no_call_fails_during_an_update_that_cannot_start(plane_of: PlaneO
         async with under_load(driver) as answers:
             await update(driver, "1", TINY_FAILS="bad flag")
             await driver.reach("tiny", "updateFailed")
-            await answered(answers, "0")
-        assert set(answers) == {(200, "0")}
+            await answers.wait_for_more_of("0")
+        assert set(answers.counts) == {(200, "0")}
 
 
 async def test_without_room_for_more_replicas_are_replaced_one_at_a_time(driver: Driver) -> None:
@@ -93,8 +102,8 @@ async def test_without_room_for_more_replicas_are_replaced_one_at_a_time(driver:
     async with under_load(driver) as answers:
         await update(driver, "1")
         await driver.wait_until(endpoint, lambda endpoint: endpoint.record.good == endpoint.record.version)
-        await answered(answers, "1")
-    assert {status for status, _ in answers} == {200}
+        await answers.wait_for_more_of("1")
+    assert {status for status, _ in answers.counts} == {200}
     assert len(endpoint.ready) == 2
 
 

@@ -6,10 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -97,14 +95,6 @@ async def line_of(process: Process) -> str:
     line = await asyncio.to_thread(process.stdout.readline)
     assert line, "it ended without output"
     return line.strip()
-
-
-async def eventually(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Wait until the condition is true. It depends on other processes, so it is polled."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "the condition is not true in time"
-        await asyncio.sleep(0.02)
 
 
 async def status_of(url: str, token: str, method: str = "GET") -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.__main__ import DaemonOptions, serve
 from inference_endpoints_local.daemon.connect import (
@@ -30,7 +31,7 @@ from inference_endpoints_local.daemon.connect import (
 from inference_endpoints_local.daemon.data_folder import DataFolder
 from inference_endpoints_local.daemon.leases import LeaseMiddleware
 
-from .machine import Machine, eventually, line_of, quotas_of
+from .machine import Machine, line_of, quotas_of
 
 pytestmark = pytest.mark.anyio
 

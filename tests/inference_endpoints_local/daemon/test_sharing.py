@@ -6,10 +6,11 @@ import shutil
 import signal
 
 import pytest
+from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.connect import StartOptions, connect, find, lease, stop
 
-from .machine import Machine, create_endpoint, endpoints_of, eventually, line_of, status_of
+from .machine import Machine, create_endpoint, endpoints_of, line_of, status_of
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,9 @@ import os
 import signal
 
 import pytest
-from tests.inference_endpoints_local.engines.test_process_engine import call, connect, has_ended, until
+from tests.inference_endpoints_local.engines.test_process_engine import call, connect, has_ended
 from tests.support.driver import Driver, PlaneOf
+from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed
 from inference_endpoints_local.state.clock import ControllableClock
@@ -109,7 +110,7 @@ async def test_a_worker_that_answers_every_third_check_does_not_count_as_hung(
     await driver.do("tiny", "scale-to-zero")
     await has_ended(pid)
     assert (await call(driver, X_Scale_Up_Timeout="10")).status == 200
-    await until(lambda: checks > 20)
+    await eventually(lambda: checks > 20)
     assert (await driver.get("tiny"))["status"]["readyReplica"] == 1
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import http.client
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.driver import TOKEN, Driver, PlaneOf, RawResponse, tiny_programs
+from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.child_process import process_identity
 from inference_endpoints_local.models.artifacts import FetchProgress, OnProgress, WeightsError
@@ -31,14 +31,8 @@ async def connect(driver: Driver, path: str) -> tuple[asyncio.StreamReader, asyn
     return reader, writer
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - the change happens in another process
-            await asyncio.sleep(0.01)
-
-
 async def has_ended(pid: int) -> None:
-    await until(lambda: process_identity(pid) is None)
+    await eventually(lambda: process_identity(pid) is None)
 
 
 async def test_a_deployed_endpoint_is_a_process_that_answers_and_ends_with_a_pause(driver: Driver) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.driver import Driver, PlaneOf, RawClient
+from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.child_process import end_leftovers, process_identity
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion
@@ -127,10 +128,11 @@ async def test_after_a_kill_every_endpoint_returns_to_its_wanted_state(plane_of:
 
 
 async def running(driver: RawClient, name: str) -> dict[str, dict[str, str]]:
-    async with asyncio.timeout(20):
-        while (document := await driver.get(name))["status"]["state"] != "running":  # noqa: ASYNC110 - in another process
-            await asyncio.sleep(0.02)
-    return document
+    async def is_running() -> bool:
+        return await driver.state(name) == "running"
+
+    await eventually(is_running)
+    return await driver.get(name)
 
 
 @pytest.mark.anyio

@@ -1,0 +1,19 @@
+"""Waiting for what other processes do, which signal nothing to the test."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+POLL_INTERVAL_S = 0.02
+
+
+async def eventually(condition: Callable[[], Any], what: str = "the condition is true", within: float = 30.0) -> None:
+    """Wait until the condition, which may be a coroutine function, is true. Fails after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        result = condition()
+        if await result if asyncio.iscoroutine(result) else result:
+            return
+        assert time.monotonic() < deadline, f"in time: {what}"
+        await asyncio.sleep(POLL_INTERVAL_S)
