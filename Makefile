@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SUITE  := $(VENV)/conformance
+FAST   := -n 2 --dist loadfile --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-crash test-conformance check format manifests benchmark dist lock clean
+.PHONY: help setup demo test coverage test-crash test-conformance check format manifests benchmark dist lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +30,13 @@ demo: $(READY)  ## deploy, call, pause, wake and delete a real model on this mac
 	@$(BIN)/inference-endpoints-mcp demo
 
 test: $(READY)  ## run the test suite
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance
+	@$(BIN)/python -m pytest tests $(FAST)
+
+coverage: $(READY)  ## run the test suite once more, and fail below the coverage it has
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest tests $(FAST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 test-crash: $(READY)  ## kill the control plane and its workers at 200 random points, lose a thousand answers
 	@LOST_ANSWERS=1000 $(BIN)/python -m pytest tests/crash tests/inference_endpoints_mcp/policy/test_lost_answers.py
