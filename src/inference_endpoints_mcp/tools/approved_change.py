@@ -45,7 +45,7 @@ PlanToken = Annotated[str, Field(max_length=200, description="From a plan: carri
 
 
 @dataclass(frozen=True)
-class Change:
+class ProposedChange:
     """A change a tool proposes. `preview` is its output as long as nothing is done, `apply` does what was planned."""
 
     proposal: Proposal
@@ -53,7 +53,7 @@ class Change:
     apply: Callable[[], Awaitable[EndpointOutput]]
 
 
-Propose = Callable[[], Awaitable[Change | EndpointOutput]]
+Propose = Callable[[], Awaitable[ProposedChange | EndpointOutput]]
 """Gives the change, or the output where there is nothing to do. It is called again to see whether that changed."""
 
 
@@ -84,7 +84,7 @@ async def carry_out(
 
     async def proposed_now() -> Proposal | None:
         now = await propose()
-        return now.proposal if isinstance(now, Change) else None
+        return now.proposal if isinstance(now, ProposedChange) else None
 
     if await approved_by_person(call, change.proposal, proposed_now):
         return await change.apply()
@@ -166,7 +166,7 @@ def _outcome(answers: Mapping[str, object], proposal: Proposal) -> Outcome:
     return Outcome.APPROVED if form.approves(proposal) else Outcome.DECLINED
 
 
-async def _by_token(call: CallContext, change: Change, token: str) -> EndpointOutput:
+async def _by_token(call: CallContext, change: ProposedChange, token: str) -> EndpointOutput:
     """Carry out the plan whose token this is; without one, show the plan."""
     proposal = change.proposal
     if not token:
@@ -182,7 +182,7 @@ async def _by_token(call: CallContext, change: Change, token: str) -> EndpointOu
     raise NotAsPlanned(message, _planned(call, change, message))
 
 
-def _planned(call: CallContext, change: Change, now: str) -> EndpointOutput:
+def _planned(call: CallContext, change: ProposedChange, now: str) -> EndpointOutput:
     """The plan with a new token, where the model reads it or where only the host does."""
     token = call.approvals.issue(call.caller, change.proposal, by="token")
     output = change.preview.model_copy(update={"plan": plan_summary(change.proposal.plan), "now": now})
@@ -196,7 +196,7 @@ def _planned(call: CallContext, change: Change, now: str) -> EndpointOutput:
     )
 
 
-async def _preview(call: CallContext, change: Change) -> EndpointOutput:
+async def _preview(call: CallContext, change: ProposedChange) -> EndpointOutput:
     """The plan, with every refusal it would meet now."""
     proposal = change.proposal
     refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(proposal.send)]

@@ -11,7 +11,7 @@ from inference_endpoints.deploy.specs import EndpointSpec, check_name, differenc
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
 from inference_endpoints.models import CreateRequest, Endpoint
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Change, PlanToken, carry_out, proposal_of
+from inference_endpoints_mcp.tools.approved_change import PlanToken, ProposedChange, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.defaults import GivenSettings, choose_settings, names_engine
@@ -68,7 +68,7 @@ async def create_endpoint(
     """Deploy a model as a new endpoint; it is billed from then on. What is left open is chosen, and explained.
     Returns once accepted: then wait_for_endpoint. Creating again with the same settings changes nothing."""
 
-    async def propose() -> Change | EndpointOutput:
+    async def propose() -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         check_name(name)
         current = await _find(call, where, name)
@@ -98,7 +98,7 @@ async def create_endpoint(
         others = ", ".join(different)
         taken = [f"The name is taken, by an endpoint with other settings ({others})."] if different else []
         warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
-        return Change(
+        return ProposedChange(
             proposal=proposal_of(call, plan, where, name, current).with_warnings(*warnings),
             preview=preview_output(call.endpoints.backend.name, plan, where, name).model_copy(
                 update={"chosen": chosen.why or None}

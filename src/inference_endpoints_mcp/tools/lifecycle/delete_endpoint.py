@@ -8,7 +8,7 @@ from pydantic import Field
 from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Change, PlanToken, carry_out, proposal_of
+from inference_endpoints_mcp.tools.approved_change import PlanToken, ProposedChange, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of, describe_endpoint
@@ -29,14 +29,14 @@ async def delete_endpoint(
     return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
 
 
-async def _propose(call: CallContext, endpoint_name: str, namespace: str) -> Change | EndpointOutput:
+async def _propose(call: CallContext, endpoint_name: str, namespace: str) -> ProposedChange | EndpointOutput:
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     try:
         current = await call.endpoints.get(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
     plan = plan_state_change(operations.DELETE, current, namespace, await call.hardware.vendors(namespace))
-    return Change(
+    return ProposedChange(
         proposal=proposal_of(call, plan, namespace, name, current),
         preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
         apply=partial(_delete, call, namespace, name, backend_of(current, call.endpoints.backend.name)),

@@ -9,7 +9,7 @@ from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport.operations import Effect, Operation
-from inference_endpoints_mcp.tools.approved_change import Change, proposal_of
+from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
@@ -38,7 +38,7 @@ class StateChange:
 
     async def propose(
         self, call: CallContext, endpoint_name: str, namespace: str, dry_run: bool
-    ) -> Change | EndpointOutput:
+    ) -> ProposedChange | EndpointOutput:
         namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
         current = await call.endpoints.get(name, namespace)
         unchanged = current.state in self.unchanged_in
@@ -47,7 +47,7 @@ class StateChange:
         plan = plan_state_change(self.operation, current, namespace, await call.hardware.vendors(namespace))
         proposal = proposal_of(call, plan, namespace, name, current)
         warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
-        return Change(
+        return ProposedChange(
             proposal=proposal.with_warnings(*warnings),
             preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
             apply=partial(self._apply, call, namespace, name),

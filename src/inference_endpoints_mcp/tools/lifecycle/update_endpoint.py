@@ -12,7 +12,7 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
 from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import Change, PlanToken, carry_out, proposal_of
+from inference_endpoints_mcp.tools.approved_change import PlanToken, ProposedChange, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.hardware_checks import (
@@ -55,7 +55,7 @@ async def update_endpoint(
     """Change settings of an endpoint; what is not given stays as it is. Replicas are replaced, and the price can
     change. Returns once accepted: then wait_for_endpoint."""
 
-    async def propose() -> Change | EndpointOutput:
+    async def propose() -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         current = await call.endpoints.get(name, where)
         vendors = await call.hardware.vendors(where)
@@ -78,7 +78,7 @@ async def update_endpoint(
             return preview.model_copy(
                 update={"plan": plan_summary(plan), "now": "It already is as asked: nothing was sent."}
             )
-        return Change(
+        return ProposedChange(
             proposal=proposal_of(call, plan, where, name, current).with_warnings(
                 *(await local_run_warnings(call, plan) if dry_run else [])
             ),
