@@ -107,6 +107,20 @@ class Driver(RawClient):
         await self.wait_until(self.endpoint(name), is_reached)
         return reached[0]
 
+    async def call_endpoint(
+        self, path: str = "", body: Any = None, *, name: str = "tiny", **headers: str
+    ) -> RawResponse:
+        """One POST to the endpoint's own URL."""
+        return await self.call("POST", await self.path_of(name) + path, {} if body is None else body, **headers)
+
+    async def begin_call(self, path: str, name: str = "tiny") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A POST to the endpoint's own URL, whose response has begun."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(self.url.rpartition(":")[2]))
+        target = await self.path_of(name) + path
+        writer.write(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        return reader, writer
+
     async def path_of(self, name: str) -> str:
         """The path of the endpoint's own URL, whatever its state."""
         return f"/e/{self.endpoint(name).record.id}"

@@ -5,7 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from inference_endpoints_local.engines.child_process import process_identity
+
 POLL_INTERVAL_S = 0.02
+
+
+async def until_ended(pid: int) -> None:
+    """Wait until a process has ended."""
+    await eventually(lambda: process_identity(pid) is None, f"process {pid} has ended")
 
 
 async def eventually(condition: Callable[[], Any], what: str = "the condition is true", within: float = 30.0) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.inference_endpoints_local.engines.test_process_engine import call, has_ended
 from tests.support.driver import Driver, PlaneOf, RawResponse
+from tests.support.polling import until_ended
 
 from inference_endpoints_local.state.clock import ControllableClock
 
@@ -42,7 +42,7 @@ async def under_load(driver: Driver, callers: int = 4) -> AsyncIterator[Answers]
 
     async def caller() -> None:
         while not over.is_set():
-            await answers.add(await call(driver, X_Scale_Up_Timeout="10"))
+            await answers.add(await driver.call_endpoint(X_Scale_Up_Timeout="10"))
 
     calling = [asyncio.create_task(caller()) for _ in range(callers)]
     try:
@@ -73,7 +73,7 @@ async def test_a_call_under_way_during_an_update_is_answered_by_the_version_that
     release = tmp_path / "release"
     await driver.create_local(model={"env": {"VERSION": "0", "TINY_HOLDS_UNTIL": str(release)}})
     await driver.reach("tiny", "running")
-    held = asyncio.create_task(call(driver, "/held"))
+    held = asyncio.create_task(driver.call_endpoint("/held"))
     await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: bool(endpoint.replicas[0].in_flight))
     await update(driver, "1")
     async with under_load(driver) as answers:
@@ -112,26 +112,26 @@ async def test_an_update_keeps_the_old_replica_serving_until_the_new_one_is_read
 ) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    old = (await call(driver)).body["pid"]
+    old = (await driver.call_endpoint()).body["pid"]
     change = {"model": {"env": {"TINY_LOADS_UNTIL": str(tmp_path / "loaded")}}}
     answer = await driver.call("PUT", "/v2/endpoint/acme/tiny", change)
     assert answer.body["status"]["state"] == "updating"
-    assert (await call(driver)).body["pid"] == old
+    assert (await driver.call_endpoint()).body["pid"] == old
     (tmp_path / "loaded").touch()
     await driver.reach("tiny", "running")
-    assert (await call(driver)).body["pid"] != old
-    await has_ended(old)
+    assert (await driver.call_endpoint()).body["pid"] != old
+    await until_ended(old)
 
 
 async def test_a_bad_update_leaves_the_old_replica_serving(plane_of: PlaneOf) -> None:
     async with plane_of(clock=ControllableClock(speed=100)) as driver:
         await driver.create_local()
         await driver.reach("tiny", "running")
-        old = (await call(driver)).body["pid"]
+        old = (await driver.call_endpoint()).body["pid"]
         await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
         status = (await driver.reach("tiny", "updateFailed"))["status"]
         assert "bad flag" in status["errorMessage"]
-        assert (await call(driver)).body["pid"] == old
+        assert (await driver.call_endpoint()).body["pid"] == old
 
 
 async def test_a_bad_update_without_room_for_two_brings_the_old_version_back(plane_of: PlaneOf) -> None:
@@ -141,6 +141,6 @@ async def test_a_bad_update_without_room_for_two_brings_the_old_version_back(pla
         await driver.call("PUT", "/v2/endpoint/acme/tiny", {"model": {"env": {"TINY_FAILS": "bad flag"}}})
         await driver.reach("tiny", "updateFailed")
         await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: bool(endpoint.ready))
-        answer = await call(driver)
+        answer = await driver.call_endpoint()
         assert (answer.status, "TINY_FAILS" in answer.body["environment"]) == (200, False)
         assert await driver.state("tiny") == "updateFailed"

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from tests.inference_endpoints_local.engines.test_process_engine import call, connect, has_ended
 from tests.support.driver import Driver, PlaneOf
+from tests.support.polling import until_ended
 
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.child_process import cpu_seconds
@@ -147,17 +147,17 @@ async def workers(plane_of: PlaneOf, anyio_backend: str) -> Any:
 
 async def busy_with(driver: Driver, calls: int) -> list[asyncio.StreamWriter]:
     """Calls that last until they are closed."""
-    return [(await connect(driver, "/hang"))[1] for _ in range(calls)]
+    return [(await driver.begin_call("/hang"))[1] for _ in range(calls)]
 
 
 async def test_a_busy_worker_gets_another_beside_it_as_far_as_there_are_cores(workers: Workers) -> None:
     await workers.create()
-    first = (await call(workers.driver)).body["pid"]
+    first = (await workers.driver.call_endpoint()).body["pid"]
     writers = await busy_with(workers.driver, 9)
     await workers.pass_time(30)
     await workers.until_ready(2)
     assert await counts(workers.driver, "tiny") == (2, 2)
-    assert (await call(workers.driver)).body["pid"] != first
+    assert (await workers.driver.call_endpoint()).body["pid"] != first
     vendors = (await workers.driver.call("GET", "/v2/provider/acme")).body["vendors"]
     quota = vendors[0]["regions"][0]["computes"][0]["quota"]
     assert quota == {"maxAccelerators": 2, "usedAccelerators": 2}
@@ -170,19 +170,19 @@ async def test_a_worker_no_longer_needed_finishes_what_it_answers_and_gets_nothi
     writers = await busy_with(workers.driver, 3)
     await workers.pass_time(30)
     await workers.until_ready(2)
-    second = (await call(workers.driver)).body["pid"]
-    reader, writer = await connect(workers.driver, "/hang")
+    second = (await workers.driver.call_endpoint()).body["pid"]
+    reader, writer = await workers.driver.begin_call("/hang")
     for other in writers:
         other.close()
     endpoint = workers.driver.endpoint("tiny")
     await workers.driver.wait_until(endpoint, lambda endpoint: endpoint.load.requests == 1)
     await workers.pass_time(360)
     assert await counts(workers.driver, "tiny") == (1, 1)
-    assert {(await call(workers.driver)).body["pid"] for _ in range(3)} == {first_of(endpoint)} - {second}
+    assert {(await workers.driver.call_endpoint()).body["pid"] for _ in range(3)} == {first_of(endpoint)} - {second}
     await reader.read(1 << 20)  # what came so far
     assert await reader.readexactly(10)
     writer.close()
-    await has_ended(second)
+    await until_ended(second)
 
 
 def first_of(endpoint: ManagedEndpoint) -> int | None:
@@ -199,7 +199,7 @@ async def test_a_surplus_worker_is_stopped_for_an_endpoint_that_has_none(workers
     writers = await busy_with(workers.driver, 9)
     await workers.pass_time(30)
     await workers.until_ready(2)
-    await call(workers.driver, name="other")
+    await workers.driver.call_endpoint(name="other")
     await workers.pass_time(10)
     await workers.until_ready(1, "other")
     assert await counts(workers.driver, "tiny") == (1, 1)

@@ -5,9 +5,8 @@ import os
 import signal
 
 import pytest
-from tests.inference_endpoints_local.engines.test_process_engine import call, connect, has_ended
 from tests.support.driver import Driver, PlaneOf
-from tests.support.polling import eventually
+from tests.support.polling import eventually, until_ended
 
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed
 from inference_endpoints_local.state.clock import ControllableClock
@@ -18,14 +17,14 @@ pytestmark = pytest.mark.anyio
 async def test_a_worker_that_dies_is_started_again(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    first = (await call(driver)).body["pid"]
-    died = await call(driver, "/die")
+    first = (await driver.call_endpoint()).body["pid"]
+    died = await driver.call_endpoint("/die")
     assert died.status == 502
     assert "error" in died.body
     status = (await driver.reach("tiny", "initializing"))["status"]
     assert status["readyReplica"] == 0
     await driver.reach("tiny", "running")
-    assert (await call(driver)).body["pid"] != first
+    assert (await driver.call_endpoint()).body["pid"] != first
     lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
     assert "ERROR the tiny worker dies on request" in lines
 
@@ -38,7 +37,7 @@ async def test_a_worker_that_cannot_start_is_tried_three_times_and_fails_with_it
         assert "ValueError: the model is odd" in status["errorMessage"]
         lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
         assert lines.count("ValueError: the model is odd") == 3
-        assert (await call(driver)).status == 400
+        assert (await driver.call_endpoint()).status == 400
 
 
 LLAMA = """2026-11-25T13:09:53.703Z INFO loading /half.gguf for text-generation
@@ -64,10 +63,10 @@ async def test_a_worker_that_ignores_sigterm_is_killed(driver: Driver, monkeypat
     monkeypatch.setattr("inference_endpoints_local.engines.child_process.STOP_TIMEOUT_S", 0.1)
     await driver.create_local()
     await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
+    pid = (await driver.call_endpoint()).body["pid"]
     os.kill(pid, signal.SIGSTOP)  # a stopped process does not even see a SIGTERM
     await driver.do("tiny", "pause")
-    await has_ended(pid)
+    await until_ended(pid)
 
 
 async def test_a_worker_that_runs_but_no_longer_answers_is_replaced(
@@ -79,12 +78,12 @@ async def test_a_worker_that_runs_but_no_longer_answers_is_replaced(
     monkeypatch.setattr("inference_endpoints_local.engines.worker_proxy.CONNECT_TIMEOUT_S", 0.1)
     await driver.create_local()
     await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
+    pid = (await driver.call_endpoint()).body["pid"]
     os.kill(pid, signal.SIGSTOP)
     await driver.reach("tiny", "initializing")
-    await has_ended(pid)
+    await until_ended(pid)
     await driver.reach("tiny", "running")
-    assert (await call(driver)).body["pid"] != pid
+    assert (await driver.call_endpoint()).body["pid"] != pid
     lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
     assert any("unanswered" in line for line in lines)
 
@@ -103,13 +102,13 @@ async def test_a_worker_that_answers_every_third_check_does_not_count_as_hung(
 
     await driver.create_local()
     await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
+    pid = (await driver.call_endpoint()).body["pid"]
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.MAX_UNANSWERED_CHECKS", 3)
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.HEALTH_CHECK_INTERVAL_S", 0.01)
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.get_status", answers_every_third)
     await driver.do("tiny", "scale-to-zero")
-    await has_ended(pid)
-    assert (await call(driver, X_Scale_Up_Timeout="10")).status == 200
+    await until_ended(pid)
+    assert (await driver.call_endpoint(X_Scale_Up_Timeout="10")).status == 200
     await eventually(lambda: checks > 20)
     assert (await driver.get("tiny"))["status"]["readyReplica"] == 1
 
@@ -118,8 +117,8 @@ async def test_a_worker_that_dies_in_the_middle_of_an_answer_cuts_it_off(driver:
     """Rather than ending it as if it were whole."""
     await driver.create_local()
     await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
-    reader, writer = await connect(driver, "/chunks")
+    pid = (await driver.call_endpoint()).body["pid"]
+    reader, writer = await driver.begin_call("/chunks")
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(10):
         rest = await reader.read()

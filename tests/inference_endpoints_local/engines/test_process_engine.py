@@ -8,31 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.driver import TOKEN, Driver, PlaneOf, RawResponse, tiny_programs
-from tests.support.polling import eventually
+from tests.support.driver import TOKEN, Driver, PlaneOf, tiny_programs
+from tests.support.polling import until_ended
 
 from inference_endpoints_local.engines.child_process import process_identity
 from inference_endpoints_local.models.artifacts import FetchProgress, OnProgress, WeightsError
 from inference_endpoints_local.state.clock import ControllableClock
 
 pytestmark = pytest.mark.anyio
-
-
-async def call(driver: Driver, path: str = "", body: Any = None, name: str = "tiny", **headers: str) -> RawResponse:
-    return await driver.call("POST", await driver.path_of(name) + path, body if body is not None else {}, **headers)
-
-
-async def connect(driver: Driver, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A call whose response has begun."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(driver.plane.url.rpartition(":")[2]))
-    target = await driver.path_of("tiny") + path
-    writer.write(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
-    await reader.readuntil(b"\r\n\r\n")
-    return reader, writer
-
-
-async def has_ended(pid: int) -> None:
-    await eventually(lambda: process_identity(pid) is None)
 
 
 async def test_a_deployed_endpoint_is_a_process_that_answers_and_ends_with_a_pause(driver: Driver) -> None:
@@ -43,11 +26,11 @@ async def test_a_deployed_endpoint_is_a_process_that_answers_and_ends_with_a_pau
     assert created.body["model"]["task"] == "text-generation"
     status = (await driver.reach("tiny", "running"))["status"]
     assert (status["engine"], status["message"], status["readyReplica"]) == ("process", "Endpoint is ready", 1)
-    answer = await call(driver, "/v1/echo?q=a%2Fb", {"inputs": "hi"})
+    answer = await driver.call_endpoint("/v1/echo?q=a%2Fb", {"inputs": "hi"})
     assert (answer.status, answer.body["path"], answer.body["body"]) == (200, "/v1/echo?q=a%2Fb", '{"inputs": "hi"}')
     pid = answer.body["pid"]
     assert (await driver.do("tiny", "pause")).body["status"]["state"] == "paused"
-    await has_ended(pid)
+    await until_ended(pid)
     await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.replicas)
     assert not driver.plane.busy
 
@@ -55,7 +38,7 @@ async def test_a_deployed_endpoint_is_a_process_that_answers_and_ends_with_a_pau
 async def test_the_worker_reads_what_to_serve(driver: Driver) -> None:
     await driver.create_local(compute={"instanceSize": "x2"})
     await driver.reach("tiny", "running")
-    assert (await call(driver)).body["order"] == {
+    assert (await driver.call_endpoint()).body["order"] == {
         "endpoint": "tiny",
         "model": "tiny/echo",
         "task": "text-generation",
@@ -73,7 +56,7 @@ async def test_the_worker_sees_the_endpoints_variables_and_none_of_the_planes(
     monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", TOKEN)
     await driver.create_local(model={"env": {"MINE": "1"}, "secrets": {"KEY": "k"}})
     await driver.reach("tiny", "running")
-    environment = (await call(driver)).body["environment"]
+    environment = (await driver.call_endpoint()).body["environment"]
     assert (environment["MINE"], environment["KEY"]) == ("1", "k")
     assert "HF_TOKEN" not in environment
     assert TOKEN not in environment.values()
@@ -89,7 +72,7 @@ async def test_variables_that_change_the_worker_process_itself_are_refused(drive
 async def test_the_callers_token_does_not_reach_the_worker(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    headers = (await call(driver, X_Mine="1", Connection="close, X-Hop", X_Hop="1")).body["headers"]
+    headers = (await driver.call_endpoint(X_Mine="1", Connection="close, X-Hop", X_Hop="1")).body["headers"]
     assert headers["x-mine"] == "1"
     assert TOKEN not in headers["authorization"]
     assert "x-hop" not in headers
@@ -115,9 +98,9 @@ async def test_answers_stream_as_they_come(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
     async with asyncio.timeout(10):
-        reader, writer = await connect(driver, "/events")
+        reader, writer = await driver.begin_call("/events")
         assert await reader.readuntil(b"data: 1\n\n")
-        await call(driver, "/release")
+        await driver.call_endpoint("/release")
         assert await reader.readuntil(b"data: 2\n\n")
     writer.close()
 
@@ -148,7 +131,7 @@ async def test_bodies_stream_in_chunks_and_have_a_limit(driver: Driver) -> None:
 async def test_a_caller_that_leaves_frees_the_worker(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    _, writer = await connect(driver, "/hang")
+    _, writer = await driver.begin_call("/hang")
     writer.close()
     assert (await driver.call("GET", await driver.path_of("tiny") + "/left")).body == {"left": True}
 
@@ -156,17 +139,17 @@ async def test_a_caller_that_leaves_frees_the_worker(driver: Driver) -> None:
 async def test_an_endpoint_scaled_to_zero_holds_a_call_until_it_runs_if_the_caller_allows(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
+    pid = (await driver.call_endpoint()).body["pid"]
     assert (await driver.do("tiny", "scale-to-zero")).body["status"]["state"] == "scaledToZero"
-    await has_ended(pid)
-    answer = await call(driver, "/v1/echo", {"inputs": "hi"}, X_Scale_Up_Timeout="20")
+    await until_ended(pid)
+    answer = await driver.call_endpoint("/v1/echo", {"inputs": "hi"}, X_Scale_Up_Timeout="20")
     assert (answer.status, answer.body["body"]) == (200, '{"inputs": "hi"}')
     assert answer.body["pid"] != pid
 
 
 async def test_a_held_call_ends_with_503_when_its_time_is_over(driver: Driver, tmp_path: Path) -> None:
     await driver.create_local(model={"env": {"TINY_LOADS_UNTIL": str(tmp_path / "loaded")}})
-    answer = await call(driver, X_Scale_Up_Timeout="0.05")
+    answer = await driver.call_endpoint(X_Scale_Up_Timeout="0.05")
     assert answer.status == 503
     assert (await driver.reach("tiny", "initializing"))["status"]["message"] in ("Loading the model", "Starting")
     (tmp_path / "loaded").touch()
@@ -178,12 +161,12 @@ async def test_an_idle_endpoint_ends_its_process(plane_of: PlaneOf) -> None:
     async with plane_of(clock=clock) as driver:
         await driver.create_local(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 1}})
         await driver.reach("tiny", "running")
-        pid = (await call(driver)).body["pid"]
+        pid = (await driver.call_endpoint()).body["pid"]
         await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.load.requests)
         clock.advance(61)
         await driver.plane.settle()
         assert await driver.state("tiny") == "scaledToZero"
-        await has_ended(pid)
+        await until_ended(pid)
 
 
 async def test_cores_are_the_quota_and_endpoints_scaled_to_zero_use_none(driver: Driver) -> None:
@@ -204,7 +187,7 @@ async def test_a_woken_endpoint_waits_for_a_free_core(driver: Driver) -> None:
     await driver.do("a", "scale-to-zero")
     await driver.create_local("b", compute={"instanceSize": "x2"})
     await driver.reach("b", "running")
-    assert (await call(driver, name="a")).status == 503
+    assert (await driver.call_endpoint(name="a")).status == 503
     assert "no core is free" in (await driver.get("a"))["status"]["message"]
     await driver.do("b", "pause")
     await driver.reach("a", "running")
@@ -215,8 +198,8 @@ async def test_calls_are_spread_over_replicas(driver: Driver) -> None:
     await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: len(endpoint.ready) == 2)
     replicas = (await driver.call("GET", "/v2/endpoint/acme/tiny/replica")).body["items"]
     assert [replica["status"]["live"] for replica in replicas] == [True, True]
-    _, writer = await connect(driver, "/hang")
-    answers = {(await call(driver)).body["pid"] for _ in range(3)}
+    _, writer = await driver.begin_call("/hang")
+    answers = {(await driver.call_endpoint()).body["pid"] for _ in range(3)}
     assert len(answers) == 1  # the idle one
     writer.close()
 
@@ -229,10 +212,10 @@ async def test_a_model_that_cannot_run_is_refused_with_those_that_can(driver: Dr
 async def test_deleting_ends_the_process_and_drops_its_logs(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    pid = (await call(driver)).body["pid"]
+    pid = (await driver.call_endpoint()).body["pid"]
     endpoint = driver.endpoint("tiny")
     await driver.call("DELETE", "/v2/endpoint/acme/tiny")
-    await has_ended(pid)
+    await until_ended(pid)
     await driver.wait_until(endpoint, lambda endpoint: not endpoint.replicas)
     assert not driver.plane.busy
     assert list((driver.plane.options.data_dir / "logs").iterdir()) == []
@@ -242,7 +225,7 @@ async def test_stopping_the_plane_ends_every_worker(plane_of: PlaneOf) -> None:
     async with plane_of() as driver:
         await driver.create_local()
         await driver.reach("tiny", "running")
-        pid = (await call(driver)).body["pid"]
+        pid = (await driver.call_endpoint()).body["pid"]
     assert process_identity(pid) is None
 
 
@@ -261,7 +244,7 @@ async def test_fetching_weights_reports_its_progress(plane_of: PlaneOf) -> None:
         assert (await driver.get("tiny"))["status"]["message"] == "Fetching weights (34 of 94 MB)"
         proceed.set()
         await driver.reach("tiny", "running")
-        assert (await call(driver)).body["order"]["files"] == {"gguf": "x.gguf"}
+        assert (await driver.call_endpoint()).body["order"]["files"] == {"gguf": "x.gguf"}
 
 
 async def test_weights_that_cannot_be_fetched_fail_the_endpoint_at_once(plane_of: PlaneOf) -> None:
