@@ -21,7 +21,7 @@ WAKE = "wake_endpoint"
 """The operation in a plan for a call that wakes an endpoint."""
 
 
-class Cost(BaseModel):
+class PriceRange(BaseModel):
     """USD at the minimum and maximum of replicas. None where no price is published."""
 
     hardware: str
@@ -30,7 +30,7 @@ class Cost(BaseModel):
     per_month_at_max: float | None = None
 
     @classmethod
-    def of(cls, hardware: str, replica: float | None, fewest: int, most: int) -> "Cost":
+    def of(cls, hardware: str, replica: float | None, fewest: int, most: int) -> "PriceRange":
         if replica is None:
             return cls(hardware=hardware)
         return cls(
@@ -41,8 +41,8 @@ class Cost(BaseModel):
         )
 
 
-class Change(BaseModel):
-    """One setting, before and after."""
+class SettingChange(BaseModel):
+    """One setting before and after a change."""
 
     setting: str
     before: Any = None
@@ -63,9 +63,9 @@ class Plan(BaseModel):
     effect: Effect
     spends: bool = Field(default=False, description="Whether the change can raise the cost.")
     endpoint: str
-    cost: Cost
+    cost: PriceRange
     request: UpdateRequest | None = Field(default=None, repr=False)
-    changes: list[Change] = Field(default_factory=list)
+    changes: list[SettingChange] = Field(default_factory=list)
     quota_left: int | None = Field(default=None, description="Accelerators of this type left at maximum replicas.")
     warnings: list[str] = Field(default_factory=list)
 
@@ -122,7 +122,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendo
         cost=_cost(after, offer),
         request=request,
         changes=[
-            Change(setting=path, before=_masked_at(path, before), after=_masked_at(path, after))
+            SettingChange(setting=path, before=_masked_at(path, before), after=_masked_at(path, after))
             for path, (before, after) in found.items()
         ],
         quota_left=_quota_left(offer, scaling.most_replicas - held),
@@ -139,7 +139,7 @@ def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: s
         operation=operation.name,
         effect=operation.effect,
         endpoint=f"{namespace}/{current.name}",
-        cost=Cost.of(current.hardware, offer.price if offer else None, 0, 0),
+        cost=PriceRange.of(current.hardware, offer.price if offer else None, 0, 0),
     )
 
 
@@ -156,14 +156,14 @@ def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, ve
         effect=effect,
         spends=True,
         endpoint=f"{namespace}/{current.name}",
-        cost=Cost.of(current.hardware, offer.price if offer else None, max(1, scaling.min_replica), most),
+        cost=PriceRange.of(current.hardware, offer.price if offer else None, max(1, scaling.min_replica), most),
         warnings=_hardware_warnings(offer, most) + _always_on(scaling.min_replica, offer),
     )
 
 
-def _cost(after: EndpointConfiguration, offer: Offer | None) -> Cost:
+def _cost(after: EndpointConfiguration, offer: Offer | None) -> PriceRange:
     scaling = after.compute.scaling
-    return Cost.of(after.hardware, offer.price if offer else None, scaling.min_replica, scaling.most_replicas)
+    return PriceRange.of(after.hardware, offer.price if offer else None, scaling.min_replica, scaling.most_replicas)
 
 
 def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:
