@@ -6,14 +6,14 @@ What is carried out is always the proposal as it is then. An approval of another
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import anyio
 from mcp import MCPError
 from mcp.server.elicitation import AcceptedElicitation, render_elicitation_schema
 from mcp.server.mcpserver import Context
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Refused
@@ -40,8 +40,6 @@ LONGEST_CALL = 2_000
 _MODERN = "2026-07-28"
 _APPROVAL = "approval"
 """The key of the question among the inputs a call requires."""
-
-PlanToken = Annotated[str, Field(max_length=200, description="From a plan: carries it out.")]
 
 
 @dataclass(frozen=True)

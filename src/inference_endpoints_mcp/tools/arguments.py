@@ -10,6 +10,7 @@ NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all your 
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0)]
 DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]
+PlanToken = Annotated[str, Field(max_length=200, description="From a plan: carries it out.")]
 HardwareId = Annotated[
     str, Field(max_length=96, description="An id from get_vendors, e.g. aws-us-east-1-nvidia-l4-x1.")
 ]
@@ -29,11 +30,14 @@ Metric = Literal[
     "hardware-cpu",
     "hardware-gpu",
 ]
+Access = Literal["", "public", "authenticated", "private"]
+ClearableSetting = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
 ResponseFormat = Literal["concise", "detailed"]
 JsonObject = dict[str, Any]
 Config = Annotated[
     JsonObject, Field(description="More settings, nested as in the API (compute, model, …). No secrets.")
 ]
+Env = Annotated[dict[str, str], Field(description="Environment of the container. No secrets.")]
 SecretNames = Annotated[list[str], Field(max_length=30, description="Names of secrets the operator lends.")]
 CallTimeout = Annotated[int, Field(ge=1, le=3_600, description="Includes waking.")]
 Repository = Annotated[str, Field(min_length=1, max_length=512)]

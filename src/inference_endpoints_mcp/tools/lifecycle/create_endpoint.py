@@ -11,8 +11,18 @@ from inference_endpoints.deploy.specs import EndpointSpec, check_name, differenc
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
 from inference_endpoints.models import CreateRequest, Endpoint
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import PlanToken, ProposedChange, carry_out, proposal_of
-from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
+from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
+from inference_endpoints_mcp.tools.arguments import (
+    Access,
+    Config,
+    DryRun,
+    EndpointName,
+    Env,
+    HardwareId,
+    Namespace,
+    PlanToken,
+    SecretNames,
+)
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.defaults import GivenSettings, choose_settings, names_engine
 from inference_endpoints_mcp.tools.lifecycle.hardware_checks import local_run_warnings, with_alternatives
@@ -20,16 +30,12 @@ from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
     billing_note,
-    endpoint_fields,
+    describe_endpoint,
     next_call,
     plan_summary,
     preview_output,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
-
-Replicas = Annotated[int, Field(ge=0, le=100)]
-Env = Annotated[dict[str, str], Field(description="Environment of the container. No secrets.")]
-Access = Literal["", "public", "authenticated", "private"]
 
 
 @tool(uses=operations.CREATE, toolset=Toolset.LIFECYCLE, title="Create an endpoint")
@@ -41,13 +47,13 @@ async def create_endpoint(
         Field(
             min_length=1,
             max_length=512,
-            description="Model id on the Hub, or on a local backend also the path of a GGUF file.",
+            description="Model id on the Hub; on a local backend also the path of a GGUF file.",
         ),
     ],
     hardware: Annotated[
         HardwareId,
         Field(
-            description="An id as get_vendors prints it. Default: this machine if the backend is local, "
+            description="An id from get_vendors. Default: this machine on a local backend, "
             "else the cheapest that holds the model."
         ),
     ] = "",
@@ -55,7 +61,7 @@ async def create_endpoint(
     task: Annotated[str, Field(max_length=64, description="E.g. text-generation. Default: the model's own.")] = "",
     revision: Annotated[str, Field(max_length=96)] = "",
     framework: Annotated[Literal["", "pytorch", "custom", "llamacpp"], Field()] = "",
-    min_replica: Annotated[Replicas, Field(description="0 lets it scale to zero when idle.")] = 0,
+    min_replica: Annotated[int, Field(ge=0, le=100, description="0 lets it scale to zero when idle.")] = 0,
     max_replica: Annotated[int, Field(ge=1, le=100)] = 1,
     scale_to_zero_timeout: Annotated[int, Field(ge=1, le=10_080, description="Idle minutes.")] = 15,
     type: Annotated[Access, Field(description="Who may call it. Default: private.")] = "",
@@ -65,8 +71,8 @@ async def create_endpoint(
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Deploy a model as a new endpoint; it is billed from then on. What is left open is chosen, and explained.
-    Returns once accepted: then wait_for_endpoint. Creating again with the same settings changes nothing."""
+    """Deploy a model as a new endpoint. Billing starts. Chooses the settings that are not given, and explains them.
+    Returns once accepted: then call wait_for_endpoint. Creating again with the same settings changes nothing."""
 
     async def propose() -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
@@ -74,7 +80,7 @@ async def create_endpoint(
         current = await _find(call, where, name)
         given = GivenSettings(repository, hardware, task, framework, own_engine=names_engine(config))
         chosen = await choose_settings(call, where, given, current)
-        sleeps = min_replica == 0 or "scale_to_zero_timeout" in call.passed_arguments
+        scales_to_zero = min_replica == 0 or "scale_to_zero_timeout" in call.passed_arguments
         spec = EndpointSpec.checked(
             name=name,
             repository=repository,
@@ -85,7 +91,7 @@ async def create_endpoint(
             image=chosen.image,
             min_replica=min_replica,
             max_replica=max_replica,
-            scale_to_zero_timeout=scale_to_zero_timeout if sleeps else None,
+            scale_to_zero_timeout=scale_to_zero_timeout if scales_to_zero else None,
             type=type or "private",
             env=env or None,
         )
@@ -96,7 +102,7 @@ async def create_endpoint(
             return await _existing_output(call, current, different, where)
         plan = plan_create(request, where, await call.hardware.vendors(where))
         others = ", ".join(different)
-        taken = [f"The name is taken, by an endpoint with other settings ({others})."] if different else []
+        taken = [f"An endpoint of this name exists with other settings ({others})."] if different else []
         warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
         return ProposedChange(
             proposal=proposal_of(call, plan, where, name, current).with_warnings(*warnings),
@@ -127,20 +133,19 @@ async def _create(
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware) from error
     call.note_change(namespace, created)
-    prices = await call.hardware.prices(namespace)
-    facts = endpoint_fields(created, namespace, prices, call.endpoints.backend.name)
+    fields = await describe_endpoint(call, created, namespace)
     return EndpointOutput(
-        **facts,
+        **fields,
         changed=True,
         plan=plan_summary(plan.model_copy(update={"request": None})),
-        now=f"Accepted: a replica is starting. {billing_note(facts['backend'], facts['price_per_hour_usd'])}",
+        now=f"Accepted: a replica is starting. {billing_note(fields['backend'], fields['price_per_hour_usd'])}",
         chosen=why or None,
         next=[next_call("wait_for_endpoint", namespace, request.name)],
     )
 
 
 def _different_settings(current: Endpoint, request: CreateRequest) -> list[str]:
-    """The settings in which an endpoint is not as requested. Of secrets only the names are known."""
+    """The settings in which an endpoint differs from the request. Of secrets only the names are compared."""
     missing = request.secret_names - current.model.secrets.keys()
     return sorted({*differences(current, request.without_secrets()), *(["model.secrets"] if missing else [])})
 
@@ -148,16 +153,15 @@ def _different_settings(current: Endpoint, request: CreateRequest) -> list[str]:
 async def _existing_output(
     call: CallContext, current: Endpoint, different: list[str], namespace: str
 ) -> EndpointOutput:
-    """The name is taken: by the same endpoint, which is a success, or by another, which is not."""
+    """The output where the name exists: a success for the same settings. Raises `AlreadyExists` for others."""
     if different:
         raise AlreadyExists(
             f"An endpoint {namespace}/{current.name} exists with other settings ({', '.join(different)}): "
             "nothing was changed.",
             hint="Call update_endpoint to change it, or choose another name.",
         )
-    prices = await call.hardware.prices(namespace)
     return EndpointOutput(
-        **endpoint_fields(current, namespace, prices, call.endpoints.backend.name),
+        **await describe_endpoint(call, current, namespace),
         changed=False,
         now=f"It exists with the same settings and is {current.state.value}: nothing was changed.",
         next=[next_call("wait_for_endpoint", namespace, current.name)] if current.state.changing else [],

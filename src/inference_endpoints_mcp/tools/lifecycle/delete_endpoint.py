@@ -8,8 +8,8 @@ from pydantic import Field
 from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import PlanToken, ProposedChange, carry_out, proposal_of
-from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
+from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
+from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace, PlanToken
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of, describe_endpoint
 from inference_endpoints_mcp.tools.spec import Toolset, tool

@@ -11,7 +11,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.reusable_settings import Shown, shown
+from inference_endpoints_mcp.tools.lifecycle.reusable_settings import ReusableSettings, reusable_settings
 from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, describe_endpoint, last_used, next_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -48,7 +48,7 @@ async def get_endpoint(
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
     names, arguments = sorted(model.secrets), model.args or []
     not_shown = sum(max(0, len(settings) - MAX_SETTINGS) for settings in (env, names, arguments))
-    copied = shown(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
+    copied = reusable_settings(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetailsOutput(
         **await describe_endpoint(call, endpoint, namespace),
         type=clean_line(endpoint.type.value, 32),
@@ -78,7 +78,7 @@ def _fence_settings(call: CallContext, source: str, settings: list[str]) -> str 
     return call.fence.wrap(source, shown) if shown else None
 
 
-def _config_note(copied: Shown, secrets: list[str]) -> str:
+def _config_note(copied: ReusableSettings, secrets: list[str]) -> str:
     if copied.settings is None:
         return " Its config is too long to show."
     missing = [*copied.left_out, *(f"model.secrets.{clean_line(name, 60)}" for name in secrets)]

@@ -1,4 +1,4 @@
-"""A create or update request completed from what a caller gave: nested settings, and secrets by name alone."""
+"""Completes a create or update request with the caller's nested settings and the names of secrets."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from inference_endpoints_mcp.tools.call_context import CallContext
 
 Change = TypeVar("Change", bound=UpdateRequest)
 
-_OF_THEIR_OWN = {"name", "provider"}
+_OTHER_ARGUMENTS = {"name", "provider"}
 _UNSET: dict[str, dict[str, Any]] = {
     "args": {"model": {"args": []}},
     "command": {"model": {"command": []}},
@@ -19,8 +19,8 @@ _UNSET: dict[str, dict[str, Any]] = {
     "revision": {"model": {"revision": None}},
     "scale_to_zero_timeout": {"compute": {"scaling": {"scaleToZeroTimeout": None}}},
 }
-"""How the API spells that a setting is unset."""
-_INSTEAD = "Name in secret_names what the operator lends; the values then never pass through a model."
+"""The body that unsets a setting."""
+_HINT = "Use secret_names for secrets that the operator lends: their values never pass through a model."
 
 
 def complete(
@@ -30,9 +30,9 @@ def complete(
     call: CallContext,
     clear: Sequence[str] = (),
 ) -> Change:
-    """The request with the caller's nested settings, masked secrets of these names, and what is to be unset.
+    """The request with the caller's nested settings, masked secrets of these names, and the settings to clear.
 
-    Raises `BadRequest` for a wrong setting and for anything like a secret. It never repeats a value.
+    Raises `BadRequest` for a wrong setting and for anything like a secret; its message never holds a value.
     """
     lent = call.lent_secrets.mask(secret_names)
     _check_config(config)
@@ -46,16 +46,16 @@ def complete(
 def _check_config(config: dict[str, Any]) -> None:
     if any(_holds(config, name) for name in ("secrets", "credentials")):
         raise BadRequest(
-            "config may not hold secrets or credentials: what a model reads or writes is no secret. Nothing was sent.",
-            hint=_INSTEAD,
+            "config may not hold secrets or credentials: a model would read them. Nothing was sent.",
+            hint=_HINT,
         )
-    if own := sorted(_OF_THEIR_OWN & set(config)):
+    if own := sorted(_OTHER_ARGUMENTS & set(config)):
         raise BadRequest(
             f"config may not hold {' or '.join(own)}: nothing was sent.",
-            hint="endpoint_name and hardware say that, and neither name nor place of an endpoint can change.",
+            hint="Use endpoint_name and hardware. The name and region of an endpoint cannot change.",
         )
     if config.get("type") == "protected":
-        raise BadRequest("The type 'protected' makes an endpoint nobody can reach.", hint="Take private.")
+        raise BadRequest("An endpoint of type 'protected' cannot be reached.", hint="Use private.")
 
 
 def _holds(value: Any, name: str) -> bool:
@@ -72,8 +72,8 @@ def _refuse_secrets(request: UpdateRequest, redactor: Redactor) -> None:
     if named or any(redactor.text(text) != text for text in _texts(request.to_json())):
         where = f"{named} variable(s) of env look" if named else "A setting looks"
         raise BadRequest(
-            f"{where} like a secret, by name or by value: what a model reads or writes is no secret. Nothing was sent.",
-            hint=_INSTEAD,
+            f"{where} like a secret, by name or by value, and a model would read it. Nothing was sent.",
+            hint=_HINT,
         )
 
 

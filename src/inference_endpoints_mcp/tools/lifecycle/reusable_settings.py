@@ -1,4 +1,4 @@
-"""Settings as they may be shown to be used again: what was masked or cleaned would not be the same any more."""
+"""Settings that can be shown and used again: a masked or cleaned value would not be the same setting."""
 
 import json
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from inference_endpoints_mcp.tools.outputs import MAX_PAYLOAD_CHARACTERS
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What can be shown; None if it is too long. `left_out` are the paths of what cannot, whose values are needed."""
+class ReusableSettings:
+    """`settings` is None if they are too long to show. `left_out` has the paths of settings that cannot be shown."""
 
     settings: dict[str, Any] | None
     left_out: list[str]
 
 
-def shown(settings: dict[str, Any], redactor: Redactor) -> Shown:
+def reusable_settings(settings: dict[str, Any], redactor: Redactor) -> ReusableSettings:
     left_out: list[str] = []
     kept = _kept(settings, redactor.data(settings), "", left_out)
-    return Shown(kept if len(json.dumps(kept)) <= MAX_PAYLOAD_CHARACTERS else None, left_out)
+    return ReusableSettings(kept if len(json.dumps(kept)) <= MAX_PAYLOAD_CHARACTERS else None, left_out)
 
 
 def _kept(value: Any, masked: Any, path: str, left_out: list[str]) -> Any:
@@ -28,7 +28,7 @@ def _kept(value: Any, masked: Any, path: str, left_out: list[str]) -> Any:
         kept = {}
         for key, inner in value.items():
             where = f"{path}.{key}".lstrip(".")
-            if _unshowable(key, key) or key not in masked or _unshowable(inner, masked[key]):
+            if _would_change(key, key) or key not in masked or _would_change(inner, masked[key]):
                 left_out.append(clean(where)[:80])
             else:
                 kept[key] = _kept(inner, masked[key], where, left_out)
@@ -36,8 +36,8 @@ def _kept(value: Any, masked: Any, path: str, left_out: list[str]) -> Any:
     return value
 
 
-def _unshowable(value: Any, masked: Any) -> bool:
-    """Whether a text, or one in a list, would not be shown as it is."""
+def _would_change(value: Any, masked: Any) -> bool:
+    """Whether a text, or a text in a list, is not shown unchanged."""
     if isinstance(value, list) and isinstance(masked, list):
-        return any(_unshowable(one, other) for one, other in zip(value, masked, strict=True))
+        return any(_would_change(one, other) for one, other in zip(value, masked, strict=True))
     return isinstance(value, str) and (value != masked or clean(value) != value)

@@ -4,8 +4,8 @@ from functools import partial
 
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import PlanToken, carry_out
-from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace
+from inference_endpoints_mcp.tools.approved_change import carry_out
+from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace, PlanToken
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.lifecycle.state_change import StateChange
 from inference_endpoints_mcp.tools.outputs import EndpointOutput

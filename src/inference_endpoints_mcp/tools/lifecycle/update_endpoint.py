@@ -1,7 +1,7 @@
 """Change an endpoint: planned first, and sent exactly as the plan shows."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,8 +12,17 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
 from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import PlanToken, ProposedChange, carry_out, proposal_of
-from inference_endpoints_mcp.tools.arguments import Config, DryRun, EndpointName, HardwareId, Namespace, SecretNames
+from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
+from inference_endpoints_mcp.tools.arguments import (
+    ClearableSetting,
+    Config,
+    DryRun,
+    EndpointName,
+    HardwareId,
+    Namespace,
+    PlanToken,
+    SecretNames,
+)
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.hardware_checks import (
     count_accelerators,
@@ -23,14 +32,12 @@ from inference_endpoints_mcp.tools.lifecycle.hardware_checks import (
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
-    endpoint_fields,
+    describe_endpoint,
     next_call,
     plan_summary,
     preview_output,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
-
-Clearable = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
 
 
 @tool(uses=operations.UPDATE, toolset=Toolset.LIFECYCLE, title="Update an endpoint")
@@ -42,18 +49,18 @@ async def update_endpoint(
     repository: Annotated[str, Field(max_length=512)] = "",
     task: Annotated[str, Field(max_length=64)] = "",
     revision: Annotated[str, Field(max_length=96)] = "",
-    min_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
-    max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: as it is.")] = -1,
-    scale_to_zero_timeout: Annotated[int, Field(ge=0, le=10_080, description="Idle minutes; 0: as it is.")] = 0,
+    min_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
+    max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
+    scale_to_zero_timeout: Annotated[int, Field(ge=0, le=10_080, description="Idle minutes; 0: unchanged.")] = 0,
     env: Annotated[dict[str, str], Field(description="Variables to set; others stay. No secrets.")] = {},  # noqa: B006
-    clear: Annotated[list[Clearable], Field(description="Settings to unset.")] = [],  # noqa: B006
+    clear: Annotated[list[ClearableSetting], Field(description="Settings to unset.")] = [],  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Change settings of an endpoint; what is not given stays as it is. Replicas are replaced, and the price can
-    change. Returns once accepted: then wait_for_endpoint."""
+    """Change settings of an endpoint; settings that are not given stay unchanged. Replicas are replaced, and the price
+    can change. Returns once accepted: then call wait_for_endpoint."""
 
     async def propose() -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
@@ -76,7 +83,7 @@ async def update_endpoint(
         preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
         if not plan.changes and not dry_run:
             return preview.model_copy(
-                update={"plan": plan_summary(plan), "now": "It already is as asked: nothing was sent."}
+                update={"plan": plan_summary(plan), "now": "It already has these settings: nothing was sent."}
             )
         return ProposedChange(
             proposal=proposal_of(call, plan, where, name, current).with_warnings(
@@ -95,9 +102,8 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware, same_region=True) from error
     call.note_change(namespace, updated)
-    prices = await call.hardware.prices(namespace)
     return EndpointOutput(
-        **endpoint_fields(updated, namespace, prices, call.endpoints.backend.name),
+        **await describe_endpoint(call, updated, namespace),
         changed=True,
         plan=plan_summary(plan),
         now=f"Accepted: {', '.join(change.setting for change in plan.changes)}. It is {updated.state.value}.",
@@ -109,7 +115,7 @@ def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -
     offer = require_offer(available, hardware)
     if (offer.hardware.vendor, offer.hardware.region) != (current.provider.vendor, current.provider.region):
         raise BadRequest(
-            "Vendor and region of an endpoint cannot be changed: nothing was sent.",
+            "The vendor and region of an endpoint cannot change: nothing was sent.",
             hint="Create another endpoint there, then delete this one.",
         )
     return {

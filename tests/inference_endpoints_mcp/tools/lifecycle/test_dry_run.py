@@ -94,7 +94,7 @@ async def test_a_dry_run_warns_of_a_taken_name_and_names_the_differences(driver:
     facts = await modern.call("create_endpoint", **NEW, dry_run=True)
     assert "exists with the same settings" in facts["now"]
     facts = await modern.call("create_endpoint", **NEW, max_replica=3, dry_run=True)
-    assert "The name is taken, by an endpoint with other settings (compute.scaling.maxReplica)." in warnings(facts)
+    assert "An endpoint of this name exists with other settings (compute.scaling.maxReplica)." in warnings(facts)
     assert len(await world(driver)) == 1
 
 

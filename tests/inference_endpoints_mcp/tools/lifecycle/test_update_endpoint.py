@@ -73,7 +73,7 @@ async def test_vendor_and_region_cannot_change(
     driver: Driver, running: dict[str, Any], modern: Host, hardware: str
 ) -> None:
     words = await modern.refused("update_endpoint", "BAD_REQUEST", endpoint_name="chat", hardware=hardware)
-    assert "Vendor and region" in words
+    assert "vendor and region" in words
     assert await driver.get("chat") == running
 
 
