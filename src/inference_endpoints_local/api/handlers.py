@@ -25,7 +25,7 @@ from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeBook
+from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeCatalogue
 from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.faults import DroppedResponse, Fault, Faults
 from inference_endpoints_local.state.store import Store
@@ -52,7 +52,7 @@ class ApiHandlers:
         self._lifecycle = lifecycle
         self._store = store
         self._faults = faults
-        self._recipes = RecipeBook(lifecycle.instances)
+        self._recipes = RecipeCatalogue(lifecycle.instances)
         self._token = token
         self._url = url
         self._simulation = simulation

@@ -26,8 +26,8 @@ class GraphWindow:
 
     began: float
     seconds: float
-    answers: Counter[int] = field(default_factory=Counter)
-    elapsed: Counter[int] = field(default_factory=Counter)
+    status_counts: Counter[int] = field(default_factory=Counter)
+    elapsed_counts: Counter[int] = field(default_factory=Counter)
     request_seconds: float = 0.0
     cpu_percent: dict[str, list[float]] = field(default_factory=dict)
     memory_bytes: dict[str, list[float]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ def all_graphs(
         "timeWindowSeconds": width,
         "replicaIds": sorted(measured | set(replicas)),
     }
-    codes = sorted({code for window in windows for code in window.answers})
+    codes = sorted({code for window in windows for code in window.status_counts})
     return {
         **frame,
         "hardwareCpu": {**frame, "series": _hardware(windows, lambda window: window.cpu_percent)},
@@ -77,8 +77,8 @@ def _windows(metrics: EndpointMetrics, start: float, stop: float, width: int) ->
         number = int((interval.start - first * width) // width)
         if 0 <= number < count:
             window = windows[number]
-            window.answers += interval.answers
-            window.elapsed += interval.elapsed
+            window.status_counts += interval.status_counts
+            window.elapsed_counts += interval.elapsed_counts
             window.request_seconds += interval.request_seconds
             for name, percent in interval.cpu_percent.items():
                 window.cpu_percent.setdefault(name, []).append(percent)
@@ -142,11 +142,14 @@ def _stages(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]:
 
 
 def _elapsed(windows: list[GraphWindow]) -> list[responses.PercentileSeriesDocument]:
-    answered = [window for window in windows if window.elapsed]
+    answered = [window for window in windows if window.elapsed_counts]
     if not answered:
         return []
     return [
-        {"percentile": share, "data": _points(answered, [percentile(window.elapsed, share) for window in answered])}
+        {
+            "percentile": share,
+            "data": _points(answered, [percentile(window.elapsed_counts, share) for window in answered]),
+        }
         for share in PERCENTILES
     ]
 
@@ -155,7 +158,7 @@ def _codes(windows: list[GraphWindow], groups: dict[str, list[int]]) -> list[res
     return [
         {
             "statusCode": name,
-            "data": _points(windows, [sum(window.answers[code] for code in codes) for window in windows]),
+            "data": _points(windows, [sum(window.status_counts[code] for code in codes) for window in windows]),
         }
         for name, codes in groups.items()
     ]

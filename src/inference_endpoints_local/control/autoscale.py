@@ -47,8 +47,8 @@ class LoadReading:
     """The counters at one time: seconds of requests in flight, and seconds of replicas in full use."""
 
     at: float
-    requests: float
-    work: float
+    request_seconds: float
+    work_seconds: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,11 @@ def _loads(rule: ScalingRule, readings: Sequence[LoadReading]) -> list[float]:
             first += 1
         start = readings[first]
         if start.at <= end.at - rule.window_s:
-            done = end.work - start.work if rule.measure is Measure.HARDWARE else end.requests - start.requests
+            done = (
+                end.work_seconds - start.work_seconds
+                if rule.measure is Measure.HARDWARE
+                else end.request_seconds - start.request_seconds
+            )
             loads.append(done / (end.at - start.at))
     return loads
 

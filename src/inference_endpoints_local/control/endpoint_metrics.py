@@ -24,11 +24,11 @@ _FIRST_BUCKET_S = 0.001
 
 @dataclass
 class MetricsInterval:
-    """The measurements of one interval. `elapsed` counts responses in buckets 5 % wide, which can be added."""
+    """The measurements of one interval. `elapsed_counts` counts responses in buckets 5 % wide, which can be added."""
 
     start: float
-    answers: Counter[int] = field(default_factory=Counter)
-    elapsed: Counter[int] = field(default_factory=Counter)
+    status_counts: Counter[int] = field(default_factory=Counter)
+    elapsed_counts: Counter[int] = field(default_factory=Counter)
     request_seconds: float = 0.0
     cpu_percent: dict[str, float] = field(default_factory=dict)
     memory_bytes: dict[str, int] = field(default_factory=dict)
@@ -65,8 +65,8 @@ class EndpointMetrics:
         self._pending -= 1
         if status is not None:
             interval = self._interval(at)
-            interval.answers[status] += 1
-            interval.elapsed[_bucket_of(elapsed)] += 1
+            interval.status_counts[status] += 1
+            interval.elapsed_counts[_bucket_of(elapsed)] += 1
 
     def count_pending(self, at: float) -> None:
         """Add the time of the requests in flight until now."""

@@ -67,7 +67,7 @@ class Load:
         if not work_by_replica and self._readings:
             # Where it cannot be measured, each request counts as one replica in full use.
             last = self._readings[-1]
-            self._work += min(self._request_seconds - last.requests, len(ready) * (now - last.at))
+            self._work += min(self._request_seconds - last.request_seconds, len(ready) * (now - last.at))
         self._readings.append(LoadReading(now, self._request_seconds, self._work))
 
     def _count(self, now: float) -> None:

@@ -77,8 +77,8 @@ class DeploymentRecipe:
         return f"{words[: _MAX_NAME_LENGTH - _SUFFIX_LENGTH - 1].rstrip('-')}-{suffix}"
 
 
-class RecipeBook:
-    """All recipes of a plane, instance for each model."""
+class RecipeCatalogue:
+    """All recipes of a plane, one for each model."""
 
     def __init__(self, instances: InstanceCatalogue) -> None:
         self._instances = instances

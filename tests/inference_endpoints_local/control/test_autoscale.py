@@ -26,7 +26,11 @@ def readings(*phases: tuple[int, float]) -> list[LoadReading]:
     for seconds, load in phases:
         for _ in range(seconds // EVERY_S):
             last = taken[-1]
-            taken.append(LoadReading(last.at + EVERY_S, last.requests + EVERY_S * load, last.work + EVERY_S * load))
+            taken.append(
+                LoadReading(
+                    last.at + EVERY_S, last.request_seconds + EVERY_S * load, last.work_seconds + EVERY_S * load
+                )
+            )
     return taken
 
 

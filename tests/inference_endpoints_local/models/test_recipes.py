@@ -11,15 +11,15 @@ from tests.support.driver import Driver, PlaneOf
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.instances import InstanceCatalogue
-from inference_endpoints_local.models.recipes import RecipeBook
+from inference_endpoints_local.models.recipes import RecipeCatalogue
 
 pytestmark = pytest.mark.anyio
 
-REAL, SIMULATED = RecipeBook(InstanceCatalogue(2, False, 16)), RecipeBook(InstanceCatalogue(2, True, 16))
+REAL, SIMULATED = RecipeCatalogue(InstanceCatalogue(2, False, 16)), RecipeCatalogue(InstanceCatalogue(2, True, 16))
 
 
 @pytest.mark.parametrize("recipes", [REAL, SIMULATED], ids=["real", "simulated"])
-def test_huggingface_hub_reads_every_item_and_each_recipe_leads_back_to_its_model(recipes: RecipeBook) -> None:
+def test_huggingface_hub_reads_every_item_and_each_recipe_leads_back_to_its_model(recipes: RecipeCatalogue) -> None:
     for item in recipes.items():
         read = InferenceCatalogModel.from_raw(dict(item))
         recipe = recipes.by_id(read.recipes[0].id)
