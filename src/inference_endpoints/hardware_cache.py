@@ -25,11 +25,11 @@ class HardwareCache:
     _changed_at: dict[str, float] = field(default_factory=dict, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
-    def read_by(self, client: AsyncEndpointsClient) -> "HardwareCache":
+    def for_client(self, client: AsyncEndpointsClient) -> "HardwareCache":
         """The same cache, filled by another client and behind its guard."""
         return replace(self, client=client)
 
-    def changed(self, namespace: str) -> None:
+    def record_change(self, namespace: str) -> None:
         """Record a change of ours: it may change what the quota allows."""
         self._changed_at[namespace] = self.now()
 

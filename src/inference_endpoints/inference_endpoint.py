@@ -125,7 +125,7 @@ class InferenceEndpointBase:
     ) -> None:
         client = await client_of(self._api)
         watcher = Watcher(client, poll_interval=refresh_every)
-        watcher.changed(self.namespace, self._endpoint)
+        watcher.record_change(self.namespace, self._endpoint)
         while True:
             try:
                 await watcher.wait(self.name, self.namespace, on_observation=on_observation)

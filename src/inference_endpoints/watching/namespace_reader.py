@@ -91,38 +91,37 @@ class NamespaceReader:
 
     async def _read_batch(self) -> None:
         batch, self._batch = self._batch, {}
-        observed: Observation | None = None
+        rest: Observation | None = None  # what a list shows of those that it has not answered; None: read them by gets
         if self._is_list_cheaper(len(batch)):
             try:
-                observed = await self._list(batch)
+                rest = await self._list(batch)
             except Exception as error:
-                observed = Observation.failed(error, self.namespace)
-                if observed.error is not None and not observed.error.retryable:  # gets may still work
-                    observed, self._list_requests = None, float("inf")
-        _answer(batch, observed)
+                rest = Observation.failed(error, self.namespace)
+                if rest.error is not None and not rest.error.retryable:  # gets may still work
+                    rest, self._list_requests = None, float("inf")
+        for name in batch:
+            _answer(batch, name, rest)
 
     async def _list(self, batch: _Batch) -> Observation | None:
-        """Answer what the list has. Returns the answer for the others: that they do not exist, or None if the list was
-        left early because it takes more requests than gets."""
-        wanted = dict(batch)
+        """Answer what the list has, page by page, and return the answer for the rest: they do not exist. Or None, if
+        the list is left early, because every endpoint is found or gets take fewer requests."""
+        missing = set(batch)
         seen = pages = 0
         async with aclosing(self.client.iterate(self.namespace)) as endpoints:
             async for endpoint in endpoints:
                 seen += 1
                 pages = -(-seen // PAGE_SIZE)
-                future = wanted.pop(endpoint.name, None)
-                if future is not None:
-                    _answer({endpoint.name: future}, Observation(endpoint))
-                too_long = pages >= len(batch)
-                if too_long or not wanted:
+                if endpoint.name in missing:
+                    missing.remove(endpoint.name)
+                    _answer(batch, endpoint.name, Observation(endpoint))
+                if not missing or pages >= len(batch):
                     self._list_requests = pages
                     return None
         self._list_requests = max(pages, 1)
         return Observation(None)
 
 
-def _answer(batch: _Batch, observation: Observation | None) -> None:
-    """Answer those that have no answer yet and whose poller still waits. None: read it by a get."""
-    for future in batch.values():
-        if not future.done():
-            future.set_result(observation)
+def _answer(batch: _Batch, name: str, observation: Observation | None) -> None:
+    """Unless it is answered, or its poller no longer waits."""
+    if not batch[name].done():
+        batch[name].set_result(observation)

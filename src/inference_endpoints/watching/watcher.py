@@ -64,10 +64,10 @@ class Watcher:
         """The endpoints that have a poller."""
         return set(self._pollers)
 
-    def changed(self, namespace: str, endpoint: Endpoint) -> None:
+    def record_change(self, namespace: str, endpoint: Endpoint) -> None:
         """Record the answer to a change of ours, so that no older state is taken for its outcome.
 
-        >>> watcher.changed("acme", await client.pause("chat"))
+        >>> watcher.record_change("acme", await client.pause("chat"))
         """
         if endpoint.status.updated_at is not None:
             self._changed_at[namespace, endpoint.name] = endpoint.status.updated_at
@@ -134,7 +134,7 @@ class Watcher:
         Raises `InferenceEndpointTimeoutError`; as soon as the goal can no longer be reached, `DeploymentFailed`,
         `Paused`, `ScaledToZero` or `NotFound`; the error of an observation unless it is retryable.
 
-        >>> watcher.changed("acme", await client.pause("chat"))
+        >>> watcher.record_change("acme", await client.pause("chat"))
         >>> endpoint = await watcher.wait("chat", "acme", Goal.PAUSED, timeout=60)
         >>> print(endpoint.state)
         paused

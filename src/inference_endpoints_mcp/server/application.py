@@ -132,7 +132,7 @@ class RunningApplication:
         for each in (reader, client):
             self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
-        return _Clients(client, watcher, AsyncInference(client), hardware.read_by(client), guard)
+        return _Clients(client, watcher, AsyncInference(client), hardware.for_client(client), guard)
 
 
 @asynccontextmanager

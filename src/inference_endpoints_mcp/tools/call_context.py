@@ -59,8 +59,8 @@ class CallContext:
 
     def note_change(self, namespace: str, endpoint: Endpoint) -> None:
         """Note the result of a change of ours: what was observed before is out of date."""
-        self.watcher.changed(namespace, endpoint)
-        self.hardware.changed(namespace)
+        self.watcher.record_change(namespace, endpoint)
+        self.hardware.record_change(namespace)
 
     async def resolve_endpoint(self, endpoint_name: str, namespace: str = "") -> tuple[str, str]:
         """The (namespace, name) meant by `name` or `namespace/name`. Raises `BadRequest` if the two disagree."""

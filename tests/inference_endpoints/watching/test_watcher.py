@@ -206,10 +206,10 @@ async def test_an_answer_older_than_our_own_change_is_not_taken_for_its_outcome(
     seen = await client.get("chat")
     assert seen.status.updated_at is not None
     later = seen.status.model_copy(update={"updated_at": seen.status.updated_at + timedelta(seconds=1)})
-    watcher.changed("acme", seen.model_copy(update={"status": later}))
+    watcher.record_change("acme", seen.model_copy(update={"status": later}))
     with pytest.raises(InferenceEndpointTimeoutError):
         await waits(watcher, timeout=0.2)
-    watcher.changed("acme", seen)
+    watcher.record_change("acme", seen)
     with pytest.raises(Paused):
         await waits(watcher)
 

@@ -48,7 +48,7 @@ async def _delete(call: CallContext, namespace: str, name: str, backend: Backend
         await call.endpoints.delete(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
-    call.hardware.changed(namespace)
+    call.hardware.record_change(namespace)
     return EndpointOutput(
         endpoint_name=name,
         namespace=namespace,

@@ -34,7 +34,7 @@ async def with_alternatives(
     call: CallContext, namespace: str, error: Conflict, hardware: str, *, same_region: bool = False
 ) -> Conflict:
     """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
-    call.hardware.changed(namespace)
+    call.hardware.record_change(namespace)
     available = offers(await call.hardware.vendors(namespace))
     wanted = find_offer(available, hardware)
     others = alternatives(available, wanted, same_region=same_region) if wanted else []
