@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,7 +82,7 @@ async def http_error(request: Request, failure: Exception) -> Response:
         # The framework names the methods of one route. A path may have several routes.
         routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
         headers["Allow"] = ", ".join(sorted({method for route in routes for method in route.methods}))
-    return JSONResponse({"error": failure.detail}, failure.status_code, headers)
+    return error_response(failure.status_code, failure.detail, headers)
 
 
 async def internal_error(request: Request, failure: Exception) -> Response:
@@ -100,7 +100,7 @@ def loopback_refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
     decoded = [(name.lower(), value.decode("latin-1")) for name, value in headers]
     hosts = [f"//{value}" for name, value in decoded if name == b"host"]
     if not hosts or not all(map(is_loopback, hosts)):
-        return JSONResponse({"error": "Misdirected Request: this plane serves 127.0.0.1 and localhost alone"}, 421)
+        return error_response(421, "Misdirected Request: this plane serves 127.0.0.1 and localhost alone")
     if not all(is_loopback(value) for name, value in decoded if name == b"origin"):
-        return JSONResponse({"error": "Forbidden: pages of other hosts may send no requests here"}, 403)
+        return error_response(403, "Forbidden: pages of other hosts may send no requests here")
     return None

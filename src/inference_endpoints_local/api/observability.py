@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from inference_endpoints_local.api import documents, metric_graphs
-from inference_endpoints_local.api.request_handling import Handler, read_body
+from inference_endpoints_local.api.request_handling import Handler, read_body, server_sent_event
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.clock import wall_s
@@ -52,7 +52,7 @@ class ObservabilityHandlers:
     async def _follow_logs(self, request: Request) -> Response:
         query = parse_query(request, queries.FollowLogsQuery)
         which = (self._endpoint(request).record.id, query.replica, query.tail, query.line_max_length)
-        events = (f"data: {json.dumps(entry)}\n\n" async for entry in self._lifecycle.logs.follow(*which))
+        events = (server_sent_event(entry) async for entry in self._lifecycle.logs.follow(*which))
         return StreamingResponse(events, media_type="text/event-stream")
 
     async def _replicas(self, request: Request) -> responses.ReplicasDocument:

@@ -1,7 +1,8 @@
 """What all handlers share: the token check, the JSON body of a request, and the form of an error."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -18,8 +19,12 @@ Handler = Callable[[Request], Awaitable[Any]]
 """Returns a JSON value, or a response of its own."""
 
 
-def error_response(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status)
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers)
+
+
+def server_sent_event(document: Any) -> str:
+    return f"data: {json.dumps(document)}\n\n"
 
 
 def has_token(request: Request, token: str) -> bool:

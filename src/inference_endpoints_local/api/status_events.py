@@ -4,12 +4,12 @@ The service has such a stream, but does not publish the content of its events. O
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from starlette.responses import Response, StreamingResponse
 
+from inference_endpoints_local.api.request_handling import server_sent_event
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.record import PowerState
@@ -51,7 +51,7 @@ class StatusEvents:
             while not self._ended.is_set() and endpoint.record.power is not PowerState.DELETED:
                 if last_sent != _fingerprint(endpoint):
                     last_sent = _fingerprint(endpoint)
-                    yield f"data: {json.dumps(self._document(endpoint))}\n\n"
+                    yield server_sent_event(self._document(endpoint))
                 elif not await self._changed(endpoint, last_sent, ended):
                     yield ": keep-alive\n\n"
         finally:

@@ -21,6 +21,8 @@ from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
 from inference_endpoints_local.daemon.plane_errors import DiskFull, PlaneError, PortInUse, StoreUnusable
 
+_DESCRIPTION = "Serve the control plane of a data folder until it is stopped or, with --linger, unused."
+
 
 @dataclass(frozen=True)
 class DaemonOptions:
@@ -133,18 +135,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[DaemonOptions, bool]:
-    parser = argparse.ArgumentParser(prog="python -m inference_endpoints_local.daemon", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m inference_endpoints_local.daemon", description=_DESCRIPTION)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--port", type=int)
     parser.add_argument("--namespace", help="default: the name of the user")
     parser.add_argument(
         "--simulated",
         action="store_true",
-        help="add simulated cloud hardware with public prices, on which nothing runs",
+        help="offer simulated cloud hardware at public prices; no model runs on it",
     )
     parser.add_argument("--simulated-speed", type=float, default=1.0)
     parser.add_argument(
-        "--cloud-quota", type=int, default=StartOptions.cloud_quota, help="quota of simulated accelerators"
+        "--cloud-quota",
+        type=int,
+        default=StartOptions.cloud_quota,
+        help="quota of simulated accelerators, by vendor and instance type",
     )
     parser.add_argument(
         "--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development"
