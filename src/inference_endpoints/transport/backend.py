@@ -66,7 +66,10 @@ class Backend:
         >>> backend.trusts("https://abc.us-east-1.aws.endpoints.huggingface.cloud")
         True
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # a malformed URL
+            return False
         if parts.username is not None or not parts.hostname:
             return False
         if f"{parts.scheme}://{parts.netloc}" in self.endpoint_hosts:

@@ -477,6 +477,16 @@ async def test_an_endpoint_without_an_address_is_not_deployed(upstream: Upstream
             pass
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "https://[chat].endpoints.huggingface.cloud", "http://chat:port", "//"])
+async def test_an_endpoint_with_an_invalid_address_is_unavailable(
+    upstream: Upstream, http: HttpTransport, url: str
+) -> None:
+    endpoint = Endpoint.model_validate(upstream.endpoint("running", url=url))
+    with pytest.raises(Unavailable):
+        async with http.call_endpoint(EndpointCall(endpoint, "acme")):
+            pass
+
+
 @pytest.mark.parametrize("show", [repr, str])
 def test_the_token_is_never_shown(show: Callable[[object], str]) -> None:
     backend = hugging_face(TOKEN)
