@@ -91,7 +91,7 @@ class Driver(RawClient):
 
     async def wait_until(self, endpoint: ManagedEndpoint, predicate: Callable[[ManagedEndpoint], bool]) -> None:
         """Wait without polling: the executor evaluates the predicate after each reconciliation."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await self.plane.executor.wait_until(endpoint, predicate)
 
     async def reach(self, name: str, *states: str) -> dict[str, Any]:

@@ -113,7 +113,7 @@ async def serving(
         yield host
 
 
-async def eventually(holds: Callable[[], bool], within: float = 5.0) -> None:
+async def eventually(holds: Callable[[], bool], within: float = 30.0) -> None:
     """Return once a condition holds that no event announces."""
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110

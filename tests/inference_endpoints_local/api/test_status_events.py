@@ -30,7 +30,7 @@ async def stream(driver: Driver) -> AsyncIterator[asyncio.StreamReader]:
 
 async def next_line(reader: asyncio.StreamReader) -> str:
     """The next line of the stream; empty at its end. It skips the sizes of chunks."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while line := await reader.readline():
             if line.startswith((b"data:", b":")):
                 return line.decode().strip()

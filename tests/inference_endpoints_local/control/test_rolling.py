@@ -30,7 +30,7 @@ class Answers:
 
     async def wait_for_more_of(self, version: str, times: int = 20) -> None:
         goal = self.counts[200, version] + times
-        async with asyncio.timeout(10), self._added:
+        async with asyncio.timeout(30), self._added:
             await self._added.wait_for(lambda: self.counts[200, version] >= goal)
 
 

@@ -97,7 +97,7 @@ async def test_the_health_route_of_the_document_answers(driver: Driver) -> None:
 async def test_answers_stream_as_they_come(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         reader, writer = await driver.begin_call("/events")
         assert await reader.readuntil(b"data: 1\n\n")
         await driver.call_endpoint("/release")

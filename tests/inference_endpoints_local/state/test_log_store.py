@@ -32,7 +32,7 @@ async def following(driver: Driver, path: str) -> AsyncIterator[asyncio.StreamRe
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write(f"GET {path} HTTP/1.0\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             head = await reader.readuntil(b"\r\n\r\n")
             assert b" 200 " in head.splitlines()[0]
             yield reader

@@ -177,7 +177,7 @@ async def test_an_answer_that_comes_too_late_does_not_count(
 
     within = 0.2 if mode == "legacy" else 60.0
     async with host_of(mode, answer=later, confirm_simulated=True, answer_within=within, clock=clock) as host:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             words = await host.refused(tool, "REFUSED", **CHANGES[tool])
     assert "not approved in time" in words
     assert await world(driver) == before

@@ -85,7 +85,7 @@ async def send(process: asyncio.subprocess.Process, *messages: Any) -> None:
 
 async def answer_to(process: asyncio.subprocess.Process, request_id: int) -> dict[str, Any]:
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             message = json.loads(await process.stdout.readline())
             if message.get("id") == request_id:
@@ -141,7 +141,7 @@ async def test_an_incomplete_message_and_a_closed_pipe_end_the_server_quietly(tm
         await send(process, b'{"jsonrpc": "2.0", "id"')
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
         assert process.stderr is not None
         assert b"Traceback" not in await process.stderr.read()

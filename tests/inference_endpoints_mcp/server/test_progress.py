@@ -26,7 +26,7 @@ class Listener:
         self._changed.set()
 
     async def wait_for(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.notified) < count:
                 self._changed.clear()
                 await self._changed.wait()

@@ -57,7 +57,7 @@ class Subscriber:
 
     async def wait_for(self, count: int) -> list[str]:
         """The notified URIs, as soon as there are this many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.notified) < count:
                 self._changed.clear()
                 await self._changed.wait()
@@ -253,7 +253,7 @@ async def test_a_changed_list_is_sent_to_its_subscriber(driver: Driver) -> None:
         subscriber.client.listen(resources_list_changed=True) as stream,
     ):
         await driver.create()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await anext(aiter(stream))
         assert [resource.name for resource in (await subscriber.client.list_resources()).resources] == ["acme/chat"]
     await eventually(lambda: pollers() == [])

@@ -1,7 +1,6 @@
 """Waiting for an endpoint: with progress, within the host's limit, until the goal is reached or impossible."""
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -40,9 +39,10 @@ async def test_a_wait_reports_every_state_and_ends_when_the_endpoint_is_healthy(
 async def test_progress_grows_strictly_and_is_short(driver: Driver, host: Host) -> None:
     await driver.create(model={"repository": "org/" + "m" * 300})
     waiting = wait(host)
-    for seconds in (10, 60, READY_S):
+    for seconds, phase in ((10, "pending"), (60, "initializing · 0/1 replicas")):
         await driver.advance(seconds)
-        await asyncio.wait([waiting], timeout=0.3)
+        await host.wait_for_progress(phase)
+    await driver.advance(READY_S)
     await waiting
     values = [value for value, _ in host.progress]
     assert values == sorted(set(values))
@@ -50,15 +50,11 @@ async def test_progress_grows_strictly_and_is_short(driver: Driver, host: Host) 
     assert any(message.startswith("initializing · 0/1 replicas · ") for _, message in host.progress)
 
 
-async def test_the_first_notification_comes_within_a_second_even_if_the_service_is_slow(
-    driver: Driver, host: Host
-) -> None:
+async def test_the_first_notification_comes_before_the_service_answers(driver: Driver, host: Host) -> None:
     await driver.create()
-    driver.plane.faults.arm(Fault.RATE_LIMITED, "whoami")  # asks to come back in a second
-    started = time.monotonic()
-    waiting = wait(host, timeout_s=5)
+    driver.plane.faults.arm(Fault.RATE_LIMITED, "whoami", 10_000)
+    waiting = wait(host, timeout_s=600)
     await host.wait_for_progress("chat")
-    assert time.monotonic() - started < 1
     waiting.cancel()
 
 
@@ -82,7 +78,7 @@ async def test_a_failure_ends_the_wait_at_once_with_cause_and_last_lines_in_a_fe
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     await driver.advance(3_600)
-    result = await asyncio.wait_for(waiting, 5)
+    result = await asyncio.wait_for(waiting, 30)
     first, second = blocks_of(result)
     assert result.is_error
     assert first.startswith("FAILED: Endpoint acme/chat will not become running: it failed to deploy.")
@@ -106,7 +102,7 @@ async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
         await driver.call("DELETE", "/v2/endpoint/acme/chat")
     else:
         await driver.do("chat", action)
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, 30)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +191,7 @@ async def test_a_wait_right_after_a_resume_ignores_the_old_state(driver: Driver,
 async def test_a_wait_for_a_reached_goal_ends_at_the_first_observation(driver: Driver, host: Host) -> None:
     await driver.create(model={"image": {"tgi": {"url": "tgi:3"}}})
     await driver.advance(READY_S)
-    facts = await asyncio.wait_for(wait(host), 2)
+    facts = await asyncio.wait_for(wait(host), 30)
     assert facts["next"][0]["tool"] == "chat_with_endpoint"
 
 
@@ -217,6 +213,6 @@ async def test_a_slow_reader_delays_no_other_caller(driver: Driver, host_of: Hos
         waiting = wait(quick)
         await quick.wait_for_progress("pending")
         await driver.advance(READY_S)
-        assert (await asyncio.wait_for(waiting, 5))["reached"] is True
+        assert (await asyncio.wait_for(waiting, 30))["reached"] is True
         stalled.set()
-        await asyncio.wait_for(held, 5)
+        await asyncio.wait_for(held, 30)

@@ -1,6 +1,8 @@
 """What a wait survives, and what ends it: a control plane that fails or restarts, slow starts and crashes."""
 
 import asyncio
+import math
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ async def test_a_wait_for_an_update_lasts_until_the_new_configuration_serves(dri
     await host.wait_for_progress("updating")
     assert not waiting.done()
     await driver.advance(READY_S)
-    facts = await asyncio.wait_for(waiting, 5)
+    facts = await asyncio.wait_for(waiting, 30)
     assert (facts["reached"], facts["state"]) == (True, "running")
     assert "latest configuration" in facts["now"]
 
@@ -45,7 +47,7 @@ async def test_a_wait_for_an_update_ends_at_once_when_it_fails(driver: Driver, h
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", "FAILED", endpoint_name="chat", until="updated"))
     await host.wait_for_progress("updating")
     await driver.advance(3_600)
-    assert "its last update failed" in await asyncio.wait_for(waiting, 5)
+    assert "its last update failed" in await asyncio.wait_for(waiting, 30)
 
 
 async def test_a_wait_survives_ten_seconds_of_status_500(driver: Driver, host: Host) -> None:
@@ -58,7 +60,7 @@ async def test_a_wait_survives_ten_seconds_of_status_500(driver: Driver, host: H
     driver.plane.faults.clear()
     await host.wait_for_progress("pulling the image")
     await driver.advance(READY_S)
-    assert (await asyncio.wait_for(waiting, 10))["reached"] is True
+    assert (await asyncio.wait_for(waiting, 30))["reached"] is True
 
 
 async def test_a_wait_survives_a_restart_of_the_plane(plane_of: PlaneOf, mode: Mode) -> None:
@@ -83,7 +85,7 @@ async def test_a_wait_survives_a_restart_of_the_plane(plane_of: PlaneOf, mode: M
         async with plane_of() as driver:
             running.append(driver)
             await driver.advance(READY_S)
-            assert (await asyncio.wait_for(waiting, 10))["reached"] is True
+            assert (await asyncio.wait_for(waiting, 30))["reached"] is True
 
 
 async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, host: Host) -> None:
@@ -91,7 +93,7 @@ async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, 
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", "UNAUTHORIZED", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     driver.plane.token = "another"
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)
     assert pollers() == []
 
 
@@ -102,7 +104,7 @@ async def test_a_slow_start_is_reported_phase_by_phase(driver: Driver, host: Hos
         await driver.advance(seconds)
         await host.wait_for_progress(phase)
     await driver.advance(10 * READY_S)
-    assert (await asyncio.wait_for(waiting, 5))["reached"] is True
+    assert (await asyncio.wait_for(waiting, 30))["reached"] is True
 
 
 async def test_a_wait_lasts_while_the_endpoint_is_unhealthy(driver: Driver, host: Host, tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ async def test_a_wait_lasts_while_the_endpoint_is_unhealthy(driver: Driver, host
     await driver.advance(600)
     assert not waiting.done()
     loaded.touch()
-    assert (await asyncio.wait_for(waiting, 10))["reached"] is True
+    assert (await asyncio.wait_for(waiting, 30))["reached"] is True
 
 
 async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver, host: Host) -> None:
@@ -121,7 +123,7 @@ async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     await driver.advance(3_600)
-    said, words = blocks_of(await asyncio.wait_for(waiting, 5))
+    said, words = blocks_of(await asyncio.wait_for(waiting, 30))
     assert said.startswith("FAILED: ")
     assert "weights are not in a known format" in words
 
@@ -132,10 +134,11 @@ async def test_continuing_after_each_host_limit_loses_no_time(
 ) -> None:
     await driver.create()
     async with host_of(host_timeout_s=host_timeout_s) as host:
-        left = 30
+        left = 300
         for _ in range(3):
+            started = time.monotonic()
             (again,) = (await wait(host, timeout_s=left))["next"]
-            assert left - 1 <= again["arguments"]["timeout_s"] <= left
+            assert left - math.ceil(time.monotonic() - started) <= again["arguments"]["timeout_s"] <= left
             left = again["arguments"]["timeout_s"]
         await driver.advance(READY_S)
         assert (await host.call(again["tool"], **again["arguments"]))["reached"] is True

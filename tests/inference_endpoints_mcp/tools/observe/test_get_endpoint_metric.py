@@ -67,7 +67,7 @@ async def test_one_metric_is_shown_in_detail_with_its_series_on_request(tiny: st
 
 async def test_a_pending_request_counts_as_load(driver: Driver, tiny: str, modern: Host) -> None:
     call = asyncio.create_task(driver.call("POST", tiny + "/events", {}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         pending = 0.0
         while pending <= 0:
             facts = await modern.call("get_endpoint_metric", **TINY, metric="pending-request")
