@@ -15,6 +15,7 @@ from inference_endpoints_local.api.simulation import SimulationHandlers
 from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle
+from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.engines.base import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
@@ -53,7 +54,7 @@ class PlaneOptions:
     namespace: str = field(default_factory=default_namespace)
     simulated: bool = False
     simulated_speed: float = 1.0
-    cloud_quota: int = 16
+    cloud_quota: int = StartOptions.cloud_quota
     cores: int = field(default_factory=available_cores)
     weights_cache: Path = field(default_factory=weights.default_cache_dir)
     clock: Clock = field(default_factory=SystemClock)
