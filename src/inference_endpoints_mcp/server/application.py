@@ -1,4 +1,4 @@
-"""What runs behind the server: one client, one watcher and one policy, opened on the first call."""
+"""The clients and the watcher behind the server, opened on the first call."""
 
 import asyncio
 import time
