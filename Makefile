@@ -32,6 +32,7 @@ demo: $(READY)  ## deploy, call, pause, wake and delete a real model on this mac
 test: $(READY)  ## run the test suite
 	@$(BIN)/python -m pytest tests $(FAST)
 
+coverage: export COVERAGE_FOLDER := $(CURDIR)
 coverage: $(READY)  ## run the test suite once more, and fail below the coverage it has
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest tests $(FAST)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = (sys.executable, "-m", "inference_endpoints_mcp")
+INHERITED = ("PATH", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -24,7 +25,7 @@ def address_of(process: "subprocess.Popen[str]") -> str:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing configured: no token, an empty home, and what a process needs to run at all."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return {**kept, "HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
 
 

@@ -55,8 +55,13 @@ class WorkerProcess:
         return self
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        """End it in order, so that its coverage is written."""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()

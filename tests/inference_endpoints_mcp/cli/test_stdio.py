@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from tests.support.command import INHERITED
 from tests.support.host import Mode, connected
 
 from inference_endpoints_local.daemon import connect
@@ -43,7 +44,7 @@ LONGEST_LINE = 4 * 1024 * 1024
 
 def environment(home: Path) -> dict[str, str]:
     """The environment without settings of the user who runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}}
+    kept = {name: value for name, value in os.environ.items() if name in INHERITED}
     return kept | {"HOME": str(home)}
 
 
