@@ -1,4 +1,4 @@
-"""`doctor`: check what is configured, what answers, and what is missing. It only reads, and shows no secret.
+"""`doctor`: check what is configured, what can be reached, and what is missing. It only reads, and shows no secret.
 
 With --local it starts the embedded control plane if none runs, as the server does.
 """
@@ -78,8 +78,9 @@ def _report_settings(settings: DoctorSettings, limits: Limits) -> list[Check]:
 def _format_approval(settings: DoctorSettings) -> str:
     if settings.confirm == "off":
         return "--confirm off"
-    above = f", spending above ${settings.confirm_above:g}/h" if "spends" in settings.confirm_effects else ""
-    return f"--confirm {settings.confirm}: what {', '.join(settings.confirm_effects)}{above}"
+    above = settings.confirm_above if "spends" in settings.confirm_effects else 0
+    threshold = f" (spending: only above ${above:g}/h)" if above else ""
+    return f"--confirm {settings.confirm}, for: {', '.join(settings.confirm_effects) or 'nothing'}{threshold}"
 
 
 def _format_limit(name: str, value: object) -> str:

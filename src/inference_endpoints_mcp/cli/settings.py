@@ -70,7 +70,7 @@ class PlaneSettings(FolderSettings):
         default=False, description="Let the embedded control plane also simulate public cloud hardware and its prices."
     )
     simulated_speed: float = Field(
-        default=1.0, gt=0, le=1_000, description="How many times faster than real time simulated time runs."
+        default=1.0, gt=0, le=1_000, description="Speed of simulated time: 6 means six times real time."
     )
 
 
@@ -102,7 +102,7 @@ class ServerSettings(PlaneSettings, Limits):
         default=0.0, ge=0, description="Spending needs approval only above this price in USD per hour."
     )
     confirm_simulated: bool = Field(
-        default=False, description="Simulated spending needs approval too, like real spending, so that it can be tried."
+        default=False, description="Simulated spending needs approval too, to try out approvals."
     )
     answer_within: float = Field(
         default=600.0, gt=0, description="Seconds that a person has to answer a request for approval."
@@ -131,11 +131,13 @@ class ServerSettings(PlaneSettings, Limits):
         ".acme.example for all hosts below it. Hugging Face's own hosts always get it.",
     )
     max_calls: int = Field(default=64, ge=1, description="Most calls that one caller can run at the same time.")
-    max_waits: int = Field(default=32, ge=1, description="Most of them that can wait for an endpoint.")
+    max_waits: int = Field(
+        default=32, ge=1, description="Most calls of one caller that can wait for an endpoint at the same time."
+    )
     subscriptions: int | None = Field(
         default=None,
         ge=0,
-        description="Most resources to which one caller can subscribe; 0 for none. Default: 20, over HTTP none.",
+        description="Most resources that one caller can subscribe to; 0 for none. Default: 20, over HTTP none.",
     )
 
     @model_validator(mode="after")
@@ -167,7 +169,7 @@ class ServeSettings(ServerSettings):
 class ControlPlaneSettings(PlaneSettings):
     """Run the embedded control plane in the foreground: the REST API of Inference Endpoints, on this machine.
 
-    `control-plane stop` ends the one of the data folder.
+    `control-plane stop` stops the control plane that uses the data folder.
     """
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp control-plane")
@@ -196,7 +198,7 @@ class DemoSettings(CommandSettings):
 
 
 class DoctorSettings(ServerSettings):
-    """Check what is configured, what answers, and what is missing."""
+    """Check what is configured, what can be reached, and what is missing."""
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp doctor")
 

@@ -42,7 +42,8 @@ INTRODUCTION = """\
 
 Generated from signatures and docstrings by `make manifests`; every example runs as a test. All names are imported from
 `inference_endpoints`. The examples use an embedded control plane with two endpoints: `chat` runs, and `broken` failed
-to start. The example of a method follows the one of its class, and `await` at the top level stands in a coroutine.
+to start. A method's example continues the example of its class. Code with `await` at the top level
+runs in a coroutine.
 
 `Token` is a string, None or True for the token of this machine, or False for none. `Api` is a client of either kind.
 Other types that are not listed are in `inference_endpoints.models` and `inference_endpoints.deploy`.
@@ -106,7 +107,7 @@ def _is_public(name: str, value: Any) -> bool:
 
 
 def _entries(name: str, shown: set[Any]) -> list[str]:
-    """The name and its members, but a method only where it is seen first: not again in a class that inherits it."""
+    """The entries of a name and its members. An inherited method is listed once, in the first class that has it."""
     owner, *members = _with_members(name)
     lines = [f"### {name}", *_body(owner)]
     if name in TWINS:

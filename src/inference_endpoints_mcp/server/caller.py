@@ -1,4 +1,4 @@
-"""Who sent the current request: by name and address for the audit trail, and by identity for what only they may use."""
+"""The sender of the current request: name and address for the audit trail, a digest to bind plan tokens to."""
 
 import hashlib
 import json

@@ -20,7 +20,7 @@ CACHE_TTL_S = 5.0
 
 @dataclass(frozen=True)
 class CompletionSource:
-    """Reads an argument's values in a namespace, for callers to whom the tool that shows them is offered."""
+    """Reads the values of an argument in a namespace. Used only if the caller may call `tool`, which shows them too."""
 
     tool: str
     read: Callable[[CallContext, str], Awaitable[list[str]]]
@@ -46,9 +46,9 @@ COMPLETION_SOURCES = {
 
 
 class ArgumentCompleter:
-    """Completes arguments with values that the tools offered to the caller would show.
+    """Completes arguments with values that the tools of the caller would show.
 
-    `read_namespaces` returns those that the caller may use; `offers` is whether a tool is offered.
+    `read_namespaces` returns the namespaces that the caller may use; `offers` is true for a tool that policy allows.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ArgumentCompleter:
         self._cache: dict[tuple[str, str], tuple[float, list[str]]] = {}
 
     async def complete(self, call: CallContext, argument: str, prefix: str, others: Mapping[str, str]) -> Completion:
-        """The values with this prefix. None if they cannot be read: completion is optional for a host."""
+        """The values with this prefix; no values if they cannot be read, because completion is optional for a host."""
         try:
             known = await self._read_values(call, argument, others.get("namespace", ""))
         except InferenceEndpointError:

@@ -1,4 +1,4 @@
-"""Render results and errors for the wire: one compact JSON in both channels, and errors that name the next step."""
+"""Render results as compact JSON, the same as text and as structured content, and errors that name the next step."""
 
 import difflib
 import json
@@ -28,7 +28,7 @@ def render_result(output: BaseModel, redactor: Redactor) -> CallToolResult:
 
 
 def render_error(error: InferenceEndpointError, redactor: Redactor) -> CallToolResult:
-    """`CODE: what is true. What to do next.` Untrusted text stands apart, fenced, in a block of its own.
+    """`CODE: the fact. The next step.` Untrusted text is in a block of its own, fenced.
 
     No structured content: some clients check it against the tool's output schema even for an error.
     """

@@ -47,7 +47,7 @@ class AccessRules:
             return JSONResponse({"error": f"This server does not accept this Host. {hint}"}, 421)
         origin = headers.get("origin")
         if origin and _host_of(origin.partition("://")[2]) not in self.hosts:
-            return JSONResponse({"error": "This server does not accept web pages of this Origin."}, 403)
+            return JSONResponse({"error": "This server does not accept requests of web pages from this Origin."}, 403)
         if self.key_digest is not None and not hmac.compare_digest(_digest(_bearer(headers)), self.key_digest):
             challenge = {"WWW-Authenticate": "Bearer"}
             return JSONResponse({"error": "A key is required: Authorization: Bearer …"}, 401, challenge)

@@ -65,4 +65,4 @@ def _header_name(setting: str | int) -> str:
 
 def _invalid_headers(headers: Iterable[str]) -> MCPError:
     names = ", ".join(sorted(set(headers)))[:500]
-    return MCPError(INVALID_PARAMS, f"These headers are no valid limits of this server: {names}")
+    return MCPError(INVALID_PARAMS, f"These headers do not hold valid limits: {names}")
