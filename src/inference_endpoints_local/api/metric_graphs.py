@@ -88,9 +88,7 @@ def _windows(metrics: EndpointMetrics, start: float, stop: float, width: int) ->
 
 
 def _replica_counts_at(metrics: EndpointMetrics, at: float) -> ReplicaCounts | None:
-    return next(
-        (replica_counts for replica_counts in reversed(metrics.replica_counts) if replica_counts.at <= at), None
-    )
+    return next((counts for counts in reversed(metrics.replica_counts) if counts.at <= at), None)
 
 
 def _points(windows: Iterable[GraphWindow], values: Iterable[float | None]) -> list[responses.PointDocument]:
@@ -120,25 +118,26 @@ def _pending(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]
 
 
 def _running(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]:
-    known_counts = [(window, window.replica_counts) for window in windows if window.replica_counts]
-    known = [window for window, _ in known_counts]
-    ready = [replica_counts.stages.get(str(ReplicaStage.READY), 0) for _, replica_counts in known_counts]
+    counted, known_counts = _with_counts(windows)
+    ready = [counts.stages.get(str(ReplicaStage.READY), 0) for counts in known_counts]
     return [
-        {"status": "running", "data": _points(known, ready)},
-        {"status": "target", "data": _points(known, [replica_counts.target for _, replica_counts in known_counts])},
+        {"status": "running", "data": _points(counted, ready)},
+        {"status": "target", "data": _points(counted, [counts.target for counts in known_counts])},
     ]
 
 
 def _stages(windows: list[GraphWindow]) -> list[responses.StatusSeriesDocument]:
-    known_counts = [(window, window.replica_counts) for window in windows if window.replica_counts]
-    known = [window for window, _ in known_counts]
+    counted, known_counts = _with_counts(windows)
     return [
-        {
-            "status": stage,
-            "data": _points(known, [replica_counts.stages.get(stage, 0) for _, replica_counts in known_counts]),
-        }
-        for stage in sorted({stage for _, replica_counts in known_counts for stage in replica_counts.stages})
+        {"status": stage, "data": _points(counted, [counts.stages.get(stage, 0) for counts in known_counts])}
+        for stage in sorted({stage for counts in known_counts for stage in counts.stages})
     ]
+
+
+def _with_counts(windows: list[GraphWindow]) -> tuple[list[GraphWindow], list[ReplicaCounts]]:
+    """The windows for which replicas were counted, and their counts."""
+    counted = [window for window in windows if window.replica_counts]
+    return counted, [window.replica_counts for window in counted if window.replica_counts]
 
 
 def _elapsed(windows: list[GraphWindow]) -> list[responses.PercentileSeriesDocument]:

@@ -4,6 +4,7 @@ Everything here returns at once. An engine works in the background and calls `ch
 changes. The plane then observes, decides and requests the next step.
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,6 +61,10 @@ class LaunchRequest:
     endpoint: str
     generation: int
     spec: Spec
+
+
+def new_replica_id(request: LaunchRequest) -> str:
+    return f"{request.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
 
 
 class EngineReplica(Protocol):

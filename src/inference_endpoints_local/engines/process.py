@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.engines.base import CannotRun, LaunchRequest, ReplicaStage
+from inference_endpoints_local.engines.base import CannotRun, LaunchRequest, ReplicaStage, new_replica_id
 from inference_endpoints_local.engines.child_process import end_leftovers
 from inference_endpoints_local.engines.process_replica import ProcessLedger, ProcessReplica
 from inference_endpoints_local.engines.programs import Program, ProgramResolver
@@ -53,7 +52,7 @@ class ProcessEngine:
         return max(0, self._cores - used) // instance_size(spec)
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> ProcessReplica:
-        replica_id = f"{request.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
+        replica_id = new_replica_id(request)
         replica = ProcessReplica(
             id=replica_id,
             request=request,

@@ -4,12 +4,11 @@ For many endpoints, long waits, and failures that are hard to cause otherwise. I
 what is deployed on cloud hardware, and every document of such an endpoint states that.
 """
 
-import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState, new_replica_id
 from inference_endpoints_local.engines.simulated_startup import startup_script
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
@@ -92,7 +91,7 @@ class SimulatedEngine:
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> SimulatedReplica:
         del changed  # only time changes the state
-        replica_id = f"{request.endpoint_id[:8]}-{secrets.token_hex(3)[:5]}"
+        replica_id = new_replica_id(request)
         return SimulatedReplica(replica_id, request, self.clock, self._logs.open(request.endpoint_id, replica_id))
 
     async def start(self) -> None:

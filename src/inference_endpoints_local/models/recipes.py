@@ -27,7 +27,7 @@ from inference_endpoints_local.wire import responses
 _MAX_NAME_LENGTH = 32
 _SUFFIX_LENGTH = 3
 _GB_PER_BILLION = 2.6
-"""Memory in GB per 10⁹ parameters."""
+"""Memory in GB per 10⁹ parameters: the catalogue's own rule, as the plane does not share the recommendations."""
 _MAX_CPU_BILLIONS = 0.5
 """Parameters in 10⁹ up to which a CPU is fast enough."""
 _VLLM = "vllm/vllm-openai:v0.23.0"  # the image in the help of huggingface_hub 2.4.0
