@@ -107,7 +107,10 @@ class ApiHandlers:
     def _check_namespace(self, namespace: str | None) -> None:
         if namespace not in (None, self._lifecycle.namespace):
             # 404 rather than 403: the plane has one user and no permissions to grant.
-            raise RequestRefused(404, f"Not Found: namespace {namespace}; this one serves {self._lifecycle.namespace}")
+            served = self._lifecycle.namespace
+            raise RequestRefused(
+                404, f"Not Found: there is no namespace {namespace}; this control plane serves {served}"
+            )
 
     async def _list(self, request: Request) -> responses.EndpointsDocument:
         query = parse_query(request, queries.EndpointsQuery)

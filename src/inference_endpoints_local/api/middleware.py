@@ -100,7 +100,7 @@ def loopback_refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
     decoded = [(name.lower(), value.decode("latin-1")) for name, value in headers]
     hosts = [f"//{value}" for name, value in decoded if name == b"host"]
     if not hosts or not all(map(is_loopback, hosts)):
-        return error_response(421, "Misdirected Request: this plane serves 127.0.0.1 and localhost alone")
+        return error_response(421, "Misdirected Request: this plane only accepts the hosts 127.0.0.1 and localhost")
     if not all(is_loopback(value) for name, value in decoded if name == b"origin"):
-        return error_response(403, "Forbidden: pages of other hosts may send no requests here")
+        return error_response(403, "Forbidden: web pages of other hosts may not call this plane")
     return None

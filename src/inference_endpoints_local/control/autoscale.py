@@ -1,4 +1,4 @@
-"""How many replicas the load requires. Pure: settings, readings and the time in, a scale out.
+"""How many replicas the load requires. A pure function of the settings, the readings and the time.
 
 The rules are those the service documents. Pending requests are averaged over 20 seconds, hardware usage over one
 minute. Replicas are added at most once a minute, and removed at most every two minutes, never below the highest target

@@ -1,4 +1,4 @@
-"""From the wanted state, the observed state and the time to the next actions and the status to show. Pure.
+"""Computes the next actions and the status to show, from the wanted state, the observed state and the time. Pure.
 
 Actions are steps, not a whole plan: after applying them, the caller reconciles again until there are none.
 """

@@ -21,7 +21,9 @@ from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
 from inference_endpoints_local.daemon.plane_errors import DiskFull, PlaneError, PortInUse, StoreUnusable
 
-_DESCRIPTION = "Serve the control plane of a data folder until it is stopped or, with --linger, unused."
+_DESCRIPTION = (
+    "Serve the control plane of a data folder. It ends when it is stopped, or after --linger seconds without use."
+)
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,12 @@ def _parse(arguments: Sequence[str] | None) -> tuple[DaemonOptions, bool]:
     parser.add_argument(
         "--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development"
     )
-    parser.add_argument("--linger", type=float, help="seconds to stay while unused")
-    parser.add_argument("--foreground", action="store_true", help="stay until stopped")
+    parser.add_argument(
+        "--linger",
+        type=float,
+        help=f"seconds without use after which it ends; default: {StartOptions.linger:g}, with --foreground: never",
+    )
+    parser.add_argument("--foreground", action="store_true", help="serve until stopped unless --linger is given")
     parser.add_argument("--json", action="store_true", help="print the address as one line of JSON")
     given = parser.parse_args(arguments)
     linger = StartOptions.linger if given.linger is None and not given.foreground else given.linger

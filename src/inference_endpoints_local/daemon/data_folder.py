@@ -1,4 +1,4 @@
-"""A data folder: its files, the process that holds it, and its errors.
+"""A data folder: its files, and the lock of the plane that uses it.
 
     lock         the one plane that serves the folder holds it; the operating system frees it however the plane ends
     plane.json   the discovery file: where that plane is, present only while it serves

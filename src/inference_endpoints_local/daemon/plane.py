@@ -62,7 +62,8 @@ class PlaneOptions:
 
 
 class Plane:
-    """Set `url` once the port is bound, `await start()`, serve `app`, `await stop()`.
+    """The embedded control plane. To run it: set `url` once the port is bound, `await start()`, serve `app`, `await
+    stop()`.
 
     Its parts are public for whoever embeds or tests it: `lifecycle` has the endpoints, `executor` brings them to their
     wanted state, `store` keeps them, `simulated_clock` and `faults` control the simulation. `token` may be replaced.

@@ -1,4 +1,4 @@
-"""Serving one plane: others can find it and use it, and it ends in order."""
+"""Serves one plane: publishes its address, ends it when it is unused, and shuts down in order."""
 
 import asyncio
 import logging

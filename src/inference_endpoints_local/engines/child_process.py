@@ -1,4 +1,4 @@
-"""Child processes of the plane: how one starts, is read and ends, what it uses, and how leftovers are ended.
+"""Child processes of the plane: start, read, measure and end them, and end those that an earlier plane left.
 
 The system reuses process numbers. A process is therefore identified by its number and its start time, so that after a
 crash only processes of the plane are ended.

@@ -11,7 +11,7 @@ class Clock(Protocol):
     def now(self) -> float: ...
 
     def seconds_until(self, when: float) -> float | None:
-        """Real seconds until `now()` reaches `when`; None if it never does without a move."""
+        """Real seconds until `now()` reaches `when`; None if the clock stands still."""
 
 
 class SystemClock:

@@ -1,4 +1,4 @@
-"""Failures of the control plane on demand, to test clients against. Only with the simulation."""
+"""Failures that a client can request of a simulated control plane, to test itself."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -82,7 +82,9 @@ class Store:
                 raise sqlite3.DatabaseError(found)
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if not 0 <= version <= SCHEMA_VERSION:
-                raise sqlite3.DatabaseError(f"it is of version {version}, this program knows {SCHEMA_VERSION}")
+                raise sqlite3.DatabaseError(
+                    f"it has schema version {version}; this program reads versions up to {SCHEMA_VERSION}"
+                )
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             if version < SCHEMA_VERSION:

@@ -1,4 +1,4 @@
-"""The process around a model: start-up handshake, secret, health, log, and an end together with the plane.
+"""The worker process around a model: handshake at start, secret, health route, log. It ends with the plane.
 
 A worker reads one JSON line from stdin and writes one JSON line to stdout, `{"port": N}`, as soon as it listens on
 loopback. The model loads after that. stdin stays open: when it closes, the plane has ended and the worker ends too.
