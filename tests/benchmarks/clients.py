@@ -14,7 +14,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 HARDWARE = Hardware(vendor="aws", region="us-east-1", accelerator="cpu", instance_type="intel-spr", instance_size="x1")
 REPOSITORY = "gpt2"
@@ -39,7 +39,7 @@ class Client(Protocol):
 class Ours:
     """`AsyncEndpointsClient`, on an event loop of its own."""
 
-    def __init__(self, plane: Connection) -> None:
+    def __init__(self, plane: RunningPlane) -> None:
         self._runner = asyncio.Runner()
         self._client = AsyncEndpointsClient(backend.local(plane.url, plane.token), namespace=plane.namespace)
 
@@ -91,7 +91,7 @@ class Ours:
 class Hub:
     """`HfApi`, with only its base addresses set."""
 
-    def __init__(self, plane: Connection) -> None:
+    def __init__(self, plane: RunningPlane) -> None:
         constants.INFERENCE_ENDPOINTS_ENDPOINT = f"{plane.url}/v2"
         self._api = HfApi(endpoint=plane.url, token=plane.token)
         self._namespace = plane.namespace
@@ -138,7 +138,7 @@ class Hub:
 
 
 @contextmanager
-def both_clients(plane: Connection) -> Iterator[tuple[Client, Client]]:
+def both_clients(plane: RunningPlane) -> Iterator[tuple[Client, Client]]:
     """Ours, and huggingface_hub's."""
     ours, hub = Ours(plane), Hub(plane)
     try:

@@ -11,7 +11,7 @@ from tests.benchmarks.clients import Client, Hub, Ours, both_clients, counted_re
 from tests.benchmarks.measure import Figure, Report, in_turns, milliseconds
 from tests.benchmarks.plane import running_plane
 
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 FLEET = 1_000
 CALLS = ("create", "get", "update", "pause", "resume", "scale_to_zero", "delete")
@@ -70,7 +70,7 @@ def _in_its_own_process(measure: Callable[[], float]) -> float:
         return processes.submit(measure).result()
 
 
-def peak_of_listing(kind: Callable[[Connection], Client], plane: Connection) -> float:
+def peak_of_listing(kind: Callable[[RunningPlane], Client], plane: RunningPlane) -> float:
     """The most memory that listing takes beyond what was in use before, in MB."""
     client = kind(plane)
     client.get("fleet-0")  # what is imported and built on first use is no part of it

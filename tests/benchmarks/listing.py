@@ -15,7 +15,7 @@ from tests.support.host import serving
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 from inference_endpoints_mcp.server.application import ServerOptions
 
 FLEET = 1_000
@@ -44,7 +44,7 @@ def run(rounds: int = 10) -> Report:
     return Report(f"Listing {FLEET:,} endpoints", "huggingface_hub", figures, NOTE)
 
 
-def _figures(what: str, page: dict[str, Any], peer: Peer, hub: Hub, plane: Connection, rounds: int) -> list[Figure]:
+def _figures(what: str, page: dict[str, Any], peer: Peer, hub: Hub, plane: RunningPlane, rounds: int) -> list[Figure]:
     read: Callable[[], str] = partial(peer.read, "list_endpoints", **page)
     times = in_turns(rounds, lambda: milliseconds(read), lambda: milliseconds(hub.list))
     ours = asyncio.run(_requests_of_listing(plane, page))
@@ -69,7 +69,7 @@ def _figures(what: str, page: dict[str, Any], peer: Peer, hub: Hub, plane: Conne
     ]
 
 
-async def _requests_of_listing(plane: Connection, page: dict[str, Any]) -> Requests:
+async def _requests_of_listing(plane: RunningPlane, page: dict[str, Any]) -> Requests:
     """Those of the same call to a server in this process, where they can be counted. Not its first, as in timing."""
 
     async def open_backend(_: AsyncExitStack) -> Backend:
@@ -82,7 +82,7 @@ async def _requests_of_listing(plane: Connection, page: dict[str, Any]) -> Reque
     return requests
 
 
-async def _all_documents(plane: Connection) -> list[dict[str, Any]]:
+async def _all_documents(plane: RunningPlane) -> list[dict[str, Any]]:
     async with AsyncEndpointsClient(local(plane.url, plane.token), namespace=plane.namespace) as client:
         return [endpoint.raw for endpoint in await client.list()]
 

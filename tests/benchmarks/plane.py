@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.captures import CAPTURES
 
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_local.daemon.connect import Connection, StartOptions, connect, lease, stop
+from inference_endpoints_local.daemon.connect import RunningPlane, StartOptions, connect, lease, stop
 
 SIMULATED_SPEED = 1_000.0
 _CREATE = CAPTURES / "create-minimal-hub-2.4.0.json"
@@ -24,7 +24,7 @@ class Plane:
     """A running plane, with the plainest client there is."""
 
     folder: Path
-    connection: Connection
+    connection: RunningPlane
     http: httpx.Client
 
     @property

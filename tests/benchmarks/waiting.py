@@ -19,7 +19,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.http import httpx
 from inference_endpoints.watching.watcher import Watcher
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 CASES = ((1, 1), (100, 1), (1_000, 1), (100, 100), (1_000, 1_000))
 """How many wait, and on how many endpoints."""
@@ -48,7 +48,7 @@ class Waited:
         return quantiles(self.delays, n=100, method="inclusive")[number - 1] if len(self.delays) > 1 else self.delays[0]
 
 
-Crowd = Callable[[Connection, Sequence[str]], Waited]
+Crowd = Callable[[RunningPlane, Sequence[str]], Waited]
 
 
 def run(rounds: int = 1) -> Report:
@@ -85,11 +85,11 @@ def _waited(crowd: Crowd, waiters: int, endpoints: int) -> Waited:
             return processes.submit(crowd, plane.connection, chosen).result()
 
 
-def ours(plane: Connection, names: Sequence[str]) -> Waited:
+def ours(plane: RunningPlane, names: Sequence[str]) -> Waited:
     return asyncio.run(_ours(plane, names))
 
 
-async def _ours(plane: Connection, names: Sequence[str]) -> Waited:
+async def _ours(plane: RunningPlane, names: Sequence[str]) -> Waited:
     at = backend.local(plane.url, plane.token)
     notified: list[float] = []
     async with AsyncEndpointsClient(at, namespace=plane.namespace) as client:
@@ -112,7 +112,7 @@ async def _ours(plane: Connection, names: Sequence[str]) -> Waited:
     return _what_it_cost(notified, changed, len(names), sent, each)
 
 
-def hub(plane: Connection, names: Sequence[str]) -> Waited:
+def hub(plane: RunningPlane, names: Sequence[str]) -> Waited:
     notified: list[float] = []
     client = Hub(plane)
 
@@ -142,7 +142,7 @@ def _what_it_cost(notified: Sequence[float], changed: float, waiters: int, sent:
     return Waited(delays, 100 * len(notified) / waiters, sent * 60 / WINDOW_S, each)
 
 
-def _start(plane: Connection) -> float:
+def _start(plane: RunningPlane) -> float:
     """Let the endpoints have started; returns when they had."""
     headers = {"Authorization": f"Bearer {plane.token}"}
     moved = httpx.post(f"{plane.url}/local/clock", json={"advance_s": START_S}, headers=headers, timeout=120)

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import HfApi, InferenceEndpoint, constants
 from tests.clients.plane import running_plane
 
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 LOCAL: dict[str, Any] = {
     "framework": "pytorch",
@@ -24,13 +24,13 @@ Deployed = Callable[..., AbstractContextManager[InferenceEndpoint]]
 
 
 @pytest.fixture(scope="session")
-def plane() -> Iterator[Connection]:
+def plane() -> Iterator[RunningPlane]:
     with running_plane() as plane:
         yield plane
 
 
 @pytest.fixture(scope="package")
-def hub(plane: Connection) -> Iterator[HfApi]:
+def hub(plane: RunningPlane) -> Iterator[HfApi]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(constants, "INFERENCE_ENDPOINTS_ENDPOINT", f"{plane.url}/v2")
         patch.setattr(constants, "INFERENCE_CATALOG_ENDPOINT", f"{plane.url}/api/v1/catalog")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference_endpoints_local.daemon.connect import Connection, StartOptions, connect, stop
+from inference_endpoints_local.daemon.connect import RunningPlane, StartOptions, connect, stop
 
 SPEED = 2_000.0
 """Simulated endpoints run after 70 ms, and after 450 ms without a request those that may sleep do."""
 
 
 @contextmanager
-def running_plane() -> Iterator[Connection]:
+def running_plane() -> Iterator[RunningPlane]:
     """One that simulates the clouds beside this machine, in namespace `acme`."""
     options = StartOptions(namespace="acme", simulated=True, simulated_speed=SPEED, linger=600)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import HfApi
 from tests.clients.conftest import CLOUD
 
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 CHAT = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -26,7 +26,7 @@ Hf = Callable[..., Any]
 
 
 @pytest.fixture
-def run(plane: Connection, tmp_path: Path) -> Run:
+def run(plane: RunningPlane, tmp_path: Path) -> Run:
     """Runs `hf endpoints` with these words."""
     settings = {
         "HF_TOKEN": plane.token,

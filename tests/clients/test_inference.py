@@ -8,7 +8,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 from huggingface_hub.utils._http import get_session
 from tests.clients.conftest import Deployed
 
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 pytestmark = pytest.mark.models
 CHAT = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -17,7 +17,7 @@ ASK = [{"role": "user", "content": "Say hello."}]
 
 
 @pytest.mark.filterwarnings("ignore:.*is experimental:UserWarning")  # the client's word on its catalogue functions
-def test_a_model_of_the_catalogue_is_deployed_chats_sleeps_and_wakes(hub: HfApi, plane: Connection) -> None:
+def test_a_model_of_the_catalogue_is_deployed_chats_sleeps_and_wakes(hub: HfApi, plane: RunningPlane) -> None:
     endpoint = hub.create_inference_endpoint_from_catalog(CHAT, accelerator="cpu")
     assert endpoint.name.startswith("smollm2-135m-instruct-")
     endpoint.wait(timeout=90, refresh_every=0.1)

@@ -9,7 +9,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 from huggingface_hub.utils._http import get_session
 from tests.clients.conftest import CLOUD, LOCAL
 
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 SOON: dict[str, Any] = {"timeout": 20, "refresh_every": 0.02}
 GPU: dict[str, Any] = CLOUD | {"accelerator": "gpu", "instance_type": "nvidia-l4"}
@@ -50,7 +50,7 @@ def test_resuming_what_runs_is_an_error_only_to_those_who_mind(hub: HfApi) -> No
         endpoint.resume(running_ok=False)
 
 
-def test_an_endpoint_that_may_sleep_does_so_by_itself(hub: HfApi, plane: Connection) -> None:
+def test_an_endpoint_that_may_sleep_does_so_by_itself(hub: HfApi, plane: RunningPlane) -> None:
     endpoint = hub.create_inference_endpoint("life", repository="gpt2", min_replica=0, **CLOUD)
     body, headers = {"advance_s": 3_600}, {"Authorization": f"Bearer {plane.token}"}
     get_session().post(f"{plane.url}/local/clock", json=body, headers=headers).raise_for_status()

@@ -10,7 +10,7 @@ from huggingface_hub import InferenceEndpoint
 from openai import AsyncOpenAI, AuthenticationError, BadRequestError, NotFoundError, OpenAI
 from tests.clients.conftest import Deployed
 
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 
 pytestmark = pytest.mark.models
 ASK: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
@@ -51,7 +51,7 @@ def chat(deployed: Deployed) -> Iterator[InferenceEndpoint]:
 
 
 @pytest.fixture(params=[OpenAI, AsyncOpenAI], ids=["blocking", "awaited"])
-def openai(chat: InferenceEndpoint, plane: Connection, request: pytest.FixtureRequest) -> Caller:
+def openai(chat: InferenceEndpoint, plane: RunningPlane, request: pytest.FixtureRequest) -> Caller:
     return Caller(request.param, str(chat.url), plane.token)
 
 
@@ -88,7 +88,7 @@ def test_refusals_are_the_package_s_own_errors(openai: Caller, chat: InferenceEn
     assert "a valid token" in str(refused.value.body)
 
 
-def test_sentences_become_vectors(deployed: Deployed, plane: Connection) -> None:
+def test_sentences_become_vectors(deployed: Deployed, plane: RunningPlane) -> None:
     with deployed("sentence-transformers/all-MiniLM-L6-v2", name="vectors") as endpoint:
         for kind in (OpenAI, AsyncOpenAI):
             answer = Caller(kind, str(endpoint.url), plane.token)("embeddings.create", model="e", input=["a cat", "b"])

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from tests.support.driver import RawClient, RawResponse
 
-from inference_endpoints_local.daemon.connect import Connection, connect
+from inference_endpoints_local.daemon.connect import RunningPlane, connect
 
 ROOT = Path(__file__).parents[2]
 MARK = "CRASH_TEST_FOLDER"
@@ -27,7 +27,7 @@ class Site:
         self.data_dir = path / "data"
         self._log = path / "daemon.log"
         self._daemon: subprocess.Popen[str] | None = None
-        self.plane: Connection | None = None
+        self.plane: RunningPlane | None = None
 
     def spawn(self) -> None:
         """Start a plane, without waiting until it serves."""
@@ -39,7 +39,7 @@ class Site:
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
             )
 
-    async def up(self) -> Connection:
+    async def up(self) -> RunningPlane:
         """The plane, once it serves. It has the URL and the token of the previous one."""
         assert self._daemon is not None
         assert self._daemon.stdout is not None

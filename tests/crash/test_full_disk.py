@@ -206,8 +206,8 @@ def test_weights_are_complete_or_absent_and_earlier_ones_stay(disk: Disk, monkey
     # Of a thousand zero bytes.
     small = artifact("small", 1_000, "541b3e9daa09b20bf85fa273e5cbd3e80185aa4ec298e765db87742b70138a53")
     cache = disk.path / "cache"
-    paths = weights.ensure(small, cache)
+    paths = weights.fetch_if_missing(small, cache)
     with pytest.raises(CacheDiskFull, match="is full"):
-        weights.ensure(artifact("large", 3_000_000, "0" * 64), cache)
-    assert weights.ensure(small, cache) == paths
+        weights.fetch_if_missing(artifact("large", 3_000_000, "0" * 64), cache)
+    assert weights.fetch_if_missing(small, cache) == paths
     assert {path.suffix for path in cache.iterdir()} == {".gguf", ".lock"}

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
-from inference_endpoints_local.control.reconcile import EndpointStatus
+from inference_endpoints_local.control.reconcile import ReportedStatus
 from inference_endpoints_local.engines.base import ReplicaStage
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.state.audit_event import AuditEvent
@@ -112,7 +112,7 @@ def timestamp(nanoseconds: int) -> str:
 
 
 def _status(
-    record: EndpointRecord, status: EndpointStatus, last_used_ns: int | None, plane_url: str
+    record: EndpointRecord, status: ReportedStatus, last_used_ns: int | None, plane_url: str
 ) -> responses.StatusDocument:
     simulated = record.engine == "simulated"
     document: responses.StatusDocument = {

@@ -20,7 +20,7 @@ from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.faults import HANG_UP
 from inference_endpoints_local.state.store import NotSaved
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_CALL_BYTES = 32 * 1024 * 1024
 MAX_HOLD_S = 3_600.0
 
 
@@ -75,8 +75,8 @@ class Gateway:
             # The service's own response is not known. 503 would make clients retry without effect.
             return error_response(400, "Bad Request: the endpoint failed to start; resume or update it")
         length = request.headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-            return error_response(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
+        if length.isdecimal() and int(length) > MAX_CALL_BYTES:
+            return error_response(413, f"Payload Too Large: at most {MAX_CALL_BYTES} bytes")
         return None
 
     async def _select_replica(self, endpoint: ManagedEndpoint, request: Request) -> EngineReplica | Response:
@@ -138,7 +138,7 @@ class _ForwardedRequest:
                 await exchange.send_head(address, self._request.method, target, self._request.headers.raw)
                 await self._relay(exchange)
         except BodyTooLarge:
-            await self._refuse(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
+            await self._refuse(413, f"Payload Too Large: at most {MAX_CALL_BYTES} bytes")
         except WorkerFailed as failure:
             await self._refuse(502, f"Bad Gateway: {failure}")
 
@@ -160,7 +160,7 @@ class _ForwardedRequest:
         size, accepted = 0, True
         while (message := await self._request.receive())["type"] == "http.request":
             chunk = message.get("body", b"")
-            if (size := size + len(chunk)) > MAX_BODY_BYTES:
+            if (size := size + len(chunk)) > MAX_CALL_BYTES:
                 raise BodyTooLarge
             try:
                 if accepted:

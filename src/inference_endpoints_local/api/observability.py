@@ -35,7 +35,7 @@ class ObservabilityHandlers:
             (routes.FOLLOW_LOGS, self._follow_logs),
             (routes.REPLICAS, self._replicas),
             (routes.METRICS, self._metrics),
-            *((route, partial(self._metric, key)) for key, route in routes.GRAPHS.items()),
+            *((route, partial(self._metric, key)) for key, route in routes.GRAPH_ROUTES.items()),
             (routes.HARDWARE_CPU, self._hardware_cpu),
             (routes.AUDIT_LOGS, self._audit_logs),
         ]

@@ -13,7 +13,7 @@ from inference_endpoints_local.control.validation import parse_body
 from inference_endpoints_local.state.store import NotSaved
 from inference_endpoints_local.wire.requests import InvalidRequest
 
-MAX_BODY_BYTES = 1024 * 1024
+MAX_API_BODY_BYTES = 1024 * 1024
 
 Handler = Callable[[Request], Awaitable[Any]]
 """Returns a JSON value, or a response of its own."""
@@ -60,6 +60,6 @@ async def read_body(request: Request) -> dict[str, Any]:
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
-        if len(received) > MAX_BODY_BYTES:
-            raise RequestRefused(413, f"Payload Too Large: at most {MAX_BODY_BYTES} bytes")
+        if len(received) > MAX_API_BODY_BYTES:
+            raise RequestRefused(413, f"Payload Too Large: at most {MAX_API_BODY_BYTES} bytes")
     return parse_body(bytes(received))

@@ -13,11 +13,11 @@ from dataclasses import replace
 from inference_endpoints_local.control.autoscale import scaling_rule
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.control.reconcile import (
-    Action,
     GiveUp,
     Launch,
     MarkServed,
     Reap,
+    ReconcileAction,
     Reconciliation,
     ScaleToZero,
     Stop,
@@ -223,7 +223,7 @@ class Executor:
         )
         if not any(other.starved for other in others):
             live = sum(replica.observe().stage in LIVE for replica in endpoint.replicas)
-            capacity = live + endpoint.engine.room(version.spec)
+            capacity = live + endpoint.engine.free_replicas(version.spec)
         return endpoint.load.update(
             scaling_rule(record, capacity), endpoint.ready, endpoint.last_request_at, endpoint.engine.clock.now()
         )
@@ -235,7 +235,7 @@ class Executor:
         changes = (replica.state.changes_at for replica in observed.replicas)
         return replace(decision, recheck_at=_earliest(decision.recheck_at, *changes))
 
-    def _apply(self, endpoint: ManagedEndpoint, action: Action) -> None:
+    def _apply(self, endpoint: ManagedEndpoint, action: ReconcileAction) -> None:
         record = endpoint.record
         match action:
             case Launch():

@@ -64,7 +64,7 @@ class Lifecycle:
         spec = validation.validate_create(body)
         if self._executor.find(self.namespace, spec["name"]):
             raise RequestRefused(409, f"Conflict: an endpoint named {spec['name']} already exists")
-        spec, instance = self._place(spec)
+        spec, instance = self._resolve_instance_and_task(spec)
         now = wall_ns()
         record = EndpointRecord(
             id="".join(secrets.choice(_ALPHABET) for _ in range(16)),
@@ -84,7 +84,7 @@ class Lifecycle:
         if replica_spec(spec) != replica_spec(current.spec):
             if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
                 spec["model"]["task"] = None  # it is the old model's task; the new model has its own default
-            spec, _ = self._place(spec)
+            spec, _ = self._resolve_instance_and_task(spec)
         record = current.updated(spec, wall_ns())
         self._check_quota(record, endpoint)
         self._executor.change(
@@ -131,7 +131,7 @@ class Lifecycle:
             quota_usage[_quota_key(endpoint.record.spec)] += _quota_use(endpoint.record, endpoint.status.target)
         return quota_usage
 
-    def _place(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
+    def _resolve_instance_and_task(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
         """The configuration with its instance and task, checked that it can run. Raises RequestRefused."""
         instance = self._instance(spec)
         if instance.status in UNAVAILABLE_STATUSES:
@@ -152,7 +152,7 @@ class Lifecycle:
             validation.check_environment(spec)
         self._check_parallelism(spec, instance)
         try:
-            task = self._engines[_engine_for(instance)].admit(spec)
+            task = self._engines[_engine_for(instance)].resolve_task(spec)
         except CannotRun as reason:
             raise RequestRefused(400, f"Bad Request: {reason}") from reason
         model = spec["model"] | {"task": spec["model"]["task"] or task}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics
 from inference_endpoints_local.control.load import Load
-from inference_endpoints_local.control.reconcile import EndpointStatus, ObservedReplica, ObservedState
+from inference_endpoints_local.control.reconcile import ObservedReplica, ObservedState, ReportedStatus
 from inference_endpoints_local.engines.base import Engine, EngineReplica, ReplicaStage
 from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.record import EndpointRecord
@@ -22,8 +22,8 @@ class ManagedEndpoint:
 
     record: EndpointRecord
     engine: Engine
-    status: EndpointStatus = field(
-        default_factory=lambda: EndpointStatus(State.PENDING, "Endpoint waiting to be scheduled")
+    status: ReportedStatus = field(
+        default_factory=lambda: ReportedStatus(State.PENDING, "Endpoint waiting to be scheduled")
     )
     replicas: list[EngineReplica] = field(default_factory=list)
     load: Load = field(default_factory=Load)
@@ -54,7 +54,7 @@ class ManagedEndpoint:
             replicas=tuple(
                 ObservedReplica(replica.id, replica.generation, replica.observe()) for replica in self.replicas
             ),
-            room=self.engine.room(version.spec) if version else 0,
+            free_replicas=self.engine.free_replicas(version.spec) if version else 0,
             replicas_for_load=self.load.scale.replicas,
             attempts=self.attempts,
             failed_at=self.failed_at,

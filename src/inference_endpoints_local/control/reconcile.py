@@ -40,11 +40,11 @@ class ObservedReplica:
 class ObservedState:
     """The observed facts. `attempts` are consecutive failures, the last at `failed_at`; `requests` are in flight.
 
-    `room` is how many further replicas could start; `replicas_for_load` is how many the load requires.
+    `free_replicas` is how many further replicas could start; `replicas_for_load` is how many the load requires.
     """
 
     replicas: tuple[ObservedReplica, ...] = ()
-    room: int = 1
+    free_replicas: int = 1
     replicas_for_load: int = 1
     attempts: int = 0
     failed_at: float = 0.0
@@ -88,11 +88,11 @@ class ScaleToZero:
     """Scale to zero, as the endpoint was idle for its time-out."""
 
 
-Action = Launch | Stop | Reap | GiveUp | MarkServed | ScaleToZero
+ReconcileAction = Launch | Stop | Reap | GiveUp | MarkServed | ScaleToZero
 
 
 @dataclass(frozen=True)
-class EndpointStatus:
+class ReportedStatus:
     state: State
     message: str
     error: str = ""
@@ -107,8 +107,8 @@ class Reconciliation:
     `starved`: there is no room for a wanted replica.
     """
 
-    status: EndpointStatus
-    actions: tuple[Action, ...] = ()
+    status: ReportedStatus
+    actions: tuple[ReconcileAction, ...] = ()
     recheck_at: float | None = None
     starved: bool = False
 
@@ -129,7 +129,7 @@ def reconcile(wanted: EndpointRecord, observed: ObservedState, now: float) -> Re
     return _maintain(wanted, observed, current, others, now, status)
 
 
-def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[Action]:
+def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[ReconcileAction]:
     attempts, version = observed.attempts, wanted.version
     for replica in observed.replicas:
         state = replica.state
@@ -160,15 +160,15 @@ def _launch_missing(
     current: list[ObservedReplica],
     others: list[ObservedReplica],
     now: float,
-    status: EndpointStatus,
+    status: ReportedStatus,
 ) -> Reconciliation:
     assert wanted.version is not None
     wait = min(2.0 ** min(observed.attempts - 1, 10), MAX_BACKOFF_S) if observed.attempts else 0.0
     if now < observed.failed_at + wait:
         return Reconciliation(status, recheck_at=observed.failed_at + wait)
     missing = status.target - len(current)
-    if observed.room > 0:
-        return Reconciliation(status, (Launch(wanted.version.generation),) * min(missing, observed.room))
+    if observed.free_replicas > 0:
+        return Reconciliation(status, (Launch(wanted.version.generation),) * min(missing, observed.free_replicas))
     leaving = any(replica.state.stage is ReplicaStage.STOPPING for replica in observed.replicas)
     if others and not leaving and all(replica.ready for replica in current):
         # No room for old and new replicas side by side: stop the old ones, one at a time.
@@ -182,7 +182,7 @@ def _maintain(
     current: list[ObservedReplica],
     others: list[ObservedReplica],
     now: float,
-    status: EndpointStatus,
+    status: ReportedStatus,
 ) -> Reconciliation:
     version = wanted.version
     # Ready replicas are kept first, and of these the oldest.
@@ -190,7 +190,7 @@ def _maintain(
     kept, surplus = ranked[: status.target], ranked[status.target :]
     if not all(replica.ready for replica in kept):
         return Reconciliation(status, tuple(Stop(replica.id, drain=True) for replica in surplus))
-    actions: list[Action] = [Stop(replica.id, drain=True) for replica in (*others, *surplus)]
+    actions: list[ReconcileAction] = [Stop(replica.id, drain=True) for replica in (*others, *surplus)]
     if wanted.good != version:
         actions.append(MarkServed())
     if actions or wanted.idle_timeout_s is None or observed.requests:
@@ -204,23 +204,23 @@ def _maintain(
     )
 
 
-def _status(wanted: EndpointRecord, observed: ObservedState) -> EndpointStatus:
+def _status(wanted: EndpointRecord, observed: ObservedState) -> ReportedStatus:
     version = wanted.version
     if wanted.power in (PowerState.PAUSED, PowerState.DELETED):
-        return EndpointStatus(State.PAUSED, "Endpoint is paused")
+        return ReportedStatus(State.PAUSED, "Endpoint is paused")
     if wanted.power is PowerState.SCALED_TO_ZERO:
-        return EndpointStatus(State.SCALED_TO_ZERO, "Endpoint is scaled to zero")
+        return ReportedStatus(State.SCALED_TO_ZERO, "Endpoint is scaled to zero")
     error = wanted.failure.message if wanted.failure else ""
     target = max(wanted.min_replicas, min(observed.replicas_for_load, wanted.max_replicas))
     if version is None:
-        return EndpointStatus(State.FAILED, "Endpoint failed to start", error, target=target)
+        return ReportedStatus(State.FAILED, "Endpoint failed to start", error, target=target)
     ready = [replica for replica in observed.replicas if replica.ready]
     current = [replica for replica in observed.replicas if replica.live and replica.generation == version.generation]
     state, message = _progress(wanted, observed, current, target)
     if wanted.update_failed:
         serving = "the previous version serves" if ready else "the previous version is starting"
         state, message = State.UPDATE_FAILED, f"Update failed; {serving}"
-    return EndpointStatus(state, message, error, ready=len(ready), target=target)
+    return ReportedStatus(state, message, error, ready=len(ready), target=target)
 
 
 def _progress(
@@ -236,7 +236,7 @@ def _progress(
         state, message = State.INITIALIZING, starting[0].state.message
     elif observed.attempts:
         state, message = State.INITIALIZING, f"Starting again (attempt {observed.attempts + 1} of {MAX_ATTEMPTS})"
-    elif observed.room <= 0 and not current:
+    elif observed.free_replicas <= 0 and not current:
         state, message = State.PENDING, "Endpoint waiting to be scheduled: no core is free"
     else:
         state, message = State.PENDING, "Endpoint waiting to be scheduled"

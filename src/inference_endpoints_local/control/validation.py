@@ -9,7 +9,7 @@ from typing import Any
 
 from inference_endpoints_local.state.record import Spec
 from inference_endpoints_local.wire import images
-from inference_endpoints_local.wire.requests import EndpointBody, EndpointChange, InvalidRequest, parse_as
+from inference_endpoints_local.wire.requests import EndpointBody, EndpointChangeBody, InvalidRequest, parse_as
 
 __all__ = ["InvalidRequest", "check_environment", "parse_body", "validate_create", "validate_update"]
 
@@ -66,7 +66,7 @@ def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
         if body.get(fixed) not in (None, current[fixed]):
             # Not part of the service's update document. To ignore it would look like success.
             raise InvalidRequest(f"VALIDATION_FAILED: {fixed}: cannot be changed")
-    parse_as(EndpointChange, body)
+    parse_as(EndpointChangeBody, body)
     merged = _merge(current, _with_measure(body))
     scaling = merged["compute"]["scaling"]
     requested = (body.get("compute") or {}).get("scaling") or {}
@@ -108,8 +108,8 @@ def _check_image(body: dict[str, Any]) -> None:
     model = body.get("model")
     image = model.get("image") if isinstance(model, dict) else None
     for engine, settings in image.items() if isinstance(image, dict) else ():
-        if engine not in images.ENGINES:
-            names = ", ".join(f"`{one}`" for one in images.ENGINES)
+        if engine not in images.IMAGE_KEYS:
+            names = ", ".join(f"`{one}`" for one in images.IMAGE_KEYS)
             raise InvalidRequest(f"VALIDATION_FAILED: model.image: unknown variant `{engine}`, expected one of {names}")
         parse_as(images.settings_model(engine), settings, "model", "image", engine)
 

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from inference_endpoints_local import loopback, own_version
 from inference_endpoints_local.daemon.connect import StartOptions
-from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
+from inference_endpoints_local.daemon.data_folder import DataFolder, RunningPlane
 from inference_endpoints_local.daemon.plane_errors import DiskFull, PlaneError, PortInUse, StoreUnusable
 
 _DESCRIPTION = (
@@ -44,7 +44,7 @@ class DaemonOptions:
     programs: str | None = None
 
 
-async def serve(options: DaemonOptions, ready: Callable[[Connection], None]) -> int:
+async def serve(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -> int:
     """Serve until a signal or a caller stops it, or until it is unused. Calls `ready` once it can be reached.
 
     Returns the exit code. Raises a PlaneError if the folder or the port cannot be used.
@@ -60,7 +60,7 @@ async def serve(options: DaemonOptions, ready: Callable[[Connection], None]) -> 
 
 
 async def _serve(
-    options: DaemonOptions, folder: DataFolder, listener: socket.socket, ready: Callable[[Connection], None]
+    options: DaemonOptions, folder: DataFolder, listener: socket.socket, ready: Callable[[RunningPlane], None]
 ) -> None:
     from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
     from inference_endpoints_local.daemon.plane_server import PlaneServer
@@ -84,7 +84,7 @@ async def _serve(
     except StoreError as error:
         raise StoreUnusable(str(error)) from error
     plane.url = "http://127.0.0.1:{1}".format(*listener.getsockname())
-    connection = Connection(
+    connection = RunningPlane(
         url=plane.url,
         token=plane_options.token,
         namespace=plane_options.namespace,
@@ -95,7 +95,7 @@ async def _serve(
     await PlaneServer(plane, connection, folder, options.linger, ready).run(listener)
 
 
-def run(options: DaemonOptions, ready: Callable[[Connection], None]) -> NoReturn:
+def run(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -> NoReturn:
     """`serve` in a process of its own, and end the process. Raises a PlaneError if it cannot start."""
 
     async def serve_and_exit() -> NoReturn:
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, as_json = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
-    def ready(plane: Connection) -> None:
+    def ready(plane: RunningPlane) -> None:
         token_file = DataFolder(options.data_dir).token_file
         facts = {"url": plane.url, "namespace": plane.namespace, "token_file": str(token_file), "pid": plane.pid}
         sentence = f"Control plane at {plane.url}, namespace {plane.namespace}, token in {token_file}."

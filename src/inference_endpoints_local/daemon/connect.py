@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from inference_endpoints_local import own_version
-from inference_endpoints_local.daemon.data_folder import Connection, DataFolder, default_data_dir
+from inference_endpoints_local.daemon.data_folder import DataFolder, RunningPlane, default_data_dir
 from inference_endpoints_local.daemon.plane_errors import (
     DiskFull,
     FolderInUse,
@@ -30,7 +30,6 @@ from inference_endpoints_local.daemon.plane_errors import (
 )
 
 __all__ = [
-    "Connection",
     "DiskFull",
     "FolderInUse",
     "FolderUnusable",
@@ -39,6 +38,7 @@ __all__ = [
     "NotSimulated",
     "PlaneError",
     "PortInUse",
+    "RunningPlane",
     "StartOptions",
     "StoreUnusable",
     "connect",
@@ -104,11 +104,11 @@ class Lease:
 _DEFAULTS = StartOptions()
 
 
-async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> Connection:
+async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> RunningPlane:
     """Join the plane of a data folder, or start it in the background and wait until it is ready.
 
     It replaces an idle plane that is of an older version, or that does not simulate though the options require it. It
-    joins a busy older plane: see `Connection.version`. Take a lease next, or the plane ends by itself. Raises a
+    joins a busy older plane: see `RunningPlane.version`. Take a lease next, or the plane ends by itself. Raises a
     PlaneError.
     """
     folder = DataFolder(data_dir)
@@ -116,7 +116,7 @@ async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> Connecti
     launcher = _Launcher(folder, options)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        plane = folder.plane()
+        plane = folder.running_plane()
         if plane is None:
             launcher.ensure_started()
         elif await _request(plane, "GET", "/local/status") == 200:
@@ -128,12 +128,12 @@ async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> Connecti
     raise _not_reachable(folder)
 
 
-def find(data_dir: Path) -> Connection | None:
+def find(data_dir: Path) -> RunningPlane | None:
     """The plane that serves a data folder; None if there is none."""
-    return DataFolder(data_dir).plane()
+    return DataFolder(data_dir).running_plane()
 
 
-async def lease(connection: Connection) -> Lease:
+async def lease(connection: RunningPlane) -> Lease:
     """Take a lease on a plane. Raises NotReachable if the plane has ended: connect again."""
     response = await _send(connection, "GET", "/local/lease")
     if response is None or response.status != 200:
@@ -149,19 +149,19 @@ async def stop(data_dir: Path) -> bool:
     folder = DataFolder(data_dir)
     stopped: int | None = None
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while folder.is_held() and time.monotonic() < deadline:
-        plane = folder.plane()
+    while folder.is_locked() and time.monotonic() < deadline:
+        plane = folder.running_plane()
         if plane is not None and stopped not in (None, plane.pid):
             return True  # this is already another plane
         if plane is not None and await _request(plane, "POST", "/local/stop") == 202:
             stopped = plane.pid
         await asyncio.sleep(_POLL_INTERVAL_S)
-    if folder.is_held():
+    if folder.is_locked():
         raise _not_reachable(folder)
     return stopped is not None
 
 
-async def _stop_outdated(plane: Connection, options: StartOptions) -> bool:
+async def _stop_outdated(plane: RunningPlane, options: StartOptions) -> bool:
     """Stop the plane if it is idle, and older or without a required simulation. Returns whether it stops."""
     lacks_simulation = options.simulated and not plane.simulated
     if not lacks_simulation and _release(plane.version) >= _release(own_version()):
@@ -196,7 +196,7 @@ class _Launcher:
                 return
             if code not in (0, FolderInUse.exit_code):
                 raise self._start_error(code)
-        if not self._folder.is_held():
+        if not self._folder.is_locked():
             self._process = self._spawn()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -248,7 +248,7 @@ class _Launcher:
 
 
 def _not_reachable(folder: DataFolder) -> NotReachable:
-    plane = folder.plane()
+    plane = folder.running_plane()
     if plane is not None:
         return NotReachable(
             f"The control plane of this data folder (process {plane.pid}) does not answer. "
@@ -273,7 +273,7 @@ class _ResponseHead:
     writer: asyncio.StreamWriter
 
 
-async def _request(plane: Connection, method: str, path: str) -> int | None:
+async def _request(plane: RunningPlane, method: str, path: str) -> int | None:
     """The status of the response; None if there is no response."""
     response = await _send(plane, method, path)
     if response is None:
@@ -282,7 +282,7 @@ async def _request(plane: Connection, method: str, path: str) -> int | None:
     return response.status
 
 
-async def _send(plane: Connection, method: str, path: str) -> _ResponseHead | None:
+async def _send(plane: RunningPlane, method: str, path: str) -> _ResponseHead | None:
     """Send a request without a body and read the head of the response. None if there is no response."""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{plane.port}\r\nAuthorization: Bearer {plane.token}\r\n"
     writer: asyncio.StreamWriter | None = None

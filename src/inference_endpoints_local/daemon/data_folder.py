@@ -37,7 +37,7 @@ def default_data_dir() -> Path:
 
 
 @dataclass(frozen=True)
-class Connection:
+class RunningPlane:
     """The address, the token and the facts of a running plane."""
 
     url: str
@@ -77,7 +77,7 @@ class DataFolder:
         """Hold the folder's lock. Raises FolderInUse if another plane holds it."""
         lock = FileLock(self._lock, mode=0o600)
         try:
-            # With a short time-out: `is_held` of another process takes the lock for an instant.
+            # With a short time-out: `is_locked` of another process takes the lock for an instant.
             with self._translating_errors():
                 lock.acquire(timeout=_LOCK_TIMEOUT_S, poll_interval=0.02)
         except Timeout:
@@ -90,11 +90,11 @@ class DataFolder:
             lock.release()
 
     @property
-    def is_still_held(self) -> bool:
+    def holds_lock(self) -> bool:
         """Whether this process still holds it. A folder that was deleted, or deleted and created again, is not."""
         return self._held_identity is not None and self._held_identity == self._identity()
 
-    def is_held(self) -> bool:
+    def is_locked(self) -> bool:
         """Whether a plane serves this folder, is about to, or is ending."""
         if not self._lock.exists():
             return False
@@ -104,11 +104,11 @@ class DataFolder:
         except Timeout:
             return True
 
-    def plane(self) -> Connection | None:
+    def running_plane(self) -> RunningPlane | None:
         """The plane that serves this folder; None if the discovery file is missing, damaged, or of a killed plane."""
         try:
             facts = json.loads(self._read(self._discovery))
-            found = Connection(
+            found = RunningPlane(
                 url=facts["url"],
                 token=self._read(self.token_file),
                 namespace=facts["namespace"],
@@ -120,9 +120,9 @@ class DataFolder:
             usable = _LOOPBACK.fullmatch(found.url) is not None
         except (ValueError, KeyError, TypeError):
             return None
-        return found if usable and self.is_held() else None
+        return found if usable and self.is_locked() else None
 
-    def publish(self, plane: Connection) -> None:
+    def publish(self, plane: RunningPlane) -> None:
         """Write the discovery file and the token, so that others can find the plane."""
         if self._read(self.token_file) != plane.token:
             self._write(self.token_file, plane.token)
@@ -135,7 +135,7 @@ class DataFolder:
 
     def withdraw(self) -> None:
         """Delete the discovery file, so that nobody finds our plane any more."""
-        if self.is_still_held:
+        if self.holds_lock:
             with self._translating_errors():
                 self._discovery.unlink(missing_ok=True)
 

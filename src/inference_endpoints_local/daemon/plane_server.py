@@ -9,7 +9,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from inference_endpoints_local.daemon.data_folder import Connection, DataFolder
+from inference_endpoints_local.daemon.data_folder import DataFolder, RunningPlane
 from inference_endpoints_local.daemon.leases import LeaseMiddleware
 from inference_endpoints_local.daemon.plane import Plane
 from inference_endpoints_local.daemon.plane_errors import PlaneError
@@ -30,10 +30,10 @@ class PlaneServer:
     def __init__(
         self,
         plane: Plane,
-        connection: Connection,
+        connection: RunningPlane,
         folder: DataFolder,
         linger: float | None,
-        ready: Callable[[Connection], None],
+        ready: Callable[[RunningPlane], None],
     ) -> None:
         self._plane = plane
         self._connection = connection
@@ -81,10 +81,10 @@ class PlaneServer:
 
     async def _keep_discoverable(self) -> None:
         """Restore the discovery file if it is lost, and end if the whole folder is."""
-        while self._folder.is_still_held:
+        while self._folder.holds_lock:
             await asyncio.sleep(_DISCOVERY_CHECK_INTERVAL_S)
             try:
-                if self._folder.is_still_held and self._folder.plane() != self._connection:
+                if self._folder.holds_lock and self._folder.running_plane() != self._connection:
                     self._folder.publish(self._connection)
             except PlaneError as error:
                 logger.warning("other processes cannot find this plane: %s", error)

@@ -105,10 +105,10 @@ class Engine(Protocol):
     name: str
     clock: Clock
 
-    def admit(self, spec: Spec) -> str | None:
+    def resolve_task(self, spec: Spec) -> str | None:
         """The task that this configuration serves, if it is known. Raises CannotRun."""
 
-    def room(self, spec: Spec) -> int:
+    def free_replicas(self, spec: Spec) -> int:
         """The number of further replicas of this configuration that could start now."""
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> EngineReplica: ...

@@ -42,10 +42,10 @@ class ProcessEngine:
         self._cores = cores
         self._replicas: dict[asyncio.Task[None], ProcessReplica] = {}
 
-    def admit(self, spec: Spec) -> str | None:
+    def resolve_task(self, spec: Spec) -> str | None:
         return self._programs(spec).task
 
-    def room(self, spec: Spec) -> int:
+    def free_replicas(self, spec: Spec) -> int:
         used = sum(
             replica.threads for replica in self._replicas.values() if replica.observe().stage is not ReplicaStage.EXITED
         )

@@ -12,7 +12,7 @@ from inference_endpoints_local.models.artifacts import OnProgress
 from inference_endpoints_local.state.record import Spec
 
 # Containers do not run on this machine. These two engines need none.
-SUPPORTED_ENGINES = frozenset({"huggingface", "llamacpp"})
+SUPPORTED_IMAGE_KEYS = frozenset({"huggingface", "llamacpp"})
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def from_catalogue(spec: Spec) -> Program:
     """The worker for a model of the catalogue, or for a GGUF file on this machine."""
     model = spec["model"]
     engine = next(iter(model["image"]))
-    if engine not in SUPPORTED_ENGINES:
+    if engine not in SUPPORTED_IMAGE_KEYS:
         raise CannotRun(
             f'model.image.{engine}: no container runs on this machine. Use {{"huggingface": {{}}}} '
             "with a model of the catalogue or a GGUF file."
@@ -43,7 +43,7 @@ def from_catalogue(spec: Spec) -> Program:
     except catalogue.NotRunnable as error:
         raise CannotRun(str(error)) from error
     worker = runnable.model.worker
-    if package := catalogue.missing_engine(worker):
+    if package := catalogue.missing_package(worker):
         raise CannotRun(
             f"{model['repository']} needs {package}, which is not installed. "
             "Install it with: pip install 'inference-endpoints-mcp[local]'"

@@ -75,7 +75,7 @@ class SimulatedEngine:
         self.clock = clock
         self._logs = logs
 
-    def admit(self, spec: Spec) -> str | None:
+    def resolve_task(self, spec: Spec) -> str | None:
         """The usual task of the container's engine. The service reads it from the model's repository.
 
         Never None: the service always returns a task, and refuses null in an update.
@@ -85,7 +85,7 @@ class SimulatedEngine:
             return "text-generation"
         return "feature-extraction" if engine == "tei" else "custom"
 
-    def room(self, spec: Spec) -> int:
+    def free_replicas(self, spec: Spec) -> int:
         del spec
         return sys.maxsize
 

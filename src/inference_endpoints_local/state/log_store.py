@@ -28,17 +28,17 @@ _LLAMA_LEVELS = {"E": "error", "W": "warning", "I": "info"}
 _PREFIX = re.compile(r"[\d.:TZ-]+ [A-Z]+ (?=\S)")
 """The start of a line of our workers and of llama.cpp: time and severity."""
 
-LogEntry = dict[str, Any]
+LogRecord = dict[str, Any]
 
 
 class ReplicaLog:
     """The lines of one replica, in memory and in `path`."""
 
-    def __init__(self, replica_id: str, path: Path, on_line: Callable[[LogEntry], None]) -> None:
+    def __init__(self, replica_id: str, path: Path, on_line: Callable[[LogRecord], None]) -> None:
         self.replica_id = replica_id
         self._path = path
         self._on_line = on_line
-        self._lines: deque[LogEntry] = deque(maxlen=MAX_LINES)
+        self._lines: deque[LogRecord] = deque(maxlen=MAX_LINES)
         self._size = 0
         self._separator = ""
 
@@ -111,7 +111,7 @@ class LogStore:
 
     def read(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
-    ) -> list[LogEntry]:
+    ) -> list[LogRecord]:
         """The last `tail` lines of one replica or of all, oldest first, each cut to `line_characters`."""
         entries = [
             entry
@@ -126,7 +126,7 @@ class LogStore:
 
     async def follow(
         self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
-    ) -> AsyncIterator[LogEntry]:
+    ) -> AsyncIterator[LogRecord]:
         """What `read` returns, then every line as it is printed. Ends with the endpoint or the plane."""
         with self._subscribed(endpoint_id) as follower:
             for entry in self.read(endpoint_id, replica, tail, line_characters):
@@ -151,7 +151,7 @@ class LogStore:
                 if folder.name not in endpoint_ids:
                     self.delete(folder.name)
 
-    def _publish(self, endpoint_id: str, entry: LogEntry | None) -> None:
+    def _publish(self, endpoint_id: str, entry: LogRecord | None) -> None:
         for follower in self._followers.get(endpoint_id, ()):
             follower.put(entry)
 
@@ -176,14 +176,14 @@ class _Follower:
     """The lines one follower has not read yet. None marks the end."""
 
     def __init__(self) -> None:
-        self._unread: deque[LogEntry | None] = deque(maxlen=MAX_UNREAD_LINES)
+        self._unread: deque[LogRecord | None] = deque(maxlen=MAX_UNREAD_LINES)
         self._added = asyncio.Event()
 
-    def put(self, entry: LogEntry | None) -> None:
+    def put(self, entry: LogRecord | None) -> None:
         self._unread.append(entry)
         self._added.set()
 
-    async def entries(self) -> AsyncIterator[LogEntry]:
+    async def entries(self) -> AsyncIterator[LogRecord]:
         while True:
             await self._added.wait()
             self._added.clear()
@@ -194,11 +194,11 @@ class _Follower:
                 yield entry
 
 
-def _cut(entry: LogEntry, characters: int | None) -> LogEntry:
+def _cut(entry: LogRecord, characters: int | None) -> LogRecord:
     return entry if characters is None else entry | {"line": entry["line"][:characters]}
 
 
-def _read_lines(path: Path) -> Iterator[LogEntry]:
+def _read_lines(path: Path) -> Iterator[LogRecord]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             yield json.loads(line)

@@ -25,7 +25,7 @@ PARALLELISM_SETTINGS: Mapping[str, tuple[str, ...]] = {
 _TGI = {"maxBatchPrefillTokens", "maxBatchTotalTokens", "maxInputLength", "maxTotalTokens"}
 # The settings of each engine beside those of every container. None: not published, so all are accepted.
 # The service drops unknown settings silently and refuses unknown engines.
-ENGINES: Mapping[str, set[str] | None] = {
+IMAGE_KEYS: Mapping[str, set[str] | None] = {
     "huggingface": set(),
     "huggingfaceNeuron": {"batchSize", "sequenceLength", "neuronCache"},
     "tgi": _TGI | {"disableCustomKernels", "quantize"},
@@ -97,18 +97,20 @@ class _ImageSchema:
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         del core, handler
-        return {"type": "object", "oneOf": [_variant(engine) for engine in ENGINES]}
+        return {"type": "object", "oneOf": [_variant(engine) for engine in IMAGE_KEYS]}
 
 
-Image = TypeAliasType("Image", Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1), _ImageSchema()])
+ImageBody = TypeAliasType(
+    "ImageBody", Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1), _ImageSchema()]
+)
 
 
-def without_unknown_settings(image: Image) -> Image:
+def without_unknown_settings(image: ImageBody) -> ImageBody:
     """The image without settings that its engine does not have."""
     common = {"url", "port", "healthRoute"}
     return {
         engine: settings
-        if (names := ENGINES[engine]) is None
+        if (names := IMAGE_KEYS[engine]) is None
         else {key: value for key, value in settings.items() if key in names | common}
         for engine, settings in image.items()
     }
@@ -117,7 +119,7 @@ def without_unknown_settings(image: Image) -> Image:
 def _variant(engine: str) -> dict[str, Any]:
     settings = settings_model(engine).model_json_schema()
     settings.pop("description", None)
-    settings["properties"] |= {name: {} for name in sorted(ENGINES[engine] or ())}
+    settings["properties"] |= {name: {} for name in sorted(IMAGE_KEYS[engine] or ())}
     return {
         "title": engine,
         "type": "object",

@@ -8,7 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from inference_endpoints_local.wire import responses
-from inference_endpoints_local.wire.routes import CREATE, FAULTS, PLANE_API, SERVICE_API, RouteContract
+from inference_endpoints_local.wire.routes import CREATE, FAULT_STATUSES, PLANE_API, SERVICE_API, RouteContract
 
 _DESCRIPTION = (
     "The embedded control plane of inference-endpoints-mcp: the REST API of Hugging Face Inference Endpoints, on this "
@@ -33,7 +33,7 @@ def document(version: str, simulated: bool) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     errors: set[int] = set()
     for route in routes_served:
-        statuses = route.statuses | (FAULTS if simulated and route in SERVICE_API else set())
+        statuses = route.statuses | (FAULT_STATUSES if simulated and route in SERVICE_API else set())
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, statuses, schemas)
         errors |= statuses
     return {

@@ -20,7 +20,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from inference_endpoints.transport.operations import OPERATIONS
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_local.wire.images import Image, JsonSchemaKeywords, Text, accept_integral_float
+from inference_endpoints_local.wire.images import ImageBody, JsonSchemaKeywords, Text, accept_integral_float
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -58,7 +58,7 @@ def _variable(name: str) -> str:
     return name
 
 
-def _not_historic(access: Any) -> Any:
+def _refuse_protected(access: Any) -> Any:
     if access == "protected":
         raise ValueError("`protected` is no longer supported; use `private`")
     return access
@@ -74,13 +74,13 @@ def _operation(name: str) -> str:
 
 
 _Variable = Annotated[str, AfterValidator(_variable)]
-_by_name = JsonSchemaKeywords({"propertyNames": {"pattern": _VARIABLE}})
-Variables = Annotated[dict[_Variable, Text], _by_name]
+_variable_names_schema = JsonSchemaKeywords({"propertyNames": {"pattern": _VARIABLE}})
+Variables = Annotated[dict[_Variable, Text], _variable_names_schema]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
-Access = Annotated[Literal["public", "authenticated", "private"], BeforeValidator(_not_historic)]
+Access = Annotated[Literal["public", "authenticated", "private"], BeforeValidator(_refuse_protected)]
 Task = Text | SkipJsonSchema[None]
 """May be omitted, but not be null."""
-Metric = Literal["hardwareUsage", "pendingRequests"]
+ScalingMetric = Literal["hardwareUsage", "pendingRequests"]
 
 
 class ScalingBody(_Body):
@@ -90,8 +90,8 @@ class ScalingBody(_Body):
     min_replica: Annotated[int, Field(ge=0, le=1_000), accept_integral_float]
     max_replica: Annotated[int, Field(ge=1, le=1_000), accept_integral_float]
     scale_to_zero_timeout: Annotated[int, Field(ge=1, le=1_000_000), accept_integral_float] | None = None
-    measure: Annotated[dict[Metric, float | None], Field(min_length=1, max_length=1)] | None = None
-    metric: Metric | None = Field(default=None, exclude=True)
+    measure: Annotated[dict[ScalingMetric, float | None], Field(min_length=1, max_length=1)] | None = None
+    metric: ScalingMetric | None = Field(default=None, exclude=True)
     threshold: float | None = Field(default=None, exclude=True)
 
 
@@ -112,7 +112,7 @@ class ModelBody(_Body):
     framework: Literal["custom", "pytorch", "llamacpp", "tensorflow"]
     revision: Text | None = None
     task: Task = None
-    image: Image
+    image: ImageBody
     env: Variables = Field(default_factory=dict)
     secrets: Variables = Field(default_factory=dict)
     args: list[Text] | None = None
@@ -140,14 +140,14 @@ def _change_of(body: type[_Body], *without: str, **instead: Any) -> Any:
     kept = {name: field.rebuild_annotation() for name, field in body.model_fields.items() if name not in without}
     kinds = {name: kind | None for name, kind in kept.items()} | instead
     fields: dict[str, Any] = {name: (kind, None) for name, kind in kinds.items()}
-    return create_model(body.__name__.replace("Body", "Change"), __base__=_Body, **fields)
+    return create_model(body.__name__.replace("Body", "ChangeBody"), __base__=_Body, **fields)
 
 
-_VariableChanges = Annotated[dict[_Variable, Text | None], _by_name] | None
+_VariableChanges = Annotated[dict[_Variable, Text | None], _variable_names_schema] | None
 _ScalingChange = _change_of(ScalingBody)
 _ComputeChange = _change_of(ComputeBody, scaling=_ScalingChange | None)
 _ModelChange = _change_of(ModelBody, task=Task, env=_VariableChanges, secrets=_VariableChanges)
-EndpointChange: type[BaseModel] = _change_of(
+EndpointChangeBody: type[BaseModel] = _change_of(
     EndpointBody, "name", "provider", compute=_ComputeChange | None, model=_ModelChange | None
 )
 """A part of an endpoint. Null leaves a field unchanged."""
@@ -156,13 +156,13 @@ EndpointChange: type[BaseModel] = _change_of(
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def _moment(text: Any) -> Any:
+def _parse_time(text: Any) -> Any:
     if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
         raise ValueError("expected a time in the form of RFC 3339")
     return datetime.fromisoformat(text.upper())
 
 
-_Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+_Moment = Annotated[AwareDatetime, BeforeValidator(_parse_time)]
 
 
 class MetricsBody(_Body):

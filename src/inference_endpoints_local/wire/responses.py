@@ -11,8 +11,8 @@ from typing_extensions import TypedDict  # pydantic reads those of the standard 
 
 from inference_endpoints.models import InferenceEndpointStatus
 from inference_endpoints_local.state.audit_event import AuditAction
-from inference_endpoints_local.wire.images import Image
-from inference_endpoints_local.wire.requests import Metric, Name
+from inference_endpoints_local.wire.images import ImageBody
+from inference_endpoints_local.wire.requests import Name, ScalingMetric
 
 Timestamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{6})?Z$")]
 Count = Annotated[int, Field(ge=0)]
@@ -36,8 +36,8 @@ class ScalingDocument(TypedDict):
     minReplica: Count
     maxReplica: Count
     scaleToZeroTimeout: int | None
-    measure: dict[Metric, float | None]
-    metric: Metric
+    measure: dict[ScalingMetric, float | None]
+    metric: ScalingMetric
 
 
 class ComputeDocument(TypedDict):
@@ -55,7 +55,7 @@ class ModelDocument(TypedDict):
     framework: str
     revision: str | None
     task: str | None
-    image: Image
+    image: ImageBody
     env: dict[str, str]
     secrets: dict[str, None]
     args: NotRequired[list[str]]
@@ -338,7 +338,7 @@ class SuggestionDocument(TypedDict):
     suggestedCompute: str
     task: str
     framework: str
-    image: Image
+    image: ImageBody
 
 
 class CatalogueDocument(TypedDict):

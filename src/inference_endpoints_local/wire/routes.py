@@ -16,7 +16,7 @@ from inference_endpoints_local.wire import queries, requests, responses
 _PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"} | {
     Service.CONFIGURATION: "/api",
 }
-FAULTS = frozenset({400, 409, 429, 500})
+FAULT_STATUSES = frozenset({400, 409, 429, 500})
 """The statuses of simulated faults."""
 
 
@@ -71,7 +71,7 @@ def _route_of(operation: Operation[Any], response: Any, *errors: int, **more: An
 LIST = _route_of(operations.LIST, responses.EndpointsDocument, query=queries.EndpointsQuery)
 CREATE = _route_of(operations.CREATE, responses.EndpointDocument, 409, 507, body=requests.EndpointBody)
 GET = _route_of(operations.GET, responses.EndpointDocument)
-UPDATE = _route_of(operations.UPDATE, responses.EndpointDocument, 409, 507, body=requests.EndpointChange)
+UPDATE = _route_of(operations.UPDATE, responses.EndpointDocument, 409, 507, body=requests.EndpointChangeBody)
 DELETE = _route_of(operations.DELETE, responses.EmptyDocument, 507)
 PAUSE = _route_of(operations.PAUSE, responses.EndpointDocument, 507)
 RESUME = _route_of(operations.RESUME, responses.EndpointDocument, 400, 409, 507)
@@ -96,7 +96,7 @@ def _graph(metric: str, response: Any) -> RouteContract:
     return RouteContract(name, "POST", path, f"Get the metric {metric}", response, body=requests.MetricsBody)
 
 
-GRAPHS = {
+GRAPH_ROUTES = {
     "pendingRequest": _graph("pending-request", responses.GraphStatusDocument),
     "responseElapsed": _graph("response-elapsed", responses.GraphElapsedDocument),
     "responseStatusCode": _graph("response-status-code", responses.GraphStatusCodeDocument),
@@ -113,14 +113,14 @@ WHOAMI = _route_of(operations.WHOAMI, responses.WhoAmIDocument)
 MODEL = _route_of(operations.MODEL, responses.ModelInfoDocument)
 CATALOGUE = _route_of(operations.CATALOGUE, responses.CatalogueDocument, query=queries.CatalogueQuery)
 SUGGESTION = _route_of(operations.SUGGESTION, responses.SuggestionDocument, 404, query=queries.SuggestionQuery)
-_DEPLOYS: dict[str, Any] = {"response": responses.DeployedDocument, "errors": frozenset({404, 409, 507})}
+_DEPLOY_OPTIONS: dict[str, Any] = {"response": responses.DeployedDocument, "errors": frozenset({404, 409, 507})}
 DEPLOY_MODEL = RouteContract(
     "deploy_catalogue_model",
     "POST",
     "/api/v1/catalog/model/{owner}/{model}/deploy",
     "Deploy a model of the catalogue",
     body=requests.DeployModelBody,
-    **_DEPLOYS,
+    **_DEPLOY_OPTIONS,
 )
 DEPLOY_RECIPE = RouteContract(
     "deploy_catalogue_recipe",
@@ -128,7 +128,7 @@ DEPLOY_RECIPE = RouteContract(
     "/api/v1/catalog/recipe/{recipe}/deploy",
     "Deploy a recipe of the catalogue",
     body=requests.DeployRecipeBody,
-    **_DEPLOYS,
+    **_DEPLOY_OPTIONS,
 )
 PUBLIC_VENDORS = RouteContract(
     "list_public_hardware",
@@ -189,7 +189,7 @@ STOP = RouteContract(
 
 SERVICE_API = (
     *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, EVENTS, VENDORS, QUOTAS, WHOAMI),
-    *(METRICS, *GRAPHS.values(), HARDWARE_CPU),
+    *(METRICS, *GRAPH_ROUTES.values(), HARDWARE_CPU),
     *(FOLLOW_LOGS, AUDIT_LOGS, MODEL, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The routes of the service. Simulated faults happen to these alone."""

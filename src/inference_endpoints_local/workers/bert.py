@@ -99,7 +99,7 @@ class SentenceEncoder:
         return result
 
 
-def truncated(tokens: TokenIds, side: Literal["left", "right"]) -> TokenIds:
+def truncate(tokens: TokenIds, side: Literal["left", "right"]) -> TokenIds:
     """At most MAX_TOKENS of a text, cut on that side, with its special tokens."""
     if len(tokens) <= MAX_TOKENS:
         return tokens
@@ -108,7 +108,7 @@ def truncated(tokens: TokenIds, side: Literal["left", "right"]) -> TokenIds:
     return [first, *(text[:room] if side == "right" else text[-room:]), last]
 
 
-def normalised(vectors: Floats) -> Floats:
+def normalise(vectors: Floats) -> Floats:
     """The vectors scaled to length 1."""
     result: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
     return result

@@ -50,7 +50,7 @@ class ChatModel:
 async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:
     chunks = _with_token_counts(request, generate(body))
     if not body.get("stream"):
-        return JSONResponse(merged(await cancel_on_disconnect(request, _collect(chunks)), kind))
+        return JSONResponse(merge_chunks(await cancel_on_disconnect(request, _collect(chunks)), kind))
     options = body.get("stream_options")
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     return await _sse(request, _without_usage(chunks, with_usage=with_usage), end="[DONE]")
@@ -96,7 +96,7 @@ def _data(event: dict[str, Any]) -> str:
     return f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
 
 
-def merged(chunks: list[Chunk], kind: str) -> dict[str, Any]:
+def merge_chunks(chunks: list[Chunk], kind: str) -> dict[str, Any]:
     """The whole response that the chunks of a stream add up to."""
     response: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
@@ -113,7 +113,7 @@ def merged(chunks: list[Chunk], kind: str) -> dict[str, Any]:
 
 
 def _merge_into(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Text is appended. Lists are extended, or merged where their items have an index. The rest is replaced."""
+    """Text is appended. Lists are extended, or merge_chunks where their items have an index. The rest is replaced."""
     for name, value in part.items():
         existing = whole.get(name)
         if existing is None:

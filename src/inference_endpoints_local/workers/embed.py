@@ -71,7 +71,7 @@ class EmbeddingModel:
         hypotheses = [template.replace("{}", label) for label in labels]
         vectors = await self._vectors(request, inputs + hypotheses, {})
         cosines = vectors[: len(inputs)] @ vectors[len(inputs) :].T
-        ranked = [_ranked(labels, row) for row in _scores(cosines, multi_label=bool(options.get("multi_label")))]
+        ranked = [_rank(labels, row) for row in _scores(cosines, multi_label=bool(options.get("multi_label")))]
         return JSONResponse(ranked if isinstance(body["inputs"], list) else ranked[0])
 
     async def openai_embeddings(self, request: Request) -> Response:
@@ -89,7 +89,7 @@ class EmbeddingModel:
                 "object": "list",
                 "model": self._model,
                 "data": [
-                    {"object": "embedding", "index": index, "embedding": _encoded(vector, encoding)}
+                    {"object": "embedding", "index": index, "embedding": _encode(vector, encoding)}
                     for index, vector in enumerate(vectors)
                 ],
                 "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
@@ -101,7 +101,7 @@ class EmbeddingModel:
 
         Texts are truncated unless `truncate` is false; then a long one is a 413, as are too many texts.
         """
-        from inference_endpoints_local.workers.bert import normalised
+        from inference_endpoints_local.workers.bert import normalise
 
         if len(inputs) > MAX_TEXTS:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Send at most {MAX_TEXTS} texts at a time")
@@ -114,10 +114,10 @@ class EmbeddingModel:
         request.state.prompt_tokens = sum(map(len, tokens))
         record_tokens(request, prompt=request.state.prompt_tokens)
         vectors = (await cancel_on_disconnect(request, self._embed(tokens)))[:, :dimensions]
-        return vectors if options.get("normalize") is False else normalised(vectors)
+        return vectors if options.get("normalize") is False else normalise(vectors)
 
     def _tokens(self, inputs: list[str], options: dict[str, Any]) -> "list[TokenIds]":
-        from inference_endpoints_local.workers.bert import MAX_TOKENS, truncated
+        from inference_endpoints_local.workers.bert import MAX_TOKENS, truncate
 
         tokens = self._encoder.tokenize(inputs)
         longest = max(map(len, tokens))
@@ -129,7 +129,7 @@ class EmbeddingModel:
         side: Literal["left", "right"] = (
             "left" if str(options.get("truncation_direction")).lower() == "left" else "right"
         )
-        return [truncated(text, side) for text in tokens]
+        return [truncate(text, side) for text in tokens]
 
     async def _embed(self, tokens: "list[TokenIds]") -> "Floats":
         """Embed batches of similar length, which need little padding. A caller who leaves stops the next batch."""
@@ -155,12 +155,12 @@ def _scores(cosines: "Floats", *, multi_label: bool) -> "Floats":
     return scores
 
 
-def _ranked(labels: list[str], scores: "Floats") -> list[dict[str, Any]]:
+def _rank(labels: list[str], scores: "Floats") -> list[dict[str, Any]]:
     pairs = zip(labels, scores.tolist(), strict=True)
     return [{"label": label, "score": score} for label, score in sorted(pairs, key=lambda pair: -pair[1])]
 
 
-def _encoded(vector: "Floats", encoding: str) -> str | list[float]:
+def _encode(vector: "Floats", encoding: str) -> str | list[float]:
     if encoding == "base64":
         return base64.b64encode(vector.astype("<f4").tobytes()).decode()
     values: list[float] = vector.tolist()

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_WORKER_BODY_BYTES = 10 * 1024 * 1024
 CLIENT_CLOSED_REQUEST = 499
 
 T = TypeVar("T")
@@ -67,13 +67,13 @@ def unprocessable(message: str) -> HTTPException:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises 400 for anything else and 413 above MAX_BODY_BYTES."""
+    """The body as a JSON object. Raises 400 for anything else and 413 above MAX_WORKER_BODY_BYTES."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > MAX_WORKER_BODY_BYTES:
             raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB"
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {MAX_WORKER_BODY_BYTES // 2**20} MiB"
             )
     try:
         value = json.loads(body)

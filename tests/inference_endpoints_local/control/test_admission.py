@@ -18,7 +18,7 @@ async def test_a_model_that_cannot_run_here_is_refused_with_those_that_can(plane
 async def test_a_missing_engine_is_refused_with_the_way_to_get_it(
     plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_endpoints_local.models.catalogue.missing_engine", lambda _: "xllamacpp")
+    monkeypatch.setattr("inference_endpoints_local.models.catalogue.missing_package", lambda _: "xllamacpp")
     async with plane_of(programs=from_catalogue) as driver:
         answer = await driver.create_local(model={"repository": "HuggingFaceTB/SmolLM2-135M-Instruct"})
         assert answer.status == 400

@@ -45,11 +45,11 @@ def test_a_new_endpoint_is_pending_and_gets_a_replica() -> None:
 
 
 def test_as_many_replicas_are_launched_as_there_is_room_for() -> None:
-    assert reconcile(wanted({"minReplica": 3}), ObservedState(room=2), 0).actions == (Launch(1), Launch(1))
+    assert reconcile(wanted({"minReplica": 3}), ObservedState(free_replicas=2), 0).actions == (Launch(1), Launch(1))
 
 
 def test_without_room_nothing_is_launched_and_the_message_states_why() -> None:
-    decision = reconcile(wanted(), ObservedState(room=0), 0)
+    decision = reconcile(wanted(), ObservedState(free_replicas=0), 0)
     assert decision.actions == ()
     assert decision.starved
     assert "no core is free" in decision.status.message
@@ -107,7 +107,7 @@ def test_an_update_is_given_up_although_the_previous_version_serves() -> None:
 def test_the_load_sets_the_replicas_between_the_minimum_and_the_maximum() -> None:
     record = wanted({"minReplica": 2, "maxReplica": 4})
     for load, target in ((1, 2), (3, 3), (9, 4)):
-        decision = reconcile(record, ObservedState(replicas_for_load=load, room=9), 0)
+        decision = reconcile(record, ObservedState(replicas_for_load=load, free_replicas=9), 0)
         assert (decision.status.target, len(decision.actions)) == (target, target)
 
 
@@ -128,7 +128,7 @@ def test_an_update_starts_the_new_beside_the_old_where_there_is_room() -> None:
 
 
 def test_an_update_stops_the_old_replica_first_where_there_is_no_room() -> None:
-    assert reconcile(UPDATING, ObservedState((in_stage(ReplicaStage.READY),), room=0), 0).actions == (
+    assert reconcile(UPDATING, ObservedState((in_stage(ReplicaStage.READY),), free_replicas=0), 0).actions == (
         Stop("r", drain=True),
     )
 
@@ -137,10 +137,10 @@ def test_of_several_old_replicas_the_next_is_stopped_only_when_a_new_one_serves(
     record = replace(UPDATING, spec=spec(minReplica=2, maxReplica=2))
     old, leaving = in_stage(ReplicaStage.READY, "b"), in_stage(ReplicaStage.STOPPING, "a")
     for other in (leaving, in_stage(ReplicaStage.STARTING, "new", 2)):
-        assert reconcile(record, ObservedState((old, other), room=0), 0).actions == ()
-    assert reconcile(record, ObservedState((old, in_stage(ReplicaStage.READY, "new", 2)), room=0), 0).actions == (
-        Stop("b", drain=True),
-    )
+        assert reconcile(record, ObservedState((old, other), free_replicas=0), 0).actions == ()
+    assert reconcile(
+        record, ObservedState((old, in_stage(ReplicaStage.READY, "new", 2)), free_replicas=0), 0
+    ).actions == (Stop("b", drain=True),)
 
 
 def test_the_old_is_stopped_once_the_new_is_ready() -> None:

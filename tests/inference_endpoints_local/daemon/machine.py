@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from tests.support.captures import CAPTURES
 
-from inference_endpoints_local.daemon.connect import Connection, find
+from inference_endpoints_local.daemon.connect import RunningPlane, find
 
 CREATE = CAPTURES / "create-minimal-hub-2.4.0.json"
 
@@ -40,7 +40,7 @@ class Machine:
         self._started: list[Process] = []
 
     @property
-    def plane(self) -> Connection:
+    def plane(self) -> RunningPlane:
         """The plane, which must be running."""
         plane = find(self.data_dir)
         assert plane is not None
@@ -102,20 +102,20 @@ async def status_of(url: str, token: str, method: str = "GET") -> int:
     return (await asyncio.to_thread(_send, url, token, method, None))[0]
 
 
-async def endpoints_of(plane: Connection) -> list[str]:
+async def endpoints_of(plane: RunningPlane) -> list[str]:
     """The names of the plane's endpoints."""
     status, body = await asyncio.to_thread(_send, _endpoints(plane), plane.token, "GET", None)
     assert status == 200
     return [item["name"] for item in json.loads(body)["items"]]
 
 
-async def create_endpoint(plane: Connection, body: bytes | None = None) -> None:
+async def create_endpoint(plane: RunningPlane, body: bytes | None = None) -> None:
     """Create endpoint `e`, simulated unless the body sets other hardware."""
     status, _ = await asyncio.to_thread(_send, _endpoints(plane), plane.token, "POST", body or CREATE.read_bytes())
     assert status == 200
 
 
-async def quotas_of(plane: Connection) -> dict[str, set[int]]:
+async def quotas_of(plane: RunningPlane) -> dict[str, set[int]]:
     """The quotas of each vendor."""
     url = f"{plane.url}/v2/provider/{plane.namespace}"
     vendors = json.loads((await asyncio.to_thread(_send, url, plane.token, "GET", None))[1])["vendors"]
@@ -125,7 +125,7 @@ async def quotas_of(plane: Connection) -> dict[str, set[int]]:
     }
 
 
-def _endpoints(plane: Connection) -> str:
+def _endpoints(plane: RunningPlane) -> str:
     return f"{plane.url}/v2/endpoint/{plane.namespace}"
 
 

