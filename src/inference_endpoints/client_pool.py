@@ -76,7 +76,7 @@ async def client_of(api: Api) -> AsyncEndpointsClient:
 def api_for(token: Token, api: Api | None = None) -> Api:
     """What sends the requests of a call with these arguments: `api`, by default a pool of `default_backend`.
 
-    A token replaces that of `api`; namespace and guard stay.
+    A token replaces that of `api`; namespace, guard and reconnect stay.
     """
     if api is None:
         return _shared_pool(default_backend(token))
@@ -89,10 +89,10 @@ def api_for(token: Token, api: Api | None = None) -> Api:
 
 
 def pool_of(api: Api) -> ClientPool:
-    """The same for any event loop."""
+    """A pool with the settings of a client: it works in any event loop, where a client belongs to one."""
     if isinstance(api, ClientPool):
         return api
-    return ClientPool(api.backend, namespace=api.namespace, guard=api.http.guard)
+    return ClientPool(api.backend, namespace=api.namespace, guard=api.http.guard, reconnect=api.http.reconnect)
 
 
 @lru_cache(maxsize=64)

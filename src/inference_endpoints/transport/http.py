@@ -71,7 +71,7 @@ class HttpTransport:
         self.backend = backend
         self.guard = guard
         self._guard: Guard = guard or NoGuard()
-        self._reconnect = reconnect
+        self.reconnect = reconnect
         self._deadline = deadline
         self._transport = transport
         self._sleep = sleep
@@ -226,8 +226,8 @@ class HttpTransport:
                 in_time = anyio.current_time() + delay < anyio.current_effective_deadline()
                 if attempt == MAX_ATTEMPTS or not in_time or not _may_retry(request, error):
                     raise self._final_error(request, lost or error) from error
-                if isinstance(error, _NEVER_SENT) and self._reconnect is not None:
-                    self.backend = await self._reconnect(self.backend)
+                if isinstance(error, _NEVER_SENT) and self.reconnect is not None:
+                    self.backend = await self.reconnect(self.backend)
                 await self._sleep(delay)
             except InferenceEndpointError as error:
                 error.after_lost_answer = lost is not None

@@ -1,0 +1,24 @@
+"""Pools of clients: what a pool keeps of the client it was made of."""
+
+import pytest
+from tests.support.upstream import Upstream
+
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.client_pool import ClientPool, api_for, client_of, pool_of
+from inference_endpoints.transport.backend import Backend, local
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("made_by", ["pool_of", "api_for"])
+async def test_a_pool_made_of_a_client_reconnects_as_the_client_does(
+    upstream: Upstream, backend: Backend, made_by: str
+) -> None:
+    async def reconnect(_: Backend) -> Backend:
+        return backend
+
+    upstream.shows("running")
+    client = AsyncEndpointsClient(local("http://127.0.0.1:1", "hf_first"), namespace="acme", reconnect=reconnect)
+    pool = pool_of(client) if made_by == "pool_of" else api_for("hf_second", client)
+    assert isinstance(pool, ClientPool)
+    assert (await (await client_of(pool)).get("chat")).state == "running"
