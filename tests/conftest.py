@@ -2,7 +2,12 @@
 
 import pytest
 
-pytest_plugins = ["tests.support.upstream", "tests.support.plane", "tests.support.command", "tests.support.world"]
+pytest_plugins = [
+    "tests.support.scripted_upstream",
+    "tests.support.plane",
+    "tests.support.command",
+    "tests.support.scenarios",
+]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult, EmptyResult, InputRequiredResult, SetLevelRequestParams, Tool
-from tests.conformance import asking, contents
+from tests.conformance import contents, input_requests
 
 from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints_mcp.policy.limits import Limits
@@ -29,7 +29,7 @@ class FixtureServer(EndpointsServer):
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
         super().__init__(options, redactor)
         contents.register(self)
-        asking.register(self)
+        input_requests.register(self)
         # Logging has left the protocol, and the product never had it.
         self._lowlevel_server.add_request_handler("logging/setLevel", SetLevelRequestParams, _set_level)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.driver import TOKEN, Driver, PlaneOf
 from tests.support.examples import ExampleRunner
+from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 import inference_endpoints
 from inference_endpoints import aio

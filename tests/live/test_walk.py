@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.driver import TOKEN, Driver
+from tests.support.plane_driver import TOKEN, Driver
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 import jsonschema
-from tests.support.driver import Driver, tiny_programs
 from tests.support.host import Host
+from tests.support.plane_driver import Driver, tiny_programs
 
 from inference_endpoints_local.engines.programs import Program, from_catalogue
 from inference_endpoints_local.state.record import Spec

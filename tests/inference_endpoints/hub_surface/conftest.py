@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.driver import TOKEN, Driver
-from tests.support.upstream import TOKEN as UPSTREAM_TOKEN
-from tests.support.upstream import Upstream
+from tests.support.plane_driver import TOKEN, Driver
+from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
+from tests.support.scripted_upstream import Upstream
 
 from inference_endpoints import AsyncInferenceEndpoint, InferenceEndpoint, aio, sync
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD
-from tests.support.driver import Driver
-from tests.support.upstream import SILENT, Answer, Upstream
+from tests.support.plane_driver import Driver
+from tests.support.scripted_upstream import SILENT, Answer, Upstream
 
 from inference_endpoints import InferenceEndpoint, get_inference_endpoint, sync
 from inference_endpoints.blocking import _portal, blocking

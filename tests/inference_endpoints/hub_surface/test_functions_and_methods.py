@@ -8,7 +8,7 @@ from typing import Any, get_args
 import huggingface_hub
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, LOCAL, READY_S, CallStyle
-from tests.support.driver import Driver
+from tests.support.plane_driver import Driver
 
 from inference_endpoints import (
     AlreadyExists,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import LOCAL, CallStyle, set_default_control_plane
-from tests.support.driver import TOKEN, PlaneOf
-from tests.support.upstream import SILENT, Answer, Upstream, events
-from tests.support.upstream import TOKEN as UPSTREAM_TOKEN
+from tests.support.plane_driver import TOKEN, PlaneOf
+from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
+from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
 
 from inference_endpoints import (
     AsyncEndpointsClient,

@@ -5,8 +5,8 @@ from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver
-from tests.support.upstream import Answer, Upstream
+from tests.support.plane_driver import Driver
+from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints import AsyncInferenceEndpoint, InferenceEndpoint, StatusChange, Unauthorized, aio
 

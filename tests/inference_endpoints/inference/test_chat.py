@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from tests.support.upstream import SILENT, Answer, Upstream, events
+from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
 
 from inference_endpoints.errors import (
     BadRequest,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.inference_endpoints.conftest import Sleep
-from tests.support.upstream import DROPPED, SILENT, TOKEN, Answer, Upstream
+from tests.support.scripted_upstream import DROPPED, SILENT, TOKEN, Answer, Upstream
 
 from inference_endpoints.errors import (
     AlreadyExists,

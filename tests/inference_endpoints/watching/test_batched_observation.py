@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from tests.support.upstream import RUNNING, TOKEN
+from tests.support.scripted_upstream import RUNNING, TOKEN
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-from tests.support.driver import TOKEN as PLANE_TOKEN
-from tests.support.driver import Driver, PlaneOf
-from tests.support.upstream import DROPPED, TOKEN, Answer, Upstream, events
+from tests.support.plane_driver import TOKEN as PLANE_TOKEN
+from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.scripted_upstream import DROPPED, TOKEN, Answer, Upstream, events
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, NotFound, Unavailable

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
-from tests.support.driver import TOKEN, Driver, PlaneOf
+from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, InferenceEndpointTimeoutError, Paused, Unauthorized

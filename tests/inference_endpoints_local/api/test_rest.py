@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support.captures import CAPTURES
-from tests.support.driver import Driver, PlaneOf, cloud, merged
+from tests.support.plane_driver import Driver, PlaneOf, cloud, merged
 
 pytestmark = pytest.mark.anyio
 ONE = "/v2/endpoint/acme/chat"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.support.driver import TOKEN, Driver
+from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.api import status_events
 

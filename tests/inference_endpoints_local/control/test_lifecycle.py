@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.support.driver import Driver, PlaneOf
+from tests.support.plane_driver import Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 READY_S = 200

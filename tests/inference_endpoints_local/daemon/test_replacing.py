@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.support.driver import local
+from tests.support.plane_driver import local
 
 from inference_endpoints_local.daemon.connect import NotSimulated, StartOptions, connect, lease
 
@@ -46,7 +46,7 @@ async def test_an_older_plane_whose_simulation_is_leased_is_joined_and_shows_its
 
 
 async def test_an_older_plane_with_a_worker_is_joined_even_without_a_lease(machine: Machine) -> None:
-    await line_of(machine.serve("--linger=60", "--programs=tests.support.driver:tiny_programs"))
+    await line_of(machine.serve("--linger=60", "--programs=tests.support.plane_driver:tiny_programs"))
     await create_endpoint(machine.plane, json.dumps(local("e")).encode())
     age(machine)
     assert await connect(machine.data_dir, REAL) == machine.plane

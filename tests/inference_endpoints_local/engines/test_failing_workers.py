@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from tests.support.driver import Driver, PlaneOf
+from tests.support.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually, until_ended
 
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed

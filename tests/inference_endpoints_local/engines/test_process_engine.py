@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.driver import TOKEN, Driver, PlaneOf, tiny_programs
+from tests.support.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
 from tests.support.polling import until_ended
 
 from inference_endpoints_local.engines.child_process import process_identity

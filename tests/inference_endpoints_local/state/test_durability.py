@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.driver import Driver, PlaneOf, RawClient
+from tests.support.plane_driver import Driver, PlaneOf, RawClient
 from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.child_process import end_leftovers, process_identity
@@ -86,7 +86,7 @@ sys.path.insert(0, sys.argv[2])
 import uvicorn
 from inference_endpoints_local import loopback
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
-from tests.support.driver import TOKEN, tiny_programs
+from tests.support.plane_driver import TOKEN, tiny_programs
 
 async def main():
     plane = Plane(PlaneOptions(data_dir=Path(sys.argv[1]), token=TOKEN, namespace="acme", simulated=True, cores=4,

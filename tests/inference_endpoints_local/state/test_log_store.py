@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.support.driver import TOKEN, Driver, PlaneOf
+from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 ONE = "/v2/endpoint/acme/chat"

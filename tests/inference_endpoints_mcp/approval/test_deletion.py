@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import Driver
 from tests.support.host import Answer, Mode
+from tests.support.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.policy.limits import Limits

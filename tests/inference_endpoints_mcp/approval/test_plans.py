@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from mcp.client._memory import InMemoryTransport
 from mcp.types import CallToolResult, RequestParamsMeta
-from tests.inference_endpoints_mcp.approval.test_asking import (
+from tests.inference_endpoints_mcp.approval.test_approval_by_person import (
     CHANGES,
     CHAT,
     EVERYTHING,
@@ -20,8 +20,8 @@ from tests.inference_endpoints_mcp.approval.test_asking import (
     world,
 )
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import TOKEN, Driver
 from tests.support.host import Host, Mode, blocks_of, connected, text_of
+from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.approval.approvals import PLAN_VALID_S

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import Driver
 from tests.support.host import eventually, pollers
+from tests.support.plane_driver import Driver
 
 pytestmark = pytest.mark.anyio
 

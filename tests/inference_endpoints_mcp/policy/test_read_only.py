@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import TOKEN, Driver, cloud
-from tests.support.guarded import guarded
+from tests.support.guarded_client import guarded
+from tests.support.plane_driver import TOKEN, Driver, cloud
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from mcp.types import TextContent, TextResourceContents
-from tests.support.driver import TOKEN
 from tests.support.host import Host, Mode, serving
-from tests.support.upstream import Answer, Upstream, events
+from tests.support.plane_driver import TOKEN
+from tests.support.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.approval.confirmation import Confirm

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import TOKEN, Driver
 from tests.support.host import Mode
+from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.confirmation import Confirm

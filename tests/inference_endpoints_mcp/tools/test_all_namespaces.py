@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support.driver import TOKEN
 from tests.support.host import Host, serving
-from tests.support.upstream import Answer, Upstream
+from tests.support.plane_driver import TOKEN
+from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.policy.limits import Limits

@@ -4,8 +4,8 @@ import sys
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver
 from tests.support.host import Host, blocks_of, text_of
+from tests.support.plane_driver import Driver
 
 from inference_endpoints_mcp.server.tool_calls import tool_specs
 

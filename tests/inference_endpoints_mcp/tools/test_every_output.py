@@ -5,8 +5,8 @@ from typing import Any
 import jsonschema
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import Driver
 from tests.support.host import Mode
+from tests.support.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.confirmation import Confirm
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.driver import TOKEN, Driver, PlaneOf
 from tests.support.host import Host, serving
-from tests.support.upstream import Answer, Upstream
+from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_local.engines.programs import from_catalogue

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import TOKEN, Driver
 from tests.support.host import Host, blocks_of, serving
-from tests.support.upstream import Answer, Upstream
+from tests.support.plane_driver import TOKEN, Driver
+from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.server.application import ServerOptions

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver
 from tests.support.host import Host
+from tests.support.plane_driver import Driver
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver
+from tests.support.plane_driver import Driver
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from tests.support.driver import Driver
 from tests.support.host import OUTPUT_LIMIT, Host, size_of
+from tests.support.plane_driver import Driver
 
 pytestmark = pytest.mark.anyio
 

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver
 from tests.support.host import Host
-from tests.support.world import configuration
+from tests.support.plane_driver import Driver
+from tests.support.scenarios import configuration
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import Driver
 from tests.support.host import Host, blocks_of, eventually, pollers
+from tests.support.plane_driver import Driver
 
 from inference_endpoints_local.state.faults import Fault
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import TOKEN, Driver, PlaneOf
 from tests.support.host import Host, Mode, blocks_of, pollers, serving
+from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.errors import Unavailable
 from inference_endpoints.transport.backend import Backend, local

@@ -18,8 +18,8 @@ from tests.support.diagnosis import (
     tiny_or_real,
     wait_for_log,
 )
-from tests.support.driver import Driver, PlaneOf
 from tests.support.host import Host
+from tests.support.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Fault

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver
 from tests.support.host import OUTPUT_LIMIT, Host
+from tests.support.plane_driver import Driver
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from tests.support.captures import CAPTURES
-from tests.support.driver import TOKEN, Driver
 from tests.support.host import Host, serving
-from tests.support.upstream import Answer, Upstream
+from tests.support.plane_driver import TOKEN, Driver
+from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics

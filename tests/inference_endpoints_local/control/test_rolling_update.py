@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.driver import Driver, PlaneOf, RawResponse
+from tests.support.plane_driver import Driver, PlaneOf, RawResponse
 from tests.support.polling import until_ended
 
 from inference_endpoints_local.state.clock import ControllableClock

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.agent import at_work
-from tests.support.driver import Driver
+from tests.support.budgeted_agent import at_work
 from tests.support.host import Host
-from tests.support.world import L4, VLLM, age, configuration, settled, started
+from tests.support.plane_driver import Driver
+from tests.support.scenarios import L4, VLLM, age, configuration, settled, started
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,7 @@
 """What this machine can run, decided when an endpoint is created."""
 
 import pytest
-from tests.support.driver import PlaneOf
+from tests.support.plane_driver import PlaneOf
 
 from inference_endpoints_local.engines.programs import from_catalogue
 

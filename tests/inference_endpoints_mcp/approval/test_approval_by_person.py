@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.driver import TOKEN, Driver
 from tests.support.host import Answer, Mode
+from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints.transport.operations import Effect
