@@ -1,7 +1,7 @@
 """Pools of clients: what a pool keeps of the client it was made of."""
 
 import pytest
-from tests.support.upstream import Upstream
+from tests.support.scripted_upstream import Upstream
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import ClientPool, api_for, client_of, pool_of
