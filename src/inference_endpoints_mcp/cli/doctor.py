@@ -15,12 +15,11 @@ from importlib.util import find_spec
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
-from inference_endpoints.transport import backend
-from inference_endpoints.transport.backend import Backend
+from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.cli.serve import build_local_backend, resolve_valid_limits
+from inference_endpoints_mcp.cli.serve import build_local_connector, resolve_limits
 from inference_endpoints_mcp.cli.settings import DoctorSettings
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.policy.rules import flag
@@ -52,7 +51,7 @@ class Check:
 def run_doctor(settings: DoctorSettings) -> int:
     """Print the report. The exit code is 1 if the configured backend is not usable, 2 if a limit is not valid."""
     try:
-        limits = resolve_valid_limits(settings)
+        limits = resolve_limits(settings)
     except LimitsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -108,22 +107,22 @@ async def _check_backend(settings: DoctorSettings) -> list[Check]:
     async with AsyncExitStack() as stack:
         if settings.local:
             try:
-                return await _check_reads(await build_local_backend(settings).open(stack), every=True)
+                return await _check_reads(await build_local_connector(settings).open(stack), all_reads=True)
             except InferenceEndpointError as error:
                 return [Check("control plane", str(error.__cause__ or error.message), ok=False)]
         token = hugging_face_token()
         if token is None:
             return [Check("token", "none: set HF_TOKEN, or use --local to try everything without an account", ok=False)]
-        reads = await _check_reads(backend.hugging_face(token), every=settings.live)
+        reads = await _check_reads(hugging_face(token), all_reads=settings.live)
         return [Check("token", "configured"), *reads]
 
 
-async def _check_reads(where: Backend, *, every: bool) -> list[Check]:
-    """Read whose token is used, and if `every` is set, everything else that the backend offers."""
-    async with AsyncEndpointsClient(where) as client:
+async def _check_reads(backend: Backend, *, all_reads: bool) -> list[Check]:
+    """Read whose token is used, and if `all_reads` is set, everything else that the backend offers."""
+    async with AsyncEndpointsClient(backend) as client:
         checks = [await _check_read("whoami", _read_whoami(client))]
-        if every and checks[0].ok:
-            for subject, read in _READS.items():
+        if all_reads and checks[0].ok:
+            for subject, read in _READS_BY_SUBJECT.items():
                 checks.append(await _check_read(subject, read(client)))
         return checks
 
@@ -184,7 +183,7 @@ async def _read_catalogue(client: AsyncEndpointsClient) -> str:
     return f"{len(models)} models; suggested hardware for {clean_line(first)}: {clean_line(hardware)}"
 
 
-_READS = {
+_READS_BY_SUBJECT = {
     "hardware": _read_hardware,
     "quotas": _read_quotas,
     "endpoints": _read_endpoints,

@@ -41,43 +41,43 @@ def _run_server(arguments: list[str]) -> int:
     # tenth of the time to the first answer.
     gc.disable()
     from inference_endpoints_mcp.cli.serve import run_stdio
-    from inference_endpoints_mcp.cli.settings import ServerSettings, parse
+    from inference_endpoints_mcp.cli.settings import ServerSettings, parse_arguments
 
     gc.freeze()
     gc.enable()
-    return run_stdio(parse(ServerSettings, arguments))
+    return run_stdio(parse_arguments(ServerSettings, arguments))
 
 
 def _run_serve(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.serve import run_serve
-    from inference_endpoints_mcp.cli.settings import ServeSettings, parse
+    from inference_endpoints_mcp.cli.settings import ServeSettings, parse_arguments
 
-    return run_serve(parse(ServeSettings, arguments))
+    return run_serve(parse_arguments(ServeSettings, arguments))
 
 
 def _run_demo(arguments: list[str]) -> int:
-    from inference_endpoints_mcp.cli.settings import DemoSettings, parse
+    from inference_endpoints_mcp.cli.settings import DemoSettings, parse_arguments
     from inference_endpoints_mcp.demo.script import run_demo
 
-    return run_demo(as_json=parse(DemoSettings, arguments).json_)
+    return run_demo(as_json=parse_arguments(DemoSettings, arguments).json_)
 
 
 def _run_doctor(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.doctor import run_doctor
-    from inference_endpoints_mcp.cli.settings import DoctorSettings, parse
+    from inference_endpoints_mcp.cli.settings import DoctorSettings, parse_arguments
 
-    return run_doctor(parse(DoctorSettings, arguments))
+    return run_doctor(parse_arguments(DoctorSettings, arguments))
 
 
 def _run_control_plane(arguments: list[str]) -> int:
-    return _stop_control_plane(arguments[1:]) if arguments[:1] == ["stop"] else _become_control_plane(arguments)
+    return _stop_control_plane(arguments[1:]) if arguments[:1] == ["stop"] else _exec_control_plane(arguments)
 
 
-def _become_control_plane(arguments: list[str]) -> NoReturn:
+def _exec_control_plane(arguments: list[str]) -> NoReturn:
     """Replace this process by the embedded control plane, for any client of the REST API."""
-    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, parse
+    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, parse_arguments
 
-    settings = parse(ControlPlaneSettings, arguments)
+    settings = parse_arguments(ControlPlaneSettings, arguments)
     flags = ["--data-dir", str(settings.folder), "--foreground"]
     flags += ["--namespace", settings.namespace] if settings.namespace else []
     flags += ["--simulated-speed", str(settings.simulated_speed)]
@@ -94,10 +94,10 @@ def _stop_control_plane(arguments: list[str]) -> int:
     import asyncio
 
     from inference_endpoints_local.daemon import connect
-    from inference_endpoints_mcp.cli.settings import FolderSettings, parse
+    from inference_endpoints_mcp.cli.settings import DataFolderSettings, parse_arguments
 
     try:
-        stopped = asyncio.run(connect.stop(parse(FolderSettings, arguments).folder))
+        stopped = asyncio.run(connect.stop(parse_arguments(DataFolderSettings, arguments).folder))
     except connect.PlaneError as error:
         print(error, file=sys.stderr)
         return 1

@@ -6,12 +6,12 @@ from inference_endpoints.transport.operations import Effect
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.confirmation import Confirm
-from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, resolve_limits
+from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, merge_limits
 from inference_endpoints_mcp.policy.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
-from inference_endpoints_mcp.server.backends import HuggingFaceBackend, LocalBackend
+from inference_endpoints_mcp.server.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
 from inference_endpoints_mcp.server.http.access import AccessRules, UnprotectedServerError
 from inference_endpoints_mcp.server.http.header_limits import find_unknown_tools
 from inference_endpoints_mcp.server.transports import HttpOptions, ListenError, serve_http, serve_stdio
@@ -39,13 +39,13 @@ def run_serve(settings: ServeSettings) -> int:
 
 def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOptions:
     """The options of a server. Over HTTP subscriptions are off by default, since anyone could make the server poll."""
-    local = build_local_backend(settings) if settings.local else None
+    local = build_local_connector(settings) if settings.local else None
     default_subscriptions = 0 if http else MAX_SUBSCRIPTIONS
     return ServerOptions(
-        open_backend=local.open if local else HuggingFaceBackend(hugging_face_token(), settings.endpoint_hosts).open,
+        open_backend=local.open if local else HuggingFaceConnector(hugging_face_token(), settings.endpoint_hosts).open,
         reconnect=local.reconnect if local else None,
         namespace=settings.namespace,
-        limits=resolve_valid_limits(settings),
+        limits=resolve_limits(settings),
         audit_file=settings.audit_file,
         confirm=Confirm(settings.confirm),
         confirm_effects=frozenset(map(Effect, settings.confirm_effects)),
@@ -60,18 +60,18 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
     )
 
 
-def resolve_valid_limits(settings: ServerSettings) -> Limits:
+def resolve_limits(settings: ServerSettings) -> Limits:
     """Raises `LimitsError`, also for a tool or toolset that does not exist."""
-    limits = resolve_limits(settings)
+    limits = merge_limits(settings)
     for setting, unknown in find_unknown_tools(limits).items():
         raise LimitsError(f"These {setting} do not exist: {', '.join(sorted(unknown))}.")
     return limits
 
 
-def build_local_backend(settings: ServerSettings) -> LocalBackend:
+def build_local_connector(settings: ServerSettings) -> LocalPlaneConnector:
     start = StartOptions(
         namespace=settings.namespace,
         simulated=settings.simulated,
         simulated_speed=settings.simulated_speed,
     )
-    return LocalBackend(settings.folder, start)
+    return LocalPlaneConnector(settings.folder, start)

@@ -13,7 +13,7 @@ from typing_extensions import TypeAliasType
 
 from inference_endpoints_mcp.policy.limits import Limits, Listed, items, read_limits
 
-PREFIX = "INFERENCE_ENDPOINTS_"
+VARIABLE_PREFIX = "INFERENCE_ENDPOINTS_"
 
 Effects = TypeAliasType(
     "Effects", Annotated[tuple[Literal["destroys", "spends", "disrupts"], ...], BeforeValidator(items)]
@@ -36,7 +36,7 @@ class CommandSettings(BaseSettings):
     """How every command reads its settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
+        env_prefix=VARIABLE_PREFIX,
         cli_prog_name="inference-endpoints-mcp",
         env_ignore_empty=True,
         enable_decoding=False,
@@ -48,7 +48,7 @@ class CommandSettings(BaseSettings):
     )
 
 
-class FolderSettings(CommandSettings):
+class DataFolderSettings(CommandSettings):
     """The data folder of the embedded control plane. `control-plane stop` needs nothing else."""
 
     data_dir: Path | None = Field(
@@ -62,7 +62,7 @@ class FolderSettings(CommandSettings):
         return self.data_dir or default_data_dir()
 
 
-class PlaneSettings(FolderSettings):
+class PlaneSettings(DataFolderSettings):
     """How an embedded control plane is started."""
 
     namespace: str | None = Field(default=None, description="Namespace of calls that name none. Default: your own.")
@@ -214,7 +214,7 @@ def _default_limits(settings: ServerSettings) -> dict[str, tuple[str, ...]]:
     return {"model_folders": ("~", ".", tempfile.gettempdir())}
 
 
-def resolve_limits(settings: ServerSettings) -> Limits:
+def merge_limits(settings: ServerSettings) -> Limits:
     """The limits of flags and variables, then of the policy file, then the defaults. Raises `LimitsError`."""
     explicit = settings.model_dump(include=set(Limits.model_fields) & settings.model_fields_set)
     return Limits(**_default_limits(settings) | (read_limits(settings.policy) if settings.policy else {}) | explicit)
@@ -227,11 +227,13 @@ class _HelpFormatter(RawDescriptionHelpFormatter):
         return re.sub(r" \(default: (None|False|\(\)|)\)$", "", action.help or "")
 
 
-def parse(kind: type[SettingsT], arguments: list[str]) -> SettingsT:
+def parse_arguments(settings_class: type[SettingsT], arguments: list[str]) -> SettingsT:
     """Settings from flags, then variables, then defaults. Ends the process with a message if one is not valid."""
     try:
         return CliApp.run(
-            kind, cli_args=arguments, cli_settings_source=CliSettingsSource(kind, formatter_class=_HelpFormatter)
+            settings_class,
+            cli_args=arguments,
+            cli_settings_source=CliSettingsSource(settings_class, formatter_class=_HelpFormatter),
         )
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):

@@ -87,7 +87,7 @@ class ConsoleHost:
         self._write(f"  {self._paint(_GREEN, '←')} {content.get('now', '')}")
         return content
 
-    async def call_refused(self, tool: str, code: str, /, **arguments: Any) -> str:
+    async def call_expecting_error(self, tool: str, code: str, /, **arguments: Any) -> str:
         """Call a tool that must return this error. Returns its text."""
         result = await self._send(tool, arguments)
         text = _text(result)

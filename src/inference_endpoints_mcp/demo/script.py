@@ -89,7 +89,7 @@ async def _run_script(folder: Path, report: DemoReport, result: dict[str, Any], 
 
 
 async def _list_what_exists(host: ConsoleHost) -> None:
-    async with host.step("look_around", "What exists?"):
+    async with host.step("list_what_exists", "What exists?"):
         facts = await host.call("whoami")
         _verify(facts["backend"] == "local", "the backend is the embedded control plane")
         hardware = await host.call("get_vendors", limit=3)
@@ -146,7 +146,9 @@ async def _pause_and_resume(host: ConsoleHost) -> None:
     async with host.step("pause_resume", "Stop the billing: pause, and resume"):
         paused = await host.call("pause_endpoint", endpoint_name="assistant")
         _verify(paused["state"] == "paused", "it is paused")
-        await host.call_refused("chat_with_endpoint", "PAUSED", endpoint_name="assistant", message="Are you there?")
+        await host.call_expecting_error(
+            "chat_with_endpoint", "PAUSED", endpoint_name="assistant", message="Are you there?"
+        )
         again = await host.call("pause_endpoint", endpoint_name="assistant")
         _verify(again["changed"] is False, "pausing twice changes nothing")
         await host.call("resume_endpoint", endpoint_name="assistant")
@@ -154,7 +156,7 @@ async def _pause_and_resume(host: ConsoleHost) -> None:
 
 
 async def _scale_to_zero_and_wake(host: ConsoleHost) -> None:
-    async with host.step("sleep_wake", "Scale to zero, and wake it with a call"):
+    async with host.step("scale_to_zero_and_wake", "Scale to zero, and wake it with a call"):
         asleep = await host.call("scale_endpoint_to_zero", endpoint_name="assistant")
         _verify(asleep["state"] == "scaledToZero", "it is scaled to zero")
         answer = await host.call(

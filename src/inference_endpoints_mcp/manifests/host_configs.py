@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
-NAME = "inference-endpoints"
-REAL = {"command": "uvx", "args": ["inference-endpoints-mcp", "--max-price-per-hour", "5"]}
-LOCAL = {"command": "uvx", "args": ["--from", "inference-endpoints-mcp[local]", "inference-endpoints-mcp", "--local"]}
+SERVER_NAME = "inference-endpoints"
+HUGGING_FACE_COMMAND = {"command": "uvx", "args": ["inference-endpoints-mcp", "--max-price-per-hour", "5"]}
+LOCAL_COMMAND = {
+    "command": "uvx",
+    "args": ["--from", "inference-endpoints-mcp[local]", "inference-endpoints-mcp", "--local"],
+}
 TOOL_TIMEOUT_S = 120
 
 
@@ -14,22 +17,22 @@ def build_host_configs() -> dict[str, str]:
     return {
         # Claude Code does not start a server with an unset variable, unless the variable has a default.
         "claude-code.mcp.json": _mcp_servers(_with_token("${HF_TOKEN:-}")),
-        "claude-code.local.mcp.json": _mcp_servers(LOCAL),
+        "claude-code.local.mcp.json": _mcp_servers(LOCAL_COMMAND),
         "cursor.mcp.json": _mcp_servers(_with_token("${env:HF_TOKEN}")),
-        "cursor.local.mcp.json": _mcp_servers(LOCAL),
+        "cursor.local.mcp.json": _mcp_servers(LOCAL_COMMAND),
         "vscode.mcp.json": _vscode(_with_token("${input:hf-token}"), prompts=["hf-token"]),
-        "vscode.local.mcp.json": _vscode(LOCAL),
-        "codex.config.toml": _codex(REAL, 'env_vars = ["HF_TOKEN"]\n'),
-        "codex.local.config.toml": _codex(LOCAL),
+        "vscode.local.mcp.json": _vscode(LOCAL_COMMAND),
+        "codex.config.toml": _codex(HUGGING_FACE_COMMAND, 'env_vars = ["HF_TOKEN"]\n'),
+        "codex.local.config.toml": _codex(LOCAL_COMMAND),
     }
 
 
 def _with_token(token: str) -> dict[str, Any]:
-    return {**REAL, "env": {"HF_TOKEN": token}}
+    return {**HUGGING_FACE_COMMAND, "env": {"HF_TOKEN": token}}
 
 
 def _mcp_servers(server: dict[str, Any]) -> str:
-    return to_json({"mcpServers": {NAME: server}})
+    return to_json({"mcpServers": {SERVER_NAME: server}})
 
 
 def _vscode(server: dict[str, Any], prompts: list[str] | None = None) -> str:
@@ -37,12 +40,12 @@ def _vscode(server: dict[str, Any], prompts: list[str] | None = None) -> str:
         {"type": "promptString", "id": name, "description": "Hugging Face token", "password": True}
         for name in prompts or []
     ]
-    return to_json(({"inputs": inputs} if inputs else {}) | {"servers": {NAME: {"type": "stdio", **server}}})
+    return to_json(({"inputs": inputs} if inputs else {}) | {"servers": {SERVER_NAME: {"type": "stdio", **server}}})
 
 
 def _codex(server: dict[str, Any], environment: str = "") -> str:
     return f"""\
-[mcp_servers.{NAME}]
+[mcp_servers.{SERVER_NAME}]
 command = {json.dumps(server["command"])}
 args = {json.dumps(server["args"])}
 {environment}tool_timeout_sec = {TOOL_TIMEOUT_S}

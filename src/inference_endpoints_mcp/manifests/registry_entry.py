@@ -3,9 +3,9 @@
 from typing import Any
 
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.cli.settings import PREFIX, ServerSettings
+from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX, ServerSettings
 
-NAME = "io.github.inference-endpoints-mcp/inference-endpoints-mcp"
+REGISTRY_NAME = "io.github.inference-endpoints-mcp/inference-endpoints-mcp"
 
 _FORMATS: dict[Any, str] = {bool: "boolean"} | dict.fromkeys((int, int | None, float, float | None), "number")
 
@@ -22,7 +22,7 @@ def build_registry_entry() -> dict[str, Any]:
         },
         *(
             {
-                "name": f"{PREFIX}{name.upper()}",
+                "name": f"{VARIABLE_PREFIX}{name.upper()}",
                 "description": field.description,
                 "isRequired": False,
                 "format": _FORMATS.get(field.annotation, "string"),
@@ -32,7 +32,7 @@ def build_registry_entry() -> dict[str, Any]:
     ]
     return {
         "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
-        "name": NAME,
+        "name": REGISTRY_NAME,
         "title": "Inference Endpoints",
         "description": "Deploy, watch, call and price Hugging Face Inference Endpoints, or try it all locally.",
         "version": __version__,

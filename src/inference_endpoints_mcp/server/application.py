@@ -28,7 +28,7 @@ from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.server.caller import identify_caller
-from inference_endpoints_mcp.server.host import call_timeout_s
+from inference_endpoints_mcp.server.mcp_host import call_timeout_s
 from inference_endpoints_mcp.server.progress import report_progress
 from inference_endpoints_mcp.tools.call_context import CallContext
 

@@ -11,7 +11,7 @@ from mcp.server.request_state import authenticated_principal
 
 from inference_endpoints_mcp.policy.audit_trail import Caller, current_caller
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.server.host import host_name
+from inference_endpoints_mcp.server.mcp_host import host_name
 
 
 async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

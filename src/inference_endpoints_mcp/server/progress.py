@@ -10,7 +10,7 @@ from typing import Any
 from mcp.server.mcpserver import Context
 
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.host import wants_progress
+from inference_endpoints_mcp.server.mcp_host import wants_progress
 from inference_endpoints_mcp.tools.call_context import Progress, ProgressMessage
 
 HEARTBEAT_S = 5.0

@@ -27,7 +27,7 @@ class ListenError(Exception):
 class HttpOptions:
     """Where to listen, and who may call. Port 0 takes any free port."""
 
-    host: str
+    address: str
     port: int
     access: AccessRules
 
@@ -76,16 +76,18 @@ def serve_http(
 
 def _listen(http: HttpOptions) -> socket.socket:
     """Raises `ListenError`."""
-    host = http.host.strip("[]")
+    address = http.address.strip("[]")
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, http.port), family=family)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.create_server((address, http.port), family=family)
         # Connections inherit it. asyncio sets it only on a socket with an explicit protocol. Without it the body of a
         # response waits for the delayed acknowledgement of its head: 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
-        raise ListenError(f"Cannot listen on {host}:{http.port}: {error.strerror}. Choose another --port.") from error
+        raise ListenError(
+            f"Cannot listen on {address}:{http.port}: {error.strerror}. Choose another --port."
+        ) from error
 
 
 def _is_not_cancellation(record: logging.LogRecord) -> bool:

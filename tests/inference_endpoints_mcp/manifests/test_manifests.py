@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 import inference_endpoints
-from inference_endpoints_mcp.cli.settings import PREFIX, ServerSettings
+from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX, ServerSettings
 from inference_endpoints_mcp.manifests import host_configs, registry_entry
 from inference_endpoints_mcp.manifests.__main__ import MANIFESTS, REPOSITORY, generate
 
@@ -40,7 +40,7 @@ def test_the_registry_entry_names_every_setting_and_marks_the_token_secret() -> 
     variables = {
         item["name"]: item for item in registry_entry.build_registry_entry()["packages"][0]["environmentVariables"]
     }
-    assert {f"{PREFIX}{name.upper()}" for name in ServerSettings.model_fields} < set(variables)
+    assert {f"{VARIABLE_PREFIX}{name.upper()}" for name in ServerSettings.model_fields} < set(variables)
     assert variables["HF_TOKEN"]["isSecret"] is True
 
 

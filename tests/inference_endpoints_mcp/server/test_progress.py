@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from inference_endpoints_mcp.server.host import UNKNOWN_HOST, find_timeout
+from inference_endpoints_mcp.server.mcp_host import UNKNOWN_HOST, find_timeout
 from inference_endpoints_mcp.server.progress import HEARTBEAT_S, ProgressReporter
 
 pytestmark = pytest.mark.anyio

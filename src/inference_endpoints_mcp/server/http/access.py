@@ -25,28 +25,28 @@ class AccessRules:
     name of its own (DNS rebinding).
     """
 
-    hosts: frozenset[str]
+    host_names: frozenset[str]
     key_digest: bytes | None = None
 
     @classmethod
-    def from_settings(cls, host: str, allowed_hosts: list[str], key_file: Path | None) -> "AccessRules":
+    def from_settings(cls, address: str, allowed_hosts: list[str], key_file: Path | None) -> "AccessRules":
         """Raises `UnprotectedServerError` if other machines could reach the server without protection."""
         key = _read_key(key_file) if key_file else None
-        local = host in LOOPBACK or host == "::1"
+        local = address in LOOPBACK or address == "::1"
         if not local and key is None:
-            raise UnprotectedServerError(f"To listen on {host}, set a key that callers must send: --api-key-file.")
+            raise UnprotectedServerError(f"To listen on {address}, set a key that callers must send: --api-key-file.")
         if not local and not allowed_hosts:
-            raise UnprotectedServerError(f"To listen on {host}, set the server's host names: --allowed-hosts.")
+            raise UnprotectedServerError(f"To listen on {address}, set the server's host names: --allowed-hosts.")
         names = [*allowed_hosts, *(LOOPBACK if local else ())]
         return cls(frozenset(name.lower() for name in names), _digest(key) if key else None)
 
     def refuse(self, headers: Headers) -> Response | None:
         """The response to a caller that may not call; None for one that may."""
-        if _host_of(headers.get("host", "")) not in self.hosts:
+        if _host_of(headers.get("host", "")) not in self.host_names:
             hint = "The operator of this server can allow it: --allowed-hosts."
             return JSONResponse({"error": f"This server does not accept this Host. {hint}"}, 421)
         origin = headers.get("origin")
-        if origin and _host_of(origin.partition("://")[2]) not in self.hosts:
+        if origin and _host_of(origin.partition("://")[2]) not in self.host_names:
             return JSONResponse({"error": "This server does not accept requests of web pages from this Origin."}, 403)
         if self.key_digest is not None and not hmac.compare_digest(_digest(_bearer(headers)), self.key_digest):
             challenge = {"WWW-Authenticate": "Bearer"}

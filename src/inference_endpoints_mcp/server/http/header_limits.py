@@ -17,7 +17,7 @@ from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import caller_limits
 from inference_endpoints_mcp.tools.spec import Toolset
 
-PREFIX = "x-endpoints-"
+HEADER_PREFIX = "x-endpoints-"
 
 
 async def apply_header_limits(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -32,7 +32,7 @@ async def apply_header_limits(ctx: ServerRequestContext[Any, Any], call_next: Ca
 
 def parse_header_limits(headers: Mapping[str, str]) -> Limits | None:
     """The limits in the headers, None if there are none. Raises `MCPError` for an invalid one."""
-    given = [(key.lower(), value) for key, value in headers.items() if key.lower().startswith(PREFIX)]
+    given = [(key.lower(), value) for key, value in headers.items() if key.lower().startswith(HEADER_PREFIX)]
     if not given:
         return None
     # A header that a proxy and the caller both set is ambiguous: neither may override the other.
@@ -40,7 +40,9 @@ def parse_header_limits(headers: Mapping[str, str]) -> Limits | None:
     if repeated:
         raise _invalid_headers(repeated)
     try:
-        limits = Limits.model_validate({key.removeprefix(PREFIX).replace("-", "_"): value for key, value in given})
+        limits = Limits.model_validate(
+            {key.removeprefix(HEADER_PREFIX).replace("-", "_"): value for key, value in given}
+        )
     except ValidationError as error:
         raise _invalid_headers(_header_name(problem["loc"][0]) for problem in error.errors()) from None
     unknown = find_unknown_tools(limits)
@@ -60,7 +62,7 @@ def find_unknown_tools(limits: Limits) -> dict[str, set[str]]:
 
 
 def _header_name(setting: str | int) -> str:
-    return PREFIX + str(setting).replace("_", "-")
+    return HEADER_PREFIX + str(setting).replace("_", "-")
 
 
 def _invalid_headers(headers: Iterable[str]) -> MCPError:

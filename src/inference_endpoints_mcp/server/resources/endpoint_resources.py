@@ -57,7 +57,7 @@ class EndpointResources:
 
     async def read(self, context: Context[Any, Any], uri: EndpointUri) -> str:
         """The tool's output as JSON. Raises the tool's errors."""
-        call = await self.open_call(context.request_context, uri)
+        call = await self.open_resource_call(context.request_context, uri)
         output = await tool_specs()[uri.kind.tool].fn(call, uri.name, uri.namespace)
         return rendering.to_compact_json(rendering.to_redacted_data(output, self._redactor))
 
@@ -69,7 +69,7 @@ class EndpointResources:
         after = _decode_cursor(cursor)
         if not (self._offers(LIST_TOOL) and self._offers(ENDPOINT.tool)):
             return ListResourcesResult(resources=[])
-        call = await self.open_call(ctx, None)
+        call = await self.open_resource_call(ctx, None)
         found = {_full_name(*pair): pair for pair in await self._read_endpoints(call)}
         remaining = sorted(name for name in found if name > after)
         return ListResourcesResult(
@@ -83,7 +83,7 @@ class EndpointResources:
         argument = params.argument
         return CompleteResult(completion=await self._completer.complete(call, argument.name, argument.value, others))
 
-    async def open_call(self, ctx: RequestContext, uri: EndpointUri | None) -> CallContext:
+    async def open_resource_call(self, ctx: RequestContext, uri: EndpointUri | None) -> CallContext:
         """A call context to read this resource, or for None the list of them. Raises `Refused` if policy forbids it."""
         self._policy.check_tool(tool_specs()[uri.kind.tool if uri else LIST_TOOL])
         call = await open_call(Context(request_context=ctx))

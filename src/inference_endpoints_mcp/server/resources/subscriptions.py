@@ -104,7 +104,7 @@ class Subscriptions:
             if uri.startswith(SCHEME):
                 raise unknown_resource(uri)
             return None
-        call = await self._resources.open_call(ctx, endpoint_uri)
+        call = await self._resources.open_resource_call(ctx, endpoint_uri)
         read, namespace, name = endpoint_uri.kind.read_fingerprint, endpoint_uri.namespace, endpoint_uri.name
         fingerprints: FingerprintStream
         if read is None:
@@ -117,7 +117,7 @@ class Subscriptions:
 
     async def _subscribe_list(self, stack: ExitStack, ctx: RequestContext) -> ChangeDetector:
         stack.enter_context(self._count_subscription(caller_address()))
-        call = await self._resources.open_call(ctx, None)
+        call = await self._resources.open_resource_call(ctx, None)
         fingerprints = partial(poll_fingerprint, partial(self._resources.read_names, call), self._poll_interval)
         return stack.enter_context(self._share_detector(ResourcesListChanged(), fingerprints))
 

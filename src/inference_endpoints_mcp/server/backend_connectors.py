@@ -9,7 +9,7 @@ from inference_endpoints.transport.backend import Backend
 from inference_endpoints_local.daemon import connect
 
 
-class HuggingFaceBackend:
+class HuggingFaceConnector:
     """The hosted service. Endpoints on `extra_hosts` get the token too, if there is one."""
 
     def __init__(self, token: str | None, extra_hosts: tuple[str, ...] = ()) -> None:
@@ -19,7 +19,7 @@ class HuggingFaceBackend:
         return self._backend
 
 
-class LocalBackend:
+class LocalPlaneConnector:
     """The embedded control plane of a data folder. It is joined or started, and a lease keeps it running."""
 
     def __init__(self, folder: Path, options: connect.StartOptions) -> None:
