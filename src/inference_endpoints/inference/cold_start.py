@@ -5,7 +5,6 @@ The proxy in front of an endpoint answers 503 while a replica starts (502 before
 page of the Inference Endpoints documentation.
 """
 
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import HttpTransport, Sleep, httpx
+from inference_endpoints.transport.http import HttpTransport, Sleep, backoff_s, httpx
 
 Item = TypeVar("Item")
 OnWait = Callable[[str], Awaitable[None]]
@@ -32,15 +31,6 @@ FetchEndpoint = Callable[[], Awaitable[Endpoint]]
 NOT_READY_STATUSES = frozenset({502, 503})
 MAX_TRANSIENT_REFUSALS = 2
 """How often a running endpoint may answer 502 or 503 before that counts as its answer."""
-
-_STARTING = frozenset(
-    {
-        InferenceEndpointStatus.PENDING,
-        InferenceEndpointStatus.INITIALIZING,
-        InferenceEndpointStatus.UPDATING,
-        InferenceEndpointStatus.SCALED_TO_ZERO,
-    }
-)
 
 
 class CallDeadline:
@@ -96,8 +86,8 @@ class CallDeadline:
             await self._on_wait(sentence)
 
     async def back_off(self, attempt: int) -> None:
-        """Wait before the next attempt: about a second, doubled each time, at most 8, with jitter."""
-        await self._sleep(min(self.remaining, random.uniform(0.5, 1.0) * min(8.0, 2.0 ** (attempt - 1))))  # noqa: S311
+        """Wait before the next attempt, but not beyond the deadline."""
+        await self._sleep(min(self.remaining, backoff_s(attempt)))
 
 
 @dataclass(frozen=True)
@@ -125,7 +115,7 @@ async def open_response(
         woke = woke or call.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO
         headers = dict(call.headers)
         failing = f"{call.label} did not begin to answer"
-        if is_starting(call.endpoint):
+        if must_start_first(call.endpoint):
             failing = f"{call.label} did not become ready"
             # Whole seconds, and not longer than the caller waits.
             headers["X-Scale-Up-Timeout"] = str(max(1, int(deadline.remaining)))
@@ -140,7 +130,7 @@ async def open_response(
                 with deadline.limit(failing):
                     call = replace(call, endpoint=await fetch())
                 ensure_callable(call, may_wake=deadline.may_wake)
-                final = attempt > MAX_TRANSIENT_REFUSALS and not is_starting(call.endpoint)
+                final = attempt > MAX_TRANSIENT_REFUSALS and not must_start_first(call.endpoint)
             if final:
                 yield OpenResponse(response, call, woke)
                 return
@@ -149,9 +139,10 @@ async def open_response(
             await deadline.back_off(attempt)
 
 
-def is_starting(endpoint: Endpoint) -> bool:
+def must_start_first(endpoint: Endpoint) -> bool:
     """Whether no replica is ready, but one is starting or starts on the next call."""
-    return endpoint.state in _STARTING and endpoint.status.ready_replica == 0
+    starts = endpoint.state.changing or endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO
+    return starts and endpoint.status.ready_replica == 0
 
 
 def ensure_callable(call: EndpointCall, *, may_wake: bool) -> None:

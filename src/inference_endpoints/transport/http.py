@@ -222,7 +222,7 @@ class HttpTransport:
             except (httpx.RequestError, RateLimited, Unavailable) as error:
                 if not isinstance(error, (*_NEVER_SENT, RateLimited)):
                     lost = error
-                delay = getattr(error, "retry_after", None) or _backoff(attempt)
+                delay = getattr(error, "retry_after", None) or backoff_s(attempt)
                 in_time = anyio.current_time() + delay < anyio.current_effective_deadline()
                 if attempt == MAX_ATTEMPTS or not in_time or not _may_retry(request, error):
                     raise self._final_error(request, lost or error) from error
@@ -313,9 +313,18 @@ def _may_retry(request: Request, error: Exception) -> bool:
     return isinstance(error, _NEVER_SENT) or request.operation.retry is Retry.SAFE
 
 
-def _backoff(attempt: int) -> float:
-    """Seconds before the next attempt: exponential back-off with jitter, at most 8."""
-    return random.uniform(0.1, min(8.0, 0.5 * 2**attempt))  # noqa: S311
+def backoff_s(attempt: int) -> float:
+    """Seconds before the next attempt: about one, doubled each time, at most 8, with jitter."""
+    return random.uniform(0.5, 1.0) * min(8.0, 2.0 ** (attempt - 1))  # noqa: S311
 
 
-__all__ = ["HttpTransport", "Reconnect", "Sleep", "httpx", "read_error", "read_up_to", "server_sent_events"]
+__all__ = [
+    "HttpTransport",
+    "Reconnect",
+    "Sleep",
+    "backoff_s",
+    "httpx",
+    "read_error",
+    "read_up_to",
+    "server_sent_events",
+]
