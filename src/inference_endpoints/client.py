@@ -23,6 +23,7 @@ from inference_endpoints.models import (
     VendorQuotas,
     Vendors,
     WhoAmI,
+    rfc3339,
 )
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import Backend, default_backend
@@ -253,7 +254,7 @@ class AsyncEndpointsClient:
         """
         namespace = await self.resolve_namespace(namespace)
         span = (start, stop or datetime.now(UTC))
-        first, last = (one.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") for one in span)
+        first, last = (rfc3339(moment, "milliseconds") for moment in span)
         body = MetricsRequest(start=first, stop=last)
         return await self._send(operations.METRICS, body=body, namespace=namespace, name=name)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers, find_offer, offers
 from inference_endpoints.deploy.recommend import GB, needed_gb
-from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.models import Endpoint, Vendors, format_duration
 from inference_endpoints.models.hub import weight_bytes_by_name
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
@@ -93,14 +93,14 @@ def _at_most(endpoint: Endpoint, prices: Prices) -> float | None:
 def _pause_unused(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     if endpoint.state is not Status.RUNNING or idle < UNUSED:
         return None
-    return Saving(operations.PAUSE, now, f"nobody has called it for {_duration(idle)}")
+    return Saving(operations.PAUSE, now, _describe_idle(idle))
 
 
 def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     kept = endpoint.compute.scaling.min_replica
     if endpoint.state is not Status.RUNNING or idle < IDLE or not kept:
         return None
-    why = f"min_replica={kept} keeps it running, and nobody has called it for {_duration(idle)}; a call can wake it"
+    why = f"min_replica={kept} keeps it running, and {_describe_idle(idle)}; a call can wake it"
     settings = {"min_replica": 0, "scale_to_zero_timeout": GOOD_TIMEOUT_MIN}
     return Saving(operations.UPDATE, now, why, settings)
 
@@ -108,7 +108,7 @@ def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> S
 def _scale_idle_to_zero(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     if endpoint.state is not Status.RUNNING or idle < IDLE:
         return None
-    why = f"nobody has called it for {_duration(idle)}; the next call wakes it"
+    why = f"{_describe_idle(idle)}; the next call wakes it"
     return Saving(operations.SCALE_TO_ZERO, now, why)
 
 
@@ -152,9 +152,8 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
     return Saving(operations.UPDATE, (own.price - (best.price or 0.0)) * replicas, why, {"hardware": best.id})
 
 
-def _duration(idle: timedelta) -> str:
-    hours = int(idle.total_seconds() // 3600)
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} h"
+def _describe_idle(idle: timedelta) -> str:
+    return f"nobody has called it for {format_duration(idle.total_seconds())}"
 
 
 Rule = Callable[[Endpoint, float, timedelta], Saving | None]

@@ -16,6 +16,7 @@ from inference_endpoints.diagnosis.finding import (
 )
 from inference_endpoints.diagnosis.hardware_changes import move_to_available
 from inference_endpoints.diagnosis.log_patterns import match_log_patterns, quote_lines
+from inference_endpoints.models import format_duration
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 USUAL_START_S = 300.0
@@ -93,7 +94,7 @@ def detect_no_capacity(evidence: Evidence) -> Finding | None:
             statements.append(f"The hardware listing marks its hardware as {availability}.")
         if evidence.start_duration_s > LONG_PENDING_S:
             confidence = max(confidence, 0.6)
-            statements.append(f"It has waited to be scheduled for {_format_duration(evidence.start_duration_s)}.")
+            statements.append(f"It has waited to be scheduled for {format_duration(evidence.start_duration_s)}.")
     if not confidence:
         return None
     statements.append(f"{evidence.state_summary}.")
@@ -136,13 +137,8 @@ def detect_slow_start(evidence: Evidence) -> Finding | None:
             (WAIT,) if seconds < LONG_START_S else (READ_LOGS, WAIT),
         ),
         (
-            f"{evidence.state_summary}. It has been starting for {_format_duration(seconds)}.",
+            f"{evidence.state_summary}. It has been starting for {format_duration(seconds)}.",
             "A start usually takes 3 to 5 minutes; a large model on several accelerators takes up to 20.",
         ),
         quote_lines([*evidence.status_lines[:1], *evidence.log_lines[-2:]]),
     )
-
-
-def _format_duration(seconds: float) -> str:
-    minutes = int(seconds // 60)
-    return f"{minutes} min" if minutes else f"{int(seconds)} s"

@@ -19,7 +19,7 @@ from inference_endpoints.errors import (
     Paused,
     ScaledToZero,
 )
-from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+from inference_endpoints.models import Endpoint, InferenceEndpointStatus, format_duration
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.http import HttpTransport, Sleep, backoff_s, httpx
 
@@ -167,5 +167,6 @@ def ensure_callable(call: EndpointCall, *, may_wake: bool) -> None:
 def _describe_wait(endpoint: Endpoint, deadline: CallDeadline) -> str:
     status = endpoint.status
     if endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO:
-        return f"scaled to zero · waking it, for up to {deadline.remaining:.0f} s"
-    return f"{endpoint.state} · {status.ready_replica}/{status.target_replica} replicas · {deadline.elapsed:.0f} s"
+        return f"scaled to zero · waking it, for up to {format_duration(deadline.remaining)}"
+    replicas = f"{status.ready_replica}/{status.target_replica} replicas"
+    return f"{endpoint.state} · {replicas} · {format_duration(deadline.elapsed)}"

@@ -2,7 +2,7 @@
 
 from inference_endpoints.models.account import Organization, WhoAmI
 from inference_endpoints.models.audit_log import AuditEntry, AuditLogs
-from inference_endpoints.models.base import Document, Wire, rfc3339
+from inference_endpoints.models.base import Document, Wire
 from inference_endpoints.models.catalog import (
     Catalogue,
     CatalogueModel,
@@ -35,6 +35,7 @@ from inference_endpoints.models.logs_and_replicas import LogEntry, Logs, Replica
 from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
 from inference_endpoints.models.requests import CreateRequest, MetricsRequest, RequestPart, UpdateRequest
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
+from inference_endpoints.models.times import format_duration, rfc3339
 
 __all__ = [
     "AllGraphs",
@@ -81,6 +82,7 @@ __all__ = [
     "Vendors",
     "WhoAmI",
     "Wire",
+    "format_duration",
     "hardware_id",
     "rfc3339",
 ]

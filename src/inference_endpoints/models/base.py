@@ -1,16 +1,10 @@
 """The base of all API documents."""
 
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 from pydantic.alias_generators import to_camel
-
-
-def rfc3339(moment: datetime) -> str:
-    """A moment in the form of the API: in UTC, ending in Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 @cache

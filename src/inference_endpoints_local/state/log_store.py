@@ -13,6 +13,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from inference_endpoints.models import rfc3339
+
 MAX_LINES = 1_000
 """Lines kept for one replica."""
 MAX_LINE_CHARACTERS = 4_096
@@ -44,7 +46,7 @@ class ReplicaLog:
 
     def add(self, line: str, stream: str = "stderr") -> None:
         """Keep a line. On a full disk the line is lost, and the replica runs on."""
-        moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = rfc3339(datetime.now(UTC), "milliseconds")
         line = line.rstrip()[:MAX_LINE_CHARACTERS]
         entry = {
             "timestamp": moment,

@@ -33,7 +33,7 @@ async def test_a_sleeping_endpoint_is_woken_by_a_request_that_the_proxy_holds(
     reply = await inference.call("chat", body={}, timeout=60, on_wait=on_wait)
     assert reply.woke
     assert upstream.calls()[0].headers["x-scale-up-timeout"] in {"59", "60"}
-    assert waits == ["scaled to zero · waking it, for up to 60 s"]
+    assert waits == ["scaled to zero · waking it, for up to 1 min"]
 
 
 @pytest.mark.parametrize("status", [503, 502])

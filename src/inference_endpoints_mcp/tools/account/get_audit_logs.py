@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.models import AuditEntry
+from inference_endpoints.models import AuditEntry, rfc3339
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace
@@ -74,7 +74,7 @@ def _row(entry: AuditEntry, call: CallContext) -> AuditLogRow:
     # The service does not publish its fields: unknown ones are shown unchanged.
     more = {key: value for key, value in (entry.model_extra or {}).items() if value is not None and key != "id"}
     return AuditLogRow(
-        at=entry.created_at.isoformat(timespec="seconds") if entry.created_at else "",
+        at=rfc3339(entry.created_at, "seconds") if entry.created_at else "",
         action=clean_line(entry.action, 40),
         endpoint_name=clean_line(entry.endpoint, 40) if entry.endpoint else None,
         user=clean_line(entry.user.name or "", 96) if entry.user else None,

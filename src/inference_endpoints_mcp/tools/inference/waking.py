@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from inference_endpoints.deploy.plan import plan_wake
 from inference_endpoints.errors import Refused
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, format_duration
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport.backend import HUGGING_FACE
 from inference_endpoints_mcp.approval.proposal import Proposal
@@ -46,7 +46,7 @@ def report_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[No
     started = time.monotonic()
 
     def message() -> str:
-        return f"waking {name} · {time.monotonic() - started:.0f}s"
+        return f"waking {name} · {format_duration(time.monotonic() - started)}"
 
     async def on_wait(_: str) -> None:
         progress.report(message)

@@ -12,7 +12,7 @@ from inference_endpoints.errors import (
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
 )
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, format_duration
 from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
@@ -102,12 +102,12 @@ class _WaitHistory:
         return differs
 
     def message(self) -> str:
-        """`initializing · 0/1 replicas · 1m 42s · Loading the model`"""
-        parts = [f"waiting for {self.name}", _duration(self.elapsed)]
+        """`initializing · 0/1 replicas · 1 min 42 s · Loading the model`"""
+        parts = [f"waiting for {self.name}", format_duration(self.elapsed)]
         if self.last is not None:
             status = self.last.status
             replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
-            parts = [status.state.value, replicas, _duration(self.elapsed)]
+            parts = [status.state.value, replicas, format_duration(self.elapsed)]
         return clean_line(" · ".join([*parts, *self._details()]), 199)
 
     @property
@@ -132,7 +132,7 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
         raise history.error
     left = max(0, round(timeout_s - history.elapsed))
     starter = _STARTED_BY.get(goal) if history.last is not None and not history.last.state.changing else None
-    now = f"Not {goal.value.replace('_', ' ')} yet after {_duration(history.elapsed)}"
+    now = f"Not {goal.value.replace('_', ' ')} yet after {format_duration(history.elapsed)}"
     now += f": {history.obstacle}." if history.obstacle else "."
     if starter is not None:
         now += f" Nothing has started that: call {starter}."
@@ -161,8 +161,3 @@ async def _output(
     fields |= await describe_endpoint(call, endpoint, history.namespace)
     ready = reached and endpoint.state == "running"
     return WaitOutput(**fields, next=[trial_call(endpoint, history.namespace)] if ready else [])
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.models import AllGraphs, Graph, Series
+from inference_endpoints.models import AllGraphs, Graph, Series, rfc3339
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Metric, Namespace
@@ -135,8 +135,7 @@ def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) 
         p95=_percentile(ranked, 0.95),
         total=round(sum(values), 4) if kind == "response-status-code" else None,
         trend=_trend(values),
-        points=[PointRow(at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), value=value) for at, value in newest]
-        or None,
+        points=[PointRow(at=rfc3339(at, "seconds"), value=value) for at, value in newest] or None,
     )
 
 
