@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from inference_endpoints_mcp.manifests import host_configs, python_api, registry_entry, tools_page
+from inference_endpoints_mcp.manifests import host_configs, python_api, registry_entry, settings_table, tools_page
 from inference_endpoints_mcp.manifests.host_configs import to_json
 from inference_endpoints_mcp.tools.registry import TOOLS
 from inference_endpoints_mcp.tools.schema import contract
@@ -20,11 +20,13 @@ MANIFESTS = REPOSITORY / "manifests"
 def generate() -> dict[Path, str]:
     """The content of every generated file."""
     contracts = [contract(spec) for spec in TOOLS]
+    readme = REPOSITORY / "README.md"
     return {
         PACKAGE / "contract.json": json.dumps(contracts, separators=(",", ":"), ensure_ascii=False) + "\n",
         MANIFESTS / "tools.json": to_json(contracts),
         MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True))),
         MANIFESTS / "API.md": python_api.render_api_page(),
+        readme: settings_table.render_readme(readme.read_text("utf-8")),
         MANIFESTS / "server.json": to_json(registry_entry.build_registry_entry()),
         **{MANIFESTS / "hosts" / name: text for name, text in host_configs.build_host_configs().items()},
     }
