@@ -7,10 +7,9 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from inference_endpoints.deploy.engines import PARALLEL_SETTINGS
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware, image_of
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import PARALLELISM_SETTINGS, Endpoint
 
 _RENAMED = {
     "custom_image": "image",
@@ -75,6 +74,6 @@ def _sendable_image(endpoint: Endpoint) -> dict[str, Any]:
 def _with_parallelism(image: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
     engine, settings = next(iter(image.items()))
     for name in sizes:
-        if name not in PARALLEL_SETTINGS.get(engine, ()):  # the service ignores it without an error
+        if name not in PARALLELISM_SETTINGS.get(engine, ()):  # the service ignores it without an error
             warnings.warn(f"the service may ignore {name}: {engine} has no such setting", UserWarning, stacklevel=2)
     return {engine: {**settings, **sizes}}

@@ -10,17 +10,16 @@ from typing import Any, Literal
 
 from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers, find_offer, offers
 from inference_endpoints.deploy.recommend import GB, needed_gb
-from inference_endpoints.models import Endpoint, Vendors, format_duration
+from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, Vendors, format_duration
 from inference_endpoints.models.hub import weight_bytes_by_name
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation
 
 IDLE = timedelta(hours=1)
-"""Idle for longer, an endpoint should scale to zero."""
+"""An endpoint that is idle for longer should scale to zero."""
 UNUSED = timedelta(days=7)
-"""Idle for longer, an endpoint should be paused: nobody needs it, and no stray call should wake it."""
-GOOD_TIMEOUT_MIN = 15
+"""An endpoint that is idle for longer should be paused, so that no accidental call wakes it."""
 LONG_TIMEOUT_MIN = 60
 
 Per = Literal["hour", "idle stretch"]
@@ -83,7 +82,7 @@ def _idle(endpoint: Endpoint, at: datetime) -> timedelta | None:
 
 
 def _at_most(endpoint: Endpoint, prices: Prices) -> float | None:
-    """An endpoint that only a person can start again costs nothing."""
+    """USD per hour at the maximum of replicas; 0 for a paused or failed endpoint, which only a person can start."""
     if endpoint.state in {Status.PAUSED, Status.FAILED}:
         return 0.0
     replica = prices.replica(endpoint)
@@ -101,7 +100,7 @@ def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> S
     if endpoint.state is not Status.RUNNING or idle < IDLE or not kept:
         return None
     why = f"min_replica={kept} keeps it running, and {_describe_idle(idle)}; a call can wake it"
-    settings = {"min_replica": 0, "scale_to_zero_timeout": GOOD_TIMEOUT_MIN}
+    settings = {"min_replica": 0, "scale_to_zero_timeout": DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN}
     return Saving(operations.UPDATE, now, why, settings)
 
 
@@ -117,9 +116,10 @@ def _shorten_timeout(endpoint: Endpoint, now: float, idle: timedelta) -> Saving 
     timeout = scaling.scale_to_zero_timeout
     if scaling.min_replica or timeout is None or timeout < LONG_TIMEOUT_MIN:
         return None
-    why = f"it is billed for {timeout} idle minutes before it scales to zero; {GOOD_TIMEOUT_MIN} are enough"
-    wasted = now * (timeout - GOOD_TIMEOUT_MIN) / 60
-    settings = {"scale_to_zero_timeout": GOOD_TIMEOUT_MIN}
+    enough = DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
+    why = f"it is billed for {timeout} idle minutes before it scales to zero; {enough} are enough"
+    wasted = now * (timeout - enough) / 60
+    settings = {"scale_to_zero_timeout": enough}
     return Saving(operations.UPDATE, wasted, why, settings, per="idle stretch")
 
 
@@ -146,8 +146,9 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
     best = cheaper[0]
     replicas = max(endpoint.status.target_replica, endpoint.status.ready_replica, 1)
     why = (
-        f"it needs about {need:.3g} GB, by its name: {best.id} has {best.memory_gb:g} GB for ${best.price:g}/h, "
-        f"this one {own.memory_gb:g} GB for ${own.price:g}/h"
+        f"the model needs about {need:.3g} GB (estimated from its name); "
+        f"{best.id} has {best.memory_gb:g} GB for ${best.price:g}/h, "
+        f"the current hardware has {own.memory_gb:g} GB for ${own.price:g}/h"
     )
     return Saving(operations.UPDATE, (own.price - (best.price or 0.0)) * replicas, why, {"hardware": best.id})
 

@@ -1,16 +1,10 @@
 """Pure: which engine runs a model, and how many accelerators its image, arguments or variables tell it to use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from inference_endpoints.models import ModelSettings
+from inference_endpoints.models import PARALLELISM_SETTINGS, ModelSettings
 
-PARALLEL_SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "vLLM": ("tensorParallelSize", "dataParallelSize"),
-    "sGLang": ("tensorParallelSize",),
-}
-"""Images whose engine loads one accelerator of several unless a setting says otherwise, and those settings (the
-service's OpenAPI document 2.0.0)."""
 PARALLEL_FLAGS = {
     "vllm": (
         ("--tensor-parallel-size", "-tp"),
@@ -19,11 +13,11 @@ PARALLEL_FLAGS = {
     ),
     "sglang": (("--tp-size", "--tensor-parallel-size", "--tp"), ("--dp-size", "--data-parallel-size", "--dp")),
 }
-"""The flags that set it, in every spelling."""
+"""Command-line flags that raise the number of accelerators that an engine uses, in every spelling."""
 
 
 def family(model: ModelSettings) -> str:
-    """The engine: vllm, sglang, tgi, …; read from the image's URL where the key is `custom`, else the image's key."""
+    """The engine in lower case, such as vllm or tgi: the key of the image, or from the URL of a `custom` image."""
     image = model.image
     if image is None:
         return ""
@@ -48,9 +42,7 @@ def accelerators_used(model: ModelSettings) -> int | None:
     if kind not in PARALLEL_FLAGS:
         return None
     settings = model.image.settings if model.image else {}
-    sizes = [
-        _number(settings.get(name)) for name in PARALLEL_SETTINGS.get(model.image.engine if model.image else "", ())
-    ]
+    sizes = [_number(settings.get(name)) for name in PARALLELISM_SETTINGS.get(model.image_key, ())]
     sizes += [_number(_value(words, flags)) for flags in PARALLEL_FLAGS[kind]]
     product = 1
     for number in sizes:

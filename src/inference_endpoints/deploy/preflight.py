@@ -3,12 +3,10 @@
 Source: rules that huggingface_hub's authors verified against the service in August 2026.
 """
 
-from inference_endpoints.deploy.engines import PARALLEL_SETTINGS, accelerators_used
+from inference_endpoints.deploy.engines import accelerators_used
 from inference_endpoints.deploy.specs import check_can_scale_to_zero
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Endpoint, ModelSettings, UpdateRequest
-
-_WITHOUT_URL = frozenset({"huggingface", "huggingfaceNeuron"})
+from inference_endpoints.models import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Endpoint, ModelSettings, UpdateRequest
 
 
 def check(request: UpdateRequest, accelerators: int, current: Endpoint | None = None) -> None:
@@ -27,7 +25,7 @@ def check(request: UpdateRequest, accelerators: int, current: Endpoint | None = 
 def _check_image_is_whole(image: dict[str, dict[str, object]]) -> None:
     """The service replaces an image as a whole: a missing setting is lost."""
     engine, settings = next(iter(image.items()))
-    if engine not in _WITHOUT_URL and not settings.get("url"):
+    if engine not in IMAGES_WITHOUT_URL and not settings.get("url"):
         raise BadRequest(
             "The image in config.model has no url, and the service replaces an image as a whole: nothing was sent.",
             hint="get_endpoint with response_format=detailed shows the complete image of an endpoint.",
@@ -35,8 +33,8 @@ def _check_image_is_whole(image: dict[str, dict[str, object]]) -> None:
 
 
 def _check_parallelism(model: ModelSettings, accelerators: int) -> None:
-    engine = model.image.engine if model.image else ""
-    if engine in PARALLEL_SETTINGS and accelerators > 1 and accelerators_used(model) == 1:
+    engine = model.image_key
+    if engine in PARALLELISM_SETTINGS and accelerators > 1 and accelerators_used(model) == 1:
         raise BadRequest(
             f"{engine} would use only one of {accelerators} accelerators, which the service refuses: nothing was sent.",
             hint=f"Set tensorParallelSize={accelerators} in config.model.image.{engine}, beside its url.",

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.deploy.engines import PARALLEL_SETTINGS
 from inference_endpoints.deploy.hardware import Offer, cheapest_first, comparable_offers, find_offer
 from inference_endpoints.errors import NoCapacity, NotFound
-from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
+from inference_endpoints.models import PARALLELISM_SETTINGS, CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
 
 GB = 1e9
@@ -171,8 +170,8 @@ def _engine(known: KnownModel, offer: Offer, task: str | None) -> tuple[dict[str
         reason = "Engine: vLLM, which serves chat through the OpenAI API; framework=pytorch lets the service choose"
     else:
         return None, suggestion.framework if suggestion else None, ""
-    if engine in PARALLEL_SETTINGS and not (
-        "dataParallelSize" in PARALLEL_SETTINGS[engine] and settings.get("dataParallelSize")
+    if engine in PARALLELISM_SETTINGS and not (
+        "dataParallelSize" in PARALLELISM_SETTINGS[engine] and settings.get("dataParallelSize")
     ):
         settings.pop("tensorParallelSize", None)
         if accelerators > 1:

@@ -20,7 +20,15 @@ from inference_endpoints.deploy.vocabulary import (
     ScalingMetric,
 )
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import CreateRequest, Endpoint, Image, Instance, UpdateRequest, hardware_id
+from inference_endpoints.models import (
+    DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
+    CreateRequest,
+    Endpoint,
+    Image,
+    Instance,
+    UpdateRequest,
+    hardware_id,
+)
 
 LONGEST_NAME = 32
 
@@ -197,7 +205,7 @@ class EndpointSpec(EndpointSettings):
         self._check()
         scaling = self._scaling()
         if self.min_replica == 0:
-            scaling.setdefault("scaleToZeroTimeout", 15)
+            scaling.setdefault("scaleToZeroTimeout", DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN)
         body = {
             "name": self.name,
             "provider": {"vendor": self.hardware.vendor, "region": self.hardware.region},

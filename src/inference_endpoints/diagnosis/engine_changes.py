@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference_endpoints.deploy.engines import PARALLEL_FLAGS, PARALLEL_SETTINGS, family
+from inference_endpoints.deploy.engines import PARALLEL_FLAGS, family
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import PARALLELISM_SETTINGS, Endpoint
 
 DEFAULT_PORT = 80
 _PLAIN_VALUE = re.compile(r"[\w./:=@,+-]{0,200}", re.ASCII)
@@ -22,8 +22,8 @@ def set_parallelism(endpoint: Endpoint, accelerators: int) -> EndpointChange | N
         return EndpointChange(env={"NUM_SHARD": str(accelerators), "SHARDED": "true"})
     if kind not in PARALLEL_FLAGS or image is None:
         return None
-    if image.engine in PARALLEL_SETTINGS:
-        others = dict.fromkeys(PARALLEL_SETTINGS[image.engine])
+    if image.engine in PARALLELISM_SETTINGS:
+        others = dict.fromkeys(PARALLELISM_SETTINGS[image.engine])
         return change_image(endpoint, **others | {"tensorParallelSize": accelerators})
     flags = tuple(flag for aliases in PARALLEL_FLAGS[kind] for flag in aliases)
     return _change_args([*_remove_flags(args, flags), PARALLEL_FLAGS[kind][0][0], str(accelerators)])

@@ -255,7 +255,7 @@ class AsyncInference:
         options: CallOptions,
     ) -> Parsed:
         def build_request(endpoint: Endpoint) -> EngineRequest:
-            return task.build_request(inputs, parameters, engine=tasks.engine_key(endpoint), model=endpoint.name)
+            return task.build_request(inputs, parameters, engine=endpoint.model.image_key, model=endpoint.name)
 
         deadline = self._calls.start_deadline(options)
         reply = await self._calls.send(name, namespace, build_request, deadline, "POST", {"Accept": task.accept})

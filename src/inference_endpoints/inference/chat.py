@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import BadRequest, Unavailable
 from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse
-from inference_endpoints.inference.tasks import EngineRequest, engine_key
+from inference_endpoints.inference.tasks import EngineRequest
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
 from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events
@@ -133,7 +133,7 @@ def build_chat_request(messages: Messages, **settings: Any) -> Callable[[Endpoin
 
     def build(endpoint: Endpoint) -> EngineRequest:
         # For TGI another model name selects an adapter. The other engines accept the endpoint's name.
-        model = "tgi" if engine_key(endpoint).startswith("tgi") else endpoint.name
+        model = "tgi" if endpoint.model.image_key.startswith("tgi") else endpoint.name
         streamed = {"stream": True, "stream_options": {"include_usage": True}}
         return EngineRequest(ROUTE, {"model": model, "messages": turns, **streamed, **chosen})
 

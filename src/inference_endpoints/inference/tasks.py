@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.media import is_media_of
-from inference_endpoints.models import Endpoint
 
 Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]
@@ -61,11 +60,6 @@ class EngineRequest:
     path: str = "/"
     body: Any = None
     content: bytes | None = field(default=None, repr=False)
-
-
-def engine_key(endpoint: Endpoint) -> str:
-    """The key of the endpoint's image, empty if it is unknown."""
-    return endpoint.model.image.engine if endpoint.model.image else ""
 
 
 def _nest_parameters(inputs: Any, parameters: Parameters) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from inference_endpoints.models.catalog import (
     Vendors,
 )
 from inference_endpoints.models.endpoint import (
+    DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
     Compute,
     Endpoint,
     EndpointConfiguration,
@@ -30,7 +31,7 @@ from inference_endpoints.models.endpoint import (
     hardware_id,
 )
 from inference_endpoints.models.hub import ModelInfo
-from inference_endpoints.models.image import Image
+from inference_endpoints.models.image import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Image
 from inference_endpoints.models.logs_and_replicas import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
 from inference_endpoints.models.requests import CreateRequest, MetricsRequest, RequestPart, UpdateRequest
@@ -38,6 +39,9 @@ from inference_endpoints.models.status import InferenceEndpointStatus, Inference
 from inference_endpoints.models.times import format_duration, rfc3339
 
 __all__ = [
+    "DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN",
+    "IMAGES_WITHOUT_URL",
+    "PARALLELISM_SETTINGS",
     "AllGraphs",
     "AuditEntry",
     "AuditLogs",

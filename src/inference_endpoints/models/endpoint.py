@@ -15,6 +15,10 @@ class Provider(Wire):
     region: str = ""
 
 
+DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN = 15
+"""The service's default where `min_replica` is 0."""
+
+
 class Scaling(Wire):
     """Replica bounds. `scale_to_zero_timeout` is in minutes and needs `min_replica` 0."""
 
@@ -51,6 +55,11 @@ class ModelSettings(Wire):
     secrets: dict[str, Any] = Field(default_factory=dict)
     args: list[str] | None = None
     command: list[str] | None = None
+
+    @property
+    def image_key(self) -> str:
+        """The key of the image, which names its engine; empty if the image is unknown."""
+        return self.image.engine if self.image else ""
 
 
 class Person(Wire):

@@ -1,8 +1,18 @@
 """The container image of an endpoint: an object with exactly one key, which names the engine."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import RootModel
+
+# Source of both: the service's OpenAPI document 2.0.0.
+PARALLELISM_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "vLLM": ("tensorParallelSize", "dataParallelSize"),
+    "sGLang": ("tensorParallelSize",),
+}
+"""Keys of images whose engine uses one accelerator by default, each with the settings that raise the number."""
+IMAGES_WITHOUT_URL = frozenset({"huggingface", "huggingfaceNeuron", "llamacpp", "hfServe"})
+"""Keys of images that need no `url`."""
 
 
 class Image(RootModel[dict[str, Any]]):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from inference_endpoints.models import PARALLELISM_SETTINGS
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control import validation
 from inference_endpoints_local.control.executor import Executor
@@ -21,7 +22,6 @@ from inference_endpoints_local.state.audit_event import Actor, AuditAction, audi
 from inference_endpoints_local.state.clock import wall_ns
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, Spec, instance_size, replica_spec
-from inference_endpoints_local.wire.images import PARALLELISM_SETTINGS
 
 _ALPHABET = string.ascii_lowercase + string.digits
 

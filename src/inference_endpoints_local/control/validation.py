@@ -7,14 +7,13 @@ import json
 import re
 from typing import Any
 
+from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints_local.state.record import Spec
 from inference_endpoints_local.wire import images
 from inference_endpoints_local.wire.requests import EndpointBody, EndpointChangeBody, InvalidRequest, parse_as
 
 __all__ = ["InvalidRequest", "check_environment", "parse_body", "validate_create", "validate_update"]
 
-SCALE_TO_ZERO_MINUTES = 15
-"""The service's default where `minReplica` is 0."""
 MAX_NESTING = 32
 """Levels of nesting. The deepest documented body has six."""
 _REPLACED_WHOLE = frozenset(
@@ -97,7 +96,7 @@ def _validate(body: dict[str, Any]) -> Spec:
     if minutes is not None and low > 0:
         raise InvalidRequest("VALIDATION_FAILED: compute.scaling.scaleToZeroTimeout: requires minReplica 0")
     if low == 0:
-        scaling["scaleToZeroTimeout"] = minutes or SCALE_TO_ZERO_MINUTES
+        scaling["scaleToZeroTimeout"] = minutes or DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
     scaling["measure"] = scaling["measure"] or {"hardwareUsage": None}
     spec["model"]["image"] = images.without_unknown_settings(spec["model"]["image"])
     model = {key: value for key, value in spec["model"].items() if value is not None or key in ("revision", "task")}

@@ -17,11 +17,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 from typing_extensions import TypeAliasType
 
-PARALLELISM_SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "vLLM": ("tensorParallelSize", "dataParallelSize"),
-    "sGLang": ("tensorParallelSize",),
-}
-"""Settings that split a model over accelerators, by engines that do not split it by default."""
+from inference_endpoints.models import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS
+
 _TGI = {"maxBatchPrefillTokens", "maxBatchTotalTokens", "maxInputLength", "maxTotalTokens"}
 # The settings of each engine beside those of every container. None: not published, so all are accepted.
 # The service drops unknown settings silently and refuses unknown engines.
@@ -42,7 +39,6 @@ IMAGE_KEYS: Mapping[str, set[str] | None] = {
     "hfServe": None,
     "custom": {"credentials"},
 }
-_NO_URL_NEEDED = frozenset({"huggingface", "huggingfaceNeuron", "llamacpp", "hfServe"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +85,7 @@ class _ContainerSettings(EngineSettings):
 
 def settings_model(engine: str) -> type[EngineSettings]:
     """The model that validates the settings of an engine."""
-    return EngineSettings if engine in _NO_URL_NEEDED else _ContainerSettings
+    return EngineSettings if engine in IMAGES_WITHOUT_URL else _ContainerSettings
 
 
 class _ImageSchema:

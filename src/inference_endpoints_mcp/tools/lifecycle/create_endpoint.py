@@ -9,7 +9,7 @@ from inference_endpoints.deploy import preflight
 from inference_endpoints.deploy.plan import Plan, plan_create
 from inference_endpoints.deploy.specs import EndpointSpec, check_name, differences
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
-from inference_endpoints.models import CreateRequest, Endpoint
+from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, CreateRequest, Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import (
@@ -63,7 +63,9 @@ async def create_endpoint(
     framework: Annotated[Literal["", "pytorch", "custom", "llamacpp"], Field()] = "",
     min_replica: Annotated[int, Field(ge=0, le=100, description="0 lets it scale to zero when idle.")] = 0,
     max_replica: Annotated[int, Field(ge=1, le=100)] = 1,
-    scale_to_zero_timeout: Annotated[int, Field(ge=1, le=10_080, description="Idle minutes.")] = 15,
+    scale_to_zero_timeout: Annotated[
+        int, Field(ge=1, le=10_080, description="Idle minutes.")
+    ] = DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
     type: Annotated[Access, Field(description="Who may call it. Default: private.")] = "",
     env: Env = {},  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006
