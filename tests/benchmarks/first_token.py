@@ -75,9 +75,9 @@ def _through_rest(plane: Plane, name: str) -> Timeline:
 
 
 def _first_token(plane: Plane, url: str, since: Callable[[], float]) -> float:
-    said = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 16, "stream": True}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 16, "stream": True}
     first = 0.0
-    with plane.http.stream("POST", f"{url}/v1/chat/completions", json=said) as answer:
+    with plane.http.stream("POST", f"{url}/v1/chat/completions", json=body) as answer:
         for line in answer.iter_lines():
             if not first and line.startswith("data: {") and _speaks(json.loads(line.removeprefix("data: "))):
                 first = since()

@@ -61,7 +61,7 @@ class Peer:
         return "".join(block["text"] for block in result["content"])
 
     def request(self, method: str, on_progress: Callable[[str], None] | None = None, **params: Any) -> dict[str, Any]:
-        """The result of a request. `on_progress` is told the messages that come before it."""
+        """The result of a request. `on_progress` gets the messages that come before it."""
         self._last += 1
         self._write({"id": self._last, "method": method, "params": params | {"_meta": self._meta(on_progress)}})
         while (answer := self._read()).get("id") != self._last:

@@ -27,7 +27,7 @@ SETTLE_S, WINDOW_S = 5.0, 20.0
 START_S = 1_000.0
 """Simulated seconds in which any endpoint has started."""
 NOTE = (
-    "A change is that the endpoints become running, all at the same moment. huggingface_hub looks every 5 s, its "
+    "A change is that the endpoints become running, all at the same moment. huggingface_hub polls every 5 s, its "
     "default; ours listens to events as well. The plane that answers shares the cores with those who wait."
 )
 

@@ -1,4 +1,4 @@
-"""huggingface_hub as it is installed, told only where the service is."""
+"""huggingface_hub as it is installed; only the service's address is changed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -1,4 +1,4 @@
-"""`hf` as it is installed, told only where the service is: `launcher.py http://127.0.0.1:1234 endpoints ls`."""
+"""Runs the installed `hf` with another address of the service: `launcher.py http://127.0.0.1:1234 endpoints ls`."""
 
 import sys
 

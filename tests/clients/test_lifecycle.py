@@ -97,7 +97,7 @@ def test_everything_that_can_be_asked_for_arrives(hub: HfApi) -> None:
         min_replica=0,
         max_replica=3,
         scale_to_zero_timeout=30,
-        scaling_metric="pendingRequests",  # type: ignore[arg-type]  # a string does, says its documentation
+        scaling_metric="pendingRequests",  # type: ignore[arg-type]  # its documentation allows a string
         scaling_threshold=2.5,
         revision="abc",
         task="text-generation",

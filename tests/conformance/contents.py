@@ -1,4 +1,4 @@
-"""What the suite reads and calls without being asked anything in return."""
+"""Tools, resources and prompts that need no input from the client."""
 
 import asyncio
 import base64
@@ -112,7 +112,7 @@ def _notifying_tools(server: MCPServer[Any]) -> None:
 
     @server.tool(structured_output=False)
     async def test_logging_tool(ctx: Context[Any, Any]) -> str:
-        """Log once, which only a caller who asked for logs hears."""
+        """Log once. Only a caller that requested logs receives it."""
         await ctx.log("info", "This is logged.")
         return "Logged once."
 

@@ -1,4 +1,4 @@
-"""`python -m tests.conformance.fixture_server`: the server's own class and transport, with what the suite asks for.
+"""`python -m tests.conformance.fixture_server`: the server's own class and transport, with what the suite requires.
 
 Many scenarios call tools, prompts and resources by fixed names. They are registered here on a subclass, so that
 middleware, subscriptions, sealed state and HTTP are those of the product.

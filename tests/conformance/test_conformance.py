@@ -74,9 +74,9 @@ def test_every_scenario_that_needs_no_fixture_passes_against_the_product(
 def conforms(*arguments: str) -> None:
     command: list[str] = [str(NODE), str(SUITE), "server", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    said = ended.stdout + ended.stderr
-    assert ended.returncode == 0, said
-    assert "SKIPPED: scenario" not in said
+    output = ended.stdout + ended.stderr
+    assert ended.returncode == 0, output
+    assert "SKIPPED: scenario" not in output
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 
 @pytest.fixture
 def host_of(driver: Driver) -> HostOf:
-    """Serves a host with the given options for the length of a block. It looks at endpoints twenty times a second."""
+    """Serves a host with the given options for the length of a block. It polls endpoints twenty times a second."""
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return local(driver.plane.url, TOKEN)

@@ -87,11 +87,11 @@ async def test_quotas_have_the_captured_shape(client: AsyncEndpointsClient, reco
 async def test_what_is_not_published_is_recorded(client: AsyncEndpointsClient, record_property: Record) -> None:
     """The fields of audit logs and of suggestions, where the plan has them."""
     namespace, model = await client.resolve_namespace(), (await client.catalogue(limit=1))[0].repo_id
-    asked: list[tuple[Operation[Any], dict[str, Any], dict[str, str]]] = [
+    requests: list[tuple[Operation[Any], dict[str, Any], dict[str, str]]] = [
         (operations.AUDIT_LOGS, {"limit": 5}, {"namespace": namespace}),
         (operations.SUGGESTION, {"model_id": model}, {}),
     ]
-    for operation, query, arguments in asked:
+    for operation, query, arguments in requests:
         try:
             record_property(operation.name, sorted(keys(await raw(client, operation, query, **arguments))))
         except InferenceEndpointError as refusal:
@@ -108,15 +108,15 @@ ENDPOINTS = [path.stem for path in CAPTURES.glob("endpoint-*.json")]
 async def raw(
     client: AsyncEndpointsClient, operation: Operation[Any], query: dict[str, Any] | None = None, **arguments: Any
 ) -> Any:
-    """The answer as it came. The operation only reads."""
+    """The body of the response, unparsed. The operation only reads."""
     assert operation.method == "GET"
-    as_it_came = replace(operation, returns=Any)
-    return await client.http.send(as_it_came.build(query=query, **arguments), as_it_came)
+    unparsed = replace(operation, returns=Any)
+    return await client.http.send(unparsed.build(query=query, **arguments), unparsed)
 
 
-def compare(said: Any, captures: list[str], record_property: Record) -> None:
+def compare(document: Any, captures: list[str], record_property: Record) -> None:
     known = [keys(json.loads((CAPTURES / f"{name}.json").read_text())) for name in captures]
-    found = keys(said)
+    found = keys(document)
     assert set[str].intersection(*known) - OPTIONAL <= found
     record_property("unknown_keys", sorted(found - set[str].union(*known)))
 

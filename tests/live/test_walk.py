@@ -24,6 +24,6 @@ async def test_the_walk_finds_the_captured_shapes_on_the_embedded_plane(driver: 
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | means,
     )
-    said, _ = await walk.communicate()
-    assert walk.returncode == 0, said.decode()
-    assert b"7 passed" in said
+    output, _ = await walk.communicate()
+    assert walk.returncode == 0, output.decode()
+    assert b"7 passed" in output

@@ -21,7 +21,7 @@ from inference_endpoints.models import UpdateRequest
         ("custom", {}, 4, False),
     ],
 )
-def test_which_engines_must_be_told_of_several_accelerators(
+def test_engines_that_need_a_parallelism_setting_for_several_accelerators(
     engine: str, settings: dict[str, Any], accelerators: int, missing: bool
 ) -> None:
     request = UpdateRequest.model_validate({"model": {"image": {engine: {"url": "x", **settings}}}})

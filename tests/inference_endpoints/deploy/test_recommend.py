@@ -25,18 +25,18 @@ CLOUD = listing(
 CHAT = "text-generation"
 
 
-def told(parameters: float, *, kind: str = "BF16", task: str = CHAT) -> ModelInfo:
+def model_info(parameters: float, *, kind: str = "BF16", task: str = CHAT) -> ModelInfo:
     return ModelInfo.model_validate(
         {"pipeline_tag": task, "safetensors": {"parameters": {kind: int(parameters)}, "total": int(parameters)}}
     )
 
 
-def chosen(repository: str = "org/model", info: ModelInfo | None = None, **asked: Any) -> Recommendation:
-    return recommend(KnownModel(repository, info=info), CLOUD, **asked)
+def recommended(repository: str = "org/model", info: ModelInfo | None = None, **arguments: Any) -> Recommendation:
+    return recommend(KnownModel(repository, info=info), CLOUD, **arguments)
 
 
-def why(made: Recommendation, what: str) -> str:
-    return next(said for said in made.why if said.startswith(what))
+def reason_for(recommendation: Recommendation, what: str) -> str:
+    return next(reason for reason in recommendation.why if reason.startswith(what))
 
 
 @pytest.mark.parametrize(
@@ -54,56 +54,61 @@ def why(made: Recommendation, what: str) -> str:
     ],
 )
 def test_the_cheapest_that_holds_the_model_is_taken(parameters: float, kind: str, task: str, hardware: str) -> None:
-    made = chosen(info=told(parameters, kind=kind, task=task))
-    assert made.offer.id == hardware
-    assert "the cheapest available that holds it" in why(made, "Hardware")
+    recommendation = recommended(info=model_info(parameters, kind=kind, task=task))
+    assert recommendation.offer.id == hardware
+    assert "the cheapest available that holds it" in reason_for(recommendation, "Hardware")
 
 
 def test_the_reason_names_the_size_and_the_next_that_would_do() -> None:
-    said = why(chosen(info=told(8e9)), "Hardware")
-    assert "16 GB of weights, about 21.2 GB to serve" in said
-    assert "Or aws-east-a100-x1 (80 GB, $2.5/h)." in said
+    reason = reason_for(recommended(info=model_info(8e9)), "Hardware")
+    assert "16 GB of weights, about 21.2 GB to serve" in reason
+    assert "Or aws-east-a100-x1 (80 GB, $2.5/h)." in reason
 
 
-def test_a_size_that_is_only_in_the_name_is_said_to_be_so() -> None:
-    assert "16 GB of weights, by its name" in why(chosen("meta-llama/Llama-3.1-8B-Instruct"), "Hardware")
+def test_the_reason_names_a_size_that_is_estimated_from_the_name() -> None:
+    assert "16 GB of weights, by its name" in reason_for(recommended("meta-llama/Llama-3.1-8B-Instruct"), "Hardware")
 
 
-def test_of_unknown_size_the_cheapest_gpu_is_taken_with_a_warning() -> None:
-    made = chosen("org/mystery")
-    assert made.offer.id == "aws-east-t4-x1"
-    assert "size is unknown" in why(made, "Hardware")
+def test_for_an_unknown_size_the_cheapest_gpu_is_recommended_with_a_warning() -> None:
+    recommendation = recommended("org/mystery")
+    assert recommendation.offer.id == "aws-east-t4-x1"
+    assert "size is unknown" in reason_for(recommendation, "Hardware")
 
 
-def test_what_nothing_holds_is_no_capacity_with_how_much_it_needs() -> None:
+def test_a_model_larger_than_all_hardware_is_no_capacity_with_the_memory_it_needs() -> None:
     with pytest.raises(NoCapacity, match="needs about 488 GB") as raised:
-        chosen(info=told(202.5e9))
+        recommended(info=model_info(202.5e9))
     assert "aws-east-a100-x2 with 160 GB" in raised.value.hint
 
 
 def test_several_accelerators_come_with_parallelism() -> None:
-    made = chosen(info=told(60e9))
-    assert made.image == {
+    recommendation = recommended(info=model_info(60e9))
+    assert recommendation.image == {
         "vLLM": {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health", "tensorParallelSize": 2}
     }
-    assert "sharded over 2 accelerators" in why(made, "Engine")
+    assert "sharded over 2 accelerators" in reason_for(recommendation, "Engine")
 
 
-def test_what_the_caller_named_is_left_alone() -> None:
+def test_choices_of_the_caller_are_kept() -> None:
     named = require_offer(CLOUD, "aws-east-t4-x4")
-    made = chosen(info=told(8e9), offer=named, task="text-classification", framework="pytorch")
-    assert (made.offer, made.task, made.framework, made.image) == (named, "text-classification", "pytorch", None)
-    assert made.why == ()
+    recommendation = recommended(info=model_info(8e9), offer=named, task="text-classification", framework="pytorch")
+    assert (recommendation.offer, recommendation.task, recommendation.framework, recommendation.image) == (
+        named,
+        "text-classification",
+        "pytorch",
+        None,
+    )
+    assert recommendation.why == ()
 
 
 def test_a_task_other_than_generating_leaves_the_container_to_the_service() -> None:
-    assert chosen(info=told(22e6, task="feature-extraction")).image is None
+    assert recommended(info=model_info(22e6, task="feature-extraction")).image is None
 
 
 def test_the_catalogues_task_goes_before_the_hubs() -> None:
     item = CatalogueModel.model_validate({"repoId": "org/model", "task": "feature-extraction"})
     assert (
-        recommend(KnownModel("org/model", item=item, info=told(22e6, task="fill-mask")), CLOUD).task
+        recommend(KnownModel("org/model", item=item, info=model_info(22e6, task="fill-mask")), CLOUD).task
         == "feature-extraction"
     )
 
@@ -111,19 +116,22 @@ def test_the_catalogues_task_goes_before_the_hubs() -> None:
 def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() -> None:
     here = listing(local_machine=[instance("cpu", 0.0)])
     with pytest.raises(NotFound, match="not known to run this model"):
-        recommend(KnownModel("org/model", info=told(8e9)), here)
+        recommend(KnownModel("org/model", info=model_info(8e9)), here)
     machine = require_offer(here, "local-machine-cpu-x1")
-    made = recommend(KnownModel("org/model", info=told(8e9)), here, offer=machine)
-    assert (made.offer, made.image) == (machine, None)
+    recommendation = recommend(KnownModel("org/model", info=model_info(8e9)), here, offer=machine)
+    assert (recommendation.offer, recommendation.image) == (machine, None)
 
 
-def test_a_suggestion_goes_before_what_the_size_says_and_is_split_where_it_must_be() -> None:
+def test_a_suggestion_precedes_the_size_and_its_parallelism_is_corrected() -> None:
     suggestion = Suggestion.model_validate(
         {"suggestedCompute": "aws-east-a100-x2", "image": {"sGLang": {"url": "x", "tensorParallelSize": 8}}}
     )
-    made = recommend(KnownModel("org/model", suggestion, info=told(1e9)), CLOUD)
-    assert (made.offer.id, made.image) == ("aws-east-a100-x2", {"sGLang": {"url": "x", "tensorParallelSize": 2}})
-    assert "as suggested" in why(made, "Hardware")
+    recommendation = recommend(KnownModel("org/model", suggestion, info=model_info(1e9)), CLOUD)
+    assert (recommendation.offer.id, recommendation.image) == (
+        "aws-east-a100-x2",
+        {"sGLang": {"url": "x", "tensorParallelSize": 2}},
+    )
+    assert "as suggested" in reason_for(recommendation, "Hardware")
     alone = recommend(KnownModel("org/model", suggestion), CLOUD, offer=require_offer(CLOUD, "aws-east-a100-x1"))
     assert alone.image == {"sGLang": {"url": "x"}}
 

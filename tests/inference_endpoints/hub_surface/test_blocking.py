@@ -51,7 +51,7 @@ class Counter:
 def test_an_asynchronous_iterator_becomes_a_generator() -> None:
     counter = Counter()
     assert list(counter.each(3)) == [0, 1, 2]
-    later: Any = counter.later(3)  # a generator by then, which no annotation can say
+    later: Any = counter.later(3)  # a generator by then, which no annotation can express
     assert list(later) == [0, 1, 2]
     assert counter.closed.is_set()
 
@@ -159,8 +159,8 @@ from inference_endpoints.blocking import blocking
 cancelled = threading.Event()
 
 @blocking
-async def ask():
-    print("asking", flush=True)
+async def call_once():
+    print("calling", flush=True)
     try:
         await aio.get_inference_endpoint("chat", namespace="acme")
     except asyncio.CancelledError:
@@ -168,7 +168,7 @@ async def ask():
         raise
 
 try:
-    ask()
+    call_once()
 except KeyboardInterrupt:
     print("interrupted", cancelled.wait(10))
 print(get_inference_endpoint("other", namespace="acme").name)
@@ -180,7 +180,7 @@ async def test_ctrl_c_cancels_the_call_and_leaves_the_program_usable(default_ups
     default_upstream.answers("GET", "/v2/endpoint/acme/other", Answer(body=default_upstream.endpoint("running")))
     program = start(INTERRUPTED, *STRICT)
     assert program.stdout
-    assert await asyncio.to_thread(program.stdout.readline) == "asking\n"
+    assert await asyncio.to_thread(program.stdout.readline) == "calling\n"
     program.send_signal(signal.SIGINT)
     assert await ended(program) == "interrupted True\nchat\n"
 

@@ -63,7 +63,7 @@ async def test_lists_follow_every_page(call: CallStyle, default_upstream: Upstre
 async def test_a_list_of_all_namespaces_says_which_refused(
     call: CallStyle, default_upstream: Upstream, status: int, kind: type[InferenceEndpointError]
 ) -> None:
-    own, *organizations = belongs_to(default_upstream)
+    own, *organizations = use_token_of_organizations(default_upstream)
     default_upstream.answers("GET", f"/v2/endpoint/{own}", page(default_upstream))
     default_upstream.answers("GET", f"/v2/endpoint/{organizations[0]}", Answer(status, {"error": "no billing"}))
     for other in organizations[1:]:
@@ -76,7 +76,7 @@ async def test_a_list_of_all_namespaces_says_which_refused(
 
 
 async def test_all_namespaces_are_listed_at_the_same_time(default_upstream: Upstream) -> None:
-    own, slow, quick = belongs_to(default_upstream)
+    own, slow, quick = use_token_of_organizations(default_upstream)
     default_upstream.answers("GET", f"/v2/endpoint/{own}", page(default_upstream))
     default_upstream.answers("GET", f"/v2/endpoint/{slow}", SILENT)
     default_upstream.answers("GET", f"/v2/endpoint/{quick}", page(default_upstream))
@@ -88,7 +88,7 @@ async def test_all_namespaces_are_listed_at_the_same_time(default_upstream: Upst
 
 
 async def test_a_list_of_all_namespaces_hides_no_other_failure(call: CallStyle, default_upstream: Upstream) -> None:
-    own, *organizations = belongs_to(default_upstream)
+    own, *organizations = use_token_of_organizations(default_upstream)
     default_upstream.answers("GET", f"/v2/endpoint/{own}", page(default_upstream))
     for name in organizations:
         default_upstream.answers("GET", f"/v2/endpoint/{name}", Answer(404, {"error": "Not found"}))
@@ -179,19 +179,19 @@ async def test_the_repr_of_a_client_is_one_line_and_never_has_its_token(default_
     service = hugging_face("hf_mine")
     endpoint = AsyncInferenceEndpoint.from_raw(default_upstream.endpoint("running"), "acme", api=ClientPool(service))
     where = "'https://api.endpoints.huggingface.cloud/v2', namespace=None"
-    shown = {
+    representations = {
         repr(EndpointsClient(service)): f"EndpointsClient({where})",
         repr(AsyncEndpointsClient(service)): f"AsyncEndpointsClient({where})",
         repr(AsyncInference(AsyncEndpointsClient(service))): f"AsyncInference(AsyncEndpointsClient({where}))",
         repr(endpoint.client): f"InferenceClient('acme/chat', url='{default_upstream.url}/serve/chat')",
         repr(endpoint.async_client): f"AsyncInferenceClient('acme/chat', url='{default_upstream.url}/serve/chat')",
     }
-    assert list(shown) == list(shown.values())
+    assert list(representations) == list(representations.values())
     assert "hf_mine" not in repr(vars(EndpointsClient(service)))
 
 
-def belongs_to(upstream: Upstream) -> list[str]:
-    """A person of several organizations asks; returns the namespaces, their own first."""
+def use_token_of_organizations(upstream: Upstream) -> list[str]:
+    """The token belongs to a person in several organizations. Returns the namespaces, their own first."""
     person = json.loads((CAPTURES / "whoami-user.json").read_text())
     person["orgs"] = [{"name": "first"}, {"name": "second"}]
     upstream.answers("GET", "/api/whoami-v2", Answer(body=person))

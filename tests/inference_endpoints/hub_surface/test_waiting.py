@@ -51,8 +51,8 @@ async def test_a_wait_says_why_a_deployment_failed(call: CallStyle, default_upst
         await waited(call, endpoint)
     assert failed.value.upstream == "CUDA out of memory\x1b[2J\nexit code 137"
     assert "CUDA" not in str(failed.value)
-    shown = "".join(traceback.format_exception(failed.value))
-    assert "The container's last output:\nCUDA out of memory[2J\nexit code 137" in shown
+    formatted = "".join(traceback.format_exception(failed.value))
+    assert "The container's last output:\nCUDA out of memory[2J\nexit code 137" in formatted
     assert endpoint.status == state
 
 

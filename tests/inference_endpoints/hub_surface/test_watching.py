@@ -15,7 +15,7 @@ ONE = "/v2/endpoint/acme/chat"
 
 
 def life(upstream: Upstream) -> dict[str, Any]:
-    """An endpoint that starts, says something new, runs and is deleted, with a passing failure between."""
+    """An endpoint that starts, reports a new message, runs and is deleted, with a passing failure between."""
     starting = upstream.endpoint("initializing", message="pulling the image")
     answers = [
         Answer(body=starting),
@@ -36,20 +36,20 @@ SEEN = [
 ]
 
 
-def shown(change: StatusChange) -> tuple[str, int, str]:
+def summary_of(change: StatusChange) -> tuple[str, int, str]:
     return change.state, change.ready_replicas, change.message
 
 
 async def test_a_watch_yields_every_change_until_the_endpoint_is_deleted(default_upstream: Upstream) -> None:
     endpoint = AsyncInferenceEndpoint.from_raw(life(default_upstream), "acme")
-    changes = [shown(change) async for change in endpoint.watch(refresh_every=0.01)]
+    changes = [summary_of(change) async for change in endpoint.watch(refresh_every=0.01)]
     assert changes == SEEN
     assert endpoint.status == "running"
 
 
 async def test_a_blocking_watch_yields_the_same(default_upstream: Upstream) -> None:
     endpoint = InferenceEndpoint.from_raw(life(default_upstream), "acme")
-    changes = await asyncio.to_thread(lambda: [shown(change) for change in endpoint.watch(refresh_every=0.01)])
+    changes = await asyncio.to_thread(lambda: [summary_of(change) for change in endpoint.watch(refresh_every=0.01)])
     assert changes == SEEN
     assert endpoint.status == "running"
 

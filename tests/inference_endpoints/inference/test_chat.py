@@ -21,13 +21,13 @@ CHAT = "/v1/chat/completions"
 HELLO = [ChatMessage("user", "Grüß mich")]
 
 
-def says(text: str, **choice: Any) -> dict[str, Any]:
+def delta_chunk(text: str, **choice: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {"content": text}, **choice}]}
 
 
 COUNTED = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}}
 DONE = b"data: [DONE]\n\n"
-STREAM = (says("Grüß "), says("Gott"), says("", finish_reason="stop"), COUNTED, DONE)
+STREAM = (delta_chunk("Grüß "), delta_chunk("Gott"), delta_chunk("", finish_reason="stop"), COUNTED, DONE)
 
 
 async def test_a_chat_is_collected_with_usage_and_times(upstream: Upstream, inference: AsyncInference) -> None:
@@ -59,14 +59,14 @@ async def test_a_chat_is_collected_with_usage_and_times(upstream: Upstream, infe
 
 
 async def test_a_stream_is_read_however_its_bytes_are_split(upstream: Upstream, inference: AsyncInference) -> None:
-    whole = f"data: {json.dumps(says('Grüß 🙂'), ensure_ascii=False)}\r\n\r\n".encode() + DONE
+    whole = f"data: {json.dumps(delta_chunk('Grüß 🙂'), ensure_ascii=False)}\r\n\r\n".encode() + DONE
     upstream.shows("running")
     upstream.serves(CHAT, events(*(whole[i : i + 1] for i in range(len(whole)))))
     assert (await inference.chat("chat", HELLO)).text == "Grüß 🙂"
 
 
 async def test_comments_and_events_of_several_lines_are_read(upstream: Upstream, inference: AsyncInference) -> None:
-    pretty = "".join(f"data: {line}\n" for line in json.dumps(says("one"), indent=1).splitlines())
+    pretty = "".join(f"data: {line}\n" for line in json.dumps(delta_chunk("one"), indent=1).splitlines())
     upstream.shows("running")
     upstream.serves(CHAT, events(b": keep-alive\n\n", b"event: message\n" + pretty.encode() + b"\n", DONE))
     assert (await inference.chat("chat", HELLO)).text == "one"
@@ -87,7 +87,7 @@ async def test_an_error_in_the_stream_ends_it_and_is_not_retried(
     upstream: Upstream, inference: AsyncInference, error: dict[str, Any]
 ) -> None:
     upstream.shows("running")
-    upstream.serves(CHAT, events(says("Gr"), error))
+    upstream.serves(CHAT, events(delta_chunk("Gr"), error))
     with pytest.raises(Unavailable, match="failed while answering") as caught:
         await inference.chat("chat", HELLO)
     assert caught.value.upstream == "CUDA error"
@@ -100,7 +100,7 @@ async def test_a_stream_that_ends_too_early_is_never_taken_for_an_answer(
     upstream: Upstream, inference: AsyncInference, ends: bool
 ) -> None:
     upstream.shows("running")
-    upstream.serves(CHAT, events(says("Gr"), ends=ends))
+    upstream.serves(CHAT, events(delta_chunk("Gr"), ends=ends))
     with pytest.raises(Unavailable, match="broke off"):
         await inference.chat("chat", HELLO)
     assert len(upstream.calls()) == 1
@@ -152,7 +152,7 @@ async def test_a_stream_that_falls_silent_ends_at_the_callers_deadline(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.shows("running")
-    upstream.serves(CHAT, events(*[says("a")] * 1_000))
+    upstream.serves(CHAT, events(*[delta_chunk("a")] * 1_000))
     with pytest.raises(InferenceEndpointTimeoutError, match="did not finish its answer"):
         await inference.chat("chat", HELLO, timeout=0.2)
     upstream.serves(CHAT, SILENT)

@@ -59,7 +59,7 @@ def test_vectors_can_be_shortened_or_left_unnormalised(hub: InferenceClient) -> 
 def test_openai_reads_floats_and_base64_alike_with_usage(embed_worker: Any) -> None:
     openai = OpenAI(base_url=f"{embed_worker.url}/v1", api_key=embed_worker.secret)
     plain = openai.embeddings.create(model="any", input=[MEAL, UNRELATED], encoding_format="float")
-    packed = openai.embeddings.create(model="any", input=[MEAL, UNRELATED])  # asks for base64
+    packed = openai.embeddings.create(model="any", input=[MEAL, UNRELATED])  # requests base64
     np.testing.assert_allclose([d.embedding for d in plain.data], [d.embedding for d in packed.data], atol=1e-7)
     assert plain.usage.prompt_tokens == plain.usage.total_tokens == 15
 

@@ -1,4 +1,4 @@
-"""Changes that need a person's approval, asked for through the host, in both eras. Simulated prices count here."""
+"""Changes that need a person's approval, requested through the host, in both eras. Simulated prices count here."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def never(question: str) -> Any:
     raise AssertionError(question)
 
 
-async def test_the_question_shows_the_plan_and_its_price_and_a_yes_carries_it_out(
+async def test_the_question_shows_the_plan_and_its_price_and_approval_carries_it_out(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     questions: list[str] = []
@@ -99,38 +99,38 @@ async def test_the_question_shows_the_plan_and_its_price_and_a_yes_carries_it_ou
     ],
     ids=["no", "declined", "cancelled", "no content", "nothing", "of the wrong kind"],
 )
-async def test_without_a_yes_the_world_stays_as_it_was(
+async def test_without_approval_nothing_changes(
     driver: Driver, host_of: HostOf, mode: Mode, tool: str, answer: Answer
 ) -> None:
     await prepared(driver, tool)
     before = await world(driver)
     async with host_of(mode, answer=answer, confirm_effects=EVERYTHING, confirm_simulated=True) as host:
-        words = await host.refused(tool, "REFUSED", **CHANGES[tool])
-    assert "not approved" in words
+        message = await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "not approved" in message
     assert await world(driver) == before
 
 
 @pytest.mark.parametrize("tool", CHANGES)
-async def test_with_a_yes_every_change_is_made(driver: Driver, host_of: HostOf, mode: Mode, tool: str) -> None:
+async def test_an_approved_change_is_made(driver: Driver, host_of: HostOf, mode: Mode, tool: str) -> None:
     await prepared(driver, tool)
     before = await world(driver)
-    asked: list[str] = []
+    questions: list[str] = []
 
     def approve(question: str) -> Any:
-        asked.append(question)
+        questions.append(question)
         return "chat" if tool == "delete_endpoint" else True
 
     async with host_of(
         mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True, host_timeout_s=0.5
     ) as host:
         result = await host.send(tool, **CHANGES[tool])
-    assert len(asked) == 1
+    assert len(questions) == 1
     assert tool == "call_endpoint" or not result.is_error
     assert await world(driver) != before
 
 
 @pytest.mark.parametrize("tool", [tool for tool in CHANGES if tool not in {"create_endpoint", "delete_endpoint"}])
-async def test_an_endpoint_that_changed_while_it_was_asked_about_is_left_alone(
+async def test_an_endpoint_that_changed_before_the_answer_is_left_alone(
     driver: Driver, host_of: HostOf, mode: Mode, tool: str
 ) -> None:
     await prepared(driver, tool)
@@ -142,12 +142,12 @@ async def test_an_endpoint_that_changed_while_it_was_asked_about_is_left_alone(
         return True
 
     async with host_of(mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True) as host:
-        words = await host.refused(tool, "REFUSED", **CHANGES[tool])
-    assert "changed meanwhile" in words
+        message = await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "changed meanwhile" in message
     assert [await world(driver)] == changed
 
 
-async def test_a_name_that_was_taken_while_it_was_asked_about_stays_with_its_endpoint(
+async def test_a_name_that_was_taken_before_the_answer_stays_with_its_endpoint(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     async def approve(_: str) -> bool:
@@ -162,9 +162,7 @@ async def test_a_name_that_was_taken_while_it_was_asked_about_stays_with_its_end
 
 
 @pytest.mark.parametrize("tool", ["create_endpoint", "delete_endpoint", "call_endpoint"])
-async def test_an_answer_that_comes_too_late_does_not_count(
-    driver: Driver, host_of: HostOf, mode: Mode, tool: str
-) -> None:
+async def test_a_late_answer_does_not_count(driver: Driver, host_of: HostOf, mode: Mode, tool: str) -> None:
     await prepared(driver, tool)
     before = await world(driver)
     clock = Clock()
@@ -178,43 +176,43 @@ async def test_an_answer_that_comes_too_late_does_not_count(
     within = 0.2 if mode == "legacy" else 60.0
     async with host_of(mode, answer=later, confirm_simulated=True, answer_within=within, clock=clock) as host:
         async with asyncio.timeout(30):
-            words = await host.refused(tool, "REFUSED", **CHANGES[tool])
-    assert "not approved in time" in words
+            message = await host.refused(tool, "REFUSED", **CHANGES[tool])
+    assert "not approved in time" in message
     assert await world(driver) == before
 
 
-async def test_by_default_what_saves_money_is_not_asked_about_and_what_may_cost_more_is(
+async def test_by_default_only_changes_that_may_cost_more_need_approval(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     await prepared(driver, "update_endpoint")
-    asked: list[str] = []
-    async with host_of(mode, answer=asked.append, confirm_simulated=True) as host:
+    questions: list[str] = []
+    async with host_of(mode, answer=questions.append, confirm_simulated=True) as host:
         change: dict[str, Any]
         for change in ({"env": {"A": "1"}}, {"config": {"tags": ["a"]}}):
             assert (await host.call("update_endpoint", **CHAT, **change))["changed"] is True
-        assert asked == []
+        assert questions == []
         await driver.advance(200)
         for change in ({"max_replica": 2}, {"hardware": "aws-us-east-1-nvidia-l4-x4"}):
             await host.refused("update_endpoint", "REFUSED", **CHAT, **change)
-        assert len(asked) == 2
+        assert len(questions) == 2
         for tool in ("scale_endpoint_to_zero", "pause_endpoint"):
             assert (await host.call(tool, **CHAT))["changed"] is True
-        assert len(asked) == 2
+        assert len(questions) == 2
         await host.refused("resume_endpoint", "REFUSED", **CHAT)
-    assert len(asked) == 3
+    assert len(questions) == 3
 
 
-@pytest.mark.parametrize(("above", "asked"), [(0.79, 1), (0.8, 0)])
-async def test_below_the_price_the_operator_names_nobody_is_asked(
-    driver: Driver, host_of: HostOf, mode: Mode, above: float, asked: int
+@pytest.mark.parametrize(("above", "question_count"), [(0.79, 1), (0.8, 0)])
+async def test_below_the_operators_price_no_approval_is_needed(
+    driver: Driver, host_of: HostOf, mode: Mode, above: float, question_count: int
 ) -> None:
     questions: list[str] = []
     async with host_of(mode, answer=questions.append, confirm_simulated=True, confirm_above=above) as host:
         await host.send("create_endpoint", **NEW)
-    assert len(questions) == asked
+    assert len(questions) == question_count
 
 
-async def test_a_price_nobody_knows_counts_as_above(driver: Driver, host_of: HostOf) -> None:
+async def test_an_unknown_price_needs_approval(driver: Driver, host_of: HostOf) -> None:
     questions: list[str] = []
     config = {"compute": {"instanceType": "nvidia-next"}}
     async with host_of(answer=questions.append, confirm_simulated=True, confirm_above=1_000) as host:
@@ -222,14 +220,14 @@ async def test_a_price_nobody_knows_counts_as_above(driver: Driver, host_of: Hos
     assert "Its price is not published." in questions[0]
 
 
-async def test_what_costs_nothing_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+async def test_a_change_without_cost_needs_no_approval(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     async with host_of(mode, answer=never) as host:
         assert (await host.call("create_endpoint", endpoint_name="tiny", repository="tiny/echo"))["changed"] is True
         assert (await host.call("create_endpoint", **NEW))["backend"] == "simulated"
 
 
 @pytest.mark.parametrize("tool", ["create_endpoint", "resume_endpoint", "call_endpoint"])
-async def test_on_the_real_service_what_spends_is_asked_about_unless_told_otherwise(
+async def test_on_the_real_service_spending_needs_approval_unless_configured_otherwise(
     driver: Driver, host_of: HostOf, mode: Mode, tool: str
 ) -> None:
     await prepared(driver, tool)
@@ -238,11 +236,11 @@ async def test_on_the_real_service_what_spends_is_asked_about_unless_told_otherw
     async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(driver.plane.url, TOKEN), name=HUGGING_FACE)
 
-    asked: list[str] = []
-    async with host_of(mode, answer=asked.append, open_backend=open_backend) as host:
+    questions: list[str] = []
+    async with host_of(mode, answer=questions.append, open_backend=open_backend) as host:
         await host.refused(tool, "REFUSED", **CHANGES[tool])
-    assert "$0.8 per hour" in asked[0]
-    assert "simulated" not in asked[0]
+    assert "$0.8 per hour" in questions[0]
+    assert "simulated" not in questions[0]
     assert await world(driver) == before
     async with host_of(mode, open_backend=open_backend) as host:
         result = await host.send(tool, **CHANGES[tool])
@@ -253,27 +251,27 @@ async def test_on_the_real_service_what_spends_is_asked_about_unless_told_otherw
     assert await world(driver) != before
 
 
-async def test_what_is_not_to_be_done_at_all_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+async def test_a_refused_change_is_not_put_to_a_person(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create("taken")
     async with host_of(
         mode, answer=never, confirm_simulated=True, limits=Limits(max_replicas=1, max_price_per_hour=0.5)
     ) as host:
-        words = await host.refused("create_endpoint", "REFUSED", **NEW, max_replica=2)
-        assert "at most 1 replica(s)" in words
+        message = await host.refused("create_endpoint", "REFUSED", **NEW, max_replica=2)
+        assert "at most 1 replica(s)" in message
         assert "ceiling of $0.5/h" in await host.refused("create_endpoint", "REFUSED", **NEW)
         await host.refused("create_endpoint", "ALREADY_EXISTS", **NEW | {"endpoint_name": "taken"})
         await host.call("create_endpoint", **NEW, dry_run=True)
 
 
-async def test_a_host_that_cannot_ask_is_not_to_wake_by_a_call_and_told_how(
+async def test_without_elicitation_a_call_does_not_wake_and_names_resume_endpoint(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     await prepared(driver, "call_endpoint")
     async with host_of(mode, confirm_simulated=True) as host:
-        for tool, said in (("call_endpoint", {"text": "x"}), ("chat_with_endpoint", {"message": "x"})):
-            words = await host.refused(tool, "REFUSED", **CHAT, **said)
-            assert "$0.8/h" in words
-            assert "resume_endpoint" in words
+        for tool, prompt in (("call_endpoint", {"text": "x"}), ("chat_with_endpoint", {"message": "x"})):
+            message = await host.refused(tool, "REFUSED", **CHAT, **prompt)
+            assert "$0.8/h" in message
+            assert "resume_endpoint" in message
     assert await driver.state("chat") == "scaledToZero"
 
 
@@ -302,7 +300,7 @@ async def test_each_plan_and_each_approval_is_a_line_of_the_audit_trail(
     assert [line["event"] for line in change] == (["change"] if outcome == "approved" else [])
 
 
-async def test_where_nobody_is_to_be_asked_nobody_is(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+async def test_confirm_off_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await prepared(driver, "delete_endpoint")
     off = {"confirm": Confirm.OFF, "confirm_effects": EVERYTHING, "confirm_simulated": True}
     async with host_of(mode, answer=never, **off) as host:
@@ -312,14 +310,14 @@ async def test_where_nobody_is_to_be_asked_nobody_is(driver: Driver, host_of: Ho
 
 async def test_an_approval_counts_once(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await prepared(driver, "resume_endpoint")
-    asked: list[str] = []
+    questions: list[str] = []
 
     def once(question: str) -> bool:
-        asked.append(question)
-        return len(asked) == 1
+        questions.append(question)
+        return len(questions) == 1
 
     async with host_of(mode, answer=once, confirm_simulated=True) as host:
         assert (await host.call("resume_endpoint", **CHAT))["changed"] is True
         await host.call("pause_endpoint", **CHAT)
         await host.refused("resume_endpoint", "REFUSED", **CHAT)
-    assert len(asked) == 2
+    assert len(questions) == 2

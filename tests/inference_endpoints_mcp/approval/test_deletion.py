@@ -135,19 +135,19 @@ async def test_the_question_stays_the_same_while_the_endpoint_moves_on(
     assert len(questions) == 1
 
 
-async def test_a_host_that_shows_nothing_does_not_hang_the_call_for_ever(driver: Driver, host_of: HostOf) -> None:
+async def test_a_host_that_never_answers_does_not_block_the_call(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
-    asked = asyncio.Event()
+    question_received = asyncio.Event()
 
-    async def say_nothing(_: str) -> str:
-        asked.set()
+    async def never_answer(_: str) -> str:
+        question_received.set()
         await asyncio.Event().wait()
         return "chat"
 
-    async with host_of("legacy", answer=say_nothing, answer_within=0.2) as host:
+    async with host_of("legacy", answer=never_answer, answer_within=0.2) as host:
         async with asyncio.timeout(30):
             words = await host.refused("delete_endpoint", "REFUSED", **CHAT)
-    assert asked.is_set()
+    assert question_received.is_set()
     assert "not approved" in words
     assert await exists(driver)
 

@@ -232,10 +232,10 @@ async def test_for_the_hosts_own_button_the_token_travels_where_no_model_reads(
     await prepared(driver, tool)
     before = await world(driver)
     async with host_of(mode, **HOST) as host:
-        shown = await host.send(tool, **CHANGES[tool])
-        token = (shown.meta or {})[PLAN_META]
-        assert token not in shown.model_copy(update={"meta": None}).model_dump_json()
-        assert "approves it in the host" in (shown.structured_content or {})["now"]
+        planned = await host.send(tool, **CHANGES[tool])
+        token = (planned.meta or {})[PLAN_META]
+        assert token not in planned.model_copy(update={"meta": None}).model_dump_json()
+        assert "approves it in the host" in (planned.structured_content or {})["now"]
         assert await world(driver) == before
         refused = await host.refused(tool, "REFUSED", **CHANGES[tool], plan_token=token)
         assert "not as plan_token" in refused
@@ -249,9 +249,9 @@ async def test_the_hosts_token_that_does_not_hold_is_followed_by_another_for_the
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     async with host_of(mode, **HOST) as host:
-        shown = await host.send("create_endpoint", **NEW)
+        planned = await host.send("create_endpoint", **NEW)
         other = NEW | {"max_replica": 2}
-        token = {PLAN_META: (shown.meta or {})[PLAN_META]}
+        token = {PLAN_META: (planned.meta or {})[PLAN_META]}
         result = await host.client.call_tool("create_endpoint", other, meta=cast("RequestParamsMeta", token))
         assert "plan_token" not in new_plan(result)
         assert await world(driver) == []

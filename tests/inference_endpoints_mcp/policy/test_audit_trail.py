@@ -96,7 +96,7 @@ async def test_each_refusal_is_one_line_whether_of_a_tool_a_namespace_or_a_rule(
     assert "at most 1 replica(s)" in rule["message"]
 
 
-async def test_what_only_reads_is_not_noted(driver: Driver, host_of: HostOf, trail: Path) -> None:
+async def test_a_call_that_only_reads_is_not_recorded(driver: Driver, host_of: HostOf, trail: Path) -> None:
     await driver.create()
     await driver.advance(200)
     async with host_of(audit_file=trail) as host:
@@ -131,7 +131,7 @@ async def test_the_services_own_number_of_a_failed_request_is_noted(upstream: Up
     assert (line["outcome"], line["upstream_request_id"]) == ("FORBIDDEN", "Root=1-abc")
 
 
-async def test_a_change_whose_caller_goes_away_part_of_the_way_is_noted_as_unknown(
+async def test_a_change_whose_caller_goes_away_part_of_the_way_is_recorded_as_unknown(
     upstream: Upstream, trail: Path
 ) -> None:
     async with client_of(upstream, trail) as client, anyio.create_task_group() as tasks:
@@ -168,7 +168,7 @@ def test_the_file_is_its_owners_alone_and_rotates(trail: Path, monkeypatch: pyte
     monkeypatch.setattr(audits, "LARGEST_FILE", 500)
     audit = AuditTrail(trail, Redactor())
     for number in range(100):
-        audit.note("change", number=number, said="x" * 40)
+        audit.note("change", number=number, text="x" * 40)
     audit.close()
     kept = sorted(trail.parent.iterdir())
     assert [path.name for path in kept] == [trail.name, *(f"{trail.name}.{each}" for each in range(1, 6))]

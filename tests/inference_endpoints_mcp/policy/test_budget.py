@@ -35,7 +35,7 @@ async def test_creating_is_allowed_below_the_ceiling_and_refused_above_it_with_w
 
 
 @pytest.mark.parametrize("more", [{"max_replica": 2}, {"config": {"compute": {"scaling": {"maxReplica": 2}}}}])
-async def test_the_most_replicas_count_however_they_are_asked_for(
+async def test_the_most_replicas_count_however_they_are_requested(
     driver: Driver, host_of: HostOf, more: dict[str, Any]
 ) -> None:
     async with host_of(limits=ONE) as host:
@@ -90,7 +90,7 @@ async def test_an_update_to_what_costs_more_is_refused(driver: Driver, host_of: 
     assert await driver.get("chat") == before
 
 
-async def test_what_does_not_cost_more_is_allowed_even_above_the_ceiling(driver: Driver, host_of: HostOf) -> None:
+async def test_a_change_that_costs_no_more_is_allowed_even_above_the_ceiling(driver: Driver, host_of: HostOf) -> None:
     await driver.create(compute=GPU | {"scaling": {"minReplica": 1, "maxReplica": 3}})
     await driver.advance(200)
     async with host_of(limits=Limits(max_price_per_hour=0.1)) as host:
@@ -107,9 +107,9 @@ async def test_waking_by_a_call_is_refused_where_it_would_pass_the_ceiling(
     await driver.create(compute=GPU)
     await driver.advance(200)
     await driver.do("chat", "scale-to-zero")
-    said = {"text": "x"} if tool == "call_endpoint" else {"message": "x"}
+    prompt = {"text": "x"} if tool == "call_endpoint" else {"message": "x"}
     async with host_of(limits=Limits(max_price_per_hour=0.5)) as host:
-        await host.refused(tool, "REFUSED", endpoint_name="chat", **said)
+        await host.refused(tool, "REFUSED", endpoint_name="chat", **prompt)
     assert await driver.state("chat") == "scaledToZero"
 
 

@@ -1,4 +1,4 @@
-"""When the network loses answers, the server looks before it repeats: nothing is ever made twice."""
+"""When the network loses answers, no retry makes a second endpoint."""
 
 import os
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]
         yield driver
 
 
-async def test_as_many_lost_answers_make_as_many_endpoints(driver: Driver, host_of: HostOf) -> None:
+async def test_each_create_whose_answer_is_lost_makes_one_endpoint(driver: Driver, host_of: HostOf) -> None:
     driver.plane.faults.arm(Fault.DROP_ANSWER, "create_endpoint", CREATES)
     async with host_of() as host:
         for number in range(CREATES):

@@ -13,10 +13,10 @@ def policy(tmp_path: Path) -> Path:
     return tmp_path / "policy.toml"
 
 
-def limits_shown(run: Run, *flags: str, **variables: str) -> str:
-    """The limits that hold, as `doctor` tells them."""
-    told = run("doctor", *flags, **variables).stdout.splitlines()
-    return next(line.split(maxsplit=2)[2] for line in told if line.split()[1:2] == ["limits"])
+def printed_limits(run: Run, *flags: str, **variables: str) -> str:
+    """The limits that hold, as `doctor` prints them."""
+    printed = run("doctor", *flags, **variables).stdout.splitlines()
+    return next(line.split(maxsplit=2)[2] for line in printed if line.split()[1:2] == ["limits"])
 
 
 def test_every_limit_can_stand_in_the_file(run: Run, policy: Path) -> None:
@@ -38,19 +38,19 @@ def test_every_limit_can_stand_in_the_file(run: Run, policy: Path) -> None:
         no_wake = true
         """
     )
-    shown = limits_shown(run, "--policy", str(policy))
-    assert shown == (
+    limits = printed_limits(run, "--policy", str(policy))
+    assert limits == (
         "--read-only --toolsets lifecycle,catalog --tools create_endpoint --namespaces acme "
         "--hardware aws-*-l4-*,*-intel-* --repositories acme/* "
         "--model-folders /models --types private --max-replicas 2 --no-always-on "
         "--max-price-per-hour 5.0 --max-total-price-per-hour 7.5 --budget warn --no-wake"
     )
-    assert shown.count("--") == len(Limits.model_fields)
+    assert limits.count("--") == len(Limits.model_fields)
 
 
 def test_a_flag_goes_before_a_variable_and_a_variable_before_the_file(run: Run, policy: Path) -> None:
     policy.write_text('max_replicas = 1\nhardware = ["file"]\ntypes = ["public"]\nread_only = true\n')
-    shown = limits_shown(
+    limits = printed_limits(
         run,
         "--max-replicas",
         "3",
@@ -59,16 +59,16 @@ def test_a_flag_goes_before_a_variable_and_a_variable_before_the_file(run: Run, 
         INFERENCE_ENDPOINTS_HARDWARE="variable, other",
         INFERENCE_ENDPOINTS_READ_ONLY="false",
     )
-    assert shown == "--hardware variable,other --types public --max-replicas 3"
+    assert limits == "--hardware variable,other --types public --max-replicas 3"
 
 
 def test_an_empty_file_and_an_empty_variable_limit_nothing(run: Run, policy: Path) -> None:
     policy.write_text("")
-    assert limits_shown(run, "--policy", str(policy), INFERENCE_ENDPOINTS_TOOLS="") == "none"
+    assert printed_limits(run, "--policy", str(policy), INFERENCE_ENDPOINTS_TOOLS="") == "none"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("max_replica = 2", "max_replica: there is no such setting"),
         ("[limits]\nread_only = true", "limits: there is no such setting"),
@@ -86,18 +86,18 @@ def test_an_empty_file_and_an_empty_variable_limit_nothing(run: Run, policy: Pat
     ],
 )
 def test_a_wrong_file_is_one_plain_sentence_and_nothing_is_served(
-    run: Run, policy: Path, content: str, said: str
+    run: Run, policy: Path, content: str, expected: str
 ) -> None:
     policy.write_text(content)
     ended = run("--policy", str(policy))
     assert (ended.returncode, ended.stdout) == (2, "")
     (sentence,) = ended.stderr.splitlines()
-    assert said in sentence
+    assert expected in sentence
 
 
 @pytest.mark.parametrize("command", [[], ["serve", "--http", "--port", "0"], ["doctor"]])
 @pytest.mark.parametrize("flags", [["--policy", "/nowhere/policy.toml"], ["--policy", "/"], ["--toolsets", "x"]])
-def test_every_command_that_serves_says_what_is_wrong(run: Run, command: list[str], flags: list[str]) -> None:
+def test_every_command_that_serves_reports_what_is_wrong(run: Run, command: list[str], flags: list[str]) -> None:
     ended = run(*command, *flags)
     assert (ended.returncode, ended.stdout) == (2, "")
     (sentence,) = ended.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""The token goes to the control plane and to hosts on the operator's list, whatever answers say and callers ask."""
+"""The token goes to the control plane and to hosts on the operator's list, and nowhere else."""
 
 import json
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ def test_no_tool_takes_an_address() -> None:
             assert schema.get("format") not in {"uri", "url", "hostname"}
 
 
-async def test_an_endpoint_elsewhere_never_sees_the_token_and_the_refusal_says_how_to_add_it(
+async def test_an_endpoint_elsewhere_never_sees_the_token_and_the_refusal_names_how_to_add_it(
     upstream: Upstream, foreign: Backend
 ) -> None:
     upstream.shows("running")

@@ -1,4 +1,4 @@
-"""Endpoints get secrets by name only: what the operator lends is sent, and shown nowhere."""
+"""Endpoints get secrets by name only: the values that the operator lends are sent and never shown."""
 
 import json
 from collections.abc import Callable

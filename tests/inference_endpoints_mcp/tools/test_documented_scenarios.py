@@ -16,7 +16,7 @@ from tests.support.scenarios import L4, VLLM, age, configuration, settled, start
 pytestmark = pytest.mark.anyio
 
 
-async def test_deploy_a_model_on_gpu_and_say_once_it_runs(driver: Driver, modern: Host) -> None:
+async def test_deploy_a_model_on_gpu_and_report_when_it_runs(driver: Driver, modern: Host) -> None:
     """Deploy `meta-llama/Llama-3.2-1B-Instruct` on GPU under my org, with autoscaling between 0 and 3 replicas, and
     let me know once it's running."""
     async with at_work(modern, at_most=3) as agent:
@@ -32,7 +32,7 @@ async def test_deploy_a_model_on_gpu_and_say_once_it_runs(driver: Driver, modern
     assert document["compute"]["scaling"].items() >= {"minReplica": 0, "maxReplica": 3}.items()
 
 
-async def test_tell_whether_it_is_slow_for_load_or_for_errors(driver: Driver, modern: Host) -> None:
+async def test_find_whether_load_or_errors_make_it_slow(driver: Driver, modern: Host) -> None:
     """My `chatbot-prod` endpoint feels slow. Check its metrics and recent logs over the last 30 minutes and tell me
     whether it's a scaling issue or an error spike."""
     await driver.create("chatbot-prod", compute=L4, model={"env": {"SIMULATED_FAULT": "overload"}, "image": VLLM})
@@ -47,7 +47,7 @@ async def test_tell_whether_it_is_slow_for_load_or_for_errors(driver: Driver, mo
     assert "Model is overloaded" in logs["lines"]
     assert found["cause"] == "overload"
     assert found["next"][0]["arguments"]["max_replica"] == 2
-    assert configuration(await driver.get("chatbot-prod")) == before, "it was asked for a reason, not for a change"
+    assert configuration(await driver.get("chatbot-prod")) == before, "the prompt wants a reason, not a change"
 
 
 async def test_compare_gpu_quotas_and_name_the_cheapest_place_with_room(organizations: Host) -> None:
@@ -79,15 +79,15 @@ async def test_show_how_an_endpoint_differs_from_what_is_recommended(driver: Dri
     assert configuration(await driver.get("qwen-endpoint")) == before
 
 
-async def test_say_why_an_endpoint_failed(driver: Driver, modern: Host) -> None:
+async def test_find_why_an_endpoint_failed(driver: Driver, modern: Host) -> None:
     """Why did my `my-endpoint` endpoint fail last night? Check its status, replicas, and logs around the time it went
     down."""
     await driver.create("my-endpoint", compute=L4, model={"env": {"SIMULATED_FAULT": "out_of_memory"}, "image": VLLM})
     await settled(driver)
     async with at_work(modern, at_most=3) as agent:
-        shown = await agent.call("get_endpoint", endpoint_name="my-endpoint")
-        found = await agent.follow(shown["next"][0])
-    assert shown["state"] == "failed"
+        facts = await agent.call("get_endpoint", endpoint_name="my-endpoint")
+        found = await agent.follow(facts["next"][0])
+    assert facts["state"] == "failed"
     assert found["cause"] == "out_of_accelerator_memory"
     assert "[logs] Simulated: CUDA out of memory" in found["quotes"]
     assert {"status and settings", "replicas", "logs"} <= set(found["looked_at"])

@@ -1,6 +1,6 @@
-"""Ten jobs harder than the guide's, each done as an agent would do it, in no more calls than a careful engineer makes.
+"""Ten scenarios harder than the guide's, each done as an agent would, in no more calls than a careful engineer makes.
 
-Arguments come from the prompt, the published contract or an earlier answer; what became of the world is read from the
+Arguments come from the prompt, the published contract or an earlier answer; the outcome is read from the
 plane directly, or of two namespaces from what was sent to a scripted control plane.
 """
 
@@ -93,7 +93,7 @@ async def test_copy_an_endpoint_under_another_name(driver: Driver, modern: Host)
 
 async def test_creating_the_same_twice_by_mistake_leaves_one(driver: Driver, modern: Host) -> None:
     """Deploy tiny/echo as `echo`. (The agent loses its memory on the way, and begins again.)"""
-    # On hardware that starts by the plane's clock: a worker of this machine may run before it is asked for again.
+    # On hardware that starts by the plane's clock: a worker of this machine may run before the second request.
     wish = {"endpoint_name": "echo", "repository": "tiny/echo", "hardware": "aws-us-east-1-nvidia-l4-x1"}
     async with at_work(modern, at_most=3) as agent:
         first = await agent.call("create_endpoint", **wish)
@@ -104,7 +104,7 @@ async def test_creating_the_same_twice_by_mistake_leaves_one(driver: Driver, mod
     items = (await driver.call("GET", "/v2/endpoint/acme")).body["items"]
     assert [document["name"] for document in items] == ["echo"]
     audited = (await driver.call("GET", "/v2/audit-logs/acme")).body["items"]
-    assert len(audited) == 1, "nothing was changed by asking again"
+    assert len(audited) == 1, "the repeated call changed nothing"
 
 
 async def test_call_an_endpoint_at_zero(driver: Driver, modern: Host) -> None:

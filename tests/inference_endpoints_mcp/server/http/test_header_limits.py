@@ -1,4 +1,4 @@
-"""A caller over HTTP narrows the operator's limits by headers, for himself alone, and never widens them."""
+"""A caller over HTTP narrows the operator's limits by headers, for this caller alone, and never widens them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -54,7 +54,7 @@ async def listed(host: Host) -> list[str]:
     return [tool.name for tool in (await host.client.list_tools()).tools]
 
 
-async def test_headers_leave_fewer_tools_and_refuse_in_the_callers_name(server: Server, mode: Mode) -> None:
+async def test_headers_leave_fewer_tools_and_a_refusal_names_the_callers_limit(server: Server, mode: Mode) -> None:
     host_with = server()
     async with host_with(mode, Toolsets="lifecycle, account", Max_Replicas="2", Hardware="aws-*") as host:
         assert {"get_vendors", "call_endpoint"}.isdisjoint(await listed(host))
@@ -78,7 +78,7 @@ async def test_headers_never_widen_what_the_operator_allows(server: Server, mode
         assert f"{OPERATOR} (--toolsets)" in await host.refused("get_vendors", "REFUSED")
 
 
-async def test_of_two_ceilings_the_lower_holds(server: Server, mode: Mode) -> None:
+async def test_the_lower_of_two_ceilings_holds(server: Server, mode: Mode) -> None:
     host_with = server("--max-price-per-hour", "1")
     two = NEW | {"max_replica": 2}
     async with host_with(mode, Max_Price_Per_Hour="100", Budget="off") as host:
@@ -91,7 +91,7 @@ async def test_of_two_ceilings_the_lower_holds(server: Server, mode: Mode) -> No
         assert CALLER in words
 
 
-async def test_callers_at_once_do_not_meet_each_others_limits(server: Server, mode: Mode) -> None:
+async def test_concurrent_callers_have_limits_of_their_own(server: Server, mode: Mode) -> None:
     host_with = server()
     async with (
         host_with(mode, Read_Only="true") as reader,
@@ -114,7 +114,7 @@ async def test_callers_at_once_do_not_meet_each_others_limits(server: Server, mo
         assert len(await listed(anyone)) == len(TOOLS)
 
 
-async def test_what_another_caller_waits_for_or_just_asked_is_not_told_to_who_may_not_see_it(server: Server) -> None:
+async def test_a_caller_without_access_gets_no_result_from_another_callers_wait_or_cache(server: Server) -> None:
     host_with = server()
     async with host_with() as anyone, host_with(Namespaces="elsewhere") as stranger:
         namespace = (await anyone.call("whoami"))["default_namespace"]
@@ -137,7 +137,7 @@ WRONG = {
 }
 
 
-async def test_a_header_that_is_no_limit_is_an_error_of_the_protocol_that_names_it(server: Server, mode: Mode) -> None:
+async def test_a_malformed_header_is_a_protocol_error_that_names_it(server: Server, mode: Mode) -> None:
     host_with = server()
     for name, value in WRONG.items():
         wrong = pytest.RaisesExc(MCPError, match=f": x-endpoints-{name.replace('_', '-').lower()}$")
@@ -146,7 +146,7 @@ async def test_a_header_that_is_no_limit_is_an_error_of_the_protocol_that_names_
                 pass
 
 
-def test_a_header_that_is_there_twice_is_refused_since_one_of_them_may_be_a_proxys() -> None:
+def test_a_header_sent_twice_is_refused() -> None:
     twice = Headers(raw=[(b"x-endpoints-read-only", b"true"), (b"X-Endpoints-Read-Only", b"false")])
     with pytest.raises(MCPError, match="x-endpoints-read-only"):
         parse_header_limits(twice)

@@ -23,7 +23,7 @@ CHAT = {"endpoint_name": "chat"}
 CPU = {"repository": "gpt2", "hardware": "aws-us-east-1-intel-spr-x1"}
 
 
-async def told(host: Host, **arguments: Any) -> list[tuple[str, str, str]]:
+async def audit_rows(host: Host, **arguments: Any) -> list[tuple[str, str, str]]:
     """Action, endpoint and user, newest first."""
     rows = (await host.call("get_audit_logs", **arguments))["entries"]
     return [(row["action"], row["endpoint_name"], row.get("user", "")) for row in rows]
@@ -31,7 +31,7 @@ async def told(host: Host, **arguments: Any) -> list[tuple[str, str, str]]:
 
 async def test_every_change_is_recorded_with_its_user(driver: Driver, host_of: HostOf) -> None:
     async with host_of(confirm=Confirm.OFF) as host:
-        assert await told(host) == []
+        assert await audit_rows(host) == []
         await host.call("create_endpoint", **CHAT, **CPU)
         await host.call("update_endpoint", **CHAT, max_replica=2, env={"MODE": "fast"})
         await host.call("pause_endpoint", **CHAT)
@@ -40,7 +40,7 @@ async def test_every_change_is_recorded_with_its_user(driver: Driver, host_of: H
         await host.call("scale_endpoint_to_zero", **CHAT)
         await host.call("delete_endpoint", **CHAT)
         actions = ["deleted", "scaledToZero", "resumed", "paused", "updated", "created"]
-        assert await told(host) == [(action, "chat", "acme") for action in actions]
+        assert await audit_rows(host) == [(action, "chat", "acme") for action in actions]
         (updated,) = [row for row in (await host.call("get_audit_logs"))["entries"] if row["action"] == "updated"]
         assert updated["changes"] == ["compute.scaling.maxReplica", "model.env.MODE"]
 
@@ -58,12 +58,15 @@ async def test_automatic_changes_have_no_user(driver: Driver, modern: Host) -> N
     await driver.create("broken", model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
     await driver.advance(600)
     await driver.call("GET", await driver.path_of("chat") + "/x")
-    assert await told(modern, endpoint_name="chat") == [
+    assert await audit_rows(modern, endpoint_name="chat") == [
         ("woken", "chat", ""),
         ("scaledToZero", "chat", ""),
         ("created", "chat", "acme"),
     ]
-    assert await told(modern, endpoint_name="acme/broken") == [("failed", "broken", ""), ("created", "broken", "acme")]
+    assert await audit_rows(modern, endpoint_name="acme/broken") == [
+        ("failed", "broken", ""),
+        ("created", "broken", "acme"),
+    ]
 
 
 async def test_the_value_of_a_secret_is_never_recorded(driver: Driver) -> None:
@@ -85,9 +88,9 @@ async def test_the_log_is_filtered_and_paged_as_documented(driver: Driver, moder
         page = await modern.call("get_audit_logs", **page["next"][0]["arguments"])
         seen = seen + page["entries"]
     assert [row["endpoint_name"] for row in seen] == [f"e{n}" for n in reversed(range(25)) for _ in range(2)]
-    assert len(await told(modern, endpoint_name="e3")) == 2
-    assert len(await told(modern, username="acme", limit=100)) == 50
-    assert await told(modern, username="nobody") == []
+    assert len(await audit_rows(modern, endpoint_name="e3")) == 2
+    assert len(await audit_rows(modern, username="acme", limit=100)) == 50
+    assert await audit_rows(modern, username="nobody") == []
     everything = await modern.call("get_audit_logs", limit=100)
     assert len(json.dumps(everything)) < 28_000
     for query in ("limit=0", "cursor=x", "limit=x"):
@@ -98,7 +101,7 @@ async def test_a_change_that_is_not_saved_is_not_recorded(driver: Driver, modern
     await driver.create("kept")
     driver.plane.store.limit_size()
     assert (await driver.create("lost", model={"env": {"LARGE": "x" * 100_000}})).status == 507
-    assert await told(modern) == [("created", "kept", "acme")]
+    assert await audit_rows(modern) == [("created", "kept", "acme")]
 
 
 async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
@@ -144,6 +147,6 @@ async def test_unknown_fields_are_fenced_and_a_page_that_does_not_fit_is_cut(ups
     assert row["more"].startswith("<untrusted-")
     assert "\u202e" not in row["more"]
     assert len(json.dumps(page)) < 28_000
-    shown = len(page["entries"])
+    count = len(page["entries"])
     assert page["next"][0]["arguments"]["cursor"] == "c1"
-    assert page["next"][0]["arguments"]["limit"] == shown < 100
+    assert page["next"][0]["arguments"]["limit"] == count < 100

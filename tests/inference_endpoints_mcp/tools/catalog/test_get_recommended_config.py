@@ -103,9 +103,9 @@ async def test_without_a_suggestion_the_catalogue_decides_and_the_reason_names_w
         assert "whether the model fits is not checked" in found["why"][0]
         upstream.answers("GET", "/api/configuration", Answer(body={"suggestedCompute": cpu["id"], "more": [1]}))
         assert (await host.call("get_recommended_config", repository="org/model"))["hardware"] == cpu["id"]
-    asked = [seen for seen in upstream.seen if seen.path.startswith("/api/configuration")]
-    assert asked
-    assert not [seen for seen in asked if "authorization" in seen.headers], "that route needs no token, and sees none"
+    requests = [seen for seen in upstream.seen if seen.path.startswith("/api/configuration")]
+    assert requests
+    assert not [seen for seen in requests if "authorization" in seen.headers], "that route needs no token"
 
 
 async def test_the_catalogue_is_filtered_by_task_and_text(modern: Host) -> None:

@@ -54,7 +54,7 @@ BROKEN = Answer(200, b'{"a": ', {"content-type": "application/json"})
 
 
 @pytest.mark.parametrize(
-    ("answer", "shown"),
+    ("answer", "expected"),
     [
         (Answer(body={"data": 42}), '{"data": 42}'),
         (Answer(body={"data": [1, {"embedding": "AAAA"}]}), "AAAA"),
@@ -64,7 +64,7 @@ BROKEN = Answer(200, b'{"a": ', {"content-type": "application/json"})
         (BROKEN, '{"a": '),
     ],
 )
-async def test_a_response_is_shown_in_whatever_form(upstream: Upstream, answer: Answer, shown: str) -> None:
+async def test_a_response_of_any_media_type_is_shown(upstream: Upstream, answer: Answer, expected: str) -> None:
     upstream.shows("running")
     upstream.serves("/", answer)
 
@@ -73,7 +73,7 @@ async def test_a_response_is_shown_in_whatever_form(upstream: Upstream, answer: 
 
     async with serving(ServerOptions(open_backend=open_backend)) as host:
         facts = await host.call("call_endpoint", endpoint_name="acme/chat", text="a")
-    assert shown in facts["output"]
+    assert expected in facts["output"]
 
 
 @pytest.mark.parametrize(

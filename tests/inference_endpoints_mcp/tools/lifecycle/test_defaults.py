@@ -119,8 +119,8 @@ async def test_a_model_too_large_for_all_hardware_is_refused_with_its_need(cloud
 async def test_preflight_refuses_before_anything_is_sent(
     cloud: Host, upstream: Upstream, arguments: dict[str, Any], about: str
 ) -> None:
-    asked = {"endpoint_name": "new", "repository": LLAMA} | arguments
-    assert about in await cloud.refused("create_endpoint", "BAD_REQUEST", **asked)
+    request = {"endpoint_name": "new", "repository": LLAMA} | arguments
+    assert about in await cloud.refused("create_endpoint", "BAD_REQUEST", **request)
     assert sent(upstream) == []
 
 

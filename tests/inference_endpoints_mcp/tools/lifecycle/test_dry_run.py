@@ -52,8 +52,8 @@ async def test_a_dry_run_shows_the_plan_without_a_change_a_question_or_a_record(
 
     await driver.create(compute=GPU)
     before, trail = await world(driver), tmp_path / "audit.jsonl"
-    asking = {"confirm": confirm, "confirm_effects": frozenset(Effect), "confirm_simulated": True}
-    async with host_of(mode, answer=never, audit_file=trail, **asking) as host:
+    confirmation = {"confirm": confirm, "confirm_effects": frozenset(Effect), "confirm_simulated": True}
+    async with host_of(mode, answer=never, audit_file=trail, **confirmation) as host:
         facts = await host.call(tool, **arguments, dry_run=True)
     assert facts["changed"] is False
     assert facts["plan"]["effect"]
@@ -99,14 +99,14 @@ async def test_a_dry_run_warns_of_a_taken_name_and_names_the_differences(driver:
 
 
 async def test_a_dry_run_warns_of_a_model_unknown_on_this_machine(driver: Driver, modern: Host) -> None:
-    async def said(repository: str, **more: Any) -> str:
+    async def warnings_for(repository: str, **more: Any) -> str:
         wish = {"endpoint_name": "x", "repository": repository, "dry_run": True, **more}
         return warnings(await modern.call("create_endpoint", **wish))
 
-    assert "list_catalog_items" in await said("meta-llama/Llama-3.1-70B-Instruct")
-    assert "list_catalog_items" not in await said("HuggingFaceTB/SmolLM2-135M-Instruct")
-    assert "list_catalog_items" not in await said("/models/any.gguf")
-    assert "list_catalog_items" not in await said("org/model", hardware=L4)
+    assert "list_catalog_items" in await warnings_for("meta-llama/Llama-3.1-70B-Instruct")
+    assert "list_catalog_items" not in await warnings_for("HuggingFaceTB/SmolLM2-135M-Instruct")
+    assert "list_catalog_items" not in await warnings_for("/models/any.gguf")
+    assert "list_catalog_items" not in await warnings_for("org/model", hardware=L4)
     await driver.create_local("tiny")
     facts = await modern.call("update_endpoint", endpoint_name="tiny", repository="org/model", dry_run=True)
     assert "list_catalog_items" in warnings(facts)

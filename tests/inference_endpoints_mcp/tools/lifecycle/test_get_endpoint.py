@@ -35,6 +35,6 @@ async def test_text_of_others_in_an_endpoint_is_cleaned(driver: Driver, modern: 
 
 async def test_times_have_one_format(driver: Driver, modern: Host) -> None:
     await driver.create()
-    told = await modern.call("get_endpoint", endpoint_name="chat")
-    for time in (told["created_at"], told["updated_at"]):
+    facts = await modern.call("get_endpoint", endpoint_name="chat")
+    for time in (facts["created_at"], facts["updated_at"]):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time)

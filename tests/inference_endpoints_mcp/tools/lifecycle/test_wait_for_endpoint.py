@@ -22,9 +22,9 @@ def wait(host: Host, **arguments: Any) -> "asyncio.Task[dict[str, Any]]":
 async def test_a_wait_reports_every_state_and_ends_when_the_endpoint_is_healthy(driver: Driver, host: Host) -> None:
     await driver.create()
     waiting = wait(host)
-    for seconds, told in ((0, "pending"), (10, "pulling the image"), (60, "loading the model")):
+    for seconds, message in ((0, "pending"), (10, "pulling the image"), (60, "loading the model")):
         await driver.advance(seconds)
-        await host.wait_for_progress(told)
+        await host.wait_for_progress(message)
     await driver.advance(READY_S)
     facts = await waiting
     assert facts["reached"] is True
@@ -32,7 +32,7 @@ async def test_a_wait_reports_every_state_and_ends_when_the_endpoint_is_healthy(
     assert "healthy" in facts["now"]
     count = len(host.progress)
     await asyncio.gather(*(host.call("whoami") for _ in range(3)))
-    assert len(host.progress) == count, "nothing is told after the result"
+    assert len(host.progress) == count, "no progress is sent after the result"
     assert pollers() == []
 
 

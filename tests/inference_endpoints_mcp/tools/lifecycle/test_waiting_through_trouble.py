@@ -123,9 +123,9 @@ async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     await driver.advance(3_600)
-    said, words = blocks_of(await asyncio.wait_for(waiting, 30))
-    assert said.startswith("FAILED: ")
-    assert "weights are not in a known format" in words
+    error, last_lines = blocks_of(await asyncio.wait_for(waiting, 30))
+    assert error.startswith("FAILED: ")
+    assert "weights are not in a known format" in last_lines
 
 
 @pytest.mark.parametrize("host_timeout_s", [0.5, 1.0])

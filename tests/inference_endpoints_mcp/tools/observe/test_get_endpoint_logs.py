@@ -23,24 +23,24 @@ LOGGED = [
 """Minutes ago, level, line."""
 
 
-def say(driver: Driver, said: list[tuple[int, str | None, str]]) -> None:
+def write_log(driver: Driver, lines: list[tuple[int, str | None, str]]) -> None:
     """Put lines into the log of the endpoint `chat`, as a replica that ran before would have left them."""
     folder: Path = driver.plane.options.data_dir / "logs" / driver.endpoint("chat").record.id
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     with (folder / "aaaaaaaa-bbbbb.jsonl").open("w") as file:
-        for minutes, level, line in said:
+        for minutes, level, line in lines:
             moment = (now - timedelta(minutes=minutes)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             fields = {"timestamp": moment, "line": line, "stream": "stderr", "replica_id": "aaaaaaaa-bbbbb"}
             file.write(json.dumps(fields | {"level": level}, ensure_ascii=False) + "\n")
 
 
 async def lines_of(host: Host, **arguments: Any) -> list[str]:
-    """The shown lines, without times and fence."""
+    """The returned lines, without times and fence."""
     logs = await host.call("get_endpoint_logs", endpoint_name="chat", **arguments)
-    shown = [line.partition(" ")[2] for line in logs["lines"].splitlines()[1:-1]]
-    assert len(shown) == logs["shown"]
-    return shown
+    lines = [line.partition(" ")[2] for line in logs["lines"].splitlines()[1:-1]]
+    assert len(lines) == logs["shown"]
+    return lines
 
 
 async def test_logs_are_the_newest_lines_fenced_and_filtered(driver: Driver, modern: Host) -> None:
@@ -56,7 +56,7 @@ async def test_logs_are_the_newest_lines_fenced_and_filtered(driver: Driver, mod
 
 async def test_errors_are_shown_with_their_traceback(driver: Driver, modern: Host) -> None:
     await driver.create()
-    say(driver, LOGGED)
+    write_log(driver, LOGGED)
     errors = await lines_of(modern, level="error", contains="")
     assert errors == [
         "Traceback (most recent call last):",
@@ -69,7 +69,7 @@ async def test_errors_are_shown_with_their_traceback(driver: Driver, modern: Hos
 
 async def test_lines_since_a_time_are_shown_by_minutes_or_by_the_clock(driver: Driver, modern: Host) -> None:
     await driver.create()
-    say(driver, LOGGED)
+    write_log(driver, LOGGED)
     assert await lines_of(modern, since="30") == ["could not bind port 80", "0 errors so far"]
     moment = datetime.now(UTC) - timedelta(minutes=50)
     for since in (moment.isoformat(), moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M:%S")):
@@ -83,7 +83,7 @@ async def test_lines_since_a_time_are_shown_by_minutes_or_by_the_clock(driver: D
 @pytest.mark.parametrize("line", ["x" * 501, '"' * 501, "\U0001f600" * 251, "short"])
 async def test_of_100_000_lines_the_newest_that_fit_are_shown(driver: Driver, modern: Host, line: str) -> None:
     await driver.create()
-    say(driver, [(1, "error", f"{number} {line}") for number in range(100_000)])
+    write_log(driver, [(1, "error", f"{number} {line}") for number in range(100_000)])
     for arguments in ({}, {"tail": 500, "level": "error"}):
         logs = await modern.call("get_endpoint_logs", endpoint_name="chat", **arguments)
         assert len(json.dumps(logs, ensure_ascii=False)) < OUTPUT_LIMIT

@@ -126,8 +126,8 @@ async def test_the_services_graphs_are_summarized_without_units(upstream: Upstre
     assert found["response-elapsed", "p95"]["now"] == 1.25
     assert found["gpu", "6pajyw3k-z7ghx 1"]["maximum"] == 95
     assert facts["now"] == "Responses in 5 min: 118 2xx, 2 5xx."
-    asked = next(seen for seen in upstream.seen if seen.method == "POST").json
-    start, stop = (datetime.fromisoformat(asked[key]) for key in ("start", "stop"))
+    body = next(seen for seen in upstream.seen if seen.method == "POST").json
+    start, stop = (datetime.fromisoformat(body[key]) for key in ("start", "stop"))
     assert (stop - start).total_seconds() == pytest.approx(300, abs=5)
 
 
