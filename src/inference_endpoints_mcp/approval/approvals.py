@@ -1,4 +1,4 @@
-"""What approving needs of one server: who approves what, the tokens that are out, and the audit trail."""
+"""Issues and redeems approvals: the policy, the open plan tokens, and the audit trail."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ By = Literal["person", "token"]
 
 
 class Approvals:
-    """`now` gives seconds on any clock that does not go back."""
+    """`now` returns seconds of a monotonic clock."""
 
     def __init__(
         self, confirmation: Confirmation, audit: AuditTrail, now: Callable[[], float] = time.monotonic
@@ -33,7 +33,7 @@ class Approvals:
         return self._tokens.issue(_bound(caller, proposal, by), valid_for)
 
     def redeem(self, token: str, caller: str, proposal: Proposal, by: By) -> Rejection | None:
-        """Why a token does not hold for this plan, None if it does. It holds once."""
+        """Why a token is not valid for this plan, None if it is. It is valid once."""
         return self._tokens.redeem(token, _bound(caller, proposal, by))
 
     def audit(

@@ -74,15 +74,16 @@ _REASONS = {
     Outcome.CANCELLED: "The question was closed, so it was not approved",
     Outcome.TIMED_OUT: "It was not approved in time",
     Outcome.MALFORMED: "The host's answer does not fit the question, so it was not approved",
-    Outcome.DRIFTED: "The change or its price changed meanwhile, or was answered before, so it was not approved",
+    Outcome.DRIFTED: "The change or its price is different now, or this question was answered before, "
+    "so it was not approved",
 }
 
 
 class NotAsPlanned(Refused):
-    """A plan's token does not hold. `plan` is the plan as it is now, with a token of its own."""
+    """A plan token is not valid. `plan` is the current plan, with a new token."""
 
     def __init__(self, message: str, plan: BaseModel) -> None:
-        super().__init__(message, hint="The plan as it is now stands beside this; ask the user about it.")
+        super().__init__(message, hint="The current plan is in this result: ask the user about it.")
         self.plan = plan
 
 
@@ -94,8 +95,8 @@ def cannot_ask(proposal: Proposal) -> Refused:
     """For a host that cannot ask, and a change that cannot be undone."""
     return Refused(
         f"Deleting needs a person's approval, and this host cannot ask for it: {nothing_done(proposal)}.",
-        hint="Pausing stops the billing as well. The operator of this server can have it approved in another way, "
-        "or by nobody (--confirm plan, host or off).",
+        hint="Pausing stops the billing as well. The operator of this server can choose another kind of approval "
+        "(--confirm plan or host), or none (--confirm off).",
     )
 
 

@@ -13,7 +13,7 @@ _NONCE, _TIME, _DIGEST = 8, 4, 6
 """Bytes of each part of a token."""
 _MISMATCHES = {
     "caller": "The plan was made for another caller",
-    "change": "The plan was one for another change",
+    "change": "The plan was made for another change",
     "identity": "The endpoint is not the one the plan was made for",
     "configuration": "Its configuration changed since the plan",
     "payload": "The arguments are not those of the plan",
@@ -24,7 +24,7 @@ _MISMATCHES = {
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a token does not hold; `reason` is a sentence without its full stop."""
+    """Why a token is not valid; `reason` is a sentence without its full stop."""
 
     reason: str
     outcome: Outcome
@@ -46,11 +46,11 @@ class PlanTokens:
         return self._codec.seal(body)
 
     def redeem(self, token: str, bound: Mapping[str, str]) -> Rejection | None:
-        """Use a token up for what is bound now. None if it held; a token holds once."""
+        """Redeem a token for the current binding. Returns None if it is valid, else the reason. It is valid once."""
         try:
             body = self._codec.unseal(token)
         except InvalidRequestState:
-            return Rejection("This is no plan_token of this server, which may have been restarted", Outcome.MALFORMED)
+            return Rejection("This plan_token is not from this server, or the server was restarted", Outcome.MALFORMED)
         nonce, expires = body[:_NONCE], int.from_bytes(body[_NONCE : _NONCE + _TIME], "big")
         if self._clock() > expires:
             return Rejection("The plan has expired", Outcome.TIMED_OUT)

@@ -37,7 +37,7 @@ class Proposal:
 
     @cached_property
     def bound(self) -> dict[str, str]:
-        """What an approval holds for. Facts that change by themselves, like the state, are not among them."""
+        """The facts an approval is valid for. Facts that change by themselves, such as the state, are left out."""
         current, cost = self.current, self.plan.cost
         return {
             "change": f"{self.plan.operation} {self.plan.endpoint}",

@@ -1,4 +1,4 @@
-"""What a person is asked before a change, and the form in which the answer comes."""
+"""The question to a person before a change, and the form for the answer."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def form_of(proposal: Proposal) -> type[Form]:
 
 
 def question(proposal: Proposal, redactor: Redactor) -> str:
-    """What the person is asked: the same words as long as the proposal is the same, and no secret."""
+    """The text of the question: the same for the same proposal, and without secrets."""
     plan, verb = proposal.plan, _VERBS[proposal.plan.operation]
     parts = [f"{verb} endpoint {plan.endpoint}?", *_what(proposal)]
     if plan.effect is Effect.DESTROYS:

@@ -104,11 +104,11 @@ def _over(ceiling: float, spending: Spending, running: tuple[float, int]) -> str
     """The reason where a ceiling would be passed, None if it holds."""
     cost, unpriced = running
     if math.isinf(spending.per_hour):
-        return "The price of this hardware is not published, so it cannot be held against the ceiling"
+        return "The price of this hardware is not published, so the price limit cannot be checked"
     if not unpriced and cost + spending.per_hour <= ceiling + 1e-9:
         return None
     unknown = f" and {unpriced} endpoint(s) of unknown price" if unpriced else ""
     return (
-        f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). With what runs "
-        f"(${cost:g}/h{unknown}) it would pass the ceiling of ${ceiling:g}/h"
+        f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). Together with the running "
+        f"endpoints (${cost:g}/h{unknown}) it would exceed the limit of ${ceiling:g}/h"
     )

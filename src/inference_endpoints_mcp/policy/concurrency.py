@@ -1,4 +1,4 @@
-"""How much one caller may have under way at a time, so that none takes the server from the others."""
+"""How many calls and waits one caller may have at a time, so that no caller blocks the others."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class ConcurrencyLimits:
         for counted, most, what, flag in kinds:
             if counted[caller] >= most:
                 raise RateLimited(
-                    f"{most} {what} are under way for this caller already: nothing was done.",
+                    f"This caller already has {most} {what} running: nothing was done.",
                     hint=f"Try again when one has ended. Only the operator of this server can allow more ({flag}).",
                     retry_after=RETRY_AFTER_S,
                 )

@@ -13,7 +13,7 @@ TOTAL = "max_total_price_per_hour"
 
 
 class LimitsError(ValueError):
-    """The operator's file says something that cannot be."""
+    """The policy file, or a limit in it, is not valid."""
 
 
 def items(value: Any) -> Any:
@@ -29,7 +29,7 @@ Types = TypeAliasType(
 
 
 class Limits(BaseModel):
-    """Everything is allowed that nothing here forbids; an empty list forbids nothing. Prices are in USD per hour.
+    """Everything is allowed unless a field forbids it; an empty list forbids nothing. Prices are in USD per hour.
 
     Patterns are globs: `hardware = ["aws-*-l4-*"]`, `repositories = ["acme/*"]`.
     """
@@ -44,7 +44,8 @@ class Limits(BaseModel):
     repositories: Listed = Field(default=(), description="Only models whose id matches one of these patterns.")
     model_folders: Listed = Field(
         default=(),
-        description="Model files only from these folders. With --local, by default: ~, this one, /tmp.",
+        description="Only model files in these folders. Default with --local: the home folder, the current folder and "
+        "the temporary folder.",
     )
     types: Types = Field(
         default=(), description="Only endpoints of these types of access: public, authenticated, private."
@@ -52,13 +53,15 @@ class Limits(BaseModel):
     max_replicas: int | None = Field(default=None, ge=1, description="Most replicas one endpoint may scale to.")
     no_always_on: bool = Field(default=False, description="Accelerators must be able to scale to zero.")
     max_price_per_hour: float | None = Field(
-        default=None, gt=0, description="Most that one namespace may cost, with what runs already."
+        default=None, gt=0, description="Highest price per hour of one namespace, running endpoints included."
     )
     max_total_price_per_hour: float | None = Field(
-        default=None, gt=0, description="Most that all namespaces together may cost."
+        default=None, gt=0, description="Highest price per hour of all namespaces together."
     )
     budget: Literal["off", "warn", "enforce"] = Field(
-        default="enforce", description="Whether ceilings on prices hold, warn in the log and audit trail, or are off."
+        default="enforce",
+        description="What a price limit does: enforce refuses, warn writes to the log and the audit trail, "
+        "off ignores it.",
     )
     no_wake: bool = Field(default=False, description="Calling may not wake an endpoint that is scaled to zero.")
 

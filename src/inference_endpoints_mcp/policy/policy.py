@@ -1,4 +1,4 @@
-"""What the operator allows, and the caller narrows. No caller can widen it."""
+"""The limits of the operator and of the caller. A caller can only tighten the operator's."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -83,7 +83,7 @@ class Policy:
 
     @contextmanager
     def auditing_refusals(self, facts: Mapping[str, Any]) -> Iterator[None]:
-        """Note a refusal in the audit trail, and pass it on."""
+        """Write a refusal to the audit trail, and raise it again."""
         try:
             yield
         except Refused as refusal:

@@ -1,5 +1,5 @@
-"""The policy around every send of the model layer: limits, ceilings on spending, and the audit trail hold there, so
-that no tool, prompt or resource gets round them."""
+"""Checks the policy at every send of the model layer, so that no tool, prompt or resource can bypass the limits or the
+audit trail."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -121,7 +121,8 @@ class SendGuard:
 
     @asynccontextmanager
     async def _audited(self, operation: str, subject: str, effect: Effect) -> AsyncIterator[dict[str, Any]]:
-        """AuditTrail a refusal, and how a change ended; reads are not audited. Gives the facts, to be added to."""
+        """Write a refusal, or the outcome of a change, to the audit trail; reads are not written. Yields the facts, to
+        which the caller adds."""
         facts: dict[str, Any] = {"operation": operation, "endpoint": subject, "effect": effect.value}
         try:
             with self._policy.auditing_refusals(facts):

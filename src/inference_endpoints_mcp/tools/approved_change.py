@@ -1,6 +1,6 @@
-"""The one path of every change: proposed by a tool, shown, approved and carried out here, in both protocol eras.
+"""Every change passes here: a tool proposes it, a person or a token approves it, then it is sent.
 
-What is carried out is always the proposal as it is then. An approval of another one does not count.
+The approval must fit the proposal at that moment; an approval of another proposal is refused.
 """
 
 import json
@@ -39,7 +39,7 @@ LONGEST_CALL = 2_000
 
 _MODERN = "2026-07-28"
 _APPROVAL = "approval"
-"""The key of the question among the inputs a call requires."""
+"""The key of our question in `input_requests`."""
 
 
 @dataclass(frozen=True)

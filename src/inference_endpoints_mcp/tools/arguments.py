@@ -10,7 +10,7 @@ NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all your 
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0)]
 DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]
-PlanToken = Annotated[str, Field(max_length=200, description="From a plan: carries it out.")]
+PlanToken = Annotated[str, Field(max_length=200, description="Of a plan, to carry it out.")]
 HardwareId = Annotated[
     str, Field(max_length=96, description="An id from get_vendors, e.g. aws-us-east-1-nvidia-l4-x1.")
 ]

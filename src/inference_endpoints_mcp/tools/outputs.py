@@ -92,7 +92,9 @@ class EndpointOutput(ToolOutput):
     message: str | None = Field(default=None, description="From the control plane.")
     chosen: list[str] | None = Field(default=None, description="What the server chose, and why.")
     plan: PlanSummary | None = None
-    plan_token: str | None = Field(default=None, description="Carries the plan out, once. Nothing changes before.")
+    plan_token: str | None = Field(
+        default=None, description="Pass it in the same call to carry the plan out. Valid once."
+    )
 
 
 Row = TypeVar("Row", bound=BaseModel)

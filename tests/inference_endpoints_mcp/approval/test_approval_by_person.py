@@ -143,7 +143,7 @@ async def test_an_endpoint_that_changed_before_the_answer_is_left_alone(
 
     async with host_of(mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True) as host:
         message = await host.refused(tool, "REFUSED", **CHANGES[tool])
-    assert "changed meanwhile" in message
+    assert "is different now" in message
     assert [await world(driver)] == changed
 
 
@@ -258,7 +258,7 @@ async def test_a_refused_change_is_not_put_to_a_person(driver: Driver, host_of: 
     ) as host:
         message = await host.refused("create_endpoint", "REFUSED", **NEW, max_replica=2)
         assert "at most 1 replica(s)" in message
-        assert "ceiling of $0.5/h" in await host.refused("create_endpoint", "REFUSED", **NEW)
+        assert "limit of $0.5/h" in await host.refused("create_endpoint", "REFUSED", **NEW)
         await host.refused("create_endpoint", "ALREADY_EXISTS", **NEW | {"endpoint_name": "taken"})
         await host.call("create_endpoint", **NEW, dry_run=True)
 

@@ -47,7 +47,7 @@ async def planned(host: Host, tool: str, **arguments: Any) -> str:
 
 
 def new_plan(result: CallToolResult) -> dict[str, Any]:
-    """The plan that stands beside a refusal."""
+    """The plan in a refusal."""
     assert result.is_error
     plan: dict[str, Any] = json.loads(blocks_of(result)[1])
     assert plan["changed"] is False
@@ -144,7 +144,7 @@ async def test_a_plan_is_one_for_its_tool_and_its_endpoint(driver: Driver, host_
         token = await planned(host, "pause_endpoint", **CHAT)
         for tool, name in (("delete_endpoint", "chat"), ("pause_endpoint", "other")):
             words = await host.refused(tool, "REFUSED", endpoint_name=name, plan_token=token)
-            assert "one for another change" in words
+            assert "made for another change" in words
     assert await world(driver) == before
 
 
@@ -180,7 +180,7 @@ async def test_a_token_that_was_made_up_is_refused(driver: Driver, host_of: Host
         token = await planned(host, "create_endpoint", **NEW)
         changed = ("b" if token[40] == "a" else "a").join((token[:40], token[41:]))
         await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=changed)
-    assert "no plan_token of this server" in words
+    assert "not from this server" in words
     assert forged not in words or len(forged) < 5
     assert await world(driver) == []
 
@@ -264,7 +264,7 @@ async def test_the_hosts_token_that_does_not_hold_is_followed_by_another_for_the
 async def test_a_policy_that_forbids_it_gives_no_token(driver: Driver, host_of: HostOf) -> None:
     async with host_of(**PLAN, limits=Limits(max_price_per_hour=0.1)) as host:
         words = await host.refused("create_endpoint", "REFUSED", **NEW)
-    assert "ceiling" in words
+    assert "exceed the limit" in words
 
 
 async def test_plans_and_how_they_ended_are_lines_of_the_audit_trail(

@@ -29,7 +29,7 @@ async def test_creating_is_allowed_below_the_ceiling_and_refused_above_it_with_w
         await host.call("create_endpoint", **SPEC)
         words = await host.refused("create_endpoint", "REFUSED", **SPEC | {"endpoint_name": "second"})
     assert "$0.8/h" in words
-    assert "ceiling of $1/h" in words
+    assert "limit of $1/h" in words
     assert "--max-price-per-hour" in words
     assert len((await driver.call("GET", "/v2/endpoint/acme")).body["items"]) == 1
 

@@ -17,7 +17,7 @@ async def test_more_waits_than_allowed_are_refused_until_one_ends(driver: Driver
         await eventually(lambda: pollers() == ["watch acme/chat"])
         await host.wait_for_progress("pending")
         words = await host.refused("wait_for_endpoint", "RATE_LIMITED", endpoint_name="chat")
-        assert "2 waits are under way" in words
+        assert "already has 2 waits running" in words
         assert "--max-waits" in words
         assert (await host.call("get_endpoint", endpoint_name="chat"))["state"] == "pending"
         waits.pop().cancel()

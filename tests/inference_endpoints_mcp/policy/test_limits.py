@@ -170,7 +170,7 @@ async def test_a_ceiling_that_warns_lets_it_pass_and_says_so_in_log_and_audit_tr
         async with host_of(limits=limits, audit_file=tmp_path / "audit") as host:
             assert (await host.call("create_endpoint", **NEW))["changed"] is True
     warnings, change = _split([json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()])
-    assert ["ceiling of $0.5/h" in warnings[0]["message"], "ceiling of $1/h" in warnings[1]["message"]] == [True, True]
+    assert ["limit of $0.5/h" in warnings[0]["message"], "limit of $1/h" in warnings[1]["message"]] == [True, True]
     assert "nothing was changed" not in caplog.text
     assert change["outcome"] == "DONE"
     for warning in warnings:
@@ -182,7 +182,7 @@ async def test_a_ceiling_that_is_off_says_nothing(
 ) -> None:
     async with host_of(limits=Limits(max_price_per_hour=0.5, budget="off")) as host:
         assert (await host.call("create_endpoint", **NEW))["changed"] is True
-    assert "ceiling" not in caplog.text
+    assert "exceed the limit" not in caplog.text
 
 
 async def test_a_dry_run_of_what_is_forbidden_still_shows_the_plan(world: Driver, host_of: HostOf) -> None:
@@ -204,7 +204,7 @@ async def test_the_total_counts_every_namespace_of_the_token_even_those_that_may
         if allowed:
             await client.create(request)
         else:
-            with pytest.raises(Refused, match=r"With what runs \(\$0.8/h\)"):
+            with pytest.raises(Refused, match=r"Together with the running endpoints \(\$0.8/h\)"):
                 await client.create(request)
     assert ("POST" in [seen.method for seen in upstream.seen]) is allowed
 

@@ -17,7 +17,7 @@ from inference_endpoints_mcp.tools.outputs import backend_of
 async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> bool:
     """Whether the call may wake the endpoint. Raises `Refused` if it is scaled to zero and waking it is not approved.
 
-    The tools for calls take no plan token, because they are used most: resume_endpoint has one.
+    The tools for calls have no plan_token argument, to keep their schemas short: resume_endpoint has one.
     """
     billed = call.approvals.confirmation.bills(backend_of(endpoint, call.endpoints.backend.name))
     if endpoint.state is not Status.SCALED_TO_ZERO or not billed:

@@ -21,7 +21,7 @@ async def delete_endpoint(
     endpoint_name: EndpointName,
     namespace: Namespace = "",
     dry_run: DryRun = False,
-    confirm: Annotated[bool, Field(description="Has no effect: it is no approval.")] = False,
+    confirm: Annotated[bool, Field(description="Ignored. It does not approve the deletion.")] = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
     """Delete an endpoint permanently, with the approval the operator requires. To only stop its billing, pause it."""

@@ -55,7 +55,7 @@ def _check_config(config: dict[str, Any]) -> None:
             hint="Use endpoint_name and hardware. The name and region of an endpoint cannot change.",
         )
     if config.get("type") == "protected":
-        raise BadRequest("An endpoint of type 'protected' cannot be reached.", hint="Use private.")
+        raise BadRequest("The type 'protected' is not supported: nothing was sent.", hint="Use private.")
 
 
 def _holds(value: Any, name: str) -> bool:

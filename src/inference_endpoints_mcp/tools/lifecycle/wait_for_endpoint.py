@@ -135,9 +135,9 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
     now = f"Not {goal.value.replace('_', ' ')} yet after {format_duration(history.elapsed)}"
     now += f": {history.obstacle}." if history.obstacle else "."
     if starter is not None:
-        now += f" Nothing has started that: call {starter}."
+        now += f" No such change is in progress: call {starter}."
     elif left:
-        now += " This host waits no longer for one call: call again to continue."
+        now += " The host's time limit for one call is reached: call again to continue."
     output = await _output(call, history, history.last, reached=False, now=now)
     again = {"until": goal.value, "timeout_s": left or timeout_s} if starter is None else {}
     following = next_call(starter or "wait_for_endpoint", history.namespace, history.name, **again)

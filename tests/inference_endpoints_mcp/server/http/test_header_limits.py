@@ -83,11 +83,11 @@ async def test_the_lower_of_two_ceilings_holds(server: Server, mode: Mode) -> No
     two = NEW | {"max_replica": 2}
     async with host_with(mode, Max_Price_Per_Hour="100", Budget="off") as host:
         words = await host.refused("create_endpoint", "REFUSED", **two)
-        assert "ceiling of $1/h" in words
+        assert "limit of $1/h" in words
         assert OPERATOR in words
     async with host_with(mode, Max_Price_Per_Hour="0.5") as host:
         words = await host.refused("create_endpoint", "REFUSED", **NEW)
-        assert "ceiling of $0.5/h" in words
+        assert "limit of $0.5/h" in words
         assert CALLER in words
 
 

@@ -86,7 +86,7 @@ async def test_a_dry_run_warns_of_limits_on_existing_endpoints(
     await driver.advance(200)
     await driver.do("chat", "pause")
     async with host_of(limits=Limits(max_price_per_hour=0.5)) as host:
-        assert "ceiling of $0.5/h" in warnings(await host.call(tool, **CHAT, **more, dry_run=True))
+        assert "limit of $0.5/h" in warnings(await host.call(tool, **CHAT, **more, dry_run=True))
 
 
 async def test_a_dry_run_warns_of_a_taken_name_and_names_the_differences(driver: Driver, modern: Host) -> None:

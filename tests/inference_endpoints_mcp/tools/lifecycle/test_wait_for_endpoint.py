@@ -134,7 +134,7 @@ async def test_at_the_hosts_limit_the_output_has_the_call_that_continues(driver:
         facts = await wait(host, timeout_s=100)
         assert facts["reached"] is False
         assert (facts["state"], facts["states_seen"]) == ("pending", ["pending"])
-        assert "This host waits no longer" in facts["now"]
+        assert "The host's time limit" in facts["now"]
         (again,) = facts["next"]
         assert again["tool"] == "wait_for_endpoint"
         assert again["arguments"]["timeout_s"] in (99, 100)
@@ -146,7 +146,7 @@ async def test_a_wait_with_a_short_timeout_ends_without_a_call_to_continue(drive
     await driver.create()
     facts = await wait(modern, timeout_s=1)
     assert facts["reached"] is False
-    assert "This host waits no longer" not in facts["now"]
+    assert "The host's time limit" not in facts["now"]
 
 
 async def test_cancelling_a_wait_ends_its_poller(driver: Driver, host: Host) -> None:
