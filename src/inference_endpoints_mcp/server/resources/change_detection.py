@@ -2,15 +2,14 @@
 
 import asyncio
 import contextvars
-import json
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import aclosing
 
 from inference_endpoints.errors import InferenceEndpointError, NotFound
-from inference_endpoints.models import Endpoint
 from inference_endpoints.watching.watcher import Watcher
+from inference_endpoints_mcp.server.resources.fingerprints import fingerprint_endpoint
 
 FingerprintStream = Callable[[], AsyncGenerator[Hashable]]
 """Yields a resource's fingerprint again and again. It differs whenever there is a change to publish."""
@@ -71,19 +70,11 @@ async def observe_endpoint(watcher: Watcher, namespace: str, name: str) -> Async
         while True:
             observation = await subscription.next()
             if observation.error is None:
-                yield _fingerprint_endpoint(observation.endpoint)
+                yield fingerprint_endpoint(observation.endpoint)
             elif observation.error.retryable:
                 yield _UNKNOWN
             else:
                 raise observation.error
-
-
-def _fingerprint_endpoint(endpoint: Endpoint | None) -> Hashable:
-    """The whole document without the time of its last use: a call is no change."""
-    if endpoint is None:
-        return None
-    status = {key: value for key, value in endpoint.raw["status"].items() if key != "lastUsedAt"}
-    return json.dumps({**endpoint.raw, "status": status}, sort_keys=True)
 
 
 async def poll_fingerprint(read: Callable[[], Awaitable[Hashable]], interval_s: float) -> AsyncGenerator[Hashable]:

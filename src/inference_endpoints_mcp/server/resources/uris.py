@@ -1,41 +1,21 @@
 """The URIs of resources, and the kinds of resources that an endpoint has."""
 
 import re
-from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from mcp import MCPError
 from mcp.types import INVALID_PARAMS
 
-from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import Graph
 from inference_endpoints.transport.operations import check_segment
+from inference_endpoints_mcp.server.resources.fingerprints import (
+    ReadFingerprint,
+    fingerprint_logs,
+    fingerprint_metrics,
+)
 
 SCHEME = "endpoint://"
 URI_TEMPLATE = SCHEME + "{namespace}/{endpoint_name}"
-
-METRICS_WINDOW = timedelta(minutes=5)
-
-ReadFingerprint = Callable[[AsyncEndpointsClient, str, str], Awaitable[Hashable]]
-"""Of a client, a namespace and a name: a value that differs whenever the resource does."""
-
-
-async def _fingerprint_logs(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:
-    return tuple((entry.timestamp, entry.line) for entry in await client.logs(name, namespace, tail=10))
-
-
-async def _fingerprint_metrics(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:
-    """The newest value of each series, without its time: the passing of time is no change."""
-    graphs = await client.metrics(name, namespace, start=datetime.now(UTC) - METRICS_WINDOW)
-    return tuple(
-        (kind, number, series.data[-1].y)
-        for kind, graph in graphs
-        if isinstance(graph, Graph)
-        for number, series in enumerate(graph.series)
-        if series.data
-    )
 
 
 @dataclass(frozen=True)
@@ -56,10 +36,10 @@ ENDPOINT = ResourceKind("", "get_endpoint", "Endpoint", "State, replicas, price,
 RESOURCE_KINDS = (
     ENDPOINT,
     ResourceKind(
-        "/logs", "get_endpoint_logs", "Logs", "The newest log lines of an endpoint's replicas.", _fingerprint_logs
+        "/logs", "get_endpoint_logs", "Logs", "The newest log lines of an endpoint's replicas.", fingerprint_logs
     ),
     ResourceKind(
-        "/metrics", "get_endpoint_metric", "Metrics", "The metrics of the last half hour.", _fingerprint_metrics
+        "/metrics", "get_endpoint_metric", "Metrics", "The metrics of the last half hour.", fingerprint_metrics
     ),
 )
 _KINDS_BY_SUFFIX = {kind.suffix: kind for kind in RESOURCE_KINDS}
