@@ -11,13 +11,12 @@ from mcp.server.mcpserver import Context
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.mcp_host import wants_progress
-from inference_endpoints_mcp.tools.call_context import Progress, ProgressMessage
+from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Progress, ProgressMessage
 
 HEARTBEAT_S = 5.0
 """Seconds after which a notification is sent even if nothing changed."""
 MIN_INTERVAL_S = 0.2
 """Seconds between two notifications. Faster changes, such as the words of a chat, are sent together."""
-MAX_MESSAGE_LENGTH = 199
 
 Notify = Callable[[float, float | None, str | None], Awaitable[None]]
 
@@ -63,7 +62,7 @@ class ProgressReporter:
             if self._message is None:
                 continue
             last = max(round(self._now() - started, 1), round(last + 0.1, 1))
-            await self._notify(last, None, self._message()[:MAX_MESSAGE_LENGTH])
+            await self._notify(last, None, self._message()[:MAX_PROGRESS_LENGTH])
             await asyncio.sleep(self._min_interval)
 
 

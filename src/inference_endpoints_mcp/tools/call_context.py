@@ -20,8 +20,9 @@ from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 
+MAX_PROGRESS_LENGTH = 199
 ProgressMessage = Callable[[], str]
-"""Returns the current message, at most 199 characters. It is called again at every heartbeat."""
+"""Returns the current message, at most `MAX_PROGRESS_LENGTH` characters. It is called again at every heartbeat."""
 
 
 class Progress(Protocol):

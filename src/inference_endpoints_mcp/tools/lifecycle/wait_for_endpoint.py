@@ -18,7 +18,7 @@ from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds, WaitGoal
-from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext
 from inference_endpoints_mcp.tools.outputs import EndpointOutput, backend_of, describe_endpoint, next_call, trial_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -108,7 +108,7 @@ class _WaitHistory:
             status = self.last.status
             replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
             parts = [status.state.value, replicas, format_duration(self.elapsed)]
-        return clean_line(" · ".join([*parts, *self._details()]), 199)
+        return clean_line(" · ".join([*parts, *self._details()]), MAX_PROGRESS_LENGTH)
 
     @property
     def obstacle(self) -> str:
