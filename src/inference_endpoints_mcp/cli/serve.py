@@ -13,7 +13,7 @@ from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecret
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
 from inference_endpoints_mcp.server.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
 from inference_endpoints_mcp.server.http.access import AccessRules, UnprotectedServerError
-from inference_endpoints_mcp.server.http.header_limits import find_unknown_tools
+from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.server.transports import HttpOptions, ListenError, serve_http, serve_stdio
 
 

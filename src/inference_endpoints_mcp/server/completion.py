@@ -1,15 +1,20 @@
-"""Complete the arguments of prompts and resource templates by their names."""
+"""Serve `completion/complete`: the arguments of prompts and resource templates, by their names."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from mcp.types import Completion
+from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.types import CompleteRequestParams, CompleteResult, Completion
 
 from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.server.tool_calls import is_offered
+from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 
 MAX_VALUES = 100
 """Values in one response; the protocol allows no more."""
@@ -46,19 +51,20 @@ COMPLETION_SOURCES = {
 
 
 class ArgumentCompleter:
-    """Completes arguments with values that the tools of the caller would show.
+    """Completes arguments with values that the tools of the caller would show."""
 
-    `read_namespaces` returns the namespaces that the caller may use; `offers` is true for a tool that policy allows.
-    """
-
-    def __init__(
-        self, read_namespaces: Callable[[CallContext], Awaitable[list[str]]], offers: Callable[[str], bool]
-    ) -> None:
-        self._read_namespaces = read_namespaces
-        self._offers = offers
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self._cache: dict[tuple[str, str], tuple[float, list[str]]] = {}
 
-    async def complete(self, call: CallContext, argument: str, prefix: str, others: Mapping[str, str]) -> Completion:
+    async def complete(self, ctx: ServerRequestContext[Any, Any], params: CompleteRequestParams) -> CompleteResult:
+        call = await open_call(Context(request_context=ctx))
+        others = (params.context.arguments if params.context else None) or {}
+        return CompleteResult(
+            completion=await self._complete(call, params.argument.name, params.argument.value, others)
+        )
+
+    async def _complete(self, call: CallContext, argument: str, prefix: str, others: Mapping[str, str]) -> Completion:
         """The values with this prefix; no values if they cannot be read, because completion is optional for a host."""
         try:
             known = await self._read_values(call, argument, others.get("namespace", ""))
@@ -73,7 +79,7 @@ class ArgumentCompleter:
         if argument == "namespace":
             return await self._read_namespaces(call)
         source = COMPLETION_SOURCES.get(argument)
-        if source is None or not self._offers(source.tool):
+        if source is None or not is_offered(self._policy, source.tool):
             return []
         key = argument, await call.resolve_namespace(namespace)
         now = time.monotonic()
@@ -82,6 +88,11 @@ class ArgumentCompleter:
             fresh = {other: entry for other, entry in self._cache.items() if now - entry[0] <= CACHE_TTL_S}
             self._cache = fresh | {key: (now, values)}
         return self._cache[key][1]
+
+    async def _read_namespaces(self, call: CallContext) -> list[str]:
+        """The namespaces that the caller may use."""
+        allowed = self._policy.namespaces
+        return sorted((await call.endpoints.whoami()).namespaces if allowed is None else allowed)
 
 
 def _has_prefix(value: str, prefix: str) -> bool:

@@ -41,6 +41,7 @@ from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions, run_application
 from inference_endpoints_mcp.server.caller import caller_address, track_caller
+from inference_endpoints_mcp.server.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.http.header_limits import apply_header_limits
 from inference_endpoints_mcp.server.prompts import Prompts
 from inference_endpoints_mcp.server.resources.endpoint_resources import JSON, EndpointResources
@@ -104,7 +105,7 @@ class EndpointsServer(MCPServer[Application]):
         # subscriptions of the older protocol.
         self._lowlevel_server.add_request_handler("resources/list", PaginatedRequestParams, self._list_resource_page)
         self._lowlevel_server.add_request_handler(
-            "completion/complete", CompleteRequestParams, self._endpoint_resources.complete
+            "completion/complete", CompleteRequestParams, ArgumentCompleter(policy).complete
         )
         if options.max_subscriptions:
             self._serve_subscriptions(bus, options)

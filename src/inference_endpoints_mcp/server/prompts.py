@@ -1,7 +1,6 @@
 """Prompts: a question that people often have, filled with what the tools return at that moment."""
 
 import asyncio
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from mcp.types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, P
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
-from inference_endpoints_mcp.server.tool_calls import tool_specs
+from inference_endpoints_mcp.server.tool_calls import is_offered, tool_specs
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 
 MAX_ARGUMENT_LENGTH = 512
@@ -117,16 +116,14 @@ class Prompts:
         return f"{tool.name}:\n{rendering.to_compact_json(rendering.to_redacted_data(output, self._redactor))}"
 
     def _offers(self, template: PromptTemplate) -> bool:
-        if self._policy.allows_every_tool:
-            return True  # without loading the tools
-        return all(self._policy.offers(tool_specs()[tool.name]) for tool in template.tools)
+        return all(is_offered(self._policy, tool.name) for tool in template.tools)
 
 
 def _find_template(name: str) -> PromptTemplate:
     templates = {template.prompt.name: template for template in PROMPT_TEMPLATES}
     if name not in templates:
-        near = difflib.get_close_matches(name[:100], templates, n=1)
-        raise MCPError(INVALID_PARAMS, "Unknown prompt." + (f" Did you mean {near[0]}?" if near else ""))
+        near = rendering.find_similar_name(name[:100], templates)
+        raise MCPError(INVALID_PARAMS, "Unknown prompt." + (f" Did you mean {near}?" if near else ""))
     return templates[name]
 
 

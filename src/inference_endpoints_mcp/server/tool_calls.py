@@ -4,7 +4,6 @@ Schemas come from the contract in the wheel, and a tool is built on its first ca
 would double the time to the first answer.
 """
 
-import difflib
 import json
 import logging
 import secrets
@@ -23,12 +22,13 @@ from pydantic import ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
+from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.caller import caller_address
 from inference_endpoints_mcp.tools.call_context import InputNeeded
-from inference_endpoints_mcp.tools.spec import ToolSpec
+from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,19 @@ def tool_specs() -> dict[str, ToolSpec]:
     from inference_endpoints_mcp.tools.registry import TOOLS
 
     return {spec.name: spec for spec in TOOLS}
+
+
+def is_offered(policy: Policy, tool: str) -> bool:
+    """Whether policy allows a tool. If it allows all, the tools are not loaded."""
+    return policy.allows_every_tool or policy.offers(tool_specs()[tool])
+
+
+def find_unknown_tools(limits: Limits) -> dict[str, set[str]]:
+    """Tools and toolsets in the limits that do not exist, by the setting that names them."""
+    unknown = {"toolsets": set(limits.toolsets) - {toolset.value for toolset in Toolset}}
+    if limits.tools:
+        unknown["tools"] = set(limits.tools) - tool_specs().keys()
+    return {setting: names for setting, names in unknown.items() if names}
 
 
 @cache
@@ -58,9 +71,7 @@ class ToolCalls:
         self._built: dict[str, Tool] = {}
 
     def list_tools(self) -> Sequence[ListedTool]:
-        if self._policy.allows_every_tool:
-            return published_tools()  # without loading the tools
-        return [tool for tool in published_tools() if self._policy.offers(tool_specs()[tool.name])]
+        return [tool for tool in published_tools() if is_offered(self._policy, tool.name)]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
@@ -81,8 +92,8 @@ class ToolCalls:
     ) -> CallToolResult | InputRequiredResult:
         spec = tool_specs().get(name)
         if spec is None:
-            near = difflib.get_close_matches(name, tool_specs(), n=1, cutoff=0.8)
-            raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near[0]}?" if near else ""))
+            near = rendering.find_similar_name(name[:100], tool_specs())
+            raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near}?" if near else ""))
         try:
             self._policy.check_tool(spec)
             with self._concurrency.counted(caller_address(), waits=spec.waits):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import caller_limits
-from inference_endpoints_mcp.tools.spec import Toolset
+from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 
 HEADER_PREFIX = "x-endpoints-"
 
@@ -49,16 +49,6 @@ def parse_header_limits(headers: Mapping[str, str]) -> Limits | None:
     if unknown:
         raise _invalid_headers(_header_name(setting) for setting in unknown)
     return limits
-
-
-def find_unknown_tools(limits: Limits) -> dict[str, set[str]]:
-    """Tools and toolsets in the limits that do not exist, by the setting that names them."""
-    unknown = {"toolsets": set(limits.toolsets) - {toolset.value for toolset in Toolset}}
-    if limits.tools:
-        from inference_endpoints_mcp.tools.registry import TOOLS
-
-        unknown["tools"] = set(limits.tools) - {spec.name for spec in TOOLS}
-    return {setting: names for setting, names in unknown.items() if names}
 
 
 def _header_name(setting: str | int) -> str:

@@ -1,4 +1,4 @@
-"""List, read and complete the resources of endpoints. Reading one returns what its tool returns."""
+"""List and read the resources of endpoints. Reading one returns what its tool returns."""
 
 import base64
 from typing import Any
@@ -8,8 +8,6 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.types import (
     INVALID_PARAMS,
-    CompleteRequestParams,
-    CompleteResult,
     ListResourcesResult,
     Resource,
     ResourceTemplate,
@@ -20,9 +18,8 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server import rendering
-from inference_endpoints_mcp.server.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.resources.uris import ENDPOINT, RESOURCE_KINDS, URI_TEMPLATE, EndpointUri
-from inference_endpoints_mcp.server.tool_calls import tool_specs
+from inference_endpoints_mcp.server.tool_calls import is_offered, tool_specs
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 
 PAGE_SIZE = 50
@@ -39,7 +36,6 @@ class EndpointResources:
     def __init__(self, policy: Policy, redactor: Redactor) -> None:
         self._policy = policy
         self._redactor = redactor
-        self._completer = ArgumentCompleter(self._read_namespaces, self._offers)
 
     @property
     def templates(self) -> list[ResourceTemplate]:
@@ -52,7 +48,7 @@ class EndpointResources:
                 mime_type=JSON,
             )
             for kind in RESOURCE_KINDS
-            if self._offers(kind.tool)
+            if is_offered(self._policy, kind.tool)
         ]
 
     async def read(self, context: Context[Any, Any], uri: EndpointUri) -> str:
@@ -67,7 +63,7 @@ class EndpointResources:
         The cursor is the last name of a page. So none is left out or repeated when other endpoints come and go.
         """
         after = _decode_cursor(cursor)
-        if not (self._offers(LIST_TOOL) and self._offers(ENDPOINT.tool)):
+        if not all(is_offered(self._policy, tool) for tool in (LIST_TOOL, ENDPOINT.tool)):
             return ListResourcesResult(resources=[])
         call = await self.open_resource_call(ctx, None)
         found = {_full_name(*pair): pair for pair in await self._read_endpoints(call)}
@@ -76,12 +72,6 @@ class EndpointResources:
             resources=[_to_resource(*found[name]) for name in remaining[:PAGE_SIZE]],
             next_cursor=_encode_cursor(remaining[PAGE_SIZE - 1]) if len(remaining) > PAGE_SIZE else None,
         )
-
-    async def complete(self, ctx: RequestContext, params: CompleteRequestParams) -> CompleteResult:
-        others = (params.context.arguments if params.context else None) or {}
-        call = await open_call(Context(request_context=ctx))
-        argument = params.argument
-        return CompleteResult(completion=await self._completer.complete(call, argument.name, argument.value, others))
 
     async def open_resource_call(self, ctx: RequestContext, uri: EndpointUri | None) -> CallContext:
         """A call context to read this resource, or for None the list of them. Raises `Refused` if policy forbids it."""
@@ -100,13 +90,6 @@ class EndpointResources:
         allowed = self._policy.namespaces
         namespaces = [await call.endpoints.resolve_namespace()] if allowed is None else sorted(allowed)
         return [(namespace, endpoint) for namespace in namespaces for endpoint in await call.endpoints.list(namespace)]
-
-    async def _read_namespaces(self, call: CallContext) -> list[str]:
-        allowed = self._policy.namespaces
-        return sorted((await call.endpoints.whoami()).namespaces if allowed is None else allowed)
-
-    def _offers(self, tool: str) -> bool:
-        return self._policy.allows_every_tool or self._policy.offers(tool_specs()[tool])
 
 
 def _to_resource(namespace: str, endpoint: Endpoint) -> Resource:
