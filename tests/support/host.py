@@ -113,13 +113,6 @@ async def serving(
         yield host
 
 
-async def eventually(holds: Callable[[], bool], within: float = 30.0) -> None:
-    """Return once a condition holds that no event announces."""
-    async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 def pollers() -> list[str]:
     """The tasks of this process that poll an endpoint or a resource."""
     return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("watch ")]

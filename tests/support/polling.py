@@ -1,4 +1,4 @@
-"""Waiting for what other processes do, which signal nothing to the test."""
+"""Waiting for what no event announces."""
 
 import asyncio
 import time

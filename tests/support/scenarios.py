@@ -1,4 +1,4 @@
-"""The surroundings of jobs: common endpoints of the simulated plane, its time, and a caller with two organizations."""
+"""What scenarios share: common endpoints of the simulated plane, its time, and a caller with two organizations."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -20,12 +20,12 @@ L4: dict[str, Any] = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instan
 VLLM = {"vLLM": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
 
 
-async def started(driver: Driver) -> None:
+async def finish_starts(driver: Driver) -> None:
     """Let all successful starts end. The time is too short for an endpoint to scale to zero."""
     await driver.advance(400)
 
 
-async def settled(driver: Driver) -> None:
+async def finish_all_attempts(driver: Driver) -> None:
     """Let all starts end, with their failed attempts and back-offs."""
     for _ in range(4):
         await driver.advance(HOUR)

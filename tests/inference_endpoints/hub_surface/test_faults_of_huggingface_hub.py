@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, CallStyle
 from tests.support.captures import CAPTURES
-from tests.support.host import eventually
 from tests.support.plane_driver import TOKEN, Driver
+from tests.support.polling import eventually
 from tests.support.scripted_upstream import SILENT, Answer, Upstream
 from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
 

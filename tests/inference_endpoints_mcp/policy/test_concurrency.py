@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import eventually, pollers
+from tests.support.host import pollers
 from tests.support.plane_driver import Driver
+from tests.support.polling import eventually
 
 pytestmark = pytest.mark.anyio
 

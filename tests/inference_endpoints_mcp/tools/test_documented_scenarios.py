@@ -11,7 +11,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.budgeted_agent import at_work
 from tests.support.host import Host
 from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4, VLLM, age, configuration, settled, started
+from tests.support.scenarios import L4, VLLM, age, configuration, finish_all_attempts, finish_starts
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ async def test_deploy_a_model_on_gpu_and_report_when_it_runs(driver: Driver, mod
             "get_recommended_config", repository="meta-llama/Llama-3.2-1B-Instruct", namespace="acme"
         )
         created = await agent.follow(config["next"][0], min_replica=0, max_replica=3)
-        await started(driver)
+        await finish_starts(driver)
         waited = await agent.follow(created["next"][0])
     assert waited["reached"] is True
     document = await driver.get(created["endpoint_name"])
@@ -36,7 +36,7 @@ async def test_find_whether_load_or_errors_make_it_slow(driver: Driver, modern: 
     """My `chatbot-prod` endpoint feels slow. Check its metrics and recent logs over the last 30 minutes and tell me
     whether it's a scaling issue or an error spike."""
     await driver.create("chatbot-prod", compute=L4, model={"env": {"SIMULATED_FAULT": "overload"}, "image": VLLM})
-    await settled(driver)
+    await finish_all_attempts(driver)
     before = configuration(await driver.get("chatbot-prod"))
     chatbot = {"endpoint_name": "chatbot-prod"}
     async with at_work(modern, at_most=3) as agent:
@@ -83,7 +83,7 @@ async def test_find_why_an_endpoint_failed(driver: Driver, modern: Host) -> None
     """Why did my `my-endpoint` endpoint fail last night? Check its status, replicas, and logs around the time it went
     down."""
     await driver.create("my-endpoint", compute=L4, model={"env": {"SIMULATED_FAULT": "out_of_memory"}, "image": VLLM})
-    await settled(driver)
+    await finish_all_attempts(driver)
     async with at_work(modern, at_most=3) as agent:
         facts = await agent.call("get_endpoint", endpoint_name="my-endpoint")
         found = await agent.follow(facts["next"][0])
@@ -104,7 +104,7 @@ async def test_name_who_paused_an_endpoint_and_resume_it(driver: Driver, modern:
         assert datetime.fromisoformat(newest["at"]) <= datetime.now(UTC)
         resumed = await agent.call("resume_endpoint", endpoint_name="summarizer-prod")
     assert resumed["changed"] is True
-    await settled(driver)
+    await finish_all_attempts(driver)
     assert await driver.state("summarizer-prod") == "running"
 
 
@@ -119,7 +119,7 @@ async def test_delete_endpoints_at_zero_for_more_than_a_day_each_after_approval(
         age(driver, name, timedelta(days=days))
     await driver.create("fresh", compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 15}})
     age(driver, "fresh", timedelta(days=5))
-    await settled(driver)  # it falls asleep by itself, just now
+    await finish_all_attempts(driver)  # it falls asleep by itself, just now
     await driver.create("busy")
 
     def person(question: str) -> str | None:

@@ -11,7 +11,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.budgeted_agent import at_work
 from tests.support.host import Host
 from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4, VLLM, age, configuration, settled, started
+from tests.support.scenarios import L4, VLLM, age, configuration, finish_all_attempts, finish_starts
 from tests.support.scripted_upstream import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ async def test_deploy_the_cheapest_that_runs_a_large_model_within_a_price(driver
         config = await agent.call("get_recommended_config", repository=LLAMA)
         assert config["price_per_hour_usd"] <= 10
         created = await agent.follow(config["next"][0], max_replica=1)
-        await started(driver)
+        await finish_starts(driver)
         assert (await agent.follow(created["next"][0]))["reached"] is True
     assert created["plan"]["per_hour_at_max_usd"] == cheapest <= 10
     document = await driver.get(created["endpoint_name"])
@@ -47,7 +47,7 @@ async def test_let_all_idle_endpoints_scale_to_zero(driver: Driver, modern: Host
     for name in names:
         await driver.create(name, compute=KEPT_AWAKE)
         age(driver, name, timedelta(hours=5))
-    await started(driver)
+    await finish_starts(driver)
     await driver.call("POST", await driver.path_of("busy"), {"inputs": "hello"})
     async with at_work(modern, at_most=1 + 2) as agent:
         for saving in (await agent.call("get_costs"))["savings"]:
@@ -72,7 +72,7 @@ async def test_find_why_a_resume_is_refused_and_follow_the_proposals_until_it_ru
         (fix,) = [call for call in found["next"] if call["tool"] == "update_endpoint"]
         await agent.follow(fix)
         resumed = await agent.call("resume_endpoint", endpoint_name="chat")
-        await started(driver)
+        await finish_starts(driver)
         assert (await agent.follow(resumed["next"][0]))["reached"] is True
     document = await driver.get("chat")
     assert document["status"]["state"] == "running"
@@ -99,7 +99,7 @@ async def test_creating_the_same_twice_by_mistake_leaves_one(driver: Driver, mod
         first = await agent.call("create_endpoint", **wish)
         again = await agent.call("create_endpoint", **wish)
         assert (first["changed"], again["changed"]) == (True, False)
-        await started(driver)
+        await finish_starts(driver)
         assert (await agent.follow(again["next"][0]))["reached"] is True
     items = (await driver.call("GET", "/v2/endpoint/acme")).body["items"]
     assert [document["name"] for document in items] == ["echo"]
@@ -132,7 +132,7 @@ async def test_bring_a_fleet_under_a_budget_by_pausing_the_most_expensive(driver
     """We may spend $2 an hour. Pause the dearest until we do; leave `prod` alone."""
     for name, replicas in (("prod", 2), ("large", 3), ("middle", 2), ("small", 1)):
         await driver.create(name, compute=L4 | {"scaling": {"minReplica": replicas, "maxReplica": replicas}})
-    await started(driver)
+    await finish_starts(driver)
     async with at_work(modern, at_most=1 + 3) as agent:
         costs = await agent.call("get_costs")
         total = costs["cost_now_per_hour_usd"]
@@ -150,20 +150,20 @@ async def test_try_an_image_and_restore_the_old_one_when_the_update_fails(driver
     """Try registry.example/next:9 on `chat`, with SIMULATED_FAULT=image_pull_failure. If it does not come up, put back
     what was there."""
     await driver.create("chat", compute=L4, model={"image": VLLM})
-    await started(driver)
+    await finish_starts(driver)
     before = await driver.get("chat")
     async with at_work(modern, at_most=4) as agent:
         image = {"custom": {"url": "registry.example/next:9"}}
         env = {"SIMULATED_FAULT": "image_pull_failure"}
         tried = await agent.call("update_endpoint", endpoint_name="chat", env=env, config={"model": {"image": image}})
-        await settled(driver)
+        await finish_all_attempts(driver)
         assert await driver.state("chat") == "updateFailed"
         wait = tried["next"][0]
         assert "its last update failed" in await agent.refused(wait["tool"], "FAILED", **wait["arguments"])
         old = {change["setting"]: change["before"] for change in tried["plan"]["changes"]}
         config = {"model": {"image": old["model.image"]}}
         back = await agent.call("update_endpoint", endpoint_name="chat", env={"SIMULATED_FAULT": ""}, config=config)
-        await started(driver)
+        await finish_starts(driver)
         assert (await agent.follow(back["next"][0], until="updated"))["reached"] is True
     after = await driver.get("chat")
     assert after["status"]["state"] == "running"
@@ -173,7 +173,7 @@ async def test_try_an_image_and_restore_the_old_one_when_the_update_fails(driver
 async def test_pause_instead_where_deletion_is_not_approved(driver: Driver, host_of: HostOf) -> None:
     """Delete `chat`; should that not be allowed, at least stop paying for it."""
     await driver.create("chat")
-    await started(driver)
+    await finish_starts(driver)
     async with host_of(answer=lambda _: None) as host, at_work(host, at_most=2) as agent:
         assert "nothing was deleted" in await agent.refused("delete_endpoint", "REFUSED", endpoint_name="chat")
         paused = await agent.call("pause_endpoint", endpoint_name="chat")

@@ -9,8 +9,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp.client._memory import InMemoryTransport
 from mcp.types import Implementation, ResourceUpdatedNotification
-from tests.support.host import Mode, eventually, pollers
+from tests.support.host import Mode, pollers
 from tests.support.plane_driver import TOKEN, Driver
+from tests.support.polling import eventually
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state.faults import Fault

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, blocks_of, eventually, pollers
+from tests.support.host import Host, blocks_of, pollers
 from tests.support.plane_driver import Driver
+from tests.support.polling import eventually
 
 from inference_endpoints_local.state.faults import Fault
 
