@@ -14,9 +14,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of, pool_of
 from inference_endpoints.deploy.vocabulary import Accelerator, EndpointTask, Framework, ScalingMetric
 from inference_endpoints.errors import (
-    LOG_LINES,
     DeploymentFailed,
-    InferenceEndpointError,
     InferenceEndpointTimeoutError,
     ScaledToZero,
     Unavailable,
@@ -25,9 +23,10 @@ from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
 from inference_endpoints.transport.backend import Token
 from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.limits import CHANGING_INTERVAL_S
 from inference_endpoints.watching.observation import Observation, StatusChange
-from inference_endpoints.watching.watcher import Watcher
+from inference_endpoints.watching.watcher import Watcher, add_last_log_lines, wait_timeout_error
 
 if TYPE_CHECKING:
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
@@ -136,7 +135,8 @@ class InferenceEndpointBase:
                 await _wake(client, self._endpoint, self.namespace)
                 await anyio.sleep(min(CHANGING_INTERVAL_S, refresh_every))
             except DeploymentFailed as failure:
-                await _add_last_output(failure, client, self.name, self.namespace)
+                await add_last_log_lines(failure, client, self.name, self.namespace)
+                _add_upstream_note(failure)
                 raise
 
 
@@ -194,7 +194,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         """Change the settings that are given, and no others; an image is replaced whole.
 
         `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. Raises `BadRequest`, which is a `ValueError`,
-        if none is given; then nothing was sent.
+        if no setting is given; nothing is sent then.
 
         >>> endpoint = await endpoint.update(max_replica=2)
         >>> endpoint.raw["compute"]["scaling"]["maxReplica"]
@@ -275,10 +275,7 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
 
             await self._until_running(refresh_every, on_observation, wake=wake)
             return self
-        raise InferenceEndpointTimeoutError(
-            f"Endpoint {self.namespace}/{self.name} was not running within {limit:g} s: it is {self.status}.",
-            hint="It goes on by itself; wait again, or read its logs.",
-        )
+        raise wait_timeout_error(self.name, self.namespace, Goal.RUNNING, limit, state=self.status)
 
     async def watch(self: H, refresh_every: float = 5) -> AsyncGenerator[StatusChange]:
         """Yield the endpoint's status now, and then every change of it; ends when the endpoint is deleted.
@@ -308,10 +305,8 @@ async def _wake(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str
         await client.is_healthy(endpoint, namespace)
 
 
-async def _add_last_output(failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str) -> None:
-    """Add the container's last log lines to `upstream`, and as a note, which a traceback shows below the message."""
-    with suppress(InferenceEndpointError):
-        failure.add_log_lines(entry.line for entry in await client.logs(name, namespace, tail=LOG_LINES))
+def _add_upstream_note(failure: DeploymentFailed) -> None:
+    """Add the container's last log lines as a note, which a traceback shows below the message."""
     if failure.upstream:
         failure.add_note(f"The container's last output:\n{_printable(failure.upstream)}")
 

@@ -13,15 +13,11 @@ from typing import TypeVar
 
 import anyio
 
-from inference_endpoints.errors import (
-    DeploymentFailed,
-    InferenceEndpointTimeoutError,
-    Paused,
-    ScaledToZero,
-)
+from inference_endpoints.errors import InferenceEndpointTimeoutError
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, format_duration
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.http import HttpTransport, Sleep, backoff_s, httpx
+from inference_endpoints.transport.state_errors import error_for_state
 
 Item = TypeVar("Item")
 OnWait = Callable[[str], Awaitable[None]]
@@ -147,19 +143,16 @@ def must_start_first(endpoint: Endpoint) -> bool:
 
 def ensure_callable(call: EndpointCall, *, may_wake: bool) -> None:
     """Raise if an endpoint in this state cannot answer."""
-    endpoint, who = call.endpoint, call.label
+    endpoint, label = call.endpoint, call.label
     if endpoint.state is InferenceEndpointStatus.PAUSED:
-        raise Paused(f"{who} is paused and does not answer.", hint="Resume it first.")
+        raise error_for_state(endpoint, f"{label} is paused and does not answer.")
     if endpoint.state is InferenceEndpointStatus.FAILED:
-        raise DeploymentFailed(
-            f"{who} failed to start.",
-            hint="Read its logs. Then update it, or delete it and create it again.",
-            upstream=endpoint.status.error_message or endpoint.status.message or "",
-        )
+        raise error_for_state(endpoint, f"{label} failed to start.")
     call.require_address()
     if endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO and not may_wake:
-        raise ScaledToZero(
-            f"{who} is scaled to zero, and this call may not wake it.",
+        raise error_for_state(
+            endpoint,
+            f"{label} is scaled to zero, and this call may not wake it.",
             hint="Allow the call to wake it. A replica is then billed.",
         )
 

@@ -4,7 +4,7 @@ Polling finds every change. Event streams only make it earlier.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -13,14 +13,14 @@ import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import (
+    LOG_LINES,
     DeploymentFailed,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
     NotFound,
-    Paused,
-    ScaledToZero,
 )
-from inference_endpoints.models import Endpoint, InferenceEndpointStatus
+from inference_endpoints.models import Endpoint
+from inference_endpoints.transport.state_errors import error_for_state
 from inference_endpoints.watching.goals import Goal, Reachability, evaluate
 from inference_endpoints.watching.limits import STREAMED_INTERVAL_S, RequestLimits
 from inference_endpoints.watching.namespace_reader import NamespaceReader, Sleep
@@ -29,11 +29,6 @@ from inference_endpoints.watching.poller import Poller
 
 Key = tuple[str, str]
 """Namespace and name of an endpoint."""
-
-_UNREACHABLE_ERRORS: dict[InferenceEndpointStatus, type[InferenceEndpointError]] = {
-    InferenceEndpointStatus.PAUSED: Paused,
-    InferenceEndpointStatus.SCALED_TO_ZERO: ScaledToZero,
-}
 
 
 class Watcher:
@@ -153,10 +148,8 @@ class Watcher:
         except TimeoutError as error:
             if isinstance(error, InferenceEndpointTimeoutError):
                 raise
-            raise InferenceEndpointTimeoutError(
-                f"Endpoint {namespace}/{name} was not {goal.value.replace('_', ' ')} within {timeout:g} s.",
-                hint="It continues by itself: wait again, or check its state.",
-            ) from None
+            assert timeout is not None
+            raise wait_timeout_error(name, namespace, goal, timeout) from None
 
     def _is_reached(self, goal: Goal, observation: Observation, key: Key) -> bool:
         """Raises if the goal can no longer be reached."""
@@ -171,12 +164,8 @@ class Watcher:
         label = "/".join(key)
         if endpoint is None:
             raise NotFound(f"Endpoint {label} does not exist.", hint="list_endpoints shows which exist.")
-        kind = _UNREACHABLE_ERRORS.get(endpoint.state, DeploymentFailed)
-        raise kind(
-            f"Endpoint {label} will not become {goal.value.replace('_', ' ')}: {result.reason}.",
-            hint="Resume it first." if kind is not DeploymentFailed else "",
-            upstream=endpoint.status.error_message or "",
-        )
+        message = f"Endpoint {label} will not become {goal.value.replace('_', ' ')}: {result.reason}."
+        raise error_for_state(endpoint, message)
 
     def _start(self, key: Key) -> Poller:
         namespace, name = key
@@ -197,3 +186,22 @@ class Watcher:
         if not poller.reader.poller_count:
             poller.reader.close()
             del self._limits.readers[poller.reader.namespace]
+
+
+def wait_timeout_error(
+    name: str, namespace: str, goal: Goal, timeout: float, *, state: str = ""
+) -> InferenceEndpointTimeoutError:
+    """The error of a wait whose goal was not reached within `timeout` seconds."""
+    now = f": it is {state}" if state else ""
+    return InferenceEndpointTimeoutError(
+        f"Endpoint {namespace}/{name} was not {goal.value.replace('_', ' ')} within {timeout:g} s{now}.",
+        hint="It continues by itself: wait again, or read its logs.",
+    )
+
+
+async def add_last_log_lines(
+    failure: DeploymentFailed, client: AsyncEndpointsClient, name: str, namespace: str
+) -> None:
+    """Add the container's last log lines to a failure, if they can be read."""
+    with suppress(InferenceEndpointError):
+        failure.add_log_lines(entry.line for entry in await client.logs(name, namespace, tail=LOG_LINES))

@@ -1,13 +1,11 @@
 """Wait for an endpoint, no longer than the host waits. Ends at once when the goal cannot be reached."""
 
 import time
-from contextlib import suppress
 from typing import Annotated
 
 from pydantic import Field
 
 from inference_endpoints.errors import (
-    LOG_LINES,
     DeploymentFailed,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
@@ -16,6 +14,7 @@ from inference_endpoints.models import Endpoint, format_duration
 from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
+from inference_endpoints.watching.watcher import add_last_log_lines
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds, WaitGoal
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext
@@ -58,8 +57,7 @@ async def wait_for_endpoint(
         return await _timed_out_output(call, history, goal, timeout_s)
     except DeploymentFailed as failure:
         failure.hint = "diagnose_endpoint finds the cause and what helps."
-        with suppress(InferenceEndpointError):
-            failure.add_log_lines(entry.line for entry in await call.endpoints.logs(name, namespace, tail=LOG_LINES))
+        await add_last_log_lines(failure, call.endpoints, name, namespace)
         raise
     return await _output(call, history, endpoint, reached=True, now=_REACHED[goal])
 
