@@ -43,7 +43,7 @@ def test_the_functions_do_what_the_methods_of_an_endpoint_do(hub: HfApi) -> None
     assert hub.list_inference_endpoints() == []
 
 
-def test_resuming_what_runs_is_an_error_only_to_those_who_mind(hub: HfApi) -> None:
+def test_resuming_a_running_endpoint_is_an_error_only_with_running_ok_false(hub: HfApi) -> None:
     endpoint = hub.create_inference_endpoint("life", repository="gpt2", **CLOUD).wait(**SOON)
     assert endpoint.resume().status == "running"
     with pytest.raises(BadRequestError, match="already running"):
@@ -89,7 +89,7 @@ def test_a_list_is_one_page_long_since_the_client_follows_none(hub: HfApi) -> No
     assert [endpoint.name for endpoint in listed] == [f"e{number:02}" for number in range(20)]
 
 
-def test_everything_that_can_be_asked_for_arrives(hub: HfApi) -> None:
+def test_every_argument_reaches_the_request(hub: HfApi) -> None:
     """But for what belongs to the account rather than the endpoint."""
     endpoint = hub.create_inference_endpoint(
         "full",

@@ -98,7 +98,7 @@ async def test_the_callers_namespace_is_requested_once(upstream: Upstream, http:
     assert [seen.path for seen in upstream.seen] == ["/api/whoami-v2", ONE, ONE]
 
 
-async def test_resuming_what_runs_succeeds_unless_that_matters(
+async def test_resuming_a_running_endpoint_succeeds_unless_running_ok_is_false(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
     upstream.answers("POST", f"{ONE}/resume", Answer(400, {"error": "Bad Request: Endpoint is already running"}))

@@ -80,7 +80,7 @@ async def plane(path: str, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("path", NAMES)
-def test_a_public_name_says_what_it_does_and_shows_it(path: str) -> None:
+def test_a_public_name_has_a_docstring_and_an_example(path: str) -> None:
     """A property is shown with its class."""
     assert NAMES[path].docstring, "there is no docstring"
     assert path in EXAMPLES or isinstance(NAMES[path].value, property), "there is no example"

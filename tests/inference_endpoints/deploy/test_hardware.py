@@ -62,7 +62,7 @@ def test_an_unknown_id_is_refused_with_the_nearest() -> None:
         require_offer(listing(aws_east=CLOUD), "zzz")
 
 
-def test_the_default_is_the_cheapest_gpu_that_can_be_had() -> None:
+def test_the_default_is_the_cheapest_available_gpu() -> None:
     assert choose(listing(aws_east=CLOUD)).id == "aws-east-t4-x1"
     gone = [instance("t4", 0.5, status="not_available"), instance("a10", None), instance("l4", 0.8)]
     assert choose(listing(aws_east=gone)).id == "aws-east-l4-x1"
@@ -78,7 +78,7 @@ def test_a_full_machine_is_no_reason_to_take_another() -> None:
         choose(listing(aws_east=CLOUD, local_machine=[full]))
 
 
-def test_without_anything_to_be_had_nothing_is_chosen() -> None:
+def test_without_available_hardware_nothing_is_chosen() -> None:
     with pytest.raises(NoCapacity, match="within quota"):
         choose(listing(aws_east=[instance("intel", 0.03)]))
 

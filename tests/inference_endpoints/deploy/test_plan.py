@@ -68,7 +68,7 @@ def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
         (creation(type_="b300"), "not in the current listing"),
     ],
 )
-def test_what_to_think_of_first_is_a_warning(wish: CreateRequest, warning: str) -> None:
+def test_a_plan_warns_of_common_mistakes(wish: CreateRequest, warning: str) -> None:
     assert any(re.search(warning, found) for found in plan_create(wish, "acme", VENDORS).warnings)
 
 
@@ -98,7 +98,7 @@ def test_an_update_shows_each_difference_and_keeps_what_is_not_given(current: En
     assert plan.effect is Effect.DISRUPTS
 
 
-def test_an_update_to_what_already_is_has_no_effect(current: Endpoint) -> None:
+def test_an_update_without_a_difference_has_no_effect(current: Endpoint) -> None:
     plan = plan_update(change({"model": {"repository": "org/model"}}), current, "acme", VENDORS)
     assert (plan.changes, plan.effect) == ([], Effect.READS)
 

@@ -51,7 +51,7 @@ def test_a_word_of_the_service_is_sent_as_it_is(setting: str, words: tuple[str, 
         assert spec(**{setting: word}).request().to_json()["model"][setting] == word
 
 
-def test_what_is_kept_running_never_scales_to_zero() -> None:
+def test_an_endpoint_with_a_minimum_of_replicas_never_scales_to_zero() -> None:
     assert "scaleToZeroTimeout" not in spec(min_replica=1).request().to_json()["compute"]["scaling"]
     with pytest.raises(BadRequest, match="scale_to_zero_timeout needs min_replica 0"):
         spec(min_replica=1, scale_to_zero_timeout=15).request().to_json()

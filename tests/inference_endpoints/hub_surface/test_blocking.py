@@ -275,7 +275,7 @@ print("ends")
 """
 
 
-async def test_what_lasts_as_long_as_the_loop_is_closed_when_the_program_ends() -> None:
+async def test_resources_of_the_loop_are_closed_when_the_program_ends() -> None:
     assert await ended(start(LASTING, *STRICT)) == "ends\nclosed\n"
 
 

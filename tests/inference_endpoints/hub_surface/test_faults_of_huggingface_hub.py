@@ -60,7 +60,7 @@ async def test_lists_follow_every_page(call: CallStyle, default_upstream: Upstre
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, Unauthorized), (403, Forbidden)])
-async def test_a_list_of_all_namespaces_says_which_refused(
+async def test_a_list_of_all_namespaces_names_those_that_refused(
     call: CallStyle, default_upstream: Upstream, status: int, kind: type[InferenceEndpointError]
 ) -> None:
     own, *organizations = use_token_of_organizations(default_upstream)

@@ -115,7 +115,7 @@ async def test_settings_take_the_services_words(
         {"scale_to_zero_timeout": 15},
     ],
 )
-async def test_creating_what_contradicts_itself_is_a_value_error_and_sends_nothing(
+async def test_contradictory_settings_of_create_are_a_value_error_and_send_nothing(
     call: CallStyle, default_driver: Driver, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the class is what the reference promises

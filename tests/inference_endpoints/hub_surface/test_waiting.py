@@ -43,7 +43,7 @@ async def test_a_wait_returns_the_handle_once_the_health_route_answers(
 
 
 @pytest.mark.parametrize("state", ["failed", "updateFailed"])
-async def test_a_wait_says_why_a_deployment_failed(call: CallStyle, default_upstream: Upstream, state: str) -> None:
+async def test_a_wait_reports_why_a_deployment_failed(call: CallStyle, default_upstream: Upstream, state: str) -> None:
     default_upstream.shows(state, errorMessage="CUDA out of memory\x1b[2J")
     default_upstream.answers("GET", "/v2/endpoint/acme/chat/logs", Answer(body=[{"line": "exit code 137"}]))
     endpoint = handle_of(call, default_upstream)

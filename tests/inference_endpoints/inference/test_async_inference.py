@@ -131,7 +131,7 @@ async def test_an_image_is_returned_as_its_bytes(upstream: Upstream, inference: 
         Answer(body=b"", headers={}),
     ],
 )
-async def test_what_is_no_image_is_not_returned_as_one(
+async def test_a_response_that_is_no_image_is_not_returned_as_one(
     upstream: Upstream, inference: AsyncInference, answer: Answer
 ) -> None:
     upstream.shows("running")

@@ -98,7 +98,7 @@ async def test_an_endpoint_that_never_becomes_ready_ends_at_the_callers_deadline
         ("initializing", {"url": ""}, NotDeployed),
     ],
 )
-async def test_what_cannot_answer_is_not_called(
+async def test_an_endpoint_that_cannot_answer_is_not_called(
     upstream: Upstream,
     inference: AsyncInference,
     state: str,

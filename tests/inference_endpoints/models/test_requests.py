@@ -23,7 +23,7 @@ def current() -> Endpoint:
     return Endpoint.model_validate(BODY | {"compute": compute, "status": {"state": "running"}})
 
 
-def test_what_was_given_is_sent_as_it_was_given_and_nothing_else() -> None:
+def test_given_settings_are_sent_unchanged_and_nothing_else() -> None:
     assert CreateRequest.model_validate(BODY).to_json() == BODY
     assert UpdateRequest.model_validate({"model": {"revision": None}}).to_json() == {"model": {"revision": None}}
 

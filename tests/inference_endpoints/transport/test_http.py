@@ -37,7 +37,7 @@ async def test_the_guard_sees_every_request_before_it_is_sent(upstream: Upstream
     assert guard.actions == ["get endpoint acme/chat", "call endpoint acme/chat"]
 
 
-async def test_what_the_guard_refuses_is_not_sent(upstream: Upstream, backend: Backend) -> None:
+async def test_a_request_that_the_guard_refuses_is_not_sent(upstream: Upstream, backend: Backend) -> None:
     http = HttpTransport(backend, guard=Recorder(refusing=True))
     with pytest.raises(Refused):
         await http.send(CREATE_CHAT, CREATE)

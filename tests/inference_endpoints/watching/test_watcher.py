@@ -233,7 +233,7 @@ async def test_a_token_that_is_not_accepted_ends_the_wait(driver: Driver) -> Non
             await Watcher(client).wait("chat", "acme")
 
 
-async def test_a_wait_ends_at_its_timeout_and_its_hint_says_what_to_do(watcher: Watcher) -> None:
+async def test_a_wait_ends_at_its_timeout_with_the_next_step_as_hint(watcher: Watcher) -> None:
     with pytest.raises(InferenceEndpointTimeoutError, match=r"not running within 0.05 s. It continues by itself"):
         await watcher.wait("chat", "acme", timeout=0.05)
     assert watcher.polled == set()

@@ -15,7 +15,7 @@ async def test_a_model_that_cannot_run_here_is_refused_with_those_that_can(plane
         assert "HuggingFaceTB/SmolLM2-135M-Instruct" in answer.body["error"]
 
 
-async def test_a_missing_engine_is_refused_with_the_way_to_get_it(
+async def test_a_missing_package_is_refused_with_the_way_to_install_it(
     plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference_endpoints_local.models.catalogue.missing_package", lambda _: "xllamacpp")

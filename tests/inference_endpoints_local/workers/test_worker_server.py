@@ -26,7 +26,7 @@ def test_the_port_is_written_before_the_model_is_loaded_and_health_shows_when_it
     assert gated_worker.ready().get("/health", secret=None)[0] == 200
 
 
-def test_stdout_carries_one_line_and_nothing_else(gated_worker: Any, gate: Path) -> None:
+def test_stdout_has_one_line_and_nothing_else(gated_worker: Any, gate: Path) -> None:
     gate.touch()
     gated_worker.ready().post("/", {})
     gated_worker.process.terminate()

@@ -80,7 +80,7 @@ async def test_confirm_is_no_consent(driver: Driver, host_of: HostOf, mode: Mode
     assert await exists(driver)
 
 
-async def test_the_operator_can_have_nobody_asked(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+async def test_the_operator_can_switch_confirmation_off(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create()
     async with host_of(mode, confirm=Confirm.OFF) as host:
         assert (await host.call("delete_endpoint", **CHAT))["changed"] is True

@@ -219,7 +219,9 @@ async def test_a_host_that_cannot_ask_gets_a_plan_for_what_spends_and_a_refusal_
         assert (await host.call("create_endpoint", **NEW, plan_token=token))["changed"] is True
 
 
-async def test_a_token_is_no_answer_where_a_person_is_asked(driver: Driver, host_of: HostOf, mode: Mode) -> None:
+async def test_a_plan_token_does_not_replace_the_approval_of_a_person(
+    driver: Driver, host_of: HostOf, mode: Mode
+) -> None:
     async with host_of(mode, answer=lambda _: None, confirm_simulated=True) as host:
         await host.refused("create_endpoint", "REFUSED", **NEW, plan_token="a" * 103)
     assert await world(driver) == []

@@ -112,7 +112,7 @@ async def test_a_call_that_only_reads_is_not_recorded(driver: Driver, host_of: H
 @pytest.mark.parametrize(
     ("fault", "outcome"), [(Fault.QUOTA_EXCEEDED, "QUOTA_EXCEEDED"), (Fault.DROP_ANSWER, "OUTCOME_UNKNOWN")]
 )
-async def test_a_change_that_failed_says_how(
+async def test_a_failed_change_is_recorded_with_its_error(
     driver: Driver, host_of: HostOf, trail: Path, fault: Fault, outcome: str
 ) -> None:
     driver.plane.faults.arm(fault, "create_endpoint")

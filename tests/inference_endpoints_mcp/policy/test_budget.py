@@ -42,7 +42,7 @@ async def test_the_most_replicas_count_however_they_are_requested(
         assert "$1.6/h at 2 replica(s)" in await host.refused("create_endpoint", "REFUSED", **SPEC, **more)
 
 
-async def test_hardware_in_config_is_priced_as_what_it_is(driver: Driver, host_of: HostOf) -> None:
+async def test_hardware_in_config_counts_toward_the_price(driver: Driver, host_of: HostOf) -> None:
     config = {"compute": {"instanceSize": "x4"}}
     async with host_of(limits=ONE) as host:
         await host.refused("create_endpoint", "REFUSED", **SPEC, config=config)
@@ -80,7 +80,7 @@ async def test_resuming_counts_what_runs_beside_it(driver: Driver, host_of: Host
         await host.call("resume_endpoint", endpoint_name="asleep")
 
 
-async def test_an_update_to_what_costs_more_is_refused(driver: Driver, host_of: HostOf) -> None:
+async def test_an_update_that_costs_more_is_refused(driver: Driver, host_of: HostOf) -> None:
     await driver.create(compute=GPU)
     await driver.advance(200)
     before = await driver.get("chat")

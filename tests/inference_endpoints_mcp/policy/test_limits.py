@@ -146,7 +146,7 @@ async def test_nothing_of_another_namespace_is_touched_or_read(world: Driver, el
     assert await documents(world) == before
 
 
-async def test_what_runs_may_be_called_where_nothing_may_be_woken(driver: Driver, host_of: HostOf) -> None:
+async def test_with_no_wake_a_running_endpoint_may_still_be_called(driver: Driver, host_of: HostOf) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
     async with host_of(limits=Limits(no_wake=True)) as host:

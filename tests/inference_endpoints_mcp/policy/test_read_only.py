@@ -62,7 +62,7 @@ async def test_a_tool_that_changes_something_is_refused_even_if_it_is_called(
     assert await driver.get("chat") == before
 
 
-async def test_what_reads_still_works(driver: Driver, host_of: HostOf) -> None:
+async def test_reads_still_work(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
     await driver.advance(200)
     async with host_of(limits=READ_ONLY) as host:
@@ -82,7 +82,7 @@ async def test_a_change_is_refused_at_the_send_whoever_asks_for_it(driver: Drive
     assert await driver.get("chat") == before
 
 
-async def test_calling_what_sleeps_is_refused_at_the_send_since_it_would_wake(driver: Driver) -> None:
+async def test_a_call_that_would_wake_an_endpoint_is_refused_at_the_send(driver: Driver) -> None:
     await driver.create()
     await driver.advance(200)
     await driver.do("chat", "scale-to-zero")

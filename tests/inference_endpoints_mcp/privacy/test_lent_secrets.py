@@ -187,7 +187,7 @@ def test_a_file_that_other_users_can_read_is_refused(private: Callable[..., Path
     ],
 )
 @pytest.mark.parametrize("command", [[], ["serve", "--http", "--port", "0"]])
-def test_what_cannot_be_lent_is_reported_at_the_start(
+def test_a_secret_that_cannot_be_lent_is_reported_at_the_start(
     run: Run, private: Callable[..., Path], command: list[str], flags: list[str], message: str
 ) -> None:
     file = private("TWICE=value-from-the-file\n")

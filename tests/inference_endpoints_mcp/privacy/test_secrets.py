@@ -89,7 +89,7 @@ async def test_no_result_of_any_tool_shows_a_secret(
     assert clean(caplog.text)
 
 
-async def test_what_is_not_secret_is_still_shown(driver: Driver, host_of: HostOf) -> None:
+async def test_values_that_are_no_secrets_are_still_shown(driver: Driver, host_of: HostOf) -> None:
     await deployed(driver)
     async with host_of() as host:
         facts = await host.call("get_endpoint", endpoint_name="chat")

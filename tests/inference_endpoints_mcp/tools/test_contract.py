@@ -64,7 +64,7 @@ async def test_tools_are_listed_in_order_in_both_eras(host: Host) -> None:
     assert [tool["name"] for tool in await listed(host)] == NAMES
 
 
-async def test_what_is_served_is_what_the_registry_generates(modern: Host) -> None:
+async def test_the_served_tools_are_those_that_the_registry_generates(modern: Host) -> None:
     contract = generate()[PACKAGE / "contract.json"]
     assert (PACKAGE / "contract.json").read_text("utf-8") == contract
     assert await listed(modern) == json.loads(contract)

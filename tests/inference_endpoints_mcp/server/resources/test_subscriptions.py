@@ -226,7 +226,7 @@ async def test_the_subscriptions_of_a_caller_are_limited_with_a_hint(driver: Dri
         await subscriber.subscribe("endpoint://acme/third")
 
 
-async def test_what_may_not_be_read_cannot_be_subscribed_to(driver: Driver, mode: Mode) -> None:
+async def test_a_resource_that_may_not_be_read_cannot_be_subscribed_to(driver: Driver, mode: Mode) -> None:
     await driver.create()
     limits = Limits(namespaces=("acme",), toolsets=("lifecycle",))
     async with RunningServer(driver, mode, limits=limits).subscriber() as subscriber:
