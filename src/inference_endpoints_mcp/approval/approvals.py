@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from inference_endpoints_mcp.approval.confirmation import Confirmation, Outcome
+from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy, Outcome
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
@@ -12,35 +12,33 @@ from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 PLAN_VALID_S = 600.0
 """Seconds for which a plan's token is valid. A question is open for as long as the operator lets a person take."""
 
-By = Literal["person", "token"]
+Approver = Literal["person", "token"]
 """Who approves: a person whom the host asks, or whoever returns a plan's token."""
 
 
 class Approvals:
     """`now` returns seconds of a monotonic clock."""
 
-    def __init__(
-        self, confirmation: Confirmation, audit: AuditTrail, now: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.confirmation = confirmation
+    def __init__(self, policy: ApprovalPolicy, audit: AuditTrail, now: Callable[[], float] = time.monotonic) -> None:
+        self.policy = policy
         self._tokens = PlanTokens(now)
         self._audit = audit
 
-    def issue(self, caller: str, proposal: Proposal, by: By) -> str:
+    def issue(self, caller: str, proposal: Proposal, by: Approver) -> str:
         """A token for this plan: for a model or host to return, or beside a question that a person answers."""
         self.audit("plan", proposal, by=by)
-        valid_for = PLAN_VALID_S if by == "token" else self.confirmation.within
+        valid_for = PLAN_VALID_S if by == "token" else self.policy.answer_timeout_s
         return self._tokens.issue(_bound(caller, proposal, by), valid_for)
 
-    def redeem(self, token: str, caller: str, proposal: Proposal, by: By) -> Rejection | None:
+    def redeem(self, token: str, caller: str, proposal: Proposal, by: Approver) -> Rejection | None:
         """Why a token is not valid for this plan, None if it is. It is valid once."""
         return self._tokens.redeem(token, _bound(caller, proposal, by))
 
     def audit(
-        self, event: str, proposal: Proposal, outcome: Outcome | None = None, *, by: By, reason: str | None = None
+        self, event: str, proposal: Proposal, outcome: Outcome | None = None, *, by: Approver, reason: str | None = None
     ) -> None:
         """A line about a plan that was shown for approval, or about how that ended."""
-        self._audit.note(
+        self._audit.write(
             event,
             operation=proposal.plan.operation,
             endpoint=proposal.plan.endpoint,
@@ -53,5 +51,5 @@ class Approvals:
         )
 
 
-def _bound(caller: str, proposal: Proposal, by: By) -> dict[str, str]:
+def _bound(caller: str, proposal: Proposal, by: Approver) -> dict[str, str]:
     return {"caller": f"{by} {caller}", **proposal.bound}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 
-from inference_endpoints_mcp.approval.confirmation import Outcome
+from inference_endpoints_mcp.approval.approval_policy import Outcome
 
 _NONCE, _TIME, _DIGEST = 8, 4, 6
 """Bytes of each part of a token."""

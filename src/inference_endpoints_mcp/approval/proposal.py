@@ -53,8 +53,8 @@ class Proposal:
         return _digest(self.bound)[:12]
 
     @property
-    def send(self) -> Request | EndpointCall:
-        """What would be sent, for the policy to check."""
+    def request_to_send(self) -> Request | EndpointCall:
+        """The request that an approval lets pass, for the policy to check."""
         if self.plan.operation == WAKE:
             assert self.current is not None
             return EndpointCall(self.current, self.namespace)

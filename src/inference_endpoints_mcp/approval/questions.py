@@ -24,7 +24,7 @@ _VERBS = {
 }
 
 
-class TypedName(BaseModel):
+class DeletionForm(BaseModel):
     """The form for what cannot be undone."""
 
     name: StrictStr = Field(title="Endpoint name", description="Type the endpoint's name to delete it.")
@@ -33,7 +33,7 @@ class TypedName(BaseModel):
         return self.name.strip() == proposal.name
 
 
-class Approve(BaseModel):
+class ApprovalForm(BaseModel):
     """The form for everything else."""
 
     approve: StrictBool = Field(title="Approve", description="Whether to go ahead.")
@@ -42,17 +42,17 @@ class Approve(BaseModel):
         return self.approve
 
 
-Form = TypedName | Approve
+Form = DeletionForm | ApprovalForm
 
 
-def form_of(proposal: Proposal) -> type[Form]:
-    return TypedName if proposal.plan.effect is Effect.DESTROYS else Approve
+def choose_form(proposal: Proposal) -> type[Form]:
+    return DeletionForm if proposal.plan.effect is Effect.DESTROYS else ApprovalForm
 
 
-def question(proposal: Proposal, redactor: Redactor) -> str:
+def render_question(proposal: Proposal, redactor: Redactor) -> str:
     """The text of the question: the same for the same proposal, and without secrets."""
     plan, verb = proposal.plan, _VERBS[proposal.plan.operation]
-    parts = [f"{verb} endpoint {plan.endpoint}?", *_what(proposal)]
+    parts = [f"{verb} endpoint {plan.endpoint}?", *_describe_endpoint(proposal)]
     if plan.effect is Effect.DESTROYS:
         parts.append("This cannot be undone.")
     parts += [_price(proposal)] if plan.spends else []
@@ -62,7 +62,7 @@ def question(proposal: Proposal, redactor: Redactor) -> str:
     return redactor.text(" ".join([*parts, f"(Plan {proposal.id})"]))
 
 
-def _what(proposal: Proposal) -> list[str]:
+def _describe_endpoint(proposal: Proposal) -> list[str]:
     request, current, hardware = proposal.plan.request, proposal.current, clean_line(proposal.plan.cost.hardware)
     if current is None:
         return [f"It will run {clean_line(str(request and request.repository), 100)} on {hardware}."]
@@ -85,10 +85,10 @@ def _price(proposal: Proposal) -> str:
 def _changes(plan: Plan, redactor: Redactor) -> Iterator[str]:
     """The settings of a new endpoint, or those that change, in brief."""
     lines = [
-        f"{change.setting}: {_brief(change.setting, change.before, redactor)} → "
-        f"{_brief(change.setting, change.after, redactor)}"
+        f"{change.setting}: {_short_value(change.setting, change.before, redactor)} → "
+        f"{_short_value(change.setting, change.after, redactor)}"
         for change in plan.changes
-    ] or [f"{path}: {_brief(path, value, redactor)}" for path, value in _settings(plan.masked() or {})]
+    ] or [f"{path}: {_short_value(path, value, redactor)}" for path, value in _settings(plan.masked() or {})]
     yield from (clean_line(each, 2 * LONGEST_SETTING) for each in lines[:SETTINGS_SHOWN])
     if len(lines) > SETTINGS_SHOWN:
         yield f"{len(lines) - SETTINGS_SHOWN} more"
@@ -102,6 +102,6 @@ def _settings(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, An
             yield f"{path}{key}", value
 
 
-def _brief(path: str, value: Any, redactor: Redactor) -> str:
+def _short_value(path: str, value: Any, redactor: Redactor) -> str:
     masked = redactor.data({path.rpartition(".")[2]: value})
     return clean_line(json.dumps(*masked.values(), ensure_ascii=False), LONGEST_SETTING)

@@ -11,12 +11,12 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 from typing_extensions import TypeAliasType
 
-from inference_endpoints_mcp.policy.limits import Limits, Listed, items, read_limits
+from inference_endpoints_mcp.policy.limits import CommaSeparated, Limits, read_limits, split_list
 
 VARIABLE_PREFIX = "INFERENCE_ENDPOINTS_"
 
 Effects = TypeAliasType(
-    "Effects", Annotated[tuple[Literal["destroys", "spends", "disrupts"], ...], BeforeValidator(items)]
+    "Effects", Annotated[tuple[Literal["destroys", "spends", "disrupts"], ...], BeforeValidator(split_list)]
 )
 
 SettingsT = TypeVar("SettingsT", bound="CommandSettings")
@@ -107,7 +107,7 @@ class ServerSettings(PlaneSettings, Limits):
     answer_within: float = Field(
         default=600.0, gt=0, description="Seconds that a person has to answer a request for approval."
     )
-    lend: Listed = Field(
+    lend: CommaSeparated = Field(
         default=(), description="Variables of this server's environment that endpoints may get as secrets."
     )
     lend_file: Path | None = Field(
@@ -125,7 +125,7 @@ class ServerSettings(PlaneSettings, Limits):
         gt=0,
         description="Longest duration of one call in seconds. Default: what the host is known to allow.",
     )
-    endpoint_hosts: Annotated[Listed, AfterValidator(_validate_hosts)] = Field(
+    endpoint_hosts: Annotated[CommaSeparated, AfterValidator(_validate_hosts)] = Field(
         default=(),
         description="More hosts of endpoints that get the token, for private links and custom domains: "
         ".acme.example for all hosts below it. Hugging Face's own hosts always get it.",

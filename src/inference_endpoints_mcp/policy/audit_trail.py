@@ -53,7 +53,7 @@ class AuditTrail:
     def enabled(self) -> bool:
         return self._handler is not None
 
-    def note(self, event: str, **facts: Any) -> None:
+    def write(self, event: str, **facts: Any) -> None:
         """One line. `event` is plan, approval, refusal, warning or change; what is None is left out."""
         if self._handler is None:
             return

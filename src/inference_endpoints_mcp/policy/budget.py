@@ -1,4 +1,4 @@
-"""The ceilings on what may be spent per hour, from live prices and what already runs."""
+"""Checks starts against the price limits, from live prices and the endpoints that already run."""
 
 import asyncio
 import math
@@ -10,11 +10,11 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
 from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints_mcp.policy.intent import Intent
-from inference_endpoints_mcp.policy.limits import TOTAL
-from inference_endpoints_mcp.policy.rules import Layer
+from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT
+from inference_endpoints_mcp.policy.planned_start import PlannedStart
+from inference_endpoints_mcp.policy.rules import OwnedLimits
 
-_NOT_OURS = (Unauthorized, Forbidden, NotFound)
+_NO_ACCESS = (Unauthorized, Forbidden, NotFound)
 
 
 @dataclass(frozen=True)
@@ -28,87 +28,89 @@ class Spending:
 
 
 class Budget:
-    """Refuses what could bring a namespace, or all of them, above a ceiling, at the most replicas it may run."""
+    """Refuses a start that could exceed the price limit of its namespace or of all namespaces, at its most replicas."""
 
-    def __init__(self, client: AsyncEndpointsClient, listing: HardwareCache) -> None:
+    def __init__(self, client: AsyncEndpointsClient, hardware_cache: HardwareCache) -> None:
         self._client = client
-        self._listing = listing
+        self._hardware_cache = hardware_cache
         self._deciding = asyncio.Lock()
         self._under_way: list[Spending] = []
-        """What was allowed and is being sent. No listing shows it yet."""
+        """Starts that were allowed and are being sent. No list of endpoints shows them yet."""
 
     @asynccontextmanager
-    async def reserved(self, intent: Intent, layers: Sequence[Layer]) -> AsyncIterator[list[str]]:
-        """Hold an intent against the ceilings of these layers, and count it while it is sent.
+    async def reserve(self, start: PlannedStart, owned_limits: Sequence[OwnedLimits]) -> AsyncIterator[list[str]]:
+        """Check a start against these price limits, and count it while it is sent.
 
-        Raises `Refused` where a ceiling is enforced; gives the warnings of those that only warn.
+        Raises `Refused` if an enforced limit would be exceeded; yields the warnings of the others.
         """
         async with self._deciding:
-            spending = await self._spending(intent)
-            warnings = [warning for layer in layers for warning in await self._check(layer, spending)]
+            spending = await self._spending(start)
+            warnings = [warning for owned in owned_limits for warning in await self._check(owned, spending)]
             self._under_way.append(spending)
         try:
             yield warnings
         finally:
             self._under_way.remove(spending)
 
-    async def refusals(self, intent: Intent, layers: Sequence[Layer]) -> list[Refused]:
-        """Every refusal an intent would meet now. Nothing is counted."""
+    async def refusals(self, start: PlannedStart, owned_limits: Sequence[OwnedLimits]) -> list[Refused]:
+        """Every refusal a start would meet now. Nothing is counted."""
         async with self._deciding:
-            spending, found = await self._spending(intent), []
-            for layer in layers:
+            spending, found = await self._spending(start), []
+            for owned in owned_limits:
                 try:
-                    await self._check(layer, spending)
+                    await self._check(owned, spending)
                 except Refused as refusal:
                     found.append(refusal)
             return found
 
-    async def _spending(self, intent: Intent) -> Spending:
-        vendors = await self._listing.vendors(intent.namespace)
-        price = Prices(vendors).of(intent.after.hardware)
-        most = intent.most_replicas
-        return Spending(intent.namespace, intent.name, most, math.inf if price is None else price * most)
+    async def _spending(self, start: PlannedStart) -> Spending:
+        vendors = await self._hardware_cache.vendors(start.namespace)
+        price = Prices(vendors).of(start.after.hardware)
+        most = start.most_replicas
+        return Spending(start.namespace, start.name, most, math.inf if price is None else price * most)
 
-    async def _check(self, layer: Layer, spending: Spending) -> list[str]:
-        """The warnings of ceilings that only warn. Raises `Refused` for one that is enforced."""
+    async def _check(self, owned: OwnedLimits, spending: Spending) -> list[str]:
+        """The warnings of limits that only warn. Raises `Refused` if an enforced limit would be exceeded."""
         warnings = []
-        for rule, ceiling in layer.limits.ceilings.items():
-            elsewhere = (await self._client.whoami()).namespaces if rule == TOTAL else []
-            reason = _over(ceiling, spending, await self._running({spending.namespace, *elsewhere}, spending))
+        for rule, limit in owned.limits.price_limits.items():
+            elsewhere = (await self._client.whoami()).namespaces if rule == TOTAL_PRICE_LIMIT else []
+            reason = _reason_if_exceeded(
+                limit, spending, await self._running({spending.namespace, *elsewhere}, spending)
+            )
             if reason is None:
                 continue
-            if layer.limits.budget == "enforce":
-                raise layer.refuse(rule, reason)
+            if owned.limits.budget == "enforce":
+                raise owned.refuse(rule, reason)
             warnings.append(reason)
         return warnings
 
-    async def _running(self, namespaces: set[str], besides: Spending) -> tuple[float, int]:
+    async def _running(self, namespaces: set[str], excluded: Spending) -> tuple[float, int]:
         """USD per hour of everything else there, and how many endpoints have no known price."""
-        totals = await asyncio.gather(*(self._running_in(namespace, besides) for namespace in namespaces))
+        totals = await asyncio.gather(*(self._running_in(namespace, excluded) for namespace in namespaces))
         return sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
 
-    async def _running_in(self, namespace: str, besides: Spending) -> tuple[float, int]:
+    async def _running_in(self, namespace: str, excluded: Spending) -> tuple[float, int]:
         allowed = {each.name: each.per_hour for each in self._under_way if each.namespace == namespace}
-        counted = {*allowed, besides.name} if namespace == besides.namespace else set(allowed)
-        allowed.pop(besides.name if namespace == besides.namespace else "", None)
+        counted = {*allowed, excluded.name} if namespace == excluded.namespace else set(allowed)
+        allowed.pop(excluded.name if namespace == excluded.namespace else "", None)
         try:
             others = await self._client.list(namespace)
-            prices = Prices(await self._listing.vendors(namespace))
-        except _NOT_OURS:
+            prices = Prices(await self._hardware_cache.vendors(namespace))
+        except _NO_ACCESS:
             return 0.0, 0  # an organization without Inference Endpoints has nothing that runs
         cost, unpriced = prices.total(other for other in others if other.name not in counted)
         return cost + sum(allowed.values()), unpriced
 
 
-def _over(ceiling: float, spending: Spending, running: tuple[float, int]) -> str | None:
-    """The reason where a ceiling would be passed, None if it holds."""
+def _reason_if_exceeded(limit: float, spending: Spending, running: tuple[float, int]) -> str | None:
+    """The reason if the limit would be exceeded, else None."""
     cost, unpriced = running
     if math.isinf(spending.per_hour):
         return "The price of this hardware is not published, so the price limit cannot be checked"
-    if not unpriced and cost + spending.per_hour <= ceiling + 1e-9:
+    if not unpriced and cost + spending.per_hour <= limit + 1e-9:
         return None
     unknown = f" and {unpriced} endpoint(s) of unknown price" if unpriced else ""
     return (
         f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). Together with the running "
-        f"endpoints (${cost:g}/h{unknown}) it would exceed the limit of ${ceiling:g}/h"
+        f"endpoints (${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h"
     )

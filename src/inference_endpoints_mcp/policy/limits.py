@@ -9,22 +9,22 @@ from typing_extensions import TypeAliasType
 
 from inference_endpoints.transport.operations import Effect
 
-TOTAL = "max_total_price_per_hour"
+TOTAL_PRICE_LIMIT = "max_total_price_per_hour"
 
 
 class LimitsError(ValueError):
     """The policy file, or a limit in it, is not valid."""
 
 
-def items(value: Any) -> Any:
+def split_list(value: Any) -> Any:
     """Flags, variables and headers give lists as text, with commas."""
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
 # Aliases with a name: it is what --help shows.
-Listed = TypeAliasType("Listed", Annotated[tuple[str, ...], BeforeValidator(items)])
-Types = TypeAliasType(
-    "Types", Annotated[tuple[Literal["public", "authenticated", "private"], ...], BeforeValidator(items)]
+CommaSeparated = TypeAliasType("CommaSeparated", Annotated[tuple[str, ...], BeforeValidator(split_list)])
+AccessTypes = TypeAliasType(
+    "AccessTypes", Annotated[tuple[Literal["public", "authenticated", "private"], ...], BeforeValidator(split_list)]
 )
 
 
@@ -37,17 +37,17 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     read_only: bool = Field(default=False, description="Hide and refuse everything that could change something.")
-    toolsets: Listed = Field(default=(), description="Only tools of these toolsets.")
-    tools: Listed = Field(default=(), description="Only these tools.")
-    namespaces: Listed = Field(default=(), description="Only these namespaces, reading included.")
-    hardware: Listed = Field(default=(), description="Only hardware whose id matches one of these patterns.")
-    repositories: Listed = Field(default=(), description="Only models whose id matches one of these patterns.")
-    model_folders: Listed = Field(
+    toolsets: CommaSeparated = Field(default=(), description="Only tools of these toolsets.")
+    tools: CommaSeparated = Field(default=(), description="Only these tools.")
+    namespaces: CommaSeparated = Field(default=(), description="Only these namespaces, reading included.")
+    hardware: CommaSeparated = Field(default=(), description="Only hardware whose id matches one of these patterns.")
+    repositories: CommaSeparated = Field(default=(), description="Only models whose id matches one of these patterns.")
+    model_folders: CommaSeparated = Field(
         default=(),
         description="Only model files in these folders. Default with --local: the home folder, the current folder and "
         "the temporary folder.",
     )
-    types: Types = Field(
+    types: AccessTypes = Field(
         default=(), description="Only endpoints of these types of access: public, authenticated, private."
     )
     max_replicas: int | None = Field(default=None, ge=1, description="Most replicas one endpoint may scale to.")
@@ -78,10 +78,12 @@ class Limits(BaseModel):
         return "tools" if self.tools and tool not in self.tools else None
 
     @property
-    def ceilings(self) -> dict[str, float]:
-        """The ceilings on prices that are set and not off, by their rules."""
-        ceilings = {rule: getattr(self, rule) for rule in ("max_price_per_hour", TOTAL) if self.budget != "off"}
-        return {rule: ceiling for rule, ceiling in ceilings.items() if ceiling is not None}
+    def price_limits(self) -> dict[str, float]:
+        """The price limits that are set and not off, by their rules."""
+        limits = {
+            rule: getattr(self, rule) for rule in ("max_price_per_hour", TOTAL_PRICE_LIMIT) if self.budget != "off"
+        }
+        return {rule: limit for rule, limit in limits.items() if limit is not None}
 
 
 def read_limits(path: Path) -> dict[str, Any]:

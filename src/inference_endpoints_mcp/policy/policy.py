@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 from inference_endpoints.errors import Refused
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.policy import rules
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.policy.rules import Layer
+from inference_endpoints_mcp.policy.rules import OwnedLimits
 from inference_endpoints_mcp.privacy.redact import Redactor
 
 caller_limits: ContextVar[Limits | None] = ContextVar("caller_limits", default=None)
@@ -34,37 +33,39 @@ class Policy:
     """The limits that hold for the current request: which tools, effects and namespaces they allow."""
 
     def __init__(self, limits: Limits, audit: AuditTrail | None = None) -> None:
-        self._operator = rules.of_operator(limits)
+        self._operator = OwnedLimits.of_operator(limits)
         self.audit = audit or AuditTrail(None, Redactor())
 
-    def layers(self) -> list[Layer]:
+    def all_limits(self) -> list[OwnedLimits]:
         """The operator's limits and the caller's. Each must allow a request."""
         narrowed = caller_limits.get()
-        return [self._operator, *([rules.of_caller(narrowed)] if narrowed is not None else [])]
+        return [self._operator, *([OwnedLimits.of_caller(narrowed)] if narrowed is not None else [])]
 
     @property
     def allows_every_tool(self) -> bool:
-        return not any(layer.limits.read_only or layer.limits.tools or layer.limits.toolsets for layer in self.layers())
+        return not any(
+            owned.limits.read_only or owned.limits.tools or owned.limits.toolsets for owned in self.all_limits()
+        )
 
     @property
     def namespaces(self) -> frozenset[str] | None:
         """The namespaces that may be used; None where none are named."""
-        named = [frozenset(layer.limits.namespaces) for layer in self.layers() if layer.limits.namespaces]
+        named = [frozenset(owned.limits.namespaces) for owned in self.all_limits() if owned.limits.namespaces]
         return frozenset.intersection(*named) if named else None
 
     def offers(self, tool: ToolFacts) -> bool:
         """Whether a tool may be listed and called."""
-        return not any(layer.limits.forbids(tool.name, tool.toolset, tool.effect) for layer in self.layers())
+        return not any(owned.limits.forbids(tool.name, tool.toolset, tool.effect) for owned in self.all_limits())
 
     def check_tool(self, tool: ToolFacts) -> None:
         """Raises `Refused` if a tool may not be called."""
         with self.auditing_refusals({"tool": tool.name}):
-            for layer in self.layers():
-                rule = layer.limits.forbids(tool.name, tool.toolset, tool.effect)
+            for owned in self.all_limits():
+                rule = owned.limits.forbids(tool.name, tool.toolset, tool.effect)
                 if rule == "read_only":
-                    raise layer.refuse(rule, "This server is read-only")
+                    raise owned.refuse(rule, "This server is read-only")
                 if rule is not None:
-                    raise layer.refuse(rule, "This tool is not among those allowed")
+                    raise owned.refuse(rule, "This tool is not among those allowed")
 
     def check_namespace(self, tool: str, namespace: str) -> None:
         """Raises `Refused` if nothing of this namespace may be used, which holds for answers from memory too."""
@@ -73,13 +74,13 @@ class Policy:
 
     def check_effect(self, effect: Effect, namespace: str | None) -> None:
         """Raises `Refused` if nothing with this effect may be done in this namespace."""
-        for layer in self.layers():
-            limits = layer.limits
+        for owned in self.all_limits():
+            limits = owned.limits
             if not limits.allows(effect):
-                raise layer.refuse("read_only", "This server is read-only")
+                raise owned.refuse("read_only", "This server is read-only")
             if namespace is not None and limits.namespaces and namespace not in limits.namespaces:
                 reason = f"Only these namespaces may be used: {', '.join(limits.namespaces)}"
-                raise layer.refuse("namespaces", reason)
+                raise owned.refuse("namespaces", reason)
 
     @contextmanager
     def auditing_refusals(self, facts: Mapping[str, Any]) -> Iterator[None]:
@@ -87,5 +88,5 @@ class Policy:
         try:
             yield
         except Refused as refusal:
-            self.audit.note("refusal", **facts, message=refusal.message)
+            self.audit.write("refusal", **facts, message=refusal.message)
             raise

@@ -1,49 +1,51 @@
-"""Pure: which of the operator's rules an intent breaks, and why."""
+"""Pure: which rules a planned start breaks, and why."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from inference_endpoints.errors import Refused
-from inference_endpoints_mcp.policy.intent import Intent, local_file
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.planned_start import PlannedStart
 
-Rule = Callable[[Limits, Intent], str | None]
-"""Gives the reason why an intent breaks the rule, or None."""
+Rule = Callable[[Limits, PlannedStart], str | None]
+"""Returns the reason why a start breaks the rule, or None."""
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Limits, and who set them. `switch` gives a rule as that person sets it."""
+class OwnedLimits:
+    """Limits, and who set them. `setting_name` returns the name of the setting for a rule."""
 
     limits: Limits
-    whose: str
-    switch: Callable[[str], str]
+    owner: str
+    setting_name: Callable[[str], str]
+
+    @classmethod
+    def of_operator(cls, limits: Limits) -> "OwnedLimits":
+        return cls(limits, "the operator of this server", flag)
+
+    @classmethod
+    def of_caller(cls, limits: Limits) -> "OwnedLimits":
+        return cls(limits, "whoever configured this connection", _header)
 
     def refuse(self, rule: str, reason: str) -> Refused:
         """The error that names the rule and who can change it."""
-        hint = f"Only {self.whose} can change that ({self.switch(rule)})."
+        hint = f"Only {self.owner} can change that ({self.setting_name(rule)})."
         return Refused(f"{reason}: nothing was changed.", hint=hint)
 
-    def check(self, intent: Intent) -> None:
+    def check(self, start: PlannedStart) -> None:
         """Raises `Refused` for the first rule that is broken."""
-        for rule, reason in violations(self.limits, intent):
+        for rule, reason in violations(self.limits, start):
             raise self.refuse(rule, reason)
 
 
-def of_operator(limits: Limits) -> Layer:
-    return Layer(limits, "the operator of this server", flag)
-
-
-def of_caller(limits: Limits) -> Layer:
-    return Layer(limits, "whoever configured this connection", _header)
-
-
-def violations(limits: Limits, intent: Intent) -> Iterator[tuple[str, str]]:
+def violations(limits: Limits, start: PlannedStart) -> Iterator[tuple[str, str]]:
     """Every rule that is broken, by its name, with the reason."""
     for name, rule in _RULES.items():
-        reason = rule(limits, intent)
+        reason = rule(limits, start)
         if reason is not None:
             yield name, reason
 
@@ -57,16 +59,16 @@ def _header(rule: str) -> str:
     return f"X-Endpoints-{rule.replace('_', '-').title()}"
 
 
-def _hardware(limits: Limits, intent: Intent) -> str | None:
-    return _unless_matching("Hardware", intent.after.hardware, limits.hardware)
+def _hardware(limits: Limits, start: PlannedStart) -> str | None:
+    return _unless_matching("Hardware", start.after.hardware, limits.hardware)
 
 
-def _repositories(limits: Limits, intent: Intent) -> str | None:
-    return _unless_matching("Model", intent.after.model.repository, limits.repositories)
+def _repositories(limits: Limits, start: PlannedStart) -> str | None:
+    return _unless_matching("Model", start.after.model.repository, limits.repositories)
 
 
-def _model_folders(limits: Limits, intent: Intent) -> str | None:
-    path = local_file(intent.after.model.repository)
+def _model_folders(limits: Limits, start: PlannedStart) -> str | None:
+    path = local_file(start.after.model.repository)
     if path is None or not limits.model_folders:
         return None
     try:
@@ -78,27 +80,34 @@ def _model_folders(limits: Limits, intent: Intent) -> str | None:
     return f"Model files may only be in {' or '.join(limits.model_folders)}, not behind links that lead elsewhere"
 
 
-def _types(limits: Limits, intent: Intent) -> str | None:
-    if not limits.types or intent.after.type.value in limits.types:
+def _types(limits: Limits, start: PlannedStart) -> str | None:
+    if not limits.types or start.after.type.value in limits.types:
         return None
     return f"Endpoints may only be {' or '.join(limits.types)}"
 
 
-def _max_replicas(limits: Limits, intent: Intent) -> str | None:
-    if limits.max_replicas is None or intent.most_replicas <= limits.max_replicas:
+def _max_replicas(limits: Limits, start: PlannedStart) -> str | None:
+    if limits.max_replicas is None or start.most_replicas <= limits.max_replicas:
         return None
-    return f"An endpoint may have at most {limits.max_replicas} replica(s), and this could have {intent.most_replicas}"
+    return f"An endpoint may have at most {limits.max_replicas} replica(s), and this could have {start.most_replicas}"
 
 
-def _no_always_on(limits: Limits, intent: Intent) -> str | None:
-    compute = intent.after.compute
+def _no_always_on(limits: Limits, start: PlannedStart) -> str | None:
+    compute = start.after.compute
     if not limits.no_always_on or compute.accelerator == "cpu" or compute.scaling.min_replica == 0:
         return None
     return "Accelerators must be able to scale to zero (min_replica=0)"
 
 
-def _no_wake(limits: Limits, intent: Intent) -> str | None:
-    return "Calling may not wake an endpoint that is scaled to zero" if intent.wakes and limits.no_wake else None
+def _no_wake(limits: Limits, start: PlannedStart) -> str | None:
+    return "Calling may not wake an endpoint that is scaled to zero" if start.wakes and limits.no_wake else None
+
+
+def local_file(repository: str) -> Path | None:
+    """The file of this machine a repository names, as an absolute path or a file:// address; None for the Hub's."""
+    address = urlsplit(repository)
+    path = Path(url2pathname(address.path)) if address.scheme == "file" else Path(repository)
+    return path if path.is_absolute() else None
 
 
 def _unless_matching(what: str, value: str, patterns: tuple[str, ...]) -> str | None:

@@ -14,8 +14,8 @@ from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import CALL_EFFECT, Effect, Request
 from inference_endpoints_mcp.policy import rules
 from inference_endpoints_mcp.policy.budget import Budget
-from inference_endpoints_mcp.policy.intent import STARTS, Intent, change_of, local_file
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.planned_start import START_OPERATIONS, PlannedStart, update_of
 from inference_endpoints_mcp.policy.policy import Policy
 
 log = logging.getLogger(__name__)
@@ -27,12 +27,12 @@ class SendGuard:
     `reader` reads the endpoints and prices that decisions need. It has no guard: it sees what callers may not.
     """
 
-    def __init__(self, policy: Policy, reader: AsyncEndpointsClient, listing: HardwareCache) -> None:
+    def __init__(self, policy: Policy, reader: AsyncEndpointsClient, hardware_cache: HardwareCache) -> None:
         self._policy = policy
         self._audit = policy.audit
         self._reader = reader
-        self._listing = listing
-        self._budget = Budget(reader, listing)
+        self._hardware_cache = hardware_cache
+        self._budget = Budget(reader, hardware_cache)
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:
@@ -40,8 +40,8 @@ class SendGuard:
         name, effect = request.operation.name, request.operation.effect
         async with self._audited(name, request.subject, effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(effect, request.arguments.get("namespace"))
-            if name in STARTS and (self._needs_intent or _names_local_file(request)):
-                await self._check_start(stack, await self._intent(request), facts)
+            if name in START_OPERATIONS and (self._needs_planned_start or _names_local_file(request)):
+                await self._check_start(stack, await self._planned_start(request), facts)
             yield
 
     @asynccontextmanager
@@ -51,73 +51,77 @@ class SendGuard:
         wakes = call.effect is not Effect.READS
         async with self._audited("call_endpoint", subject, call.effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(CALL_EFFECT if wakes else Effect.READS, call.namespace)
-            if wakes and self._needs_intent:
-                await self._check_start(stack, Intent.of_call(call), facts)
+            if wakes and self._needs_planned_start:
+                await self._check_start(stack, PlannedStart.of_call(call), facts)
             yield
 
-    async def refusals(self, send: Request | EndpointCall) -> list[Refused]:
+    async def refusals(self, request: Request | EndpointCall) -> list[Refused]:
         """Every refusal this would meet if it were sent now. Nothing is sent, counted or audited."""
-        if isinstance(send, EndpointCall):
-            effect, namespace = send.effect, send.namespace
+        if isinstance(request, EndpointCall):
+            effect, namespace = request.effect, request.namespace
         else:
-            effect, namespace = send.operation.effect, send.arguments["namespace"]
+            effect, namespace = request.operation.effect, request.arguments["namespace"]
         try:
             self._policy.check_effect(effect, namespace)
-            if isinstance(send, EndpointCall):
-                intent = Intent.of_call(send)
-            elif send.operation.name in STARTS:
-                intent = await self._intent(send)
+            if isinstance(request, EndpointCall):
+                start = PlannedStart.of_call(request)
+            elif request.operation.name in START_OPERATIONS:
+                start = await self._planned_start(request)
             else:
                 return []
-            layers = self._policy.layers()
-            found = [layer.refuse(*rule) for layer in layers for rule in rules.violations(layer.limits, intent)]
-            priced = self._priced(intent)
-            return found + (await self._budget.refusals(intent, priced) if priced else [])
+            owned_limits = self._policy.all_limits()
+            found = [owned.refuse(*rule) for owned in owned_limits for rule in rules.violations(owned.limits, start)]
+            priced = self._price_limits(start)
+            return found + (await self._budget.refusals(start, priced) if priced else [])
         except Refused as refusal:
             return [refusal]
 
-    async def check(self, send: Request | EndpointCall, facts: Mapping[str, Any]) -> None:
+    async def check(self, request: Request | EndpointCall, facts: Mapping[str, Any]) -> None:
         """Raises the first refusal this would meet if it were sent now, and audits it."""
         with self._policy.auditing_refusals(facts):
-            for refusal in await self.refusals(send):
+            for refusal in await self.refusals(request):
                 raise refusal
 
     @property
-    def _needs_intent(self) -> bool:
-        """Whether a limit or the audit trail has to know what a start would bring about."""
+    def _needs_planned_start(self) -> bool:
+        """Whether a limit or the audit trail needs the planned start."""
         bounds = Limits.model_fields.keys() - {"model_folders"}  # read from the request alone
         unset = Limits().model_dump(include=bounds)
-        limits = [layer.limits for layer in self._policy.layers()]
+        limits = [owned.limits for owned in self._policy.all_limits()]
         return self._audit.enabled or any(each.model_dump(include=bounds) != unset for each in limits)
 
-    async def _intent(self, request: Request) -> Intent:
+    async def _planned_start(self, request: Request) -> PlannedStart:
         if request.operation is operations.CREATE:
-            return Intent.of_request(request, None)
+            return PlannedStart.of_request(request, None)
         current = await self._reader.get(request.arguments["name"], request.arguments["namespace"])
-        return Intent.of_request(request, current)
+        return PlannedStart.of_request(request, current)
 
-    def _priced(self, intent: Intent) -> list[rules.Layer]:
-        """The layers whose ceilings an intent has to keep."""
-        return [] if intent.costs_no_more else [layer for layer in self._policy.layers() if layer.limits.ceilings]
+    def _price_limits(self, start: PlannedStart) -> list[rules.OwnedLimits]:
+        """The limits on prices that a start has to keep."""
+        return (
+            []
+            if start.cannot_cost_more
+            else [owned for owned in self._policy.all_limits() if owned.limits.price_limits]
+        )
 
-    async def _check_start(self, stack: AsyncExitStack, intent: Intent, facts: dict[str, Any]) -> None:
-        for layer in self._policy.layers():
-            layer.check(intent)
-        facts["price_per_hour_at_most_usd"] = await self._price(intent)
-        if priced := self._priced(intent):
-            for warning in await stack.enter_async_context(self._budget.reserved(intent, priced)):
-                log.warning("%s/%s: %s", intent.namespace, intent.name, warning)
-                self._audit.note("warning", **facts, message=warning)
+    async def _check_start(self, stack: AsyncExitStack, start: PlannedStart, facts: dict[str, Any]) -> None:
+        for owned in self._policy.all_limits():
+            owned.check(start)
+        facts["price_per_hour_at_most_usd"] = await self._price(start)
+        if priced := self._price_limits(start):
+            for warning in await stack.enter_async_context(self._budget.reserve(start, priced)):
+                log.warning("%s/%s: %s", start.namespace, start.name, warning)
+                self._audit.write("warning", **facts, message=warning)
 
-    async def _price(self, intent: Intent) -> float | None:
+    async def _price(self, start: PlannedStart) -> float | None:
         """USD per hour at the most replicas, for the audit trail. A price that cannot be read is left out."""
         if not self._audit.enabled:
             return None
         try:
-            price = (await self._listing.prices(intent.namespace)).of(intent.after.hardware)
+            price = (await self._hardware_cache.prices(start.namespace)).of(start.after.hardware)
         except InferenceEndpointError:
             return None
-        return None if price is None else round(price * intent.most_replicas, 4)
+        return None if price is None else round(price * start.most_replicas, 4)
 
     @asynccontextmanager
     async def _audited(self, operation: str, subject: str, effect: Effect) -> AsyncIterator[dict[str, Any]]:
@@ -139,8 +143,8 @@ class SendGuard:
 
     def _audit_change(self, facts: dict[str, Any], outcome: str, upstream_request_id: str | None = None) -> None:
         if facts["effect"] != Effect.READS:
-            self._audit.note("change", **facts, outcome=outcome, upstream_request_id=upstream_request_id)
+            self._audit.write("change", **facts, outcome=outcome, upstream_request_id=upstream_request_id)
 
 
 def _names_local_file(request: Request) -> bool:
-    return local_file(change_of(request).repository or "") is not None
+    return rules.local_file(update_of(request).repository or "") is not None

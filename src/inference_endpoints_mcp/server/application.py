@@ -19,8 +19,8 @@ from inference_endpoints.transport.http import Reconnect
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints.watching.limits import STREAMED_INTERVAL_S
 from inference_endpoints.watching.watcher import Watcher
+from inference_endpoints_mcp.approval.approval_policy import DEFAULT_EFFECTS, ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import Approvals
-from inference_endpoints_mcp.approval.confirmation import DEFAULT_EFFECTS, Confirm, Confirmation
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.policy.send_guard import SendGuard
@@ -49,7 +49,7 @@ class ServerOptions:
     reconnect: Reconnect | None = None
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
-    confirm: Confirm = Confirm.ELICIT
+    confirm: ApprovalMethod = ApprovalMethod.ELICIT
     confirm_effects: frozenset[Effect] = DEFAULT_EFFECTS
     confirm_above: float = 0.0
     confirm_simulated: bool = False
@@ -64,8 +64,8 @@ class ServerOptions:
     clock: Callable[[], float] = time.monotonic
 
     @property
-    def confirmation(self) -> Confirmation:
-        return Confirmation(
+    def approval_policy(self) -> ApprovalPolicy:
+        return ApprovalPolicy(
             self.confirm, self.confirm_effects, self.confirm_above, self.confirm_simulated, self.answer_within
         )
 

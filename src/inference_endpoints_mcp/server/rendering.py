@@ -10,7 +10,7 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextConten
 from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError, describe
-from inference_endpoints_mcp.approval.confirmation import NotAsPlanned
+from inference_endpoints_mcp.approval.approval_policy import NotAsPlanned
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
 

@@ -19,8 +19,8 @@ from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.confirmation import (
-    Confirm,
+from inference_endpoints_mcp.approval.approval_policy import (
+    ApprovalMethod,
     NotAsPlanned,
     Outcome,
     cannot_ask,
@@ -28,7 +28,7 @@ from inference_endpoints_mcp.approval.confirmation import (
     nothing_done,
 )
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.approval.questions import form_of, question
+from inference_endpoints_mcp.approval.questions import choose_form, render_question
 from inference_endpoints_mcp.tools.call_context import CallContext, InputNeeded
 from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, backend_of_hardware, plan_summary
 
@@ -68,7 +68,7 @@ async def carry_out(
 
     Raises `Refused` where it was not approved, `InputNeeded` where a person has to be asked first.
     """
-    by_host = call.approvals.confirmation.how is Confirm.HOST
+    by_host = call.approvals.policy.method is ApprovalMethod.HOST
     if plan_token and by_host:
         raise Refused(
             "This server takes approval from the host, not as plan_token: nothing was changed.",
@@ -84,27 +84,27 @@ async def carry_out(
         now = await propose()
         return now.proposal if isinstance(now, ProposedChange) else None
 
-    if await approved_by_person(call, change.proposal, proposed_now):
+    if await approve_without_token(call, change.proposal, proposed_now):
         return await change.apply()
     token = str((call.mcp.request_context.meta or {}).get(PLAN_META) or "") if by_host else plan_token
     return await _by_token(call, change, token)
 
 
-async def approved_by_person(
+async def approve_without_token(
     call: CallContext, proposal: Proposal, proposed_now: Callable[[], Awaitable[Proposal | None]]
 ) -> bool:
-    """Whether it may be carried out: no approval is needed, or a person approved it. False if it goes by a token.
+    """True if no approval is needed or a person approved; False if a plan token must decide.
 
     `proposed_now` gives the proposal anew, since an answer can take minutes.
 
     Raises `Refused` where it was not approved, `InputNeeded` where the call has to be made again with the answer.
     """
     approvals = call.approvals
-    if not approvals.confirmation.needed(proposal):
+    if not approvals.policy.requires_approval(proposal):
         return True
     plan = proposal.plan
-    await call.guard.check(proposal.send, {"operation": plan.operation, "endpoint": plan.endpoint})
-    if approvals.confirmation.how is not Confirm.ELICIT:
+    await call.guard.check(proposal.request_to_send, {"operation": plan.operation, "endpoint": plan.endpoint})
+    if approvals.policy.method is not ApprovalMethod.ELICIT:
         return False
     if not _can_ask(call.mcp):
         if Effect.DESTROYS in proposal.effects:
@@ -128,7 +128,8 @@ def _ask_between_calls(call: CallContext, proposal: Proposal) -> Outcome:
     answers = call.mcp.input_responses
     if not answers:
         request = ElicitRequestFormParams(
-            message=question(proposal, call.redactor), requested_schema=render_elicitation_schema(form_of(proposal))
+            message=render_question(proposal, call.redactor),
+            requested_schema=render_elicitation_schema(choose_form(proposal)),
         )
         token = call.approvals.issue(call.caller, proposal, by="person")
         inputs = {_APPROVAL: ElicitRequest(params=request)}
@@ -140,9 +141,9 @@ def _ask_between_calls(call: CallContext, proposal: Proposal) -> Outcome:
 async def _ask_within_call(call: CallContext, proposal: Proposal) -> Outcome:
     """The legacy era. Some hosts that declare that they can ask show nothing and never answer."""
     call.approvals.audit("plan", proposal, by="person")
-    with anyio.move_on_after(call.approvals.confirmation.within):
+    with anyio.move_on_after(call.approvals.policy.answer_timeout_s):
         try:
-            answer = await call.mcp.elicit(question(proposal, call.redactor), form_of(proposal))
+            answer = await call.mcp.elicit(render_question(proposal, call.redactor), choose_form(proposal))
         except (ValueError, MCPError):
             return Outcome.MALFORMED
         if isinstance(answer, AcceptedElicitation):
@@ -158,7 +159,7 @@ def _outcome(answers: Mapping[str, object], proposal: Proposal) -> Outcome:
     if answer.action != "accept":
         return Outcome.DECLINED if answer.action == "decline" else Outcome.CANCELLED
     try:
-        form = form_of(proposal).model_validate(answer.content)
+        form = choose_form(proposal).model_validate(answer.content)
     except ValidationError:
         return Outcome.MALFORMED
     return Outcome.APPROVED if form.approves(proposal) else Outcome.DECLINED
@@ -168,7 +169,7 @@ async def _by_token(call: CallContext, change: ProposedChange, token: str) -> En
     """Carry out the plan whose token this is; without one, show the plan."""
     proposal = change.proposal
     if not token:
-        by_host = call.approvals.confirmation.how is Confirm.HOST
+        by_host = call.approvals.policy.method is ApprovalMethod.HOST
         how = "The person approves it in the host." if by_host else "Call again with plan_token if the user agrees."
         return _planned(call, change, f"This is the plan: nothing was changed. {how}")
     rejection = call.approvals.redeem(token, call.caller, proposal, by="token")
@@ -184,7 +185,7 @@ def _planned(call: CallContext, change: ProposedChange, now: str) -> EndpointOut
     """The plan with a new token, where the model reads it or where only the host does."""
     token = call.approvals.issue(call.caller, change.proposal, by="token")
     output = change.preview.model_copy(update={"plan": plan_summary(change.proposal.plan), "now": now})
-    if call.approvals.confirmation.how is Confirm.HOST:
+    if call.approvals.policy.method is ApprovalMethod.HOST:
         return output.for_host({PLAN_META: token})
     sent = call.mcp.request_context.params or {}
     again = {**(sent.get("arguments") or {}), "plan_token": token}
@@ -197,8 +198,8 @@ def _planned(call: CallContext, change: ProposedChange, now: str) -> EndpointOut
 async def _preview(call: CallContext, change: ProposedChange) -> EndpointOutput:
     """The plan, with every refusal it would meet now."""
     proposal = change.proposal
-    refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(proposal.send)]
-    needed = " Carrying it out needs approval." if call.approvals.confirmation.needed(proposal) else ""
+    refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(proposal.request_to_send)]
+    needed = " Carrying it out needs approval." if call.approvals.policy.requires_approval(proposal) else ""
     plan = plan_summary(proposal.with_warnings(*refusals).plan)
     return change.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed.{needed}"})
 

@@ -58,7 +58,7 @@ class CallContext:
     """Names of the arguments the caller passed: an argument that is not set differs from an empty one."""
     fence: Fence = field(default_factory=Fence)
 
-    def note_change(self, namespace: str, endpoint: Endpoint) -> None:
+    def record_change(self, namespace: str, endpoint: Endpoint) -> None:
         """Note the result of a change of ours: what was observed before is out of date."""
         self.watcher.record_change(namespace, endpoint)
         self.hardware.record_change(namespace)

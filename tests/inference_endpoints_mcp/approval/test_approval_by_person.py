@@ -16,7 +16,7 @@ from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -302,7 +302,7 @@ async def test_each_plan_and_each_approval_is_a_line_of_the_audit_trail(
 
 async def test_confirm_off_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await prepared(driver, "delete_endpoint")
-    off = {"confirm": Confirm.OFF, "confirm_effects": EVERYTHING, "confirm_simulated": True}
+    off = {"confirm": ApprovalMethod.OFF, "confirm_effects": EVERYTHING, "confirm_simulated": True}
     async with host_of(mode, answer=never, **off) as host:
         assert (await host.call("create_endpoint", **NEW))["changed"] is True
         assert (await host.call("delete_endpoint", **CHAT))["changed"] is True

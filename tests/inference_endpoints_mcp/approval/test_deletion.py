@@ -9,7 +9,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Answer, Mode
 from tests.support.plane_driver import Driver
 
-from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +82,7 @@ async def test_confirm_is_no_consent(driver: Driver, host_of: HostOf, mode: Mode
 
 async def test_the_operator_can_switch_confirmation_off(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create()
-    async with host_of(mode, confirm=Confirm.OFF) as host:
+    async with host_of(mode, confirm=ApprovalMethod.OFF) as host:
         assert (await host.call("delete_endpoint", **CHAT))["changed"] is True
     assert not await exists(driver)
 

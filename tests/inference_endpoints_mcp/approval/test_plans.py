@@ -24,8 +24,8 @@ from tests.support.host import Host, Mode, blocks_of, connected, text_of
 from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import local
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 from inference_endpoints_mcp.approval.approvals import PLAN_VALID_S
-from inference_endpoints_mcp.approval.confirmation import Confirm
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
@@ -35,8 +35,8 @@ from inference_endpoints_mcp.tools.approved_change import PLAN_META
 pytestmark = pytest.mark.anyio
 
 STEPS = [tool for tool in CHANGES if tool != "call_endpoint"]
-PLAN: dict[str, Any] = {"confirm": Confirm.PLAN, "confirm_effects": EVERYTHING, "confirm_simulated": True}
-HOST = PLAN | {"confirm": Confirm.HOST}
+PLAN: dict[str, Any] = {"confirm": ApprovalMethod.PLAN, "confirm_effects": EVERYTHING, "confirm_simulated": True}
+HOST = PLAN | {"confirm": ApprovalMethod.HOST}
 
 
 async def planned(host: Host, tool: str, **arguments: Any) -> str:

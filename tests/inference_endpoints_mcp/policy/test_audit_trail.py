@@ -20,7 +20,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 from inference_endpoints_mcp.policy import audit_trail as audits
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
@@ -44,7 +44,7 @@ def lines(trail: Path) -> list[dict[str, Any]]:
 async def test_each_change_is_one_line_with_who_what_price_and_outcome(
     driver: Driver, host_of: HostOf, mode: Mode, trail: Path
 ) -> None:
-    async with host_of(mode, audit_file=trail, confirm=Confirm.OFF, name="chat-ops") as host:
+    async with host_of(mode, audit_file=trail, confirm=ApprovalMethod.OFF, name="chat-ops") as host:
         await host.call("create_endpoint", **NEW, max_replica=2)
         await driver.advance(200)
         await host.call("update_endpoint", endpoint_name="new", max_replica=3)
@@ -168,7 +168,7 @@ def test_the_file_is_its_owners_alone_and_rotates(trail: Path, monkeypatch: pyte
     monkeypatch.setattr(audits, "LARGEST_FILE", 500)
     audit = AuditTrail(trail, Redactor())
     for number in range(100):
-        audit.note("change", number=number, text="x" * 40)
+        audit.write("change", number=number, text="x" * 40)
     audit.close()
     kept = sorted(trail.parent.iterdir())
     assert [path.name for path in kept] == [trail.name, *(f"{trail.name}.{each}" for each in range(1, 6))]
@@ -180,7 +180,7 @@ def test_the_file_is_its_owners_alone_and_rotates(trail: Path, monkeypatch: pyte
 def test_two_servers_append_to_one_file(trail: Path) -> None:
     for number in range(2):
         audit = AuditTrail(trail, Redactor())
-        audit.note("change", number=number)
+        audit.write("change", number=number)
         audit.close()
     assert [line["number"] for line in lines(trail)] == [0, 1]
 

@@ -13,7 +13,7 @@ from tests.support.plane_driver import TOKEN
 from tests.support.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.tool_calls import published_tools
 
@@ -129,7 +129,7 @@ async def host(hostile: Upstream, mode: Mode, anyio_backend: str) -> AsyncIterat
         return local(hostile.url, TOKEN)
 
     async with serving(
-        ServerOptions(open_backend=open_backend, namespace="acme", confirm=Confirm.OFF, host_timeout_s=2), mode
+        ServerOptions(open_backend=open_backend, namespace="acme", confirm=ApprovalMethod.OFF, host_timeout_s=2), mode
     ) as host:
         yield host
 

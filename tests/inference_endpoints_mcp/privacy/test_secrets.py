@@ -9,7 +9,7 @@ from tests.support.host import Mode
 from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.server.tool_calls import published_tools
 
@@ -81,7 +81,7 @@ async def test_no_result_of_any_tool_shows_a_secret(
 ) -> None:
     await deployed(driver)
     assert {tool for tool, _ in CALLS} == {tool.name for tool in published_tools()}
-    async with host_of(mode, confirm=Confirm.OFF, host_timeout_s=0.5, lent=LENT) as host:
+    async with host_of(mode, confirm=ApprovalMethod.OFF, host_timeout_s=0.5, lent=LENT) as host:
         for tool, arguments in CALLS:
             received = (await host.send(tool, **arguments)).model_dump_json()
             assert clean(received), f"{tool}: {received}"
@@ -100,7 +100,7 @@ async def test_values_that_are_no_secrets_are_still_shown(driver: Driver, host_o
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.QUOTA_EXCEEDED, Fault.NO_CAPACITY, Fault.DROP_ANSWER])
 async def test_no_failure_of_the_service_shows_a_secret(driver: Driver, host_of: HostOf, fault: Fault) -> None:
     await deployed(driver)
-    async with host_of(confirm=Confirm.OFF, lent=LENT) as host:
+    async with host_of(confirm=ApprovalMethod.OFF, lent=LENT) as host:
         for tool, arguments in CALLS:
             if tool in {"create_endpoint", "update_endpoint", "delete_endpoint"}:
                 driver.plane.faults.clear()

@@ -90,7 +90,7 @@ async def test_find_why_an_endpoint_failed(driver: Driver, modern: Host) -> None
     assert facts["state"] == "failed"
     assert found["cause"] == "out_of_accelerator_memory"
     assert "[logs] Simulated: CUDA out of memory" in found["quotes"]
-    assert {"status and settings", "replicas", "logs"} <= set(found["looked_at"])
+    assert {"status and settings", "replicas", "logs"} <= set(found["sources_read"])
     assert await driver.state("my-endpoint") == "failed"
 
 

@@ -8,7 +8,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Mode
 from tests.support.plane_driver import Driver
 
-from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ JOURNEY: list[tuple[str, dict[str, Any]]] = [
 async def test_outputs_and_next_calls_match_the_schemas(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    async with host_of(mode, confirm=Confirm.OFF, host_timeout_s=2) as host:
+    async with host_of(mode, confirm=ApprovalMethod.OFF, host_timeout_s=2) as host:
         tools = {tool.name: tool for tool in (await host.client.list_tools()).tools}
         assert {tool for tool, _ in JOURNEY} | {"chat_with_endpoint"} == set(tools)
         for tool, arguments in JOURNEY:

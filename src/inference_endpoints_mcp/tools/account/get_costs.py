@@ -12,9 +12,9 @@ from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
 from inference_endpoints.models import Endpoint, Vendors
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
     NextCall,
@@ -88,7 +88,7 @@ async def get_costs(
     at = datetime.now(UTC)
     costs = [
         _NamespacedCost(one, cost_of(endpoint, vendors, at))
-        for one, (endpoints, vendors) in queried.results.items()
+        for one, (endpoints, vendors) in queried.answers.items()
         for endpoint in endpoints
     ]
     costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
@@ -106,8 +106,8 @@ async def get_costs(
         cost_at_most_per_hour_usd=at_most,
         unpriced=sum(one.cost.now is None for one in costs),
         savings=savings[:MAX_SAVINGS],
-        refused=queried.refused or None,
-        now=_summary(costs, now, at_most, savings, backend) + queried.refused_note,
+        refused=refused_namespaces(queried.errors),
+        now=_summary(costs, now, at_most, savings, backend) + refused_note(queried.errors),
         next=[saving.call for saving in savings[:2]],
     )
 

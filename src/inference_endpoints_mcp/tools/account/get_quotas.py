@@ -8,9 +8,9 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import VendorQuotas
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
 from inference_endpoints_mcp.tools.outputs import NextCall, RefusedNamespaces, ToolOutput, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -44,7 +44,7 @@ async def get_quotas(
 ) -> QuotasOutput:
     """Show how many accelerators of each type a namespace may use, uses and has left."""
     queried = await query_namespaces(call, namespace, call.endpoints.quotas)
-    every = [row for one, quotas in queried.results.items() for row in _rows(one, quotas)]
+    every = [row for one, quotas in queried.answers.items() for row in _rows(one, quotas)]
     vendors = sorted({row.vendor for row in every})
     if vendor and vendor not in vendors:
         raise BadRequest("There is no such vendor.", hint=f"Vendors: {clean_line(', '.join(vendors), 200)}.")
@@ -58,8 +58,9 @@ async def get_quotas(
         quotas=page,
         total=len(found),
         next_offset=following,
-        refused=queried.refused or None,
-        now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left.{queried.refused_note}",
+        refused=refused_namespaces(queried.errors),
+        now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left."
+        + refused_note(queried.errors),
         next=[NextCall(tool="get_quotas", arguments=arguments)] if following else [],
     )
 

@@ -9,7 +9,7 @@ from inference_endpoints.models import Endpoint, format_duration
 from inference_endpoints.models.status import InferenceEndpointStatus as Status
 from inference_endpoints.transport.backend import HUGGING_FACE
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.tools.approved_change import approved_by_person, proposal_of
+from inference_endpoints_mcp.tools.approved_change import approve_without_token, proposal_of
 from inference_endpoints_mcp.tools.call_context import CallContext, Progress
 from inference_endpoints_mcp.tools.outputs import backend_of
 
@@ -19,7 +19,7 @@ async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> boo
 
     The tools for calls have no plan_token argument, to keep their schemas short: resume_endpoint has one.
     """
-    billed = call.approvals.confirmation.bills(backend_of(endpoint, call.endpoints.backend.name))
+    billed = call.approvals.policy.charges_need_approval(backend_of(endpoint, call.endpoints.backend.name))
     if endpoint.state is not Status.SCALED_TO_ZERO or not billed:
         return not billed  # If it scales to zero only now, nobody has approved waking it.
     proposal = await _wake_proposal(call, endpoint, namespace)
@@ -27,7 +27,7 @@ async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> boo
     async def proposed_now() -> Proposal:
         return await _wake_proposal(call, await call.endpoints.get(endpoint.name, namespace), namespace)
 
-    if await approved_by_person(call, proposal, proposed_now):
+    if await approve_without_token(call, proposal, proposed_now):
         return True
     price = "is billed" if proposal.price is None else f"may cost ${proposal.price:g}/h"
     raise Refused(

@@ -134,7 +134,7 @@ async def _create(
         return await _existing_output(call, current, _different_settings(current, request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware) from error
-    call.note_change(namespace, created)
+    call.record_change(namespace, created)
     fields = await describe_endpoint(call, created, namespace)
     return EndpointOutput(
         **fields,

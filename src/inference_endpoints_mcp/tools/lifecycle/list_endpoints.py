@@ -12,9 +12,9 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.tools.all_namespaces import query_namespaces
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset, State
 from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
     NextCall,
@@ -78,13 +78,13 @@ async def list_endpoints(
 
     queried = await query_namespaces(call, namespace, fetch)
     in_all = namespace == ALL_NAMESPACES
-    namespace = ALL_NAMESPACES if in_all else next(iter(queried.results))
+    namespace = ALL_NAMESPACES if in_all else next(iter(queried.answers))
     rows = [
         _row(one if in_all else None, listed.prices, endpoint, backend)
-        for one, listed in queried.results.items()
+        for one, listed in queried.answers.items()
         for endpoint in listed.endpoints
     ]
-    totals = [listed.prices.total(listed.endpoints) for listed in queried.results.values()]
+    totals = [listed.prices.total(listed.endpoints) for listed in queried.answers.values()]
     cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
     page, following = take_page(rows, offset, limit)
     arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}
@@ -95,8 +95,8 @@ async def list_endpoints(
         shown=len(page),
         next_offset=following,
         cost_now_per_hour_usd=round(cost, 4),
-        refused=queried.refused or None,
-        now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + queried.refused_note,
+        refused=refused_namespaces(queried.errors),
+        now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + refused_note(queried.errors),
         next=[NextCall(tool="list_endpoints", arguments=arguments)] if following else [],
     )
 

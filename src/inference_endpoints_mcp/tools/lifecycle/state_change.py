@@ -55,7 +55,7 @@ class StateChange:
 
     async def _apply(self, call: CallContext, namespace: str, name: str) -> EndpointOutput:
         changed = await self.send(name, namespace)
-        call.note_change(namespace, changed)
+        call.record_change(namespace, changed)
         return await self._output(call, changed, namespace, changed=True)
 
     async def _output(self, call: CallContext, endpoint: Endpoint, namespace: str, *, changed: bool) -> EndpointOutput:

@@ -101,7 +101,7 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
         updated = await call.endpoints.update(name, call.lent_secrets.fill_in(request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
         raise await with_alternatives(call, namespace, error, plan.cost.hardware, same_region=True) from error
-    call.note_change(namespace, updated)
+    call.record_change(namespace, updated)
     return EndpointOutput(
         **await describe_endpoint(call, updated, namespace),
         changed=True,

@@ -47,8 +47,8 @@ class DiagnosisOutput(ToolOutput):
     evidence: list[str] = Field(description="Observations that support it.")
     quotes: str | None = Field(default=None, description="Fenced: from container, control plane and settings.")
     other_causes: list[OtherCause]
-    looked_at: list[str]
-    could_not_read: list[str] = Field(description="Sources that failed. Each lowers the confidence.")
+    sources_read: list[str]
+    sources_failed: list[str] = Field(description="Sources that failed. Each lowers the confidence.")
 
 
 @tool(uses=operations.GET, toolset=Toolset.OBSERVE, title="Diagnose an endpoint")
@@ -69,8 +69,11 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
         evidence=list(finding.evidence),
         quotes=_fence_quotes(finding.quotes, call),
         other_causes=_other_causes(diagnosis),
-        looked_at=["status and settings", *(source.value for source in EvidenceSource if _was_read(evidence, source))],
-        could_not_read=sorted(source.value for source in evidence.failed),
+        sources_read=[
+            "status and settings",
+            *(source.value for source in EvidenceSource if _was_read(evidence, source)),
+        ],
+        sources_failed=sorted(source.value for source in evidence.failed),
         now=_summary(finding, evidence),
         next=_next_calls(call, finding, evidence.endpoint, namespace),
     )

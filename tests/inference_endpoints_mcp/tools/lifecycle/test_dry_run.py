@@ -9,7 +9,7 @@ from tests.support.host import Host, Mode
 from tests.support.plane_driver import Driver
 
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.confirmation import Confirm
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
 from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -36,14 +36,14 @@ async def world(driver: Driver) -> Any:
     return (await driver.call("GET", "/v2/endpoint/acme")).body["items"]
 
 
-@pytest.mark.parametrize("confirm", Confirm)
+@pytest.mark.parametrize("confirm", ApprovalMethod)
 @pytest.mark.parametrize(("tool", "arguments"), CALLS)
 async def test_a_dry_run_shows_the_plan_without_a_change_a_question_or_a_record(
     driver: Driver,
     host_of: HostOf,
     mode: Mode,
     tmp_path: Path,
-    confirm: Confirm,
+    confirm: ApprovalMethod,
     tool: str,
     arguments: dict[str, Any],
 ) -> None:
@@ -58,7 +58,7 @@ async def test_a_dry_run_shows_the_plan_without_a_change_a_question_or_a_record(
     assert facts["changed"] is False
     assert facts["plan"]["effect"]
     assert "plan_token" not in facts
-    assert ("needs approval" in facts["now"]) is (confirm is not Confirm.OFF)
+    assert ("needs approval" in facts["now"]) is (confirm is not ApprovalMethod.OFF)
     assert await world(driver) == before
     assert trail.read_text("utf-8") == ""
 

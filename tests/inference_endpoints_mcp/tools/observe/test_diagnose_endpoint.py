@@ -77,7 +77,7 @@ async def test_an_idle_endpoint_is_not_kept_awake(driver: Driver, modern: Host) 
         facts = await diagnose(modern)
         await driver.advance(300)
     assert facts["cause"] == "healthy"
-    assert "health route" not in facts["looked_at"]
+    assert "health route" not in facts["sources_read"]
     assert await driver.state("chat") == "scaledToZero"
 
 
@@ -135,8 +135,8 @@ async def test_a_healthy_endpoint(driver: Driver, host: Host) -> None:
     await driver.advance(LONG_S)
     facts = await diagnose(host)
     assert (facts["cause"], facts["confidence"]) == ("healthy", 0.9)
-    assert facts["could_not_read"] == []
-    assert facts["looked_at"] == ["status and settings", *SOURCES]
+    assert facts["sources_failed"] == []
+    assert facts["sources_read"] == ["status and settings", *SOURCES]
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ async def test_a_source_that_fails_is_named_and_lowers_the_confidence(
     await create_broken(driver, fault, compute=GPU)
     driver.plane.faults.arm(Fault.SERVER_ERROR, operation, times=10)
     facts = await diagnose(modern)
-    assert facts["could_not_read"] == [source]
+    assert facts["sources_failed"] == [source]
     assert f"These sources could not be read: {source}." in facts["now"]
-    assert source not in facts["looked_at"]
+    assert source not in facts["sources_read"]
     driver.plane.faults.clear()
     surely = await diagnose(modern)
     assert facts["cause"] == surely["cause"]

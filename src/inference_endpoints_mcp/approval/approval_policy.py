@@ -10,7 +10,7 @@ from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.approval.proposal import Proposal
 
 
-class Confirm(StrEnum):
+class ApprovalMethod(StrEnum):
     """How changes are approved.
 
     `ELICIT` asks a person through the host. `PLAN` takes two calls, which a model can make alone: a speed bump, not
@@ -29,33 +29,33 @@ asked about each of them soon approves without reading."""
 
 
 @dataclass(frozen=True)
-class Confirmation:
-    """What the operator wants approved, and how.
+class ApprovalPolicy:
+    """Which changes need approval, and how they are approved.
 
-    Of what spends, only what may come to cost more than `above` USD per hour; an unknown price counts as more. This
-    machine is free, and so is simulated hardware unless `simulated` asks for rehearsals. A person may take `within`
-    seconds to answer.
+    Spending needs approval only above `min_price_per_hour`, in USD; an unknown price counts as higher. This machine
+    costs nothing. Simulated spending needs approval only with `include_simulated`. A person may take
+    `answer_timeout_s` seconds to answer.
     """
 
-    how: Confirm = Confirm.ELICIT
+    method: ApprovalMethod = ApprovalMethod.ELICIT
     effects: frozenset[Effect] = DEFAULT_EFFECTS
-    above: float = 0.0
-    simulated: bool = False
-    within: float = 600.0
+    min_price_per_hour: float = 0.0
+    include_simulated: bool = False
+    answer_timeout_s: float = 600.0
 
-    def needed(self, proposal: Proposal) -> bool:
+    def requires_approval(self, proposal: Proposal) -> bool:
         """Whether a change needs approval."""
-        found = proposal.effects & self.effects if self.how is not Confirm.OFF else frozenset()
+        found = proposal.effects & self.effects if self.method is not ApprovalMethod.OFF else frozenset()
         return bool(found - {Effect.SPENDS}) or (Effect.SPENDS in found and self._costs(proposal))
 
-    def bills(self, backend: str) -> bool:
-        """Whether spending there needs approval at all."""
-        spending = self.how is not Confirm.OFF and Effect.SPENDS in self.effects
-        return spending and (backend == "huggingface" or (backend == "simulated" and self.simulated))
+    def charges_need_approval(self, backend: str) -> bool:
+        """Whether spending on this backend needs approval at all."""
+        spending = self.method is not ApprovalMethod.OFF and Effect.SPENDS in self.effects
+        return spending and (backend == "huggingface" or (backend == "simulated" and self.include_simulated))
 
     def _costs(self, proposal: Proposal) -> bool:
         price = proposal.price
-        return self.bills(proposal.backend) and (price is None or price > self.above)
+        return self.charges_need_approval(proposal.backend) and (price is None or price > self.min_price_per_hour)
 
 
 class Outcome(StrEnum):

@@ -1,21 +1,18 @@
-"""What a start would bring about, read from the request that is about to be sent."""
+"""A planned start of replicas: the endpoint as a request that is about to be sent would configure it."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from inference_endpoints.models import Endpoint, EndpointConfiguration, UpdateRequest
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Request
 
-STARTS = frozenset({operations.CREATE.name, operations.UPDATE.name, operations.RESUME.name})
+START_OPERATIONS = frozenset({operations.CREATE.name, operations.UPDATE.name, operations.RESUME.name})
 """The operations after which replicas may run that did not before."""
 
 
 @dataclass(frozen=True)
-class Intent:
+class PlannedStart:
     """An endpoint as it would be configured. `current` is the endpoint as it is, None for a new one."""
 
     namespace: str
@@ -24,12 +21,12 @@ class Intent:
     wakes: bool = False
 
     @classmethod
-    def of_request(cls, request: Request, current: Endpoint | None) -> "Intent":
+    def of_request(cls, request: Request, current: Endpoint | None) -> "PlannedStart":
         """That of creating, updating or resuming."""
-        return cls(request.arguments["namespace"], change_of(request).applied_to(current), current)
+        return cls(request.arguments["namespace"], update_of(request).applied_to(current), current)
 
     @classmethod
-    def of_call(cls, call: EndpointCall) -> "Intent":
+    def of_call(cls, call: EndpointCall) -> "PlannedStart":
         """That of calling an endpoint that is scaled to zero: a replica starts, and more may follow."""
         return cls(call.namespace, call.endpoint, call.endpoint, wakes=True)
 
@@ -42,21 +39,14 @@ class Intent:
         return self.after.compute.scaling.most_replicas
 
     @property
-    def costs_no_more(self) -> bool:
-        """Whether it runs already and could not cost more than it may now."""
+    def cannot_cost_more(self) -> bool:
+        """Whether the endpoint runs already and cannot cost more than it may now."""
         now = self.current
         if now is None or not now.state.billed or self.wakes:
             return False
         return self.after.hardware == now.hardware and self.most_replicas <= now.compute.scaling.most_replicas
 
 
-def change_of(request: Request) -> UpdateRequest:
+def update_of(request: Request) -> UpdateRequest:
     """The change a request asks for; resuming has none."""
     return request.body if isinstance(request.body, UpdateRequest) else UpdateRequest()
-
-
-def local_file(repository: str) -> Path | None:
-    """The file of this machine a repository names, as an absolute path or a file:// address; None for the Hub's."""
-    address = urlsplit(repository)
-    path = Path(url2pathname(address.path)) if address.scheme == "file" else Path(repository)
-    return path if path.is_absolute() else None
