@@ -96,7 +96,8 @@ def detect_healthy(evidence: Evidence) -> Finding | None:
     if evidence.health == 200:
         statements.append("Its health route answers 200.")
     elif EvidenceSource.HEALTH not in evidence.failed:
-        statements.append("Its health route was not called, because a call would delay its scale to zero.")
+        reason = "a call would delay its scale to zero" if evidence.endpoint.url else "it has no address"
+        statements.append(f"Its health route was not called, because {reason}.")
     confidence = 0.6
     if evidence.health == 200 or live:
         confidence = 0.9 if evidence.health == 200 else 0.8

@@ -196,6 +196,20 @@ def test_a_running_endpoints_log_of_its_calls_is_understood(line: str, cause: Ca
     assert found(Evidence(endpoint("running"), NOW, logs=log(line), health=200)).cause is cause
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ({}, "it has no address"),
+        ({"url": "https://a.endpoints.huggingface.cloud"}, "a call would delay its scale to zero"),
+    ],
+)
+def test_a_diagnosis_gives_the_reason_why_the_health_route_was_not_called(address: dict[str, str], reason: str) -> None:
+    document = endpoint("running").model_dump(by_alias=True)
+    document["status"] |= address
+    finding = found(Evidence(Endpoint.model_validate(document), NOW))
+    assert finding.evidence[-1] == f"Its health route was not called, because {reason}."
+
+
 def test_colours_in_a_line_do_not_hide_a_pattern() -> None:
     line = "\x1b[2m2024\x1b[0m \x1b[31mERROR\x1b[0m CUDA\x1b[0m out of memory"
     assert found(Evidence(endpoint(), NOW, logs=log(line))).cause is Cause.ACCELERATOR_MEMORY
