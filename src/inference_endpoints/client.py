@@ -179,8 +179,10 @@ class AsyncEndpointsClient:
         return await self._send(operations.PAUSE, namespace=await self.resolve_namespace(namespace), name=name)
 
     async def resume(self, name: str, namespace: str | None = None, *, running_ok: bool = True) -> Endpoint:
-        """Start an endpoint after a pause. One that runs already is returned, or raises `AlreadyRunning` if not
-        `running_ok` and no earlier attempt of this call may have resumed it.
+        """Start an endpoint after a pause. If it runs already, it is returned.
+
+        With `running_ok=False` that raises `AlreadyRunning`, unless an earlier attempt of this call may have resumed
+        it.
 
         >>> endpoint = await client.resume("chat")
         >>> print(endpoint.state)

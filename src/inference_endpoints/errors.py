@@ -21,8 +21,8 @@
     │   └── OutcomeUnknown       a change was sent and its answer was lost: check before you repeat it
     └── InferenceEndpointTimeoutError   not within the given time (also a TimeoutError)
 
-A message says what is true, a `hint` what to do next. Both are our own text. The text of the service is in `upstream`.
-It may quote strangers, and is never part of the message.
+The message states the fact, `hint` the next step; both are our own text. `upstream` holds the service's text, which may
+quote strangers and is never part of the message.
 """
 
 from collections.abc import Iterable

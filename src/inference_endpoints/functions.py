@@ -184,9 +184,9 @@ class Functions(Generic[H]):
     ) -> H:
         """Change the settings of an endpoint that are given, and no others; an image is replaced whole.
 
-        `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. The two parallelism sizes go into the image
-        given, or else into the one it has. Raises `BadRequest`, which is a `ValueError`, if none is given; then nothing
-        was sent.
+        `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. `tensor_parallel_size` and
+        `data_parallel_size` are set in `custom_image`, or in the endpoint's current image. Raises `BadRequest`, which
+        is a `ValueError`, if no setting is given; nothing is sent then.
 
         >>> endpoint = await update_inference_endpoint("chat", min_replica=0, scale_to_zero_timeout=30)
         >>> endpoint.raw["compute"]["scaling"]["scaleToZeroTimeout"]

@@ -26,7 +26,7 @@ class HardwareCache:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def for_client(self, client: AsyncEndpointsClient) -> "HardwareCache":
-        """The same cache, filled by another client and behind its guard."""
+        """This cache, read through another client, whose guard then applies."""
         return replace(self, client=client)
 
     def record_change(self, namespace: str) -> None:

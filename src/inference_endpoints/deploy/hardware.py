@@ -118,7 +118,7 @@ def alternatives(
 def comparable_offers(offers: Iterable[Offer], wanted: Offer, *, same_region: bool = False) -> list[Offer]:
     """The available offers with `wanted`'s kind of accelerator, cheapest first; `wanted` itself is one of them.
 
-    This machine and simulated hardware are never comparable.
+    This machine is never comparable with simulated hardware.
     """
     kind = (wanted.here, wanted.instance.accelerator)
     return cheapest_first(

@@ -1,4 +1,4 @@
-"""Pure: what to deploy a model with where its caller does not say, with a reason for each choice.
+"""Pure: chooses hardware, task and engine for a model where the caller gives none, with a reason for each choice.
 
 The service's own suggestion comes first. Without one: the cheapest available hardware that holds the model, and the
 engine that usually serves its task, sharded over all accelerators.
@@ -18,7 +18,7 @@ GB = 1e9
 _TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 GENERATING = frozenset({"text-generation", "image-text-to-text"})
 LARGEST_ON_CPU_GB = 1.0
-"""Larger weights are too slow on a CPU to be put there without a request for it."""
+"""Models with larger weights are too slow on a CPU: they are not deployed there by default."""
 VLLM = {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health"}
 """As huggingface_hub 2.4.0 names it (November 2026)."""
 
@@ -125,7 +125,8 @@ def _hardware(known: KnownModel, available: Sequence[Offer], task: str | None) -
     weight = known.weight_gb
     if not elsewhere and any(one.here for one in available):
         raise NotFound(
-            "This machine is not known to run this model.", hint="list_catalog_items lists the models it runs."
+            "This model is not in the list of models that this machine can run.",
+            hint="list_catalog_items lists the models it runs.",
         )
     if weight is not None:
         return _holding(elsewhere, weight, known, task)
@@ -145,7 +146,7 @@ def _holding(available: Sequence[Offer], weight: float, known: KnownModel, task:
             f"The model needs about {need:.0f} GB of accelerator memory. No available hardware has that much.",
             hint=_largest(available),
         )
-    source = "" if known.size_from_hub else ", by its name"
+    source = "" if known.size_from_hub else ", estimated from its name"
     reason = f"the cheapest available that holds it ({weight:.3g} GB of weights{source}, about {need:.3g} GB to serve)"
     return fitting, reason
 

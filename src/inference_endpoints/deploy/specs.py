@@ -175,8 +175,8 @@ class EndpointSettings(BaseModel):
 class EndpointSpec(EndpointSettings):
     """A new endpoint. Its defaults cost least: no replica kept running, one at most, scaled to zero after 15 idle min.
 
-    The registry's credentials are for a `custom` image. `private_link_region` is that of the PrivateLink entry point,
-    whatever the endpoint's own: us-east-1 or eu-west-1 (huggingface_hub 2.4.0).
+    The registry's credentials are for a `custom` image. `private_link_region` is the region of the PrivateLink
+    entry point, us-east-1 or eu-west-1; it may differ from the endpoint's (huggingface_hub 2.4.0).
 
     >>> hardware = Hardware(
     ...     vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1"

@@ -1,6 +1,6 @@
-"""The words that the service's OpenAPI document allows in a request (version of November 2026).
+"""The values that the service's OpenAPI document allows in a request (November 2026).
 
-A type checker holds callers to them.
+Type checkers enforce them; at run time they are not checked.
 """
 
 from typing import Literal

@@ -86,7 +86,7 @@ def remedy_by_update(change: EndpointChange, text: str) -> Remedy:
 
 @dataclass(frozen=True)
 class Quote:
-    """Text that others wrote: a container, the control plane or the endpoint's owner. Never to be taken for ours."""
+    """Text of a container, the control plane or the endpoint's owner. Show it as a quotation, never as our own text."""
 
     source: str
     text: str

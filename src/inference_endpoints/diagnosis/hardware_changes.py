@@ -1,4 +1,4 @@
-"""Moves to other hardware of the same vendor and region, which no update can change."""
+"""Moves to other hardware of the same vendor in the same region: an update can change neither."""
 
 from collections.abc import Callable
 

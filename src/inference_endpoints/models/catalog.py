@@ -56,7 +56,7 @@ class Vendors(Document):
     vendors: list[Vendor] = Field(default_factory=list)
 
     def instances(self) -> Iterator[tuple[Vendor, Region, Instance]]:
-        """Every instance with where it stands, in the order served."""
+        """Every instance with its vendor and region, in the order of the response."""
         for vendor in self.vendors:
             for region in vendor.regions:
                 for instance in region.computes:

@@ -31,7 +31,7 @@ def _one_engine(image: dict[str, Any]) -> dict[str, Any]:
 
 
 Given = Annotated[T | None, BeforeValidator(_refuse_null)]
-"""None where it was not given; null is refused."""
+"""None while unset. An explicit null is refused."""
 Count = Annotated[StrictInt, Field(ge=0)]
 ImageRequest = Annotated[dict[str, dict[str, Any]], AfterValidator(_one_engine)]
 

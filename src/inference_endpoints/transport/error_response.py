@@ -82,7 +82,7 @@ class ErrorResponse:
 
     @property
     def retry_after(self) -> float | None:
-        """`Retry-After` in seconds. A date, or what is no number, counts as not given."""
+        """`Retry-After` in seconds. None for a date or any other value that is not a number."""
         try:
             seconds = float(self.headers.get("retry-after") or "")
         except ValueError:

@@ -1,7 +1,7 @@
 """The only module that speaks HTTP: connections, deadlines, retries, and where the token is sent.
 
 Requests to a control plane pass `HttpTransport.send` or `stream_events`. Requests to an endpoint pass `call_endpoint`.
-Each of them asks the guard first, so no caller can bypass it.
+Each passes the guard first, so no caller can bypass it.
 
 httpx2 is the maintained continuation of httpx, with the same API. The MCP SDK uses it as well.
 """

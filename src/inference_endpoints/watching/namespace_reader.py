@@ -91,7 +91,7 @@ class NamespaceReader:
 
     async def _read_batch(self) -> None:
         batch, self._batch = self._batch, {}
-        rest: Observation | None = None  # what a list shows of those that it has not answered; None: read them by gets
+        rest: Observation | None = None  # of the endpoints that the list does not answer; None: read them by gets
         if self._is_list_cheaper(len(batch)):
             try:
                 rest = await self._list(batch)
@@ -103,8 +103,10 @@ class NamespaceReader:
             _answer(batch, name, rest)
 
     async def _list(self, batch: _Batch) -> Observation | None:
-        """Answer what the list has, page by page, and return the answer for the rest: they do not exist. Or None, if
-        the list is left early, because every endpoint is found or gets take fewer requests."""
+        """Answer each listed endpoint of the batch. Returns the observation of the others: they do not exist.
+
+        None if the list is left early, because every endpoint is found or gets take fewer requests.
+        """
         missing = set(batch)
         seen = pages = 0
         async with aclosing(self.client.iterate(self.namespace)) as endpoints:
@@ -122,6 +124,6 @@ class NamespaceReader:
 
 
 def _answer(batch: _Batch, name: str, observation: Observation | None) -> None:
-    """Unless it is answered, or its poller no longer waits."""
+    """Set the observation of one endpoint, unless it is set already or its poller no longer waits."""
     if not batch[name].done():
         batch[name].set_result(observation)

@@ -23,7 +23,8 @@ class Observation:
 
     @classmethod
     def failed(cls, error: Exception, subject: str) -> "Observation":
-        """What subscribers receive for an error. One that is not of our tree is our own fault, and logged."""
+        """The observation of a failed read. An error that is no `InferenceEndpointError` is our own: it is logged, and
+        replaced by one."""
         if not isinstance(error, InferenceEndpointError):
             log.error("observing %s failed", subject, exc_info=error)
             fault, error = error, InferenceEndpointError("The endpoint could not be observed.", hint="Try again.")
@@ -32,7 +33,7 @@ class Observation:
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
-        """Differs from the fingerprint before if something changed."""
+        """Two observations with equal fingerprints show the same status."""
         if self.endpoint is None:
             return (None, type(self.error))
         status = self.endpoint.status

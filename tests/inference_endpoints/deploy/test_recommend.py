@@ -66,7 +66,9 @@ def test_the_reason_names_the_size_and_the_next_that_would_do() -> None:
 
 
 def test_the_reason_names_a_size_that_is_estimated_from_the_name() -> None:
-    assert "16 GB of weights, by its name" in reason_for(recommended("meta-llama/Llama-3.1-8B-Instruct"), "Hardware")
+    assert "16 GB of weights, estimated from its name" in reason_for(
+        recommended("meta-llama/Llama-3.1-8B-Instruct"), "Hardware"
+    )
 
 
 def test_for_an_unknown_size_the_cheapest_gpu_is_recommended_with_a_warning() -> None:
@@ -115,7 +117,7 @@ def test_the_catalogues_task_goes_before_the_hubs() -> None:
 
 def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() -> None:
     here = listing(local_machine=[instance("cpu", 0.0)])
-    with pytest.raises(NotFound, match="not known to run this model"):
+    with pytest.raises(NotFound, match="not in the list of models"):
         recommend(KnownModel("org/model", info=model_info(8e9)), here)
     machine = require_offer(here, "local-machine-cpu-x1")
     recommendation = recommend(KnownModel("org/model", info=model_info(8e9)), here, offer=machine)

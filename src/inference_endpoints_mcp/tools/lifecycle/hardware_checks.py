@@ -15,7 +15,7 @@ def count_accelerators(hardware: str, vendors: Vendors) -> int:
 
 
 async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
-    """Warns of a model that this machine is not known to run. Model files are not checked before they are loaded."""
+    """Warns of a model that is not in the list for this machine. Model files are not checked before they are loaded."""
     repository = (plan.request and plan.request.repository) or ""
     here = call.endpoints.backend.name == LOCAL and plan.cost.hardware.startswith(f"{LOCAL}-")
     if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
@@ -27,7 +27,7 @@ async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
     if suggested.startswith(f"{LOCAL}-"):
         return []
     elsewhere = " get_recommended_config names simulated hardware for it." if suggested else ""
-    return [f"This machine is not known to run this model. list_catalog_items lists the models it runs.{elsewhere}"]
+    return [f"This model is not in the list of models that this machine can run: see list_catalog_items.{elsewhere}"]
 
 
 async def with_alternatives(

@@ -75,7 +75,7 @@ async def test_several_accelerators_are_all_used(cloud: Host) -> None:
     facts = await planned(cloud, repository="org/giant-70B", task="text-generation")
     assert facts["hardware"] == A100
     assert facts["plan"]["payload"]["model"]["image"]["vLLM"]["tensorParallelSize"] == 4
-    assert "by its name" in facts["chosen"][0]
+    assert "estimated from its name" in facts["chosen"][0]
 
 
 async def test_given_settings_are_not_chosen(cloud: Host) -> None:
