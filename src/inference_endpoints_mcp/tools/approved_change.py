@@ -4,16 +4,8 @@ The approval must fit the proposal at that moment; an approval of another propos
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
-
-import anyio
-from mcp import MCPError
-from mcp.server.elicitation import AcceptedElicitation, render_elicitation_schema
-from mcp.server.mcpserver import Context
-from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
-from pydantic import ValidationError
 
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Refused
@@ -28,18 +20,14 @@ from inference_endpoints_mcp.approval.approval_policy import (
     nothing_done,
 )
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.approval.questions import choose_form, render_question
-from inference_endpoints_mcp.tools.call_context import CallContext, InputNeeded
+from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.elicitation import ask_person, can_ask
 from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, backend_of_hardware, plan_summary
 
 PLAN_META = "io.github.inference-endpoints-mcp/plan_token"
 """Where a token travels that no model reads (`--confirm host`): in `_meta` of the answer, and of the next request."""
 LONGEST_CALL = 2_000
 """Characters of arguments that are repeated as the call that carries a plan out."""
-
-_MODERN = "2026-07-28"
-_APPROVAL = "approval"
-"""The key of our question in `input_requests`."""
 
 
 @dataclass(frozen=True)
@@ -106,63 +94,15 @@ async def approve_without_token(
     await call.guard.check(proposal.request_to_send, {"operation": plan.operation, "endpoint": plan.endpoint})
     if approvals.policy.method is not ApprovalMethod.ELICIT:
         return False
-    if not _can_ask(call.mcp):
+    if not can_ask(call.mcp):
         if Effect.DESTROYS in proposal.effects:
             raise cannot_ask(proposal)
         return False
-    if call.mcp.protocol_version == _MODERN:
-        outcome = _ask_between_calls(call, proposal)
-    else:
-        outcome = await _ask_within_call(call, proposal)
-        if outcome is Outcome.APPROVED:
-            now = await proposed_now()
-            outcome = outcome if now is not None and now.id == proposal.id else Outcome.DRIFTED
+    outcome = await ask_person(call, proposal, proposed_now)
     approvals.audit("approval", proposal, outcome, by="person")
     if outcome is not Outcome.APPROVED:
         raise not_approved(outcome, proposal)
     return True
-
-
-def _ask_between_calls(call: CallContext, proposal: Proposal) -> Outcome:
-    """The modern era: the call ends with the question, and is made again with the answer and the question's token."""
-    answers = call.mcp.input_responses
-    if not answers:
-        request = ElicitRequestFormParams(
-            message=render_question(proposal, call.redactor),
-            requested_schema=render_elicitation_schema(choose_form(proposal)),
-        )
-        token = call.approvals.issue(call.caller, proposal, by="person")
-        inputs = {_APPROVAL: ElicitRequest(params=request)}
-        raise InputNeeded(InputRequiredResult(input_requests=inputs, request_state=token))
-    rejection = call.approvals.redeem(call.mcp.request_state or "", call.caller, proposal, by="person")
-    return rejection.outcome if rejection else _outcome(answers, proposal)
-
-
-async def _ask_within_call(call: CallContext, proposal: Proposal) -> Outcome:
-    """The legacy era. Some hosts that declare that they can ask show nothing and never answer."""
-    call.approvals.audit("plan", proposal, by="person")
-    with anyio.move_on_after(call.approvals.policy.answer_timeout_s):
-        try:
-            answer = await call.mcp.elicit(render_question(proposal, call.redactor), choose_form(proposal))
-        except (ValueError, MCPError):
-            return Outcome.MALFORMED
-        if isinstance(answer, AcceptedElicitation):
-            return Outcome.APPROVED if answer.data.approves(proposal) else Outcome.DECLINED
-        return Outcome.DECLINED if answer.action == "decline" else Outcome.CANCELLED
-    return Outcome.TIMED_OUT
-
-
-def _outcome(answers: Mapping[str, object], proposal: Proposal) -> Outcome:
-    answer = answers.get(_APPROVAL)
-    if not isinstance(answer, ElicitResult):
-        return Outcome.MALFORMED
-    if answer.action != "accept":
-        return Outcome.DECLINED if answer.action == "decline" else Outcome.CANCELLED
-    try:
-        form = choose_form(proposal).model_validate(answer.content)
-    except ValidationError:
-        return Outcome.MALFORMED
-    return Outcome.APPROVED if form.approves(proposal) else Outcome.DECLINED
 
 
 async def _by_token(call: CallContext, change: ProposedChange, token: str) -> EndpointOutput:
@@ -202,12 +142,3 @@ async def _preview(call: CallContext, change: ProposedChange) -> EndpointOutput:
     needed = " Carrying it out needs approval." if call.approvals.policy.requires_approval(proposal) else ""
     plan = plan_summary(proposal.with_warnings(*refusals).plan)
     return change.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed.{needed}"})
-
-
-def _can_ask(context: Context[Any, Any]) -> bool:
-    """Whether this host declared that it can show a form, and this connection can carry the question."""
-    capabilities = context.client_capabilities
-    asking = capabilities.elicitation if capabilities else None
-    if asking is None or (asking.form is None and asking.url is not None):
-        return False
-    return context.protocol_version == _MODERN or bool(context.session.can_send_request)
