@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.captures import CAPTURES
 
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_local.daemon.connect import RunningPlane, StartOptions, connect, lease, stop
+from inference_endpoints_local.daemon.connect import RunningPlane, StartOptions, connect_plane, stop_plane, take_lease
 
 SIMULATED_SPEED = 1_000.0
 _CREATE = CAPTURES / "create-minimal-hub-2.4.0.json"
@@ -64,11 +64,11 @@ def running_plane(speed: float = SIMULATED_SPEED, quota: int = StartOptions.clou
     options = StartOptions(namespace="bench", simulated=True, simulated_speed=speed, cloud_quota=quota)
     with TemporaryDirectory(prefix="inference-endpoints-benchmark-") as name, asyncio.Runner() as runner:
         folder = Path(name)
-        connection = runner.run(connect(folder, options))
-        held = runner.run(lease(connection))
+        connection = runner.run(connect_plane(folder, options))
+        held = runner.run(take_lease(connection))
         try:
             with httpx.Client(headers={"Authorization": f"Bearer {connection.token}"}, timeout=30) as http:
                 yield Plane(folder, connection, http)
         finally:
             runner.run(held.aclose())
-            runner.run(stop(folder))
+            runner.run(stop_plane(folder))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference_endpoints_local.daemon.connect import RunningPlane, StartOptions, connect, stop
+from inference_endpoints_local.daemon.connect import RunningPlane, StartOptions, connect_plane, stop_plane
 
 SPEED = 2_000.0
 """Simulated endpoints run after 70 ms, and after 450 ms without a request those that may sleep do."""
@@ -17,8 +17,8 @@ def running_plane() -> Iterator[RunningPlane]:
     """One that simulates the clouds beside this machine, in namespace `acme`."""
     options = StartOptions(namespace="acme", simulated=True, simulated_speed=SPEED, linger=600)
     with tempfile.TemporaryDirectory() as folder:
-        plane = asyncio.run(connect(Path(folder), options))
+        plane = asyncio.run(connect_plane(Path(folder), options))
         try:
             yield plane
         finally:
-            asyncio.run(stop(Path(folder)))
+            asyncio.run(stop_plane(Path(folder)))

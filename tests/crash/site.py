@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from tests.support.plane_driver import RawClient, RawResponse
 
-from inference_endpoints_local.daemon.connect import RunningPlane, connect
+from inference_endpoints_local.daemon.connect import RunningPlane, connect_plane
 
 ROOT = Path(__file__).parents[2]
 MARK = "CRASH_TEST_FOLDER"
@@ -45,7 +45,7 @@ class Site:
         assert self._daemon.stdout is not None
         line = await asyncio.to_thread(self._daemon.stdout.readline)
         assert line, f"the plane did not start:\n{self._log.read_text()[-2_000:]}"
-        plane = await connect(self.data_dir)
+        plane = await connect_plane(self.data_dir)
         assert (plane.url, plane.pid) == (json.loads(line)["url"], self._daemon.pid)
         if self.plane is not None:
             assert (plane.url, plane.token) == (self.plane.url, self.plane.token)

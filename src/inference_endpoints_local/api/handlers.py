@@ -17,9 +17,9 @@ from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.gateway import Gateway
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
-from inference_endpoints_local.api.observability import ObservabilityHandlers
+from inference_endpoints_local.api.observability_handlers import ObservabilityHandlers
 from inference_endpoints_local.api.request_handling import Handler, authorized, read_body
-from inference_endpoints_local.api.simulation import SimulationHandlers
+from inference_endpoints_local.api.simulation_handlers import SimulationHandlers
 from inference_endpoints_local.api.status_events import StatusEvents
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused

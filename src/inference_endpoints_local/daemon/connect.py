@@ -41,11 +41,11 @@ __all__ = [
     "RunningPlane",
     "StartOptions",
     "StoreUnusable",
-    "connect",
+    "connect_plane",
     "default_data_dir",
-    "find",
-    "lease",
-    "stop",
+    "find_plane",
+    "stop_plane",
+    "take_lease",
 ]
 
 START_TIMEOUT_S = 20.0
@@ -104,7 +104,7 @@ class Lease:
 _DEFAULTS = StartOptions()
 
 
-async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> RunningPlane:
+async def connect_plane(data_dir: Path, options: StartOptions = _DEFAULTS) -> RunningPlane:
     """Join the plane of a data folder, or start it in the background and wait until it is ready.
 
     It replaces an idle plane that is of an older version, or that does not simulate though the options require it. It
@@ -128,12 +128,12 @@ async def connect(data_dir: Path, options: StartOptions = _DEFAULTS) -> RunningP
     raise _not_reachable(folder)
 
 
-def find(data_dir: Path) -> RunningPlane | None:
+def find_plane(data_dir: Path) -> RunningPlane | None:
     """The plane that serves a data folder; None if there is none."""
     return DataFolder(data_dir).running_plane()
 
 
-async def lease(connection: RunningPlane) -> Lease:
+async def take_lease(connection: RunningPlane) -> Lease:
     """Take a lease on a plane. Raises NotReachable if the plane has ended: connect again."""
     response = await _send(connection, "GET", "/local/lease")
     if response is None or response.status != 200:
@@ -141,7 +141,7 @@ async def lease(connection: RunningPlane) -> Lease:
     return Lease(response.reader, response.writer)
 
 
-async def stop(data_dir: Path) -> bool:
+async def stop_plane(data_dir: Path) -> bool:
     """End the plane of a data folder and wait until it has ended. False if none ran.
 
     Its endpoints are unchanged when it starts again. Raises NotReachable if it does not end.

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local.api import handlers
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.simulation import SimulationHandlers
+from inference_endpoints_local.api.simulation_handlers import SimulationHandlers
 from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle

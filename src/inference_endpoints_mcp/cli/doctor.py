@@ -97,7 +97,7 @@ def _check_engines() -> Check:
 
 
 def _check_plane(settings: DoctorSettings) -> Check:
-    plane = connect.find(settings.folder)
+    plane = connect.find_plane(settings.folder)
     if plane is None:
         return Check("control plane", "none runs on this data folder; --local starts one", None)
     return Check("control plane", f"{plane.url}, process {plane.pid}, version {plane.version}")

@@ -97,7 +97,7 @@ def _stop_control_plane(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.settings import DataFolderSettings, parse_arguments
 
     try:
-        stopped = asyncio.run(connect.stop(parse_arguments(DataFolderSettings, arguments).folder))
+        stopped = asyncio.run(connect.stop_plane(parse_arguments(DataFolderSettings, arguments).folder))
     except connect.PlaneError as error:
         print(error, file=sys.stderr)
         return 1

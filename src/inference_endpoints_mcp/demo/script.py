@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from inference_endpoints_local.daemon.connect import PlaneError, stop
+from inference_endpoints_local.daemon.connect import PlaneError, stop_plane
 from inference_endpoints_mcp.demo.console_host import (
     ConsoleHost,
     DemoReport,
@@ -214,6 +214,6 @@ def _verify(condition: bool, claim: str) -> None:
 
 def _stop(folder: Path) -> None:
     try:
-        asyncio.run(stop(folder))
+        asyncio.run(stop_plane(folder))
     except PlaneError as error:
         print(f"The demo's control plane could not be stopped: {error}", file=sys.stderr)

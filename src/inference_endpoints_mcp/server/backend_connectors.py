@@ -39,8 +39,8 @@ class LocalPlaneConnector:
 
     async def _connect(self) -> Backend:
         try:
-            plane = await connect.connect(self._folder, self._options)
-            self._lease = await connect.lease(plane)
+            plane = await connect.connect_plane(self._folder, self._options)
+            self._lease = await connect.take_lease(plane)
         except connect.PlaneError as error:
             raise Unavailable(
                 "The embedded control plane could not be started or joined.",

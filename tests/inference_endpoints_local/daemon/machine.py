@@ -13,18 +13,18 @@ from pathlib import Path
 import psutil
 from tests.support.captures import CAPTURES
 
-from inference_endpoints_local.daemon.connect import RunningPlane, find
+from inference_endpoints_local.daemon.connect import RunningPlane, find_plane
 
 CREATE = CAPTURES / "create-minimal-hub-2.4.0.json"
 
 HOST = """
 import asyncio, sys
 from pathlib import Path
-from inference_endpoints_local.daemon.connect import StartOptions, connect, lease
+from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, take_lease
 
 async def main():
-    plane = await connect(Path(sys.argv[1]), StartOptions(simulated=True, linger=float(sys.argv[2])))
-    async with await lease(plane):
+    plane = await connect_plane(Path(sys.argv[1]), StartOptions(simulated=True, linger=float(sys.argv[2])))
+    async with await take_lease(plane):
         print(plane.pid, flush=True)
         await asyncio.Event().wait()
 
@@ -42,7 +42,7 @@ class Machine:
     @property
     def plane(self) -> RunningPlane:
         """The plane, which must be running."""
-        plane = find(self.data_dir)
+        plane = find_plane(self.data_dir)
         assert plane is not None
         return plane
 

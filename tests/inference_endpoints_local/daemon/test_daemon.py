@@ -24,9 +24,9 @@ from inference_endpoints_local.daemon.connect import (
     PortInUse,
     StartOptions,
     StoreUnusable,
-    connect,
-    find,
-    lease,
+    connect_plane,
+    find_plane,
+    take_lease,
 )
 from inference_endpoints_local.daemon.data_folder import DataFolder
 from inference_endpoints_local.daemon.leases import LeaseMiddleware
@@ -59,21 +59,21 @@ async def test_a_signal_ends_it_although_a_lease_is_open(machine: Machine, end: 
     daemon = machine.serve("--simulated", "--foreground")
     facts = json.loads(await line_of(daemon))
     assert facts["url"] == machine.plane.url
-    async with await lease(machine.plane) as held:
+    async with await take_lease(machine.plane) as held:
         daemon.send_signal(end)
         assert await asyncio.to_thread(daemon.wait, 10) == 0
         await eventually(lambda: not held.alive)
-    assert find(machine.data_dir) is None
+    assert find_plane(machine.data_dir) is None
     assert machine.processes() == []
 
 
 async def test_the_quota_of_simulated_clouds_is_what_it_was_started_with(machine: Machine) -> None:
-    quotas = await quotas_of(await connect(machine.data_dir, StartOptions(simulated=True, cloud_quota=1_000)))
+    quotas = await quotas_of(await connect_plane(machine.data_dir, StartOptions(simulated=True, cloud_quota=1_000)))
     assert {vendor for vendor, quota in quotas.items() if quota == {1_000}} == {"aws", "azure", "gcp"}
 
 
 async def test_a_request_that_names_another_host_neither_uses_nor_ends_it(machine: Machine) -> None:
-    plane = await connect(machine.data_dir, SIMULATED)
+    plane = await connect_plane(machine.data_dir, SIMULATED)
     for path in ("/local/status", "/local/lease", "/local/stop"):
         for name, value, status in (("Host", "evil.example", 421), ("Origin", "https://evil.example", 403)):
             headers = {"Authorization": f"Bearer {plane.token}", name: value}
@@ -82,11 +82,11 @@ async def test_a_request_that_names_another_host_neither_uses_nor_ends_it(machin
                 await asyncio.to_thread(urllib.request.urlopen, request, timeout=10)
             with refused.value as answer:
                 assert answer.code == status
-    assert find(machine.data_dir) == plane
+    assert find_plane(machine.data_dir) == plane
 
 
 async def test_a_second_one_on_the_same_folder_ends_and_reports_why(machine: Machine) -> None:
-    await connect(machine.data_dir, SIMULATED)
+    await connect_plane(machine.data_dir, SIMULATED)
     second = machine.serve("--simulated")
     assert await asyncio.to_thread(second.wait, 10) == FolderInUse.exit_code
     with pytest.raises(FolderInUse, match="already serves the data folder"):
@@ -95,27 +95,27 @@ async def test_a_second_one_on_the_same_folder_ends_and_reports_why(machine: Mac
 
 async def test_a_port_in_use_is_reported(machine: Machine, taken_port: int) -> None:
     with pytest.raises(PortInUse, match=f"Port {taken_port} of 127.0.0.1 is in use"):
-        await connect(machine.data_dir, StartOptions(simulated=True, port=taken_port))
+        await connect_plane(machine.data_dir, StartOptions(simulated=True, port=taken_port))
 
 
 async def test_the_last_port_is_not_taken_from_others(machine: Machine, taken_port: int) -> None:
     machine.data_dir.mkdir()
     (machine.data_dir / "port").write_text(str(taken_port))
-    assert (await connect(machine.data_dir, SIMULATED)).port != taken_port
+    assert (await connect_plane(machine.data_dir, SIMULATED)).port != taken_port
 
 
 async def test_a_folder_that_cannot_be_written_is_reported(unwritable: Path) -> None:
     with pytest.raises(FolderUnusable, match="cannot be used"):
-        await connect(unwritable)
+        await connect_plane(unwritable)
 
 
 async def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "data"
     file.touch()
     with pytest.raises(FolderUnusable, match="it is a file"):
-        await connect(file)
+        await connect_plane(file)
     with pytest.raises(FolderUnusable, match="Not a directory"):
-        await connect(file / "below")
+        await connect_plane(file / "below")
 
 
 async def test_a_full_disk_is_reported(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ async def test_the_reason_of_an_unexpected_error_stays_in_the_log(
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(NotReachable, match=r"an unexpected error.*plane\.log shows what happened"):
-        await connect(machine.data_dir)
+        await connect_plane(machine.data_dir)
 
 
 async def test_a_damaged_store_is_reported_and_left_unchanged(machine: Machine) -> None:
@@ -140,7 +140,7 @@ async def test_a_damaged_store_is_reported_and_left_unchanged(machine: Machine) 
     store = machine.data_dir / "plane.sqlite3"
     store.write_text("not a store" * 100)
     with pytest.raises(StoreUnusable, match=r"The end of .*plane\.log states what to do"):
-        await connect(machine.data_dir, SIMULATED)
+        await connect_plane(machine.data_dir, SIMULATED)
     assert store.read_text() == "not a store" * 100
     assert "Restore it from a backup" in (machine.data_dir / "plane.log").read_text().splitlines()[-1]
 

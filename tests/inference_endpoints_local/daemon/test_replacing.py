@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.support.plane_driver import local
 
-from inference_endpoints_local.daemon.connect import NotSimulated, StartOptions, connect, lease
+from inference_endpoints_local.daemon.connect import NotSimulated, StartOptions, connect_plane, take_lease
 
 from .machine import Machine, create_endpoint, endpoints_of, line_of
 
@@ -22,9 +22,9 @@ def age(machine: Machine) -> None:
 
 
 async def test_an_idle_older_plane_is_replaced_by_one_with_the_same_abilities(machine: Machine) -> None:
-    old = await connect(machine.data_dir, SIMULATED)
+    old = await connect_plane(machine.data_dir, SIMULATED)
     age(machine)
-    new = await connect(machine.data_dir, REAL)
+    new = await connect_plane(machine.data_dir, REAL)
     assert new.pid != old.pid
     assert (new.url, new.version, new.simulated) == (old.url, old.version, True)
 
@@ -32,15 +32,15 @@ async def test_an_idle_older_plane_is_replaced_by_one_with_the_same_abilities(ma
 async def test_an_older_plane_that_was_started_to_stay_is_joined(machine: Machine) -> None:
     await line_of(machine.serve("--foreground", "--simulated"))
     age(machine)
-    assert await connect(machine.data_dir, SIMULATED) == machine.plane
+    assert await connect_plane(machine.data_dir, SIMULATED) == machine.plane
 
 
 async def test_an_older_plane_whose_simulation_is_leased_is_joined_and_shows_its_version(machine: Machine) -> None:
-    old = await connect(machine.data_dir, SIMULATED)
+    old = await connect_plane(machine.data_dir, SIMULATED)
     await create_endpoint(old)
-    async with await lease(old):
+    async with await take_lease(old):
         age(machine)
-        joined = await connect(machine.data_dir, SIMULATED)
+        joined = await connect_plane(machine.data_dir, SIMULATED)
         assert joined.version == "0.0.1"
         assert joined == machine.plane
 
@@ -49,21 +49,21 @@ async def test_an_older_plane_with_a_worker_is_joined_even_without_a_lease(machi
     await line_of(machine.serve("--linger=60", "--programs=tests.support.plane_driver:tiny_programs"))
     await create_endpoint(machine.plane, json.dumps(local("e")).encode())
     age(machine)
-    assert await connect(machine.data_dir, REAL) == machine.plane
+    assert await connect_plane(machine.data_dir, REAL) == machine.plane
 
 
 async def test_a_simulation_without_a_lease_is_replaced_and_continues_in_the_next_plane(machine: Machine) -> None:
-    old = await connect(machine.data_dir, SIMULATED)
+    old = await connect_plane(machine.data_dir, SIMULATED)
     await create_endpoint(old)
     age(machine)
-    new = await connect(machine.data_dir, SIMULATED)
+    new = await connect_plane(machine.data_dir, SIMULATED)
     assert new.pid != old.pid
     assert await endpoints_of(new) == ["e"]
 
 
 async def test_simulation_replaces_an_idle_plane_that_lacks_it(machine: Machine) -> None:
-    real = await connect(machine.data_dir, REAL)
-    simulated = await connect(machine.data_dir, SIMULATED)
+    real = await connect_plane(machine.data_dir, REAL)
+    simulated = await connect_plane(machine.data_dir, SIMULATED)
     assert simulated.pid != real.pid
     assert simulated.simulated
 
@@ -71,10 +71,10 @@ async def test_simulation_replaces_an_idle_plane_that_lacks_it(machine: Machine)
 async def test_simulation_does_not_replace_a_plane_with_other_work(machine: Machine) -> None:
     await line_of(machine.serve("--foreground"))
     with pytest.raises(NotSimulated, match="choose another --data-dir"):
-        await connect(machine.data_dir, SIMULATED)
-    assert await connect(machine.data_dir, REAL) == machine.plane
+        await connect_plane(machine.data_dir, SIMULATED)
+    assert await connect_plane(machine.data_dir, REAL) == machine.plane
 
 
 async def test_a_plane_that_simulates_is_joined_without_a_request_for_simulation(machine: Machine) -> None:
-    simulated = await connect(machine.data_dir, SIMULATED)
-    assert await connect(machine.data_dir, REAL) == simulated
+    simulated = await connect_plane(machine.data_dir, SIMULATED)
+    assert await connect_plane(machine.data_dir, REAL) == simulated

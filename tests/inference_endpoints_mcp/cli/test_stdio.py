@@ -52,7 +52,7 @@ def environment(home: Path) -> dict[str, str]:
 async def folder(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Path]:
     """A data folder. Its plane is stopped at the end."""
     yield tmp_path / "data"
-    await connect.stop(tmp_path / "data")
+    await connect.stop_plane(tmp_path / "data")
 
 
 @asynccontextmanager
