@@ -215,9 +215,9 @@ class QuotaExceeded(Conflict):
 class NoCapacity(Conflict):
     """This hardware is not available now: use other hardware.
 
-    >>> from inference_endpoints.deploy.hardware import choose
+    >>> from inference_endpoints.deploy.hardware import choose_default_hardware
     >>> try:
-    ...     choose([])
+    ...     choose_default_hardware([])
     ... except NoCapacity as error:
     ...     print(error.code)
     NO_CAPACITY

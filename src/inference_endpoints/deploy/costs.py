@@ -12,7 +12,7 @@ from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers
 from inference_endpoints.deploy.recommend import GB, needed_gb
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, Vendors, format_duration
 from inference_endpoints.models.hub import weight_bytes_by_name
-from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation
 
@@ -83,21 +83,21 @@ def _idle(endpoint: Endpoint, at: datetime) -> timedelta | None:
 
 def _at_most(endpoint: Endpoint, prices: Prices) -> float | None:
     """USD per hour at the maximum of replicas; 0 for a paused or failed endpoint, which only a person can start."""
-    if endpoint.state in {Status.PAUSED, Status.FAILED}:
+    if endpoint.state in {State.PAUSED, State.FAILED}:
         return 0.0
     replica = prices.replica(endpoint)
     return None if replica is None else replica * max(endpoint.compute.scaling.max_replica, 1)
 
 
 def _pause_unused(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
-    if endpoint.state is not Status.RUNNING or idle < UNUSED:
+    if endpoint.state is not State.RUNNING or idle < UNUSED:
         return None
     return Saving(operations.PAUSE, now, _describe_idle(idle))
 
 
 def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     kept = endpoint.compute.scaling.min_replica
-    if endpoint.state is not Status.RUNNING or idle < IDLE or not kept:
+    if endpoint.state is not State.RUNNING or idle < IDLE or not kept:
         return None
     why = f"min_replica={kept} keeps it running, and {_describe_idle(idle)}; a call can wake it"
     settings = {"min_replica": 0, "scale_to_zero_timeout": DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN}
@@ -105,7 +105,7 @@ def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> S
 
 
 def _scale_idle_to_zero(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
-    if endpoint.state is not Status.RUNNING or idle < IDLE:
+    if endpoint.state is not State.RUNNING or idle < IDLE:
         return None
     why = f"{_describe_idle(idle)}; the next call wakes it"
     return Saving(operations.SCALE_TO_ZERO, now, why)
@@ -130,7 +130,7 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
     """
     own = find_offer(listed, endpoint.hardware)
     weight = weight_bytes_by_name(endpoint.model.repository)
-    if own is None or weight is None or endpoint.state is not Status.RUNNING or not own.price:
+    if own is None or weight is None or endpoint.state is not State.RUNNING or not own.price:
         return None
     need = needed_gb(weight / GB, endpoint.model.task)
     cheaper = [

@@ -16,7 +16,7 @@ PARALLEL_FLAGS = {
 """Command-line flags that raise the number of accelerators that an engine uses, in every spelling."""
 
 
-def family(model: ModelSettings) -> str:
+def engine_name(model: ModelSettings) -> str:
     """The engine in lower case, such as vllm or tgi: the key of the image, or from the URL of a `custom` image."""
     image = model.image
     if image is None:
@@ -33,7 +33,7 @@ def accelerators_used(model: ModelSettings) -> int | None:
 
     By default vLLM and SGLang use one, and Text Generation Inference uses all.
     """
-    kind, words = family(model), _words(model)
+    kind, words = engine_name(model), _command_line(model)
     if kind == "tgi":
         env = model.env
         sharded = _value(words, ("--sharded",)) or str(env.get("SHARDED", ""))
@@ -50,7 +50,7 @@ def accelerators_used(model: ModelSettings) -> int | None:
     return product
 
 
-def _words(model: ModelSettings) -> list[str]:
+def _command_line(model: ModelSettings) -> list[str]:
     return [*(model.command or []), *(model.args or [])]
 
 

@@ -50,7 +50,7 @@ class Offer:
         return self.hardware.instance_type, self.hardware.instance_size
 
     @property
-    def here(self) -> bool:
+    def is_this_machine(self) -> bool:
         """Whether it is this machine. A local backend simulates all other hardware."""
         return self.hardware.vendor == LOCAL
 
@@ -88,13 +88,15 @@ def require_offer(offers: Sequence[Offer], hardware_id: str) -> Offer:
     )
 
 
-def choose(available: Sequence[Offer]) -> Offer:
+def choose_default_hardware(available: Sequence[Offer]) -> Offer:
     """The default hardware: this machine where the backend is local, else the cheapest GPU.
 
     Raises `NoCapacity` if none is available. A full machine is never replaced by simulated hardware.
     """
-    local = any(offer.here for offer in available)
-    fitting = [offer for offer in available if (offer.here if local else offer.instance.accelerator == "gpu")]
+    local = any(offer.is_this_machine for offer in available)
+    fitting = [
+        offer for offer in available if (offer.is_this_machine if local else offer.instance.accelerator == "gpu")
+    ]
     free = [offer for offer in fitting if offer.available and offer.price is not None]
     if not free:
         where = "on this machine" if local else "within quota"
@@ -102,7 +104,7 @@ def choose(available: Sequence[Offer]) -> Offer:
     return cheapest_first(free)[0]
 
 
-def alternatives(
+def find_alternatives(
     available: Sequence[Offer], wanted: Offer, limit: int = 2, *, same_region: bool = False
 ) -> list[Offer]:
     """Other available hardware: first the cheapest in the same region, then the same instance in another region, then
@@ -120,12 +122,12 @@ def comparable_offers(offers: Iterable[Offer], wanted: Offer, *, same_region: bo
 
     This machine is never comparable with simulated hardware.
     """
-    kind = (wanted.here, wanted.instance.accelerator)
+    kind = (wanted.is_this_machine, wanted.instance.accelerator)
     return cheapest_first(
         offer
         for offer in offers
         if offer.available
-        and (offer.here, offer.instance.accelerator) == kind
+        and (offer.is_this_machine, offer.instance.accelerator) == kind
         and (not same_region or offer.place == wanted.place)
     )
 

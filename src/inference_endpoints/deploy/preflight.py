@@ -9,7 +9,7 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Endpoint, ModelSettings, UpdateRequest
 
 
-def check(request: UpdateRequest, accelerators: int, current: Endpoint | None = None) -> None:
+def check_request(request: UpdateRequest, accelerators: int, current: Endpoint | None = None) -> None:
     """Raises `BadRequest` for a create request, or an update request of `current`, that would fail later.
 
     `accelerators` is the number in one replica on the requested hardware.

@@ -89,20 +89,22 @@ def recommend(
     why: list[str] = []
     fitting: list[Offer] = []
     if offer is None:
-        fitting, chosen = _hardware(known, available, task or known.task)
+        fitting, chosen = _choose_hardware(known, available, task or known.task)
         offer = fitting[0]
-        others = _others(offer, fitting)[:limit]
-        why.append(f"Hardware: {offer.id}, {chosen}.{_instead(others)}")
+        others = _other_instance_kinds(offer, fitting)[:limit]
+        why.append(f"Hardware: {offer.id}, {chosen}.{_mention_alternative(others)}")
     if not task and known.task:
         why.append(f"Task: {known.task}, the task of the model.")
-    image, engine_framework, reason = (None, None, "") if framework else _engine(known, offer, task or known.task)
+    image, engine_framework, reason = (
+        (None, None, "") if framework else _choose_engine(known, offer, task or known.task)
+    )
     return Recommendation(
         offer=offer,
         task=task or known.task,
         framework=framework or engine_framework,
         image=image,
         why=(*why, *([reason] if reason else [])),
-        alternatives=_others(offer, fitting)[:limit],
+        alternatives=_other_instance_kinds(offer, fitting)[:limit],
     )
 
 
@@ -111,47 +113,49 @@ def needed_gb(weight_gb: float, task: str | None) -> float:
     return weight_gb * 1.2 + (2.0 if task in GENERATING else 0.5)
 
 
-def _hardware(known: KnownModel, available: Sequence[Offer], task: str | None) -> tuple[list[Offer], str]:
+def _choose_hardware(known: KnownModel, available: Sequence[Offer], task: str | None) -> tuple[list[Offer], str]:
     """The available offers that fit, the best first, and why it is the best."""
     suggested = known.suggestion.suggested_compute if known.suggestion else None
     wanted = find_offer(available, suggested) if suggested else None
     if wanted is not None:
-        fitting = _at_least(wanted, available)
+        fitting = _offers_with_enough_memory(wanted, available)
         if wanted.available:
             return [wanted, *(one for one in fitting if one is not wanted)], "as suggested for this model"
         chosen = f"the cheapest available with as much memory as {wanted.id}, which is suggested but not available"
         return _require_offers(fitting), chosen
-    elsewhere = [one for one in available if not one.here and one.available and one.price is not None]
+    cloud_offers = [one for one in available if not one.is_this_machine and one.available and one.price is not None]
     weight = known.weight_gb
-    if not elsewhere and any(one.here for one in available):
+    if not cloud_offers and any(one.is_this_machine for one in available):
         raise NotFound(
             "This model is not in the list of models that this machine can run.",
             hint="list_catalog_items lists the models it runs.",
         )
     if weight is not None:
-        return _holding(elsewhere, weight, known, task)
+        return _choose_by_memory(cloud_offers, weight, known, task)
     if known.item is not None and known.item.recipes:
         kinds = {recipe.accelerator for recipe in known.item.recipes}
         reason = f"the cheapest available {' or '.join(sorted(kinds))}; whether the model fits is not checked"
-        return _require_offers(cheapest_first(one for one in elsewhere if one.instance.accelerator in kinds)), reason
-    gpus = cheapest_first(one for one in elsewhere if one.instance.accelerator == "gpu")
+        return _require_offers(cheapest_first(one for one in cloud_offers if one.instance.accelerator in kinds)), reason
+    gpus = cheapest_first(one for one in cloud_offers if one.instance.accelerator == "gpu")
     return _require_offers(gpus), "the cheapest available GPU; the model's size is unknown, so check whether it fits"
 
 
-def _holding(available: Sequence[Offer], weight: float, known: KnownModel, task: str | None) -> tuple[list[Offer], str]:
+def _choose_by_memory(
+    available: Sequence[Offer], weight: float, known: KnownModel, task: str | None
+) -> tuple[list[Offer], str]:
     need = needed_gb(weight, task)
-    fitting = cheapest_first(one for one in available if _holds(one, need, weight, task))
+    fitting = cheapest_first(one for one in available if _fits(one, need, weight, task))
     if not fitting:
         raise NoCapacity(
             f"The model needs about {need:.0f} GB of accelerator memory. No available hardware has that much.",
-            hint=_largest(available),
+            hint=_describe_largest(available),
         )
     source = "" if known.size_from_hub else ", estimated from its name"
     reason = f"the cheapest available that holds it ({weight:.3g} GB of weights{source}, about {need:.3g} GB to serve)"
     return fitting, reason
 
 
-def _holds(offer: Offer, need: float, weight: float, task: str | None) -> bool:
+def _fits(offer: Offer, need: float, weight: float, task: str | None) -> bool:
     instance = offer.instance
     if instance.accelerator == "gpu":
         return (instance.gpu_memory_gb or 0) >= need
@@ -159,14 +163,14 @@ def _holds(offer: Offer, need: float, weight: float, task: str | None) -> bool:
     return instance.accelerator == "cpu" and small and (instance.memory_gb or 0) >= need + 1
 
 
-def _engine(known: KnownModel, offer: Offer, task: str | None) -> tuple[dict[str, Any] | None, str | None, str]:
+def _choose_engine(known: KnownModel, offer: Offer, task: str | None) -> tuple[dict[str, Any] | None, str | None, str]:
     """The image and framework, and the reason. Without an image the service uses its default."""
     accelerators = offer.accelerators
     suggestion = known.suggestion
     if suggestion is not None and suggestion.image is not None:
         engine, settings = suggestion.image.engine, dict(suggestion.image.settings)
         framework, reason = suggestion.framework, f"Engine: {engine}, as suggested"
-    elif task in GENERATING and offer.instance.accelerator == "gpu" and not offer.here:
+    elif task in GENERATING and offer.instance.accelerator == "gpu" and not offer.is_this_machine:
         engine, settings, framework = "vLLM", dict(VLLM), "custom"
         reason = "Engine: vLLM, which serves chat through the OpenAI API; framework=pytorch lets the service choose"
     else:
@@ -187,24 +191,24 @@ def _require_offers(fitting: list[Offer]) -> list[Offer]:
     return fitting
 
 
-def _at_least(wanted: Offer, available: Sequence[Offer]) -> list[Offer]:
+def _offers_with_enough_memory(wanted: Offer, available: Sequence[Offer]) -> list[Offer]:
     """The offers that can replace one offer: comparable, with no less memory."""
     return [one for one in comparable_offers(available, wanted) if one.memory_gb >= wanted.memory_gb]
 
 
-def _others(offer: Offer, fitting: Sequence[Offer]) -> tuple[Offer, ...]:
+def _other_instance_kinds(offer: Offer, fitting: Sequence[Offer]) -> tuple[Offer, ...]:
     """Other instance kinds, each in its cheapest region: quota counts by kind, in all regions."""
     kinds = {one.instance_kind: one for one in reversed(fitting)}
     return tuple(one for one in fitting if kinds[one.instance_kind] is one and one.instance_kind != offer.instance_kind)
 
 
-def _instead(others: Sequence[Offer]) -> str:
+def _mention_alternative(others: Sequence[Offer]) -> str:
     if not others:
         return ""
     return f" Or {others[0].id} ({others[0].memory_gb:g} GB, ${others[0].price or 0:g}/h)."
 
 
-def _largest(available: Sequence[Offer]) -> str:
+def _describe_largest(available: Sequence[Offer]) -> str:
     there = [one for one in available if one.instance.gpu_memory_gb]
     if not there:
         return "No GPU is available now; get_vendors with only_available=false shows why."

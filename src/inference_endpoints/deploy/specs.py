@@ -158,7 +158,7 @@ class EndpointSettings(BaseModel):
             command=self.command,
         )
 
-    def _top(self) -> dict[str, Any]:
+    def _top_level_settings(self) -> dict[str, Any]:
         route = _set_only(domain=self.domain, path=self.path)
         return _set_only(
             type=self.type, tags=self.tags, cacheHttpResponses=self.cache_http_responses, route=route or None
@@ -217,7 +217,7 @@ class EndpointSpec(EndpointSettings):
             },
             "model": {"repository": self.repository, "image": {"huggingface": {}}} | self._model(),
         }
-        return validated(lambda: CreateRequest.model_validate(body | self._top()))
+        return validated(lambda: CreateRequest.model_validate(body | self._top_level_settings()))
 
     def _model(self) -> dict[str, Any]:
         model = super()._model()
@@ -229,13 +229,13 @@ class EndpointSpec(EndpointSettings):
         credentials = _set_only(username=self.registry_username, password=self.registry_password)
         return model | {"image": {"custom": custom | {"credentials": credentials}}}
 
-    def _top(self) -> dict[str, Any]:
+    def _top_level_settings(self) -> dict[str, Any]:
         account, region = self.private_link_account_id, self.private_link_region
         if account is None:
-            return super()._top()
+            return super()._top_level_settings()
         if region is None:
             raise BadRequest("private_link_account_id needs private_link_region.", hint="us-east-1 or eu-west-1.")
-        return super()._top() | {"privateService": {"accountId": account, "region": region}}
+        return super()._top_level_settings() | {"privateService": {"accountId": account, "region": region}}
 
 
 class EndpointChange(EndpointSettings):
@@ -263,7 +263,7 @@ class EndpointChange(EndpointSettings):
             scaling=self._scaling() or None,
         )
         model = _set_only(repository=self.repository) | self._model()
-        body = _set_only(compute=compute or None, model=model or None) | self._top()
+        body = _set_only(compute=compute or None, model=model or None) | self._top_level_settings()
         if not body:
             raise BadRequest("Nothing to change was given: nothing was sent.", hint="Give at least one setting.")
         return validated(lambda: UpdateRequest.model_validate(body))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference_endpoints.deploy.engines import PARALLEL_FLAGS, family
+from inference_endpoints.deploy.engines import PARALLEL_FLAGS, engine_name
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.models import PARALLELISM_SETTINGS, Endpoint
 
@@ -14,7 +14,7 @@ _PLAIN_VALUE = re.compile(r"[\w./:=@,+-]{0,200}", re.ASCII)
 
 def set_parallelism(endpoint: Endpoint, accelerators: int) -> EndpointChange | None:
     """The change that makes the engine use this many accelerators. None if no safe change is known."""
-    kind, image, args = family(endpoint.model), endpoint.model.image, endpoint.model.args or []
+    kind, image, args = engine_name(endpoint.model), endpoint.model.image, endpoint.model.args or []
     if kind == "tgi":
         if any(arg.startswith(("--num-shard", "--sharded")) for arg in args):
             kept = _remove_flags(args, ("--num-shard", "--sharded"))

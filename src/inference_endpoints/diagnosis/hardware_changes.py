@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from inference_endpoints.deploy.engines import family
+from inference_endpoints.deploy.engines import engine_name
 from inference_endpoints.deploy.hardware import Offer, comparable_offers
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
@@ -25,7 +25,7 @@ def move_to_more_accelerator_memory(evidence: Evidence) -> EndpointChange | None
 
     Only for an engine that shards a model by itself may the number of accelerators change.
     """
-    shards_by_itself = family(evidence.endpoint.model) in _SHARDS_BY_ITSELF
+    shards_by_itself = engine_name(evidence.endpoint.model) in _SHARDS_BY_ITSELF
 
     def usable_memory(offer: Offer) -> float:
         usable = shards_by_itself or offer.instance.num_accelerators == evidence.accelerators

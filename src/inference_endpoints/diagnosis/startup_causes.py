@@ -1,6 +1,6 @@
 """Causes that keep a replica from becoming ready: image, model, memory, port, settings, or a crash."""
 
-from inference_endpoints.deploy.engines import accelerators_used, family
+from inference_endpoints.deploy.engines import accelerators_used, engine_name
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.engine_changes import DEFAULT_PORT, change_image, set_latest_tag, set_parallelism
 from inference_endpoints.diagnosis.evidence import Evidence
@@ -209,7 +209,7 @@ def detect_missing_parallelism(evidence: Evidence) -> Finding | None:
         return None
     change = set_parallelism(evidence.endpoint, existing)
     memory_matches = match_log_patterns(evidence, Cause.ACCELERATOR_MEMORY)
-    setting = {"tgi": "--num-shard"}.get(family(evidence.endpoint.model), "tensor parallelism")
+    setting = {"tgi": "--num-shard"}.get(engine_name(evidence.endpoint.model), "tensor parallelism")
     text = f"Set {setting} to {existing}, or use hardware with {used} accelerator(s)."
     return Finding(
         Cause.PARALLELISM,

@@ -31,10 +31,12 @@ def detect_media_type(content: bytes) -> str:
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), UNKNOWN)
 
 
-def is_media_of(family: str, content_type: str, content: bytes) -> bool:
-    """Whether a file belongs to a media family (`image`, `audio`), by its Content-Type or its first bytes.
+def is_media_of(media_kind: str, content_type: str, content: bytes) -> bool:
+    """Whether a file is of a media kind (`image`, `audio`), by its Content-Type or its first bytes.
 
     A Content-Type that names no media type is accepted.
     """
     declared = content_type.partition(";")[0].strip().lower()
-    return declared == UNKNOWN or any(kind.startswith(f"{family}/") for kind in (declared, detect_media_type(content)))
+    return declared == UNKNOWN or any(
+        kind.startswith(f"{media_kind}/") for kind in (declared, detect_media_type(content))
+    )

@@ -121,9 +121,9 @@ class Task(Generic[Parsed]):
         """Parse the body of a response. Raises the errors of `parse`, and RecursionError."""
         if self.output is TaskOutput.JSON:
             return self.parse(json.loads(content))
-        family = self.accept.partition("/")[0]
-        if not is_media_of(family, content_type, content):
-            raise ValueError(f"not of the type {family}")
+        media_kind = self.accept.partition("/")[0]
+        if not is_media_of(media_kind, content_type, content):
+            raise ValueError(f"not of the type {media_kind}")
         return self.parse(content)
 
 

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints.deploy.hardware import Offer, Prices, alternatives, choose, offers, require_offer
+from inference_endpoints.deploy.hardware import (
+    Offer,
+    Prices,
+    choose_default_hardware,
+    find_alternatives,
+    offers,
+    require_offer,
+)
 from inference_endpoints.errors import BadRequest, NoCapacity
 from inference_endpoints.models import Endpoint, Vendors
 
@@ -63,36 +70,39 @@ def test_an_unknown_id_is_refused_with_the_nearest() -> None:
 
 
 def test_the_default_is_the_cheapest_available_gpu() -> None:
-    assert choose(listing(aws_east=CLOUD)).id == "aws-east-t4-x1"
+    assert choose_default_hardware(listing(aws_east=CLOUD)).id == "aws-east-t4-x1"
     gone = [instance("t4", 0.5, status="not_available"), instance("a10", None), instance("l4", 0.8)]
-    assert choose(listing(aws_east=gone)).id == "aws-east-l4-x1"
+    assert choose_default_hardware(listing(aws_east=gone)).id == "aws-east-l4-x1"
 
 
 def test_the_default_is_this_machine_where_there_is_one() -> None:
-    assert choose(listing(aws_east=CLOUD, local_machine=[instance("cpu", 0.0)])).id == "local-machine-cpu-x1"
+    assert (
+        choose_default_hardware(listing(aws_east=CLOUD, local_machine=[instance("cpu", 0.0)])).id
+        == "local-machine-cpu-x1"
+    )
 
 
 def test_a_full_machine_is_no_reason_to_take_another() -> None:
     full = instance("cpu", 0.0, quota={"maxAccelerators": 2, "usedAccelerators": 2})
     with pytest.raises(NoCapacity, match="this machine"):
-        choose(listing(aws_east=CLOUD, local_machine=[full]))
+        choose_default_hardware(listing(aws_east=CLOUD, local_machine=[full]))
 
 
 def test_without_available_hardware_nothing_is_chosen() -> None:
     with pytest.raises(NoCapacity, match="within quota"):
-        choose(listing(aws_east=[instance("intel", 0.03)]))
+        choose_default_hardware(listing(aws_east=[instance("intel", 0.03)]))
 
 
 def test_alternatives_are_the_cheapest_in_the_same_place_and_the_same_elsewhere() -> None:
     known = listing(aws_east=CLOUD, aws_west=CLOUD, local_machine=[instance("cpu", 0.0)])
     wanted = require_offer(known, "aws-east-l4-x1")
-    assert [offer.id for offer in alternatives(known, wanted)] == ["aws-east-t4-x1", "aws-west-l4-x1"]
+    assert [offer.id for offer in find_alternatives(known, wanted)] == ["aws-east-t4-x1", "aws-west-l4-x1"]
 
 
 @pytest.mark.parametrize("wanted", ["aws-east-intel-x1", "local-machine-cpu-x1"])
 def test_this_machine_and_the_clouds_are_no_alternatives_to_each_other(wanted: str) -> None:
     known = listing(aws_east=CLOUD, local_machine=[instance("cpu", 0.0)])
-    assert alternatives(known, require_offer(known, wanted)) == []
+    assert find_alternatives(known, require_offer(known, wanted)) == []
 
 
 def test_what_is_billed_costs_its_replicas_and_what_is_not_costs_nothing() -> None:

@@ -26,11 +26,11 @@ def test_engines_that_need_a_parallelism_setting_for_several_accelerators(
 ) -> None:
     request = UpdateRequest.model_validate({"model": {"image": {engine: {"url": "x", **settings}}}})
     with pytest.raises(BadRequest, match=f"one of {accelerators}") if missing else nullcontext():
-        preflight.check(request, accelerators)
+        preflight.check_request(request, accelerators)
 
 
 @pytest.mark.parametrize(("image_key", "refused"), [("vLLM", True), ("custom", True), ("llamacpp", False)])
 def test_an_image_that_needs_a_url_is_refused_without_one(image_key: str, refused: bool) -> None:
     request = UpdateRequest.model_validate({"model": {"image": {image_key: {}}}})
     with pytest.raises(BadRequest, match="has no url") if refused else nullcontext():
-        preflight.check(request, 1)
+        preflight.check_request(request, 1)

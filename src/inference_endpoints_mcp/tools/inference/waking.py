@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from inference_endpoints.deploy.plan import plan_wake
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint, format_duration
-from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport.backend import HUGGING_FACE
 from inference_endpoints_mcp.approval.proposal import Proposal
 from inference_endpoints_mcp.tools.approved_change import approve_without_token, proposal_of
@@ -20,7 +20,7 @@ async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> boo
     The tools for calls have no plan_token argument, to keep their schemas short: resume_endpoint has one.
     """
     billed = call.approvals.policy.charges_need_approval(backend_of(endpoint, call.endpoints.backend.name))
-    if endpoint.state is not Status.SCALED_TO_ZERO or not billed:
+    if endpoint.state is not State.SCALED_TO_ZERO or not billed:
         return not billed  # If it scales to zero only now, nobody has approved waking it.
     proposal = await _wake_proposal(call, endpoint, namespace)
 

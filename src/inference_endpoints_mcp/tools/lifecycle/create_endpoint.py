@@ -98,7 +98,7 @@ async def create_endpoint(
             env=env or None,
         )
         request = complete(spec.request(), config, secret_names, call)
-        preflight.check(request, chosen.accelerators)
+        preflight.check_request(request, chosen.accelerators)
         different = _different_settings(current, request) if current else []
         if current and not (different and dry_run):
             return await _existing_output(call, current, different, where)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.deploy.hardware import choose, offers, require_offer
+from inference_endpoints.deploy.hardware import choose_default_hardware, offers, require_offer
 from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.models import Endpoint, Vendors
@@ -47,9 +47,9 @@ async def choose_settings(
         return _settings_of(current, given, vendors)
     available = offers(vendors)
     offer = require_offer(available, given.hardware) if given.hardware else None
-    if offer is None and any(one.here for one in available):
-        offer = choose(available)  # simulated hardware is used only where it is named
-    if offer is not None and offer.here:
+    if offer is None and any(one.is_this_machine for one in available):
+        offer = choose_default_hardware(available)  # simulated hardware is used only where it is named
+    if offer is not None and offer.is_this_machine:
         why = [] if given.hardware else [f"Hardware: {offer.id}, this machine."]
         return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
     engine = given.framework or ("custom" if given.own_engine else "")

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import Field
 
-from inference_endpoints.deploy.copying import settings_of
+from inference_endpoints.deploy.copying import copy_settings
 from inference_endpoints.models import Endpoint, rfc3339
-from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
@@ -48,7 +48,7 @@ async def get_endpoint(
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
     names, arguments = sorted(model.secrets), model.args or []
     not_shown = sum(max(0, len(settings) - MAX_SETTINGS) for settings in (env, names, arguments))
-    copied = reusable_settings(settings_of(endpoint), call.redactor) if response_format == "detailed" else None
+    copied = reusable_settings(copy_settings(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetailsOutput(
         **await describe_endpoint(call, endpoint, namespace),
         type=clean_line(endpoint.type.value, 32),
@@ -93,23 +93,23 @@ def _image_url(endpoint: Endpoint) -> str | None:
 
 def _state_sentence(endpoint: Endpoint) -> str:
     sentences = {
-        Status.RUNNING: "It is running and can be called.",
-        Status.PAUSED: "It is paused and not billed. It does not answer until it is resumed.",
-        Status.SCALED_TO_ZERO: "It is scaled to zero and not billed. The next call wakes it.",
-        Status.FAILED: "It failed to deploy: see `error` and its logs.",
-        Status.UPDATE_FAILED: "Its last update failed. The previous configuration may still serve.",
-        Status.UPDATING: "It is being updated.",
+        State.RUNNING: "It is running and can be called.",
+        State.PAUSED: "It is paused and not billed. It does not answer until it is resumed.",
+        State.SCALED_TO_ZERO: "It is scaled to zero and not billed. The next call wakes it.",
+        State.FAILED: "It failed to deploy: see `error` and its logs.",
+        State.UPDATE_FAILED: "Its last update failed. The previous configuration may still serve.",
+        State.UPDATING: "It is being updated.",
     }
     return sentences.get(endpoint.state, f"It is {endpoint.state.value}: not ready yet.")
 
 
 def _next_calls(endpoint: Endpoint, namespace: str) -> list[NextCall]:
     following = {
-        Status.PAUSED: "resume_endpoint",
-        Status.FAILED: "diagnose_endpoint",
-        Status.UPDATE_FAILED: "diagnose_endpoint",
-        Status.PENDING: "wait_for_endpoint",
-        Status.INITIALIZING: "wait_for_endpoint",
-        Status.UPDATING: "wait_for_endpoint",
+        State.PAUSED: "resume_endpoint",
+        State.FAILED: "diagnose_endpoint",
+        State.UPDATE_FAILED: "diagnose_endpoint",
+        State.PENDING: "wait_for_endpoint",
+        State.INITIALIZING: "wait_for_endpoint",
+        State.UPDATING: "wait_for_endpoint",
     }.get(endpoint.state)
     return [next_call(following, namespace, endpoint.name)] if following else []

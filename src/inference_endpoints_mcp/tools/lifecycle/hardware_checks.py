@@ -1,6 +1,6 @@
 """Checks of the hardware in a request: before it is sent, and after the service refuses it."""
 
-from inference_endpoints.deploy.hardware import alternatives, find_offer, offers
+from inference_endpoints.deploy.hardware import find_alternatives, find_offer, offers
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Conflict, NotFound
 from inference_endpoints.models import Vendors
@@ -37,7 +37,7 @@ async def with_alternatives(
     call.hardware.record_change(namespace)
     available = offers(await call.hardware.vendors(namespace))
     wanted = find_offer(available, hardware)
-    others = alternatives(available, wanted, same_region=same_region) if wanted else []
+    others = find_alternatives(available, wanted, same_region=same_region) if wanted else []
     listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)
     instead = f"Available within quota: {listed}." if others else "No similar hardware is available now."
     return type(error)(

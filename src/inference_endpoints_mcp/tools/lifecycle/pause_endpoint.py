@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import carry_out
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace, PlanToken
@@ -25,7 +25,7 @@ async def pause_endpoint(
     change = StateChange(
         operations.PAUSE,
         call.endpoints.pause,
-        unchanged_in={Status.PAUSED},
+        unchanged_in={State.PAUSED},
         done="It is paused and not billed. It does not answer until it is resumed.",
         next_tool="resume_endpoint",
     )

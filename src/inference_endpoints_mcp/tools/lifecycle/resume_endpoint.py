@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import carry_out
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace, PlanToken
@@ -25,7 +25,7 @@ async def resume_endpoint(
     change = StateChange(
         operations.RESUME,
         call.endpoints.resume,
-        unchanged_in={Status.RUNNING, Status.PENDING, Status.INITIALIZING, Status.UPDATING, Status.UPDATE_FAILED},
+        unchanged_in={State.RUNNING, State.PENDING, State.INITIALIZING, State.UPDATING, State.UPDATE_FAILED},
         done="Accepted: it is starting.",
         next_tool="wait_for_endpoint",
     )

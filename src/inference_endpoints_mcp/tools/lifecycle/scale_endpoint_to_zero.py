@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import carry_out
 from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace, PlanToken
@@ -24,7 +24,7 @@ async def scale_endpoint_to_zero(
     change = StateChange(
         operations.SCALE_TO_ZERO,
         call.endpoints.scale_to_zero,
-        unchanged_in={Status.SCALED_TO_ZERO},
+        unchanged_in={State.SCALED_TO_ZERO},
         done="It is scaled to zero and not billed. The next call wakes it.",
         next_tool=None,
     )

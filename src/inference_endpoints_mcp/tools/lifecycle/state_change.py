@@ -7,7 +7,7 @@ from typing import Any
 
 from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.models import Endpoint
-from inference_endpoints.models.status import InferenceEndpointStatus as Status
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport.operations import Effect, Operation
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
 from inference_endpoints_mcp.tools.call_context import CallContext
@@ -20,7 +20,7 @@ from inference_endpoints_mcp.tools.outputs import (
     trial_call,
 )
 
-_NOTHING_FOLLOWS = {Status.RUNNING, Status.UPDATE_FAILED}
+_NOTHING_FOLLOWS = {State.RUNNING, State.UPDATE_FAILED}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StateChange:
 
     operation: Operation[Any]
     send: Callable[[str, str], Awaitable[Endpoint]]
-    unchanged_in: set[Status]
+    unchanged_in: set[State]
     done: str
     next_tool: str | None
 

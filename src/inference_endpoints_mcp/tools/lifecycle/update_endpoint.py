@@ -78,7 +78,7 @@ async def update_endpoint(
         )
         given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
         request = complete(given, config, secret_names, call, clear)
-        preflight.check(request, count_accelerators(request.applied_to(current).hardware, vendors), current)
+        preflight.check_request(request, count_accelerators(request.applied_to(current).hardware, vendors), current)
         plan = plan_update(request, current, where, vendors)
         preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
         if not plan.changes and not dry_run:
