@@ -38,7 +38,7 @@ def run(rounds: int = 5) -> Report:
     parts: dict[str, Callable[[Timeline], float]] = {
         "create until accepted": lambda line: line.accepted,
         "accepted until seen to run": lambda line: line.running - line.accepted,
-        "asked until the first token": lambda line: line.first_token - line.running,
+        "request until the first token": lambda line: line.first_token - line.running,
         "create to first token": lambda line: line.first_token,
     }
     figures = [Figure.pair(what, "s", [[of(line) for line in lines] for lines in both]) for what, of in parts.items()]

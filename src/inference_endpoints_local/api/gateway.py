@@ -85,7 +85,7 @@ class Gateway:
             with suppress(TimeoutError):
                 async with asyncio.timeout(hold):
                     await self._executor.wait_until(
-                        endpoint, lambda endpoint: bool(endpoint.ready) or not endpoint.record.runs
+                        endpoint, lambda endpoint: bool(endpoint.ready) or not endpoint.record.wants_replicas
                     )
         if not (ready := endpoint.ready):
             starting = error_response(503, f"Service Unavailable: the endpoint is starting ({endpoint.status.message})")

@@ -67,7 +67,7 @@ class Executor:
     def is_active(self, engine: str) -> bool:
         """Whether any replica of an engine runs, starts or ends, or is wanted."""
         ours = (endpoint for endpoint in self._endpoints.values() if endpoint.record.engine == engine)
-        return any(endpoint.replicas or endpoint.record.runs for endpoint in ours)
+        return any(endpoint.replicas or endpoint.record.wants_replicas for endpoint in ours)
 
     def add(self, record: EndpointRecord, event: AuditEvent) -> ManagedEndpoint:
         self._save(record, event)
@@ -213,7 +213,7 @@ class Executor:
     def _scale(self, endpoint: ManagedEndpoint) -> float | None:
         """Scale by the load, within the capacity. Returns when to scale again; None: at the next request."""
         record, version = endpoint.record, endpoint.record.version
-        if version is None or not record.on or record.max_replicas == record.min_replicas:
+        if version is None or not record.is_on or record.max_replicas == record.min_replicas:
             endpoint.load.reset()
             return None
         capacity = 0
@@ -254,7 +254,7 @@ class Executor:
                     endpoint, record.failed(generation, message), audit_event(record, AuditAction.FAILED)
                 )
             case MarkServed():
-                self._save_outcome(endpoint, record.served())
+                self._save_outcome(endpoint, record.with_served_version())
             case ScaleToZero():
                 scaled_to_zero = record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns)
                 self._save_outcome(endpoint, scaled_to_zero, audit_event(scaled_to_zero, AuditAction.SCALED_TO_ZERO))

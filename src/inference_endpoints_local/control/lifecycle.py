@@ -211,7 +211,7 @@ def _quota_use(record: EndpointRecord, replicas: int) -> int:
     """
     size = instance_size(record.spec)
     if _quota_key(record.spec)[0] == LOCAL_VENDOR:
-        return size * replicas if record.runs else 0
+        return size * replicas if record.wants_replicas else 0
     return 0 if record.power is PowerState.PAUSED else size * record.max_replicas
 
 

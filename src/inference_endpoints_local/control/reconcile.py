@@ -118,7 +118,7 @@ def reconcile(wanted: EndpointRecord, observed: ObservedState, now: float) -> Re
     if reaped := tuple(_reap(wanted, observed)):
         return Reconciliation(status, reaped)
     version = wanted.version
-    if not wanted.on or version is None:
+    if not wanted.is_on or version is None:
         return Reconciliation(status, tuple(Stop(replica.id) for replica in observed.replicas if replica.live))
     current = [replica for replica in observed.replicas if replica.live and replica.generation == version.generation]
     others = [replica for replica in observed.replicas if replica.live and replica.generation != version.generation]
@@ -136,7 +136,7 @@ def _reap(wanted: EndpointRecord, observed: ObservedState) -> Iterable[Reconcile
         if state.stage is not ReplicaStage.EXITED:
             continue
         # The end of a stopped replica, or of one of another version, is no failure of the current version.
-        unexpected = bool(state.error) and wanted.on and version and version.generation == replica.generation
+        unexpected = bool(state.error) and wanted.is_on and version and version.generation == replica.generation
         if unexpected:
             was_stable = state.ready_at is not None and state.ended_at - state.ready_at >= STABLE_AFTER_S
             attempts = 1 if was_stable else attempts + 1

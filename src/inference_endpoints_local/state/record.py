@@ -9,7 +9,7 @@ Spec = dict[str, Any]
 
 
 class PowerState(StrEnum):
-    """Whether replicas are wanted."""
+    """Whether replicas are wanted. The values are stored, so they stay as they are."""
 
     ON = "on"
     WOKEN = "woken"  # on again, started by a call
@@ -63,13 +63,13 @@ class EndpointRecord:
         return None
 
     @property
-    def on(self) -> bool:
+    def is_on(self) -> bool:
         return self.power in (PowerState.ON, PowerState.WOKEN)
 
     @property
-    def runs(self) -> bool:
+    def wants_replicas(self) -> bool:
         """Whether replicas should run now."""
-        return self.on and self.version is not None
+        return self.is_on and self.version is not None
 
     @property
     def update_failed(self) -> bool:
@@ -101,7 +101,8 @@ class EndpointRecord:
         if replica_spec(spec) == replica_spec(self.spec) and self.failure is None:
             return changed
         # A version that is not running now cannot be the fallback.
-        return replace(changed, generation=self.generation + 1, failure=None, good=self.good if self.runs else None)
+        good = self.good if self.wants_replicas else None
+        return replace(changed, generation=self.generation + 1, failure=None, good=good)
 
     def resumed(self, now_ns: int) -> "EndpointRecord":
         """On, with the latest configuration and no failure."""
@@ -111,7 +112,7 @@ class EndpointRecord:
     def with_power(self, power: PowerState, now_ns: int) -> "EndpointRecord":
         return replace(self, power=power, updated_ns=now_ns)
 
-    def served(self) -> "EndpointRecord":
+    def with_served_version(self) -> "EndpointRecord":
         """With the current version as the one that served last."""
         return replace(self, good=self.version)
 

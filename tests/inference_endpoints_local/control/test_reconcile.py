@@ -88,7 +88,7 @@ def test_a_replica_that_ran_steadily_starts_a_new_count_when_it_dies() -> None:
 
 
 def test_a_serving_version_is_not_given_up_for_a_further_replica_that_cannot_start() -> None:
-    record = wanted({"minReplica": 2, "maxReplica": 2}).served()
+    record = wanted({"minReplica": 2, "maxReplica": 2}).with_served_version()
     replicas = (
         in_stage(ReplicaStage.READY),
         in_stage(ReplicaStage.EXITED, "second", error="boom", fatal=True, ended_at=10.0),
@@ -167,7 +167,7 @@ def test_an_update_of_an_update_stops_replicas_that_never_became_ready() -> None
 
 def test_an_idle_endpoint_scales_to_zero_after_its_timeout_and_not_while_it_answers() -> None:
     record = wanted({"minReplica": 0, "scaleToZeroTimeout": 1}, good=None)
-    record = record.served()
+    record = record.with_served_version()
     ready = (in_stage(ReplicaStage.READY, ready_at=100.0),)
     assert reconcile(record, ObservedState(ready), 159).recheck_at == 160.0
     assert reconcile(record, ObservedState(ready), 160).actions == (ScaleToZero(),)
@@ -176,7 +176,7 @@ def test_an_idle_endpoint_scales_to_zero_after_its_timeout_and_not_while_it_answ
 
 
 def test_an_endpoint_with_a_minimum_never_scales_to_zero() -> None:
-    record = wanted().served()
+    record = wanted().with_served_version()
     decision = reconcile(record, ObservedState((in_stage(ReplicaStage.READY, ready_at=0.0),)), 1e9)
     assert (decision.actions, decision.recheck_at) == ((), None)
 
@@ -187,7 +187,7 @@ def test_of_surplus_replicas_those_that_do_not_serve_are_stopped_first_and_then_
         in_stage(ReplicaStage.READY, "second"),
         in_stage(ReplicaStage.STARTING, "third"),
     )
-    record = wanted().served()
+    record = wanted().with_served_version()
     assert reconcile(record, ObservedState((serving, second)), 0).actions == (Stop("second", drain=True),)
     assert reconcile(record, ObservedState((starting, serving)), 0).actions == (Stop("third", drain=True),)
 
@@ -215,6 +215,6 @@ def test_every_situation_settles() -> None:
                         case GiveUp(generation, message):
                             record = record.failed(generation, message)
                         case MarkServed():
-                            record = record.served()
+                            record = record.with_served_version()
             else:
                 raise AssertionError((power, stage))
