@@ -3,20 +3,7 @@
 from inference_endpoints.models.account import Organization, WhoAmI
 from inference_endpoints.models.audit_log import AuditEntry, AuditLogs
 from inference_endpoints.models.base import Document, Wire
-from inference_endpoints.models.catalog import (
-    Catalogue,
-    CatalogueModel,
-    Instance,
-    Quota,
-    QuotaOfVendor,
-    Recipe,
-    Region,
-    Suggestion,
-    TypeQuota,
-    Vendor,
-    VendorQuotas,
-    Vendors,
-)
+from inference_endpoints.models.catalogue import Catalogue, CatalogueModel, Recipe, Suggestion
 from inference_endpoints.models.endpoint import (
     DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
     Compute,
@@ -30,10 +17,20 @@ from inference_endpoints.models.endpoint import (
     Status,
     hardware_id,
 )
+from inference_endpoints.models.hardware import (
+    Instance,
+    Quota,
+    QuotaOfVendor,
+    Region,
+    TypeQuota,
+    Vendor,
+    VendorQuotas,
+    Vendors,
+)
 from inference_endpoints.models.hub import ModelInfo
 from inference_endpoints.models.image import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Image
-from inference_endpoints.models.logs_and_replicas import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
+from inference_endpoints.models.replicas import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.requests import CreateRequest, MetricsRequest, RequestPart, UpdateRequest
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
 from inference_endpoints.models.times import format_duration, rfc3339

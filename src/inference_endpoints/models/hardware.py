@@ -1,12 +1,10 @@
-"""Hardware with prices and quota, and the catalogue of models."""
+"""Hardware, with prices and quota."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from pydantic import Field
 
 from inference_endpoints.models.base import Document, Wire
-from inference_endpoints.models.image import Image
 
 
 class Quota(Wire):
@@ -81,42 +79,7 @@ class VendorQuotas(Document):
     vendors: list[QuotaOfVendor] = Field(default_factory=list)
 
     def each(self) -> Iterator[tuple[str, TypeQuota]]:
-        """Every quota with the name of its vendor, in the order served."""
+        """Every quota with the name of its vendor, in the order of the response."""
         for vendor in self.vendors:
             for quota in vendor.quotas:
                 yield vendor.name, quota
-
-
-class Recipe(Wire):
-    public_id: str = ""
-    accelerator: str = ""
-    engine_type: str = ""
-    gguf_file: str | None = None
-    revision: str | None = None
-
-
-class CatalogueModel(Wire):
-    """A model that is known to deploy, with its recipes."""
-
-    repo_id: str
-    model_name: str | None = None
-    author_name: str | None = None
-    license: str | None = None
-    task: str | None = None
-    created_at: datetime | None = None
-    recipes: list[Recipe] = Field(default_factory=list)
-
-
-class Suggestion(Document):
-    """The answer of `GET /api/configuration`, which the service does not document: of its own only `suggestedCompute`
-    is known, an id of hardware.
-    """
-
-    suggested_compute: str | None = None
-    task: str | None = None
-    framework: str | None = None
-    image: Image | None = None
-
-
-class Catalogue(Document):
-    items: list[CatalogueModel] = Field(default_factory=list)

@@ -1,0 +1,43 @@
+"""The catalogue of models, and what the service suggests for a model."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.image import Image
+
+
+class Recipe(Wire):
+    public_id: str = ""
+    accelerator: str = ""
+    engine_type: str = ""
+    gguf_file: str | None = None
+    revision: str | None = None
+
+
+class CatalogueModel(Wire):
+    """A model that is known to deploy, with its recipes."""
+
+    repo_id: str
+    model_name: str | None = None
+    author_name: str | None = None
+    license: str | None = None
+    task: str | None = None
+    created_at: datetime | None = None
+    recipes: list[Recipe] = Field(default_factory=list)
+
+
+class Suggestion(Document):
+    """The answer of `GET /api/configuration`, which the service does not document: of its own only `suggestedCompute`
+    is known, an id of hardware.
+    """
+
+    suggested_compute: str | None = None
+    task: str | None = None
+    framework: str | None = None
+    image: Image | None = None
+
+
+class Catalogue(Document):
+    items: list[CatalogueModel] = Field(default_factory=list)
