@@ -78,7 +78,7 @@ class InferenceEndpointTimeoutError(InferenceEndpointError, TimeoutError):
     ...     endpoint.wait(timeout=0)
     ... except InferenceEndpointTimeoutError as error:
     ...     print(error.hint)
-    It goes on by itself; wait again, or read its logs.
+    It continues by itself: wait again, or read its logs.
     """
 
     code = "TIMEOUT"
