@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsC
 from typing_extensions import TypeAliasType
 
 from inference_endpoints_mcp.policy.limits import CommaSeparated, Limits, read_limits, split_list
+from inference_endpoints_mcp.policy.rules import flag
 
 VARIABLE_PREFIX = "INFERENCE_ENDPOINTS_"
 
@@ -144,8 +145,7 @@ class ServerSettings(PlaneSettings, Limits):
     def _simulated_hardware_needs_the_plane(self) -> Self:
         for name in ("simulated", "simulated_speed"):
             if name in self.model_fields_set and not self.local:
-                flag = f"--{name.replace('_', '-')}"
-                raise PydanticCustomError("needs_local", "{flag} needs --local.", {"flag": flag})
+                raise PydanticCustomError("needs_local", "{flag} needs --local.", {"flag": flag(name)})
         return self
 
 
@@ -237,8 +237,8 @@ def parse_arguments(settings_class: type[SettingsT], arguments: list[str]) -> Se
         )
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
-            flag = "-".join(str(part) for part in problem["loc"]).replace("_", "-")
-            print(f"--{flag}: {problem['msg']}" if flag else problem["msg"], file=sys.stderr)
+            name = "_".join(str(part) for part in problem["loc"])
+            print(f"{flag(name)}: {problem['msg']}" if name else problem["msg"], file=sys.stderr)
         raise SystemExit(2) from None
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -11,6 +11,8 @@ from inference_endpoints.errors import Refused
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
 
+HEADER_PREFIX = "X-Endpoints-"
+
 Rule = Callable[[Limits, PlannedStart], str | None]
 """Returns the reason why a start breaks the rule, or None."""
 
@@ -29,7 +31,7 @@ class OwnedLimits:
 
     @classmethod
     def of_caller(cls, limits: Limits) -> "OwnedLimits":
-        return cls(limits, "whoever configured this connection", _header)
+        return cls(limits, "whoever configured this connection", header_name)
 
     def refuse(self, rule: str, reason: str) -> Refused:
         """The error that names the rule and who can change it."""
@@ -55,8 +57,9 @@ def flag(rule: str) -> str:
     return f"--{rule.replace('_', '-')}"
 
 
-def _header(rule: str) -> str:
-    return f"X-Endpoints-{rule.replace('_', '-').title()}"
+def header_name(rule: str) -> str:
+    """The rule as a header of a caller: `X-Endpoints-Max-Replicas`."""
+    return HEADER_PREFIX + rule.replace("_", "-").title()
 
 
 def _hardware(limits: Limits, start: PlannedStart) -> str | None:

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import caller_limits
+from inference_endpoints_mcp.policy.rules import HEADER_PREFIX, header_name
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 
-HEADER_PREFIX = "x-endpoints-"
+_PREFIX = HEADER_PREFIX.lower()
 
 
 async def apply_header_limits(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -32,29 +33,27 @@ async def apply_header_limits(ctx: ServerRequestContext[Any, Any], call_next: Ca
 
 def parse_header_limits(headers: Mapping[str, str]) -> Limits | None:
     """The limits in the headers, None if there are none. Raises `MCPError` for an invalid one."""
-    given = [(key.lower(), value) for key, value in headers.items() if key.lower().startswith(HEADER_PREFIX)]
+    given = [
+        (key.lower().removeprefix(_PREFIX).replace("-", "_"), value)
+        for key, value in headers.items()
+        if key.lower().startswith(_PREFIX)
+    ]
     if not given:
         return None
     # A header that a proxy and the caller both set is ambiguous: neither may override the other.
-    repeated = [key for key, times in Counter(key for key, _ in given).items() if times > 1]
+    repeated = [setting for setting, times in Counter(setting for setting, _ in given).items() if times > 1]
     if repeated:
         raise _invalid_headers(repeated)
     try:
-        limits = Limits.model_validate(
-            {key.removeprefix(HEADER_PREFIX).replace("-", "_"): value for key, value in given}
-        )
+        limits = Limits.model_validate(dict(given))
     except ValidationError as error:
-        raise _invalid_headers(_header_name(problem["loc"][0]) for problem in error.errors()) from None
+        raise _invalid_headers(str(problem["loc"][0]) for problem in error.errors()) from None
     unknown = find_unknown_tools(limits)
     if unknown:
-        raise _invalid_headers(_header_name(setting) for setting in unknown)
+        raise _invalid_headers(unknown)
     return limits
 
 
-def _header_name(setting: str | int) -> str:
-    return HEADER_PREFIX + str(setting).replace("_", "-")
-
-
-def _invalid_headers(headers: Iterable[str]) -> MCPError:
-    names = ", ".join(sorted(set(headers)))[:500]
+def _invalid_headers(settings: Iterable[str]) -> MCPError:
+    names = ", ".join(sorted(set(map(header_name, settings))))[:500]
     return MCPError(INVALID_PARAMS, f"These headers do not hold valid limits: {names}")

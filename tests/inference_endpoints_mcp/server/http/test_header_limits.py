@@ -140,7 +140,7 @@ WRONG = {
 async def test_a_malformed_header_is_a_protocol_error_that_names_it(server: Server, mode: Mode) -> None:
     host_with = server()
     for name, value in WRONG.items():
-        wrong = pytest.RaisesExc(MCPError, match=f": x-endpoints-{name.replace('_', '-').lower()}$")
+        wrong = pytest.RaisesExc(MCPError, match=f": X-Endpoints-{name.replace('_', '-').title()}$")
         with pytest.RaisesGroup(wrong, flatten_subgroups=True):
             async with host_with(mode, **{name: value}):
                 pass
@@ -148,7 +148,7 @@ async def test_a_malformed_header_is_a_protocol_error_that_names_it(server: Serv
 
 def test_a_header_sent_twice_is_refused() -> None:
     twice = Headers(raw=[(b"x-endpoints-read-only", b"true"), (b"X-Endpoints-Read-Only", b"false")])
-    with pytest.raises(MCPError, match="x-endpoints-read-only"):
+    with pytest.raises(MCPError, match="X-Endpoints-Read-Only"):
         parse_header_limits(twice)
 
 
