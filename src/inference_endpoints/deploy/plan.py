@@ -21,7 +21,7 @@ WAKE = "wake_endpoint"
 """The operation in a plan for a call that wakes an endpoint."""
 
 
-class PriceRange(BaseModel):
+class PriceRange(BaseModel, defer_build=True):
     """USD at the minimum and maximum of replicas. None where no price is published."""
 
     hardware: str
@@ -41,7 +41,7 @@ class PriceRange(BaseModel):
         )
 
 
-class SettingChange(BaseModel):
+class SettingChange(BaseModel, defer_build=True):
     """One setting before and after a change."""
 
     setting: str
@@ -49,7 +49,7 @@ class SettingChange(BaseModel):
     after: Any = None
 
 
-class Plan(BaseModel):
+class Plan(BaseModel, defer_build=True):
     """What a change would do and cost. `request` is exactly what is sent; `masked()` may be shown.
 
     >>> client = EndpointsClient()

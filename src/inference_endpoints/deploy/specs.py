@@ -63,7 +63,7 @@ class Hardware(BaseModel):
     'aws-us-east-1-nvidia-l4-x1'
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     vendor: str
     region: str
@@ -101,7 +101,7 @@ class EndpointSettings(BaseModel):
     are those of the endpoint's own route.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     framework: Annotated[Framework | None, SkipValidation] = None
     revision: str | None = None

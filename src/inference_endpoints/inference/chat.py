@@ -177,20 +177,20 @@ async def _parse_stream(response: httpx.Response, who: str) -> AsyncGenerator[Ch
         raise Unavailable(f"{who} broke off its answer.", hint="Try again. If it happens again, read its logs.")
 
 
-class _Message(BaseModel):
+class _Message(BaseModel, defer_build=True):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
 
 
-class _Choice(BaseModel):
+class _Choice(BaseModel, defer_build=True):
     delta: _Message | None = None
     message: _Message | None = None
     finish_reason: str | None = None
 
 
-class _Chunk(BaseModel):
+class _Chunk(BaseModel, defer_build=True):
     """One chunk of a stream, or a whole answer that an engine did not stream."""
 
     choices: list[_Choice] | None = None

@@ -15,7 +15,7 @@ IMAGES_WITHOUT_URL = frozenset({"huggingface", "huggingfaceNeuron", "llamacpp", 
 """Keys of images that need no `url`."""
 
 
-class Image(RootModel[dict[str, Any]]):
+class Image(RootModel[dict[str, Any]], defer_build=True):
     """`{"huggingface": {}}`, `{"vLLM": {"url": …, "tensorParallelSize": 2}}`, and so on.
 
     The variants gain fields faster than any client could follow, and an image is always sent back whole,
