@@ -7,13 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import Context
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints.inference import AsyncInference
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Reconnect
 from inference_endpoints.transport.operations import Effect
@@ -31,6 +30,9 @@ from inference_endpoints_mcp.server.caller import identify_caller
 from inference_endpoints_mcp.server.mcp_host import call_timeout_s
 from inference_endpoints_mcp.server.progress import report_progress
 from inference_endpoints_mcp.tools.call_context import CallContext
+
+if TYPE_CHECKING:
+    from inference_endpoints.inference import AsyncInference
 
 MAX_SUBSCRIPTIONS = 20
 """Resources to which one caller may subscribe, unless the operator sets another number."""
@@ -74,7 +76,7 @@ class ServerOptions:
 class _Clients:
     endpoints: AsyncEndpointsClient
     watcher: Watcher
-    inference: AsyncInference
+    inference: "AsyncInference"
     hardware: HardwareCache
     guard: SendGuard
 
@@ -132,6 +134,8 @@ class RunningApplication:
         for each in (reader, client):
             self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
+        from inference_endpoints.inference import AsyncInference  # the handshake does not wait for its import
+
         return _Clients(client, watcher, AsyncInference(client), hardware.for_client(client), guard)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from mcp.server.mcpserver import Context, Resolve
 from mcp.types import InputRequiredResult
@@ -11,7 +11,6 @@ from mcp.types import InputRequiredResult
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints.inference import AsyncInference
 from inference_endpoints.models import Endpoint
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
@@ -19,6 +18,9 @@ from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
+
+if TYPE_CHECKING:
+    from inference_endpoints.inference import AsyncInference
 
 MAX_PROGRESS_LENGTH = 199
 ProgressMessage = Callable[[], str]
@@ -38,7 +40,7 @@ class CallContext:
 
     endpoints: AsyncEndpointsClient
     watcher: Watcher
-    inference: AsyncInference
+    inference: "AsyncInference"
     hardware: HardwareCache
     redactor: Redactor
     approvals: Approvals
