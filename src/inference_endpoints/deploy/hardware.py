@@ -14,6 +14,11 @@ HOURS_PER_MONTH = 730
 _UNAVAILABLE = frozenset({"deprecated", "not_available"})
 
 
+def is_this_machine(hardware: str) -> bool:
+    """Whether this hardware id is of this machine. A local backend simulates all other hardware."""
+    return hardware.startswith(f"{LOCAL}-")
+
+
 @dataclass(frozen=True)
 class Offer:
     """An instance in a region, as the control plane offers it now."""
@@ -75,6 +80,12 @@ def offers(vendors: Vendors) -> list[Offer]:
 def find_offer(offers: Iterable[Offer], hardware_id: str) -> Offer | None:
     """The offer with this id; None if it is not listed."""
     return next((offer for offer in offers if offer.id == hardware_id), None)
+
+
+def count_accelerators(hardware: str, listing: Vendors) -> int:
+    """Accelerators of one replica; 1 where the hardware is not listed."""
+    offer = find_offer(offers(listing), hardware)
+    return offer.accelerators if offer else 1
 
 
 def require_offer(offers: Sequence[Offer], hardware_id: str) -> Offer:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr
 
-from inference_endpoints.deploy.hardware import Prices
+from inference_endpoints.deploy.hardware import Prices, is_this_machine
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.transport.backend import LOCAL
@@ -128,7 +128,7 @@ def backend_of_hardware(hardware: str, backend: str) -> BackendName:
     """Where this hardware is: a local backend simulates all hardware but this machine."""
     if backend != LOCAL:
         return "huggingface"
-    return "local" if hardware.startswith("local-") else "simulated"
+    return "local" if is_this_machine(hardware) else "simulated"
 
 
 def trial_call(endpoint: Endpoint, namespace: str) -> NextCall:

@@ -24,9 +24,14 @@ from inference_endpoints_mcp.tools.arguments import (
     SecretNames,
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.defaults import GivenSettings, choose_settings, names_engine
-from inference_endpoints_mcp.tools.lifecycle.hardware_checks import local_run_warnings, with_alternatives
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
+from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
+    GivenSettings,
+    choose_settings,
+    local_run_warnings,
+    names_engine,
+    with_alternatives,
+)
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
     billing_note,

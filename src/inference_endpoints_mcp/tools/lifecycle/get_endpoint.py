@@ -1,5 +1,7 @@
 """Show one endpoint with its settings."""
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
@@ -8,11 +10,18 @@ from inference_endpoints.deploy.copying import copy_settings
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import clean_line
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.reusable_settings import ReusableSettings, reusable_settings
-from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, describe_endpoint, last_used, next_call
+from inference_endpoints_mcp.tools.outputs import (
+    MAX_PAYLOAD_CHARACTERS,
+    EndpointOutput,
+    NextCall,
+    describe_endpoint,
+    last_used,
+    next_call,
+)
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_SETTINGS = 30
@@ -48,7 +57,7 @@ async def get_endpoint(
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
     names, arguments = sorted(model.secrets), model.args or []
     not_shown = sum(max(0, len(settings) - MAX_SETTINGS) for settings in (env, names, arguments))
-    copied = reusable_settings(copy_settings(endpoint), call.redactor) if response_format == "detailed" else None
+    copied = _reusable_settings(copy_settings(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetailsOutput(
         **await describe_endpoint(call, endpoint, namespace),
         type=clean_line(endpoint.type.value, 32),
@@ -78,7 +87,44 @@ def _fence_settings(call: CallContext, source: str, settings: list[str]) -> str 
     return call.fence.wrap(source, shown) if shown else None
 
 
-def _config_note(copied: ReusableSettings, secrets: list[str]) -> str:
+@dataclass(frozen=True)
+class _ReusableSettings:
+    """Settings that can be shown and used again: a masked or cleaned value would not be the same setting.
+
+    `settings` is None if they are too long to show. `left_out` has the paths of settings that cannot be shown.
+    """
+
+    settings: dict[str, Any] | None
+    left_out: list[str]
+
+
+def _reusable_settings(settings: dict[str, Any], redactor: Redactor) -> _ReusableSettings:
+    left_out: list[str] = []
+    kept = _kept(settings, redactor.data(settings), "", left_out)
+    return _ReusableSettings(kept if len(json.dumps(kept)) <= MAX_PAYLOAD_CHARACTERS else None, left_out)
+
+
+def _kept(value: Any, masked: Any, path: str, left_out: list[str]) -> Any:
+    if isinstance(value, dict) and isinstance(masked, dict):
+        kept = {}
+        for key, inner in value.items():
+            where = f"{path}.{key}".lstrip(".")
+            if _would_change(key, key) or key not in masked or _would_change(inner, masked[key]):
+                left_out.append(clean(where)[:80])
+            else:
+                kept[key] = _kept(inner, masked[key], where, left_out)
+        return kept
+    return value
+
+
+def _would_change(value: Any, masked: Any) -> bool:
+    """Whether a text, or a text in a list, is not shown unchanged."""
+    if isinstance(value, list) and isinstance(masked, list):
+        return any(_would_change(one, other) for one, other in zip(value, masked, strict=True))
+    return isinstance(value, str) and (value != masked or clean(value) != value)
+
+
+def _config_note(copied: _ReusableSettings, secrets: list[str]) -> str:
     if copied.settings is None:
         return " Its config is too long to show."
     missing = [*copied.left_out, *(f"model.secrets.{clean_line(name, 60)}" for name in secrets)]

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from inference_endpoints.deploy import preflight
-from inference_endpoints.deploy.hardware import Offer, offers, require_offer
+from inference_endpoints.deploy.hardware import Offer, count_accelerators, offers, require_offer
 from inference_endpoints.deploy.plan import Plan, plan_update
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
@@ -24,12 +24,8 @@ from inference_endpoints_mcp.tools.arguments import (
     SecretNames,
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.hardware_checks import (
-    count_accelerators,
-    local_run_warnings,
-    with_alternatives,
-)
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
+from inference_endpoints_mcp.tools.lifecycle.setting_choice import local_run_warnings, with_alternatives
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
     describe_endpoint,

@@ -1,15 +1,25 @@
-"""Chooses the settings of a new endpoint that its caller does not give."""
+"""Chooses the settings a caller does not give, and the alternatives to hardware that cannot be had."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.deploy.hardware import choose_default_hardware, offers, require_offer
+from inference_endpoints.deploy.hardware import (
+    choose_default_hardware,
+    count_accelerators,
+    find_alternatives,
+    find_offer,
+    is_this_machine,
+    offers,
+    require_offer,
+)
+from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.deploy.specs import Hardware
+from inference_endpoints.errors import Conflict, NotFound
 from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.catalog.get_recommended_config import gather_known
-from inference_endpoints_mcp.tools.lifecycle.hardware_checks import count_accelerators
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,37 @@ def names_engine(config: dict[str, Any]) -> bool:
     """Whether the nested settings name what runs the model."""
     model = config.get("model")
     return isinstance(model, dict) and bool({"image", "framework"} & model.keys())
+
+
+async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
+    """Warns of a model that is not in the list for this machine. Model files are not checked before they are loaded."""
+    repository = (plan.request and plan.request.repository) or ""
+    here = call.endpoints.backend.name == LOCAL and is_this_machine(plan.cost.hardware)
+    if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
+        return []
+    try:
+        suggested = (await call.endpoints.suggestion(repository)).suggested_compute or ""
+    except NotFound:
+        suggested = ""
+    if is_this_machine(suggested):
+        return []
+    elsewhere = " get_recommended_config names simulated hardware for it." if suggested else ""
+    return [f"This model is not in the list of models that this machine can run: see list_catalog_items.{elsewhere}"]
+
+
+async def with_alternatives(
+    call: CallContext, namespace: str, error: Conflict, hardware: str, *, same_region: bool = False
+) -> Conflict:
+    """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
+    call.hardware.record_change(namespace)
+    available = offers(await call.hardware.vendors(namespace))
+    wanted = find_offer(available, hardware)
+    others = find_alternatives(available, wanted, same_region=same_region) if wanted else []
+    listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)
+    instead = f"Available within quota: {listed}." if others else "No similar hardware is available now."
+    return type(error)(
+        f"{hardware}: {error.message} Nothing was changed.", hint=instead, status=error.status, upstream=error.upstream
+    )
 
 
 def _settings_of(endpoint: Endpoint, given: GivenSettings, vendors: Vendors) -> ChosenSettings:
