@@ -174,8 +174,9 @@ async def test_a_wait_reports_and_survives_a_short_failure_of_the_control_plane(
     await driver.create()
     waiting = wait(modern)
     await modern.wait_for_progress("pending")
-    driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 4)
+    driver.plane.faults.arm(Fault.SERVER_ERROR, "get_endpoint", 10_000)
     await modern.wait_for_progress("the control plane does not answer, still trying")
+    driver.plane.faults.clear()
     await driver.advance(READY_S)
     assert (await waiting)["reached"] is True
 
