@@ -35,6 +35,7 @@ class PlanTokens:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._codec = AESGCMRequestStateCodec([secrets.token_bytes(32)])
+        self._digest_key = secrets.token_bytes(32)
         self._now = now
         self._started = now()
         self._redeemed: dict[bytes, int] = {}
@@ -42,7 +43,7 @@ class PlanTokens:
     def issue(self, bound: Mapping[str, str], valid_for: float) -> str:
         """A token bound to these parts, for so many seconds."""
         expires = self._clock() + int(valid_for)
-        body = secrets.token_bytes(_NONCE) + expires.to_bytes(_TIME, "big") + b"".join(_digests(bound))
+        body = secrets.token_bytes(_NONCE) + expires.to_bytes(_TIME, "big") + b"".join(self._digests(bound))
         return self._codec.seal(body)
 
     def redeem(self, token: str, bound: Mapping[str, str]) -> Rejection | None:
@@ -57,7 +58,7 @@ class PlanTokens:
         if nonce in self._redeemed:
             return Rejection("The plan was carried out already", Outcome.DRIFTED)
         parts = body[_NONCE + _TIME :]
-        for index, (name, digest) in enumerate(zip(_MISMATCHES, _digests(bound), strict=True)):
+        for index, (name, digest) in enumerate(zip(_MISMATCHES, self._digests(bound), strict=True)):
             if parts[index * _DIGEST : (index + 1) * _DIGEST] != digest:
                 return Rejection(_MISMATCHES[name], Outcome.DRIFTED)
         self._redeemed = {each: until for each, until in self._redeemed.items() if until >= self._clock()}
@@ -67,6 +68,9 @@ class PlanTokens:
     def _clock(self) -> int:
         return int(self._now() - self._started)
 
-
-def _digests(bound: Mapping[str, str]) -> list[bytes]:
-    return [hashlib.sha256(bound[name].encode()).digest()[:_DIGEST] for name in _MISMATCHES]
+    def _digests(self, bound: Mapping[str, str]) -> list[bytes]:
+        # Keyed, since they are short: nobody can search for two requests with the same one.
+        return [
+            hashlib.blake2b(bound[name].encode(), key=self._digest_key, digest_size=_DIGEST).digest()
+            for name in _MISMATCHES
+        ]
