@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from inference_endpoints.all_namespaces import ALL_NAMESPACES, query_all_namespaces
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of
-from inference_endpoints.deploy.vocabulary import (
+from inference_endpoints.deploy.literals import (
     Accelerator,
     AccessType,
     EndpointTask,

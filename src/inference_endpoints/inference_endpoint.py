@@ -12,7 +12,7 @@ import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of, pool_of
-from inference_endpoints.deploy.vocabulary import Accelerator, EndpointTask, Framework, ScalingMetric
+from inference_endpoints.deploy.literals import Accelerator, EndpointTask, Framework, ScalingMetric
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointTimeoutError,

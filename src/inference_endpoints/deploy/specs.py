@@ -10,8 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation
 from pydantic_core import PydanticCustomError
 
-from inference_endpoints.deploy.request_validation import validated
-from inference_endpoints.deploy.vocabulary import (
+from inference_endpoints.deploy.literals import (
     Accelerator,
     AccessType,
     EndpointTask,
@@ -19,6 +18,7 @@ from inference_endpoints.deploy.vocabulary import (
     PrivateLinkRegion,
     ScalingMetric,
 )
+from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
     DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,

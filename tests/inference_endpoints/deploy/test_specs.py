@@ -4,8 +4,8 @@ from typing import Any, get_args
 
 import pytest
 
+from inference_endpoints.deploy.literals import EndpointTask, Framework
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware, differences
-from inference_endpoints.deploy.vocabulary import EndpointTask, Framework
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, UpdateRequest
 

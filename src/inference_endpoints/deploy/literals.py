@@ -1,4 +1,4 @@
-"""The values that the service's OpenAPI document allows in a request (November 2026).
+"""Literal types of the values that the service's OpenAPI document allows in a request (November 2026).
 
 Type checkers enforce them; at run time they are not checked.
 """
