@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Unauthorized,
         Unavailable,
     )
-    from inference_endpoints.functions import EndpointList
+    from inference_endpoints.hub_functions import EndpointList
     from inference_endpoints.inference import AsyncInference, Label, Reply
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
@@ -72,7 +72,7 @@ _NAMES_BY_MODULE = {
     "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
     "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused QuotaExceeded "
     "RateLimited Refused ScaledToZero Unauthorized Unavailable",
-    "functions": "EndpointList",
+    "hub_functions": "EndpointList",
     "watching.goals": "Goal",
     "inference_endpoint": "AsyncInferenceEndpoint",
     "inference": "AsyncInference Label Reply",

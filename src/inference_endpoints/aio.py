@@ -5,10 +5,10 @@
 AsyncInferenceEndpoint running
 """
 
-from inference_endpoints.functions import Functions
+from inference_endpoints.hub_functions import HubFunctions
 from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
 
-_functions = Functions(AsyncInferenceEndpoint)
+_functions = HubFunctions(AsyncInferenceEndpoint)
 
 get_inference_endpoint = _functions.get_inference_endpoint
 list_inference_endpoints = _functions.list_inference_endpoints

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from inference_endpoints.blocking import blocking
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import ClientPool
-from inference_endpoints.functions import Functions
+from inference_endpoints.hub_functions import HubFunctions
 from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint, InferenceEndpointBase
 from inference_endpoints.models import Endpoint
 
@@ -112,7 +112,7 @@ class InferenceEndpoint(InferenceEndpointBase):
     watch = blocking(AsyncInferenceEndpoint.watch)
 
 
-_functions = Functions(InferenceEndpoint)
+_functions = HubFunctions(InferenceEndpoint)
 
 get_inference_endpoint = blocking(_functions.get_inference_endpoint)
 list_inference_endpoints = blocking(_functions.list_inference_endpoints)

@@ -49,7 +49,7 @@ class EndpointList(list[H]):
         return super().__repr__() + refused
 
 
-class Functions(Generic[H]):
+class HubFunctions(Generic[H]):
     """The functions, for one kind of handle.
 
     All take `namespace` (default: the token's own), `token` (default: that of this machine; False for none) and `api`
