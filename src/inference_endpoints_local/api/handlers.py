@@ -15,7 +15,9 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
+from inference_endpoints_local.api.fault_responses import fault_response
 from inference_endpoints_local.api.gateway import Gateway
+from inference_endpoints_local.api.hang_up import HangUpResponse
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
 from inference_endpoints_local.api.observability_handlers import ObservabilityHandlers
 from inference_endpoints_local.api.request_handling import Handler, authorized, read_body
@@ -27,7 +29,7 @@ from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeCatalogue
 from inference_endpoints_local.state.audit_event import Actor
-from inference_endpoints_local.state.faults import DroppedResponse, Fault, Faults
+from inference_endpoints_local.state.faults import Fault, Faults
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import openapi, queries, responses, routes
 from inference_endpoints_local.wire.queries import parse_query
@@ -98,9 +100,9 @@ class ApiHandlers:
             self._check_namespace(request.path_params.get("namespace"))
             fault = self._faults.take(route.name)
             if fault is not None and fault is not Fault.DROP_ANSWER:
-                return fault.response()
+                return fault_response(fault)
             result = await handler(request)
-            return DroppedResponse() if fault else result
+            return HangUpResponse() if fault else result
 
         return authorized(handle, self._token)
 

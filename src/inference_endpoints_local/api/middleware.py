@@ -11,37 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inference_endpoints_local.api.hang_up import HangUpMiddleware
 from inference_endpoints_local.api.request_handling import error_response
 from inference_endpoints_local.loopback import is_loopback
-from inference_endpoints_local.state.faults import HANG_UP
 
 logger = logging.getLogger(__name__)
 
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
-    """The application inside the three middlewares below, the first outermost."""
+    """The application inside its three middlewares, the first outermost."""
     return HangUpMiddleware(RequestIdMiddleware(LoopbackMiddleware(app)))
-
-
-class HangUpMiddleware:
-    """Closes the connection instead of a response, on `HANG_UP`."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_or_hang_up(message: Message) -> None:
-            if message is not HANG_UP:
-                await send(message)
-                return
-            # ASGI has no message for this. uvicorn's `send` is a method of the object that holds the connection.
-            transport = getattr(getattr(send, "__self__", None), "transport", None)
-            if transport is not None:
-                transport.close()
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-
-        await self._app(scope, receive, send_or_hang_up)
 
 
 class RequestIdMiddleware:

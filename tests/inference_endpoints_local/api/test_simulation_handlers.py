@@ -1,4 +1,4 @@
-"""Failures of the control plane on demand."""
+"""What a client controls of a simulated control plane: its failures and its clock."""
 
 import http.client
 
