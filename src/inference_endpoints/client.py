@@ -13,15 +13,15 @@ from inference_endpoints.models import (
     CatalogueModel,
     CreateRequest,
     Endpoint,
+    HardwareListing,
     LogEntry,
     MetricsRequest,
     ModelInfo,
+    QuotaListing,
     Replica,
     RequestPart,
     Suggestion,
     UpdateRequest,
-    VendorQuotas,
-    Vendors,
     WhoAmI,
     rfc3339,
 )
@@ -296,8 +296,8 @@ class AsyncEndpointsClient:
             async for _ in events:
                 yield
 
-    async def hardware(self, namespace: str | None = None) -> Vendors:
-        """Read vendors, regions and instances, with prices in USD per hour and the namespace's quota.
+    async def hardware(self, namespace: str | None = None) -> HardwareListing:
+        """List the hardware: vendors, regions and instances, with prices in USD per hour and the namespace's quota.
 
         >>> listing = await client.hardware()
         >>> for _, region, instance in listing.instances():
@@ -305,9 +305,9 @@ class AsyncEndpointsClient:
         ...         print(region.label, instance.price_per_hour)
         N. Virginia 0.8
         """
-        return await self._send(operations.VENDORS, namespace=await self.resolve_namespace(namespace))
+        return await self._send(operations.HARDWARE, namespace=await self.resolve_namespace(namespace))
 
-    async def quotas(self, namespace: str | None = None) -> VendorQuotas:
+    async def quotas(self, namespace: str | None = None) -> QuotaListing:
         """Read how many accelerators of each instance type the namespace may use, and uses.
 
         >>> quotas = await client.quotas()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.hardware import Prices
-from inference_endpoints.models import Vendors
+from inference_endpoints.models import HardwareListing
 
 MAX_PRICE_AGE_S = 300.0
 """Oldest listing for prices that are shown."""
@@ -21,7 +21,7 @@ class HardwareCache:
 
     client: AsyncEndpointsClient
     now: Callable[[], float] = time.monotonic
-    _cached: dict[str, tuple[float, Vendors]] = field(default_factory=dict, repr=False)
+    _cached: dict[str, tuple[float, HardwareListing]] = field(default_factory=dict, repr=False)
     _changed_at: dict[str, float] = field(default_factory=dict, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
@@ -33,7 +33,7 @@ class HardwareCache:
         """Record a change of ours: it may change what the quota allows."""
         self._changed_at[namespace] = self.now()
 
-    async def vendors(self, namespace: str) -> Vendors:
+    async def listing(self, namespace: str) -> HardwareListing:
         """What is available now: at most 10 s old, and newer than our own last change."""
         age = self.now() - self._changed_at.get(namespace, float("-inf"))
         return await self._listed(namespace, min(MAX_OFFER_AGE_S, age))
@@ -41,7 +41,7 @@ class HardwareCache:
     async def prices(self, namespace: str) -> Prices:
         return Prices(await self._listed(namespace, MAX_PRICE_AGE_S))
 
-    async def _listed(self, namespace: str, max_age: float) -> Vendors:
+    async def _listed(self, namespace: str, max_age: float) -> HardwareListing:
         async with self._lock:
             cached = self._cached.get(namespace)
             if cached is None or self.now() - cached[0] >= max_age:

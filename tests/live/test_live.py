@@ -75,7 +75,7 @@ async def test_the_hardware_listing_has_the_captured_shape(
     client: AsyncEndpointsClient, record_property: Record
 ) -> None:
     compare(
-        await raw(client, operations.VENDORS, namespace=await client.resolve_namespace()), ["vendors"], record_property
+        await raw(client, operations.HARDWARE, namespace=await client.resolve_namespace()), ["vendors"], record_property
     )
 
 

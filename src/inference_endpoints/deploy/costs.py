@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers, find_offer, offers
 from inference_endpoints.deploy.recommend import GB, needed_gb
-from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, Vendors, format_duration
+from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, HardwareListing, format_duration
 from inference_endpoints.models.hub import weight_bytes_by_name
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
@@ -50,7 +50,7 @@ class EndpointCost:
     saving: Saving | None
 
 
-def cost_of(endpoint: Endpoint, vendors: Vendors, at: datetime) -> EndpointCost:
+def cost_of(endpoint: Endpoint, listing: HardwareListing, at: datetime) -> EndpointCost:
     """What an endpoint costs at a moment, in USD per hour, and the change that saves most.
 
     >>> from datetime import UTC, datetime, timedelta
@@ -59,12 +59,12 @@ def cost_of(endpoint: Endpoint, vendors: Vendors, at: datetime) -> EndpointCost:
     >>> print(cost.now, cost.saving.operation.name, cost.saving.usd, cost.saving.why)
     0.8 pause_endpoint 0.8 nobody has called it for 8 days
     """
-    prices = Prices(vendors)
+    prices = Prices(listing)
     now = prices.now(endpoint)
     idle = _idle(endpoint, at)
     saving = None
     if now and idle is not None:
-        savings = (*(rule(endpoint, now, idle) for rule in _RULES), _smaller_hardware(endpoint, offers(vendors)))
+        savings = (*(rule(endpoint, now, idle) for rule in _RULES), _smaller_hardware(endpoint, offers(listing)))
         saving = next((one for one in savings if one is not None), None)
     return EndpointCost(endpoint, now, _at_most(endpoint, prices), idle, saving)
 

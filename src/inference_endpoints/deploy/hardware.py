@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import BadRequest, NoCapacity
-from inference_endpoints.models import Endpoint, Instance, Vendors
+from inference_endpoints.models import Endpoint, HardwareListing, Instance
 from inference_endpoints.transport.backend import LOCAL
 
 HOURS_PER_MONTH = 730
@@ -70,10 +70,10 @@ class Offer:
         return self.instance.status not in _UNAVAILABLE and within
 
 
-def offers(vendors: Vendors) -> list[Offer]:
+def offers(listing: HardwareListing) -> list[Offer]:
     return [
         Offer(Hardware.of(vendor.name, region.name, instance), instance)
-        for vendor, region, instance in vendors.instances()
+        for vendor, region, instance in listing.instances()
     ]
 
 
@@ -82,7 +82,7 @@ def find_offer(offers: Iterable[Offer], hardware_id: str) -> Offer | None:
     return next((offer for offer in offers if offer.id == hardware_id), None)
 
 
-def count_accelerators(hardware: str, listing: Vendors) -> int:
+def count_accelerators(hardware: str, listing: HardwareListing) -> int:
     """Accelerators of one replica; 1 where the hardware is not listed."""
     offer = find_offer(offers(listing), hardware)
     return offer.accelerators if offer else 1
@@ -154,8 +154,8 @@ def cheapest_first(offers: Iterable[Offer]) -> list[Offer]:
 class Prices:
     """What endpoints cost, from one hardware listing."""
 
-    def __init__(self, vendors: Vendors) -> None:
-        self._by_id = {instance.id: instance.price_per_hour for _, _, instance in vendors.instances()}
+    def __init__(self, listing: HardwareListing) -> None:
+        self._by_id = {instance.id: instance.price_per_hour for _, _, instance in listing.instances()}
 
     def of(self, hardware: str) -> float | None:
         """USD per hour of one replica on hardware of this id; None if it is not listed with a price."""

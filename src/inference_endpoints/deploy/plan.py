@@ -12,7 +12,14 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.deploy.hardware import HOURS_PER_MONTH, Offer, find_offer, offers
 from inference_endpoints.deploy.specs import differences
-from inference_endpoints.models import CreateRequest, Endpoint, EndpointConfiguration, Scaling, UpdateRequest, Vendors
+from inference_endpoints.models import (
+    CreateRequest,
+    Endpoint,
+    EndpointConfiguration,
+    HardwareListing,
+    Scaling,
+    UpdateRequest,
+)
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect, Operation
 
@@ -78,7 +85,7 @@ class Plan(BaseModel, defer_build=True):
         return None if self.request is None else _masked(self.request.to_json())
 
 
-def plan_create(request: CreateRequest, namespace: str, vendors: Vendors) -> Plan:
+def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing) -> Plan:
     """Plan a new endpoint: nothing is sent.
 
     >>> client = EndpointsClient()
@@ -89,7 +96,7 @@ def plan_create(request: CreateRequest, namespace: str, vendors: Vendors) -> Pla
     ('aws-us-east-1-nvidia-l4-x1', 0.8, 13)
     """
     after = request.applied_to(None)
-    offer, scaling = find_offer(offers(vendors), after.hardware), after.compute.scaling
+    offer, scaling = find_offer(offers(listing), after.hardware), after.compute.scaling
     return Plan(
         operation=operations.CREATE.name,
         effect=operations.CREATE.effect,
@@ -102,7 +109,7 @@ def plan_create(request: CreateRequest, namespace: str, vendors: Vendors) -> Pla
     )
 
 
-def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
+def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
     """Plan a change of an endpoint: nothing is sent. `changes` is empty if the endpoint already is as requested.
 
     >>> client = EndpointsClient()
@@ -111,7 +118,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendo
     >>> [(change.setting, change.before, change.after) for change in plan.changes]
     [('compute.scaling.maxReplica', 1, 2)]
     """
-    found, after, known = differences(current, request), request.applied_to(current), offers(vendors)
+    found, after, known = differences(current, request), request.applied_to(current), offers(listing)
     offer, scaling = find_offer(known, after.hardware), after.compute.scaling
     held = current.status.target_replica if after.hardware == current.hardware else 0
     return Plan(
@@ -130,11 +137,11 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, vendo
     )
 
 
-def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
+def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
     """Plan pausing, resuming, scaling to zero or deleting."""
     if operation is operations.RESUME:
-        return _plan_start(operation.name, operation.effect, current, namespace, vendors)
-    offer = find_offer(offers(vendors), current.hardware)
+        return _plan_start(operation.name, operation.effect, current, namespace, listing)
+    offer = find_offer(offers(listing), current.hardware)
     return Plan(
         operation=operation.name,
         effect=operation.effect,
@@ -143,13 +150,13 @@ def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: s
     )
 
 
-def plan_wake(current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
+def plan_wake(current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
     """Plan a call of an endpoint at zero replicas: one replica starts, and more may follow."""
-    return _plan_start(WAKE, operations.CALL_EFFECT, current, namespace, vendors)
+    return _plan_start(WAKE, operations.CALL_EFFECT, current, namespace, listing)
 
 
-def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, vendors: Vendors) -> Plan:
-    offer, scaling = find_offer(offers(vendors), current.hardware), current.compute.scaling
+def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
+    offer, scaling = find_offer(offers(listing), current.hardware), current.compute.scaling
     most = scaling.most_replicas
     return Plan(
         operation=name,

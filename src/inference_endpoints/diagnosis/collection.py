@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 async def collect_evidence(
-    client: AsyncEndpointsClient, name: str, namespace: str | None = None, listing: HardwareCache | None = None
+    client: AsyncEndpointsClient, name: str, namespace: str | None = None, hardware_cache: HardwareCache | None = None
 ) -> Evidence:
     """Read what is known of an endpoint now. This neither wakes the endpoint nor keeps it awake.
 
@@ -49,14 +49,14 @@ async def collect_evidence(
             failed.add(source)
             return None
 
-    hardware = (listing or HardwareCache(client)).vendors
+    hardware = hardware_cache or HardwareCache(client)
     earliest, latest = now - MAX_METRICS_WINDOW, now - MIN_METRICS_WINDOW
     since = min(max(earliest, endpoint.status.updated_at or earliest), latest)
-    replicas, logs, graphs, vendors, health = await asyncio.gather(
+    replicas, logs, graphs, listing, health = await asyncio.gather(
         attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
         attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
         attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since)),
-        attempt(EvidenceSource.HARDWARE, lambda: hardware(namespace)),
+        attempt(EvidenceSource.HARDWARE, lambda: hardware.listing(namespace)),
         attempt(EvidenceSource.HEALTH, lambda: _read_health(client, endpoint, namespace, now)),
     )
     return Evidence(
@@ -65,7 +65,7 @@ async def collect_evidence(
         replicas=replicas,
         logs=logs,
         graphs=graphs,
-        offers=offers(vendors) if vendors else None,
+        offers=offers(listing) if listing else None,
         health=health,
         failed=frozenset(failed),
     )

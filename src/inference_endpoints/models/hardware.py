@@ -1,4 +1,4 @@
-"""Hardware, with prices and quota."""
+"""The listings of hardware, with prices, and of quotas."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,7 @@ class Vendor(Wire):
     regions: list[Region] = Field(default_factory=list)
 
 
-class Vendors(Document):
+class HardwareListing(Document):
     """The answer of `GET /v2/provider[/{namespace}]`."""
 
     vendors: list[Vendor] = Field(default_factory=list)
@@ -61,24 +61,24 @@ class Vendors(Document):
                     yield vendor, region, instance
 
 
-class TypeQuota(Quota):
+class InstanceTypeQuota(Quota):
     """The quota for one instance type of a vendor, whatever the size and region."""
 
     instance_type: str = ""
     architecture: str = ""
 
 
-class QuotaOfVendor(Wire):
+class VendorQuotas(Wire):
     name: str
-    quotas: list[TypeQuota] = Field(default_factory=list)
+    quotas: list[InstanceTypeQuota] = Field(default_factory=list)
 
 
-class VendorQuotas(Document):
+class QuotaListing(Document):
     """The answer of `GET /v2/provider/quotas/{namespace}`."""
 
-    vendors: list[QuotaOfVendor] = Field(default_factory=list)
+    vendors: list[VendorQuotas] = Field(default_factory=list)
 
-    def each(self) -> Iterator[tuple[str, TypeQuota]]:
+    def each(self) -> Iterator[tuple[str, InstanceTypeQuota]]:
         """Every quota with the name of its vendor, in the order of the response."""
         for vendor in self.vendors:
             for quota in vendor.quotas:

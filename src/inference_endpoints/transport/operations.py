@@ -22,14 +22,14 @@ from inference_endpoints.models import (
     CreateRequest,
     Endpoint,
     EndpointPage,
+    HardwareListing,
     LogEntry,
     Logs,
     ModelInfo,
+    QuotaListing,
     Replicas,
     RequestPart,
     Suggestion,
-    VendorQuotas,
-    Vendors,
     WhoAmI,
 )
 
@@ -170,9 +170,11 @@ METRICS = Operation[AllGraphs](
 )
 EVENTS = Operation[Any]("watch_endpoint", "GET", _ONE + "/sse", Any)
 """A stream of server-sent events, one for each change of the status. Their content is not documented."""
-VENDORS = Operation[Vendors]("list_hardware", "GET", "/provider/{namespace}", Vendors, words="list hardware for")
-QUOTAS = Operation[VendorQuotas](
-    "get_quotas", "GET", "/provider/quotas/{namespace}", VendorQuotas, words="read the quotas of"
+HARDWARE = Operation[HardwareListing](
+    "list_hardware", "GET", "/provider/{namespace}", HardwareListing, words="list hardware for"
+)
+QUOTAS = Operation[QuotaListing](
+    "get_quotas", "GET", "/provider/quotas/{namespace}", QuotaListing, words="read the quotas of"
 )
 AUDIT_LOGS = Operation[AuditLogs](
     "get_audit_logs", "GET", "/audit-logs/{namespace}", AuditLogs, words="read the audit log of"
@@ -217,7 +219,7 @@ OPERATIONS = (
     REPLICAS,
     METRICS,
     EVENTS,
-    VENDORS,
+    HARDWARE,
     QUOTAS,
     AUDIT_LOGS,
     WHOAMI,

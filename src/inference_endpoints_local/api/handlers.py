@@ -72,7 +72,7 @@ class ApiHandlers:
             (routes.SCALE_TO_ZERO, self._scale_to_zero),
             *ObservabilityHandlers(self._lifecycle, self._store).handlers(),
             (routes.EVENTS, self._events),
-            (routes.VENDORS, self._vendors),
+            (routes.HARDWARE, self._hardware),
             (routes.QUOTAS, self._quotas),
             (routes.WHOAMI, self._whoami),
             (routes.MODEL, self._model),
@@ -82,7 +82,7 @@ class ApiHandlers:
             (routes.DEPLOY_RECIPE, self._deploy_recipe),
         ]
         public: list[tuple[RouteContract, Handler]] = [
-            (routes.PUBLIC_VENDORS, self._public_vendors),
+            (routes.PUBLIC_HARDWARE, self._public_hardware),
             (routes.HEALTH, self._health),
             (routes.OPENAPI, self._openapi),
         ]
@@ -164,11 +164,11 @@ class ApiHandlers:
             )
         return self.events.stream(self._endpoint(request))
 
-    async def _vendors(self, request: Request) -> Any:
+    async def _hardware(self, request: Request) -> Any:
         del request
         return self._lifecycle.instances.document(self._lifecycle.quota_usage())
 
-    async def _quotas(self, request: Request) -> responses.VendorQuotasDocument:
+    async def _quotas(self, request: Request) -> responses.QuotaListingDocument:
         del request
         return self._lifecycle.instances.quotas(self._lifecycle.quota_usage())
 
@@ -210,7 +210,7 @@ class ApiHandlers:
         name = (body.config and body.config.name) or recipe.new_name()
         return {"endpoint": self._document(self._lifecycle.create(recipe.create_body(name), self._actor(request)))}
 
-    async def _public_vendors(self, request: Request) -> Response:
+    async def _public_hardware(self, request: Request) -> Response:
         del request
         return JSONResponse(self._lifecycle.instances.document(used=None))
 

@@ -106,9 +106,9 @@ class InstanceCatalogue:
             ]
         }
 
-    def quotas(self, used: Mapping[tuple[str, str], int]) -> responses.VendorQuotasDocument:
+    def quotas(self, used: Mapping[tuple[str, str], int]) -> responses.QuotaListingDocument:
         """The document of `GET /v2/provider/quotas/{namespace}`: each instance type once, whatever its sizes."""
-        vendors: dict[str, dict[str, responses.TypeQuotaDocument]] = {}
+        vendors: dict[str, dict[str, responses.InstanceTypeQuotaDocument]] = {}
         for instance in self.offered():
             vendors.setdefault(instance.vendor, {})[instance.instance_type] = {
                 "instanceType": instance.instance_type,

@@ -263,24 +263,24 @@ class VendorDocument(TypedDict):
     regions: list[RegionDocument]
 
 
-class VendorsDocument(TypedDict):
+class HardwareListingDocument(TypedDict):
     vendors: list[VendorDocument]
 
 
-class TypeQuotaDocument(TypedDict):
+class InstanceTypeQuotaDocument(TypedDict):
     instanceType: str
     architecture: str
     maxAccelerators: Count
     usedAccelerators: Count
 
 
-class VendorQuotaDocument(TypedDict):
-    name: str
-    quotas: list[TypeQuotaDocument]
-
-
 class VendorQuotasDocument(TypedDict):
-    vendors: list[VendorQuotaDocument]
+    name: str
+    quotas: list[InstanceTypeQuotaDocument]
+
+
+class QuotaListingDocument(TypedDict):
+    vendors: list[VendorQuotasDocument]
 
 
 class AccessTokenDocument(TypedDict):

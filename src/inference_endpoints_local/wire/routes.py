@@ -106,8 +106,8 @@ GRAPH_ROUTES = {
 """The metrics that have a route of their own, by their keys in `AllGraphsDocument`."""
 HARDWARE_CPU = _graph("hardware-cpu", responses.GraphHardwareCpuDocument)
 EVENTS = _route_of(operations.EVENTS, None, 503, media_type="text/event-stream")
-VENDORS = _route_of(operations.VENDORS, responses.VendorsDocument)
-QUOTAS = _route_of(operations.QUOTAS, responses.VendorQuotasDocument)
+HARDWARE = _route_of(operations.HARDWARE, responses.HardwareListingDocument)
+QUOTAS = _route_of(operations.QUOTAS, responses.QuotaListingDocument)
 AUDIT_LOGS = _route_of(operations.AUDIT_LOGS, responses.AuditLogsDocument, query=queries.AuditLogQuery)
 WHOAMI = _route_of(operations.WHOAMI, responses.WhoAmIDocument)
 MODEL = _route_of(operations.MODEL, responses.ModelInfoDocument)
@@ -130,12 +130,12 @@ DEPLOY_RECIPE = RouteContract(
     body=requests.DeployRecipeBody,
     **_DEPLOY_OPTIONS,
 )
-PUBLIC_VENDORS = RouteContract(
+PUBLIC_HARDWARE = RouteContract(
     "list_public_hardware",
     "GET",
     "/v2/provider",
     "List hardware, without quota",
-    responses.VendorsDocument,
+    responses.HardwareListingDocument,
     public=True,
 )
 HEALTH = RouteContract("health", "GET", "/healthz", "Report that it answers", media_type="text/plain", public=True)
@@ -188,13 +188,28 @@ STOP = RouteContract(
 )
 
 SERVICE_API = (
-    *(LIST, CREATE, GET, UPDATE, DELETE, PAUSE, RESUME, SCALE_TO_ZERO, LOGS, REPLICAS, EVENTS, VENDORS, QUOTAS, WHOAMI),
+    *(
+        LIST,
+        CREATE,
+        GET,
+        UPDATE,
+        DELETE,
+        PAUSE,
+        RESUME,
+        SCALE_TO_ZERO,
+        LOGS,
+        REPLICAS,
+        EVENTS,
+        HARDWARE,
+        QUOTAS,
+        WHOAMI,
+    ),
     *(METRICS, *GRAPH_ROUTES.values(), HARDWARE_CPU),
     *(FOLLOW_LOGS, AUDIT_LOGS, MODEL, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
 )
 """The routes of the service. Simulated faults happen to these alone."""
 PLANE_API = (
-    PUBLIC_VENDORS,
+    PUBLIC_HARDWARE,
     HEALTH,
     OPENAPI,
     STATUS,

@@ -64,8 +64,8 @@ class Budget:
             return found
 
     async def _spending(self, start: PlannedStart) -> Spending:
-        vendors = await self._hardware_cache.vendors(start.namespace)
-        price = Prices(vendors).of(start.after.hardware)
+        listing = await self._hardware_cache.listing(start.namespace)
+        price = Prices(listing).of(start.after.hardware)
         most = start.most_replicas
         return Spending(start.namespace, start.name, most, math.inf if price is None else price * most)
 
@@ -95,7 +95,7 @@ class Budget:
         allowed.pop(excluded.name if namespace == excluded.namespace else "", None)
         try:
             others = await self._client.list(namespace)
-            prices = Prices(await self._hardware_cache.vendors(namespace))
+            prices = Prices(await self._hardware_cache.listing(namespace))
         except _NO_ACCESS:
             return 0.0, 0  # an organization without Inference Endpoints has nothing that runs
         cost, unpriced = prices.total(other for other in others if other.name not in counted)

@@ -13,7 +13,7 @@ from inference_endpoints.deploy.hardware import (
     require_offer,
 )
 from inference_endpoints.errors import BadRequest, NoCapacity
-from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.models import Endpoint, HardwareListing
 
 
 def instance(type_: str, price: float | None, size: int = 1, **more: Any) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def listing(**places: list[dict[str, Any]]) -> list[Offer]:
         vendor, _, region = place.partition("_")
         named = [{"id": f"{vendor}-{region}-{c['instanceType']}-{c['instanceSize']}", **c} for c in computes]
         vendors.append({"name": vendor, "regions": [{"name": region, "computes": named}]})
-    return offers(Vendors.model_validate({"vendors": vendors}))
+    return offers(HardwareListing.model_validate({"vendors": vendors}))
 
 
 CLOUD = [instance("intel", 0.03), instance("t4", 0.5), instance("l4", 0.8)]
@@ -106,10 +106,10 @@ def test_this_machine_and_the_clouds_are_no_alternatives_to_each_other(wanted: s
 
 
 def test_what_is_billed_costs_its_replicas_and_what_is_not_costs_nothing() -> None:
-    vendors = Vendors.model_validate(
+    listing = HardwareListing.model_validate(
         {"vendors": [{"name": "aws", "regions": [{"name": "east", "computes": [{"id": "a", **instance("l4", 0.8)}]}]}]}
     )
-    prices = Prices(vendors)
+    prices = Prices(listing)
     assert prices.now(endpoint("a", target=3)) == pytest.approx(2.4)
     assert [prices.now(endpoint("a", state)) for state in ("paused", "scaledToZero", "failed")] == [0, 0, 0]
     assert prices.now(endpoint("unknown")) is None

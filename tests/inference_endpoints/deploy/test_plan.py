@@ -9,7 +9,7 @@ import pytest
 from inference_endpoints.deploy.plan import plan_create, plan_state_change, plan_update, plan_wake
 from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import CreateRequest, Endpoint, UpdateRequest, Vendors
+from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing, UpdateRequest
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect
 
@@ -22,7 +22,9 @@ L4: dict[str, Any] = {
     "quota": {"maxAccelerators": 4, "usedAccelerators": 1},
 }
 OLD = L4 | {"id": "aws-east-k80-x1", "instanceType": "k80", "pricePerHour": 0.2, "status": "deprecated", "quota": None}
-VENDORS = Vendors.model_validate({"vendors": [{"name": "aws", "regions": [{"name": "east", "computes": [L4, OLD]}]}]})
+LISTING = HardwareListing.model_validate(
+    {"vendors": [{"name": "aws", "regions": [{"name": "east", "computes": [L4, OLD]}]}]}
+)
 
 
 def body(minimum: Any = 0, maximum: Any = 1, type_: str = "l4", **model: Any) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def current() -> Endpoint:
 
 
 def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
-    plan = plan_create(creation(1, 3), "acme", VENDORS)
+    plan = plan_create(creation(1, 3), "acme", LISTING)
     cost = plan.cost
     assert (cost.hardware, cost.per_hour_at_min, cost.per_hour_at_max) == ("aws-east-l4-x1", 0.8, 2.4)
     assert cost.per_month_at_max == pytest.approx(2.4 * 730)
@@ -69,15 +71,15 @@ def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
     ],
 )
 def test_a_plan_warns_of_common_mistakes(wish: CreateRequest, warning: str) -> None:
-    assert any(re.search(warning, found) for found in plan_create(wish, "acme", VENDORS).warnings)
+    assert any(re.search(warning, found) for found in plan_create(wish, "acme", LISTING).warnings)
 
 
 def test_a_harmless_creation_has_no_warnings() -> None:
-    assert plan_create(creation(), "acme", VENDORS).warnings == []
+    assert plan_create(creation(), "acme", LISTING).warnings == []
 
 
 def test_hardware_without_a_price_has_no_cost_rather_than_none_at_all() -> None:
-    cost = plan_create(creation(type_="b300"), "acme", VENDORS).cost
+    cost = plan_create(creation(type_="b300"), "acme", LISTING).cost
     assert (cost.per_hour_at_min, cost.per_hour_at_max, cost.per_month_at_max) == (None, None, None)
 
 
@@ -90,7 +92,7 @@ def test_replicas_that_are_no_whole_number_are_refused(replicas: Any) -> None:
 
 def test_an_update_shows_each_difference_and_keeps_what_is_not_given(current: Endpoint) -> None:
     wish = {"compute": {"scaling": {"maxReplica": 3}}, "model": {"repository": "org/model"}}
-    plan = plan_update(change(wish), current, "acme", VENDORS)
+    plan = plan_update(change(wish), current, "acme", LISTING)
     assert [change.model_dump() for change in plan.changes] == [
         {"setting": "compute.scaling.maxReplica", "before": 2, "after": 3}
     ]
@@ -99,12 +101,12 @@ def test_an_update_shows_each_difference_and_keeps_what_is_not_given(current: En
 
 
 def test_an_update_without_a_difference_has_no_effect(current: Endpoint) -> None:
-    plan = plan_update(change({"model": {"repository": "org/model"}}), current, "acme", VENDORS)
+    plan = plan_update(change({"model": {"repository": "org/model"}}), current, "acme", LISTING)
     assert (plan.changes, plan.effect) == ([], Effect.READS)
 
 
 def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
-    plan = plan_update(change({"compute": {"instanceType": "k80"}}), current, "acme", VENDORS)
+    plan = plan_update(change({"compute": {"instanceType": "k80"}}), current, "acme", LISTING)
     assert (plan.cost.hardware, plan.cost.per_hour_at_max) == ("aws-east-k80-x1", 0.4)
 
 
@@ -120,14 +122,14 @@ def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
 def test_a_step_costs_what_runs_after_it(
     current: Endpoint, operation: operations.Operation[Any], costs: tuple[float, float]
 ) -> None:
-    plan = plan_state_change(operation, current, "acme", VENDORS)
+    plan = plan_state_change(operation, current, "acme", LISTING)
     assert (plan.cost.per_hour_at_min, plan.cost.per_hour_at_max) == costs
     assert plan.effect is operation.effect
 
 
 def test_secrets_are_sent_and_never_shown() -> None:
     image = {"custom": {"url": "r/x", "credentials": {"username": "me", "password": "hunter2"}}}
-    plan = plan_create(creation(secrets={"HF_TOKEN": "hunter2"}, image=image), "acme", VENDORS)
+    plan = plan_create(creation(secrets={"HF_TOKEN": "hunter2"}, image=image), "acme", LISTING)
     assert plan.request is not None
     assert plan.request.to_json()["model"]["secrets"] == {"HF_TOKEN": "hunter2"}
     assert "hunter2" not in str(plan.masked())
@@ -150,9 +152,9 @@ def test_secrets_are_sent_and_never_shown() -> None:
 def test_an_update_spends_if_it_may_cost_more_than_it_may_now(
     current: Endpoint, wish: dict[str, Any], spends: bool
 ) -> None:
-    assert plan_update(change(wish), current, "acme", VENDORS).spends is spends
+    assert plan_update(change(wish), current, "acme", LISTING).spends is spends
     asleep = Endpoint.model_validate(current.raw | {"status": {"state": "paused"}})
-    plan = plan_update(change(wish), asleep, "acme", VENDORS)
+    plan = plan_update(change(wish), asleep, "acme", LISTING)
     assert plan.spends is bool(plan.changes)
 
 
@@ -162,12 +164,12 @@ def test_idling_longer_is_spending(minutes: int | None, spends: bool) -> None:
     now["compute"]["scaling"]["scaleToZeroTimeout"] = 15
     current = Endpoint.model_validate(now | {"status": {"state": "running"}})
     wish = {"compute": {"scaling": {"scaleToZeroTimeout": minutes}}}
-    assert plan_update(change(wish), current, "acme", VENDORS).spends is spends
+    assert plan_update(change(wish), current, "acme", LISTING).spends is spends
 
 
 def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoint) -> None:
     steps = {
-        op.name: plan_state_change(op, current, "acme", VENDORS).spends for op in operations.OPERATIONS if _is_step(op)
+        op.name: plan_state_change(op, current, "acme", LISTING).spends for op in operations.OPERATIONS if _is_step(op)
     }
     assert steps == {
         "delete_endpoint": False,
@@ -175,7 +177,7 @@ def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoi
         "resume_endpoint": True,
         "scale_endpoint_to_zero": False,
     }
-    wake = plan_wake(current, "acme", VENDORS)
+    wake = plan_wake(current, "acme", LISTING)
     assert (wake.spends, wake.cost.per_hour_at_max) == (True, 1.6)
 
 

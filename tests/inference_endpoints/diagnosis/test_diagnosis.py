@@ -10,7 +10,7 @@ from inference_endpoints.deploy.engines import accelerators_used
 from inference_endpoints.deploy.hardware import offers
 from inference_endpoints.diagnosis import ActionKind, Cause, Evidence, EvidenceSource, Finding, diagnose
 from inference_endpoints.diagnosis.engine_changes import set_parallelism
-from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica, Vendors
+from inference_endpoints.models import AllGraphs, Endpoint, HardwareListing, LogEntry, Replica
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 IMAGE = {"tgi": {"url": "ghcr.io/huggingface/text-generation-inference:3.1.1"}}
@@ -57,7 +57,7 @@ def instance(size: str, count: int, memory: float, price: float, kind: str = "nv
     }
 
 
-LISTING = Vendors.model_validate(
+LISTING = HardwareListing.model_validate(
     {
         "vendors": [
             {

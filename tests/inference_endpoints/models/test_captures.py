@@ -132,9 +132,9 @@ def test_pages_are_read_with_their_cursor() -> None:
 
 
 def test_hardware_is_read_with_price_and_quota() -> None:
-    vendors = operations.VENDORS.parse(captured("vendors"))
-    gpu, cpu = (instance for _, _, instance in vendors.instances())
-    assert vendors.raw == captured("vendors")
+    listing = operations.HARDWARE.parse(captured("vendors"))
+    gpu, cpu = (instance for _, _, instance in listing.instances())
+    assert listing.raw == captured("vendors")
     assert gpu.price_per_hour == 0.8
     assert gpu.quota is not None
     assert gpu.quota.left == 15

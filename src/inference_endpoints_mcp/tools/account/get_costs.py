@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.costs import EndpointCost, Per, cost_of
 from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
-from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.models import Endpoint, HardwareListing
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
@@ -81,14 +81,14 @@ async def get_costs(
     """Show what endpoints cost per hour, now and at most, most expensive first; how long each is idle, and which calls
     save how much."""
 
-    async def fetch(namespace: str) -> tuple[Sequence[Endpoint], Vendors]:
-        return await call.endpoints.list(namespace), await call.hardware.vendors(namespace)
+    async def fetch(namespace: str) -> tuple[Sequence[Endpoint], HardwareListing]:
+        return await call.endpoints.list(namespace), await call.hardware.listing(namespace)
 
     queried = await query_namespaces(call, namespace, fetch)
     at = datetime.now(UTC)
     costs = [
-        _NamespacedCost(one, cost_of(endpoint, vendors, at))
-        for one, (endpoints, vendors) in queried.answers.items()
+        _NamespacedCost(one, cost_of(endpoint, listing, at))
+        for one, (endpoints, listing) in queried.answers.items()
         for endpoint in endpoints
     ]
     costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import VendorQuotas
+from inference_endpoints.models import QuotaListing
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
@@ -65,7 +65,7 @@ async def get_quotas(
     )
 
 
-def _rows(namespace: str, quotas: VendorQuotas) -> list[QuotaRow]:
+def _rows(namespace: str, quotas: QuotaListing) -> list[QuotaRow]:
     return [
         QuotaRow(
             namespace=namespace,

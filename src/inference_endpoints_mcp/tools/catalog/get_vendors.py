@@ -37,7 +37,7 @@ class HardwareOutput(ToolOutput):
     next_offset: int | None = None
 
 
-@tool(uses=operations.VENDORS, toolset=Toolset.CATALOG, title="List hardware and prices")
+@tool(uses=operations.HARDWARE, toolset=Toolset.CATALOG, title="List hardware and prices")
 async def get_vendors(
     call: Call,
     namespace: Namespace = "",
@@ -49,7 +49,7 @@ async def get_vendors(
 ) -> HardwareOutput:
     """List hardware, cheapest first, with price, availability and the quota left. create_endpoint takes its ids."""
     namespace = await call.resolve_namespace(namespace)
-    everything = offers(await call.hardware.vendors(namespace))
+    everything = offers(await call.hardware.listing(namespace))
     vendors = sorted({offer.hardware.vendor for offer in everything})
     if vendor and vendor not in vendors:
         raise BadRequest("There is no such vendor.", hint=f"Vendors: {clean_line(', '.join(vendors), 200)}.")

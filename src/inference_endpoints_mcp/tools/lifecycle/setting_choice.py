@@ -16,7 +16,7 @@ from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import Conflict, NotFound
-from inference_endpoints.models import Endpoint, Vendors
+from inference_endpoints.models import Endpoint, HardwareListing
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.catalog.get_recommended_config import gather_known
@@ -52,10 +52,10 @@ async def choose_settings(
 
     Raises `BadRequest` for unknown hardware, `NoCapacity` where no hardware that fits is available.
     """
-    vendors = await call.hardware.vendors(namespace)
+    listing = await call.hardware.listing(namespace)
     if current and given.hardware in {"", current.hardware}:
-        return _settings_of(current, given, vendors)
-    available = offers(vendors)
+        return _settings_of(current, given, listing)
+    available = offers(listing)
     offer = require_offer(available, given.hardware) if given.hardware else None
     if offer is None and any(one.is_this_machine for one in available):
         offer = choose_default_hardware(available)  # simulated hardware is used only where it is named
@@ -103,7 +103,7 @@ async def with_alternatives(
 ) -> Conflict:
     """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
     call.hardware.record_change(namespace)
-    available = offers(await call.hardware.vendors(namespace))
+    available = offers(await call.hardware.listing(namespace))
     wanted = find_offer(available, hardware)
     others = find_alternatives(available, wanted, same_region=same_region) if wanted else []
     listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)
@@ -113,7 +113,7 @@ async def with_alternatives(
     )
 
 
-def _settings_of(endpoint: Endpoint, given: GivenSettings, vendors: Vendors) -> ChosenSettings:
+def _settings_of(endpoint: Endpoint, given: GivenSettings, listing: HardwareListing) -> ChosenSettings:
     provider, compute, model = endpoint.provider, endpoint.compute, endpoint.model
     hardware = Hardware(
         vendor=provider.vendor,
@@ -126,5 +126,5 @@ def _settings_of(endpoint: Endpoint, given: GivenSettings, vendors: Vendors) -> 
     image = None if own or model.image is None else model.image.root
     framework = given.framework or (None if given.own_engine else model.framework)
     return ChosenSettings(
-        hardware, count_accelerators(endpoint.hardware, vendors), given.task or None, framework, image
+        hardware, count_accelerators(endpoint.hardware, listing), given.task or None, framework, image
     )

@@ -61,9 +61,9 @@ async def update_endpoint(
     async def propose() -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         current = await call.endpoints.get(name, where)
-        vendors = await call.hardware.vendors(where)
+        listing = await call.hardware.listing(where)
         change = EndpointChange.checked(
-            **(_hardware_change(current, offers(vendors), hardware) if hardware else {}),
+            **(_hardware_change(current, offers(listing), hardware) if hardware else {}),
             repository=repository or None,
             task=task or None,
             revision=revision or None,
@@ -74,8 +74,8 @@ async def update_endpoint(
         )
         given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
         request = complete(given, config, secret_names, call, clear)
-        preflight.check_request(request, count_accelerators(request.applied_to(current).hardware, vendors), current)
-        plan = plan_update(request, current, where, vendors)
+        preflight.check_request(request, count_accelerators(request.applied_to(current).hardware, listing), current)
+        plan = plan_update(request, current, where, listing)
         preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
         if not plan.changes and not dry_run:
             return preview.model_copy(
