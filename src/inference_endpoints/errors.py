@@ -215,7 +215,7 @@ class QuotaExceeded(Conflict):
 class NoCapacity(Conflict):
     """This hardware is not available now: use other hardware.
 
-    >>> from inference_endpoints.deploy.hardware import choose_default_hardware
+    >>> from inference_endpoints.deploy.offers import choose_default_hardware
     >>> try:
     ...     choose_default_hardware([])
     ... except NoCapacity as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.hardware import Prices
+from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import HardwareListing
 
 MAX_PRICE_AGE_S = 300.0

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from inference_endpoints.deploy.hardware import Offer, Prices, comparable_offers, find_offer, offers
+from inference_endpoints.deploy.offers import Offer, comparable_offers, find_offer, list_offers
+from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.deploy.recommend import GB, needed_gb
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, HardwareListing, format_duration
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -64,7 +65,7 @@ def cost_of(endpoint: Endpoint, listing: HardwareListing, at: datetime) -> Endpo
     idle = _idle(endpoint, at)
     saving = None
     if now and idle is not None:
-        savings = (*(rule(endpoint, now, idle) for rule in _RULES), _smaller_hardware(endpoint, offers(listing)))
+        savings = (*(rule(endpoint, now, idle) for rule in _RULES), _smaller_hardware(endpoint, list_offers(listing)))
         saving = next((one for one in savings if one is not None), None)
     return EndpointCost(endpoint, now, _at_most(endpoint, prices), idle, saving)
 

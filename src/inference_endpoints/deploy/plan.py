@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.hardware import HOURS_PER_MONTH, Offer, find_offer, offers
+from inference_endpoints.deploy.offers import Offer, find_offer, list_offers
+from inference_endpoints.deploy.prices import HOURS_PER_MONTH
 from inference_endpoints.deploy.specs import differences
 from inference_endpoints.models import (
     CreateRequest,
@@ -96,7 +97,7 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
     ('aws-us-east-1-nvidia-l4-x1', 0.8, 13)
     """
     after = request.applied_to(None)
-    offer, scaling = find_offer(offers(listing), after.hardware), after.compute.scaling
+    offer, scaling = find_offer(list_offers(listing), after.hardware), after.compute.scaling
     return Plan(
         operation=operations.CREATE.name,
         effect=operations.CREATE.effect,
@@ -118,7 +119,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
     >>> [(change.setting, change.before, change.after) for change in plan.changes]
     [('compute.scaling.maxReplica', 1, 2)]
     """
-    found, after, known = differences(current, request), request.applied_to(current), offers(listing)
+    found, after, known = differences(current, request), request.applied_to(current), list_offers(listing)
     offer, scaling = find_offer(known, after.hardware), after.compute.scaling
     held = current.status.target_replica if after.hardware == current.hardware else 0
     return Plan(
@@ -141,7 +142,7 @@ def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: s
     """Plan pausing, resuming, scaling to zero or deleting."""
     if operation is operations.RESUME:
         return _plan_start(operation.name, operation.effect, current, namespace, listing)
-    offer = find_offer(offers(listing), current.hardware)
+    offer = find_offer(list_offers(listing), current.hardware)
     return Plan(
         operation=operation.name,
         effect=operation.effect,
@@ -156,7 +157,7 @@ def plan_wake(current: Endpoint, namespace: str, listing: HardwareListing) -> Pl
 
 
 def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
-    offer, scaling = find_offer(offers(listing), current.hardware), current.compute.scaling
+    offer, scaling = find_offer(list_offers(listing), current.hardware), current.compute.scaling
     most = scaling.most_replicas
     return Plan(
         operation=name,

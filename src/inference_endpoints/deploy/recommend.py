@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.deploy.hardware import Offer, cheapest_first, comparable_offers, find_offer
+from inference_endpoints.deploy.offers import Offer, cheapest_first, comparable_offers, find_offer
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import PARALLELISM_SETTINGS, CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name

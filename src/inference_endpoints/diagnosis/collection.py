@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.hardware import offers
+from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
@@ -65,7 +65,7 @@ async def collect_evidence(
         replicas=replicas,
         logs=logs,
         graphs=graphs,
-        offers=offers(listing) if listing else None,
+        offers=list_offers(listing) if listing else None,
         health=health,
         failed=frozenset(failed),
     )

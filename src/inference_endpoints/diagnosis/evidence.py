@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from inference_endpoints.deploy.hardware import Offer, find_offer
+from inference_endpoints.deploy.offers import Offer, find_offer
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.hardware import offers
+from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints.transport.token import hugging_face_token
@@ -143,7 +143,7 @@ async def _read_whoami(client: AsyncEndpointsClient) -> str:
 
 
 async def _read_hardware(client: AsyncEndpointsClient) -> str:
-    found = offers(await client.hardware())
+    found = list_offers(await client.hardware())
     return f"{len(found)} instances, {sum(offer.available for offer in found)} available within quota"
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.hardware import Prices
+from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr
 
-from inference_endpoints.deploy.hardware import Prices, is_this_machine
+from inference_endpoints.deploy.offers import is_this_machine
 from inference_endpoints.deploy.plan import Plan
+from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_data, clean_line

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from tests.inference_endpoints.deploy.test_hardware import instance, listing
+from tests.support.offers import instance, offers_at
 
-from inference_endpoints.deploy.hardware import require_offer
+from inference_endpoints.deploy.offers import require_offer
 from inference_endpoints.deploy.recommend import KnownModel, Recommendation, recommend
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
 
-CLOUD = listing(
+CLOUD = offers_at(
     aws_east=[
         instance("intel", 0.13, 4, memoryGb=8),
         instance("t4", 0.5, gpuMemoryGb=14),
@@ -116,7 +116,7 @@ def test_the_catalogues_task_goes_before_the_hubs() -> None:
 
 
 def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() -> None:
-    here = listing(local_machine=[instance("cpu", 0.0)])
+    here = offers_at(local_machine=[instance("cpu", 0.0)])
     with pytest.raises(NotFound, match="not in the list of models"):
         recommend(KnownModel("org/model", info=model_info(8e9)), here)
     machine = require_offer(here, "local-machine-cpu-x1")

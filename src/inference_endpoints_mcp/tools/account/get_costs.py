@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.costs import EndpointCost, Per, cost_of
-from inference_endpoints.deploy.hardware import HOURS_PER_MONTH
+from inference_endpoints.deploy.prices import HOURS_PER_MONTH
 from inference_endpoints.models import Endpoint, HardwareListing
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL

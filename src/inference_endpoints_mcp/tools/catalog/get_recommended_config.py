@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.hardware import offers
+from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations
@@ -46,7 +46,7 @@ async def get_recommended_config(
     known = await gather_known(call.endpoints, repository)
     if known.suggestion is None and known.item is None and known.info is None and known.weight_gb is None:
         raise NotFound("This model is unknown.", hint="get_vendors lists hardware to choose from.")
-    found = recommend(known, offers(await call.hardware.listing(namespace)))
+    found = recommend(known, list_offers(await call.hardware.listing(namespace)))
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
         "endpoint_name": await _free_name(call.endpoints, namespace, repository),

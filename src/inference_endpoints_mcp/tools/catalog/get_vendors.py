@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.hardware import Offer, cheapest_first, offers
+from inference_endpoints.deploy.offers import Offer, cheapest_first, list_offers
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -49,7 +49,7 @@ async def get_vendors(
 ) -> HardwareOutput:
     """List hardware, cheapest first, with price, availability and the quota left. create_endpoint takes its ids."""
     namespace = await call.resolve_namespace(namespace)
-    everything = offers(await call.hardware.listing(namespace))
+    everything = list_offers(await call.hardware.listing(namespace))
     vendors = sorted({offer.hardware.vendor for offer in everything})
     if vendor and vendor not in vendors:
         raise BadRequest("There is no such vendor.", hint=f"Vendors: {clean_line(', '.join(vendors), 200)}.")

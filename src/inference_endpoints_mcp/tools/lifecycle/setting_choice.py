@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.deploy.hardware import (
+from inference_endpoints.deploy.offers import (
     choose_default_hardware,
     count_accelerators,
     find_alternatives,
     find_offer,
     is_this_machine,
-    offers,
+    list_offers,
     require_offer,
 )
 from inference_endpoints.deploy.plan import Plan
@@ -55,7 +55,7 @@ async def choose_settings(
     listing = await call.hardware.listing(namespace)
     if current and given.hardware in {"", current.hardware}:
         return _settings_of(current, given, listing)
-    available = offers(listing)
+    available = list_offers(listing)
     offer = require_offer(available, given.hardware) if given.hardware else None
     if offer is None and any(one.is_this_machine for one in available):
         offer = choose_default_hardware(available)  # simulated hardware is used only where it is named
@@ -103,7 +103,7 @@ async def with_alternatives(
 ) -> Conflict:
     """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
     call.hardware.record_change(namespace)
-    available = offers(await call.hardware.listing(namespace))
+    available = list_offers(await call.hardware.listing(namespace))
     wanted = find_offer(available, hardware)
     others = find_alternatives(available, wanted, same_region=same_region) if wanted else []
     listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from inference_endpoints.deploy import preflight
-from inference_endpoints.deploy.hardware import Offer, count_accelerators, offers, require_offer
+from inference_endpoints.deploy.offers import Offer, count_accelerators, list_offers, require_offer
 from inference_endpoints.deploy.plan import Plan, plan_update
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
@@ -63,7 +63,7 @@ async def update_endpoint(
         current = await call.endpoints.get(name, where)
         listing = await call.hardware.listing(where)
         change = EndpointChange.checked(
-            **(_hardware_change(current, offers(listing), hardware) if hardware else {}),
+            **(_hardware_change(current, list_offers(listing), hardware) if hardware else {}),
             repository=repository or None,
             task=task or None,
             revision=revision or None,

@@ -1,4 +1,4 @@
-"""Pure: which hardware exists, which is available, and what it costs. Prices are in USD per hour."""
+"""Pure: which hardware is offered and available, and which to choose. Prices are in USD per hour."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import BadRequest, NoCapacity
-from inference_endpoints.models import Endpoint, HardwareListing, Instance
+from inference_endpoints.models import HardwareListing, Instance
 from inference_endpoints.transport.backend import LOCAL
-
-HOURS_PER_MONTH = 730
 
 _UNAVAILABLE = frozenset({"deprecated", "not_available"})
 
@@ -70,7 +68,7 @@ class Offer:
         return self.instance.status not in _UNAVAILABLE and within
 
 
-def offers(listing: HardwareListing) -> list[Offer]:
+def list_offers(listing: HardwareListing) -> list[Offer]:
     return [
         Offer(Hardware.of(vendor.name, region.name, instance), instance)
         for vendor, region, instance in listing.instances()
@@ -84,7 +82,7 @@ def find_offer(offers: Iterable[Offer], hardware_id: str) -> Offer | None:
 
 def count_accelerators(hardware: str, listing: HardwareListing) -> int:
     """Accelerators of one replica; 1 where the hardware is not listed."""
-    offer = find_offer(offers(listing), hardware)
+    offer = find_offer(list_offers(listing), hardware)
     return offer.accelerators if offer else 1
 
 
@@ -149,30 +147,3 @@ def cheapest_first(offers: Iterable[Offer]) -> list[Offer]:
         offers,
         key=lambda one: (one.price if one.price is not None else float("inf"), one.instance.num_accelerators, one.id),
     )
-
-
-class Prices:
-    """What endpoints cost, from one hardware listing."""
-
-    def __init__(self, listing: HardwareListing) -> None:
-        self._by_id = {instance.id: instance.price_per_hour for _, _, instance in listing.instances()}
-
-    def of(self, hardware: str) -> float | None:
-        """USD per hour of one replica on hardware of this id; None if it is not listed with a price."""
-        return self._by_id.get(hardware)
-
-    def replica(self, endpoint: Endpoint) -> float | None:
-        """USD per hour of one replica; None if the hardware is not listed with a price."""
-        return self.of(endpoint.hardware)
-
-    def now(self, endpoint: Endpoint) -> float | None:
-        """USD per hour that this endpoint is billed now. A paused, failed or scaled-to-zero endpoint costs nothing."""
-        if not endpoint.state.billed:
-            return 0.0
-        replica = self.replica(endpoint)
-        return None if replica is None else replica * max(endpoint.status.target_replica, endpoint.status.ready_replica)
-
-    def total(self, endpoints: Iterable[Endpoint]) -> tuple[float, int]:
-        """USD per hour of all endpoints with a known price, and the number of endpoints without one."""
-        prices = [self.now(endpoint) for endpoint in endpoints]
-        return sum(price for price in prices if price is not None), prices.count(None)

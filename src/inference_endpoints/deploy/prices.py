@@ -1,0 +1,34 @@
+"""Pure: what endpoints cost, in USD per hour."""
+
+from collections.abc import Iterable
+
+from inference_endpoints.models import Endpoint, HardwareListing
+
+HOURS_PER_MONTH = 730
+
+
+class Prices:
+    """What endpoints cost, from one hardware listing."""
+
+    def __init__(self, listing: HardwareListing) -> None:
+        self._by_id = {instance.id: instance.price_per_hour for _, _, instance in listing.instances()}
+
+    def of(self, hardware: str) -> float | None:
+        """USD per hour of one replica on hardware of this id; None if it is not listed with a price."""
+        return self._by_id.get(hardware)
+
+    def replica(self, endpoint: Endpoint) -> float | None:
+        """USD per hour of one replica; None if the hardware is not listed with a price."""
+        return self.of(endpoint.hardware)
+
+    def now(self, endpoint: Endpoint) -> float | None:
+        """USD per hour that this endpoint is billed now. A paused, failed or scaled-to-zero endpoint costs nothing."""
+        if not endpoint.state.billed:
+            return 0.0
+        replica = self.replica(endpoint)
+        return None if replica is None else replica * max(endpoint.status.target_replica, endpoint.status.ready_replica)
+
+    def total(self, endpoints: Iterable[Endpoint]) -> tuple[float, int]:
+        """USD per hour of all endpoints with a known price, and the number of endpoints without one."""
+        prices = [self.now(endpoint) for endpoint in endpoints]
+        return sum(price for price in prices if price is not None), prices.count(None)
