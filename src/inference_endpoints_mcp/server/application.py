@@ -77,7 +77,7 @@ class _Clients:
     endpoints: AsyncEndpointsClient
     watcher: Watcher
     inference: "AsyncInference"
-    hardware: HardwareCache
+    hardware_cache: HardwareCache
     guard: SendGuard
 
 
@@ -100,7 +100,7 @@ class RunningApplication:
             endpoints=clients.endpoints,
             watcher=clients.watcher,
             inference=clients.inference,
-            hardware=clients.hardware,
+            hardware_cache=clients.hardware_cache,
             redactor=self._redactor,
             approvals=self._approvals,
             guard=clients.guard,
@@ -128,15 +128,15 @@ class RunningApplication:
         self._redactor.add(backend.token)
         namespace, reconnect = self._options.namespace, self._options.reconnect
         reader = AsyncEndpointsClient(backend, namespace=namespace, reconnect=reconnect)
-        hardware = HardwareCache(reader)
-        guard = SendGuard(self._policy, reader, hardware)
+        hardware_cache = HardwareCache(reader)
+        guard = SendGuard(self._policy, reader, hardware_cache)
         client = AsyncEndpointsClient(backend, namespace=namespace, guard=guard, reconnect=reconnect)
         for each in (reader, client):
             self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
         from inference_endpoints.inference import AsyncInference  # the handshake does not wait for its import
 
-        return _Clients(client, watcher, AsyncInference(client), hardware.for_client(client), guard)
+        return _Clients(client, watcher, AsyncInference(client), hardware_cache.for_client(client), guard)
 
 
 @asynccontextmanager

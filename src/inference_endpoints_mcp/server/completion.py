@@ -36,7 +36,7 @@ async def _read_endpoint_names(call: CallContext, namespace: str) -> list[str]:
 
 
 async def _read_hardware(call: CallContext, namespace: str) -> list[str]:
-    return [offer.id for offer in list_offers(await call.hardware.listing(namespace))]
+    return [offer.id for offer in list_offers(await call.hardware_cache.listing(namespace))]
 
 
 async def _read_models(call: CallContext, _: str) -> list[str]:

@@ -41,7 +41,7 @@ class CallContext:
     endpoints: AsyncEndpointsClient
     watcher: Watcher
     inference: "AsyncInference"
-    hardware: HardwareCache
+    hardware_cache: HardwareCache
     redactor: Redactor
     approvals: Approvals
     guard: SendGuard
@@ -63,7 +63,7 @@ class CallContext:
     def record_change(self, namespace: str, endpoint: Endpoint) -> None:
         """Note the result of a change of ours: what was observed before is out of date."""
         self.watcher.record_change(namespace, endpoint)
-        self.hardware.record_change(namespace)
+        self.hardware_cache.record_change(namespace)
 
     async def resolve_endpoint(self, endpoint_name: str, namespace: str = "") -> tuple[str, str]:
         """The (namespace, name) meant by `name` or `namespace/name`. Raises `BadRequest` if the two disagree."""

@@ -173,7 +173,7 @@ def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, b
 
 async def describe_endpoint(call: CallContext, endpoint: Endpoint, namespace: str) -> dict[str, Any]:
     """`endpoint_fields` with the prices of the namespace."""
-    prices = await call.hardware.prices(namespace)
+    prices = await call.hardware_cache.prices(namespace)
     return endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name)
 
 

@@ -82,7 +82,7 @@ async def get_costs(
     save how much."""
 
     async def fetch(namespace: str) -> tuple[Sequence[Endpoint], HardwareListing]:
-        return await call.endpoints.list(namespace), await call.hardware.listing(namespace)
+        return await call.endpoints.list(namespace), await call.hardware_cache.listing(namespace)
 
     queried = await query_namespaces(call, namespace, fetch)
     at = datetime.now(UTC)

@@ -46,7 +46,7 @@ async def get_recommended_config(
     known = await gather_known(call.endpoints, repository)
     if known.suggestion is None and known.item is None and known.info is None and known.weight_gb is None:
         raise NotFound("This model is unknown.", hint="get_vendors lists hardware to choose from.")
-    found = recommend(known, list_offers(await call.hardware.listing(namespace)))
+    found = recommend(known, list_offers(await call.hardware_cache.listing(namespace)))
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
         "endpoint_name": await _free_name(call.endpoints, namespace, repository),

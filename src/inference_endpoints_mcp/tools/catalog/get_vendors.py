@@ -49,7 +49,7 @@ async def get_vendors(
 ) -> HardwareOutput:
     """List hardware, cheapest first, with price, availability and the quota left. create_endpoint takes its ids."""
     namespace = await call.resolve_namespace(namespace)
-    everything = list_offers(await call.hardware.listing(namespace))
+    everything = list_offers(await call.hardware_cache.listing(namespace))
     vendors = sorted({offer.hardware.vendor for offer in everything})
     if vendor and vendor not in vendors:
         raise BadRequest("There is no such vendor.", hint=f"Vendors: {clean_line(', '.join(vendors), 200)}.")

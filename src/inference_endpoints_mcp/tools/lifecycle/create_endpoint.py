@@ -107,7 +107,7 @@ async def create_endpoint(
         different = _different_settings(current, request) if current else []
         if current and not (different and dry_run):
             return await _existing_output(call, current, different, where)
-        plan = plan_create(request, where, await call.hardware.listing(where))
+        plan = plan_create(request, where, await call.hardware_cache.listing(where))
         others = ", ".join(different)
         taken = [f"An endpoint of this name exists with other settings ({others})."] if different else []
         warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])

@@ -35,7 +35,7 @@ async def _propose(call: CallContext, endpoint_name: str, namespace: str) -> Pro
         current = await call.endpoints.get(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
-    plan = plan_state_change(operations.DELETE, current, namespace, await call.hardware.listing(namespace))
+    plan = plan_state_change(operations.DELETE, current, namespace, await call.hardware_cache.listing(namespace))
     return ProposedChange(
         proposal=proposal_of(call, plan, namespace, name, current),
         preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
@@ -48,7 +48,7 @@ async def _delete(call: CallContext, namespace: str, name: str, backend: Backend
         await call.endpoints.delete(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
-    call.hardware.record_change(namespace)
+    call.hardware_cache.record_change(namespace)
     return EndpointOutput(
         endpoint_name=name,
         namespace=namespace,

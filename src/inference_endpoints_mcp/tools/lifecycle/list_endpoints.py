@@ -74,7 +74,7 @@ async def list_endpoints(
 
     async def fetch(namespace: str) -> _NamespaceEndpoints:
         found = [one for one in await call.endpoints.list(namespace) if _matches(one, state, search)]
-        return _NamespaceEndpoints(found, await call.hardware.prices(namespace))
+        return _NamespaceEndpoints(found, await call.hardware_cache.prices(namespace))
 
     queried = await query_namespaces(call, namespace, fetch)
     in_all = namespace == ALL_NAMESPACES

@@ -52,7 +52,7 @@ async def choose_settings(
 
     Raises `BadRequest` for unknown hardware, `NoCapacity` where no hardware that fits is available.
     """
-    listing = await call.hardware.listing(namespace)
+    listing = await call.hardware_cache.listing(namespace)
     if current and given.hardware in {"", current.hardware}:
         return _settings_of(current, given, listing)
     available = list_offers(listing)
@@ -102,8 +102,8 @@ async def with_alternatives(
     call: CallContext, namespace: str, error: Conflict, hardware: str, *, same_region: bool = False
 ) -> Conflict:
     """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
-    call.hardware.record_change(namespace)
-    available = list_offers(await call.hardware.listing(namespace))
+    call.hardware_cache.record_change(namespace)
+    available = list_offers(await call.hardware_cache.listing(namespace))
     wanted = find_offer(available, hardware)
     others = find_alternatives(available, wanted, same_region=same_region) if wanted else []
     listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)

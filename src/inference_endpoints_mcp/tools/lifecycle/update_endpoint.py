@@ -61,7 +61,7 @@ async def update_endpoint(
     async def propose() -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         current = await call.endpoints.get(name, where)
-        listing = await call.hardware.listing(where)
+        listing = await call.hardware_cache.listing(where)
         change = EndpointChange.checked(
             **(_hardware_change(current, list_offers(listing), hardware) if hardware else {}),
             repository=repository or None,
