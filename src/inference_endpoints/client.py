@@ -97,7 +97,7 @@ class AsyncEndpointsClient:
         """Read an endpoint. Raises `NotFound`.
 
         >>> endpoint = await client.get("chat")
-        >>> print(endpoint.state, endpoint.hardware)
+        >>> print(endpoint.state, endpoint.hardware_id)
         running aws-us-east-1-nvidia-l4-x1
         """
         return await self._send(operations.GET, namespace=await self.resolve_namespace(namespace), name=name)

@@ -129,7 +129,7 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
 
     The number of accelerators stays: another number needs other settings of the engine.
     """
-    own = find_offer(listed, endpoint.hardware)
+    own = find_offer(listed, endpoint.hardware_id)
     weight = weight_bytes_by_name(endpoint.model.repository)
     if own is None or weight is None or endpoint.state is not State.RUNNING or not own.price:
         return None

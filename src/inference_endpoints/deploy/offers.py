@@ -12,9 +12,9 @@ from inference_endpoints.transport.backend import LOCAL
 _UNAVAILABLE = frozenset({"deprecated", "not_available"})
 
 
-def is_this_machine(hardware: str) -> bool:
+def is_this_machine(hardware_id: str) -> bool:
     """Whether this hardware id is of this machine. A local backend simulates all other hardware."""
-    return hardware.startswith(f"{LOCAL}-")
+    return hardware_id.startswith(f"{LOCAL}-")
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def find_offer(offers: Iterable[Offer], hardware_id: str) -> Offer | None:
     return next((offer for offer in offers if offer.id == hardware_id), None)
 
 
-def count_accelerators(hardware: str, listing: HardwareListing) -> int:
+def count_accelerators(hardware_id: str, listing: HardwareListing) -> int:
     """Accelerators of one replica; 1 where the hardware is not listed."""
-    offer = find_offer(list_offers(listing), hardware)
+    offer = find_offer(list_offers(listing), hardware_id)
     return offer.accelerators if offer else 1
 
 

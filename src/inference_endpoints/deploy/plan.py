@@ -32,17 +32,17 @@ WAKE = "wake_endpoint"
 class PriceRange(BaseModel, defer_build=True):
     """USD at the minimum and maximum of replicas. None where no price is published."""
 
-    hardware: str
+    hardware_id: str
     per_hour_at_min: float | None = None
     per_hour_at_max: float | None = None
     per_month_at_max: float | None = None
 
     @classmethod
-    def of(cls, hardware: str, replica: float | None, fewest: int, most: int) -> "PriceRange":
+    def of(cls, hardware_id: str, replica: float | None, fewest: int, most: int) -> "PriceRange":
         if replica is None:
-            return cls(hardware=hardware)
+            return cls(hardware_id=hardware_id)
         return cls(
-            hardware=hardware,
+            hardware_id=hardware_id,
             per_hour_at_min=round(replica * fewest, 4),
             per_hour_at_max=round(replica * most, 4),
             per_month_at_max=round(replica * most * HOURS_PER_MONTH, 2),
@@ -93,11 +93,11 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
     >>> chat = client.get("chat")
     >>> request = CreateRequest.model_validate(chat.configuration | {"name": "copy"})
     >>> plan = plan_create(request, client.resolve_namespace(), client.hardware())
-    >>> plan.cost.hardware, plan.cost.per_hour_at_max, plan.quota_left
+    >>> plan.cost.hardware_id, plan.cost.per_hour_at_max, plan.quota_left
     ('aws-us-east-1-nvidia-l4-x1', 0.8, 13)
     """
     after = request.applied_to(None)
-    offer, scaling = find_offer(list_offers(listing), after.hardware), after.compute.scaling
+    offer, scaling = find_offer(list_offers(listing), after.hardware_id), after.compute.scaling
     return Plan(
         operation=operations.CREATE.name,
         effect=operations.CREATE.effect,
@@ -120,8 +120,8 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
     [('compute.scaling.maxReplica', 1, 2)]
     """
     found, after, known = differences(current, request), request.applied_to(current), list_offers(listing)
-    offer, scaling = find_offer(known, after.hardware), after.compute.scaling
-    held = current.status.target_replica if after.hardware == current.hardware else 0
+    offer, scaling = find_offer(known, after.hardware_id), after.compute.scaling
+    held = current.status.target_replica if after.hardware_id == current.hardware_id else 0
     return Plan(
         operation=operations.UPDATE.name,
         effect=operations.UPDATE.effect if found else Effect.READS,
@@ -142,12 +142,12 @@ def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: s
     """Plan pausing, resuming, scaling to zero or deleting."""
     if operation is operations.RESUME:
         return _plan_start(operation.name, operation.effect, current, namespace, listing)
-    offer = find_offer(list_offers(listing), current.hardware)
+    offer = find_offer(list_offers(listing), current.hardware_id)
     return Plan(
         operation=operation.name,
         effect=operation.effect,
         endpoint=f"{namespace}/{current.name}",
-        cost=PriceRange.of(current.hardware, offer.price if offer else None, 0, 0),
+        cost=PriceRange.of(current.hardware_id, offer.price if offer else None, 0, 0),
     )
 
 
@@ -157,21 +157,21 @@ def plan_wake(current: Endpoint, namespace: str, listing: HardwareListing) -> Pl
 
 
 def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
-    offer, scaling = find_offer(list_offers(listing), current.hardware), current.compute.scaling
+    offer, scaling = find_offer(list_offers(listing), current.hardware_id), current.compute.scaling
     most = scaling.most_replicas
     return Plan(
         operation=name,
         effect=effect,
         spends=True,
         endpoint=f"{namespace}/{current.name}",
-        cost=PriceRange.of(current.hardware, offer.price if offer else None, max(1, scaling.min_replica), most),
+        cost=PriceRange.of(current.hardware_id, offer.price if offer else None, max(1, scaling.min_replica), most),
         warnings=_hardware_warnings(offer, most) + _always_on(scaling.min_replica, offer),
     )
 
 
 def _cost(after: EndpointConfiguration, offer: Offer | None) -> PriceRange:
     scaling = after.compute.scaling
-    return PriceRange.of(after.hardware, offer.price if offer else None, scaling.min_replica, scaling.most_replicas)
+    return PriceRange.of(after.hardware_id, offer.price if offer else None, scaling.min_replica, scaling.most_replicas)
 
 
 def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:
@@ -181,9 +181,9 @@ def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Seque
     now, then = current.compute.scaling, after.compute.scaling
     if then.min_replica > now.min_replica or _idle_minutes(then) > _idle_minutes(now):
         return True
-    if after.hardware == current.hardware:
+    if after.hardware_id == current.hardware_id:
         return then.most_replicas > now.most_replicas
-    offer_now, offer_then = find_offer(known, current.hardware), find_offer(known, after.hardware)
+    offer_now, offer_then = find_offer(known, current.hardware_id), find_offer(known, after.hardware_id)
     if offer_now is None or offer_now.price is None or offer_then is None or offer_then.price is None:
         return True
     return offer_then.price * then.most_replicas > offer_now.price * now.most_replicas

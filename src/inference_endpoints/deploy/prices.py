@@ -13,13 +13,13 @@ class Prices:
     def __init__(self, listing: HardwareListing) -> None:
         self._by_id = {instance.id: instance.price_per_hour for _, _, instance in listing.instances()}
 
-    def of(self, hardware: str) -> float | None:
+    def of(self, hardware_id: str) -> float | None:
         """USD per hour of one replica on hardware of this id; None if it is not listed with a price."""
-        return self._by_id.get(hardware)
+        return self._by_id.get(hardware_id)
 
     def replica(self, endpoint: Endpoint) -> float | None:
         """USD per hour of one replica; None if the hardware is not listed with a price."""
-        return self.of(endpoint.hardware)
+        return self.of(endpoint.hardware_id)
 
     def now(self, endpoint: Endpoint) -> float | None:
         """USD per hour that this endpoint is billed now. A paused, failed or scaled-to-zero endpoint costs nothing."""

@@ -27,7 +27,7 @@ from inference_endpoints.models import (
     Image,
     Instance,
     UpdateRequest,
-    hardware_id,
+    format_hardware_id,
 )
 
 LONGEST_NAME = 32
@@ -91,7 +91,7 @@ class Hardware(BaseModel):
     @property
     def id(self) -> str:
         """`{vendor}-{region}-{instance type}-{instance size}`."""
-        return hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
+        return format_hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
 
 
 class EndpointSettings(BaseModel):

@@ -80,7 +80,7 @@ class Evidence:
     @cached_property
     def offer(self) -> Offer | None:
         """The hardware listing's entry for this endpoint's hardware."""
-        return find_offer(self.offers or (), self.endpoint.hardware)
+        return find_offer(self.offers or (), self.endpoint.hardware_id)
 
     @property
     def accelerators(self) -> int:

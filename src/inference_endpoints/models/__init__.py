@@ -15,7 +15,7 @@ from inference_endpoints.models.endpoint import (
     Provider,
     Scaling,
     Status,
-    hardware_id,
+    format_hardware_id,
 )
 from inference_endpoints.models.hardware import (
     HardwareListing,
@@ -84,6 +84,6 @@ __all__ = [
     "WhoAmI",
     "Wire",
     "format_duration",
-    "hardware_id",
+    "format_hardware_id",
     "rfc3339",
 ]

@@ -84,7 +84,7 @@ class Status(Wire):
     engine: str | None = Field(default=None, description="Set by the embedded control plane: process or simulated.")
 
 
-def hardware_id(vendor: str, region: str, instance_type: str, instance_size: str) -> str:
+def format_hardware_id(vendor: str, region: str, instance_type: str, instance_size: str) -> str:
     """Hardware as one string, as the service forms it: `aws-us-east-1-nvidia-l4-x1`."""
     return "-".join(part for part in (vendor, region, instance_type, instance_size) if part)
 
@@ -99,10 +99,10 @@ class EndpointConfiguration(Wire):
     model: ModelSettings = Field(default_factory=ModelSettings)
 
     @property
-    def hardware(self) -> str:
+    def hardware_id(self) -> str:
         """The hardware as one string, `aws-us-east-1-nvidia-l4-x1`."""
         where, what = self.provider, self.compute
-        return what.id or hardware_id(where.vendor, where.region, what.instance_type, what.instance_size)
+        return what.id or format_hardware_id(where.vendor, where.region, what.instance_type, what.instance_size)
 
 
 class Endpoint(EndpointConfiguration, Document):

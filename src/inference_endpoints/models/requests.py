@@ -146,7 +146,7 @@ class UpdateRequest(RequestPart):
 
         >>> client = EndpointsClient()
         >>> chat = client.get("chat")
-        >>> UpdateRequest.model_validate({"compute": {"instanceSize": "x4"}}).applied_to(chat).hardware
+        >>> UpdateRequest.model_validate({"compute": {"instanceSize": "x4"}}).applied_to(chat).hardware_id
         'aws-us-east-1-nvidia-l4-x4'
         """
         after = EndpointConfiguration.model_validate(_merge(current.configuration if current else {}, self.to_json()))
@@ -170,7 +170,7 @@ class CreateRequest(UpdateRequest):
     >>> client = EndpointsClient()
     >>> chat = client.get("chat")
     >>> copy = CreateRequest.model_validate(chat.configuration | {"name": "copy"})
-    >>> client.create(copy).hardware == chat.hardware
+    >>> client.create(copy).hardware_id == chat.hardware_id
     True
     """
 

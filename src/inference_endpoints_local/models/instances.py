@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from inference_endpoints.models import hardware_id
+from inference_endpoints.models import format_hardware_id
 from inference_endpoints_local.wire import responses
 
 LOCAL_VENDOR = "local"
@@ -47,7 +47,7 @@ class OfferedInstance:
 
     @property
     def id(self) -> str:
-        return hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
+        return format_hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
 
     @property
     def quota_key(self) -> tuple[str, str]:
@@ -66,7 +66,7 @@ class InstanceCatalogue:
         self._instances = {instance.id: instance for instance in (*_this_machine(cores), *_clouds())}
 
     def find(self, vendor: str, region: str, instance_type: str, instance_size: str) -> OfferedInstance | None:
-        return self._instances.get(hardware_id(vendor, region, instance_type, instance_size))
+        return self._instances.get(format_hardware_id(vendor, region, instance_type, instance_size))
 
     def offered(self) -> list[OfferedInstance]:
         return [instance for instance in self._instances.values() if self.simulated or instance.vendor == LOCAL_VENDOR]

@@ -63,11 +63,11 @@ def render_question(proposal: Proposal, redactor: Redactor) -> str:
 
 
 def _describe_endpoint(proposal: Proposal) -> list[str]:
-    request, current, hardware = proposal.plan.request, proposal.current, clean_line(proposal.plan.cost.hardware)
+    request, current, hardware = proposal.plan.request, proposal.current, clean_line(proposal.plan.cost.hardware_id)
     if current is None:
         return [f"It will run {clean_line(str(request and request.repository), 100)} on {hardware}."]
     created = f"created {current.identity}"
-    return [f"It runs {clean_line(current.model.repository, 100)} on {clean_line(current.hardware)}, {created}."]
+    return [f"It runs {clean_line(current.model.repository, 100)} on {clean_line(current.hardware_id)}, {created}."]
 
 
 def _price(proposal: Proposal) -> str:
@@ -75,7 +75,7 @@ def _price(proposal: Proposal) -> str:
     if cost.per_hour_at_max is None:
         return "Its price is not published."
     simulated = "; simulated, so nothing is billed" if proposal.backend == "simulated" else ""
-    hardware = clean_line(cost.hardware)
+    hardware = clean_line(cost.hardware_id)
     return (
         f"It may then cost ${cost.per_hour_at_min:g} to ${cost.per_hour_at_max:g} per hour on {hardware} "
         f"(${cost.per_month_at_max:g} a month at most{simulated})."

@@ -65,7 +65,7 @@ class Budget:
 
     async def _spending(self, start: PlannedStart) -> Spending:
         listing = await self._hardware_cache.listing(start.namespace)
-        price = Prices(listing).of(start.after.hardware)
+        price = Prices(listing).of(start.after.hardware_id)
         most = start.most_replicas
         return Spending(start.namespace, start.name, most, math.inf if price is None else price * most)
 

@@ -44,7 +44,7 @@ class PlannedStart:
         now = self.current
         if now is None or not now.state.billed or self.wakes:
             return False
-        return self.after.hardware == now.hardware and self.most_replicas <= now.compute.scaling.most_replicas
+        return self.after.hardware_id == now.hardware_id and self.most_replicas <= now.compute.scaling.most_replicas
 
 
 def update_of(request: Request) -> UpdateRequest:

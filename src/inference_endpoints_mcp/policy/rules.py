@@ -63,7 +63,7 @@ def header_name(rule: str) -> str:
 
 
 def _hardware(limits: Limits, start: PlannedStart) -> str | None:
-    return _unless_matching("Hardware", start.after.hardware, limits.hardware)
+    return _unless_matching("Hardware", start.after.hardware_id, limits.hardware)
 
 
 def _repositories(limits: Limits, start: PlannedStart) -> str | None:

@@ -118,7 +118,7 @@ class SendGuard:
         if not self._audit.enabled:
             return None
         try:
-            price = (await self._hardware_cache.prices(start.namespace)).of(start.after.hardware)
+            price = (await self._hardware_cache.prices(start.namespace)).of(start.after.hardware_id)
         except InferenceEndpointError:
             return None
         return None if price is None else round(price * start.most_replicas, 4)

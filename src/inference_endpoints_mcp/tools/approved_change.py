@@ -45,7 +45,7 @@ Propose = Callable[[], Awaitable[ProposedChange | EndpointOutput]]
 
 def proposal_of(call: CallContext, plan: Plan, namespace: str, name: str, current: Endpoint | None) -> Proposal:
     """A plan as a proposal: on a local backend, whatever is not this machine is simulated."""
-    backend = backend_of_hardware(plan.cost.hardware, call.endpoints.backend.name)
+    backend = backend_of_hardware(plan.cost.hardware_id, call.endpoints.backend.name)
     return Proposal(plan, namespace, name, current, backend)
 
 

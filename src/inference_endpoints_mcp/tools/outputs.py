@@ -125,11 +125,11 @@ def backend_of(endpoint: Endpoint | None, backend: str) -> BackendName:
     return "simulated" if endpoint is not None and endpoint.status.engine == "simulated" else "local"
 
 
-def backend_of_hardware(hardware: str, backend: str) -> BackendName:
+def backend_of_hardware(hardware_id: str, backend: str) -> BackendName:
     """Where this hardware is: a local backend simulates all hardware but this machine."""
     if backend != LOCAL:
         return "huggingface"
-    return "local" if is_this_machine(hardware) else "simulated"
+    return "local" if is_this_machine(hardware_id) else "simulated"
 
 
 def trial_call(endpoint: Endpoint, namespace: str) -> NextCall:
@@ -162,7 +162,7 @@ def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, b
         "min_replica": scaling.min_replica,
         "max_replica": scaling.max_replica,
         "scale_to_zero_timeout": scaling.scale_to_zero_timeout,
-        "hardware": clean_line(endpoint.hardware, 96),
+        "hardware": clean_line(endpoint.hardware_id, 96),
         "price_per_hour_usd": prices.replica(endpoint) if prices else None,
         "cost_now_per_hour_usd": prices.now(endpoint) if prices else None,
         "url": clean_line(endpoint.url) if endpoint.url else None,
@@ -217,7 +217,7 @@ def preview_output(
     fields: dict[str, Any] = {"endpoint_name": name, "namespace": namespace}
     if current is not None:
         fields = endpoint_fields(current, namespace, None, backend)
-    fields |= {"hardware": plan.cost.hardware, "backend": backend_of_hardware(plan.cost.hardware, backend)}
+    fields |= {"hardware": plan.cost.hardware_id, "backend": backend_of_hardware(plan.cost.hardware_id, backend)}
     return EndpointOutput(**fields, changed=False)
 
 

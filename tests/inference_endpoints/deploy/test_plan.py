@@ -56,7 +56,7 @@ def current() -> Endpoint:
 def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
     plan = plan_create(creation(1, 3), "acme", LISTING)
     cost = plan.cost
-    assert (cost.hardware, cost.per_hour_at_min, cost.per_hour_at_max) == ("aws-east-l4-x1", 0.8, 2.4)
+    assert (cost.hardware_id, cost.per_hour_at_min, cost.per_hour_at_max) == ("aws-east-l4-x1", 0.8, 2.4)
     assert cost.per_month_at_max == pytest.approx(2.4 * 730)
     assert (plan.effect, plan.endpoint, plan.quota_left) == (Effect.SPENDS, "acme/chat", 0)
 
@@ -107,7 +107,7 @@ def test_an_update_without_a_difference_has_no_effect(current: Endpoint) -> None
 
 def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
     plan = plan_update(change({"compute": {"instanceType": "k80"}}), current, "acme", LISTING)
-    assert (plan.cost.hardware, plan.cost.per_hour_at_max) == ("aws-east-k80-x1", 0.4)
+    assert (plan.cost.hardware_id, plan.cost.per_hour_at_max) == ("aws-east-k80-x1", 0.4)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_the_capture_of_2025_gives_every_typed_field() -> None:
     assert endpoint.state == "pending"
     assert endpoint.type == "protected"
     assert endpoint.health_route == "/health"
-    assert endpoint.hardware == "aws-us-east-1-nvidia-l4-x1"
+    assert endpoint.hardware_id == "aws-us-east-1-nvidia-l4-x1"
     assert endpoint.model.image is not None
     assert endpoint.model.image.engine == "tgi"
     assert endpoint.model.image.settings["port"] == 80
@@ -71,7 +71,7 @@ def test_the_capture_of_2025_gives_every_typed_field() -> None:
 
 def test_the_fixture_of_2023_is_read_with_its_legacy_fields_and_hardware_without_an_id() -> None:
     endpoint = operations.GET.parse(captured("endpoint-running-2023"))
-    assert endpoint.hardware == "aws-us-east-1-intel-icl-x2"
+    assert endpoint.hardware_id == "aws-us-east-1-intel-icl-x2"
     assert endpoint.url == "https://vksrvs8pc1xnifhq.us-east-1.aws.endpoints.huggingface.cloud"
     assert endpoint.raw["accountId"] is None
 

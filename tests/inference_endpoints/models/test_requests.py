@@ -66,7 +66,7 @@ def test_secrets_are_replaced_by_name_and_shown_in_no_representation(current: En
 
 def test_what_a_request_leaves_out_stays_as_it_is(current: Endpoint) -> None:
     after = UpdateRequest.model_validate({"compute": {"scaling": {"maxReplica": 3}}}).applied_to(current)
-    assert (after.hardware, after.compute.accelerator) == ("aws-us-east-1-intel-spr-x1", "cpu")
+    assert (after.hardware_id, after.compute.accelerator) == ("aws-us-east-1-intel-spr-x1", "cpu")
     assert (after.compute.scaling.min_replica, after.compute.scaling.max_replica) == (1, 3)
     assert after.model.repository == "org/model"
 
@@ -74,4 +74,4 @@ def test_what_a_request_leaves_out_stays_as_it_is(current: Endpoint) -> None:
 def test_other_hardware_has_another_id_and_only_the_accelerator_that_is_named(current: Endpoint) -> None:
     wish = {"compute": {"id": "aws-us-east-1-intel-spr-x1", "instanceType": "nvidia-l4"}}
     after = UpdateRequest.model_validate(wish).applied_to(current)
-    assert (after.hardware, after.compute.accelerator) == ("aws-us-east-1-nvidia-l4-x1", "")
+    assert (after.hardware_id, after.compute.accelerator) == ("aws-us-east-1-nvidia-l4-x1", "")

@@ -96,7 +96,7 @@ def _to_resource(namespace: str, endpoint: Endpoint) -> Resource:
     return Resource(
         uri=str(EndpointUri(namespace, endpoint.name)),
         name=_full_name(namespace, endpoint),
-        description=clean_line(f"{endpoint.state.value} · {endpoint.model.repository} on {endpoint.hardware}"),
+        description=clean_line(f"{endpoint.state.value} · {endpoint.model.repository} on {endpoint.hardware_id}"),
         mime_type=JSON,
     )
 

@@ -123,7 +123,7 @@ def _row(priced: _NamespacedCost, backend: str) -> CostRow:
         endpoint_name=endpoint.name,
         namespace=priced.namespace,
         state=endpoint.state.value,
-        hardware=endpoint.hardware,
+        hardware=endpoint.hardware_id,
         replicas=endpoint.status.ready_replica,
         cost_now_per_hour_usd=cost.now,
         cost_at_most_per_hour_usd=cost.at_most,

@@ -138,7 +138,7 @@ async def _create(
         current = await call.endpoints.get(request.name, namespace)
         return await _existing_output(call, current, _different_settings(current, request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
-        raise await with_alternatives(call, namespace, error, plan.cost.hardware) from error
+        raise await with_alternatives(call, namespace, error, plan.cost.hardware_id) from error
     call.record_change(namespace, created)
     fields = await describe_endpoint(call, created, namespace)
     return EndpointOutput(

@@ -107,7 +107,7 @@ def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str
         namespace=namespace,
         state=endpoint.state.value,
         repository=clean_line(endpoint.model.repository, 80),
-        hardware=endpoint.hardware,
+        hardware=endpoint.hardware_id,
         ready_replicas=endpoint.status.ready_replica,
         target_replicas=endpoint.status.target_replica,
         price_per_hour_usd=prices.replica(endpoint),

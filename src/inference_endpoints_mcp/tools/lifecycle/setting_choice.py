@@ -53,7 +53,7 @@ async def choose_settings(
     Raises `BadRequest` for unknown hardware, `NoCapacity` where no hardware that fits is available.
     """
     listing = await call.hardware_cache.listing(namespace)
-    if current and given.hardware in {"", current.hardware}:
+    if current and given.hardware in {"", current.hardware_id}:
         return _settings_of(current, given, listing)
     available = list_offers(listing)
     offer = require_offer(available, given.hardware) if given.hardware else None
@@ -85,7 +85,7 @@ def names_engine(config: dict[str, Any]) -> bool:
 async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
     """Warns of a model that is not in the list for this machine. Model files are not checked before they are loaded."""
     repository = (plan.request and plan.request.repository) or ""
-    here = call.endpoints.backend.name == LOCAL and is_this_machine(plan.cost.hardware)
+    here = call.endpoints.backend.name == LOCAL and is_this_machine(plan.cost.hardware_id)
     if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
         return []
     try:
@@ -99,17 +99,20 @@ async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
 
 
 async def with_alternatives(
-    call: CallContext, namespace: str, error: Conflict, hardware: str, *, same_region: bool = False
+    call: CallContext, namespace: str, error: Conflict, hardware_id: str, *, same_region: bool = False
 ) -> Conflict:
     """The same error, with available alternatives in its hint; `same_region`: only those in the same region."""
     call.hardware_cache.record_change(namespace)
     available = list_offers(await call.hardware_cache.listing(namespace))
-    wanted = find_offer(available, hardware)
+    wanted = find_offer(available, hardware_id)
     others = find_alternatives(available, wanted, same_region=same_region) if wanted else []
     listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)
     instead = f"Available within quota: {listed}." if others else "No similar hardware is available now."
     return type(error)(
-        f"{hardware}: {error.message} Nothing was changed.", hint=instead, status=error.status, upstream=error.upstream
+        f"{hardware_id}: {error.message} Nothing was changed.",
+        hint=instead,
+        status=error.status,
+        upstream=error.upstream,
     )
 
 
@@ -126,5 +129,5 @@ def _settings_of(endpoint: Endpoint, given: GivenSettings, listing: HardwareList
     image = None if own or model.image is None else model.image.root
     framework = given.framework or (None if given.own_engine else model.framework)
     return ChosenSettings(
-        hardware, count_accelerators(endpoint.hardware, listing), given.task or None, framework, image
+        hardware, count_accelerators(endpoint.hardware_id, listing), given.task or None, framework, image
     )

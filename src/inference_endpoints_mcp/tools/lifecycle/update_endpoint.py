@@ -74,7 +74,7 @@ async def update_endpoint(
         )
         given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
         request = complete(given, config, secret_names, call, clear)
-        preflight.check_request(request, count_accelerators(request.applied_to(current).hardware, listing), current)
+        preflight.check_request(request, count_accelerators(request.applied_to(current).hardware_id, listing), current)
         plan = plan_update(request, current, where, listing)
         preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
         if not plan.changes and not dry_run:
@@ -96,7 +96,7 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
     try:
         updated = await call.endpoints.update(name, call.lent_secrets.fill_in(request), namespace)
     except (NoCapacity, QuotaExceeded) as error:
-        raise await with_alternatives(call, namespace, error, plan.cost.hardware, same_region=True) from error
+        raise await with_alternatives(call, namespace, error, plan.cost.hardware_id, same_region=True) from error
     call.record_change(namespace, updated)
     return EndpointOutput(
         **await describe_endpoint(call, updated, namespace),

@@ -17,7 +17,7 @@ from inference_endpoints.diagnosis import (
     collect_evidence,
     diagnose,
 )
-from inference_endpoints.models import Endpoint, hardware_id
+from inference_endpoints.models import Endpoint, format_hardware_id
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
@@ -160,7 +160,7 @@ def _settings(change: EndpointChange, endpoint: Endpoint) -> dict[str, object]:
     flat: dict[str, object] = {"max_replica": change.max_replica, "revision": change.revision, "env": change.env}
     if change.instance_type:
         provider = endpoint.provider
-        flat["hardware"] = hardware_id(
+        flat["hardware"] = format_hardware_id(
             provider.vendor, provider.region, change.instance_type, change.instance_size or ""
         )
     nested = {"image": change.image, "args": change.args}
