@@ -1,8 +1,8 @@
 """The JSON documents of the API as typed models: Python names, camelCase aliases."""
 
 from inference_endpoints.models.account import Organization, WhoAmI
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 from inference_endpoints.models.audit_log import AuditEntry, AuditLogs
-from inference_endpoints.models.base import Document, Wire
 from inference_endpoints.models.catalogue import Catalogue, CatalogueModel, Recipe, Suggestion
 from inference_endpoints.models.endpoint import (
     DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
@@ -40,13 +40,14 @@ __all__ = [
     "IMAGES_WITHOUT_URL",
     "PARALLELISM_SETTINGS",
     "AllGraphs",
+    "ApiModel",
+    "ApiModelWithRaw",
     "AuditEntry",
     "AuditLogs",
     "Catalogue",
     "CatalogueModel",
     "Compute",
     "CreateRequest",
-    "Document",
     "Endpoint",
     "EndpointConfiguration",
     "EndpointPage",
@@ -82,7 +83,6 @@ __all__ = [
     "Vendor",
     "VendorQuotas",
     "WhoAmI",
-    "Wire",
     "format_duration",
     "format_hardware_id",
     "rfc3339",

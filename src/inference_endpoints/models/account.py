@@ -2,17 +2,17 @@
 
 from pydantic import Field
 
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 
 
-class Organization(Wire):
+class Organization(ApiModel):
     name: str
     fullname: str | None = None
     role_in_org: str | None = None
     can_pay: bool | None = None
 
 
-class WhoAmI(Document):
+class WhoAmI(ApiModelWithRaw):
     """The answer of `GET /api/whoami-v2`. Details of the token are only in `raw`."""
 
     name: str

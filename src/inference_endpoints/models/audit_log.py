@@ -4,11 +4,11 @@ from datetime import datetime
 
 from pydantic import Field
 
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 from inference_endpoints.models.endpoint import Person
 
 
-class AuditEntry(Wire):
+class AuditEntry(ApiModel):
     """One action. The service publishes the route but no fields: these are what its interface shows, spelled as the
     embedded control plane does; others stay in `model_extra`. `user` is None for what the service did by itself.
     """
@@ -22,7 +22,7 @@ class AuditEntry(Wire):
     request_id: str | None = None
 
 
-class AuditLogs(Document):
+class AuditLogs(ApiModelWithRaw):
     """One page of the answer of `GET /v2/audit-logs/{namespace}`, newest first."""
 
     items: list[AuditEntry] = Field(default_factory=list)

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from pydantic import Field
 
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 from inference_endpoints.models.image import Image
 
 
-class Recipe(Wire):
+class Recipe(ApiModel):
     public_id: str = ""
     accelerator: str = ""
     engine_type: str = ""
@@ -16,7 +16,7 @@ class Recipe(Wire):
     revision: str | None = None
 
 
-class CatalogueModel(Wire):
+class CatalogueModel(ApiModel):
     """A model that is known to deploy, with its recipes."""
 
     repo_id: str
@@ -28,7 +28,7 @@ class CatalogueModel(Wire):
     recipes: list[Recipe] = Field(default_factory=list)
 
 
-class Suggestion(Document):
+class Suggestion(ApiModelWithRaw):
     """The answer of `GET /api/configuration`, which the service does not document: of its own only `suggestedCompute`
     is known, an id of hardware.
     """
@@ -39,5 +39,5 @@ class Suggestion(Document):
     image: Image | None = None
 
 
-class Catalogue(Document):
+class Catalogue(ApiModelWithRaw):
     items: list[CatalogueModel] = Field(default_factory=list)

@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import Field
 
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 from inference_endpoints.models.image import Image
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
 
 
-class Provider(Wire):
+class Provider(ApiModel):
     vendor: str = ""
     region: str = ""
 
@@ -19,7 +19,7 @@ DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN = 15
 """The service's default where `min_replica` is 0."""
 
 
-class Scaling(Wire):
+class Scaling(ApiModel):
     """Replica bounds. `scale_to_zero_timeout` is in minutes and needs `min_replica` 0."""
 
     min_replica: int = 0
@@ -33,7 +33,7 @@ class Scaling(Wire):
         return max(1, self.max_replica)
 
 
-class Compute(Wire):
+class Compute(ApiModel):
     """What the endpoint runs on. `id` is `{vendor}-{region}-{instance type}-{instance size}`."""
 
     id: str | None = None
@@ -43,7 +43,7 @@ class Compute(Wire):
     scaling: Scaling = Field(default_factory=Scaling)
 
 
-class ModelSettings(Wire):
+class ModelSettings(ApiModel):
     """The model and its container. `env` and `secrets` map names to values; secrets come back masked."""
 
     repository: str = ""
@@ -62,12 +62,12 @@ class ModelSettings(Wire):
         return self.image.engine if self.image else ""
 
 
-class Person(Wire):
+class Person(ApiModel):
     id: str | None = None
     name: str | None = None
 
 
-class Status(Wire):
+class Status(ApiModel):
     """The status of an endpoint. `message` and `error_message` may quote the container: strangers' text."""
 
     state: InferenceEndpointStatus
@@ -89,7 +89,7 @@ def format_hardware_id(vendor: str, region: str, instance_type: str, instance_si
     return "-".join(part for part in (vendor, region, instance_type, instance_size) if part)
 
 
-class EndpointConfiguration(Wire):
+class EndpointConfiguration(ApiModel):
     """What an endpoint is configured to be."""
 
     name: str = ""
@@ -105,7 +105,7 @@ class EndpointConfiguration(Wire):
         return what.id or format_hardware_id(where.vendor, where.region, what.instance_type, what.instance_size)
 
 
-class Endpoint(EndpointConfiguration, Document):
+class Endpoint(EndpointConfiguration, ApiModelWithRaw):
     """An endpoint with its status. `raw` is the whole answer of the API.
 
     >>> client = EndpointsClient()
@@ -144,7 +144,7 @@ class Endpoint(EndpointConfiguration, Document):
         return {key: value for key, value in self.raw.items() if key != "status"}
 
 
-class EndpointPage(Wire):
+class EndpointPage(ApiModel):
     """One page of a list; `next_cursor` is None on the last."""
 
     items: list[Endpoint] = Field(default_factory=list)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 
 
-class Quota(Wire):
+class Quota(ApiModel):
     """Accelerators of one kind a namespace may use (CPU instances count their own)."""
 
     max_accelerators: int = 0
@@ -18,7 +18,7 @@ class Quota(Wire):
         return max(0, self.max_accelerators - self.used_accelerators)
 
 
-class Instance(Wire):
+class Instance(ApiModel):
     """One instance type and size in one region. Memory in GB, prices in USD per hour and replica."""
 
     id: str
@@ -35,20 +35,20 @@ class Instance(Wire):
     quota: Quota | None = None
 
 
-class Region(Wire):
+class Region(ApiModel):
     name: str
     label: str | None = None
     status: str = "available"
     computes: list[Instance] = Field(default_factory=list)
 
 
-class Vendor(Wire):
+class Vendor(ApiModel):
     name: str
     status: str = "available"
     regions: list[Region] = Field(default_factory=list)
 
 
-class HardwareListing(Document):
+class HardwareListing(ApiModelWithRaw):
     """The answer of `GET /v2/provider[/{namespace}]`."""
 
     vendors: list[Vendor] = Field(default_factory=list)
@@ -68,12 +68,12 @@ class InstanceTypeQuota(Quota):
     architecture: str = ""
 
 
-class VendorQuotas(Wire):
+class VendorQuotas(ApiModel):
     name: str
     quotas: list[InstanceTypeQuota] = Field(default_factory=list)
 
 
-class QuotaListing(Document):
+class QuotaListing(ApiModelWithRaw):
     """The answer of `GET /v2/provider/quotas/{namespace}`."""
 
     vendors: list[VendorQuotas] = Field(default_factory=list)

@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-from inference_endpoints.models.base import Document
+from inference_endpoints.models.api_model import ApiModelWithRaw
 
 _BYTES = {"F64": 8, "I64": 8, "F32": 2, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "I16": 2}
 """Bytes of one number in memory. Engines load 32-bit numbers as 16-bit. Other types take one byte."""
 _SIZE_IN_NAME = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)\s?([bm])(?![a-z0-9])", re.IGNORECASE)
 
 
-class ModelInfo(Document):
+class ModelInfo(ApiModelWithRaw):
     """The answer of `GET /api/models/{owner}/{model}`, reduced to the fields that are used here."""
 
     pipeline_tag: str | None = None

@@ -4,15 +4,15 @@ from datetime import datetime
 
 from pydantic import Field
 
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 
 
-class Point(Wire):
+class Point(ApiModel):
     x: datetime
     y: float | None = None
 
 
-class Series(Wire):
+class Series(ApiModel):
     """One line of a graph. Which of its labels is set depends on the graph; the others are None."""
 
     status_code: str | int | None = None
@@ -23,11 +23,11 @@ class Series(Wire):
     data: list[Point] = Field(default_factory=list)
 
 
-class Graph(Wire):
+class Graph(ApiModel):
     series: list[Series] = Field(default_factory=list)
 
 
-class AllGraphs(Document):
+class AllGraphs(ApiModelWithRaw):
     """The answer of `POST …/metrics`. Units are not published."""
 
     start: datetime | None = None

@@ -5,24 +5,24 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from inference_endpoints.models.base import Document, Wire
+from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 
 
-class ReplicaStatus(Wire):
+class ReplicaStatus(ApiModel):
     stage: str = ""
     live: bool = False
 
 
-class Replica(Wire):
+class Replica(ApiModel):
     id: str
     status: ReplicaStatus = Field(default_factory=ReplicaStatus)
 
 
-class Replicas(Document):
+class Replicas(ApiModelWithRaw):
     items: list[Replica] = Field(default_factory=list)
 
 
-class LogEntry(Wire):
+class LogEntry(ApiModel):
     """One line of a replica's output: strangers' text. The one document of the API with snake_case keys."""
 
     timestamp: str | None = None

@@ -1,4 +1,4 @@
-"""The base of all API documents."""
+"""The base classes of all models of the API's JSON."""
 
 from functools import cache
 from typing import Any, Self
@@ -8,13 +8,13 @@ from pydantic.alias_generators import to_camel
 
 
 @cache
-def _never_null(model: type["Wire"]) -> frozenset[str]:
+def _never_null(model: type["ApiModel"]) -> frozenset[str]:
     """The wire names of the fields that cannot be None."""
     fields = model.model_fields.items()
     return frozenset(field.alias or name for name, field in fields if field.get_default() is not None)
 
 
-class Wire(BaseModel):
+class ApiModel(BaseModel):
     """A JSON object of the API: Python names, camelCase on the wire, unknown fields kept."""
 
     model_config = ConfigDict(
@@ -35,8 +35,8 @@ class Wire(BaseModel):
         return {key: value for key, value in data.items() if value is not None or key not in never_null}
 
 
-class Document(Wire):
-    """A whole answer of the control plane, which also keeps the answer as it was received."""
+class ApiModelWithRaw(ApiModel):
+    """A model that also keeps the JSON object as it was received."""
 
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -50,5 +50,5 @@ class Document(Wire):
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The answer as a plain dict, with every field a newer API may have added."""
+        """The JSON object as a plain dict, with every field a newer API may have added."""
         return self._raw
