@@ -13,7 +13,7 @@ from typing import Any
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.daemon.plane import Plane
-from inference_endpoints_local.engines.base import CannotRun
+from inference_endpoints_local.engines.engine import CannotRun
 from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.state.record import Spec
 

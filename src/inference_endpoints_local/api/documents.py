@@ -7,7 +7,7 @@ from typing import Any, cast
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.control.reconcile import ReportedStatus
-from inference_endpoints_local.engines.base import ReplicaStage
+from inference_endpoints_local.engines.engine import ReplicaStage
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.state.audit_event import AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord, Spec

@@ -15,7 +15,7 @@ from inference_endpoints_local.api.hang_up import HANG_UP
 from inference_endpoints_local.api.request_handling import error_response, has_token
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
-from inference_endpoints_local.engines.base import EngineReplica, WorkerAddress
+from inference_endpoints_local.engines.engine import EngineReplica, WorkerAddress
 from inference_endpoints_local.engines.worker_proxy import WorkerExchange, WorkerFailed, open_exchange
 from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.store import NotSaved

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from inference_endpoints_local.api.documents import timestamp
 from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S, EndpointMetrics, ReplicaCounts, percentile
-from inference_endpoints_local.engines.base import ReplicaStage
+from inference_endpoints_local.engines.engine import ReplicaStage
 from inference_endpoints_local.wire import responses
 
 MAX_POINTS = 120

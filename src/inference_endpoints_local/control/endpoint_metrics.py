@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from inference_endpoints_local.engines.base import EngineReplica
+from inference_endpoints_local.engines.engine import EngineReplica
 
 INTERVAL_S = 15
 MAX_INTERVALS = 2_880

@@ -23,7 +23,7 @@ from inference_endpoints_local.control.reconcile import (
     Stop,
     reconcile,
 )
-from inference_endpoints_local.engines.base import LIVE, Engine, LaunchRequest
+from inference_endpoints_local.engines.engine import LIVE, Engine, LaunchRequest
 from inference_endpoints_local.state.audit_event import AuditAction, AuditEvent, audit_event
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore

@@ -11,7 +11,7 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control import validation
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
-from inference_endpoints_local.engines.base import CannotRun, Engine
+from inference_endpoints_local.engines.engine import CannotRun, Engine
 from inference_endpoints_local.models.instances import (
     LOCAL_VENDOR,
     UNAVAILABLE_STATUSES,

@@ -14,7 +14,7 @@ from inference_endpoints_local.control.autoscale import (
     ScalingRule,
     autoscale,
 )
-from inference_endpoints_local.engines.base import EngineReplica
+from inference_endpoints_local.engines.engine import EngineReplica
 
 READING_INTERVAL_S = 5.0
 

@@ -7,7 +7,7 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics
 from inference_endpoints_local.control.load import Load
 from inference_endpoints_local.control.reconcile import ObservedReplica, ObservedState, ReportedStatus
-from inference_endpoints_local.engines.base import Engine, EngineReplica, ReplicaStage
+from inference_endpoints_local.engines.engine import Engine, EngineReplica, ReplicaStage
 from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.record import EndpointRecord
 

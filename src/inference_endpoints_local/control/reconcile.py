@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local.engines.base import LIVE, ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine import LIVE, ReplicaStage, ReplicaState
 from inference_endpoints_local.state.record import EndpointRecord, PowerState
 
 MAX_ATTEMPTS = 3

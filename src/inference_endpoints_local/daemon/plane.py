@@ -16,7 +16,7 @@ from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.daemon.connect import StartOptions
-from inference_endpoints_local.engines.base import Engine
+from inference_endpoints_local.engines.engine import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
 from inference_endpoints_local.engines.simulated import SimulatedEngine

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.engines.base import CannotRun, LaunchRequest, ReplicaStage, new_replica_id
 from inference_endpoints_local.engines.child_process import end_leftovers
+from inference_endpoints_local.engines.engine import CannotRun, LaunchRequest, ReplicaStage, new_replica_id
 from inference_endpoints_local.engines.process_replica import ProcessLedger, ProcessReplica
 from inference_endpoints_local.engines.programs import Program, ProgramResolver
 from inference_endpoints_local.models.artifacts import WeightsError

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference_endpoints_local import loopback
-from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
 from inference_endpoints_local.engines.child_process import (
     cpu_seconds,
     end_process,
@@ -26,6 +25,7 @@ from inference_endpoints_local.engines.child_process import (
     spawn,
     worker_environment,
 )
+from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
 from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError

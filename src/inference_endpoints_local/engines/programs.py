@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from inference_endpoints_local.engines.base import CannotRun
+from inference_endpoints_local.engines.engine import CannotRun
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.artifacts import OnProgress
 from inference_endpoints_local.state.record import Spec

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from inference_endpoints_local.engines.base import LaunchRequest, ReplicaStage, ReplicaState, new_replica_id
+from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, new_replica_id
 from inference_endpoints_local.engines.simulated_startup import startup_script
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog

@@ -6,7 +6,7 @@ Inference.
 
 from dataclasses import dataclass
 
-from inference_endpoints_local.engines.base import ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine import ReplicaStage, ReplicaState
 from inference_endpoints_local.state.record import Spec, instance_size
 
 FAULT_VARIABLE = "SIMULATED_FAULT"

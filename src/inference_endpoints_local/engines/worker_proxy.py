@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import h11
 
-from inference_endpoints_local.engines.base import WorkerAddress
+from inference_endpoints_local.engines.engine import WorkerAddress
 
 CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 65_536

@@ -6,7 +6,7 @@ import pytest
 
 from inference_endpoints_local.api import metric_graphs
 from inference_endpoints_local.control.endpoint_metrics import MAX_INTERVALS, EndpointMetrics
-from inference_endpoints_local.engines.base import ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine import ReplicaStage, ReplicaState
 
 NOW = 1_800_000_000.0  # a multiple of 15
 

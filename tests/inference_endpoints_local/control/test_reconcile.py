@@ -14,7 +14,7 @@ from inference_endpoints_local.control.reconcile import (
     Stop,
     reconcile,
 )
-from inference_endpoints_local.engines.base import ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine import ReplicaStage, ReplicaState
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion
 
 
