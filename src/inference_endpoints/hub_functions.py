@@ -91,7 +91,7 @@ class HubFunctions(Generic[H]):
         for one, error in lists.errors.items():
             if one == lists.own or not isinstance(error, Unauthorized | Forbidden):
                 raise error
-        found = [handle for one, listed in lists.answers.items() for handle in self._handles(listed, one, api)]
+        found = [handle for one, listed in lists.results.items() for handle in self._handles(listed, one, api)]
         return EndpointList(found, lists.errors)
 
     async def create_inference_endpoint(

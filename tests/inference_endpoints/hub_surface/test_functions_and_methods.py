@@ -223,8 +223,8 @@ async def test_a_real_process_is_called_through_both_clients(call: CallStyle, de
     await call(endpoint.wait, timeout=20, refresh_every=0.05)
     blocking = await asyncio.to_thread(endpoint.client.post, json={"inputs": "hi"})
     awaited = await endpoint.async_client.post(json={"inputs": "hi"})
-    for reply in (blocking, awaited):
-        assert json.loads(reply.json()["body"]) == {"inputs": "hi"}
+    for response in (blocking, awaited):
+        assert json.loads(response.json()["body"]) == {"inputs": "hi"}
     assert await endpoint.async_client.health_check()
     assert (await endpoint.async_client.get_endpoint_info())["path"] == "/info"
 

@@ -188,8 +188,8 @@ async def test_media_is_read_from_a_file_by_its_path(
 
 async def test_post_reaches_any_route(call: CallStyle, default_upstream: Upstream) -> None:
     default_upstream.serves("/rerank", Answer(body=[{"index": 0}]))
-    reply = await ask(call, default_upstream, "post", json={"query": "q"}, path="/rerank")
-    assert (reply.status, reply.json()) == (200, [{"index": 0}])
+    response = await ask(call, default_upstream, "post", json={"query": "q"}, path="/rerank")
+    assert (response.status, response.json()) == (200, [{"index": 0}])
     assert json.loads(default_upstream.seen[0].content) == {"query": "q"}
 
 
