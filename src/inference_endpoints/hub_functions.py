@@ -77,7 +77,7 @@ class HubFunctions(Generic[H]):
         """Read all endpoints of a namespace, every page; "*" means all namespaces of the token.
 
         With "*", organizations that refuse the token (401, 403) are in the list's `refused`. Any other failure is
-        raised, since an incomplete list would look complete.
+        raised, since an incomplete list would appear complete.
 
         >>> [endpoint.name for endpoint in await list_inference_endpoints()]
         ['broken', 'chat']

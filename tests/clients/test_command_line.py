@@ -85,7 +85,7 @@ def test_an_engine_with_its_container_is_deployed(hf: Hf) -> None:
     assert model["image"] == {"vLLM": {"url": "vllm/vllm-openai:v1", "port": 80, "tensorParallelSize": 1}}
 
 
-def test_hardware_is_listed_and_narrowed(hf: Hf) -> None:
+def test_hardware_is_listed_and_filtered(hf: Hf) -> None:
     here = hf("hardware", "--vendor", "local")
     assert {one["instance_type"] for one in here} == {"cpu"}
     assert here[0]["price_per_hour"] == 0.0
@@ -107,7 +107,7 @@ def test_a_recipe_of_the_catalogue_is_deployed(hf: Hf) -> None:
     assert hf("catalog", "deploy", "--repo", "fasttext/lid.176-ftz")["name"].startswith("lid-176-ftz-")
 
 
-def test_a_refusal_ends_it_with_the_plane_s_own_words(run: Run) -> None:
+def test_a_refusal_ends_it_with_the_planes_own_message(run: Run) -> None:
     missing = run("describe", "none")
     assert missing.returncode == 404 & 0xFF
     assert "Not Found: endpoint none" in missing.stderr

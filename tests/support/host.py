@@ -80,9 +80,9 @@ class Host:
 async def connected(
     transport: Transport, mode: Mode, *, answer: Answer | None = None, name: str = "mcp"
 ) -> AsyncIterator[Host]:
-    """A host of this name; with `answer` it can ask a person."""
+    """A host of this name; with `answer` a person can answer its questions."""
 
-    async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    async def elicit(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         assert isinstance(params, ElicitRequestFormParams)
         assert answer is not None
         reply = answer(params.message)
@@ -97,7 +97,7 @@ async def connected(
         transport,
         mode=mode,
         client_info=Implementation(name=name, version="1"),
-        elicitation_callback=ask if answer else None,
+        elicitation_callback=elicit if answer else None,
     )
     async with client:
         yield Host(client)

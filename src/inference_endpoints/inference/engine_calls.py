@@ -59,7 +59,7 @@ class InferenceResponse:
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
-            raise BadRequest("The endpoint's answer is not JSON.", hint="Look at its content type.") from error
+            raise BadRequest("The endpoint's answer is not JSON.", hint="Check its content type.") from error
 
 
 class EngineCalls:

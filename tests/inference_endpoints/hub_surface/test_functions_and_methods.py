@@ -95,7 +95,7 @@ async def test_creating_passes_every_argument_on(call: CallStyle, default_driver
 
 @pytest.mark.parametrize("metric", get_args(ScalingMetric))
 @pytest.mark.parametrize("access", [*get_args(AccessType), InferenceEndpointType.PUBLIC])
-async def test_settings_take_the_services_words(
+async def test_settings_take_the_services_values(
     call: CallStyle, default_driver: Driver, metric: str, access: str
 ) -> None:
     endpoint = await created(call, type=access, scaling_metric=metric, accelerator="cpu", framework="custom")

@@ -138,7 +138,7 @@ async def test_a_wait_times_out_and_the_handle_shows_what_was_seen(call: CallSty
     assert endpoint.status == "initializing"
 
 
-async def test_a_timeout_of_nothing_still_allows_one_look(call: CallStyle, default_upstream: Upstream) -> None:
+async def test_a_timeout_of_zero_still_allows_one_read(call: CallStyle, default_upstream: Upstream) -> None:
     default_upstream.shows("running")
     default_upstream.answers("GET", "/serve/chat/health", Answer(200))
     assert (await waited(call, handle_of(call, default_upstream), timeout=0)).status == "running"

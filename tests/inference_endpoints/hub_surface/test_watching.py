@@ -80,7 +80,7 @@ async def test_a_watch_that_is_closed_reads_no_more(default_upstream: Upstream) 
     assert len(default_upstream.seen) <= reads + 1
 
 
-async def test_a_watch_that_may_not_look_raises_why(default_upstream: Upstream) -> None:
+async def test_a_watch_whose_reads_are_refused_raises_the_reason(default_upstream: Upstream) -> None:
     default_upstream.answers("GET", ONE, Answer(401, b""))
     endpoint = AsyncInferenceEndpoint.from_raw(default_upstream.endpoint("running"), "acme")
     with pytest.raises(Unauthorized):

@@ -13,7 +13,7 @@ ONE = "/v2/endpoint/acme/chat"
 LOADING = "Simulated: Loading gpt2 (1 of 1 shards to go)"
 
 
-async def test_logs_are_entries_of_snake_case_and_can_be_narrowed(driver: Driver) -> None:
+async def test_logs_are_entries_of_snake_case_and_can_be_filtered(driver: Driver) -> None:
     await driver.create()
     await driver.advance(200)
     logs = (await driver.call("GET", ONE + "/logs")).body
