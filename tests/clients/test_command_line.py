@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 from tests.clients.conftest import CLOUD
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 
@@ -39,7 +40,7 @@ def run(plane: RunningPlane, tmp_path: Path) -> Run:
     def running(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(LAUNCHER), plane.url, "endpoints", *words]
         return subprocess.run(
-            command, env=os.environ | settings, capture_output=True, text=True, timeout=30, check=False
+            command, env=os.environ | settings, capture_output=True, text=True, timeout=HANG_TIMEOUT_S, check=False
         )
 
     return running
@@ -71,7 +72,7 @@ def test_an_endpoint_is_deployed_changed_and_deleted(hf: Hf) -> None:
 
 
 def test_an_endpoint_is_put_to_sleep_paused_and_resumed(hub: HfApi, hf: Hf, run: Run) -> None:
-    hub.create_inference_endpoint("cli", repository="gpt2", **CLOUD).wait(timeout=20, refresh_every=0.02)  # type: ignore[arg-type]
+    hub.create_inference_endpoint("cli", repository="gpt2", **CLOUD).wait(timeout=HANG_TIMEOUT_S, refresh_every=0.02)  # type: ignore[arg-type]
     assert hf("resume", "cli")["status"]["state"] == "running"
     assert run("resume", "cli", "--fail-if-already-running").returncode == 400 & 0xFF
     assert hf("scale-to-zero", "cli")["status"]["state"] == "scaledToZero"

@@ -7,6 +7,7 @@ from huggingface_hub import HfApi, InferenceClient
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 from huggingface_hub.utils._http import get_session
 from tests.clients.conftest import Deployed
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 
@@ -20,7 +21,7 @@ MESSAGES = [{"role": "user", "content": "Say hello."}]
 def test_a_model_of_the_catalogue_is_deployed_chats_sleeps_and_wakes(hub: HfApi, plane: RunningPlane) -> None:
     endpoint = hub.create_inference_endpoint_from_catalog(CHAT, accelerator="cpu")
     assert endpoint.name.startswith("smollm2-135m-instruct-")
-    endpoint.wait(timeout=90, refresh_every=0.1)
+    endpoint.wait(timeout=HANG_TIMEOUT_S, refresh_every=0.1)
     client = endpoint.client  # kept: its streams end with it
     answer = client.chat_completion(MESSAGES, max_tokens=8)
     assert answer.choices[0].message.content

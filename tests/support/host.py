@@ -19,6 +19,7 @@ from mcp.types import (
     Implementation,
     TextContent,
 )
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
@@ -67,7 +68,7 @@ class Host:
 
     async def wait_for_progress(self, text: str) -> None:
         """Return once a notification contains this text."""
-        async with asyncio.timeout(30), self.received:
+        async with asyncio.timeout(HANG_TIMEOUT_S), self.received:
             await self.received.wait_for(lambda: any(text in message for _, message in self.progress))
 
     async def _on_progress(self, progress: float, total: float | None, message: str | None) -> None:

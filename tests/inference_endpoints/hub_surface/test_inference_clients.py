@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import LOCAL, CallStyle, set_default_control_plane
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, PlaneOf
 from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
 from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
@@ -277,7 +278,7 @@ async def test_real_models_answer_both_clients(
             ("language", "fasttext/lid.176-ftz", None),
         ):
             endpoint = await call.function("create_inference_endpoint", name, repository=repository, task=task, **LOCAL)
-            await call(endpoint.wait, timeout=90, refresh_every=0.1)
+            await call(endpoint.wait, timeout=HANG_TIMEOUT_S, refresh_every=0.1)
             client[name] = endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
         answer = await call(client["chat"].chat_completion, TURNS, max_tokens=8)
         assert answer.choices[0].message.content

@@ -171,7 +171,7 @@ async def test_a_wait_wakes_an_endpoint_that_is_scaled_to_zero_if_wake_is_set(
     with pytest.raises(ScaledToZero):
         await waited(call, endpoint)
     with pytest.raises(InferenceEndpointTimeoutError):
-        await waited(call, endpoint, timeout=0.2, wake=True)
+        await waited(call, endpoint, timeout=2, wake=True)
     assert endpoint.status in {"pending", "initializing"}
     await default_driver.advance(READY_S)
     assert (await waited(call, endpoint, wake=True)).status == "running"

@@ -5,6 +5,7 @@ from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
@@ -57,7 +58,7 @@ async def test_a_blocking_watch_yields_the_same(default_upstream: Upstream) -> N
 async def test_a_change_arrives_as_soon_as_the_control_plane_reports_it(default_driver: Driver) -> None:
     await default_driver.create()
     endpoint = await aio.get_inference_endpoint("chat", namespace="acme")
-    async with aclosing(endpoint.watch(refresh_every=3_600)) as changes, asyncio.timeout(30):
+    async with aclosing(endpoint.watch(refresh_every=3_600)) as changes, asyncio.timeout(HANG_TIMEOUT_S):
         assert (await anext(changes)).state == "pending"
         await default_driver.do("chat", "pause")
         assert (await anext(changes)).state == endpoint.status == "paused"

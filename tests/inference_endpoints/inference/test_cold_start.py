@@ -84,8 +84,8 @@ async def test_an_endpoint_that_never_becomes_ready_ends_at_the_callers_deadline
 ) -> None:
     upstream.shows("initializing")
     upstream.serves("/", Answer(503, b""))
-    with pytest.raises(InferenceEndpointTimeoutError, match=r"did not become ready within 0\.2 s"):
-        await AsyncInference(endpoints).call("chat", body={}, timeout=0.2)
+    with pytest.raises(InferenceEndpointTimeoutError, match="did not become ready within 2 s"):
+        await AsyncInference(endpoints).call("chat", body={}, timeout=2)
     assert upstream.calls()[0].headers["x-scale-up-timeout"] == "1"
 
 

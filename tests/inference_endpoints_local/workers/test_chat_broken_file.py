@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 from tests.inference_endpoints_local.workers.conftest import start_worker
+from tests.support.hang import HANG_TIMEOUT_S
 
 
 def test_a_file_that_cannot_be_loaded_leaves_every_line_of_llama_cpp_in_the_log(tmp_path: Path) -> None:
@@ -13,7 +14,7 @@ def test_a_file_that_cannot_be_loaded_leaves_every_line_of_llama_cpp_in_the_log(
     module = ["-m", "inference_endpoints_local.workers.chat"]
     worker = start_worker(module, tmp_path, model=str(file), task="text-generation", files={"gguf": str(file)})
     try:
-        assert worker.process.wait(60) == 1
+        assert worker.process.wait(HANG_TIMEOUT_S) == 1
         assert "ERROR cannot load" in worker.log
         assert "unknown model architecture" in worker.log
         assert "exiting due to model loading error" in worker.log

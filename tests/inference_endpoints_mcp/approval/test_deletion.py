@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Answer, Mode
 from tests.support.plane_driver import Driver
 
@@ -145,7 +146,7 @@ async def test_a_host_that_never_answers_does_not_block_the_call(driver: Driver,
         return "chat"
 
     async with host_of("legacy", answer=never_answer, answer_within=0.2) as host:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             message = await host.refused("delete_endpoint", "REFUSED", **CHAT)
     assert question_received.is_set()
     assert "not approved" in message

@@ -11,6 +11,7 @@ from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
 from starlette.datastructures import Headers
 from tests.support.command import Run, Start, address_of
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, Mode, connected
 
 from inference_endpoints.transport.http import httpx
@@ -39,7 +40,7 @@ def server(start: Start, run: Run, tmp_path: Path) -> Iterator[Server]:
         async def host_with(mode: Mode = "auto", **headers: str) -> AsyncIterator[Host]:
             named = {f"X-Endpoints-{name.replace('_', '-')}": value for name, value in headers.items()}
             async with (
-                httpx.AsyncClient(headers=named, timeout=30) as client,
+                httpx.AsyncClient(headers=named, timeout=HANG_TIMEOUT_S) as client,
                 connected(streamable_http_client(address, http_client=client), mode) as host,
             ):
                 yield host
