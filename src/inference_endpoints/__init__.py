@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         NotFound,
         OutcomeUnknown,
         Paused,
+        PaymentRequired,
         QuotaExceeded,
         RateLimited,
         Refused,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from inference_endpoints.hub_functions import EndpointList
-    from inference_endpoints.inference import AsyncInference, InferenceResponse, Label
+    from inference_endpoints.inference import AsyncInference, Label, Reply
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
     from inference_endpoints.models import (
@@ -70,12 +71,12 @@ _NAMES_BY_MODULE = {
     "transport.backend": "Backend default_backend hugging_face local",
     "client": "AsyncEndpointsClient",
     "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
-    "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused QuotaExceeded "
-    "RateLimited Refused ScaledToZero Unauthorized Unavailable",
+    "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused "
+    "PaymentRequired QuotaExceeded RateLimited Refused ScaledToZero Unauthorized Unavailable",
     "hub_functions": "EndpointList",
     "watching.goals": "Goal",
     "inference_endpoint": "AsyncInferenceEndpoint",
-    "inference": "AsyncInference Label InferenceResponse",
+    "inference": "AsyncInference Label Reply",
     "inference.hub_inference_client": "AsyncInferenceClient InferenceClient",
     "watching.observation": "StatusChange",
     "models": "CreateRequest Endpoint InferenceEndpointStatus InferenceEndpointType UpdateRequest",
@@ -117,7 +118,6 @@ __all__ = [
     "InferenceEndpointStatus",
     "InferenceEndpointTimeoutError",
     "InferenceEndpointType",
-    "InferenceResponse",
     "Label",
     "NoCapacity",
     "NotConfigured",
@@ -125,10 +125,12 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "Paused",
+    "PaymentRequired",
     "Plan",
     "QuotaExceeded",
     "RateLimited",
     "Refused",
+    "Reply",
     "ScaledToZero",
     "StatusChange",
     "Unauthorized",

@@ -15,20 +15,20 @@ MAX_CONCURRENT_NAMESPACES = 8
 
 
 @dataclass(frozen=True)
-class NamespaceResults(Generic[T]):
-    """The results and errors by namespace. `own` is the namespace of the token's owner."""
+class NamespaceAnswers(Generic[T]):
+    """The answers and errors by namespace. `own` is the namespace of the token's owner."""
 
     own: str
-    results: dict[str, T]
+    answers: dict[str, T]
     errors: dict[str, InferenceEndpointError]
 
 
 async def query_all_namespaces(
     client: AsyncEndpointsClient, query: Callable[[str], Awaitable[T]]
-) -> NamespaceResults[T]:
+) -> NamespaceAnswers[T]:
     """Query every namespace. Raises the error of the first namespace if all of them fail."""
     semaphore = asyncio.Semaphore(MAX_CONCURRENT_NAMESPACES)
-    results: dict[str, T] = {}
+    answers: dict[str, T] = {}
     errors: dict[str, InferenceEndpointError] = {}
 
     async def query_one(namespace: str) -> T | InferenceEndpointError:
@@ -43,7 +43,7 @@ async def query_all_namespaces(
         if isinstance(outcome, InferenceEndpointError):
             errors[namespace] = outcome
         else:
-            results[namespace] = outcome
-    if not results:
+            answers[namespace] = outcome
+    if not answers:
         raise errors[namespaces[0]]
-    return NamespaceResults(namespaces[0], results, errors)
+    return NamespaceAnswers(namespaces[0], answers, errors)

@@ -381,10 +381,10 @@ class AsyncEndpointsClient:
 
     async def _send(
         self,
-        operation: "operations.Operation[operations.Result]",
+        operation: "operations.Operation[operations.Answer]",
         *,
         query: dict[str, Any] | None = None,
         body: RequestPart | None = None,
         **arguments: str,
-    ) -> "operations.Result":
+    ) -> "operations.Answer":
         return await self.http.send(operation.build(query=query, body=body, **arguments), operation)

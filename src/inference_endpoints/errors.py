@@ -5,6 +5,7 @@
     ├── BadRequest               the request is wrong: change it (also a ValueError)
     ├── Unauthorized             the token is missing or not accepted
     ├── Forbidden                the token has no right to do this
+    │   └── PaymentRequired      the namespace has no payment method
     ├── Refused                  the operator's policy does not allow it
     ├── NotFound                 no such endpoint, namespace or model
     ├── Conflict                 the current state does not allow the request
@@ -133,6 +134,16 @@ class Forbidden(InferenceEndpointError):
     """
 
     code = "FORBIDDEN"
+
+
+class PaymentRequired(Forbidden):
+    """The namespace has no payment method for Inference Endpoints: a person adds one. Another token does not help.
+
+    >>> issubclass(PaymentRequired, Forbidden)
+    True
+    """
+
+    code = "PAYMENT_REQUIRED"
 
 
 class Refused(InferenceEndpointError):

@@ -91,7 +91,7 @@ def detect_healthy(evidence: Evidence) -> Finding | None:
     status = evidence.endpoint.status
     if evidence.state is not State.RUNNING or status.ready_replica == 0 or evidence.health not in (None, 200):
         return None
-    live = sum(replica.status.live for replica in evidence.replicas or ())
+    running = sum(replica.status.running for replica in evidence.replicas or ())
     statements = [f"{status.ready_replica} of {status.target_replica} replicas are ready."]
     if evidence.health == 200:
         statements.append("Its health route answers 200.")
@@ -99,7 +99,7 @@ def detect_healthy(evidence: Evidence) -> Finding | None:
         reason = "a call would delay its scale to zero" if evidence.endpoint.url else "it has no address"
         statements.append(f"Its health route was not called, because {reason}.")
     confidence = 0.6
-    if evidence.health == 200 or live:
+    if evidence.health == 200 or running:
         confidence = 0.9 if evidence.health == 200 else 0.8
     return Finding(
         Cause.HEALTHY,

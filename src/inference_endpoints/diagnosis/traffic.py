@@ -71,7 +71,7 @@ def _count_measured(graphs: AllGraphs) -> Counter[int]:
     statuses: Counter[int] = Counter()
     for series in graphs.response_status_code.series:
         if str(series.status_code).isdecimal():
-            statuses[int(str(series.status_code))] += round(sum(point.y or 0.0 for point in series.data))
+            statuses[int(str(series.status_code))] += round(series.total)
     return statuses
 
 

@@ -2,7 +2,7 @@
 
 from inference_endpoints.models.account import Organization, WhoAmI
 from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
-from inference_endpoints.models.audit_log import AuditEntry, AuditLogs
+from inference_endpoints.models.audit_log import AuditChange, AuditEntry, AuditLogs
 from inference_endpoints.models.catalogue import Catalogue, CatalogueModel, Recipe, Suggestion
 from inference_endpoints.models.endpoint import (
     DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
@@ -29,7 +29,17 @@ from inference_endpoints.models.hardware import (
 )
 from inference_endpoints.models.hub import ModelInfo
 from inference_endpoints.models.image import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Image
-from inference_endpoints.models.metrics import AllGraphs, Graph, Point, Series
+from inference_endpoints.models.metrics import (
+    AllGraphs,
+    EngineGraphs,
+    EngineRequests,
+    Graph,
+    Point,
+    Series,
+    StageGraph,
+    StageSeries,
+    StageSpan,
+)
 from inference_endpoints.models.replicas import LogEntry, Logs, Replica, Replicas, ReplicaStatus
 from inference_endpoints.models.requests import CreateRequest, MetricsRequest, RequestPart, UpdateRequest
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
@@ -42,6 +52,7 @@ __all__ = [
     "AllGraphs",
     "ApiModel",
     "ApiModelWithRaw",
+    "AuditChange",
     "AuditEntry",
     "AuditLogs",
     "Catalogue",
@@ -51,6 +62,8 @@ __all__ = [
     "Endpoint",
     "EndpointConfiguration",
     "EndpointPage",
+    "EngineGraphs",
+    "EngineRequests",
     "Graph",
     "HardwareListing",
     "Image",
@@ -77,6 +90,9 @@ __all__ = [
     "RequestPart",
     "Scaling",
     "Series",
+    "StageGraph",
+    "StageSeries",
+    "StageSpan",
     "Status",
     "Suggestion",
     "UpdateRequest",

@@ -1,29 +1,73 @@
-"""The audit log: what happened to endpoints, and who did it."""
+"""The audit log: what happened to endpoints, and who did it. Source: the service's OpenAPI document 2.0.0."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from pydantic import Field
+from pydantic import AliasChoices, BaseModel, Field
 
 from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 from inference_endpoints.models.endpoint import Person
 
 
+class AuditChange(BaseModel):
+    """One setting, such as `replica.maxReplica`, before and after an update."""
+
+    setting: str
+    before: Any = None
+    after: Any = None
+
+
 class AuditEntry(ApiModel):
-    """One action. The service publishes the route but no fields: these are what its interface shows, spelled as the
-    embedded control plane does; others stay in `model_extra`. `user` is None for what the service did by itself.
+    """One action. `level` is debug, info or critical. `user` is None for what the service did by itself.
+
+    `reason` has one key, such as `endpointPaused`; that of `endpointUpdated` has one key again, the settings that
+    changed, with `before` and `after`.
     """
 
+    id: str = ""
     created_at: datetime | None = None
-    action: str = ""
+    level: str = ""
     endpoint: str | None = None
     user: Person | None = None
-    changes: list[str] = Field(default_factory=list)
-    source_ip: str | None = None
+    ip: str | None = Field(default=None, validation_alias=AliasChoices("ip", "sourceIp"))
     request_id: str | None = None
+    reason: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def action(self) -> str:
+        """The key of the reason without its first word: created, updated, paused, resumed, scaledToZero, deleted."""
+        key = next(iter(self.reason), str((self.model_extra or {}).get("action", "")))
+        action = key.removeprefix("endpoint")
+        return action[:1].lower() + action[1:]
+
+    @property
+    def changes(self) -> list[AuditChange]:
+        """The settings that an update changed."""
+        updated = self.reason.get("endpointUpdated")
+        if isinstance(updated, dict):
+            return list(_changes(updated))
+        return [AuditChange(setting=str(name)) for name in (self.model_extra or {}).get("changes", ())]
 
 
 class AuditLogs(ApiModelWithRaw):
-    """One page of the answer of `GET /v2/audit-logs/{namespace}`, newest first."""
+    """One page of the answer of `GET /v2/audit-logs/{namespace}`, newest first. Its cursors have snake_case keys."""
 
-    items: list[AuditEntry] = Field(default_factory=list)
-    next_cursor: str | None = None
+    items: list[AuditEntry] = Field(default_factory=list, validation_alias=AliasChoices("list", "items"))
+    next_cursor: str | None = Field(default=None, validation_alias=AliasChoices("next_cursor", "nextCursor"))
+    prev_cursor: str | None = Field(default=None, alias="prev_cursor")
+
+
+def _changes(updated: dict[str, Any]) -> Iterator[AuditChange]:
+    for kind, change in updated.items():
+        before, after = (_as_settings(change, side) for side in ("before", "after"))
+        for name in {**before, **after}:
+            if before.get(name) != after.get(name):
+                # A change of one thing, such as env, repeats its name.
+                setting = kind if name == kind else f"{kind}.{name}"
+                yield AuditChange(setting=setting, before=before.get(name), after=after.get(name))
+
+
+def _as_settings(change: Any, side: str) -> dict[str, Any]:
+    value = change.get(side) if isinstance(change, dict) else None
+    return value if isinstance(value, dict) else {}

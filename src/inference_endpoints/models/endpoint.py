@@ -68,7 +68,12 @@ class Person(ApiModel):
 
 
 class Status(ApiModel):
-    """The status of an endpoint. `message` and `error_message` may quote the container: strangers' text."""
+    """The status of an endpoint. `message` and `error_message` may quote the container: strangers' text.
+
+    `agent_message` is a diagnosis by the service's debugger. `last_used_at` is the time of the last call or of the last
+    change to running, whichever is later; None if it never ran. `inference_metrics_enabled`: its engine publishes
+    metrics of its own. Source: the service's OpenAPI document 2.0.0.
+    """
 
     state: InferenceEndpointStatus
     message: str | None = None
@@ -81,6 +86,8 @@ class Status(ApiModel):
     updated_at: datetime | None = None
     updated_by: Person | None = None
     last_used_at: datetime | None = None
+    agent_message: str | None = None
+    inference_metrics_enabled: bool = False
     engine: str | None = Field(default=None, description="Set by the embedded control plane: process or simulated.")
 
 
@@ -145,8 +152,9 @@ class Endpoint(EndpointConfiguration, ApiModelWithRaw):
 
 
 class EndpointPage(ApiModel):
-    """One page of a list; `next_cursor` is None on the last."""
+    """One page of a list; `next_cursor` is None on the last, `prev_cursor` on the first."""
 
     items: list[Endpoint] = Field(default_factory=list)
     next_cursor: str | None = None
+    prev_cursor: str | None = None
     total_items: int | None = None

@@ -17,6 +17,7 @@ from inference_endpoints.errors import (
     NoCapacity,
     NotFound,
     Paused,
+    PaymentRequired,
     QuotaExceeded,
     RateLimited,
     Unauthorized,
@@ -33,7 +34,7 @@ ErrorClass = type[InferenceEndpointError]
 
 _CLASSES: Mapping[int, ErrorClass] = {
     401: Unauthorized,
-    402: Forbidden,
+    402: PaymentRequired,
     403: Forbidden,
     404: NotFound,
     408: Unavailable,
@@ -122,9 +123,9 @@ _NO_NAMESPACE = _Meaning(
     "Use your own, or one of your organizations: whoami shows their names.",
 )
 _NO_PAYMENT_METHOD = _Meaning(
-    Forbidden,
-    "the namespace has no payment method",
-    "A person adds one in its billing settings on Hugging Face.",
+    PaymentRequired,
+    "the namespace has no payment method for Inference Endpoints",
+    "A person adds one at https://endpoints.huggingface.co.",
 )
 _QUOTA = _Meaning(QuotaExceeded, "it exceeds the namespace's quota", "Pause or delete something first.")
 _NO_CAPACITY = _Meaning(NoCapacity, "the hardware is not available now", "Choose other hardware.")
@@ -138,7 +139,6 @@ _BY_STATUS: Mapping[int, tuple[str, str]] = {
         "the token was not accepted",
         "Check that it is valid, and that the namespace has Inference Endpoints with billing set up.",
     ),
-    402: ("payment is required", "Set up billing for the namespace."),
     403: ("the token has no right to do this", "Use one with the Inference Endpoints scope for the namespace."),
     404: ("it does not exist", "Check the name and the namespace."),
     408: ("the service timed out", "Try again."),
@@ -156,6 +156,10 @@ _BY_PHRASE: tuple[tuple[re.Pattern[str], _Meaning], ...] = (
 4", "Compute instance not available yet", "Endpoint is already running"."""
 _MISSING_NAMESPACE = re.compile(r"(?:^|[:;.] |no such |unknown )namespace ", re.IGNORECASE)
 _MISSING_PAYMENT_METHOD = re.compile(r"\bpayment method required\b", re.IGNORECASE)
+_MISSING_PERMISSIONS = re.compile(
+    r"\bmissing (?:permission|scope)s?:? ((?:[a-z]+(?:\.[a-z]+)+(?:, ?)?){1,8})", re.IGNORECASE
+)
+""" "missing permissions: inference.endpoints.write"."""
 
 
 def control_plane_error(action: str, response: ErrorResponse, *, missing_kind: str = "") -> InferenceEndpointError:
@@ -177,8 +181,11 @@ def _meaning_of(response: ErrorResponse, missing_kind: str) -> _Meaning:
     status, text = response.status, response.text
     if status == 404 and (missing_kind == "namespace" or _MISSING_NAMESPACE.search(text)):
         return _NO_NAMESPACE
-    if status == 403 and _MISSING_PAYMENT_METHOD.search(text):
+    if status == 402 or (status == 403 and _MISSING_PAYMENT_METHOD.search(text)):
         return _NO_PAYMENT_METHOD
+    if status == 403 and (missing := _MISSING_PERMISSIONS.search(text)):
+        permissions = missing[1].strip(", ")
+        return _Meaning(Forbidden, f"the token lacks {permissions}", "Add it to the token, or use another token.")
     if status in {400, 409}:
         return _refused_change(response)
     other = (f"the service answered {status}", "Try again in a moment." if status >= 500 else "Check the request.")

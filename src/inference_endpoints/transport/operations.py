@@ -33,7 +33,7 @@ from inference_endpoints.models import (
     WhoAmI,
 )
 
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 
 class Effect(StrEnum):
@@ -84,7 +84,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Operation(Generic[Result]):
+class Operation(Generic[Answer]):
     """One method and path of the API, with the type of its answer, its effect, and whether it may be retried."""
 
     name: str
@@ -120,10 +120,10 @@ class Operation(Generic[Result]):
         created = [body.name] if isinstance(body, CreateRequest) else []
         return Request(self, path, body, "/".join([*arguments.values(), *created]), arguments)
 
-    def parse(self, payload: Any) -> Result:
+    def parse(self, payload: Any) -> Answer:
         """The answer, typed. Raises pydantic's `ValidationError` if the payload has another form."""
-        result: Result = self._adapter.validate_python(payload)
-        return result
+        answer: Answer = self._adapter.validate_python(payload)
+        return answer
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:

@@ -17,15 +17,15 @@ SECTIONS = {
     "delete_inference_endpoint pause_inference_endpoint resume_inference_endpoint scale_to_zero_inference_endpoint "
     "EndpointList aio",
     "One endpoint": "InferenceEndpoint AsyncInferenceEndpoint StatusChange",
-    "Calling a model": "InferenceClient AsyncInferenceClient AsyncInference Label InferenceResponse",
+    "Calling a model": "InferenceClient AsyncInferenceClient AsyncInference Label Reply",
     "A control plane": "EndpointsClient AsyncEndpointsClient Backend default_backend hugging_face local",
     "Requests and answers": "EndpointSpec EndpointChange Hardware CreateRequest UpdateRequest Endpoint "
     "InferenceEndpointStatus InferenceEndpointType",
     "Plans and costs": "plan_create plan_update Plan cost_of",
     "Diagnosis": "collect_evidence diagnose Diagnosis",
     "Watching": "Watcher Goal",
-    "Errors": "InferenceEndpointError NotConfigured BadRequest Unauthorized Forbidden Refused NotFound Conflict "
-    "AlreadyExists AlreadyRunning QuotaExceeded NoCapacity NotDeployed Paused ScaledToZero DeploymentFailed "
+    "Errors": "InferenceEndpointError NotConfigured BadRequest Unauthorized Forbidden PaymentRequired Refused NotFound "
+    "Conflict AlreadyExists AlreadyRunning QuotaExceeded NoCapacity NotDeployed Paused ScaledToZero DeploymentFailed "
     "RateLimited Unavailable OutcomeUnknown InferenceEndpointTimeoutError",
 }
 """Every entry of `inference_endpoints.__all__`, in the order in which a reader needs them."""

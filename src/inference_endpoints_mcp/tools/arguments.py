@@ -29,6 +29,7 @@ Metric = Literal[
     "replica-status",
     "hardware-cpu",
     "hardware-gpu",
+    "inference",
 ]
 Access = Literal["", "public", "authenticated", "private"]
 ClearableSetting = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]

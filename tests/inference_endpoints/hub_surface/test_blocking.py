@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD
-from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver
 from tests.support.scripted_upstream import SILENT, Answer, Upstream
 
@@ -171,7 +170,7 @@ async def call_once():
 try:
     call_once()
 except KeyboardInterrupt:
-    print("interrupted", cancelled.wait(300))
+    print("interrupted", cancelled.wait(10))
 print(get_inference_endpoint("other", namespace="acme").name)
 """
 
@@ -305,6 +304,6 @@ def start(program: str, *flags: str) -> "subprocess.Popen[str]":
 
 async def ended(program: "subprocess.Popen[str]") -> str:
     """The rest of the program's output, once it has ended without an error."""
-    output, errors = await asyncio.to_thread(program.communicate, timeout=HANG_TIMEOUT_S)
+    output, errors = await asyncio.to_thread(program.communicate, timeout=30)
     assert (program.returncode, errors) == (0, "")
     return output

@@ -11,7 +11,7 @@ from tests.support.captures import CAPTURES
 
 from inference_endpoints import errors
 from inference_endpoints.deploy.specs import EndpointSpec, Hardware
-from inference_endpoints.models import Endpoint, Image
+from inference_endpoints.models import AuditEntry, Endpoint, Image
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.error_response import ErrorResponse, control_plane_error, error_text
 
@@ -20,17 +20,25 @@ ENDPOINTS = sorted(path.stem for path in CAPTURES.glob("endpoint-*.json"))
 BECOMES = {
     "bad-request": errors.BadRequest,
     "task-null": errors.BadRequest,
+    "idle-minutes": errors.BadRequest,
+    "not-scalable-to-zero": errors.BadRequest,
     "already-running": errors.AlreadyRunning,
     "no-capacity": errors.NoCapacity,
     "invalid-state": errors.Paused,
+    "paused": errors.Paused,
     "unauthorized": errors.Unauthorized,
-    "payment": errors.Forbidden,
+    "payment": errors.PaymentRequired,
+    "payment-method": errors.PaymentRequired,
+    "payment-method-before-code": errors.PaymentRequired,
+    "missing-permission": errors.Forbidden,
     "forbidden-dict": errors.Forbidden,
     "not-found": errors.NotFound,
     "name-taken": errors.AlreadyExists,
     "quota": errors.QuotaExceeded,
+    "quota-of-type": errors.QuotaExceeded,
     "too-large": errors.BadRequest,
     "invalid-list": errors.BadRequest,
+    "unknown-variant": errors.BadRequest,
     "rate-limited": errors.RateLimited,
     "opaque": errors.Unavailable,
     "gateway-html": errors.Unavailable,
@@ -151,12 +159,52 @@ def test_quotas_are_read_by_vendor() -> None:
 def test_graphs_are_read_with_the_labels_of_their_series() -> None:
     graphs = operations.METRICS.parse(captured("all-graphs"))
     assert graphs.raw == captured("all-graphs")
-    assert [(one.replica_id, one.device_id) for one in graphs.hardware_gpu.series] == [
-        ("6pajyw3k-z7ghx", "0"),
-        ("6pajyw3k-z7ghx", "1"),
+    assert [(one.replica_id, one.device_id, one.max) for one in graphs.hardware_gpu.series] == [
+        ("6pajyw3k-z7ghx", 0, 97),
+        ("6pajyw3k-z7ghx", 1, 95),
     ]
     (elapsed,) = graphs.response_elapsed.series
-    assert (elapsed.percentile, [point.y for point in elapsed.data]) == ("p95", [None, 1.25])
+    assert (elapsed.percentile, elapsed.summary, [point.y for point in elapsed.data]) == ("p95", 1.25, [1.25])
+    assert [(one.status_code, one.total) for one in graphs.response_status_code_grouped.series] == [
+        ("2xx", 118),
+        ("5xx", 2),
+    ]
+    assert graphs.inference is not None
+    assert graphs.inference.requests.waiting.series[0].max == 2
+
+
+def test_the_stages_of_replicas_are_spans_of_time_with_a_text() -> None:
+    graph = operations.METRICS.parse(captured("all-graphs")).replicas_status
+    assert [(one.stage, span.y) for one in graph.series for span in one.data] == [
+        ("initializing", "6pajyw3k-z7ghx"),
+        ("running", "6pajyw3k-z7ghx"),
+    ]
+    assert all(span.x2 and span.x2 > span.x for one in graph.series for span in one.data)
+
+
+def test_the_audit_log_is_read_with_its_reasons_and_cursors() -> None:
+    page = operations.AUDIT_LOGS.parse(captured("audit-logs"))
+    assert page.raw == captured("audit-logs")
+    assert (page.next_cursor, page.prev_cursor) == ("opaque", None)
+    assert [(entry.action, entry.level, entry.ip) for entry in page.items] == [
+        ("updated", "info", "203.0.113.7"),
+        ("paused", "info", None),
+    ]
+    (change,) = page.items[0].changes
+    assert (change.setting, change.before, change.after) == ("instance.instanceType", "nvidia-t4", "nvidia-a10g")
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "setting"),
+    [
+        ("env", {"env": {"A": "1"}}, {"env": {"A": "2"}}, "env"),
+        ("type", {"endpointType": "public"}, {"endpointType": "private"}, "type.endpointType"),
+        ("measure", {}, {"measure": {"hardwareUsage": 80}}, "measure"),
+    ],
+)
+def test_a_change_names_its_setting_once(kind: str, before: Any, after: Any, setting: str) -> None:
+    entry = AuditEntry(reason={"endpointUpdated": {kind: {"before": before, "after": after}}})
+    assert [change.setting for change in entry.changes] == [setting]
 
 
 def test_whoami_of_a_person_names_their_organizations_too() -> None:
@@ -173,12 +221,13 @@ def test_the_catalogue_is_read_with_its_recipes() -> None:
     assert Endpoint.model_validate(captured("catalogue-deploy")["endpoint"]).state == "pending"
 
 
-def test_replicas_are_read() -> None:
-    replicas = operations.REPLICAS.parse(captured("replicas"))
-    assert [(replica.id, replica.status.live) for replica in replicas.items] == [
-        ("6pajyw3k-z7ghx", True),
-        ("6pajyw3k-k2m4p", False),
-    ]
+def test_replicas_are_read_with_their_version_and_how_they_ended() -> None:
+    running, ended = operations.REPLICAS.parse(captured("replicas")).items
+    assert (running.version_id, running.status.live, running.status.running) == ("v1", True, True)
+    assert (ended.version_id, ended.status.updating, ended.status.running) == ("v2", True, False)
+    assert ended.status.started_at is not None
+    assert ended.status.stopped_at is not None
+    assert ended.status.exit_code == 137
 
 
 @pytest.mark.parametrize("form", ["logs-list", "logs-items", "logs-text", "logs-text-of-entries"])
@@ -202,6 +251,16 @@ def test_an_error_body_becomes_the_right_error_with_its_text_upstream(name: str)
     assert (error.status, error.request_id) == (captured["status"], "r1")
     assert error.upstream == error_text(captured["body"].encode())
     assert bool(error.upstream) is ("html" not in captured["content_type"])
+
+
+def test_a_missing_permission_and_a_missing_payment_method_are_named() -> None:
+    def message(name: str) -> str:
+        body = CAPTURED[name]["body"].encode()
+        return str(control_plane_error("create endpoint acme/chat", ErrorResponse(CAPTURED[name]["status"], {}, body)))
+
+    assert "the token lacks inference.endpoints.read" in message("missing-permission")
+    assert "has no payment method" in message("payment-method")
+    assert "token" not in message("payment-method")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 418, 422, 429, 500, 503])

@@ -8,11 +8,11 @@ from inference_endpoints.errors import (
     AlreadyExists,
     AlreadyRunning,
     BadRequest,
-    Forbidden,
     InferenceEndpointError,
     NoCapacity,
     NotFound,
     Paused,
+    PaymentRequired,
     QuotaExceeded,
 )
 from inference_endpoints.transport import operations
@@ -45,7 +45,7 @@ NO_NAMESPACE = "there is no such namespace. Use your own, or one of your organiz
         ),
     ],
 )
-async def test_a_refusal_is_a_sentence_that_names_what_is_missing(
+async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
     upstream: Upstream, http: HttpTransport, request_: Request, answer: Answer, what: str
 ) -> None:
     upstream.answers(request_.operation.method, f"/v2{request_.path}", answer)
@@ -67,7 +67,11 @@ async def test_a_refusal_is_a_sentence_that_names_what_is_missing(
         (400, {"error": "Endpoint is already running"}, AlreadyRunning),
         (400, {"error": "Bad Request: The endpoint is paused, ask a maintainer to restart it"}, Paused),
         (400, {"error": "Quota exceeded is no task", "code": "VALIDATION_FAILED"}, BadRequest),
-        (403, {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"}, Forbidden),
+        (
+            403,
+            {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"},
+            PaymentRequired,
+        ),
     ],
 )
 async def test_an_error_is_classified_by_what_is_refused_and_never_by_a_name_that_is_quoted(
@@ -92,5 +96,5 @@ async def test_a_missing_payment_method_is_not_reported_as_a_missing_scope(
 ) -> None:
     body = {"error": "Forbidden: Payment method required for namespace: acme", "code": "FORBIDDEN"}
     upstream.answers("POST", ALL, Answer(403, body))
-    with pytest.raises(Forbidden, match="no payment method"):
+    with pytest.raises(PaymentRequired, match="no payment method"):
         await http.send(CREATE_CHAT, CREATE)

@@ -1,10 +1,11 @@
 """Show what happened to endpoints, and who did it."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from inference_endpoints.deploy.plan import MASK
 from inference_endpoints.models import AuditEntry, rfc3339
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -14,17 +15,19 @@ from inference_endpoints_mcp.tools.outputs import NextCall, ToolOutput, fit_rows
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_CHANGES = 10
+MAX_MORE_CHARACTERS = 500
 
 
 class AuditLogRow(BaseModel):
     at: str
+    level: str | None = None
     action: str
     endpoint_name: str | None = None
     user: str | None = Field(default=None, description="Left out for automatic changes.")
-    changes: list[str] | None = None
+    changes: list[str] | None = Field(default=None, description="Settings that were changed.")
     source_ip: str | None = None
     request_id: str | None = None
-    more: str | None = Field(default=None, description="Fenced: other fields from the service.")
+    more: str | None = Field(default=None, description="Fenced: settings before and after, other fields.")
 
 
 class AuditLogOutput(ToolOutput):
@@ -68,18 +71,33 @@ async def get_audit_logs(
 
 
 def _row(entry: AuditEntry, call: CallContext) -> AuditLogRow:
-    changes = [clean_line(change, 80) for change in entry.changes[:MAX_CHANGES]]
+    changes = [clean_line(change.setting, 80) for change in entry.changes[:MAX_CHANGES]]
     if len(entry.changes) > MAX_CHANGES:
         changes.append(f"and {len(entry.changes) - MAX_CHANGES} more")
-    # The service does not publish its fields: unknown ones are shown unchanged.
-    more = {key: value for key, value in (entry.model_extra or {}).items() if value is not None and key != "id"}
+    more = _more(entry)
     return AuditLogRow(
         at=rfc3339(entry.created_at, "seconds") if entry.created_at else "",
+        level=clean_line(entry.level, 40) or None,
         action=clean_line(entry.action, 40),
         endpoint_name=clean_line(entry.endpoint, 40) if entry.endpoint else None,
         user=clean_line(entry.user.name or "", 96) if entry.user else None,
         changes=changes or None,
-        source_ip=clean_line(entry.source_ip, 45) if entry.source_ip else None,
+        source_ip=clean_line(entry.ip, 45) if entry.ip else None,
         request_id=clean_line(entry.request_id, 64) if entry.request_id else None,
-        more=call.fence.wrap("audit log", json.dumps(more, ensure_ascii=False), 500) if more else None,
+        more=call.fence.wrap("audit log", json.dumps(more, ensure_ascii=False), MAX_MORE_CHARACTERS) if more else None,
     )
+
+
+def _more(entry: AuditEntry) -> dict[str, Any]:
+    """The settings before and after an update, and fields of a newer service. Secrets are shown by name only."""
+    changes = {
+        change.setting: MASK if change.setting.startswith("secrets") else [change.before, change.after]
+        for change in entry.changes
+        if (change.before, change.after) != (None, None)
+    }
+    extra = {
+        key: value
+        for key, value in (entry.model_extra or {}).items()
+        if value is not None and key not in {"action", "changes"}
+    }
+    return changes | extra

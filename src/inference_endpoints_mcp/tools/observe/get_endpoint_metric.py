@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.models import AllGraphs, Graph, Series, rfc3339
+from inference_endpoints.models import AllGraphs, Graph, Series, StageGraph, rfc3339
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Metric, Namespace
@@ -16,6 +16,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_POINTS = 400
 """Points of all series together."""
+MAX_STAGES = 20
 _TREND_THRESHOLD = 0.2
 """Share by which the last third must differ from the first to be a trend."""
 
@@ -27,7 +28,6 @@ _UNITS = {
     "response-elapsed": "seconds",
     "pending-request": "requests",
     "replica-running": "replicas",
-    "replica-status": "replicas",
     "cpu": "percent",
     "memory": "bytes",
 }
@@ -38,11 +38,20 @@ class PointRow(BaseModel):
     value: float
 
 
+class StageRow(BaseModel):
+    """The time that a replica was in one stage."""
+
+    stage: str
+    of: str | None = None
+    since: str
+    until: str
+
+
 class MetricRow(BaseModel):
     """One series over the requested time."""
 
     metric: str
-    of: str = Field(description="A class of status codes, a percentile, a stage or a replica.")
+    of: str = Field(description="A class of status codes, a percentile, a status or a replica.")
     unit: str | None = None
     now: float
     minimum: float
@@ -61,6 +70,7 @@ class MetricsOutput(ToolOutput):
     minutes: int
     window_s: float | None = Field(default=None, description="Seconds between two points.")
     metrics: list[MetricRow]
+    replica_stages: list[StageRow] | None = Field(default=None, description="Newest first.")
 
 
 @tool(uses=operations.METRICS, toolset=Toolset.OBSERVE, title="Show an endpoint's metrics")
@@ -72,7 +82,8 @@ async def get_endpoint_metric(
     minutes: Annotated[int, Field(ge=1, le=43_200)] = 30,
     series: Annotated[bool, Field(description="Include all points.")] = False,
 ) -> MetricsOutput:
-    """Summarize the last minutes: responses by status, latency, load, replicas, CPU, GPU and memory."""
+    """Summarize the last minutes: responses by status, latency, load, replicas, CPU, GPU, memory and the engine's own
+    metrics."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     backend = backend_of(endpoint, call.endpoints.backend.name)
@@ -88,6 +99,7 @@ async def get_endpoint_metric(
         minutes=minutes,
         window_s=graphs.time_window_seconds,
         metrics=rows,
+        replica_stages=_stages(graphs.replicas_status) if metric in ("", "replica-status") else None,
         now=_summary(graphs, minutes, backend) + _left_out_note(found, len(rows), shown),
     )
 
@@ -100,23 +112,55 @@ def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Serie
         ("response-elapsed", "response-elapsed", graphs.response_elapsed),
         ("pending-request", "pending-request", graphs.pending_request),
         ("replica-running", "replica-running", graphs.replicas_running),
-        ("replica-status", "replica-status", graphs.replicas_status),
         ("hardware-cpu", "cpu", graphs.hardware_cpu),
         ("hardware-cpu", "memory", graphs.hardware_mem),
         ("hardware-gpu", "gpu", graphs.hardware_gpu),
         ("hardware-gpu", "gpu memory", graphs.hardware_gpu_mem),
     ]
+    if engine := graphs.inference:
+        table += [
+            ("inference", "kv cache", engine.kv_cache),
+            ("inference", "prefix cache", engine.prefix_cache),
+            ("inference", "requests waiting", engine.requests.waiting),
+            ("inference", "requests running", engine.requests.running),
+            ("inference", "time to first token", engine.ttft),
+            ("inference", "inter-token latency", engine.itl),
+        ]
     for name, kind, graph in table:
         if metric in ("", name):
             for one in graph.series:
                 yield kind, _of(one), one
 
 
+def _stages(graph: StageGraph) -> list[StageRow] | None:
+    rows = [
+        StageRow(
+            stage=clean_line(one.stage, 40),
+            of=clean_line(str(span.y), 80) if span.y else None,
+            since=rfc3339(span.x, "seconds"),
+            until=rfc3339(span.x2, "seconds"),
+        )
+        for one in graph.series
+        for span in one.data
+        if span.x2 is not None
+    ]
+    return sorted(rows, key=lambda row: row.since, reverse=True)[:MAX_STAGES] or None
+
+
 def _of(series: Series) -> str:
-    if isinstance(series.percentile, float) and series.percentile <= 1:
-        return f"p{series.percentile * 100:g}"
-    parts = (series.status_code, series.percentile, series.status, series.replica_id, series.device_id)
+    parts = (series.status_code, _percentile_name(series), series.status, series.replica_id, series.device_id)
     return clean_line(" ".join(str(part) for part in parts if part is not None), 80)
+
+
+def _percentile_name(series: Series) -> str | None:
+    """`p95`, also where the series has it as a fraction: the service does not publish the spelling."""
+    if series.percentile is None:
+        return None
+    try:
+        share = float(series.percentile)
+    except ValueError:
+        return str(series.percentile)
+    return f"p{share * 100:g}" if share <= 1 else f"p{share:g}"
 
 
 def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) -> MetricRow:
@@ -130,10 +174,10 @@ def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) 
         unit=_UNITS.get(kind) if backend != "huggingface" else None,
         now=values[-1],
         minimum=ranked[0],
-        maximum=ranked[-1],
+        maximum=ranked[-1] if series.max is None else max(series.max, ranked[-1]),
         p50=_percentile(ranked, 0.5),
         p95=_percentile(ranked, 0.95),
-        total=round(sum(values), 4) if kind == "response-status-code" else None,
+        total=round(series.total, 4) if kind == "response-status-code" else None,
         trend=_trend(values),
         points=[PointRow(at=rfc3339(at, "seconds"), value=value) for at, value in newest] or None,
     )
@@ -155,10 +199,7 @@ def _trend(values: Sequence[float]) -> Trend | None:
 
 
 def _summary(graphs: AllGraphs, minutes: int, backend: BackendName) -> str:
-    counts = {
-        str(one.status_code): sum(point.y or 0 for point in one.data)
-        for one in graphs.response_status_code_grouped.series
-    }
+    counts = {str(one.status_code): one.total for one in graphs.response_status_code_grouped.series}
     answered = ", ".join(f"{count:g} {code}" for code, count in sorted(counts.items()) if count)
     summary = f"Responses in {minutes} min: {answered}." if answered else f"No request was answered in {minutes} min."
     if backend == "simulated":

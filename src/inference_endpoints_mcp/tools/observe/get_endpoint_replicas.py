@@ -1,7 +1,8 @@
 """List the replicas of an endpoint."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from inference_endpoints.models import Replica, rfc3339
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset
@@ -13,7 +14,12 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 class ReplicaRow(BaseModel):
     replica: str
     stage: str
-    live: bool
+    live: bool = Field(description="Of the endpoint's live version.")
+    updating: bool | None = Field(default=None, description="Of the version that is rolled out.")
+    version: str | None = None
+    started_at: str | None = None
+    stopped_at: str | None = None
+    exit_code: int | None = None
 
 
 class ReplicasOutput(ToolOutput):
@@ -31,11 +37,8 @@ async def get_endpoint_replicas(
     """List the replicas of an endpoint with their stage. get_endpoint_logs takes their ids."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     replicas = await call.endpoints.replicas(name, namespace)
-    live = sum(replica.status.live for replica in replicas)
-    rows = [
-        ReplicaRow(replica=clean_line(replica.id), stage=clean_line(replica.status.stage), live=replica.status.live)
-        for replica in replicas
-    ]
+    running = sum(replica.status.running for replica in replicas)
+    rows = [_row(replica) for replica in replicas]
     page, following = take_page(rows, offset, limit)
     return ReplicasOutput(
         endpoint_name=name,
@@ -43,5 +46,19 @@ async def get_endpoint_replicas(
         replicas=page,
         total=len(rows),
         next_offset=following,
-        now=f"{live} of {len(rows)} replica(s) live{f'; {len(page)} shown' if len(page) < len(rows) else ''}.",
+        now=f"{running} of {len(rows)} replica(s) running{f'; {len(page)} shown' if len(page) < len(rows) else ''}.",
+    )
+
+
+def _row(replica: Replica) -> ReplicaRow:
+    status = replica.status
+    return ReplicaRow(
+        replica=clean_line(replica.id),
+        stage=clean_line(status.stage),
+        live=status.live,
+        updating=status.updating or None,
+        version=clean_line(replica.version_id, 96) if replica.version_id else None,
+        started_at=rfc3339(status.started_at, "seconds") if status.started_at else None,
+        stopped_at=rfc3339(status.stopped_at, "seconds") if status.stopped_at else None,
+        exit_code=status.exit_code,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.captures import CAPTURES
 from tests.support.host import Host, serving
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 from tests.support.scripted_upstream import Answer, Upstream
@@ -150,3 +151,24 @@ async def test_unknown_fields_are_fenced_and_a_page_that_does_not_fit_is_cut(ups
     count = len(page["entries"])
     assert page["next"][0]["arguments"]["cursor"] == "c1"
     assert page["next"][0]["arguments"]["limit"] == count < 100
+
+
+async def test_the_services_entries_show_what_was_changed_and_never_a_secret(upstream: Upstream) -> None:
+    body = json.loads((CAPTURES / "audit-logs.json").read_text())
+    secrets = {"before": {"secrets": {"KEY": "hunter2"}}, "after": {"secrets": {"KEY": "hunter3"}}}
+    body["list"][1]["reason"] = {"endpointUpdated": {"secrets": secrets}}
+    upstream.answers("GET", "/v2/audit-logs/acme", Answer(body=body))
+
+    async def open_backend(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(ServerOptions(open_backend=open_backend, namespace="acme")) as host:
+        page = await host.call("get_audit_logs")
+    instance, secret = page["entries"]
+    assert (instance["action"], instance["user"], instance["level"]) == ("updated", "acme", "info")
+    assert instance["source_ip"] == "203.0.113.7"
+    assert instance["changes"] == ["instance.instanceType"]
+    assert '["nvidia-t4", "nvidia-a10g"]' in instance["more"]
+    assert secret["changes"] == ["secrets"]
+    assert "hunter" not in json.dumps(page)
+    assert page["next_cursor"] == "opaque"

@@ -1,0 +1,47 @@
+"""The service's own OpenAPI document. It is not part of this repository: SERVICE_OPENAPI names a copy of it."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_endpoints.transport.operations import OPERATIONS, Operation, Service
+
+PATH = os.environ.get("SERVICE_OPENAPI")
+needs_document = pytest.mark.skipif(PATH is None, reason="SERVICE_OPENAPI names no file with the service's document")
+PREFIX = "/v2"
+"""Of the paths of the control plane."""
+
+
+@cache
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(Path(PATH or "").read_text("utf-8"))
+    return loaded
+
+
+def documented_operations() -> list[Operation[Any]]:
+    """Every operation of the client that the document describes: those of the control plane."""
+    return [operation for operation in OPERATIONS if operation.service is Service.CONTROL_PLANE]
+
+
+def described(operation: Operation[Any]) -> dict[str, Any]:
+    """What the document states about an operation."""
+    found: dict[str, Any] = document()["paths"][PREFIX + operation.path][operation.method.lower()]
+    return found
+
+
+def answer_schema(operation: Operation[Any]) -> dict[str, Any] | None:
+    """The schema of the JSON answer; None where the answer is text, or of no stated form."""
+    content = described(operation)["responses"]["200"].get("content", {})
+    schema: dict[str, Any] | None = content.get("application/json", {}).get("schema")
+    return schema
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema that a reference names; the schema itself if it is none."""
+    while "$ref" in schema:
+        schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
