@@ -27,10 +27,10 @@ async def test_creating_is_allowed_below_the_ceiling_and_refused_above_it_with_w
 ) -> None:
     async with host_of(mode, limits=ONE) as host:
         await host.call("create_endpoint", **SPEC)
-        words = await host.refused("create_endpoint", "REFUSED", **SPEC | {"endpoint_name": "second"})
-    assert "$0.8/h" in words
-    assert "limit of $1/h" in words
-    assert "--max-price-per-hour" in words
+        message = await host.refused("create_endpoint", "REFUSED", **SPEC | {"endpoint_name": "second"})
+    assert "$0.8/h" in message
+    assert "limit of $1/h" in message
+    assert "--max-price-per-hour" in message
     assert len((await driver.call("GET", "/v2/endpoint/acme")).body["items"]) == 1
 
 

@@ -90,8 +90,8 @@ async def test_what_a_limit_forbids_is_refused_by_its_name_and_changes_nothing(
     before = await documents(world)
     tool, arguments = call
     async with host_of(limits=limits) as host:
-        words = await host.refused(tool, "REFUSED", **arguments)
-    assert words.endswith(f"Only the operator of this server can change that ({rule}).")
+        message = await host.refused(tool, "REFUSED", **arguments)
+    assert message.endswith(f"Only the operator of this server can change that ({rule}).")
     assert await documents(world) == before
 
 
@@ -157,8 +157,8 @@ async def test_with_no_wake_a_running_endpoint_may_still_be_called(driver: Drive
 async def test_a_ceiling_that_is_enforced_refuses_by_its_own_name(world: Driver, host_of: HostOf, ceiling: str) -> None:
     before = await documents(world)
     async with host_of(limits=Limits.model_validate({ceiling: 1.0})) as host:
-        words = await host.refused("create_endpoint", "REFUSED", **NEW)
-    assert f"(--{ceiling.replace('_', '-')})" in words
+        message = await host.refused("create_endpoint", "REFUSED", **NEW)
+    assert f"(--{ceiling.replace('_', '-')})" in message
     assert await documents(world) == before
 
 
@@ -244,8 +244,8 @@ async def test_model_files_come_from_the_operators_folders_alone_and_through_no_
     outside = [elsewhere / "model.gguf", allowed / "link.gguf", allowed / ".." / "elsewhere" / "model.gguf"]
     async with host_of(limits=Limits(model_folders=(str(allowed),))) as host:
         for file in [*map(str, outside), outside[0].as_uri(), "/etc/passwd\0.gguf"]:
-            words = await host.refused("create_endpoint", "REFUSED", endpoint_name="own", repository=file)
-            assert "--model-folders" in words
+            message = await host.refused("create_endpoint", "REFUSED", endpoint_name="own", repository=file)
+            assert "--model-folders" in message
             planned = await host.call("create_endpoint", endpoint_name="own", repository=file, dry_run=True)
             assert any("It would be refused" in warning for warning in planned["plan"]["warnings"])
         inside = str(allowed / "model.gguf")

@@ -114,10 +114,10 @@ async def state_of(driver: Driver) -> Any:
 
 async def test_an_argument_that_breaks_its_rule_is_named_and_never_echoed(modern: Host) -> None:
     for tool, arguments, about in WRONG:
-        words = await modern.refused(tool, "INVALID_ARGUMENTS", **arguments)
-        assert f" {about}" in words, words
-        assert len(words) < 1_500
-        assert not any(isinstance(value, str) and len(value) > 50 and value in words for value in arguments.values())
+        message = await modern.refused(tool, "INVALID_ARGUMENTS", **arguments)
+        assert f" {about}" in message, message
+        assert len(message) < 1_500
+        assert not any(isinstance(value, str) and len(value) > 50 and value in message for value in arguments.values())
 
 
 async def test_an_invalid_request_is_refused_and_changes_nothing(driver: Driver, modern: Host) -> None:
@@ -131,10 +131,10 @@ async def test_an_invalid_request_is_refused_and_changes_nothing(driver: Driver,
 
 async def test_the_name_of_an_unknown_argument_is_cleaned_and_cut(modern: Host) -> None:
     name = "\x1b[31mli\u202emit" + "t" * 10_000
-    words = await modern.refused("list_endpoints", "INVALID_ARGUMENTS", **{name: 1})
-    assert "limitttt" in words
-    assert len(words) < 1_000
-    assert not {"\x1b", "\u202e"} & set(words)
+    message = await modern.refused("list_endpoints", "INVALID_ARGUMENTS", **{name: 1})
+    assert "limitttt" in message
+    assert len(message) < 1_000
+    assert not {"\x1b", "\u202e"} & set(message)
 
 
 async def test_many_wrong_arguments_are_not_all_listed(modern: Host) -> None:
@@ -167,8 +167,8 @@ async def test_an_unexpected_failure_shows_no_internals(modern: Host, monkeypatc
     """An installation that is broken: its tools cannot be loaded."""
     tool_specs.cache_clear()
     monkeypatch.setitem(sys.modules, "inference_endpoints_mcp.tools.registry", None)
-    words = await modern.refused("whoami", "INTERNAL")
-    assert "registry" not in words
+    message = await modern.refused("whoami", "INTERNAL")
+    assert "registry" not in message
     monkeypatch.undo()
     tool_specs.cache_clear()
     assert (await modern.call("whoami"))["name"] == "acme"

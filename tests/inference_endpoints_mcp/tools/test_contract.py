@@ -140,11 +140,11 @@ async def test_all_tools_together_stay_below_eighteen_thousand_characters(modern
 
 
 async def test_an_unknown_argument_is_refused_by_name_with_the_nearest(host: Host) -> None:
-    words = await host.refused(
+    message = await host.refused(
         "create_endpoint", "INVALID_ARGUMENTS", endpoint_name="a", repository="b", min_replicas=3
     )
-    assert "min_replicas is not an argument (did you mean min_replica?)" in words
-    assert "Its arguments: endpoint_name, repository, hardware" in words
+    assert "min_replicas is not an argument (did you mean min_replica?)" in message
+    assert "Its arguments: endpoint_name, repository, hardware" in message
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ async def test_an_unknown_argument_is_refused_by_name_with_the_nearest(host: Hos
     [("repo", "repository"), ("nmae", "endpoint_name"), ("mn_replica", "min_replica"), ("Hardware", "hardware")],
 )
 async def test_the_nearest_argument_is_suggested(modern: Host, given: str, meant: str) -> None:
-    words = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", **{given: "x"})
-    assert f"{given} is not an argument (did you mean {meant}?)" in words
+    message = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", **{given: "x"})
+    assert f"{given} is not an argument (did you mean {meant}?)" in message
 
 
 async def test_a_missing_argument_is_named(modern: Host) -> None:
-    words = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", endpoint_name="a")
-    assert "repository is missing" in words
+    message = await modern.refused("create_endpoint", "INVALID_ARGUMENTS", endpoint_name="a")
+    assert "repository is missing" in message
 
 
 async def test_an_unknown_tool_is_an_error_of_the_protocol(host: Host) -> None:

@@ -82,8 +82,8 @@ async def test_a_response_of_any_media_type_is_shown(upstream: Upstream, answer:
 async def test_exactly_one_of_text_texts_and_body_is_needed(
     tiny: Driver, modern: Host, arguments: dict[str, Any]
 ) -> None:
-    words = await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", **arguments)
-    assert "exactly one of text, texts and body" in words
+    message = await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", **arguments)
+    assert "exactly one of text, texts and body" in message
 
 
 async def test_parameters_of_a_body_that_are_not_an_object_are_refused(tiny: Driver, modern: Host) -> None:
@@ -133,8 +133,8 @@ async def test_a_call_wakes_an_endpoint_at_zero_and_reports_it(tiny: Driver, hos
 
 async def test_a_paused_endpoint_is_refused_with_the_next_step(tiny: Driver, host: Host) -> None:
     await tiny.do("tiny", "pause")
-    words = await host.refused("call_endpoint", "PAUSED", endpoint_name="tiny", text="a")
-    assert "Resume it first" in words
+    message = await host.refused("call_endpoint", "PAUSED", endpoint_name="tiny", text="a")
+    assert "Resume it first" in message
 
 
 async def test_a_failed_endpoint_is_refused_with_its_last_lines_in_a_fence(driver: Driver, modern: Host) -> None:
@@ -160,8 +160,8 @@ async def test_a_call_takes_no_longer_than_the_host_waits(driver: Driver, host_o
     await driver.advance(200)
     await driver.do("chat", "scale-to-zero")
     async with host_of(host_timeout_s=0.5) as host:
-        words = await host.refused("call_endpoint", "TIMEOUT", endpoint_name="chat", text="a", timeout_s=600)
-    assert "did not become ready within 0.5 s" in words
+        message = await host.refused("call_endpoint", "TIMEOUT", endpoint_name="chat", text="a", timeout_s=600)
+    assert "did not become ready within 0.5 s" in message
 
 
 @pytest.mark.models
