@@ -24,8 +24,9 @@ from inference_endpoints_local.api.request_handling import Handler, authorized, 
 from inference_endpoints_local.api.simulation_handlers import SimulationHandlers
 from inference_endpoints_local.api.status_events import StatusEvents
 from inference_endpoints_local.control.executor import Executor
-from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
+from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
+from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeCatalogue
 from inference_endpoints_local.state.audit_event import Actor

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from inference_endpoints_local.control.lifecycle import RequestRefused
+from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.control.validation import parse_body
 from inference_endpoints_local.state.store import NotSaved
 from inference_endpoints_local.wire.requests import InvalidRequest

@@ -4,7 +4,8 @@ from starlette.requests import Request
 
 from inference_endpoints_local.api.request_handling import Handler, read_body
 from inference_endpoints_local.control.executor import Executor
-from inference_endpoints_local.control.lifecycle import Lifecycle, RequestRefused
+from inference_endpoints_local.control.lifecycle import Lifecycle
+from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Faults

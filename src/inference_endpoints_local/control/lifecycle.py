@@ -6,32 +6,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inference_endpoints.models import PARALLELISM_SETTINGS
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control import validation
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
-from inference_endpoints_local.engines.engine import CannotRun, Engine
-from inference_endpoints_local.models.instances import (
-    LOCAL_VENDOR,
-    UNAVAILABLE_STATUSES,
-    InstanceCatalogue,
-    OfferedInstance,
-)
+from inference_endpoints_local.control.placement import Placement, engine_for
+from inference_endpoints_local.control.quota import exceeds_quota, quota_usage
+from inference_endpoints_local.control.request_refused import RequestRefused
+from inference_endpoints_local.engines.engine import Engine
+from inference_endpoints_local.models.instances import InstanceCatalogue
 from inference_endpoints_local.state.audit_event import Actor, AuditAction, audit_event, changed_settings
 from inference_endpoints_local.state.clock import wall_ns
 from inference_endpoints_local.state.log_store import LogStore
-from inference_endpoints_local.state.record import EndpointRecord, PowerState, Spec, instance_size, replica_spec
+from inference_endpoints_local.state.record import EndpointRecord, PowerState, Spec, replica_spec
 
 _ALPHABET = string.ascii_lowercase + string.digits
-
-
-class RequestRefused(Exception):
-    """A request is refused. `status` is the HTTP status, the message is the error text."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Lifecycle:
@@ -46,7 +35,7 @@ class Lifecycle:
         namespace: str,
     ) -> None:
         self._executor = executor
-        self._engines = engines
+        self._placement = Placement(instances, engines)
         self.instances = instances
         self.logs = logs
         self.namespace = namespace
@@ -64,13 +53,13 @@ class Lifecycle:
         spec = validation.validate_create(body)
         if self._executor.find(self.namespace, spec["name"]):
             raise RequestRefused(409, f"Conflict: an endpoint named {spec['name']} already exists")
-        spec, instance = self._resolve_instance_and_task(spec)
+        spec, instance = self._placement.place(spec)
         now = wall_ns()
         record = EndpointRecord(
             id="".join(secrets.choice(_ALPHABET) for _ in range(16)),
             namespace=self.namespace,
             name=spec["name"],
-            engine=_engine_for(instance),
+            engine=engine_for(instance),
             spec=spec,
             created_ns=now,
             updated_ns=now,
@@ -84,7 +73,7 @@ class Lifecycle:
         if replica_spec(spec) != replica_spec(current.spec):
             if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
                 spec["model"]["task"] = None  # it is the old model's task; the new model has its own default
-            spec, _ = self._resolve_instance_and_task(spec)
+            spec, _ = self._placement.place(spec)
         record = current.updated(spec, wall_ns())
         self._check_quota(record, endpoint)
         self._executor.change(
@@ -126,98 +115,12 @@ class Lifecycle:
 
     def quota_usage(self) -> Counter[tuple[str, str]]:
         """The use of each quota, by vendor and instance type: accelerators, on this machine cores."""
-        quota_usage: Counter[tuple[str, str]] = Counter()
-        for endpoint in self.endpoints():
-            quota_usage[_quota_key(endpoint.record.spec)] += _quota_use(endpoint.record, endpoint.status.target)
-        return quota_usage
-
-    def _resolve_instance_and_task(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
-        """The configuration with its instance and task, checked that it can run. Raises RequestRefused."""
-        instance = self._instance(spec)
-        if instance.status in UNAVAILABLE_STATUSES:
-            raise RequestRefused(400, "Bad Request: Compute instance not available yet")
-        if instance.vendor != LOCAL_VENDOR and not self.instances.simulated:
-            raise RequestRefused(
-                400,
-                f"Bad Request: {instance.id} is cloud hardware, and this control plane has one machine. Deploy on "
-                "vendor local, region machine, instance type cpu; or start with the simulation (--simulated), which "
-                "offers cloud hardware and runs no model",
-            )
-        compute = spec["compute"]
-        if compute["accelerator"] != instance.accelerator:
-            raise validation.InvalidRequest(
-                f"VALIDATION_FAILED: compute.accelerator: {instance.id} is {instance.accelerator}"
-            )
-        if instance.vendor == LOCAL_VENDOR:
-            validation.check_environment(spec)
-        self._check_parallelism(spec, instance)
-        try:
-            task = self._engines[_engine_for(instance)].resolve_task(spec)
-        except CannotRun as reason:
-            raise RequestRefused(400, f"Bad Request: {reason}") from reason
-        model = spec["model"] | {"task": spec["model"]["task"] or task}
-        return spec | {"compute": compute | {"id": instance.id}, "model": model}, instance
-
-    def _instance(self, spec: Spec) -> OfferedInstance:
-        provider, compute = spec["provider"], spec["compute"]
-        found = self.instances.find(
-            provider["vendor"], provider["region"], compute["instanceType"], compute["instanceSize"]
-        )
-        if found is None:
-            offered = sorted(
-                {
-                    f"{each.instance_type} {each.instance_size}"
-                    for each in self.instances.offered()
-                    if _is_in(each, spec)
-                }
-            )
-            raise validation.InvalidRequest(
-                f"VALIDATION_FAILED: compute: no {compute['instanceType']} {compute['instanceSize']} in "
-                f"{provider['vendor']} {provider['region']}; there is {', '.join(offered) or 'nothing'}"
-            )
-        return found
-
-    def _check_parallelism(self, spec: Spec, instance: OfferedInstance) -> None:
-        """The service's rule since 2026: these engines would use one accelerator, and all of them are billed."""
-        engine, settings = next(iter(spec["model"]["image"].items()))
-        names = PARALLELISM_SETTINGS.get(engine, ())
-        unset = not any(settings.get(name) for name in names)
-        if names and instance.accelerator == "gpu" and instance.num_accelerators > 1 and unset:
-            raise validation.InvalidRequest(
-                f"VALIDATION_FAILED: model.image.{engine}: set {' or '.join(names)} on an instance "
-                f"with {instance.num_accelerators} accelerators"
-            )
+        return quota_usage(self.endpoints())
 
     def _check_quota(self, record: EndpointRecord, endpoint: ManagedEndpoint | None) -> None:
         """Raises RequestRefused if the endpoint requests more than it uses now, and more than the quota."""
-        key, requested_use, current_use = _quota_key(record.spec), _quota_use(record, record.min_replicas), 0
-        if endpoint and _quota_key(endpoint.record.spec) == key:
-            current_use = _quota_use(endpoint.record, endpoint.status.target)
-        if requested_use > current_use and self.quota_usage()[key] - current_use + requested_use > self.instances.quota(
-            self._instance(record.spec)
-        ):
+        if exceeds_quota(record, endpoint, self.endpoints(), self._quota_of):
             raise RequestRefused(409, "Conflict: Quota exceeded")
 
-
-def _quota_key(spec: Spec) -> tuple[str, str]:
-    return spec["provider"]["vendor"], spec["compute"]["instanceType"]
-
-
-def _quota_use(record: EndpointRecord, replicas: int) -> int:
-    """Accelerators, on this machine cores, that count against the quota while so many replicas run.
-
-    On this machine running replicas count. In the clouds every endpoint that is not paused counts, scaled to zero or
-    not, with its maximum of replicas (the service's documentation).
-    """
-    size = instance_size(record.spec)
-    if _quota_key(record.spec)[0] == LOCAL_VENDOR:
-        return size * replicas if record.wants_replicas else 0
-    return 0 if record.power is PowerState.PAUSED else size * record.max_replicas
-
-
-def _engine_for(instance: OfferedInstance) -> str:
-    return "process" if instance.vendor == LOCAL_VENDOR else "simulated"
-
-
-def _is_in(instance: OfferedInstance, spec: Spec) -> bool:
-    return bool(spec["provider"] == {"vendor": instance.vendor, "region": instance.region})
+    def _quota_of(self, spec: Spec) -> int:
+        return self.instances.quota(self._placement.instance(spec))
