@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from inference_endpoints.hub_functions import EndpointList
-    from inference_endpoints.inference import AsyncInference, Label, Reply
+    from inference_endpoints.inference import AsyncInference, InferenceResponse, Label
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint
     from inference_endpoints.models import (
@@ -76,7 +76,7 @@ _NAMES_BY_MODULE = {
     "hub_functions": "EndpointList",
     "watching.goals": "Goal",
     "inference_endpoint": "AsyncInferenceEndpoint",
-    "inference": "AsyncInference Label Reply",
+    "inference": "AsyncInference Label InferenceResponse",
     "inference.hub_inference_client": "AsyncInferenceClient InferenceClient",
     "watching.observation": "StatusChange",
     "models": "CreateRequest Endpoint InferenceEndpointStatus InferenceEndpointType UpdateRequest",
@@ -118,6 +118,7 @@ __all__ = [
     "InferenceEndpointStatus",
     "InferenceEndpointTimeoutError",
     "InferenceEndpointType",
+    "InferenceResponse",
     "Label",
     "NoCapacity",
     "NotConfigured",
@@ -130,7 +131,6 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Refused",
-    "Reply",
     "ScaledToZero",
     "StatusChange",
     "Unauthorized",

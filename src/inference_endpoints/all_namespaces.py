@@ -15,20 +15,20 @@ MAX_CONCURRENT_NAMESPACES = 8
 
 
 @dataclass(frozen=True)
-class NamespaceAnswers(Generic[T]):
-    """The answers and errors by namespace. `own` is the namespace of the token's owner."""
+class NamespaceResults(Generic[T]):
+    """The results and errors by namespace. `own` is the namespace of the token's owner."""
 
     own: str
-    answers: dict[str, T]
+    results: dict[str, T]
     errors: dict[str, InferenceEndpointError]
 
 
 async def query_all_namespaces(
     client: AsyncEndpointsClient, query: Callable[[str], Awaitable[T]]
-) -> NamespaceAnswers[T]:
+) -> NamespaceResults[T]:
     """Query every namespace. Raises the error of the first namespace if all of them fail."""
     semaphore = asyncio.Semaphore(MAX_CONCURRENT_NAMESPACES)
-    answers: dict[str, T] = {}
+    results: dict[str, T] = {}
     errors: dict[str, InferenceEndpointError] = {}
 
     async def query_one(namespace: str) -> T | InferenceEndpointError:
@@ -43,7 +43,7 @@ async def query_all_namespaces(
         if isinstance(outcome, InferenceEndpointError):
             errors[namespace] = outcome
         else:
-            answers[namespace] = outcome
-    if not answers:
+            results[namespace] = outcome
+    if not results:
         raise errors[namespaces[0]]
-    return NamespaceAnswers(namespaces[0], answers, errors)
+    return NamespaceResults(namespaces[0], results, errors)

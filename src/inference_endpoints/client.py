@@ -381,10 +381,10 @@ class AsyncEndpointsClient:
 
     async def _send(
         self,
-        operation: "operations.Operation[operations.Answer]",
+        operation: "operations.Operation[operations.Result]",
         *,
         query: dict[str, Any] | None = None,
         body: RequestPart | None = None,
         **arguments: str,
-    ) -> "operations.Answer":
+    ) -> "operations.Result":
         return await self.http.send(operation.build(query=query, body=body, **arguments), operation)

@@ -1,6 +1,7 @@
 """Clients of one control plane, one for each event loop, and the choice of the client that a call uses."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import lru_cache
@@ -14,7 +15,8 @@ from inference_endpoints.transport.http import Reconnect
 class ClientPool:
     """Clients of one control plane, each made on first use: connections belong to the event loop they are opened in.
 
-    Each is closed with its loop: `asyncio.run` closes every asynchronous generator that was started in it.
+    Each is closed when its pool is garbage, or with its loop: `asyncio.run` closes every asynchronous generator that
+    was started in it.
     """
 
     namespace: str | None
@@ -34,6 +36,9 @@ class ClientPool:
         self._opened: dict[
             asyncio.AbstractEventLoop, tuple[AsyncEndpointsClient, AsyncGenerator[AsyncEndpointsClient]]
         ] = {}
+        # The finalizer keeps the clients out of the pool's garbage, where a transport may be collected before it is
+        # closed. Dropped one by one, their generators are closed by the event loops they belong to.
+        weakref.finalize(self, self._opened.clear).atexit = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.backend.control_plane!r}, namespace={self.namespace!r})"
@@ -42,7 +47,8 @@ class ClientPool:
         """The client of the running event loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._opened:
-            self._opened = {known: opened for known, opened in self._opened.items() if not known.is_closed()}
+            for ended in [known for known in self._opened if known.is_closed()]:
+                del self._opened[ended]
             client = AsyncEndpointsClient(
                 self.backend, namespace=self.namespace, guard=self.guard, reconnect=self.reconnect
             )

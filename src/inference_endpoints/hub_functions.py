@@ -77,7 +77,7 @@ class HubFunctions(Generic[H]):
         """Read all endpoints of a namespace, every page; "*" means all namespaces of the token.
 
         With "*", organizations that refuse the token (401, 403) are in the list's `refused`. Any other failure is
-        raised, since an incomplete list would look complete.
+        raised, since an incomplete list would appear complete.
 
         >>> [endpoint.name for endpoint in await list_inference_endpoints()]
         ['broken', 'chat']
@@ -91,7 +91,7 @@ class HubFunctions(Generic[H]):
         for one, error in lists.errors.items():
             if one == lists.own or not isinstance(error, Unauthorized | Forbidden):
                 raise error
-        found = [handle for one, listed in lists.answers.items() for handle in self._handles(listed, one, api)]
+        found = [handle for one, listed in lists.results.items() for handle in self._handles(listed, one, api)]
         return EndpointList(found, lists.errors)
 
     async def create_inference_endpoint(

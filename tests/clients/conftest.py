@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi, InferenceEndpoint, constants
 from tests.clients.plane import running_plane
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 
@@ -57,7 +58,7 @@ def deployed(hub: HfApi) -> Deployed:
     def deploying(repository: str, name: str = "real", **options: Any) -> Iterator[InferenceEndpoint]:
         endpoint = hub.create_inference_endpoint(name, repository=repository, **LOCAL | options)
         try:
-            yield endpoint.wait(timeout=90, refresh_every=0.1)  # type: ignore[arg-type]
+            yield endpoint.wait(timeout=HANG_TIMEOUT_S, refresh_every=0.1)  # type: ignore[arg-type]
         finally:
             endpoint.delete()
 

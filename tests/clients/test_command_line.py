@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 from tests.clients.conftest import CLOUD
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 
@@ -39,7 +40,7 @@ def run(plane: RunningPlane, tmp_path: Path) -> Run:
     def running(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(LAUNCHER), plane.url, "endpoints", *words]
         return subprocess.run(
-            command, env=os.environ | settings, capture_output=True, text=True, timeout=30, check=False
+            command, env=os.environ | settings, capture_output=True, text=True, timeout=HANG_TIMEOUT_S, check=False
         )
 
     return running
@@ -71,7 +72,7 @@ def test_an_endpoint_is_deployed_changed_and_deleted(hf: Hf) -> None:
 
 
 def test_an_endpoint_is_put_to_sleep_paused_and_resumed(hub: HfApi, hf: Hf, run: Run) -> None:
-    hub.create_inference_endpoint("cli", repository="gpt2", **CLOUD).wait(timeout=20, refresh_every=0.02)  # type: ignore[arg-type]
+    hub.create_inference_endpoint("cli", repository="gpt2", **CLOUD).wait(timeout=HANG_TIMEOUT_S, refresh_every=0.02)  # type: ignore[arg-type]
     assert hf("resume", "cli")["status"]["state"] == "running"
     assert run("resume", "cli", "--fail-if-already-running").returncode == 400 & 0xFF
     assert hf("scale-to-zero", "cli")["status"]["state"] == "scaledToZero"
@@ -85,7 +86,7 @@ def test_an_engine_with_its_container_is_deployed(hf: Hf) -> None:
     assert model["image"] == {"vLLM": {"url": "vllm/vllm-openai:v1", "port": 80, "tensorParallelSize": 1}}
 
 
-def test_hardware_is_listed_and_narrowed(hf: Hf) -> None:
+def test_hardware_is_listed_and_filtered(hf: Hf) -> None:
     here = hf("hardware", "--vendor", "local")
     assert {one["instance_type"] for one in here} == {"cpu"}
     assert here[0]["price_per_hour"] == 0.0
@@ -107,7 +108,7 @@ def test_a_recipe_of_the_catalogue_is_deployed(hf: Hf) -> None:
     assert hf("catalog", "deploy", "--repo", "fasttext/lid.176-ftz")["name"].startswith("lid-176-ftz-")
 
 
-def test_a_refusal_ends_it_with_the_plane_s_own_words(run: Run) -> None:
+def test_a_refusal_ends_it_with_the_planes_own_message(run: Run) -> None:
     missing = run("describe", "none")
     assert missing.returncode == 404 & 0xFF
     assert "Not Found: endpoint none" in missing.stderr

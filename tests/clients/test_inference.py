@@ -7,32 +7,33 @@ from huggingface_hub import HfApi, InferenceClient
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 from huggingface_hub.utils._http import get_session
 from tests.clients.conftest import Deployed
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 
 pytestmark = pytest.mark.models
 CHAT = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBED = "sentence-transformers/all-MiniLM-L6-v2"
-ASK = [{"role": "user", "content": "Say hello."}]
+MESSAGES = [{"role": "user", "content": "Say hello."}]
 
 
 @pytest.mark.filterwarnings("ignore:.*is experimental:UserWarning")  # the client's word on its catalogue functions
 def test_a_model_of_the_catalogue_is_deployed_chats_sleeps_and_wakes(hub: HfApi, plane: RunningPlane) -> None:
     endpoint = hub.create_inference_endpoint_from_catalog(CHAT, accelerator="cpu")
     assert endpoint.name.startswith("smollm2-135m-instruct-")
-    endpoint.wait(timeout=90, refresh_every=0.1)
+    endpoint.wait(timeout=HANG_TIMEOUT_S, refresh_every=0.1)
     client = endpoint.client  # kept: its streams end with it
-    answer = client.chat_completion(ASK, max_tokens=8)
+    answer = client.chat_completion(MESSAGES, max_tokens=8)
     assert answer.choices[0].message.content
     assert answer.usage.completion_tokens <= 8
 
-    chunks = list(client.chat_completion(ASK, max_tokens=8, stream=True))
+    chunks = list(client.chat_completion(MESSAGES, max_tokens=8, stream=True))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert chunks[-1].choices[0].finish_reason in ("length", "stop")
 
     async def awaited() -> str:
         async with endpoint.async_client as awaiting:
-            return str((await awaiting.chat_completion(ASK, max_tokens=4)).choices[0].message.content)
+            return str((await awaiting.chat_completion(MESSAGES, max_tokens=4)).choices[0].message.content)
 
     assert asyncio.run(awaited())
     assert client.text_generation("Once upon a time", max_new_tokens=5)

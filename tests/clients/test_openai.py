@@ -13,7 +13,7 @@ from tests.clients.conftest import Deployed
 from inference_endpoints_local.daemon.connect import RunningPlane
 
 pytestmark = pytest.mark.models
-ASK: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
+REQUEST: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8}
 
 
 class Caller:
@@ -60,17 +60,17 @@ def test_the_model_that_is_served_is_listed(openai: Caller) -> None:
 
 
 def test_a_chat_is_answered_and_counted(openai: Caller) -> None:
-    answer = openai("chat.completions.create", **ASK)
+    answer = openai("chat.completions.create", **REQUEST)
     assert answer.choices[0].message.content
     assert answer.choices[0].finish_reason in ("length", "stop")
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
-def test_a_chat_is_streamed_with_its_count_at_the_end_if_asked(openai: Caller) -> None:
-    *chunks, last = openai("chat.completions.create", stream=True, stream_options={"include_usage": True}, **ASK)
+def test_a_chat_is_streamed_with_its_count_at_the_end_if_requested(openai: Caller) -> None:
+    *chunks, last = openai("chat.completions.create", stream=True, stream_options={"include_usage": True}, **REQUEST)
     assert len(chunks) > 2
     assert (last.choices, last.usage.completion_tokens <= 8) == ([], True)
-    assert all(chunk.usage is None for chunk in openai("chat.completions.create", stream=True, **ASK))
+    assert all(chunk.usage is None for chunk in openai("chat.completions.create", stream=True, **REQUEST))
 
 
 def test_a_text_is_continued(openai: Caller) -> None:

@@ -11,6 +11,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import COMMAND, address_of
+from tests.support.hang import HANG_TIMEOUT_S
 
 HERE = Path(__file__).parent
 NODE = Path(sys.executable).with_name("node")
@@ -73,7 +74,7 @@ def test_every_scenario_that_needs_no_fixture_passes_against_the_product(
 
 def conforms(*arguments: str) -> None:
     command: list[str] = [str(NODE), str(SUITE), "server", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=HANG_TIMEOUT_S, check=False)
     output = ended.stdout + ended.stderr
     assert ended.returncode == 0, output
     assert "SKIPPED: scenario" not in output

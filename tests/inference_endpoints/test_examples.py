@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 NAMES = {name.path: name for name in public_names()}
 EXAMPLES = {path: name for path, name in NAMES.items() if doctest.DocTestParser().get_examples(name.docstring)}
-CALLING = {"AsyncInference", "AsyncInferenceClient", "InferenceClient", "Label", "README", "Reply"}
+CALLING = {"AsyncInference", "AsyncInferenceClient", "InferenceClient", "Label", "README", "InferenceResponse"}
 L4 = {"accelerator": "gpu", "instanceType": "nvidia-l4"}
 MODEL = {"repository": "org/chat-7B", "task": "text-generation", "image": {"vLLM": {"url": "vllm/vllm-openai:v0.11.0"}}}
 

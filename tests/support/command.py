@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 
 COMMAND = (sys.executable, "-m", "inference_endpoints_mcp")
 INHERITED = ("PATH", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
@@ -36,7 +37,7 @@ def run(environment: dict[str, str]) -> Run:
     def ran(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         everything = {**environment, **variables}
         return subprocess.run(
-            [*COMMAND, *arguments], env=everything, capture_output=True, text=True, timeout=60, check=False
+            [*COMMAND, *arguments], env=everything, capture_output=True, text=True, timeout=HANG_TIMEOUT_S, check=False
         )
 
     return ran
@@ -58,4 +59,4 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
     for process in started:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=HANG_TIMEOUT_S)

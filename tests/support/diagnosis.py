@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import jsonschema
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host
 from tests.support.plane_driver import Driver, tiny_programs
 
@@ -43,7 +44,7 @@ async def create_broken(driver: Driver, fault: str, **changes: Any) -> None:
 
 async def wait_for_log(driver: Driver, words: str, name: str = "tiny") -> None:
     """Return once the endpoint's log contains these words."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         while words not in str((await driver.call("GET", f"/v2/endpoint/acme/{name}/logs")).body):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

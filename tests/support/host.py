@@ -19,6 +19,7 @@ from mcp.types import (
     Implementation,
     TextContent,
 )
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
@@ -67,7 +68,7 @@ class Host:
 
     async def wait_for_progress(self, text: str) -> None:
         """Return once a notification contains this text."""
-        async with asyncio.timeout(30), self.received:
+        async with asyncio.timeout(HANG_TIMEOUT_S), self.received:
             await self.received.wait_for(lambda: any(text in message for _, message in self.progress))
 
     async def _on_progress(self, progress: float, total: float | None, message: str | None) -> None:
@@ -80,9 +81,9 @@ class Host:
 async def connected(
     transport: Transport, mode: Mode, *, answer: Answer | None = None, name: str = "mcp"
 ) -> AsyncIterator[Host]:
-    """A host of this name; with `answer` it can ask a person."""
+    """A host of this name; with `answer` a person can answer its questions."""
 
-    async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    async def elicit(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         assert isinstance(params, ElicitRequestFormParams)
         assert answer is not None
         reply = answer(params.message)
@@ -97,7 +98,7 @@ async def connected(
         transport,
         mode=mode,
         client_info=Implementation(name=name, version="1"),
-        elicitation_callback=ask if answer else None,
+        elicitation_callback=elicit if answer else None,
     )
     async with client:
         yield Host(client)

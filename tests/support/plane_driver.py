@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.hang import HANG_TIMEOUT_S
+
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.daemon.plane import Plane
@@ -41,7 +43,7 @@ class RawClient:
         return await asyncio.to_thread(self._call, method, path, body, token, headers)
 
     def _call(self, method: str, path: str, body: Any, token: str | None, headers: dict[str, str]) -> RawResponse:
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=HANG_TIMEOUT_S)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -91,7 +93,7 @@ class Driver(RawClient):
 
     async def wait_until(self, endpoint: ManagedEndpoint, predicate: Callable[[ManagedEndpoint], bool]) -> None:
         """Wait without polling: the executor evaluates the predicate after each reconciliation."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             await self.plane.executor.wait_until(endpoint, predicate)
 
     async def reach(self, name: str, *states: str) -> dict[str, Any]:

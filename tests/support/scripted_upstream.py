@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.support.captures import CAPTURES
@@ -34,13 +34,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """A scripted answer. `body` is bytes, or anything else as JSON; `parts` are sent instead, one packet each."""
+    """A scripted answer. `body` is bytes, or anything else as JSON; `parts` are sent instead, one packet each, and
+    then end properly, break off, or are followed by silence."""
 
     status: int = 200
     body: Any = b""
     headers: dict[str, str] = field(default_factory=dict)
     parts: Sequence[bytes] | None = None
-    ends: bool = True
+    end: Literal["proper", "broken", "silent"] = "proper"
 
     def head(self) -> bytes:
         lines = [f"HTTP/1.1 {self.status} scripted", "connection: close"]
@@ -61,10 +62,10 @@ SILENT = Answer(status=-1)
 """The request is read, and nothing is sent until the client disconnects."""
 
 
-def events(*chunks: Any, ends: bool = True) -> Answer:
+def events(*chunks: Any, end: Literal["proper", "broken", "silent"] = "proper") -> Answer:
     """A stream of server-sent events, one packet each."""
     parts = [chunk if isinstance(chunk, bytes) else f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
-    return Answer(headers={"content-type": "text/event-stream"}, parts=parts, ends=ends)
+    return Answer(headers={"content-type": "text/event-stream"}, parts=parts, end=end)
 
 
 class Upstream:
@@ -126,6 +127,8 @@ class Upstream:
                 await reader.read()
             elif answer is not DROPPED:
                 await _send(answer, writer)
+                if answer.end == "silent":
+                    await reader.read()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -157,7 +160,7 @@ async def _send(answer: Answer, writer: asyncio.StreamWriter) -> None:
         writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
         await writer.drain()
         await asyncio.sleep(0.001)
-    if answer.parts is not None and answer.ends:
+    if answer.parts is not None and answer.end == "proper":
         writer.write(b"0\r\n\r\n")
     await writer.drain()
 

@@ -24,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
             gate = os.environ.get("TINY_LOADS_UNTIL")
             self.answer(200 if gate is None or Path(gate).exists() else 503, {})
         elif self.path == "/left":
-            self.answer(200, {"left": LEFT.wait(10)})
+            self.answer(200, {"left": LEFT.wait(300)})
         elif self.authorized():
             self.answer(200, {"path": self.path, "pid": os.getpid()})
 
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         self.wfile.write(b"data: 1\n\n")
-        RELEASED.wait(10)
+        RELEASED.wait(300)
         self.wfile.write(b"data: 2\n\n")
 
     def chunks(self) -> None:
@@ -84,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.write(b"1\r\n.\r\n")
-        RELEASED.wait(10)
+        RELEASED.wait(300)
 
     def hang(self) -> None:
         """Write until the client has gone."""

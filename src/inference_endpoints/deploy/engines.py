@@ -1,4 +1,4 @@
-"""Pure: which engine runs a model, and how many accelerators its image, arguments or variables tell it to use."""
+"""Pure: which engine runs a model, and how many accelerators its image, arguments or variables make it use."""
 
 from collections.abc import Sequence
 from typing import Any

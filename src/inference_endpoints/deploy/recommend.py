@@ -213,4 +213,4 @@ def _describe_largest(available: Sequence[Offer]) -> str:
     if not there:
         return "No GPU is available now; get_vendors with only_available=false shows why."
     largest = max(there, key=lambda one: one.memory_gb)
-    return f"The largest is {largest.id} with {largest.memory_gb:g} GB. Use a quantized version, or ask for more quota."
+    return f"The largest is {largest.id} with {largest.memory_gb:g} GB. Use a quantized version, or request more quota."

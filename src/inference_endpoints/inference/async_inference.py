@@ -10,14 +10,14 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference import tasks
 from inference_endpoints.inference.chat import (
-    ChatAnswer,
     ChatDelta,
+    ChatResponse,
     Messages,
     Transcript,
     build_chat_request,
     stream_deltas,
 )
-from inference_endpoints.inference.engine_calls import CallOptions, EngineCalls, Reply
+from inference_endpoints.inference.engine_calls import CallOptions, EngineCalls, InferenceResponse
 from inference_endpoints.inference.tasks import EngineRequest, Label, Task
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.http import Sleep
@@ -59,13 +59,13 @@ class AsyncInference:
         parameters: Parameters | None = None,
         on_delta: OnDelta | None = None,
         **options: Unpack[CallOptions],
-    ) -> ChatAnswer:
+    ) -> ChatResponse:
         """Answer a conversation. `parameters`: other settings of the OpenAI API, such as stop or tools.
 
         `on_delta` gets each delta when it arrives.
 
-        >>> answer = await inference.chat("chat", [{"role": "user", "content": "Hi"}], max_tokens=20)
-        >>> print(answer.text, answer.woke)
+        >>> response = await inference.chat("chat", [{"role": "user", "content": "Hi"}], max_tokens=20)
+        >>> print(response.text, response.woke)
         Hello! False
         """
         deadline = self._calls.start_deadline(options)
@@ -74,14 +74,14 @@ class AsyncInference:
         )
         transcript = Transcript()
         async with (
-            self._calls.open(name, namespace, build_request, deadline) as answer,
-            aclosing(stream_deltas(answer, deadline)) as deltas,
+            self._calls.open(name, namespace, build_request, deadline) as opened,
+            aclosing(stream_deltas(opened, deadline)) as deltas,
         ):
             async for delta in deltas:
                 transcript.add(delta, deadline.elapsed)
                 if on_delta is not None:
                     await on_delta(delta)
-            return transcript.answer(deadline.elapsed, woke=answer.woke)
+            return transcript.response(deadline.elapsed, woke=opened.woke)
 
     async def stream_chat(
         self,
@@ -105,8 +105,8 @@ class AsyncInference:
             messages, max_tokens=max_tokens, temperature=temperature, **(parameters or {})
         )
         async with (
-            self._calls.open(name, namespace, build_request, deadline) as answer,
-            aclosing(stream_deltas(answer, deadline)) as deltas,
+            self._calls.open(name, namespace, build_request, deadline) as opened,
+            aclosing(stream_deltas(opened, deadline)) as deltas,
         ):
             async for delta in deltas:
                 yield delta
@@ -229,13 +229,13 @@ class AsyncInference:
         headers: Mapping[str, str] | None = None,
         accept: str = "application/json",
         **options: Unpack[CallOptions],
-    ) -> Reply:
+    ) -> InferenceResponse:
         """Send JSON (`body`) or a file (`content`) to any route of an endpoint.
 
         A file's media type is detected from its first bytes unless `headers` name one.
 
-        >>> reply = await inference.call("chat", body={"inputs": "I like it."}, path="/predict")
-        >>> reply.json()
+        >>> response = await inference.call("chat", body={"inputs": "I like it."}, path="/predict")
+        >>> response.json()
         [{'label': 'POSITIVE', 'score': 0.9}]
         """
         if body is not None and content is not None:
@@ -258,9 +258,9 @@ class AsyncInference:
             return task.build_request(inputs, parameters, engine=endpoint.model.image_key, model=endpoint.name)
 
         deadline = self._calls.start_deadline(options)
-        reply = await self._calls.send(name, namespace, build_request, deadline, "POST", {"Accept": task.accept})
+        response = await self._calls.send(name, namespace, build_request, deadline, "POST", {"Accept": task.accept})
         try:
-            return task.parse_response(reply.content_type, reply.content)
+            return task.parse_response(response.content_type, response.content)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             raise BadRequest(
                 f"The endpoint's answer does not fit {task.name}: it seems to serve another task.",

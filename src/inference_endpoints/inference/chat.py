@@ -51,7 +51,7 @@ class ChatDelta:
 
 
 @dataclass(frozen=True)
-class ChatAnswer:
+class ChatResponse:
     """A whole answer. Times are in seconds from the start of the call, and include waking the endpoint.
 
     `text` and `reasoning` are untrusted: a model wrote them. `tool_calls` have the form of the API; their
@@ -78,7 +78,7 @@ class ChatAnswer:
 
 @dataclass
 class Transcript:
-    """Assembles deltas into an answer."""
+    """Assembles deltas into a whole response."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -97,8 +97,8 @@ class Transcript:
         for fragment in delta.tool_calls:
             self._add_tool_call(fragment)
 
-    def answer(self, seconds: float, *, woke: bool) -> ChatAnswer:
-        return ChatAnswer(
+    def response(self, seconds: float, *, woke: bool) -> ChatResponse:
+        return ChatResponse(
             text="".join(self.text),
             reasoning="".join(self.reasoning),
             finish_reason=self.finish_reason,
@@ -140,17 +140,17 @@ def build_chat_request(messages: Messages, **settings: Any) -> Callable[[Endpoin
     return build
 
 
-async def stream_deltas(answer: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[ChatDelta]:
+async def stream_deltas(opened: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[ChatDelta]:
     """Yield the deltas of an answer. An answer that the engine does not stream is one delta."""
-    who = answer.call.label
+    who = opened.call.label
     failing = f"{who} did not finish its answer"
-    if "text/event-stream" not in answer.response.headers.get("content-type", ""):
+    if "text/event-stream" not in opened.response.headers.get("content-type", ""):
         with deadline.limit(failing):
-            content = await read_up_to(answer.response, MAX_STREAM_CHARACTERS)
+            content = await read_up_to(opened.response, MAX_STREAM_CHARACTERS)
         yield parse_delta(content, who)
         return
     async with (
-        aclosing(_parse_stream(answer.response, who)) as deltas,
+        aclosing(_parse_stream(opened.response, who)) as deltas,
         aclosing(deadline.limit_each(deltas, failing)) as timed,
     ):
         async for delta in timed:

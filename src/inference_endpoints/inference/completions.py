@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.inference.chat import ChatAnswer, ChatDelta, Usage
+from inference_endpoints.inference.chat import ChatDelta, ChatResponse, Usage
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class ChatCompletion:
     usage: Usage
 
     @classmethod
-    def of(cls, answer: ChatAnswer) -> "ChatCompletion":
-        message = ChatCompletionMessage(answer.text, reasoning=answer.reasoning, tool_calls=answer.tool_calls)
-        return cls([ChatCompletionChoice(message, answer.finish_reason)], answer.usage)
+    def of(cls, response: ChatResponse) -> "ChatCompletion":
+        message = ChatCompletionMessage(response.text, reasoning=response.reasoning, tool_calls=response.tool_calls)
+        return cls([ChatCompletionChoice(message, response.finish_reason)], response.usage)
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,11 @@ class CallOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Reply:
+class InferenceResponse:
     """An engine's response, unparsed. `seconds` is the duration of the call, `woke` whether it woke the endpoint.
 
-    >>> reply = get_inference_endpoint("chat").client.post(json={"inputs": "I like it."})
-    >>> reply.status, reply.content_type, reply.woke
+    >>> response = get_inference_endpoint("chat").client.post(json={"inputs": "I like it."})
+    >>> response.status, response.content_type, response.woke
     (200, 'application/json', False)
     """
 
@@ -53,13 +53,13 @@ class Reply:
     def json(self) -> Any:
         """The content as JSON. Raises `BadRequest` if it is not JSON: another attempt would not help.
 
-        >>> reply.json()
+        >>> response.json()
         [{'label': 'POSITIVE', 'score': 0.9}]
         """
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
-            raise BadRequest("The endpoint's answer is not JSON.", hint="Look at its content type.") from error
+            raise BadRequest("The endpoint's answer is not JSON.", hint="Check its content type.") from error
 
 
 class EngineCalls:
@@ -81,15 +81,15 @@ class EngineCalls:
         deadline: CallDeadline,
         method: str,
         headers: Mapping[str, str],
-    ) -> Reply:
-        async with self.open(name, namespace, build_request, deadline, method, headers) as answer:
-            response = answer.response
-            with deadline.limit(f"{answer.call.label} did not finish its answer"):
+    ) -> InferenceResponse:
+        async with self.open(name, namespace, build_request, deadline, method, headers) as opened:
+            response = opened.response
+            with deadline.limit(f"{opened.call.label} did not finish its answer"):
                 content = await read_up_to(response, MAX_RESPONSE_BYTES + 1)
         if len(content) > MAX_RESPONSE_BYTES:
             raise BadRequest("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
         content_type = response.headers.get("content-type", "")
-        return Reply(response.status_code, content_type, content, deadline.elapsed, answer.woke)
+        return InferenceResponse(response.status_code, content_type, content, deadline.elapsed, opened.woke)
 
     @asynccontextmanager
     async def open(
@@ -114,11 +114,11 @@ class EngineCalls:
         if request.content is not None and "content-type" not in {key.lower() for key in headers}:
             headers["Content-Type"] = detect_media_type(request.content)
         call = EndpointCall(endpoint, namespace, request.path, method, request.body, request.content, headers)
-        async with open_response(self._endpoints.http, call, fetch, deadline) as answer:
-            response = answer.response
+        async with open_response(self._endpoints.http, call, fetch, deadline) as opened:
+            response = opened.response
             if not response.is_success:
                 with deadline.limit(f"{call.label} did not finish its answer"):
                     refusal = await read_error(response)
-                saw_token = self._endpoints.backend.trusts(answer.call.endpoint.url or "")
-                raise classify_engine_error(answer.call, refusal, saw_token=saw_token)
-            yield answer
+                saw_token = self._endpoints.backend.trusts(opened.call.endpoint.url or "")
+                raise classify_engine_error(opened.call, refusal, saw_token=saw_token)
+            yield opened

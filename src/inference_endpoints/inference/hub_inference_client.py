@@ -17,7 +17,7 @@ from inference_endpoints.client_pool import client_of
 from inference_endpoints.inference.chat import ChatDelta, Messages
 from inference_endpoints.inference.completions import ChatCompletion, ChatCompletionChunk
 from inference_endpoints.inference.endpoint_inference import EndpointInference
-from inference_endpoints.inference.engine_calls import Reply
+from inference_endpoints.inference.engine_calls import InferenceResponse
 from inference_endpoints.inference.tasks import Label
 
 Media = bytes | str | Path
@@ -61,8 +61,8 @@ class AsyncInferenceClient(EndpointInference):
 
         Close the stream (`contextlib.aclosing`) if you stop early.
 
-        >>> answer = await client.chat_completion([{"role": "user", "content": "Hi"}], max_tokens=20)
-        >>> answer.choices[0].message.content
+        >>> completion = await client.chat_completion([{"role": "user", "content": "Hi"}], max_tokens=20)
+        >>> completion.choices[0].message.content
         'Hello!'
         """
         inference, name = await self._inference(), self.endpoint.name
@@ -70,8 +70,8 @@ class AsyncInferenceClient(EndpointInference):
             return _to_chunks(
                 inference.stream_chat(name, messages, self.namespace, **_chat_settings(parameters), **self._options)
             )
-        answer = await inference.chat(name, messages, self.namespace, **_chat_settings(parameters), **self._options)
-        return ChatCompletion.of(answer)
+        response = await inference.chat(name, messages, self.namespace, **_chat_settings(parameters), **self._options)
+        return ChatCompletion.of(response)
 
     async def text_generation(self: EndpointInference, prompt: str, **parameters: Any) -> str:
         """Continue a text. `parameters`: max_new_tokens, temperature, return_full_text, …
@@ -269,11 +269,11 @@ class AsyncInferenceClient(EndpointInference):
         path: str = "/",
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    ) -> InferenceResponse:
         """Send JSON, or a file's content as `data`, to any route of the endpoint. Returns the unparsed answer.
 
-        >>> reply = await client.post(json={"inputs": "I like it."}, path="/predict")
-        >>> reply.json()
+        >>> response = await client.post(json={"inputs": "I like it."}, path="/predict")
+        >>> response.json()
         [{'label': 'POSITIVE', 'score': 0.9}]
         """
         inference, name = await self._inference(), self.endpoint.name
@@ -298,8 +298,8 @@ class AsyncInferenceClient(EndpointInference):
         '/info'
         """
         inference, name = await self._inference(), self.endpoint.name
-        reply = await inference.call(name, self.namespace, path="/info", method="GET", **self._options)
-        return reply.json()
+        response = await inference.call(name, self.namespace, path="/info", method="GET", **self._options)
+        return response.json()
 
 
 async def _to_chunks(deltas: AsyncGenerator[ChatDelta]) -> AsyncGenerator[ChatCompletionChunk]:

@@ -127,14 +127,14 @@ class Task(Generic[Parsed]):
         return self.parse(content)
 
 
-def _unwrap_single(answer: Any) -> Any:
+def _unwrap_single(payload: Any) -> Any:
     """The only answer of a batch of one. Some engines unwrap it, some do not."""
-    return answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+    return payload[0] if isinstance(payload, list) and len(payload) == 1 else payload
 
 
 def _parse_text(key: str) -> Callable[[Any], str]:
-    def parse(answer: Any) -> str:
-        one = _unwrap_single(_unwrap_single(answer))
+    def parse(payload: Any) -> str:
+        one = _unwrap_single(_unwrap_single(payload))
         if isinstance(one, dict) and "choices" in one:
             return str(one["choices"][0]["text"])
         return str(one[key])
@@ -142,37 +142,37 @@ def _parse_text(key: str) -> Callable[[Any], str]:
     return parse
 
 
-def parse_vectors(answer: Any) -> list[list[float]]:
+def parse_vectors(payload: Any) -> list[list[float]]:
     """TEI's `[[…]]`, hf-serve's `{"embeddings": …}`, OpenAI's `{"data": …}`, or the single vector of one text."""
-    if isinstance(answer, dict) and "data" in answer:
-        in_order = sorted(answer["data"], key=lambda row: row.get("index", 0))
-        answer = [row["embedding"] for row in in_order]
-    elif isinstance(answer, dict):
-        answer = answer["embeddings"]
-    rows = answer if not answer or isinstance(answer[0], list) else [answer]
+    if isinstance(payload, dict) and "data" in payload:
+        in_order = sorted(payload["data"], key=lambda row: row.get("index", 0))
+        payload = [row["embedding"] for row in in_order]
+    elif isinstance(payload, dict):
+        payload = payload["embeddings"]
+    rows = payload if not payload or isinstance(payload[0], list) else [payload]
     return [[float(number) for number in row] for row in rows]
 
 
-def parse_similarities(answer: Any) -> list[float]:
+def parse_similarities(payload: Any) -> list[float]:
     """TEI's `[…]`, or hf-serve's `{"similarities": [[…]]}`."""
-    numbers = answer["similarities"] if isinstance(answer, dict) else answer
+    numbers = payload["similarities"] if isinstance(payload, dict) else payload
     return [float(number) for number in (numbers[0] if numbers and isinstance(numbers[0], list) else numbers)]
 
 
-def parse_labels(answer: Any) -> list[Label]:
+def parse_labels(payload: Any) -> list[Label]:
     """A list of `{label, score}`, nested or flat, or the classic `{sequence, labels, scores}`."""
-    if isinstance(answer, list) and answer and isinstance(answer[0], list):
-        answer = answer[0]
-    answer = _unwrap_single(answer)
-    if isinstance(answer, dict) and "labels" in answer:
-        pairs = zip(answer["labels"], answer["scores"], strict=True)
+    if isinstance(payload, list) and payload and isinstance(payload[0], list):
+        payload = payload[0]
+    payload = _unwrap_single(payload)
+    if isinstance(payload, dict) and "labels" in payload:
+        pairs = zip(payload["labels"], payload["scores"], strict=True)
         return [Label(str(label), float(score)) for label, score in pairs]
-    rows = answer if isinstance(answer, list) else [answer]
+    rows = payload if isinstance(payload, list) else [payload]
     return [Label(str(row["label"]), float(row["score"])) for row in rows]
 
 
-def _keep_unparsed(answer: Any) -> Any:
-    return answer
+def _keep_unparsed(payload: Any) -> Any:
+    return payload
 
 
 TEXT_GENERATION = Task(

@@ -32,7 +32,7 @@ from inference_endpoints.transport.guard import EndpointCall, Guard, NoGuard
 from inference_endpoints.transport.operations import Effect, Operation, Request, Retry
 from inference_endpoints.transport.token import validated_token
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 CONTROL_DEADLINE_S = 30.0
 """Longest time of a control-plane request, retries included."""
@@ -78,7 +78,7 @@ class HttpTransport:
         self._user_agent = user_agent
         self._pool: httpx.AsyncClient | None = None
 
-    async def send(self, request: Request, operation: Operation[Answer]) -> Answer:
+    async def send(self, request: Request, operation: Operation[Result]) -> Result:
         """Send one operation to the control plane and return its answer, typed.
 
         Raises an `InferenceEndpointError`: before anything is sent, `NotConfigured` without a token and `Unauthorized`
@@ -161,7 +161,7 @@ class HttpTransport:
         sends_token = self.backend.token is not None and self.backend.trusts(url)
         return self._bearer() if sends_token else {}
 
-    async def _send_within_deadline(self, request: Request, operation: Operation[Answer]) -> Answer:
+    async def _send_within_deadline(self, request: Request, operation: Operation[Result]) -> Result:
         try:
             with anyio.fail_after(self._deadline):
                 payload = await self._send_with_retries(request)

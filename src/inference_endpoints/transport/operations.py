@@ -33,7 +33,7 @@ from inference_endpoints.models import (
     WhoAmI,
 )
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Effect(StrEnum):
@@ -84,7 +84,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Operation(Generic[Answer]):
+class Operation(Generic[Result]):
     """One method and path of the API, with the type of its answer, its effect, and whether it may be retried."""
 
     name: str
@@ -120,10 +120,10 @@ class Operation(Generic[Answer]):
         created = [body.name] if isinstance(body, CreateRequest) else []
         return Request(self, path, body, "/".join([*arguments.values(), *created]), arguments)
 
-    def parse(self, payload: Any) -> Answer:
+    def parse(self, payload: Any) -> Result:
         """The answer, typed. Raises pydantic's `ValidationError` if the payload has another form."""
-        answer: Answer = self._adapter.validate_python(payload)
-        return answer
+        result: Result = self._adapter.validate_python(payload)
+        return result
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:

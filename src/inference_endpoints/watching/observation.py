@@ -88,7 +88,7 @@ class StatusChange:
 class Subscription:
     """Receives the observations of one endpoint and keeps the newest: a slow subscriber delays no other.
 
-    `health` says whether this subscriber needs the health route to be called.
+    `health`: whether this subscriber needs the health route to be called.
     """
 
     def __init__(self, health: bool) -> None:

@@ -63,7 +63,7 @@ def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
     """
     for fixed in ("name", "provider"):
         if body.get(fixed) not in (None, current[fixed]):
-            # Not part of the service's update document. To ignore it would look like success.
+            # Not part of the service's update document. If it were ignored, the request would appear to succeed.
             raise InvalidRequest(f"VALIDATION_FAILED: {fixed}: cannot be changed")
     parse_as(EndpointChangeBody, body)
     merged = _merge(current, _with_measure(body))

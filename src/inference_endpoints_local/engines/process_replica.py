@@ -40,6 +40,8 @@ LOAD_TIMEOUT_S = 300.0
 """How long a worker may take from its start until it is healthy."""
 DRAIN_TIMEOUT_S = 30.0
 """How long a replica that is replaced or surplus may finish its requests."""
+OUTPUT_TIMEOUT_S = 5.0
+"""How long to read what an ended worker wrote: a child of it may hold its streams open."""
 HEALTH_CHECK_INTERVAL_S = 5.0
 MAX_UNANSWERED_CHECKS = 12
 """Consecutive health checks without an answer, each for some seconds, after which a ready worker counts as hung.
@@ -268,7 +270,7 @@ class ProcessReplica:
                 raise self._failure(f"The worker hangs: it answered none of {MAX_UNANSWERED_CHECKS} health checks.")
 
     async def _raise_exit_error(self, process: Process, readers: "list[asyncio.Task[None]]") -> None:
-        await asyncio.wait(readers, timeout=0.5)
+        await asyncio.wait(readers, timeout=OUTPUT_TIMEOUT_S)
         code = process.returncode
         how = f"was killed by signal {-code}" if code and code < 0 else f"exited with code {code}"
         raise self._failure(f"{self.log.failure_cause()}\nThe worker {how}.".strip())

@@ -81,7 +81,6 @@ def serve(load: LoadModel) -> NoReturn:
     _announce_port(listener.getsockname()[1])
     threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
     app = WorkerApp(config)
-    threading.Thread(target=_load_into, args=(app, load), daemon=True).start()
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -95,7 +94,10 @@ def serve(load: LoadModel) -> NoReturn:
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         )
     )
+    threading.Thread(target=_load_into, args=(app, load, server), daemon=True).start()
     asyncio.run(server.serve(sockets=[listener]))
+    if app.load_failed:
+        sys.exit(1)  # not at once: llama.cpp writes its last lines, which name the cause, when the process ends
     os._exit(0)
 
 
@@ -105,6 +107,7 @@ class WorkerApp:
     def __init__(self, config: WorkerConfig) -> None:
         self.config = config
         self.model: Starlette | None = None
+        self.load_failed = False
         self._bearer = f"Bearer {config.secret}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,14 +151,15 @@ def _loading(scope: Scope) -> JSONResponse:
     return error_response(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "Model is loading")
 
 
-def _load_into(app: WorkerApp, load: LoadModel) -> None:
+def _load_into(app: WorkerApp, load: LoadModel, server: uvicorn.Server) -> None:
     config, started = app.config, time.perf_counter()
     logger.info("loading %s for %s", config.model, config.task)
     try:
         app.model = model_app(config.model, load(config))
     except BaseException as error:  # whatever the error, a worker without a model must end
         logger.error("cannot load %s: %s: %s", config.model, type(error).__name__, " ".join(str(error).split()))
-        os._exit(1)
+        app.load_failed = server.should_exit = True
+        return
     logger.info("ready in %.2f s", time.perf_counter() - started)
 
 

@@ -15,7 +15,7 @@ from inference_endpoints.transport.operations import Effect, Request
 
 @dataclass(frozen=True)
 class Proposal:
-    """A plan for one endpoint. `current` is the endpoint as it is, None for a new one; `backend` says where it runs:
+    """A plan for one endpoint. `current` is the endpoint as it is, None for a new one; `backend` is where it runs:
     huggingface, local or simulated.
     """
 

@@ -17,7 +17,7 @@ SECTIONS = {
     "delete_inference_endpoint pause_inference_endpoint resume_inference_endpoint scale_to_zero_inference_endpoint "
     "EndpointList aio",
     "One endpoint": "InferenceEndpoint AsyncInferenceEndpoint StatusChange",
-    "Calling a model": "InferenceClient AsyncInferenceClient AsyncInference Label Reply",
+    "Calling a model": "InferenceClient AsyncInferenceClient AsyncInference Label InferenceResponse",
     "A control plane": "EndpointsClient AsyncEndpointsClient Backend default_backend hugging_face local",
     "Requests and answers": "EndpointSpec EndpointChange Hardware CreateRequest UpdateRequest Endpoint "
     "InferenceEndpointStatus InferenceEndpointType",

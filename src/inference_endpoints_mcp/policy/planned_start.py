@@ -48,5 +48,5 @@ class PlannedStart:
 
 
 def update_of(request: Request) -> UpdateRequest:
-    """The change a request asks for; resuming has none."""
+    """The change that is requested; resuming has none."""
     return request.body if isinstance(request.body, UpdateRequest) else UpdateRequest()

@@ -13,7 +13,7 @@ from inference_endpoints_mcp.policy.rules import OwnedLimits
 from inference_endpoints_mcp.privacy.redact import Redactor
 
 caller_limits: ContextVar[Limits | None] = ContextVar("caller_limits", default=None)
-"""The limits to which the caller of the current request narrowed the operator's."""
+"""The limits to which the caller of the current request restricted the operator's."""
 
 
 class ToolFacts(Protocol):
@@ -38,8 +38,8 @@ class Policy:
 
     def all_limits(self) -> list[OwnedLimits]:
         """The operator's limits and the caller's. Each must allow a request."""
-        narrowed = caller_limits.get()
-        return [self._operator, *([OwnedLimits.of_caller(narrowed)] if narrowed is not None else [])]
+        restricted = caller_limits.get()
+        return [self._operator, *([OwnedLimits.of_caller(restricted)] if restricted is not None else [])]
 
     @property
     def allows_every_tool(self) -> bool:

@@ -28,7 +28,7 @@ _HARMLESS_VALUES = {"true", "false", "none", "null", "on", "off", "yes", "no"}
 _PUBLIC_NAMES = {"plan_token"}
 """Names that look secret and are not: a plan's token is meant for whoever reads the plan."""
 MIN_SECRET_LENGTH = 8
-"""A shorter value is too common to be masked everywhere."""
+"""A shorter value is too common to be masked in all text."""
 
 
 class Redactor:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from inference_endpoints.all_namespaces import ALL_NAMESPACES, NamespaceAnswers, query_all_namespaces
+from inference_endpoints.all_namespaces import ALL_NAMESPACES, NamespaceResults, query_all_namespaces
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.outputs import RefusedNamespace
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 async def query_namespaces(
     call: CallContext, namespace: str, query: Callable[[str], Awaitable[T]]
-) -> NamespaceAnswers[T]:
+) -> NamespaceResults[T]:
     """Query one namespace; with "*" every namespace the caller may act for and policy does not exclude.
 
     Raises the error of the query if one namespace is meant, or if all of them fail.
     """
     if namespace != ALL_NAMESPACES:
         namespace = await call.resolve_namespace(namespace)
-        return NamespaceAnswers(namespace, {namespace: await query(namespace)}, {})
+        return NamespaceResults(namespace, {namespace: await query(namespace)}, {})
 
     async def query_allowed(one: str) -> T:
         call.check_namespace(one)

@@ -43,12 +43,12 @@ def test_an_unset_task_is_left_out_and_never_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"), [("framework", get_args(Framework)), ("task", [*get_args(EndpointTask), "a-newer-task"])]
+    ("setting", "values"), [("framework", get_args(Framework)), ("task", [*get_args(EndpointTask), "a-newer-task"])]
 )
-def test_a_word_of_the_service_is_sent_as_it_is(setting: str, words: tuple[str, ...]) -> None:
+def test_a_value_of_the_services_own_is_sent_unchanged(setting: str, values: tuple[str, ...]) -> None:
     """A newer one too: it may come from the Hub or from another endpoint."""
-    for word in words:
-        assert spec(**{setting: word}).request().to_json()["model"][setting] == word
+    for value in values:
+        assert spec(**{setting: value}).request().to_json()["model"][setting] == value
 
 
 def test_an_endpoint_with_a_minimum_of_replicas_never_scales_to_zero() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver
 from tests.support.scripted_upstream import SILENT, Answer, Upstream
 
@@ -170,7 +171,7 @@ async def call_once():
 try:
     call_once()
 except KeyboardInterrupt:
-    print("interrupted", cancelled.wait(10))
+    print("interrupted", cancelled.wait(300))
 print(get_inference_endpoint("other", namespace="acme").name)
 """
 
@@ -304,6 +305,6 @@ def start(program: str, *flags: str) -> "subprocess.Popen[str]":
 
 async def ended(program: "subprocess.Popen[str]") -> str:
     """The rest of the program's output, once it has ended without an error."""
-    output, errors = await asyncio.to_thread(program.communicate, timeout=30)
+    output, errors = await asyncio.to_thread(program.communicate, timeout=HANG_TIMEOUT_S)
     assert (program.returncode, errors) == (0, "")
     return output

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import huggingface_hub
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, LOCAL, READY_S, CallStyle
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver
 
 from inference_endpoints import (
@@ -95,7 +96,7 @@ async def test_creating_passes_every_argument_on(call: CallStyle, default_driver
 
 @pytest.mark.parametrize("metric", get_args(ScalingMetric))
 @pytest.mark.parametrize("access", [*get_args(AccessType), InferenceEndpointType.PUBLIC])
-async def test_settings_take_the_services_words(
+async def test_settings_take_the_services_values(
     call: CallStyle, default_driver: Driver, metric: str, access: str
 ) -> None:
     endpoint = await created(call, type=access, scaling_metric=metric, accelerator="cpu", framework="custom")
@@ -168,7 +169,7 @@ async def test_the_handle_changes_in_place_and_returns_itself(call: CallStyle, d
     assert (endpoint.status, endpoint.url) == ("paused", None)
     assert await call(endpoint.resume) is endpoint
     await default_driver.advance(READY_S)
-    assert await call(endpoint.wait, timeout=10, refresh_every=0.05) is endpoint
+    assert await call(endpoint.wait, timeout=HANG_TIMEOUT_S, refresh_every=0.05) is endpoint
     assert endpoint.status == "running"
     assert await call(endpoint.update, min_replica=0, scale_to_zero_timeout=30) is endpoint
     assert endpoint.raw["compute"]["scaling"]["scaleToZeroTimeout"] == 30
@@ -220,11 +221,11 @@ async def test_there_is_no_client_until_it_is_deployed(call: CallStyle, default_
 
 async def test_a_real_process_is_called_through_both_clients(call: CallStyle, default_driver: Driver) -> None:
     endpoint = await call.function("create_inference_endpoint", "tiny", repository="tiny/echo", **LOCAL)
-    await call(endpoint.wait, timeout=20, refresh_every=0.05)
+    await call(endpoint.wait, timeout=HANG_TIMEOUT_S, refresh_every=0.05)
     blocking = await asyncio.to_thread(endpoint.client.post, json={"inputs": "hi"})
     awaited = await endpoint.async_client.post(json={"inputs": "hi"})
-    for reply in (blocking, awaited):
-        assert json.loads(reply.json()["body"]) == {"inputs": "hi"}
+    for response in (blocking, awaited):
+        assert json.loads(response.json()["body"]) == {"inputs": "hi"}
     assert await endpoint.async_client.health_check()
     assert (await endpoint.async_client.get_endpoint_info())["path"] == "/info"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import LOCAL, CallStyle, set_default_control_plane
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, PlaneOf
 from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
 from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
@@ -119,7 +120,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Any, Any, Any]] = {
 }
 
 
-async def ask(call: CallStyle, upstream: Upstream, method: str, *arguments: Any, **options: Any) -> Any:
+async def call_method(call: CallStyle, upstream: Upstream, method: str, *arguments: Any, **options: Any) -> Any:
     """Call a method of the client of acme/chat, which is known to run."""
     return await call(getattr(client_of(call, upstream), method), *arguments, **options)
 
@@ -135,7 +136,7 @@ async def test_a_task_is_one_request_and_its_answer_plain(
 ) -> None:
     arguments, options, sent, answered, returned = CALLS[method]
     default_upstream.serves("/", Answer(body=answered))
-    assert await ask(call, default_upstream, method, *arguments, **options) == returned
+    assert await call_method(call, default_upstream, method, *arguments, **options) == returned
     (seen,) = default_upstream.seen
     assert (seen.content if isinstance(sent, bytes) else seen.json) == sent
 
@@ -144,7 +145,7 @@ async def test_chat_completion_returns_the_choices_of_the_openai_api(
     call: CallStyle, default_upstream: Upstream
 ) -> None:
     default_upstream.serves("/v1/chat/completions", events(*SPOKEN))
-    answer = await ask(
+    answer = await call_method(
         call, default_upstream, "chat_completion", TURNS, max_tokens=5, temperature=0.5, stop=["."], seed=None
     )
     assert answer.choices[0].message.content == "Hi you"
@@ -181,15 +182,15 @@ async def test_media_is_read_from_a_file_by_its_path(
     (tmp_path / "cat.png").write_bytes(PNG)
     default_upstream.serves("/", Answer(body=SCORED))
     for path in (tmp_path / "cat.png", str(tmp_path / "cat.png")):
-        await ask(call, default_upstream, "image_classification", path)
+        await call_method(call, default_upstream, "image_classification", path)
         assert default_upstream.seen[-1].content == PNG
         assert default_upstream.seen[-1].headers["content-type"] == "image/png"
 
 
 async def test_post_reaches_any_route(call: CallStyle, default_upstream: Upstream) -> None:
     default_upstream.serves("/rerank", Answer(body=[{"index": 0}]))
-    reply = await ask(call, default_upstream, "post", json={"query": "q"}, path="/rerank")
-    assert (reply.status, reply.json()) == (200, [{"index": 0}])
+    response = await call_method(call, default_upstream, "post", json={"query": "q"}, path="/rerank")
+    assert (response.status, response.json()) == (200, [{"index": 0}])
     assert json.loads(default_upstream.seen[0].content) == {"query": "q"}
 
 
@@ -198,7 +199,7 @@ async def test_arguments_that_are_not_the_tasks_are_refused_by_name(
 ) -> None:
     for wrong in ({"model": "gpt2"}, {"stream": True}, {"details": True}):
         with pytest.raises(BadRequest, match=next(iter(wrong))):
-            await ask(call, default_upstream, "text_generation", "once", **wrong)
+            await call_method(call, default_upstream, "text_generation", "once", **wrong)
     assert default_upstream.seen == []
 
 
@@ -254,12 +255,12 @@ async def test_a_client_waits_no_longer_than_its_timeout(call: CallStyle, defaul
 
 async def test_health_and_info_are_requested(call: CallStyle, default_upstream: Upstream) -> None:
     default_upstream.answers("GET", "/serve/chat/health", Answer(200), Answer(503))
-    assert await ask(call, default_upstream, "health_check") is True
-    assert await ask(call, default_upstream, "health_check") is False
+    assert await call_method(call, default_upstream, "health_check") is True
+    assert await call_method(call, default_upstream, "health_check") is False
     with pytest.raises(NotFound):
-        await ask(call, default_upstream, "get_endpoint_info")
+        await call_method(call, default_upstream, "get_endpoint_info")
     default_upstream.answers("GET", "/serve/chat/info", Answer(body={"model_id": "gpt2"}))
-    assert await ask(call, default_upstream, "get_endpoint_info") == {"model_id": "gpt2"}
+    assert await call_method(call, default_upstream, "get_endpoint_info") == {"model_id": "gpt2"}
 
 
 @pytest.mark.models
@@ -277,7 +278,7 @@ async def test_real_models_answer_both_clients(
             ("language", "fasttext/lid.176-ftz", None),
         ):
             endpoint = await call.function("create_inference_endpoint", name, repository=repository, task=task, **LOCAL)
-            await call(endpoint.wait, timeout=90, refresh_every=0.1)
+            await call(endpoint.wait, timeout=HANG_TIMEOUT_S, refresh_every=0.1)
             client[name] = endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
         answer = await call(client["chat"].chat_completion, TURNS, max_tokens=8)
         assert answer.choices[0].message.content

@@ -138,7 +138,7 @@ async def test_a_wait_times_out_and_the_handle_shows_what_was_seen(call: CallSty
     assert endpoint.status == "initializing"
 
 
-async def test_a_timeout_of_nothing_still_allows_one_look(call: CallStyle, default_upstream: Upstream) -> None:
+async def test_a_timeout_of_zero_still_allows_one_read(call: CallStyle, default_upstream: Upstream) -> None:
     default_upstream.shows("running")
     default_upstream.answers("GET", "/serve/chat/health", Answer(200))
     assert (await waited(call, handle_of(call, default_upstream), timeout=0)).status == "running"
@@ -171,7 +171,7 @@ async def test_a_wait_wakes_an_endpoint_that_is_scaled_to_zero_if_wake_is_set(
     with pytest.raises(ScaledToZero):
         await waited(call, endpoint)
     with pytest.raises(InferenceEndpointTimeoutError):
-        await waited(call, endpoint, timeout=0.2, wake=True)
+        await waited(call, endpoint, timeout=2, wake=True)
     assert endpoint.status in {"pending", "initializing"}
     await default_driver.advance(READY_S)
     assert (await waited(call, endpoint, wake=True)).status == "running"

@@ -5,6 +5,7 @@ from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
@@ -57,7 +58,7 @@ async def test_a_blocking_watch_yields_the_same(default_upstream: Upstream) -> N
 async def test_a_change_arrives_as_soon_as_the_control_plane_reports_it(default_driver: Driver) -> None:
     await default_driver.create()
     endpoint = await aio.get_inference_endpoint("chat", namespace="acme")
-    async with aclosing(endpoint.watch(refresh_every=3_600)) as changes, asyncio.timeout(30):
+    async with aclosing(endpoint.watch(refresh_every=3_600)) as changes, asyncio.timeout(HANG_TIMEOUT_S):
         assert (await anext(changes)).state == "pending"
         await default_driver.do("chat", "pause")
         assert (await anext(changes)).state == endpoint.status == "paused"
@@ -80,7 +81,7 @@ async def test_a_watch_that_is_closed_reads_no_more(default_upstream: Upstream) 
     assert len(default_upstream.seen) <= reads + 1
 
 
-async def test_a_watch_that_may_not_look_raises_why(default_upstream: Upstream) -> None:
+async def test_a_watch_whose_reads_are_refused_raises_the_reason(default_upstream: Upstream) -> None:
     default_upstream.answers("GET", ONE, Answer(401, b""))
     endpoint = AsyncInferenceEndpoint.from_raw(default_upstream.endpoint("running"), "acme")
     with pytest.raises(Unauthorized):

@@ -193,10 +193,10 @@ async def test_any_route_can_be_called_and_its_answer_is_returned_unparsed(
 ) -> None:
     upstream.shows("running")
     upstream.serves("/rerank", Answer(body=[{"index": 0, "score": 1}], headers={"content-type": "application/json"}))
-    reply = await inference.call("chat", path="/rerank", body={"query": "a", "texts": ["b"]}, headers={"X-A": "1"})
-    assert (reply.status, reply.content_type, reply.woke) == (200, "application/json", False)
-    assert reply.json() == [{"index": 0, "score": 1}]
-    assert reply.seconds > 0
+    response = await inference.call("chat", path="/rerank", body={"query": "a", "texts": ["b"]}, headers={"X-A": "1"})
+    assert (response.status, response.content_type, response.woke) == (200, "application/json", False)
+    assert response.json() == [{"index": 0, "score": 1}]
+    assert response.seconds > 0
     assert upstream.calls()[0].headers["x-a"] == "1"
     with pytest.raises(BadRequest, match="Both"):
         await inference.call("chat", body={}, content=b"")

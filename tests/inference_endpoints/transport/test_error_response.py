@@ -45,7 +45,7 @@ NO_NAMESPACE = "there is no such namespace. Use your own, or one of your organiz
         ),
     ],
 )
-async def test_a_refusal_reads_like_a_sentence_and_says_what_is_missing(
+async def test_a_refusal_is_a_sentence_that_names_what_is_missing(
     upstream: Upstream, http: HttpTransport, request_: Request, answer: Answer, what: str
 ) -> None:
     upstream.answers(request_.operation.method, f"/v2{request_.path}", answer)

@@ -86,7 +86,7 @@ async def test_a_silent_endpoint_times_out(upstream: Upstream, http: HttpTranspo
 async def test_an_endpoint_that_drops_the_call_or_breaks_off_is_unavailable(
     upstream: Upstream, http: HttpTransport
 ) -> None:
-    upstream.serves("/", DROPPED, Answer(parts=[b"half"], ends=False))
+    upstream.serves("/", DROPPED, Answer(parts=[b"half"], end="broken"))
     with pytest.raises(Unavailable, match="cannot be reached"):
         async with http.call_endpoint(call(upstream)):
             pass

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.scripted_upstream import RUNNING, TOKEN
 
 from inference_endpoints.client import AsyncEndpointsClient
@@ -112,7 +113,7 @@ class Subscribers:
 
     async def observe(self) -> dict[str, Observation]:
         """The next observation of each."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             return {name: await subscription.next() for name, subscription in self.subscriptions.items()}
 
     async def tick(self) -> dict[str, Observation]:
@@ -238,7 +239,7 @@ async def test_a_subscriber_that_joins_during_a_list_receives_a_later_observatio
         fleet.held = asyncio.Event()
         for name in fleet.states:
             await stack.enter_async_context(watcher.watch(name, "acme"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             while fleet.pages == 0:  # noqa: ASYNC110 - no event announces a request
                 await asyncio.sleep(0.005)
         fleet.become("paused")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN as PLANE_TOKEN
 from tests.support.plane_driver import Driver, PlaneOf
 from tests.support.scripted_upstream import DROPPED, TOKEN, Answer, Upstream, events
@@ -51,7 +52,7 @@ async def reached(waiting: "asyncio.Task[Endpoint | None]") -> str:
 
 
 async def streams(driver: Driver, count: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         while driver.plane.open_streams != count:  # noqa: ASYNC110 - no event announces the end of a connection
             await asyncio.sleep(0.01)
 
@@ -69,10 +70,10 @@ async def test_a_thousand_waits_cost_one_stream_and_as_many_requests_as_one(
     upstream: Upstream, scripted: AsyncEndpointsClient
 ) -> None:
     upstream.shows("initializing", "running")
-    upstream.answers("GET", f"{ONE}/sse", events({}, ends=False))
+    upstream.answers("GET", f"{ONE}/sse", events({}, end="broken"))
     watcher = Watcher(scripted, sleep=never)
     waiting = [asyncio.create_task(watcher.wait("chat", "acme", Goal.PAUSED)) for _ in range(1_000)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         while len(upstream.seen) < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     for _ in range(3):  # requests that were about to be sent are sent before these are answered
@@ -108,12 +109,12 @@ async def test_a_stream_that_broke_off_is_opened_again_after_a_delay(
     monkeypatch.setattr("inference_endpoints.watching.event_stream.RECONNECT_DELAYS_S", (0.1, 0.1))
     monkeypatch.setattr("inference_endpoints.watching.event_stream.MIN_EVENT_INTERVAL_S", 0.0)
     upstream.shows("initializing")
-    upstream.answers("GET", f"{ONE}/sse", events({}), events({}), events({}, ends=False))
+    upstream.answers("GET", f"{ONE}/sse", events({}), events({}), events({}, end="broken"))
 
     async def soon(_: float) -> None:
         await asyncio.sleep(0.02)
 
-    async with Watcher(scripted, sleep=soon).watch("chat", "acme"), asyncio.timeout(30):
+    async with Watcher(scripted, sleep=soon).watch("chat", "acme"), asyncio.timeout(HANG_TIMEOUT_S):
         while [seen.path for seen in upstream.seen].count(f"{ONE}/sse") < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

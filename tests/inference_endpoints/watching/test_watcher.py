@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.client import AsyncEndpointsClient
@@ -51,7 +52,7 @@ class Pauses:
         self._over.clear()
 
     async def wait_for(self, count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             while len(self.begun) < count:
                 self._begun.clear()
                 await self._begun.wait()
@@ -259,7 +260,7 @@ async def test_a_poller_that_fails_reports_its_error_to_all_waits(driver: Driver
 
     watcher = Watcher(client, sleep=broken)
     tasks = [waits(watcher) for _ in range(3)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(error) for error in ended} == {InferenceEndpointError}
     assert watcher.polled == set()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.api import status_events
@@ -30,7 +31,7 @@ async def stream(driver: Driver) -> AsyncIterator[asyncio.StreamReader]:
 
 async def next_line(reader: asyncio.StreamReader) -> str:
     """The next line of the stream; empty at its end. It skips the sizes of chunks."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         while line := await reader.readline():
             if line.startswith((b"data:", b":")):
                 return line.decode().strip()

@@ -8,7 +8,7 @@ from tests.support.plane_driver import Driver
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_replica_that_becomes_ready_during_its_reconciliation_is_noticed(
+async def test_a_replica_that_becomes_ready_during_its_reconciliation_is_observed(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a busy machine a fast simulation passes many seconds between two reads of its clock."""

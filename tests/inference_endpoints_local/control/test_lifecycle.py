@@ -53,7 +53,7 @@ async def test_pausing_a_paused_endpoint_succeeds_and_changes_nothing(driver: Dr
     assert (await driver.do("chat", "pause")).body == first.body
 
 
-async def test_resuming_a_running_endpoint_is_refused_in_the_words_that_clients_search(driver: Driver) -> None:
+async def test_resuming_a_running_endpoint_is_refused_with_the_text_that_clients_search(driver: Driver) -> None:
     await driver.create()
     await driver.advance(READY_S)
     answer = await driver.do("chat", "resume")

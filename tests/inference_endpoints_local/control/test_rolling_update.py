@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver, PlaneOf, RawResponse
 from tests.support.polling import until_ended
 
@@ -30,7 +31,7 @@ class Answers:
 
     async def wait_for_more_of(self, version: str, times: int = 20) -> None:
         goal = self.counts[200, version] + times
-        async with asyncio.timeout(30), self._added:
+        async with asyncio.timeout(HANG_TIMEOUT_S), self._added:
             await self._added.wait_for(lambda: self.counts[200, version] >= goal)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 from tests.support.captures import CAPTURES
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.daemon.connect import RunningPlane, find_plane
 
@@ -133,7 +134,7 @@ def _send(url: str, token: str, method: str, body: bytes | None) -> tuple[int, b
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=HANG_TIMEOUT_S) as answer:  # noqa: S310
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

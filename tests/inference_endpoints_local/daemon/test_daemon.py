@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.__main__ import DaemonOptions, serve
@@ -79,7 +80,7 @@ async def test_a_request_that_names_another_host_neither_uses_nor_ends_it(machin
             headers = {"Authorization": f"Bearer {plane.token}", name: value}
             request = urllib.request.Request(plane.url + path, b"", headers)  # noqa: S310
             with pytest.raises(urllib.error.HTTPError) as refused:
-                await asyncio.to_thread(urllib.request.urlopen, request, timeout=10)
+                await asyncio.to_thread(urllib.request.urlopen, request, timeout=HANG_TIMEOUT_S)
             with refused.value as answer:
                 assert answer.code == status
     assert find_plane(machine.data_dir) == plane

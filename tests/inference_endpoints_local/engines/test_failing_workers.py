@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually, until_ended
 
@@ -120,7 +121,7 @@ async def test_a_worker_that_dies_in_the_middle_of_an_answer_cuts_it_off(driver:
     pid = (await driver.call_endpoint()).body["pid"]
     reader, writer = await driver.begin_call("/chunks")
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         rest = await reader.read()
     assert not rest.endswith(b"0\r\n\r\n")
     writer.close()

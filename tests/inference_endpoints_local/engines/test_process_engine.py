@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
 from tests.support.polling import until_ended
 
@@ -97,7 +98,7 @@ async def test_the_health_route_of_the_document_answers(driver: Driver) -> None:
 async def test_answers_stream_as_they_come(driver: Driver) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         reader, writer = await driver.begin_call("/events")
         assert await reader.readuntil(b"data: 1\n\n")
         await driver.call_endpoint("/release")
@@ -111,7 +112,7 @@ async def test_bodies_stream_in_chunks_and_have_a_limit(driver: Driver) -> None:
     path = await driver.path_of("tiny")
 
     def send(size: int, chunked: bool) -> int:
-        connection = http.client.HTTPConnection(driver.plane.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(driver.plane.url.removeprefix("http://"), timeout=HANG_TIMEOUT_S)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         body: Any = (b"x" * 100_000 for _ in range(size // 100_000)) if chunked else b"x" * size
         try:
@@ -235,7 +236,7 @@ async def test_fetching_weights_reports_its_progress(plane_of: PlaneOf) -> None:
     def fetch(_: Path, on_progress: OnProgress) -> dict[str, Path]:
         on_progress(FetchProgress("weights", 34_000_000, 93_500_000))
         reported.set()
-        assert proceed.wait(10)
+        assert proceed.wait(HANG_TIMEOUT_S)
         return {"gguf": Path("x.gguf")}
 
     async with plane_of(programs=lambda spec: replace(tiny_programs(spec), files=fetch)) as driver:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver, PlaneOf, RawClient
 from tests.support.polling import eventually
 
@@ -156,4 +157,4 @@ def test_leftover_workers_are_ended_and_strangers_of_the_same_number_are_not() -
         end_leftovers({process.pid: "another start time"})
         assert process.poll() is None
         end_leftovers({process.pid: identity, 2**22 + 1: "nobody"})
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(HANG_TIMEOUT_S) == -signal.SIGTERM

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
@@ -13,7 +14,7 @@ ONE = "/v2/endpoint/acme/chat"
 LOADING = "Simulated: Loading gpt2 (1 of 1 shards to go)"
 
 
-async def test_logs_are_entries_of_snake_case_and_can_be_narrowed(driver: Driver) -> None:
+async def test_logs_are_entries_of_snake_case_and_can_be_filtered(driver: Driver) -> None:
     await driver.create()
     await driver.advance(200)
     logs = (await driver.call("GET", ONE + "/logs")).body
@@ -32,7 +33,7 @@ async def following(driver: Driver, path: str) -> AsyncIterator[asyncio.StreamRe
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write(f"GET {path} HTTP/1.0\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             head = await reader.readuntil(b"\r\n\r\n")
             assert b" 200 " in head.splitlines()[0]
             yield reader

@@ -15,6 +15,7 @@ import pytest
 from starlette.routing import Route
 from tests.clients.plane import running_plane
 from tests.support.captures import CAPTURES
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
@@ -42,7 +43,7 @@ def plane() -> Iterator[RunningPlane]:
 def send(plane: RunningPlane, path: str, body: Any = None) -> Any:
     headers = {"Authorization": f"Bearer {plane.token}"}
     request = urllib.request.Request(plane.url + path, body and json.dumps(body).encode(), headers)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=HANG_TIMEOUT_S) as answer:  # noqa: S310
         return json.load(answer)
 
 

@@ -15,14 +15,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_local.models import catalogue, weights
 
 SECRET = "5ec2e7" * 8
-START_S = 60.0
 
 
-def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = HANG_TIMEOUT_S) -> Any:
     """The first true value of `condition`; fails once the deadline has passed."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -51,14 +51,14 @@ class WorkerProcess:
         return self._send("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode(), secret)
 
     def ready(self) -> "WorkerProcess":
-        until(lambda: self.get("/health")[0] == 200, START_S)
+        until(lambda: self.get("/health")[0] == 200)
         return self
 
     def stop(self) -> None:
         """End it in order, so that its coverage is written."""
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(HANG_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -67,7 +67,7 @@ class WorkerProcess:
                 pipe.close()
 
     def _send(self, method: str, path: str, body: bytes | None, secret: str | None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=START_S)
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=HANG_TIMEOUT_S)
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {secret}"} if secret else {})
         with closing(connection):
             connection.request(method, path, body, headers)

@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 from openai import BadRequestError, OpenAI
+from tests.support.hang import HANG_TIMEOUT_S
 
 pytestmark = pytest.mark.models
 
@@ -105,7 +106,7 @@ def test_a_caller_who_leaves_stops_the_generation(chat_worker: Any, openai: Open
         response().readline()
     connection.close()
     # The only slot is free again, long before the 40 s that 4000 tokens take.
-    openai.with_options(timeout=10).completions.create(model="any", prompt="Once", max_tokens=1)
+    openai.with_options(timeout=HANG_TIMEOUT_S).completions.create(model="any", prompt="Once", max_tokens=1)
     until(lambda: len(chat_worker.log.splitlines()) >= lines + 2)
     assert "4000 completion" not in chat_worker.log
 
@@ -115,7 +116,7 @@ def test_the_engines_own_server_answers_nobody(chat_worker: Any) -> None:
     listening = psutil.Process(chat_worker.process.pid).net_connections("tcp")
     inner = [c.laddr for c in listening if c.status == psutil.CONN_LISTEN and c.laddr.port != own]
     assert [address.ip for address in inner] == ["127.0.0.1"]
-    connection = http.client.HTTPConnection(inner[0].ip, inner[0].port, timeout=10)
+    connection = http.client.HTTPConnection(inner[0].ip, inner[0].port, timeout=HANG_TIMEOUT_S)
     headers = {"Authorization": f"Bearer {chat_worker.secret}"}
     connection.request("POST", "/v1/chat/completions", json.dumps({"messages": QUESTION}), headers)
     assert connection.getresponse().status == 401
@@ -123,7 +124,7 @@ def test_the_engines_own_server_answers_nobody(chat_worker: Any) -> None:
 
 
 def begin(worker: Any, path: str, body: dict[str, Any]) -> tuple[http.client.HTTPConnection, Any]:
-    connection = http.client.HTTPConnection(urlsplit(worker.url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(worker.url).netloc, timeout=HANG_TIMEOUT_S)
     connection.request("POST", path, json.dumps(body), {"Authorization": f"Bearer {worker.secret}"})
     return connection, connection.getresponse
 

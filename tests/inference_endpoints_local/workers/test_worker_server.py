@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 
 Until = Callable[..., Any]
 
@@ -77,25 +78,27 @@ def test_a_model_that_cannot_be_loaded_is_reported_in_one_line_and_ends_the_work
 ) -> None:
     gate.with_suffix(".new").write_text("no such\ntensor")
     gate.with_suffix(".new").replace(gate)
-    assert gated_worker.process.wait(10) == 1
+    assert gated_worker.process.wait(HANG_TIMEOUT_S) == 1
     assert gated_worker.log.splitlines()[-1].endswith("ERROR cannot load none: RuntimeError: no such tensor")
 
 
 def test_the_worker_ends_when_its_stdin_closes_even_while_loading(gated_worker: Any) -> None:
     gated_worker.process.stdin.close()
-    assert gated_worker.process.wait(10) == 0
+    assert gated_worker.process.wait(HANG_TIMEOUT_S) == 0
 
 
 def test_the_worker_exits_with_zero_on_sigterm(gated_worker: Any, gate: Path) -> None:
     gate.touch()
     gated_worker.ready().process.send_signal(signal.SIGTERM)
-    assert gated_worker.process.wait(10) == 0
+    assert gated_worker.process.wait(HANG_TIMEOUT_S) == 0
 
 
 @pytest.mark.parametrize("line", [b"hello\n", b"[]\n", b'{"secret": "hush", "files": {}}\n', b'{"files": 1}\n'])
 def test_a_bad_first_line_ends_the_worker_without_being_quoted(line: bytes) -> None:
     script = Path(__file__).with_name("gated_worker.py")
-    ended = subprocess.run([sys.executable, script], input=line, capture_output=True, timeout=30, check=False)
+    ended = subprocess.run(
+        [sys.executable, script], input=line, capture_output=True, timeout=HANG_TIMEOUT_S, check=False
+    )
     assert (ended.returncode, ended.stdout) == (2, b"")
     assert b"not a worker configuration" in ended.stderr
     assert b"hush" not in ended.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Answer, Mode
 from tests.support.plane_driver import TOKEN, Driver
 
@@ -175,7 +176,7 @@ async def test_a_late_answer_does_not_count(driver: Driver, host_of: HostOf, mod
 
     within = 0.2 if mode == "legacy" else 60.0
     async with host_of(mode, answer=later, confirm_simulated=True, answer_within=within, clock=clock) as host:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             message = await host.refused(tool, "REFUSED", **CHANGES[tool])
     assert "not approved in time" in message
     assert await world(driver) == before

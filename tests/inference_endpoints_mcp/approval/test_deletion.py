@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Answer, Mode
 from tests.support.plane_driver import Driver
 
@@ -21,7 +22,7 @@ async def exists(driver: Driver) -> bool:
     return (await driver.call("GET", "/v2/endpoint/acme/chat")).status == 200
 
 
-async def test_with_the_typed_name_it_is_deleted_and_the_question_says_what_it_is(
+async def test_with_the_typed_name_it_is_deleted_and_the_question_describes_it(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     created = (await driver.create()).body
@@ -56,8 +57,8 @@ async def test_with_the_typed_name_it_is_deleted_and_the_question_says_what_it_i
 async def test_any_other_answer_deletes_nothing(driver: Driver, host_of: HostOf, mode: Mode, answer: Answer) -> None:
     await driver.create()
     async with host_of(mode, answer=answer) as host:
-        words = await host.refused("delete_endpoint", "REFUSED", **CHAT)
-    assert "nothing was deleted" in words
+        message = await host.refused("delete_endpoint", "REFUSED", **CHAT)
+    assert "nothing was deleted" in message
     assert await exists(driver)
 
 
@@ -67,9 +68,9 @@ async def test_a_host_that_cannot_ask_is_refused_with_the_operators_switch(
     await driver.create()
     async with host_of(mode) as host:
         for arguments in (CHAT, CHAT | {"confirm": True}):
-            words = await host.refused("delete_endpoint", "REFUSED", **arguments)
-            assert "--confirm" in words
-            assert "Pausing stops the billing" in words
+            message = await host.refused("delete_endpoint", "REFUSED", **arguments)
+            assert "--confirm" in message
+            assert "Pausing stops the billing" in message
     assert await exists(driver)
 
 
@@ -145,10 +146,10 @@ async def test_a_host_that_never_answers_does_not_block_the_call(driver: Driver,
         return "chat"
 
     async with host_of("legacy", answer=never_answer, answer_within=0.2) as host:
-        async with asyncio.timeout(30):
-            words = await host.refused("delete_endpoint", "REFUSED", **CHAT)
+        async with asyncio.timeout(HANG_TIMEOUT_S):
+            message = await host.refused("delete_endpoint", "REFUSED", **CHAT)
     assert question_received.is_set()
-    assert "not approved" in words
+    assert "not approved" in message
     assert await exists(driver)
 
 

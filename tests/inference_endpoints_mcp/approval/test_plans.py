@@ -111,8 +111,8 @@ async def test_the_endpoint_may_not_be_another_of_the_same_name(driver: Driver, 
         await driver.call("DELETE", "/v2/endpoint/acme/chat")
         await driver.advance(1)
         await prepared(driver, "delete_endpoint")
-        words = await host.refused("delete_endpoint", "REFUSED", **CHAT, plan_token=token)
-    assert "not the one the plan was made for: nothing was deleted" in words
+        message = await host.refused("delete_endpoint", "REFUSED", **CHAT, plan_token=token)
+    assert "not the one the plan was made for: nothing was deleted" in message
     assert len(await world(driver)) == 1
 
 
@@ -143,8 +143,8 @@ async def test_a_plan_is_one_for_its_tool_and_its_endpoint(driver: Driver, host_
     async with host_of(mode, **PLAN) as host:
         token = await planned(host, "pause_endpoint", **CHAT)
         for tool, name in (("delete_endpoint", "chat"), ("pause_endpoint", "other")):
-            words = await host.refused(tool, "REFUSED", endpoint_name=name, plan_token=token)
-            assert "made for another change" in words
+            message = await host.refused(tool, "REFUSED", endpoint_name=name, plan_token=token)
+            assert "made for another change" in message
     assert await world(driver) == before
 
 
@@ -155,8 +155,8 @@ async def test_a_price_that_changed_ends_a_plan(driver: Driver, host_of: HostOf,
     async with host_of(mode, **PLAN) as host:
         token = await planned(host, "update_endpoint", **change)
         await driver.do("chat", "pause")
-        words = await host.refused("update_endpoint", "REFUSED", **change, plan_token=token)
-    assert "price or effect changed" in words
+        message = await host.refused("update_endpoint", "REFUSED", **change, plan_token=token)
+    assert "price or effect changed" in message
     assert "A" not in (await driver.get("chat"))["model"]["env"]
 
 
@@ -176,12 +176,12 @@ async def test_a_token_ends_with_its_time(driver: Driver, host_of: HostOf, mode:
 @pytest.mark.parametrize("forged", ["x", "a" * 103, "\u0430" * 103, "=" * 103, "yes", "true"])
 async def test_a_token_that_was_made_up_is_refused(driver: Driver, host_of: HostOf, mode: Mode, forged: str) -> None:
     async with host_of(mode, **PLAN) as host:
-        words = await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=forged)
+        message = await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=forged)
         token = await planned(host, "create_endpoint", **NEW)
         changed = ("b" if token[40] == "a" else "a").join((token[:40], token[41:]))
         await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=changed)
-    assert "not from this server" in words
-    assert forged not in words or len(forged) < 5
+    assert "not from this server" in message
+    assert forged not in message or len(forged) < 5
     assert await world(driver) == []
 
 
@@ -193,8 +193,8 @@ async def test_a_token_is_its_callers_alone(driver: Driver, mode: Mode) -> None:
     async with connected(InMemoryTransport(server), mode, name="one") as host:
         token = await planned(host, "create_endpoint", **NEW)
     async with connected(InMemoryTransport(server), mode, name="other") as host:
-        words = await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=token)
-    assert "made for another caller" in words
+        message = await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=token)
+    assert "made for another caller" in message
     assert await world(driver) == []
 
 
@@ -265,8 +265,8 @@ async def test_the_hosts_token_that_does_not_hold_is_followed_by_another_for_the
 
 async def test_a_policy_that_forbids_it_gives_no_token(driver: Driver, host_of: HostOf) -> None:
     async with host_of(**PLAN, limits=Limits(max_price_per_hour=0.1)) as host:
-        words = await host.refused("create_endpoint", "REFUSED", **NEW)
-    assert "exceed the limit" in words
+        message = await host.refused("create_endpoint", "REFUSED", **NEW)
+    assert "exceed the limit" in message
 
 
 async def test_plans_and_how_they_ended_are_lines_of_the_audit_trail(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.command import Run, Start
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.cli.settings import ServerSettings
@@ -88,7 +89,7 @@ def test_the_control_plane_prints_its_address_in_one_line(start: Start, run: Run
     assert httpx.get(f"{where['url']}/v2/endpoint/acme", headers=bearer).json()["items"] == []
     stopped = run("control-plane", "stop", "--data-dir", folder)
     assert stopped.returncode == 0
-    assert process.wait(10) == 0
+    assert process.wait(HANG_TIMEOUT_S) == 0
     assert "No control plane runs" in run("control-plane", "stop", "--data-dir", folder).stdout
 
 

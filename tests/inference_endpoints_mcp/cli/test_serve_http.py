@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Run, Start, address_of
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
 
 from inference_endpoints.transport.http import httpx
@@ -83,7 +84,7 @@ async def test_sigterm_ends_it_though_a_wait_of_minutes_is_open(
     async with connected(streamable_http_client(address), "auto") as host:
         await host.call("create_endpoint", endpoint_name="x", repository="a/b", hardware=CLOUD)
     async with (
-        httpx.AsyncClient(timeout=30) as client,
+        httpx.AsyncClient(timeout=HANG_TIMEOUT_S) as client,
         client.stream("POST", address, json=_WAIT, headers=_HEADERS) as waiting,
     ):
         lines = waiting.aiter_lines()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.support.command import INHERITED
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
 
 from inference_endpoints_local.daemon import connect
@@ -86,7 +87,7 @@ async def send(process: asyncio.subprocess.Process, *messages: Any) -> None:
 
 async def answer_to(process: asyncio.subprocess.Process, request_id: int) -> dict[str, Any]:
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         while True:
             message = json.loads(await process.stdout.readline())
             if message.get("id") == request_id:
@@ -142,7 +143,7 @@ async def test_an_incomplete_message_and_a_closed_pipe_end_the_server_quietly(tm
         await send(process, b'{"jsonrpc": "2.0", "id"')
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             assert await process.wait() == 0
         assert process.stderr is not None
         assert b"Traceback" not in await process.stderr.read()

@@ -1,4 +1,4 @@
-"""The ceiling on what a namespace may cost per hour. An intel-spr x1 is $0.033/h, an L4 $0.80/h."""
+"""The budget: what a namespace may cost per hour. An intel-spr x1 is $0.033/h, an L4 $0.80/h."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ ONE = Limits(max_price_per_hour=1.0)
 SPEC: dict[str, Any] = {"endpoint_name": "new", "repository": "org/model", "hardware": L4}
 
 
-async def test_creating_is_allowed_below_the_ceiling_and_refused_above_it_with_what_runs(
+async def test_creating_is_allowed_below_the_budget_and_refused_above_it_with_what_runs(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     async with host_of(mode, limits=ONE) as host:
@@ -48,7 +48,7 @@ async def test_hardware_in_config_counts_toward_the_price(driver: Driver, host_o
         await host.refused("create_endpoint", "REFUSED", **SPEC, config=config)
 
 
-async def test_two_creations_at_once_cannot_pass_the_ceiling_together(driver: Driver, host_of: HostOf) -> None:
+async def test_two_creations_at_once_cannot_pass_the_budget_together(driver: Driver, host_of: HostOf) -> None:
     async with host_of(limits=ONE) as host:
         results = await asyncio.gather(
             *(host.send("create_endpoint", **SPEC | {"endpoint_name": f"e{number}"}) for number in range(5))
@@ -90,7 +90,7 @@ async def test_an_update_that_costs_more_is_refused(driver: Driver, host_of: Hos
     assert await driver.get("chat") == before
 
 
-async def test_a_change_that_costs_no_more_is_allowed_even_above_the_ceiling(driver: Driver, host_of: HostOf) -> None:
+async def test_a_change_that_costs_no_more_is_allowed_even_above_the_budget(driver: Driver, host_of: HostOf) -> None:
     await driver.create(compute=GPU | {"scaling": {"minReplica": 1, "maxReplica": 3}})
     await driver.advance(200)
     async with host_of(limits=Limits(max_price_per_hour=0.1)) as host:
@@ -101,7 +101,7 @@ async def test_a_change_that_costs_no_more_is_allowed_even_above_the_ceiling(dri
 
 
 @pytest.mark.parametrize("tool", ["call_endpoint", "chat_with_endpoint"])
-async def test_waking_by_a_call_is_refused_where_it_would_pass_the_ceiling(
+async def test_waking_by_a_call_is_refused_where_it_would_pass_the_budget(
     driver: Driver, host_of: HostOf, tool: str
 ) -> None:
     await driver.create(compute=GPU)

@@ -17,9 +17,9 @@ async def test_more_waits_than_allowed_are_refused_until_one_ends(driver: Driver
         waits = [asyncio.ensure_future(host.send("wait_for_endpoint", endpoint_name="chat")) for _ in range(2)]
         await eventually(lambda: pollers() == ["watch acme/chat"])
         await host.wait_for_progress("pending")
-        words = await host.refused("wait_for_endpoint", "RATE_LIMITED", endpoint_name="chat")
-        assert "already has 2 waits running" in words
-        assert "--max-waits" in words
+        message = await host.refused("wait_for_endpoint", "RATE_LIMITED", endpoint_name="chat")
+        assert "already has 2 waits running" in message
+        assert "--max-waits" in message
         assert (await host.call("get_endpoint", endpoint_name="chat"))["state"] == "pending"
         waits.pop().cancel()
         assert (await host.call("pause_endpoint", endpoint_name="chat"))["changed"] is True
@@ -32,7 +32,7 @@ async def test_more_calls_than_allowed_are_refused_and_do_nothing(driver: Driver
     async with host_of(max_calls=1) as host:
         waiting = asyncio.ensure_future(host.send("wait_for_endpoint", endpoint_name="chat"))
         await host.wait_for_progress("pending")
-        words = await host.refused("pause_endpoint", "RATE_LIMITED", endpoint_name="chat")
-        assert "nothing was done" in words
+        message = await host.refused("pause_endpoint", "RATE_LIMITED", endpoint_name="chat")
+        assert "nothing was done" in message
         assert (await driver.call("GET", "/v2/endpoint/acme/chat")).body["status"]["state"] == "pending"
         waiting.cancel()

@@ -153,16 +153,16 @@ async def test_with_no_wake_a_running_endpoint_may_still_be_called(driver: Drive
         assert (await host.call("call_endpoint", endpoint_name="tiny", text="x"))["woke"] is False
 
 
-@pytest.mark.parametrize("ceiling", ["max_price_per_hour", "max_total_price_per_hour"])
-async def test_a_ceiling_that_is_enforced_refuses_by_its_own_name(world: Driver, host_of: HostOf, ceiling: str) -> None:
+@pytest.mark.parametrize("limit", ["max_price_per_hour", "max_total_price_per_hour"])
+async def test_an_enforced_budget_refuses_and_names_the_limit(world: Driver, host_of: HostOf, limit: str) -> None:
     before = await documents(world)
-    async with host_of(limits=Limits.model_validate({ceiling: 1.0})) as host:
+    async with host_of(limits=Limits.model_validate({limit: 1.0})) as host:
         message = await host.refused("create_endpoint", "REFUSED", **NEW)
-    assert f"(--{ceiling.replace('_', '-')})" in message
+    assert f"(--{limit.replace('_', '-')})" in message
     assert await documents(world) == before
 
 
-async def test_a_ceiling_that_warns_lets_it_pass_and_says_so_in_log_and_audit_trail(
+async def test_a_warning_budget_allows_the_change_and_warns_in_log_and_audit_trail(
     world: Driver, host_of: HostOf, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     limits = Limits(max_price_per_hour=0.5, max_total_price_per_hour=1.0, budget="warn")
@@ -177,7 +177,7 @@ async def test_a_ceiling_that_warns_lets_it_pass_and_says_so_in_log_and_audit_tr
         assert f"acme/new: {warning['message']}" in caplog.text
 
 
-async def test_a_ceiling_that_is_off_says_nothing(
+async def test_a_budget_that_is_off_warns_of_nothing(
     world: Driver, host_of: HostOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with host_of(limits=Limits(max_price_per_hour=0.5, budget="off")) as host:

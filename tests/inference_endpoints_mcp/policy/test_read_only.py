@@ -57,8 +57,8 @@ async def test_a_tool_that_changes_something_is_refused_even_if_it_is_called(
     await driver.create()
     before = await driver.get("chat")
     async with host_of(limits=READ_ONLY) as host:
-        words = await host.refused(tool, "REFUSED", endpoint_name="chat")
-    assert "--read-only" in words
+        message = await host.refused(tool, "REFUSED", endpoint_name="chat")
+    assert "--read-only" in message
     assert await driver.get("chat") == before
 
 
@@ -71,7 +71,7 @@ async def test_reads_still_work(driver: Driver, host_of: HostOf) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_change_is_refused_at_the_send_whoever_asks_for_it(driver: Driver, change: str) -> None:
+async def test_a_change_is_refused_at_the_send_whoever_requests_it(driver: Driver, change: str) -> None:
     await driver.create()
     before = await driver.get("chat")
     backend = local(driver.plane.url, TOKEN)

@@ -48,8 +48,8 @@ async def test_an_endpoint_elsewhere_never_sees_the_token_and_the_refusal_names_
     upstream.shows("running")
     upstream.serves("/", Answer(401, {"error": "Unauthorized"}))
     async with host_at(foreign) as host:
-        words = await host.refused("call_endpoint", "UNAUTHORIZED", endpoint_name="chat", text="hello")
-    assert "--endpoint-hosts" in words
+        message = await host.refused("call_endpoint", "UNAUTHORIZED", endpoint_name="chat", text="hello")
+    assert "--endpoint-hosts" in message
     (call,) = upstream.calls()
     assert "authorization" not in call.headers
     assert TOKEN not in str(call)

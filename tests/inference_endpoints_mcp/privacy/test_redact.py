@@ -26,7 +26,7 @@ TOKEN = "hf_" + "a1B2" * 9
         "github_pat_" + "Z" * 40,
     ],
 )
-def test_a_value_with_the_pattern_of_a_secret_is_masked_everywhere(text: str) -> None:
+def test_a_value_with_the_pattern_of_a_secret_is_masked_in_any_text(text: str) -> None:
     masked = Redactor().text(text)
     assert MASK in masked
     for secret in (TOKEN, "x" * 30, "eyJh", "password1", "Z" * 16):
@@ -40,7 +40,7 @@ def test_a_known_value_is_masked_whatever_its_pattern() -> None:
     assert redactor.data({"a": ["battery staple"]}) == {"a": [MASK]}
 
 
-def test_a_value_too_short_to_be_a_secret_is_not_masked_everywhere() -> None:
+def test_a_value_too_short_to_be_a_secret_is_not_masked_in_any_text() -> None:
     assert Redactor(["local"]).text("local is local") == "local is local"
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_mcp.server.mcp_host import UNKNOWN_HOST, find_timeout
 from inference_endpoints_mcp.server.progress import HEARTBEAT_S, ProgressReporter
@@ -26,7 +27,7 @@ class Listener:
         self._changed.set()
 
     async def wait_for(self, count: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_TIMEOUT_S):
             while len(self.notified) < count:
                 self._changed.clear()
                 await self._changed.wait()

@@ -25,7 +25,7 @@ from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 PAGE_SIZE = 50
 JSON = "application/json"
 LIST_TOOL = "list_endpoints"
-"""The tool that policy must allow before a caller learns which endpoints exist."""
+"""The tool that policy must allow before a caller is shown which endpoints exist."""
 
 RequestContext = ServerRequestContext[Any, Any]
 

@@ -88,7 +88,7 @@ async def get_costs(
     at = datetime.now(UTC)
     costs = [
         _NamespacedCost(one, cost_of(endpoint, listing, at))
-        for one, (endpoints, listing) in queried.answers.items()
+        for one, (endpoints, listing) in queried.results.items()
         for endpoint in endpoints
     ]
     costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))

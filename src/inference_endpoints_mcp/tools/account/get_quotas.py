@@ -44,7 +44,7 @@ async def get_quotas(
 ) -> QuotasOutput:
     """Show how many accelerators of each type a namespace may use, uses and has left."""
     queried = await query_namespaces(call, namespace, call.endpoints.quotas)
-    every = [row for one, quotas in queried.answers.items() for row in _rows(one, quotas)]
+    every = [row for one, quotas in queried.results.items() for row in _rows(one, quotas)]
     vendors = sorted({row.vendor for row in every})
     if vendor and vendor not in vendors:
         raise BadRequest("There is no such vendor.", hint=f"Vendors: {clean_line(', '.join(vendors), 200)}.")

@@ -61,7 +61,7 @@ async def list_catalog_items(
     return CatalogOutput(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
 
 
-@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="Look a model up in the catalogue")
+@tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="Find a model in the catalogue")
 async def has_catalog_item(call: Call, repository: Repository) -> CatalogItemOutput:
     """Check whether a model is in the catalogue of models that are known to deploy."""
     item = await find_catalog_item(call.endpoints, repository)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference import Reply
+from inference_endpoints.inference import InferenceResponse
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, JsonObject, Namespace
@@ -50,7 +50,7 @@ async def call_endpoint(
     endpoint = await call.endpoints.get(name, namespace)
     wake = await may_wake(call, endpoint, namespace)
     async with call.report_progress() as progress:
-        reply = await call.inference.call(
+        response = await call.inference.call(
             endpoint.name,
             namespace,
             body=request,
@@ -60,18 +60,18 @@ async def call_endpoint(
             wake=wake,
             on_wait=report_waking(progress, endpoint.name),
         )
-    output, vectors, dimensions = _output(reply)
+    output, vectors, dimensions = _output(response)
     return CallOutput(
         endpoint_name=endpoint.name,
         namespace=namespace,
         backend=backend_of(endpoint, call.endpoints.backend.name),
         output=call.fence.wrap("model", output, MAX_MODEL_OUTPUT_CHARACTERS),
-        content_type=clean_line(reply.content_type, 100),
+        content_type=clean_line(response.content_type, 100),
         vectors=vectors,
         dimensions=dimensions,
-        seconds=round(reply.seconds, 3),
-        woke=reply.woke,
-        now=call_summary(call, endpoint, reply.woke, reply.seconds),
+        seconds=round(response.seconds, 3),
+        woke=response.woke,
+        now=call_summary(call, endpoint, response.woke, response.seconds),
     )
 
 
@@ -94,21 +94,25 @@ def _route(path: str) -> str:
     return path
 
 
-def _output(reply: Reply) -> tuple[str, int | None, int | None]:
+def _output(response: InferenceResponse) -> tuple[str, int | None, int | None]:
     """The output as an agent can use it: text unchanged, vectors shortened, of other bytes only the size."""
-    if "json" not in reply.content_type and not reply.content_type.startswith("text/"):
-        return f"{len(reply.content)} bytes of {clean_line(reply.content_type, 100) or 'unknown type'}", None, None
-    vectors = _vectors(_parsed(reply))
+    if "json" not in response.content_type and not response.content_type.startswith("text/"):
+        return (
+            f"{len(response.content)} bytes of {clean_line(response.content_type, 100) or 'unknown type'}",
+            None,
+            None,
+        )
+    vectors = _vectors(_parsed(response))
     if not vectors:
-        return reply.content.decode("utf-8", "replace"), None, None
+        return response.content.decode("utf-8", "replace"), None, None
     brief = [", ".join(f"{number:.5f}" for number in vector[:VECTOR_PREVIEW_NUMBERS]) + ", …" for vector in vectors]
     return "\n".join(f"[{numbers}]" for numbers in brief), len(vectors), len(vectors[0])
 
 
-def _parsed(reply: Reply) -> Any:
+def _parsed(response: InferenceResponse) -> Any:
     """The response as JSON; None where it is not, e.g. lines of JSON. It is then shown as text: it is paid for."""
     try:
-        return reply.json()
+        return response.json()
     except BadRequest:
         return None
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference import ChatAnswer, ChatDelta
+from inference_endpoints.inference import ChatDelta, ChatResponse
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, Namespace
@@ -56,7 +56,7 @@ async def chat_with_endpoint(
     wake = await may_wake(call, endpoint, namespace)
     async with call.report_progress() as progress:
         streamed = _StreamedText(progress)
-        answer = await call.inference.chat(
+        response = await call.inference.chat(
             endpoint.name,
             conversation,
             namespace,
@@ -67,20 +67,20 @@ async def chat_with_endpoint(
             on_wait=report_waking(progress, endpoint.name),
             on_delta=streamed.add,
         )
-    speed, first = _speed(answer), answer.seconds_to_first_token
+    speed, first = _speed(response), response.seconds_to_first_token
     return ChatOutput(
         endpoint_name=endpoint.name,
         namespace=namespace,
         backend=backend_of(endpoint, call.endpoints.backend.name),
-        text=call.fence.wrap("model", answer.text, MAX_MODEL_OUTPUT_CHARACTERS),
-        finish_reason=answer.finish_reason,
-        prompt_tokens=answer.usage.prompt_tokens,
-        completion_tokens=answer.usage.completion_tokens,
+        text=call.fence.wrap("model", response.text, MAX_MODEL_OUTPUT_CHARACTERS),
+        finish_reason=response.finish_reason,
+        prompt_tokens=response.usage.prompt_tokens,
+        completion_tokens=response.usage.completion_tokens,
         tokens_per_second=speed,
         seconds_to_first_token=round(first, 3) if first is not None else None,
-        seconds=round(answer.seconds, 3),
-        woke=answer.woke,
-        now=call_summary(call, endpoint, answer.woke, answer.seconds),
+        seconds=round(response.seconds, 3),
+        woke=response.woke,
+        now=call_summary(call, endpoint, response.woke, response.seconds),
     )
 
 
@@ -108,7 +108,7 @@ def _conversation(message: str, messages: list[Message], system: str) -> list[di
     return [{"role": "system", "content": system}, *turns] if system else turns
 
 
-def _speed(answer: ChatAnswer) -> float | None:
+def _speed(response: ChatResponse) -> float | None:
     """Tokens per second; None for fewer tokens than `MIN_TIMED_TOKENS`."""
-    speed, written = answer.tokens_per_second, answer.usage.completion_tokens or 0
+    speed, written = response.tokens_per_second, response.usage.completion_tokens or 0
     return round(speed, 1) if speed and written >= MIN_TIMED_TOKENS else None

@@ -78,13 +78,13 @@ async def list_endpoints(
 
     queried = await query_namespaces(call, namespace, fetch)
     in_all = namespace == ALL_NAMESPACES
-    namespace = ALL_NAMESPACES if in_all else next(iter(queried.answers))
+    namespace = ALL_NAMESPACES if in_all else next(iter(queried.results))
     rows = [
         _row(one if in_all else None, listed.prices, endpoint, backend)
-        for one, listed in queried.answers.items()
+        for one, listed in queried.results.items()
         for endpoint in listed.endpoints
     ]
-    totals = [listed.prices.total(listed.endpoints) for listed in queried.answers.values()]
+    totals = [listed.prices.total(listed.endpoints) for listed in queried.results.values()]
     cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
     page, following = take_page(rows, offset, limit)
     arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}

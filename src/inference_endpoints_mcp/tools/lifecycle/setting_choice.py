@@ -1,4 +1,4 @@
-"""Chooses the settings a caller does not give, and the alternatives to hardware that cannot be had."""
+"""Chooses the settings a caller does not give, and the alternatives to hardware that is not available."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""A caller over HTTP narrows the operator's limits by headers, for this caller alone, and never widens them."""
+"""A caller over HTTP tightens the operator's limits by headers, for this caller alone, and never loosens them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +11,7 @@ from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
 from starlette.datastructures import Headers
 from tests.support.command import Run, Start, address_of
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, Mode, connected
 
 from inference_endpoints.transport.http import httpx
@@ -39,7 +40,7 @@ def server(start: Start, run: Run, tmp_path: Path) -> Iterator[Server]:
         async def host_with(mode: Mode = "auto", **headers: str) -> AsyncIterator[Host]:
             named = {f"X-Endpoints-{name.replace('_', '-')}": value for name, value in headers.items()}
             async with (
-                httpx.AsyncClient(headers=named, timeout=30) as client,
+                httpx.AsyncClient(headers=named, timeout=HANG_TIMEOUT_S) as client,
                 connected(streamable_http_client(address, http_client=client), mode) as host,
             ):
                 yield host
@@ -78,17 +79,17 @@ async def test_headers_never_widen_what_the_operator_allows(server: Server, mode
         assert f"{OPERATOR} (--toolsets)" in await host.refused("get_vendors", "REFUSED")
 
 
-async def test_the_lower_of_two_ceilings_holds(server: Server, mode: Mode) -> None:
+async def test_the_lower_of_two_limits_applies(server: Server, mode: Mode) -> None:
     host_with = server("--max-price-per-hour", "1")
     two = NEW | {"max_replica": 2}
     async with host_with(mode, Max_Price_Per_Hour="100", Budget="off") as host:
-        words = await host.refused("create_endpoint", "REFUSED", **two)
-        assert "limit of $1/h" in words
-        assert OPERATOR in words
+        message = await host.refused("create_endpoint", "REFUSED", **two)
+        assert "limit of $1/h" in message
+        assert OPERATOR in message
     async with host_with(mode, Max_Price_Per_Hour="0.5") as host:
-        words = await host.refused("create_endpoint", "REFUSED", **NEW)
-        assert "limit of $0.5/h" in words
-        assert CALLER in words
+        message = await host.refused("create_endpoint", "REFUSED", **NEW)
+        assert "limit of $0.5/h" in message
+        assert CALLER in message
 
 
 async def test_concurrent_callers_have_limits_of_their_own(server: Server, mode: Mode) -> None:
@@ -152,5 +153,5 @@ def test_a_header_sent_twice_is_refused() -> None:
         parse_header_limits(twice)
 
 
-def test_without_such_headers_nothing_is_narrowed() -> None:
+def test_without_such_headers_the_limits_are_unchanged() -> None:
     assert parse_header_limits({"accept": "*/*", "x-other": "1"}) is None

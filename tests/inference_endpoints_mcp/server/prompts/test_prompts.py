@@ -134,7 +134,7 @@ async def test_a_prompt_that_cannot_be_filled_names_the_reason(
     assert "SHOUT" not in message
 
 
-async def test_a_failing_tool_is_a_protocol_error_in_our_words(driver: Driver, host: Host) -> None:
+async def test_a_failing_tool_is_a_protocol_error_with_our_message(driver: Driver, host: Host) -> None:
     assert (await refused(host, "diagnose", endpoint_name="nothing")).startswith("NOT_FOUND: ")
     unknown = await refused(host, "deploy_model", repository="org/unheard-of")
     assert unknown.startswith("NOT_FOUND: This model is unknown.")

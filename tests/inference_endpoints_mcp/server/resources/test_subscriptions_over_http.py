@@ -12,6 +12,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ResourceUpdatedNotification
 from tests.support.command import Run, Start, address_of
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources.(un)?subscribe is removed")]
@@ -68,7 +69,7 @@ async def test_a_change_is_sent_in_both_protocols_and_a_closed_stream_frees_its_
                     with pytest.raises(MCPError, match="at most 2 resources"):
                         await legacy.session.subscribe_resource(uri + "/logs")
                     await modern.call_tool("pause_endpoint", {"endpoint_name": "one"})
-                    async with asyncio.timeout(30):
+                    async with asyncio.timeout(HANG_TIMEOUT_S):
                         await anext(aiter(stream))
                         await notified.wait()
                 notified.clear()

@@ -72,8 +72,8 @@ async def test_hardware_over_quota_is_replaced_by_the_cheapest_that_holds_the_mo
 
 
 async def test_an_unknown_model_gets_no_recommendation(driver: Driver, modern: Host) -> None:
-    words = await modern.refused("get_recommended_config", "NOT_FOUND", repository="org/unheard-of")
-    assert "get_vendors" in words
+    message = await modern.refused("get_recommended_config", "NOT_FOUND", repository="org/unheard-of")
+    assert "get_vendors" in message
 
 
 async def test_a_catalogue_lookup_needs_the_whole_name(driver: Driver, modern: Host) -> None:

@@ -31,5 +31,5 @@ async def test_create_endpoint_accepts_every_listed_hardware_id(modern: Host) ->
 
 
 async def test_an_unknown_vendor_is_refused_with_the_known_vendors(host: Host) -> None:
-    words = await host.refused("get_vendors", "BAD_REQUEST", vendor="awz")
-    assert "aws, azure, gcp" in words
+    message = await host.refused("get_vendors", "BAD_REQUEST", vendor="awz")
+    assert "aws, azure, gcp" in message

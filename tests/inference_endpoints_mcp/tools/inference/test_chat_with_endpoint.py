@@ -29,12 +29,12 @@ class TestRealModels:
         await host.call("create_endpoint", **spec)
         await driver.reach("chat", "running")
         question = {"message": "Explain in two sentences what a GPU is good for.", "temperature": 0, "max_tokens": 60}
-        reply = await host.call("chat_with_endpoint", endpoint_name="chat", **question)
-        assert reply["woke"] is False
-        assert reply["text"].splitlines()[1].strip()
-        assert 10 < reply["completion_tokens"] <= 60
+        response = await host.call("chat_with_endpoint", endpoint_name="chat", **question)
+        assert response["woke"] is False
+        assert response["text"].splitlines()[1].strip()
+        assert 10 < response["completion_tokens"] <= 60
         assert any(message.startswith("writing · ") for _, message in host.progress)
 
         await driver.do("chat", "scale-to-zero")
-        reply = await host.call("chat_with_endpoint", endpoint_name="chat", message="Say hello.", max_tokens=4)
-        assert reply["woke"] is True
+        response = await host.call("chat_with_endpoint", endpoint_name="chat", message="Say hello.", max_tokens=4)
+        assert response["woke"] is True

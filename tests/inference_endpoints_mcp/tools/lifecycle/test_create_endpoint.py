@@ -41,9 +41,11 @@ async def test_creating_again_with_other_settings_names_them_and_the_tool_that_c
 ) -> None:
     await modern.call("create_endpoint", **CHAT)
     before = await driver.get("chat")
-    words = await modern.refused("create_endpoint", "ALREADY_EXISTS", **CHAT | {"max_replica": 3, "repository": "o/m"})
-    assert "compute.scaling.maxReplica, model.repository" in words
-    assert "update_endpoint" in words
+    message = await modern.refused(
+        "create_endpoint", "ALREADY_EXISTS", **CHAT | {"max_replica": 3, "repository": "o/m"}
+    )
+    assert "compute.scaling.maxReplica, model.repository" in message
+    assert "update_endpoint" in message
     assert await driver.get("chat") == before
 
 
@@ -87,8 +89,8 @@ async def test_without_hardware_this_machine_is_used_and_named(modern: Host) -> 
 async def test_a_full_machine_never_means_simulated_hardware_by_itself(driver: Driver, modern: Host) -> None:
     for number in range(2):
         await modern.call("create_endpoint", endpoint_name=f"tiny-{number}", repository="tiny/echo")
-    words = await modern.refused("create_endpoint", "NO_CAPACITY", endpoint_name="tiny-2", repository="tiny/echo")
-    assert "nvidia" not in words
+    message = await modern.refused("create_endpoint", "NO_CAPACITY", endpoint_name="tiny-2", repository="tiny/echo")
+    assert "nvidia" not in message
     assert len((await driver.call("GET", "/v2/endpoint/acme")).body["items"]) == 2
 
 
@@ -107,14 +109,14 @@ async def test_creating_an_existing_endpoint_succeeds_even_without_capacity(
             assert (await host.call("create_endpoint", **spec))["changed"] is False
     async with host_of(mode, limits=Limits(max_price_per_hour=0.1, hardware=("gcp-*",))) as host:
         assert (await host.call("create_endpoint", **t4))["changed"] is False
-        words = await host.refused("create_endpoint", "ALREADY_EXISTS", **tiny | {"max_replica": 2})
-    assert "compute.scaling.maxReplica" in words
+        message = await host.refused("create_endpoint", "ALREADY_EXISTS", **tiny | {"max_replica": 2})
+    assert "compute.scaling.maxReplica" in message
 
 
 async def test_unknown_hardware_is_refused_with_the_nearest(driver: Driver, host: Host) -> None:
-    words = await host.refused("create_endpoint", "BAD_REQUEST", **CHAT | {"hardware": "aws-us-east-1-nvidia-l44-x1"})
-    assert L4 in words
-    assert "l44" not in words
+    message = await host.refused("create_endpoint", "BAD_REQUEST", **CHAT | {"hardware": "aws-us-east-1-nvidia-l44-x1"})
+    assert L4 in message
+    assert "l44" not in message
 
 
 @pytest.mark.parametrize(
@@ -124,10 +126,10 @@ async def test_unavailable_hardware_is_refused_with_alternatives(
     driver: Driver, modern: Host, fault: Fault, code: str
 ) -> None:
     driver.plane.faults.arm(fault, "create_endpoint")
-    words = await modern.refused("create_endpoint", code, **CHAT)
-    assert "Nothing was changed" in words
-    assert f"Available within quota: {T4} ($0.50/h)" in words
-    assert "local-machine" not in words
+    message = await modern.refused("create_endpoint", code, **CHAT)
+    assert "Nothing was changed" in message
+    assert f"Available within quota: {T4} ($0.50/h)" in message
+    assert "local-machine" not in message
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []
 
 
@@ -183,17 +185,17 @@ async def test_an_invalid_config_is_refused_and_nothing_is_sent(
     driver: Driver, modern: Host, config: dict[str, Any], about: str
 ) -> None:
     for dry_run in (True, False):
-        words = await modern.refused("create_endpoint", "BAD_REQUEST", **CHAT, config=config, dry_run=dry_run)
-        assert about in words
+        message = await modern.refused("create_endpoint", "BAD_REQUEST", **CHAT, config=config, dry_run=dry_run)
+        assert about in message
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []
 
 
 async def test_replica_bounds_that_contradict_each_other_are_refused(modern: Host) -> None:
-    words = await modern.refused("create_endpoint", "BAD_REQUEST", **CHAT, min_replica=3, max_replica=2)
-    assert "min_replica (3) is above max_replica (2)" in words
+    message = await modern.refused("create_endpoint", "BAD_REQUEST", **CHAT, min_replica=3, max_replica=2)
+    assert "min_replica (3) is above max_replica (2)" in message
 
 
 async def test_an_invalid_name_is_refused_with_the_rule_and_a_valid_name(host: Host) -> None:
-    words = await host.refused("create_endpoint", "BAD_REQUEST", endpoint_name="My Chat!", repository="org/model")
-    assert "up to 32 lower-case letters" in words
-    assert "like my-chat" in words
+    message = await host.refused("create_endpoint", "BAD_REQUEST", endpoint_name="My Chat!", repository="org/model")
+    assert "up to 32 lower-case letters" in message
+    assert "like my-chat" in message

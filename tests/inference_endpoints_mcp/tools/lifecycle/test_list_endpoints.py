@@ -45,7 +45,7 @@ async def test_a_large_fleet_is_paged_completely_and_every_page_is_small(fleet: 
     assert size_of(await modern.call("list_endpoints", limit=100)) < OUTPUT_LIMIT
 
 
-async def test_a_list_of_1_000_endpoints_is_twenty_rows_with_totals_unless_asked_for_more(
+async def test_a_list_of_1_000_endpoints_is_twenty_rows_with_totals_unless_more_are_requested(
     driver: Driver, modern: Host
 ) -> None:
     asker = Actor("acme", "127.0.0.1", "r")

@@ -99,9 +99,9 @@ async def test_a_model_of_unknown_size_gets_the_cheapest_gpu_and_a_warning(cloud
 
 
 async def test_a_model_too_large_for_all_hardware_is_refused_with_its_need(cloud: Host, upstream: Upstream) -> None:
-    words = await cloud.refused("create_endpoint", "NO_CAPACITY", endpoint_name="new", repository="org/huge-405B")
-    assert "about 972 GB" in words
-    assert A100 in words
+    message = await cloud.refused("create_endpoint", "NO_CAPACITY", endpoint_name="new", repository="org/huge-405B")
+    assert "about 972 GB" in message
+    assert A100 in message
     assert sent(upstream) == []
 
 

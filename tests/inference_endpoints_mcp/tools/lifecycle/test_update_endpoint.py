@@ -72,8 +72,8 @@ async def test_a_dry_run_of_an_update_shows_difference_and_price(
 async def test_vendor_and_region_cannot_change(
     driver: Driver, running: dict[str, Any], modern: Host, hardware: str
 ) -> None:
-    words = await modern.refused("update_endpoint", "BAD_REQUEST", endpoint_name="chat", hardware=hardware)
-    assert "vendor and region" in words
+    message = await modern.refused("update_endpoint", "BAD_REQUEST", endpoint_name="chat", hardware=hardware)
+    assert "vendor and region" in message
     assert await driver.get("chat") == running
 
 
@@ -95,6 +95,6 @@ async def test_an_update_to_unavailable_hardware_names_alternatives(
 ) -> None:
     driver.plane.faults.arm(fault, "update_endpoint")
     wish = {"endpoint_name": "chat", "hardware": "aws-us-east-1-nvidia-l4-x1"}
-    words = await modern.refused("update_endpoint", code, **wish)
-    assert "aws-us-east-1-nvidia-t4-x1 ($0.50/h)" in words
-    assert "gcp" not in words
+    message = await modern.refused("update_endpoint", code, **wish)
+    assert "aws-us-east-1-nvidia-t4-x1 ($0.50/h)" in message
+    assert "gcp" not in message

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.captures import CAPTURES
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, serving
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
@@ -67,7 +68,7 @@ async def test_one_metric_is_shown_in_detail_with_its_series_on_request(tiny: st
 
 async def test_a_pending_request_counts_as_load(driver: Driver, tiny: str, modern: Host) -> None:
     call = asyncio.create_task(driver.call("POST", tiny + "/events", {}))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         pending = 0.0
         while pending <= 0:
             facts = await modern.call("get_endpoint_metric", **TINY, metric="pending-request")
