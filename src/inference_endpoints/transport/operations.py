@@ -206,24 +206,5 @@ SUGGESTION = Operation[Suggestion](
 CALL_EFFECT = Effect.SPENDS
 """A call to an endpoint is no operation of the control plane, but it can wake the endpoint, which is then billed."""
 
-OPERATIONS = (
-    LIST,
-    GET,
-    CREATE,
-    UPDATE,
-    DELETE,
-    PAUSE,
-    RESUME,
-    SCALE_TO_ZERO,
-    LOGS,
-    REPLICAS,
-    METRICS,
-    EVENTS,
-    HARDWARE,
-    QUOTAS,
-    AUDIT_LOGS,
-    WHOAMI,
-    MODEL,
-    CATALOGUE,
-    SUGGESTION,
-)
+OPERATIONS: tuple[Operation[Any], ...] = tuple(each for each in vars().values() if isinstance(each, Operation))
+"""All of the above."""

@@ -187,27 +187,6 @@ STOP = RouteContract(
     status=202,
 )
 
-SERVICE_API = (
-    *(
-        LIST,
-        CREATE,
-        GET,
-        UPDATE,
-        DELETE,
-        PAUSE,
-        RESUME,
-        SCALE_TO_ZERO,
-        LOGS,
-        REPLICAS,
-        EVENTS,
-        HARDWARE,
-        QUOTAS,
-        WHOAMI,
-    ),
-    *(METRICS, *GRAPH_ROUTES.values(), HARDWARE_CPU),
-    *(FOLLOW_LOGS, AUDIT_LOGS, MODEL, CATALOGUE, SUGGESTION, DEPLOY_MODEL, DEPLOY_RECIPE),
-)
-"""The routes of the service. Simulated faults happen to these alone."""
 PLANE_API = (
     PUBLIC_HARDWARE,
     HEALTH,
@@ -221,3 +200,8 @@ PLANE_API = (
     CLEAR_FAULTS,
 )
 """The routes of this plane, and the public ones."""
+SERVICE_API: tuple[RouteContract, ...] = (
+    *(each for each in vars().values() if isinstance(each, RouteContract) and each not in PLANE_API),
+    *GRAPH_ROUTES.values(),
+)
+"""All others: the routes of the service. Simulated faults happen to these alone."""
