@@ -3,7 +3,6 @@
 `--check` writes nothing, and fails if a published file differs from what the code generates.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -22,8 +21,7 @@ def generate() -> dict[Path, str]:
     contracts = [contract(spec) for spec in TOOLS]
     readme = REPOSITORY / "README.md"
     return {
-        PACKAGE / "contract.json": json.dumps(contracts, separators=(",", ":"), ensure_ascii=False) + "\n",
-        MANIFESTS / "tools.json": to_json(contracts),
+        PACKAGE / "contract.json": to_json(contracts),
         MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True))),
         MANIFESTS / "API.md": python_api.render_api_page(),
         readme: settings_table.render_readme(readme.read_text("utf-8")),

@@ -13,6 +13,7 @@ import inference_endpoints
 from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX, ServerSettings
 from inference_endpoints_mcp.manifests import host_configs, registry_entry
 from inference_endpoints_mcp.manifests.__main__ import MANIFESTS, REPOSITORY, generate
+from inference_endpoints_mcp.tools.registry import TOOLS
 
 SCHEMAS = os.environ.get("PUBLISHED_SCHEMAS")
 """Folder with the schemas the MCP registry publishes."""
@@ -55,8 +56,8 @@ def test_every_host_configuration_parses_and_holds_no_secret() -> None:
 
 def test_the_page_of_tools_shows_every_tool() -> None:
     page = (MANIFESTS / "TOOLS.md").read_text("utf-8")
-    for tool in json.loads((MANIFESTS / "tools.json").read_text("utf-8")):
-        assert f"## {tool['name']}" in page
+    for spec in TOOLS:
+        assert f"## {spec.name}\n" in page
 
 
 def test_the_page_of_the_python_api_has_a_heading_for_each_public_name() -> None:
