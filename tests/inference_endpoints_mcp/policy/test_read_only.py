@@ -12,28 +12,13 @@ from inference_endpoints.errors import Refused
 from inference_endpoints.inference import AsyncInference
 from inference_endpoints.models import CreateRequest, UpdateRequest
 from inference_endpoints.transport.backend import local
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio
 
-READS = [
-    "list_endpoints",
-    "get_endpoint",
-    "wait_for_endpoint",
-    "get_vendors",
-    "list_catalog_items",
-    "has_catalog_item",
-    "get_recommended_config",
-    "get_quotas",
-    "get_costs",
-    "get_endpoint_logs",
-    "get_endpoint_replicas",
-    "get_endpoint_metric",
-    "diagnose_endpoint",
-    "get_audit_logs",
-    "whoami",
-]
+READS = [spec.name for spec in TOOLS if spec.effect is Effect.READS]
 CHANGES: dict[str, Callable[[AsyncEndpointsClient], Awaitable[object]]] = {
     "create": lambda client: client.create(CreateRequest.model_validate(cloud("other"))),
     "update": lambda client: client.update("chat", UpdateRequest(tags=["x"])),

@@ -15,7 +15,7 @@ from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio
 
-NAMES = [
+HOSTED = {
     "list_endpoints",
     "get_endpoint",
     "create_endpoint",
@@ -24,22 +24,19 @@ NAMES = [
     "resume_endpoint",
     "scale_endpoint_to_zero",
     "delete_endpoint",
-    "wait_for_endpoint",
     "call_endpoint",
-    "chat_with_endpoint",
-    "get_vendors",
-    "list_catalog_items",
-    "has_catalog_item",
     "get_recommended_config",
+    "has_catalog_item",
+    "list_catalog_items",
+    "get_vendors",
     "get_quotas",
-    "get_costs",
     "get_endpoint_logs",
     "get_endpoint_replicas",
     "get_endpoint_metric",
-    "diagnose_endpoint",
     "get_audit_logs",
     "whoami",
-]
+}
+"""The tools of Hugging Face's hosted server. Prompts that name them work here as well."""
 
 
 async def listed(host: Host) -> list[dict[str, Any]]:
@@ -60,14 +57,14 @@ def nodes(schema: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(item)
 
 
-async def test_tools_are_listed_in_order_in_both_eras(host: Host) -> None:
-    assert [tool["name"] for tool in await listed(host)] == NAMES
+async def test_every_tool_of_the_hosted_server_has_its_name_here(host: Host) -> None:
+    assert {tool["name"] for tool in await listed(host)} >= HOSTED
 
 
-async def test_the_served_tools_are_those_that_the_registry_generates(modern: Host) -> None:
+async def test_the_served_tools_are_those_that_the_registry_generates(host: Host) -> None:
     contract = generate()[PACKAGE / "contract.json"]
     assert (PACKAGE / "contract.json").read_text("utf-8") == contract
-    assert await listed(modern) == json.loads(contract)
+    assert await listed(host) == json.loads(contract)
 
 
 async def test_schemas_are_flat_objects_that_every_model_accepts(host: Host) -> None:
