@@ -106,6 +106,7 @@ def inner(document: dict[str, Any], path: str) -> dict[str, Any]:
     ],
     ids=["all", "faults"],
 )
+@pytest.mark.timeout(600)  # thousands of requests
 def test_schemathesis_finds_nothing(plane: RunningPlane, tmp_path: Path, chosen: list[str]) -> None:
     """No crash, nothing undocumented, nothing invalid accepted, nothing valid refused, nothing without the token."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run"]
