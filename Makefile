@@ -62,7 +62,7 @@ check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m inference_endpoints_mcp.manifests --check
+	@$(BIN)/python -m tests.manifests --check
 	@$(BIN)/python -m tests.architecture --check
 	@$(BIN)/zizmor --offline --quiet .github
 
@@ -71,7 +71,7 @@ format: $(READY)  ## let ruff fix and format
 	@$(BIN)/ruff format .
 
 manifests: $(READY)  ## regenerate the tool contract, the manifests and the tree in ARCHITECTURE.md
-	@$(BIN)/python -m inference_endpoints_mcp.manifests
+	@$(BIN)/python -m tests.manifests
 	@$(BIN)/python -m tests.architecture
 
 benchmark: $(READY)  ## measure against the bare SDK and print the ratios

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.manifests.python_api import PublicName, public_names
 from tests.support.examples import ExampleRunner
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 import inference_endpoints
 from inference_endpoints import aio
-from inference_endpoints_mcp.manifests.python_api import PublicName, public_names
 
 pytestmark = pytest.mark.anyio
 

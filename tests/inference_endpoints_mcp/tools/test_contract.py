@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from mcp import MCPError
+from tests.manifests.__main__ import PACKAGE, generate
+from tests.manifests.tools_page import count_model_characters
 from tests.support.host import Host
 
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.manifests.__main__ import PACKAGE, generate
-from inference_endpoints_mcp.manifests.tools_page import count_model_characters
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from tests.manifests import host_configs, registry_entry
+from tests.manifests.__main__ import MANIFESTS, REPOSITORY, generate
 
 import inference_endpoints
 from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX, ServerSettings
-from inference_endpoints_mcp.manifests import host_configs, registry_entry
-from inference_endpoints_mcp.manifests.__main__ import MANIFESTS, REPOSITORY, generate
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 SCHEMAS = os.environ.get("PUBLISHED_SCHEMAS")

@@ -1,4 +1,4 @@
-"""Generate the published files: `python -m inference_endpoints_mcp.manifests`.
+"""Generate the published files: `python -m tests.manifests`.
 
 `--check` writes nothing, and fails if a published file differs from what the code generates.
 """
@@ -6,13 +6,14 @@
 import sys
 from pathlib import Path
 
-from inference_endpoints_mcp.manifests import host_configs, python_api, registry_entry, settings_table, tools_page
-from inference_endpoints_mcp.manifests.host_configs import to_json
+from tests.manifests import host_configs, python_api, registry_entry, settings_table, tools_page
+from tests.manifests.host_configs import to_json
+
 from inference_endpoints_mcp.tools.registry import TOOLS
 from inference_endpoints_mcp.tools.schema import contract
 
-PACKAGE = Path(__file__).parent.parent
-REPOSITORY = PACKAGE.parent.parent
+REPOSITORY = Path(__file__).parents[2]
+PACKAGE = REPOSITORY / "src" / "inference_endpoints_mcp"
 MANIFESTS = REPOSITORY / "manifests"
 
 
