@@ -32,7 +32,7 @@ class Site:
     def spawn(self) -> None:
         """Start a plane, without waiting until it serves."""
         command = [sys.executable, "-m", "inference_endpoints_local.daemon", f"--data-dir={self.data_dir}"]
-        command += ["--namespace=acme", "--simulated", "--simulated-speed=2000", "--foreground", "--json"]
+        command += ["--namespace=acme", "--simulated", "--simulated-speed=2000", "--json"]
         command += ["--programs=tests.support.plane_driver:tiny_programs"]
         with self._log.open("a") as log:
             self._daemon = subprocess.Popen(

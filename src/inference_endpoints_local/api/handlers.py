@@ -165,16 +165,13 @@ class ApiHandlers:
             )
         return self.events.stream(self._endpoint(request))
 
-    async def _hardware(self, request: Request) -> Any:
-        del request
+    async def _hardware(self, _: Request) -> Any:
         return self._lifecycle.instances.document(self._lifecycle.quota_usage())
 
-    async def _quotas(self, request: Request) -> responses.QuotaListingDocument:
-        del request
+    async def _quotas(self, _: Request) -> responses.QuotaListingDocument:
         return self._lifecycle.instances.quotas(self._lifecycle.quota_usage())
 
-    async def _whoami(self, request: Request) -> responses.WhoAmIDocument:
-        del request
+    async def _whoami(self, _: Request) -> responses.WhoAmIDocument:
         return documents.whoami_document(self._lifecycle.namespace)
 
     async def _model(self, request: Request) -> responses.ModelInfoDocument:
@@ -211,16 +208,13 @@ class ApiHandlers:
         name = (body.config and body.config.name) or recipe.new_name()
         return {"endpoint": self._document(self._lifecycle.create(recipe.create_body(name), self._actor(request)))}
 
-    async def _public_hardware(self, request: Request) -> Response:
-        del request
+    async def _public_hardware(self, _: Request) -> Response:
         return JSONResponse(self._lifecycle.instances.document(used=None))
 
-    async def _health(self, request: Request) -> Response:
-        del request
+    async def _health(self, _: Request) -> Response:
         return PlainTextResponse("ok")
 
-    async def _openapi(self, request: Request) -> Response:
-        del request
+    async def _openapi(self, _: Request) -> Response:
         return JSONResponse(openapi.document(own_version(), self._lifecycle.instances.simulated))
 
     def _actor(self, request: Request) -> Actor:

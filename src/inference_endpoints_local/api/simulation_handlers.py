@@ -53,7 +53,6 @@ class SimulationHandlers:
         self._faults.arm(body.fault, body.operation, body.times)
         return {}
 
-    async def _clear_faults(self, request: Request) -> responses.EmptyDocument:
-        del request
+    async def _clear_faults(self, _: Request) -> responses.EmptyDocument:
         self._faults.clear()
         return {}

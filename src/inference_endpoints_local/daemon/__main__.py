@@ -12,9 +12,9 @@ import pkgutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from inference_endpoints_local import loopback, own_version
 from inference_endpoints_local.daemon.connect import StartOptions
@@ -26,12 +26,12 @@ _DESCRIPTION = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class DaemonOptions:
     """How to serve a data folder. The namespace is the user's name unless one is given.
 
     The plane ends once it was unused for `linger` seconds; None: it stays until it is stopped. `programs` is a
-    `module:function` that returns the program for a model, for development.
+    `module:function` that returns the program for a model, for development. `json`: print the address as JSON.
     """
 
     data_dir: Path
@@ -42,6 +42,7 @@ class DaemonOptions:
     cloud_quota: int = StartOptions.cloud_quota
     linger: float | None = None
     programs: str | None = None
+    json: bool = False
 
 
 async def serve(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -> int:
@@ -66,17 +67,18 @@ async def _serve(
     from inference_endpoints_local.daemon.plane_server import PlaneServer
     from inference_endpoints_local.state.store import StoreError, StoreFull
 
+    chosen: dict[str, Any] = {
+        "namespace": options.namespace,
+        "programs": pkgutil.resolve_name(options.programs) if options.programs else None,
+    }
     plane_options = PlaneOptions(
         data_dir=folder.path,
         token=folder.token(),
         simulated=options.simulated,
         simulated_speed=options.simulated_speed,
         cloud_quota=options.cloud_quota,
+        **{name: value for name, value in chosen.items() if value is not None},
     )
-    if options.namespace is not None:
-        plane_options = replace(plane_options, namespace=options.namespace)
-    if options.programs is not None:
-        plane_options = replace(plane_options, programs=pkgutil.resolve_name(options.programs))
     try:
         plane = Plane(plane_options)
     except StoreFull as error:
@@ -118,14 +120,14 @@ def _listen(requested: int | None, last: int) -> socket.socket:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Ends the process, or returns the exit code if it cannot start."""
-    options, as_json = _parse(arguments)
+    options = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def ready(plane: RunningPlane) -> None:
         token_file = DataFolder(options.data_dir).token_file
         facts = {"url": plane.url, "namespace": plane.namespace, "token_file": str(token_file), "pid": plane.pid}
         sentence = f"Control plane at {plane.url}, namespace {plane.namespace}, token in {token_file}."
-        text = json.dumps(facts | {"simulated": plane.simulated}) if as_json else sentence
+        text = json.dumps(facts | {"simulated": plane.simulated}) if options.json else sentence
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -136,46 +138,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parse(arguments: Sequence[str] | None) -> tuple[DaemonOptions, bool]:
+def _parse(arguments: Sequence[str] | None) -> DaemonOptions:
     parser = argparse.ArgumentParser(prog="python -m inference_endpoints_local.daemon", description=_DESCRIPTION)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--port", type=int)
-    parser.add_argument("--namespace", help="default: the name of the user")
-    parser.add_argument(
-        "--simulated",
-        action="store_true",
-        help="offer simulated cloud hardware at public prices; no model runs on it",
-    )
-    parser.add_argument("--simulated-speed", type=float, default=1.0)
-    parser.add_argument(
-        "--cloud-quota",
-        type=int,
-        default=StartOptions.cloud_quota,
-        help="quota of simulated accelerators, by vendor and instance type",
-    )
-    parser.add_argument(
-        "--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development"
-    )
-    parser.add_argument(
-        "--linger",
-        type=float,
-        help=f"seconds without use after which it ends; default: {StartOptions.linger:g}, with --foreground: never",
-    )
-    parser.add_argument("--foreground", action="store_true", help="serve until stopped unless --linger is given")
-    parser.add_argument("--json", action="store_true", help="print the address as one line of JSON")
-    given = parser.parse_args(arguments)
-    linger = StartOptions.linger if given.linger is None and not given.foreground else given.linger
-    options = DaemonOptions(
-        data_dir=given.data_dir,
-        port=given.port,
-        namespace=given.namespace,
-        simulated=given.simulated,
-        simulated_speed=given.simulated_speed,
-        cloud_quota=given.cloud_quota,
-        linger=linger,
-        programs=given.programs,
-    )
-    return options, given.json
+    add = parser.add_argument
+    add("--data-dir", type=Path, required=True)
+    add("--port", type=int)
+    add("--namespace", help="default: the name of the user")
+    add("--simulated", action="store_true", help="offer simulated cloud hardware at public prices; no model runs on it")
+    add("--simulated-speed", type=float)
+    add("--cloud-quota", type=int, help="quota of simulated accelerators, by vendor and instance type")
+    add("--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development")
+    add("--linger", type=float, help="seconds without use after which it ends; default: never")
+    add("--json", action="store_true", help="print the address as one line of JSON")
+    return parser.parse_args(arguments, DaemonOptions(Path()))
 
 
 if __name__ == "__main__":

@@ -13,40 +13,21 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from inference_endpoints_local import own_version
-from inference_endpoints_local.daemon.data_folder import DataFolder, RunningPlane, default_data_dir
+from inference_endpoints_local.daemon.data_folder import DataFolder
+from inference_endpoints_local.daemon.data_folder import RunningPlane as RunningPlane
+from inference_endpoints_local.daemon.data_folder import default_data_dir as default_data_dir
 from inference_endpoints_local.daemon.plane_errors import (
     DiskFull,
     FolderInUse,
     FolderUnusable,
     NotReachable,
     NotSimulated,
-    PlaneError,
     PortInUse,
     StoreUnusable,
 )
-
-__all__ = [
-    "DiskFull",
-    "FolderInUse",
-    "FolderUnusable",
-    "Lease",
-    "NotReachable",
-    "NotSimulated",
-    "PlaneError",
-    "PortInUse",
-    "RunningPlane",
-    "StartOptions",
-    "StoreUnusable",
-    "connect_plane",
-    "default_data_dir",
-    "find_plane",
-    "stop_plane",
-    "take_lease",
-]
+from inference_endpoints_local.daemon.plane_errors import PlaneError as PlaneError
 
 START_TIMEOUT_S = 20.0
 """How long a plane may take to start."""
@@ -91,14 +72,6 @@ class Lease:
         self._writer.close()
         with suppress(OSError):
             await self._writer.wait_closed()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 _DEFAULTS = StartOptions()

@@ -83,6 +83,6 @@ class LeaseMiddleware:
 
     async def _stop(self, request: Request) -> Response:
         if parse_query(request, StopQuery).when == "idle" and not self._may_end():
-            return error_response(409, "The plane is busy, or was started with --foreground.")
+            return error_response(409, "The plane is busy, or was started to run until it is stopped.")
         self._end()
         return JSONResponse({}, 202)

@@ -8,13 +8,13 @@ from typing import Any
 
 from inference_endpoints_local.engines.child_process import end_leftovers
 from inference_endpoints_local.engines.engine import CannotRun, LaunchRequest, ReplicaStage, new_replica_id
-from inference_endpoints_local.engines.process_replica import ProcessLedger, ProcessReplica
+from inference_endpoints_local.engines.process_replica import ProcessReplica
 from inference_endpoints_local.engines.programs import Program, ProgramResolver
 from inference_endpoints_local.models.artifacts import WeightsError
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import Spec, instance_size
-from inference_endpoints_local.state.store import NotSaved
+from inference_endpoints_local.state.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class ProcessEngine:
         *,
         clock: Clock,
         logs: LogStore,
-        ledger: ProcessLedger,
+        ledger: Store,
         programs: ProgramResolver,
         cache_dir: Path,
         cores: int,

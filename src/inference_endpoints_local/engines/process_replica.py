@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from inference_endpoints_local import loopback
 from inference_endpoints_local.engines.child_process import (
@@ -32,7 +32,7 @@ from inference_endpoints_local.models.artifacts import FetchProgress, WeightsErr
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import ReplicaLog
 from inference_endpoints_local.state.record import instance_size
-from inference_endpoints_local.state.store import NotSaved
+from inference_endpoints_local.state.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +48,6 @@ MAX_UNANSWERED_CHECKS = 12
 
 Counted rather than timed: after a machine slept or the plane was blocked, a worker does not count as hung.
 """
-
-
-class ProcessLedger(Protocol):
-    """The record of started processes, so that they can be found after a crash."""
-
-    def processes(self) -> dict[int, str]: ...
-    def process_started(self, pid: int, identity: str) -> None: ...
-    def process_ended(self, pid: int) -> None: ...
 
 
 class ReplicaFailed(Exception):
@@ -75,7 +67,7 @@ class ProcessReplica:
     program: Program
     clock: Clock
     log: ReplicaLog
-    ledger: ProcessLedger
+    ledger: Store
     cache_dir: Path
     changed: Callable[[], None]
     in_flight: int = 0

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from inference_endpoints_local.engines.engine import CannotRun
 from inference_endpoints_local.models import catalogue
@@ -24,9 +23,8 @@ class Program:
     files: Callable[[Path, OnProgress], dict[str, Path]]
 
 
-class ProgramResolver(Protocol):
-    def __call__(self, spec: Spec) -> Program:
-        """Raises CannotRun with what to change."""
+ProgramResolver = Callable[[Spec], Program]
+"""Returns the program for a configuration. Raises CannotRun with what to change."""
 
 
 def from_catalogue(spec: Spec) -> Program:

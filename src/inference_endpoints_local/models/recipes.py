@@ -82,7 +82,9 @@ class RecipeCatalogue:
 
     def __init__(self, instances: InstanceCatalogue) -> None:
         self._instances = instances
-        self._recipes = [*map(self._shipped, catalogue.MODELS), *(_simulated(instances) if instances.simulated else ())]
+        self._recipes = [self._shipped(model) for model in catalogue.shipped_models()]
+        if instances.simulated:
+            self._recipes += _simulated(instances)
 
     def items(self) -> list[responses.CatalogueModelDocument]:
         return [_item(recipe) for recipe in self._recipes]

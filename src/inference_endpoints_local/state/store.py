@@ -14,8 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from inference_endpoints_local.state.audit_event import MAX_AGE_NS, MAX_EVENTS, Actor, AuditAction, AuditEvent
-from inference_endpoints_local.state.record import EndpointRecord, PowerState, SpecVersion, VersionFailure
+from pydantic import TypeAdapter
+
+from inference_endpoints_local.state.audit_event import MAX_AGE_NS, MAX_EVENTS, AuditEvent
+from inference_endpoints_local.state.record import EndpointRecord
 
 SCHEMA_VERSION = 2
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the second: no space for the index of the WAL
@@ -33,6 +35,7 @@ CREATE TABLE event (
 );
 CREATE INDEX event_at ON event (at_ns);
 """
+_RECORDS, _EVENTS = TypeAdapter(EndpointRecord), TypeAdapter(AuditEvent)
 _Change = tuple[str, list[tuple[Any, ...]]]
 
 
@@ -99,8 +102,8 @@ class Store:
         """Every endpoint, oldest first."""
         try:
             rows = self._db.execute("SELECT record FROM endpoint ORDER BY created_ns, id").fetchall()
-            return [_record_from(json.loads(text)) for (text,) in rows]
-        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+            return [_RECORDS.validate_json(text) for (text,) in rows]
+        except (sqlite3.DatabaseError, ValueError) as error:
             raise StoreDamaged(
                 f"The store {self.path} holds an endpoint that cannot be read ({error}). Nothing was changed. Restore "
                 "it from a backup, or move it away (with its -wal and -shm files) to start with no endpoints."
@@ -128,7 +131,7 @@ class Store:
             "AND (? IS NULL OR user = ?) AND id < coalesce(?, id + 1) ORDER BY id DESC LIMIT ?",
             (namespace, endpoint, user, user, before, limit),
         ).fetchall()
-        return [(number, _event_from(json.loads(text))) for number, text in rows]
+        return [(number, _EVENTS.validate_json(text)) for number, text in rows]
 
     def processes(self) -> dict[int, str]:
         """Started processes that are not known to have ended: pid to identity (see `process_identity`)."""
@@ -173,11 +176,6 @@ def _audit_inserts(events: Sequence[AuditEvent]) -> list[_Change]:
     ]
 
 
-def _event_from(data: dict[str, Any]) -> AuditEvent:
-    kind, changes, by = AuditAction(data.pop("action")), tuple(data.pop("changes")), data.pop("by")
-    return AuditEvent(**data, action=kind, changes=changes, by=Actor(**by) if by else None)
-
-
 def _is_disk_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
     """Whether the disk is full. SQLite reports only "cannot open" for a file that it has no space to create."""
     if isinstance(error, OSError):
@@ -189,12 +187,3 @@ def _is_disk_full(error: OSError | sqlite3.DatabaseError, folder: Path) -> bool:
             return False
     except OSError as refusal:
         return _is_disk_full(refusal, folder)
-
-
-def _record_from(data: dict[str, Any]) -> EndpointRecord:
-    good, failure = data.pop("good"), data.pop("failure")
-    return EndpointRecord(
-        **data | {"power": PowerState(data["power"])},
-        good=SpecVersion(**good) if good else None,
-        failure=VersionFailure(**failure) if failure else None,
-    )

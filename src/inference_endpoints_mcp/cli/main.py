@@ -78,7 +78,7 @@ def _exec_control_plane(arguments: list[str]) -> NoReturn:
     from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, parse_arguments
 
     settings = parse_arguments(ControlPlaneSettings, arguments)
-    flags = ["--data-dir", str(settings.folder), "--foreground"]
+    flags = ["--data-dir", str(settings.folder)]
     flags += ["--namespace", settings.namespace] if settings.namespace else []
     flags += ["--simulated-speed", str(settings.simulated_speed)]
     flags += ["--simulated"] if settings.simulated else []

@@ -20,12 +20,13 @@ CREATE = CAPTURES / "create-minimal-hub-2.4.0.json"
 
 HOST = """
 import asyncio, sys
+from contextlib import aclosing
 from pathlib import Path
 from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, take_lease
 
 async def main():
     plane = await connect_plane(Path(sys.argv[1]), StartOptions(simulated=True, linger=float(sys.argv[2])))
-    async with await take_lease(plane):
+    async with aclosing(await take_lease(plane)):
         print(plane.pid, flush=True)
         await asyncio.Event().wait()
 

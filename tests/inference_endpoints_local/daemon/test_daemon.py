@@ -9,6 +9,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,17 @@ from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.__main__ import DaemonOptions, serve
-from inference_endpoints_local.daemon.connect import (
+from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, find_plane, take_lease
+from inference_endpoints_local.daemon.data_folder import DataFolder
+from inference_endpoints_local.daemon.leases import LeaseMiddleware
+from inference_endpoints_local.daemon.plane_errors import (
     DiskFull,
     FolderInUse,
     FolderUnusable,
     NotReachable,
     PortInUse,
-    StartOptions,
     StoreUnusable,
-    connect_plane,
-    find_plane,
-    take_lease,
 )
-from inference_endpoints_local.daemon.data_folder import DataFolder
-from inference_endpoints_local.daemon.leases import LeaseMiddleware
 
 from .machine import Machine, line_of, quotas_of
 
@@ -57,10 +55,10 @@ def unwritable(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it_although_a_lease_is_open(machine: Machine, end: signal.Signals) -> None:
-    daemon = machine.serve("--simulated", "--foreground")
+    daemon = machine.serve("--simulated")
     facts = json.loads(await line_of(daemon))
     assert facts["url"] == machine.plane.url
-    async with await take_lease(machine.plane) as held:
+    async with aclosing(await take_lease(machine.plane)) as held:
         daemon.send_signal(end)
         assert await asyncio.to_thread(daemon.wait, 10) == 0
         await eventually(lambda: not held.alive)

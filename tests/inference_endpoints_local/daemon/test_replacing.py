@@ -1,11 +1,13 @@
 """When a plane is replaced by another, and when it is joined."""
 
 import json
+from contextlib import aclosing
 
 import pytest
 from tests.support.plane_driver import local
 
-from inference_endpoints_local.daemon.connect import NotSimulated, StartOptions, connect_plane, take_lease
+from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, take_lease
+from inference_endpoints_local.daemon.plane_errors import NotSimulated
 
 from .machine import Machine, create_endpoint, endpoints_of, line_of
 
@@ -30,7 +32,7 @@ async def test_an_idle_older_plane_is_replaced_by_one_with_the_same_abilities(ma
 
 
 async def test_an_older_plane_that_was_started_to_stay_is_joined(machine: Machine) -> None:
-    await line_of(machine.serve("--foreground", "--simulated"))
+    await line_of(machine.serve("--simulated"))
     age(machine)
     assert await connect_plane(machine.data_dir, SIMULATED) == machine.plane
 
@@ -38,7 +40,7 @@ async def test_an_older_plane_that_was_started_to_stay_is_joined(machine: Machin
 async def test_an_older_plane_whose_simulation_is_leased_is_joined_and_shows_its_version(machine: Machine) -> None:
     old = await connect_plane(machine.data_dir, SIMULATED)
     await create_endpoint(old)
-    async with await take_lease(old):
+    async with aclosing(await take_lease(old)):
         age(machine)
         joined = await connect_plane(machine.data_dir, SIMULATED)
         assert joined.version == "0.0.1"
@@ -69,7 +71,7 @@ async def test_simulation_replaces_an_idle_plane_that_lacks_it(machine: Machine)
 
 
 async def test_simulation_does_not_replace_a_plane_with_other_work(machine: Machine) -> None:
-    await line_of(machine.serve("--foreground"))
+    await line_of(machine.serve())
     with pytest.raises(NotSimulated, match="choose another --data-dir"):
         await connect_plane(machine.data_dir, SIMULATED)
     assert await connect_plane(machine.data_dir, REAL) == machine.plane

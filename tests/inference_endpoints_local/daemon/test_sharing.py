@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+from contextlib import aclosing
 
 import pytest
 from tests.support.polling import eventually
@@ -44,7 +45,7 @@ async def test_without_a_lease_it_ends_and_leaves_no_process(machine: Machine) -
 async def test_a_lease_of_a_second_host_keeps_it_when_the_first_goes(machine: Machine) -> None:
     first = machine.start_host(linger=0.2)
     await line_of(first)
-    async with await take_lease(machine.plane) as held:
+    async with aclosing(await take_lease(machine.plane)) as held:
         machine.kill(first)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.8):
@@ -54,7 +55,7 @@ async def test_a_lease_of_a_second_host_keeps_it_when_the_first_goes(machine: Ma
 
 async def test_a_lease_reports_that_its_plane_was_killed(machine: Machine) -> None:
     plane = await connect_plane(machine.data_dir, SIMULATED)
-    async with await take_lease(plane) as held:
+    async with aclosing(await take_lease(plane)) as held:
         assert held.alive
         os.kill(plane.pid, signal.SIGKILL)
         await eventually(lambda: not held.alive)
@@ -123,7 +124,7 @@ async def test_a_discovery_file_lost_while_the_plane_runs_is_written_again(machi
 
 async def test_a_plane_whose_folder_was_deleted_is_replaced(machine: Machine) -> None:
     lost = await connect_plane(machine.data_dir, SIMULATED)
-    async with await take_lease(lost) as held:
+    async with aclosing(await take_lease(lost)) as held:
         shutil.rmtree(machine.data_dir)
         plane = await connect_plane(machine.data_dir, SIMULATED)
         await eventually(lambda: not held.alive)
