@@ -5,7 +5,7 @@ import sys
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, merge_limits
 from inference_endpoints_mcp.policy.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
@@ -47,11 +47,13 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         namespace=settings.namespace,
         limits=resolve_limits(settings),
         audit_file=settings.audit_file,
-        confirm=ApprovalMethod(settings.confirm),
-        confirm_effects=frozenset(map(Effect, settings.confirm_effects)),
-        confirm_above=settings.confirm_above,
-        confirm_simulated=settings.confirm_simulated,
-        answer_within=settings.answer_within,
+        approval=ApprovalPolicy(
+            method=ApprovalMethod(settings.confirm),
+            effects=frozenset(map(Effect, settings.confirm_effects)),
+            min_price_per_hour=settings.confirm_above,
+            include_simulated=settings.confirm_simulated,
+            answer_timeout_s=settings.answer_within,
+        ),
         lent=LentSecrets.load(settings.lend, settings.lend_file),
         host_timeout_s=settings.hold,
         max_calls=settings.max_calls,

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,9 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Reconnect
-from inference_endpoints.transport.operations import Effect
 from inference_endpoints.watching.limits import STREAMED_INTERVAL_S
 from inference_endpoints.watching.watcher import Watcher
-from inference_endpoints_mcp.approval.approval_policy import DEFAULT_EFFECTS, ApprovalMethod, ApprovalPolicy
+from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
@@ -32,7 +31,7 @@ from inference_endpoints_mcp.server.progress import report_progress
 from inference_endpoints_mcp.tools.call_context import CallContext
 
 if TYPE_CHECKING:
-    from inference_endpoints.inference import AsyncInference
+    from inference_endpoints.inference.async_inference import AsyncInference
 
 MAX_SUBSCRIPTIONS = 20
 """Resources to which one caller may subscribe, unless the operator sets another number."""
@@ -51,11 +50,7 @@ class ServerOptions:
     reconnect: Reconnect | None = None
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
-    confirm: ApprovalMethod = ApprovalMethod.ELICIT
-    confirm_effects: frozenset[Effect] = DEFAULT_EFFECTS
-    confirm_above: float = 0.0
-    confirm_simulated: bool = False
-    answer_within: float = 600.0
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     lent: LentSecrets = field(default_factory=LentSecrets)
     audit_file: Path | None = None
     host_timeout_s: float | None = None
@@ -64,12 +59,6 @@ class ServerOptions:
     max_calls: int = 64
     max_waits: int = 32
     clock: Callable[[], float] = time.monotonic
-
-    @property
-    def approval_policy(self) -> ApprovalPolicy:
-        return ApprovalPolicy(
-            self.confirm, self.confirm_effects, self.confirm_above, self.confirm_simulated, self.answer_within
-        )
 
 
 @dataclass(frozen=True)
@@ -134,20 +123,10 @@ class RunningApplication:
         for each in (reader, client):
             self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
-        from inference_endpoints.inference import AsyncInference  # the handshake does not wait for its import
+        # The handshake does not wait for this import.
+        from inference_endpoints.inference.async_inference import AsyncInference
 
         return _Clients(client, watcher, AsyncInference(client), hardware_cache.for_client(client), guard)
-
-
-@asynccontextmanager
-async def run_application(
-    options: ServerOptions, redactor: Redactor, policy: Policy, approvals: Approvals
-) -> AsyncIterator[RunningApplication]:
-    application = RunningApplication(options, redactor, policy, approvals)
-    try:
-        yield application
-    finally:
-        await application.aclose()
 
 
 def _requested_operation(context: Context[Any, Any]) -> str:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
 
 from mcp import MCPError
@@ -40,7 +40,7 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
 from inference_endpoints_mcp.server import rendering
-from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions, run_application
+from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions
 from inference_endpoints_mcp.server.caller import caller_address, track_caller
 from inference_endpoints_mcp.server.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.http.header_limits import apply_header_limits
@@ -73,7 +73,7 @@ class EndpointsServer(MCPServer[Application]):
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
         audit = AuditTrail(options.audit_file, redactor)
         policy = Policy(options.limits, audit)
-        approvals = Approvals(options.approval_policy, audit, options.clock)
+        approvals = Approvals(options.approval, audit, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
         self._redactor = redactor
@@ -85,7 +85,7 @@ class EndpointsServer(MCPServer[Application]):
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
             with closing(audit):
-                async with run_application(options, redactor, policy, approvals) as application:
+                async with aclosing(RunningApplication(options, redactor, policy, approvals)) as application:
                     yield application
 
         bus = InMemorySubscriptionBus()
@@ -98,7 +98,7 @@ class EndpointsServer(MCPServer[Application]):
             cache_hints={method: CacheHint(LIST_TTL_MS, "private") for method in ("tools/list", "prompts/list")},
             middleware=[track_caller, apply_header_limits, self._render_failures],
             # The state outlives the question, so that a late answer gets an error in our own words.
-            request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.answer_within),
+            request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.approval.answer_timeout_s),
             log_level="WARNING",
             subscriptions=bus if options.max_subscriptions else False,
         )

@@ -17,7 +17,7 @@ from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +74,7 @@ async def test_the_question_shows_the_plan_and_its_price_and_approval_carries_it
         questions.append(question)
         return True
 
-    async with host_of(mode, answer=approve, confirm_simulated=True) as host:
+    async with host_of(mode, answer=approve, approval=ApprovalPolicy(include_simulated=True)) as host:
         spec = NEW | {"max_replica": 2, "type": "public", "env": {"MAX_LENGTH": "4096"}}
         facts = await host.call("create_endpoint", **spec)
     assert facts["changed"] is True
@@ -105,7 +105,9 @@ async def test_without_approval_nothing_changes(
 ) -> None:
     await prepared(driver, tool)
     before = await world(driver)
-    async with host_of(mode, answer=answer, confirm_effects=EVERYTHING, confirm_simulated=True) as host:
+    async with host_of(
+        mode, answer=answer, approval=ApprovalPolicy(effects=EVERYTHING, include_simulated=True)
+    ) as host:
         message = await host.refused(tool, "REFUSED", **CHANGES[tool])
     assert "not approved" in message
     assert await world(driver) == before
@@ -122,7 +124,7 @@ async def test_an_approved_change_is_made(driver: Driver, host_of: HostOf, mode:
         return "chat" if tool == "delete_endpoint" else True
 
     async with host_of(
-        mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True, host_timeout_s=0.5
+        mode, answer=approve, host_timeout_s=0.5, approval=ApprovalPolicy(effects=EVERYTHING, include_simulated=True)
     ) as host:
         result = await host.send(tool, **CHANGES[tool])
     assert len(questions) == 1
@@ -142,7 +144,9 @@ async def test_an_endpoint_that_changed_before_the_answer_is_left_alone(
         changed.append(await world(driver))
         return True
 
-    async with host_of(mode, answer=approve, confirm_effects=EVERYTHING, confirm_simulated=True) as host:
+    async with host_of(
+        mode, answer=approve, approval=ApprovalPolicy(effects=EVERYTHING, include_simulated=True)
+    ) as host:
         message = await host.refused(tool, "REFUSED", **CHANGES[tool])
     assert "is different now" in message
     assert [await world(driver)] == changed
@@ -155,7 +159,7 @@ async def test_a_name_that_was_taken_before_the_answer_stays_with_its_endpoint(
         await driver.create("new")
         return True
 
-    async with host_of(mode, answer=approve, confirm_simulated=True) as host:
+    async with host_of(mode, answer=approve, approval=ApprovalPolicy(include_simulated=True)) as host:
         result = await host.send("create_endpoint", **NEW)
     assert result.is_error
     (only,) = await world(driver)
@@ -175,7 +179,9 @@ async def test_a_late_answer_does_not_count(driver: Driver, host_of: HostOf, mod
         return "chat" if tool == "delete_endpoint" else True
 
     within = 0.2 if mode == "legacy" else 60.0
-    async with host_of(mode, answer=later, confirm_simulated=True, answer_within=within, clock=clock) as host:
+    async with host_of(
+        mode, answer=later, clock=clock, approval=ApprovalPolicy(include_simulated=True, answer_timeout_s=within)
+    ) as host:
         async with asyncio.timeout(HANG_TIMEOUT_S):
             message = await host.refused(tool, "REFUSED", **CHANGES[tool])
     assert "not approved in time" in message
@@ -187,7 +193,7 @@ async def test_by_default_only_changes_that_may_cost_more_need_approval(
 ) -> None:
     await prepared(driver, "update_endpoint")
     questions: list[str] = []
-    async with host_of(mode, answer=questions.append, confirm_simulated=True) as host:
+    async with host_of(mode, answer=questions.append, approval=ApprovalPolicy(include_simulated=True)) as host:
         change: dict[str, Any]
         for change in ({"env": {"A": "1"}}, {"config": {"tags": ["a"]}}):
             assert (await host.call("update_endpoint", **CHAT, **change))["changed"] is True
@@ -208,7 +214,9 @@ async def test_below_the_operators_price_no_approval_is_needed(
     driver: Driver, host_of: HostOf, mode: Mode, above: float, question_count: int
 ) -> None:
     questions: list[str] = []
-    async with host_of(mode, answer=questions.append, confirm_simulated=True, confirm_above=above) as host:
+    async with host_of(
+        mode, answer=questions.append, approval=ApprovalPolicy(include_simulated=True, min_price_per_hour=above)
+    ) as host:
         await host.send("create_endpoint", **NEW)
     assert len(questions) == question_count
 
@@ -216,7 +224,9 @@ async def test_below_the_operators_price_no_approval_is_needed(
 async def test_an_unknown_price_needs_approval(driver: Driver, host_of: HostOf) -> None:
     questions: list[str] = []
     config = {"compute": {"instanceType": "nvidia-next"}}
-    async with host_of(answer=questions.append, confirm_simulated=True, confirm_above=1_000) as host:
+    async with host_of(
+        answer=questions.append, approval=ApprovalPolicy(include_simulated=True, min_price_per_hour=1_000)
+    ) as host:
         await host.refused("create_endpoint", "REFUSED", **NEW, config=config)
     assert "Its price is not published." in questions[0]
 
@@ -247,7 +257,13 @@ async def test_on_the_real_service_spending_needs_approval_unless_configured_oth
         result = await host.send(tool, **CHANGES[tool])
     assert result.is_error or (result.structured_content or {})["plan_token"]
     assert await world(driver) == before
-    async with host_of(mode, answer=never, open_backend=open_backend, confirm_above=1.0, host_timeout_s=0.5) as host:
+    async with host_of(
+        mode,
+        answer=never,
+        open_backend=open_backend,
+        host_timeout_s=0.5,
+        approval=ApprovalPolicy(min_price_per_hour=1.0),
+    ) as host:
         await host.send(tool, **CHANGES[tool])
     assert await world(driver) != before
 
@@ -255,7 +271,10 @@ async def test_on_the_real_service_spending_needs_approval_unless_configured_oth
 async def test_a_refused_change_is_not_put_to_a_person(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create("taken")
     async with host_of(
-        mode, answer=never, confirm_simulated=True, limits=Limits(max_replicas=1, max_price_per_hour=0.5)
+        mode,
+        answer=never,
+        limits=Limits(max_replicas=1, max_price_per_hour=0.5),
+        approval=ApprovalPolicy(include_simulated=True),
     ) as host:
         message = await host.refused("create_endpoint", "REFUSED", **NEW, max_replica=2)
         assert "at most 1 replica(s)" in message
@@ -268,7 +287,7 @@ async def test_without_elicitation_a_call_does_not_wake_and_names_resume_endpoin
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     await prepared(driver, "call_endpoint")
-    async with host_of(mode, confirm_simulated=True) as host:
+    async with host_of(mode, approval=ApprovalPolicy(include_simulated=True)) as host:
         for tool, prompt in (("call_endpoint", {"text": "x"}), ("chat_with_endpoint", {"message": "x"})):
             message = await host.refused(tool, "REFUSED", **CHAT, **prompt)
             assert "$0.8/h" in message
@@ -289,7 +308,7 @@ async def test_each_plan_and_each_approval_is_a_line_of_the_audit_trail(
     driver: Driver, host_of: HostOf, mode: Mode, tmp_path: Path, answer: Callable[[str], Any], outcome: str
 ) -> None:
     trail = tmp_path / "audit.jsonl"
-    async with host_of(mode, answer=answer, confirm_simulated=True, audit_file=trail) as host:
+    async with host_of(mode, answer=answer, audit_file=trail, approval=ApprovalPolicy(include_simulated=True)) as host:
         await host.send("create_endpoint", **NEW, max_replica=2)
     plan, approval, *change = lines(trail)
     assert (plan["event"], approval["event"]) == ("plan", "approval")
@@ -303,8 +322,8 @@ async def test_each_plan_and_each_approval_is_a_line_of_the_audit_trail(
 
 async def test_confirm_off_asks_nobody(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await prepared(driver, "delete_endpoint")
-    off = {"confirm": ApprovalMethod.OFF, "confirm_effects": EVERYTHING, "confirm_simulated": True}
-    async with host_of(mode, answer=never, **off) as host:
+    off = ApprovalPolicy(ApprovalMethod.OFF, EVERYTHING, include_simulated=True)
+    async with host_of(mode, answer=never, approval=off) as host:
         assert (await host.call("create_endpoint", **NEW))["changed"] is True
         assert (await host.call("delete_endpoint", **CHAT))["changed"] is True
 
@@ -317,7 +336,7 @@ async def test_an_approval_counts_once(driver: Driver, host_of: HostOf, mode: Mo
         questions.append(question)
         return len(questions) == 1
 
-    async with host_of(mode, answer=once, confirm_simulated=True) as host:
+    async with host_of(mode, answer=once, approval=ApprovalPolicy(include_simulated=True)) as host:
         assert (await host.call("resume_endpoint", **CHAT))["changed"] is True
         await host.call("pause_endpoint", **CHAT)
         await host.refused("resume_endpoint", "REFUSED", **CHAT)

@@ -10,7 +10,7 @@ from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Answer, Mode
 from tests.support.plane_driver import Driver
 
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +83,7 @@ async def test_confirm_is_no_consent(driver: Driver, host_of: HostOf, mode: Mode
 
 async def test_the_operator_can_switch_confirmation_off(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create()
-    async with host_of(mode, confirm=ApprovalMethod.OFF) as host:
+    async with host_of(mode, approval=ApprovalPolicy(method=ApprovalMethod.OFF)) as host:
         assert (await host.call("delete_endpoint", **CHAT))["changed"] is True
     assert not await exists(driver)
 
@@ -145,7 +145,7 @@ async def test_a_host_that_never_answers_does_not_block_the_call(driver: Driver,
         await asyncio.Event().wait()
         return "chat"
 
-    async with host_of("legacy", answer=never_answer, answer_within=0.2) as host:
+    async with host_of("legacy", answer=never_answer, approval=ApprovalPolicy(answer_timeout_s=0.2)) as host:
         async with asyncio.timeout(HANG_TIMEOUT_S):
             message = await host.refused("delete_endpoint", "REFUSED", **CHAT)
     assert question_received.is_set()

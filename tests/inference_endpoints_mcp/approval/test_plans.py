@@ -24,7 +24,7 @@ from tests.support.host import Host, Mode, blocks_of, connected, text_of
 from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import local
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import PLAN_VALID_S
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
@@ -35,8 +35,8 @@ from inference_endpoints_mcp.tools.approved_change import PLAN_META
 pytestmark = pytest.mark.anyio
 
 STEPS = [tool for tool in CHANGES if tool != "call_endpoint"]
-PLAN: dict[str, Any] = {"confirm": ApprovalMethod.PLAN, "confirm_effects": EVERYTHING, "confirm_simulated": True}
-HOST = PLAN | {"confirm": ApprovalMethod.HOST}
+PLAN: dict[str, Any] = {"approval": ApprovalPolicy(ApprovalMethod.PLAN, EVERYTHING, include_simulated=True)}
+HOST: dict[str, Any] = {"approval": ApprovalPolicy(ApprovalMethod.HOST, EVERYTHING, include_simulated=True)}
 
 
 async def planned(host: Host, tool: str, **arguments: Any) -> str:
@@ -212,7 +212,7 @@ async def test_a_host_that_cannot_ask_gets_a_plan_for_what_spends_and_a_refusal_
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
     await prepared(driver, "delete_endpoint")
-    async with host_of(mode, confirm_simulated=True) as host:
+    async with host_of(mode, approval=ApprovalPolicy(include_simulated=True)) as host:
         token = await planned(host, "create_endpoint", **NEW)
         for given in ({}, {"plan_token": token}, {"confirm": True}):
             assert "--confirm" in await host.refused("delete_endpoint", "REFUSED", **CHAT, **given)
@@ -222,7 +222,7 @@ async def test_a_host_that_cannot_ask_gets_a_plan_for_what_spends_and_a_refusal_
 async def test_a_plan_token_does_not_replace_the_approval_of_a_person(
     driver: Driver, host_of: HostOf, mode: Mode
 ) -> None:
-    async with host_of(mode, answer=lambda _: None, confirm_simulated=True) as host:
+    async with host_of(mode, answer=lambda _: None, approval=ApprovalPolicy(include_simulated=True)) as host:
         await host.refused("create_endpoint", "REFUSED", **NEW, plan_token="a" * 103)
     assert await world(driver) == []
 

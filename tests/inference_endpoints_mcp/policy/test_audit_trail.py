@@ -20,7 +20,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy import audit_trail as audits
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
@@ -44,7 +44,9 @@ def lines(trail: Path) -> list[dict[str, Any]]:
 async def test_each_change_is_one_line_with_who_what_price_and_outcome(
     driver: Driver, host_of: HostOf, mode: Mode, trail: Path
 ) -> None:
-    async with host_of(mode, audit_file=trail, confirm=ApprovalMethod.OFF, name="chat-ops") as host:
+    async with host_of(
+        mode, audit_file=trail, name="chat-ops", approval=ApprovalPolicy(method=ApprovalMethod.OFF)
+    ) as host:
         await host.call("create_endpoint", **NEW, max_replica=2)
         await driver.advance(200)
         await host.call("update_endpoint", endpoint_name="new", max_replica=3)

@@ -9,7 +9,7 @@ from tests.support.plane_driver import TOKEN, Driver, cloud
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
-from inference_endpoints.inference import AsyncInference
+from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.models import CreateRequest, UpdateRequest
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.operations import Effect

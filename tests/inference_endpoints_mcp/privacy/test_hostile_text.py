@@ -14,7 +14,7 @@ from tests.support.plane_driver import TOKEN
 from tests.support.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
@@ -105,7 +105,13 @@ async def host(hostile: Upstream, mode: Mode, anyio_backend: str) -> AsyncIterat
         return local(hostile.url, TOKEN)
 
     async with serving(
-        ServerOptions(open_backend=open_backend, namespace="acme", confirm=ApprovalMethod.OFF, host_timeout_s=2), mode
+        ServerOptions(
+            open_backend=open_backend,
+            namespace="acme",
+            host_timeout_s=2,
+            approval=ApprovalPolicy(method=ApprovalMethod.OFF),
+        ),
+        mode,
     ) as host:
         yield host
 

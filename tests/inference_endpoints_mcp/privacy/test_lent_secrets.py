@@ -14,7 +14,7 @@ from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,8 @@ async def test_a_lent_secret_is_sent_and_shown_nowhere(
         seen.append(question)
         return True
 
-    options = {"lent": LENT, "confirm_simulated": True, "confirm_effects": EVERYTHING, "audit_file": trail}
+    approval = ApprovalPolicy(effects=EVERYTHING, include_simulated=True)
+    options = {"lent": LENT, "approval": approval, "audit_file": trail}
     async with host_of(mode, answer=approve, **options) as host:
         facts = await host.call("create_endpoint", **ONE, dry_run=True)
         assert facts["plan"]["payload"]["model"]["secrets"] == {"HF_TOKEN": "***"}
@@ -86,7 +87,9 @@ async def test_an_update_of_a_secret_alone_is_a_change(driver: Driver, host_of: 
 
 
 async def test_a_plan_with_a_secret_is_carried_out_with_its_value(driver: Driver, host_of: HostOf, mode: Mode) -> None:
-    async with host_of(mode, lent=LENT, confirm=ApprovalMethod.PLAN, confirm_simulated=True) as host:
+    async with host_of(
+        mode, lent=LENT, approval=ApprovalPolicy(method=ApprovalMethod.PLAN, include_simulated=True)
+    ) as host:
         facts = await host.call("create_endpoint", **ONE)
         await host.call("create_endpoint", **ONE, plan_token=facts["plan_token"])
     assert secrets_of(driver) == {"HF_TOKEN": VALUE}

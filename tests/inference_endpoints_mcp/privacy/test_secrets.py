@@ -10,7 +10,7 @@ from tests.support.host import Mode
 from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.state.faults import Fault
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 
 pytestmark = pytest.mark.anyio
@@ -67,7 +67,7 @@ async def test_no_result_of_any_tool_shows_a_secret(
     driver: Driver, host_of: HostOf, mode: Mode, caplog: pytest.LogCaptureFixture
 ) -> None:
     await deployed(driver)
-    async with host_of(mode, confirm=ApprovalMethod.OFF, host_timeout_s=0.5, lent=LENT) as host:
+    async with host_of(mode, host_timeout_s=0.5, lent=LENT, approval=ApprovalPolicy(method=ApprovalMethod.OFF)) as host:
         for tool, arguments in CALLS:
             received = (await host.send(tool, **arguments)).model_dump_json()
             assert clean(received), f"{tool}: {received}"
@@ -86,7 +86,7 @@ async def test_values_that_are_no_secrets_are_still_shown(driver: Driver, host_o
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.QUOTA_EXCEEDED, Fault.NO_CAPACITY, Fault.DROP_ANSWER])
 async def test_no_failure_of_the_service_shows_a_secret(driver: Driver, host_of: HostOf, fault: Fault) -> None:
     await deployed(driver)
-    async with host_of(confirm=ApprovalMethod.OFF, lent=LENT) as host:
+    async with host_of(lent=LENT, approval=ApprovalPolicy(method=ApprovalMethod.OFF)) as host:
         for tool, arguments in CALLS:
             if tool in {"create_endpoint", "update_endpoint", "delete_endpoint"}:
                 driver.plane.faults.clear()

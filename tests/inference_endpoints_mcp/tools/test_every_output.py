@@ -9,7 +9,7 @@ from tests.support.every_tool import EVERY_TOOL
 from tests.support.host import Mode
 from tests.support.plane_driver import Driver
 
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ async def test_outputs_and_next_calls_match_the_schemas(driver: Driver, host_of:
     """A change is previewed, made and repeated."""
     await driver.create_local()
     await driver.reach("tiny", "running")
-    async with host_of(mode, confirm=ApprovalMethod.OFF, host_timeout_s=2) as host:
+    async with host_of(mode, host_timeout_s=2, approval=ApprovalPolicy(method=ApprovalMethod.OFF)) as host:
         tools = {tool.name: tool for tool in (await host.client.list_tools()).tools}
         assert set(EVERY_TOOL) == set(tools), "tests/support/every_tool.py needs one call of each tool"
         calls = list(OTHER_CALLS)

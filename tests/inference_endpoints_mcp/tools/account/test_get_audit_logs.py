@@ -15,7 +15,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state import audit_event
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def audit_rows(host: Host, **arguments: Any) -> list[tuple[str, str, str]]
 
 
 async def test_every_change_is_recorded_with_its_user(driver: Driver, host_of: HostOf) -> None:
-    async with host_of(confirm=ApprovalMethod.OFF) as host:
+    async with host_of(approval=ApprovalPolicy(method=ApprovalMethod.OFF)) as host:
         assert await audit_rows(host) == []
         await host.call("create_endpoint", **CHAT, **CPU)
         await host.call("update_endpoint", **CHAT, max_replica=2, env={"MODE": "fast"})

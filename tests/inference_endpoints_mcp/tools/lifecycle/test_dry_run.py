@@ -9,7 +9,7 @@ from tests.support.host import Host, Mode
 from tests.support.plane_driver import Driver
 
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -52,8 +52,8 @@ async def test_a_dry_run_shows_the_plan_without_a_change_a_question_or_a_record(
 
     await driver.create(compute=GPU)
     before, trail = await world(driver), tmp_path / "audit.jsonl"
-    confirmation = {"confirm": confirm, "confirm_effects": frozenset(Effect), "confirm_simulated": True}
-    async with host_of(mode, answer=never, audit_file=trail, **confirmation) as host:
+    approval = ApprovalPolicy(confirm, frozenset(Effect), include_simulated=True)
+    async with host_of(mode, answer=never, audit_file=trail, approval=approval) as host:
         facts = await host.call(tool, **arguments, dry_run=True)
     assert facts["changed"] is False
     assert facts["plan"]["effect"]

@@ -11,7 +11,7 @@ from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod
+from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,9 @@ async def cloud(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
     async def open_backend(_: AsyncExitStack) -> Backend:
         return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
 
-    async with serving(ServerOptions(open_backend=open_backend, namespace="acme", confirm=ApprovalMethod.OFF)) as host:
+    async with serving(
+        ServerOptions(open_backend=open_backend, namespace="acme", approval=ApprovalPolicy(method=ApprovalMethod.OFF))
+    ) as host:
         yield host
 
 
