@@ -109,10 +109,7 @@ class InferenceEndpointBase:
 
     def _set_from_observation(self, observation: Observation) -> None:
         """Set every attribute, unless the observed state is older than the known one."""
-        if observation.endpoint is None:
-            return
-        updated_at = observation.endpoint.status.updated_at
-        if updated_at is None or self.updated_at is None or updated_at >= self.updated_at:
+        if observation.endpoint is not None and not observation.endpoint.status.is_older_than(self.updated_at):
             self._set_from(observation.endpoint)
 
     def _deployed_endpoint(self) -> Endpoint:

@@ -1,6 +1,6 @@
 """Clients of the scripted upstream, whose waits are recorded and take no time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import anyio.lowlevel
@@ -8,11 +8,9 @@ import pytest
 from tests.support.scripted_upstream import TOKEN, Upstream
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.inference import AsyncInference
+from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints.transport.http import HttpTransport
-
-Sleep = Callable[[float], Awaitable[None]]
+from inference_endpoints.transport.http import HttpTransport, Sleep
 
 
 @pytest.fixture

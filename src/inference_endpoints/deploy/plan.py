@@ -106,7 +106,7 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
         cost=_cost(after, offer),
         request=request,
         quota_left=_quota_left(offer, scaling.most_replicas),
-        warnings=_hardware_warnings(offer, scaling.most_replicas) + _always_on(scaling.min_replica, offer),
+        warnings=_warnings(offer, scaling),
     )
 
 
@@ -134,7 +134,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
             for path, (before, after) in found.items()
         ],
         quota_left=_quota_left(offer, scaling.most_replicas - held),
-        warnings=_hardware_warnings(offer, scaling.most_replicas) + _always_on(scaling.min_replica, offer),
+        warnings=_warnings(offer, scaling),
     )
 
 
@@ -165,7 +165,7 @@ def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, li
         spends=True,
         endpoint=f"{namespace}/{current.name}",
         cost=PriceRange.of(current.hardware_id, offer.price if offer else None, max(1, scaling.min_replica), most),
-        warnings=_hardware_warnings(offer, most) + _always_on(scaling.min_replica, offer),
+        warnings=_warnings(offer, scaling),
     )
 
 
@@ -200,22 +200,18 @@ def _quota_left(offer: Offer | None, replicas: int) -> int | None:
     return offer.instance.quota.left - replicas * offer.instance.num_accelerators
 
 
-def _hardware_warnings(offer: Offer | None, most: int) -> list[str]:
+def _warnings(offer: Offer | None, scaling: Scaling) -> list[str]:
     if offer is None:
         return ["This hardware is not in the current listing: its price and availability are unknown."]
     warnings = []
     if offer.instance.status != "available":
         warnings.append(f"This hardware is listed as {offer.instance.status.replace('_', ' ')}.")
-    left = _quota_left(offer, most)
+    left, kept = _quota_left(offer, scaling.most_replicas), scaling.min_replica
     if left is not None and left < 0:
         warnings.append(f"The maximum of replicas is {-left} accelerators over the namespace's quota.")
+    if kept and offer.price:
+        warnings.append(f"{kept} replica(s) always run: ${offer.price * kept:g}/h even when idle.")
     return warnings
-
-
-def _always_on(fewest: int, offer: Offer | None) -> list[str]:
-    if fewest == 0 or offer is None or not offer.price:
-        return []
-    return [f"{fewest} replica(s) always run: ${offer.price * fewest:g}/h even when idle."]
 
 
 def _masked(payload: dict[str, Any]) -> dict[str, Any]:

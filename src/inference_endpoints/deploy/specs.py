@@ -37,8 +37,13 @@ def _checked_name(name: str) -> str:
     if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name) and len(name) <= LONGEST_NAME:
         return name
     rule = f"has up to {LONGEST_NAME} lower-case letters, digits and '-', none of them '-' at either end"
-    like = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_NAME].strip("-")
+    like = name_like(name)
     raise PydanticCustomError("endpoint_name", "{rule}", {"rule": rule + (f", like {like}" if like else "")})
+
+
+def name_like(text: str, length: int = LONGEST_NAME) -> str:
+    """A valid name, made of the letters and digits of a text; empty if it has none."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:length].strip("-")
 
 
 def check_name(name: str) -> None:
@@ -87,6 +92,15 @@ class Hardware(BaseModel):
             instance_type=instance.instance_type,
             instance_size=instance.instance_size,
         )
+
+    @property
+    def instance(self) -> dict[str, str]:
+        """The settings of an `EndpointChange` to this hardware, in the same region.
+
+        >>> hardware.instance
+        {'accelerator': 'gpu', 'instance_type': 'nvidia-l4', 'instance_size': 'x1'}
+        """
+        return self.model_dump(exclude={"vendor", "region"})
 
     @property
     def id(self) -> str:

@@ -17,7 +17,7 @@ def move_to_available(evidence: Evidence) -> EndpointChange | None:
         return None
     available = comparable_offers(evidence.offers or (), evidence.offer, same_region=True)
     others = [offer for offer in available if offer.id != evidence.offer.id]
-    return _move_to(others[0]) if others else None
+    return EndpointChange(**others[0].hardware.instance) if others else None
 
 
 def move_to_more_accelerator_memory(evidence: Evidence) -> EndpointChange | None:
@@ -54,13 +54,4 @@ def _move_to_cheapest_with_more(evidence: Evidence, memory: Callable[[Offer], fl
         for offer in comparable_offers(evidence.offers or (), current, same_region=True)
         if offer.price is not None and memory(offer) > memory(current)
     ]
-    return _move_to(larger[0]) if larger else None
-
-
-def _move_to(offer: Offer) -> EndpointChange:
-    hardware = offer.hardware
-    return EndpointChange(
-        accelerator=hardware.accelerator,
-        instance_type=hardware.instance_type,
-        instance_size=hardware.instance_size,
-    )
+    return EndpointChange(**larger[0].hardware.instance) if larger else None

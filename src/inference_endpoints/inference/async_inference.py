@@ -1,30 +1,60 @@
-"""Call endpoints by name: tasks with typed results, chat with streaming, and any route with JSON or bytes."""
+"""Call endpoints by name: tasks with parsed results, chat with streaming, and any route with JSON or bytes."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any, TypeVar, Unpack
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Unpack
 
 import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference import tasks
-from inference_endpoints.inference.chat import (
-    ChatDelta,
-    ChatResponse,
-    Messages,
-    Transcript,
-    build_chat_request,
-    stream_deltas,
-)
-from inference_endpoints.inference.engine_calls import CallOptions, EngineCalls, InferenceResponse
-from inference_endpoints.inference.tasks import EngineRequest, Label, Task
+from inference_endpoints.inference import chat
+from inference_endpoints.inference.chat import ChatDelta, ChatResponse, Messages
+from inference_endpoints.inference.cold_start import CallDeadline, CallOptions, OpenResponse, open_response
+from inference_endpoints.inference.engine_errors import classify_engine_error
+from inference_endpoints.inference.media import detect_media_type
+from inference_endpoints.inference.tasks import TASKS, EngineRequest
 from inference_endpoints.models import Endpoint
-from inference_endpoints.transport.http import Sleep
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.http import Sleep, read_error, read_up_to
 
-Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]
+BuildRequest = Callable[[Endpoint], EngineRequest]
+"""Builds the request once the endpoint, and so its engine, is known."""
 OnDelta = Callable[[ChatDelta], Awaitable[None]]
+
+
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+"""Bytes of one response. A larger one is refused."""
+
+
+@dataclass(frozen=True)
+class InferenceResponse:
+    """An engine's response, unparsed. `seconds` is the duration of the call, `woke` whether it woke the endpoint.
+
+    >>> response = get_inference_endpoint("chat").client.post(json={"inputs": "I like it."})
+    >>> response.status, response.content_type, response.woke
+    (200, 'application/json', False)
+    """
+
+    status: int
+    content_type: str
+    content: bytes = field(repr=False)
+    seconds: float
+    woke: bool
+
+    def json(self) -> Any:
+        """The content as JSON. Raises `BadRequest` if it is not JSON: another attempt would not help.
+
+        >>> response.json()
+        [{'label': 'POSITIVE', 'score': 0.9}]
+        """
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest("The endpoint's answer is not JSON.", hint="Check its content type.") from error
 
 
 class AsyncInference:
@@ -43,7 +73,8 @@ class AsyncInference:
         self, endpoints: AsyncEndpointsClient, *, running: Endpoint | None = None, sleep: Sleep = anyio.sleep
     ) -> None:
         self._endpoints = endpoints
-        self._calls = EngineCalls(endpoints, running, sleep)
+        self._running = running
+        self._sleep = sleep
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._endpoints!r})"
@@ -68,15 +99,10 @@ class AsyncInference:
         >>> print(response.text, response.woke)
         Hello! False
         """
-        deadline = self._calls.start_deadline(options)
-        build_request = build_chat_request(
-            messages, max_tokens=max_tokens, temperature=temperature, **(parameters or {})
-        )
-        transcript = Transcript()
-        async with (
-            self._calls.open(name, namespace, build_request, deadline) as opened,
-            aclosing(stream_deltas(opened, deadline)) as deltas,
-        ):
+        deadline = CallDeadline(**options, sleep=self._sleep)
+        settings = {"max_tokens": max_tokens, "temperature": temperature, **(parameters or {})}
+        transcript = chat.Transcript()
+        async with self._open_chat(name, namespace, messages, settings, deadline) as (opened, deltas):
             async for delta in deltas:
                 transcript.add(delta, deadline.elapsed)
                 if on_delta is not None:
@@ -100,103 +126,11 @@ class AsyncInference:
         ...     print(delta.text)
         Hello!
         """
-        deadline = self._calls.start_deadline(options)
-        build_request = build_chat_request(
-            messages, max_tokens=max_tokens, temperature=temperature, **(parameters or {})
-        )
-        async with (
-            self._calls.open(name, namespace, build_request, deadline) as opened,
-            aclosing(stream_deltas(opened, deadline)) as deltas,
-        ):
+        deadline = CallDeadline(**options, sleep=self._sleep)
+        settings = {"max_tokens": max_tokens, "temperature": temperature, **(parameters or {})}
+        async with self._open_chat(name, namespace, messages, settings, deadline) as (_, deltas):
             async for delta in deltas:
                 yield delta
-
-    async def text_generation(
-        self,
-        name: str,
-        prompt: str,
-        namespace: str | None = None,
-        *,
-        parameters: Parameters | None = None,
-        **options: Unpack[CallOptions],
-    ) -> str:
-        """Continue a text. `parameters`: max_new_tokens, temperature, …
-
-        >>> await inference.text_generation("chat", "Once", parameters={"max_new_tokens": 4})
-        'Once upon a time'
-        """
-        return await self._run(tasks.TEXT_GENERATION, name, prompt, namespace, parameters, options)
-
-    async def feature_extraction(
-        self,
-        name: str,
-        text: str | Sequence[str],
-        namespace: str | None = None,
-        *,
-        parameters: Parameters | None = None,
-        **options: Unpack[CallOptions],
-    ) -> list[list[float]]:
-        """Embed texts: one vector for each. `parameters`: normalize, truncate, prompt_name, dimensions.
-
-        >>> await inference.feature_extraction("chat", ["It rains."])
-        [[0.1, 0.2]]
-        """
-        texts = text if isinstance(text, str) else list(text)
-        return await self._run(tasks.FEATURE_EXTRACTION, name, texts, namespace, parameters, options)
-
-    async def sentence_similarity(
-        self,
-        name: str,
-        sentence: str,
-        other_sentences: Sequence[str],
-        namespace: str | None = None,
-        *,
-        parameters: Parameters | None = None,
-        **options: Unpack[CallOptions],
-    ) -> list[float]:
-        """Compare a sentence to each of the others; 1 means the same.
-
-        >>> await inference.sentence_similarity("chat", "It rains.", ["It is wet.", "I like cats."])
-        [0.9, 0.1]
-        """
-        pair = {"source_sentence": sentence, "sentences": list(other_sentences)}
-        return await self._run(tasks.SENTENCE_SIMILARITY, name, pair, namespace, parameters, options)
-
-    async def text_classification(
-        self,
-        name: str,
-        text: str,
-        namespace: str | None = None,
-        *,
-        parameters: Parameters | None = None,
-        **options: Unpack[CallOptions],
-    ) -> list[Label]:
-        """Classify a text: labels with scores. `parameters`: top_k, function_to_apply.
-
-        >>> await inference.text_classification("chat", "I like it.")
-        [Label(label='POSITIVE', score=0.9)]
-        """
-        return await self._run(tasks.TEXT_CLASSIFICATION, name, text, namespace, parameters, options)
-
-    async def zero_shot_classification(
-        self,
-        name: str,
-        text: str,
-        candidate_labels: Sequence[str],
-        namespace: str | None = None,
-        *,
-        multi_label: bool = False,
-        parameters: Parameters | None = None,
-        **options: Unpack[CallOptions],
-    ) -> list[Label]:
-        """Score how well each label fits a text. `multi_label`: the scores are independent of each other.
-
-        >>> labels = await inference.zero_shot_classification("chat", "It rains.", ["weather", "sport"])
-        >>> labels[0].label
-        'weather'
-        """
-        given = {"candidate_labels": list(candidate_labels), "multi_label": multi_label, **(parameters or {})}
-        return await self._run(tasks.ZERO_SHOT_CLASSIFICATION, name, text, namespace, given, options)
 
     async def run(
         self,
@@ -208,14 +142,30 @@ class AsyncInference:
         parameters: Parameters | None = None,
         **options: Unpack[CallOptions],
     ) -> Any:
-        """Run any task of `tasks.TASKS` by its name. Returns its parsed result, or the bytes of an image or sound.
+        """Run a task by its name on the Hub, such as text-classification. Returns its parsed result, or the bytes of an
+        image or sound.
 
-        >>> await inference.run("chat", "text-classification", "I like it.")
+        A pair is a dict: source_sentence and sentences, question and context, query and table.
+
+        >>> await inference.run("chat", "text-classification", "I like it.", parameters={"top_k": 1})
         [Label(label='POSITIVE', score=0.9)]
         """
-        if task not in tasks.TASKS:
-            raise BadRequest("This task is unknown.", hint=f"The known tasks are: {', '.join(sorted(tasks.TASKS))}.")
-        return await self._run(tasks.TASKS[task], name, inputs, namespace, parameters, options)
+        if task not in TASKS:
+            raise BadRequest("This task is unknown.", hint=f"The known tasks are: {', '.join(sorted(TASKS))}.")
+        known = TASKS[task]
+
+        def build_request(endpoint: Endpoint) -> EngineRequest:
+            return known.build_request(inputs, parameters, engine=endpoint.model.image_key, model=endpoint.name)
+
+        deadline = CallDeadline(**options, sleep=self._sleep)
+        response = await self._send(name, namespace, build_request, deadline, "POST", {"Accept": known.accept})
+        try:
+            return known.parse_response(response.content_type, response.content)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            raise BadRequest(
+                f"The endpoint's answer does not fit {task}: it seems to serve another task.",
+                hint="Use the task of its model. Call its route to see the raw answer.",
+            ) from error
 
     async def call(
         self,
@@ -241,28 +191,68 @@ class AsyncInference:
         if body is not None and content is not None:
             raise BadRequest("Both body and content were given.", hint="Send either JSON as body or a file as content.")
         request = EngineRequest(path, body, content)
-        deadline = self._calls.start_deadline(options)
+        deadline = CallDeadline(**options, sleep=self._sleep)
         headers = {"Accept": accept, **(headers or {})}
-        return await self._calls.send(name, namespace, lambda _: request, deadline, method, headers)
+        return await self._send(name, namespace, lambda _: request, deadline, method, headers)
 
-    async def _run(
+    @asynccontextmanager
+    async def _open_chat(
+        self, name: str, namespace: str | None, messages: Messages, settings: Parameters, deadline: CallDeadline
+    ) -> AsyncIterator[tuple[OpenResponse, AsyncGenerator[ChatDelta]]]:
+        """The response to a conversation, and its deltas."""
+        build_request = chat.build_chat_request(messages, **settings)
+        async with (
+            self._open(name, namespace, build_request, deadline) as opened,
+            aclosing(chat.stream_deltas(opened, deadline)) as deltas,
+        ):
+            yield opened, deltas
+
+    async def _send(
         self,
-        task: Task[Parsed],
         name: str,
-        inputs: Any,
         namespace: str | None,
-        parameters: Parameters | None,
-        options: CallOptions,
-    ) -> Parsed:
-        def build_request(endpoint: Endpoint) -> EngineRequest:
-            return task.build_request(inputs, parameters, engine=endpoint.model.image_key, model=endpoint.name)
+        build_request: BuildRequest,
+        deadline: CallDeadline,
+        method: str,
+        headers: Mapping[str, str],
+    ) -> InferenceResponse:
+        async with self._open(name, namespace, build_request, deadline, method, headers) as opened:
+            response = opened.response
+            with deadline.limit(f"{opened.call.label} did not finish its answer"):
+                content = await read_up_to(response, MAX_RESPONSE_BYTES + 1)
+        if len(content) > MAX_RESPONSE_BYTES:
+            raise BadRequest("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
+        content_type = response.headers.get("content-type", "")
+        return InferenceResponse(response.status_code, content_type, content, deadline.elapsed, opened.woke)
 
-        deadline = self._calls.start_deadline(options)
-        response = await self._calls.send(name, namespace, build_request, deadline, "POST", {"Accept": task.accept})
-        try:
-            return task.parse_response(response.content_type, response.content)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            raise BadRequest(
-                f"The endpoint's answer does not fit {task.name}: it seems to serve another task.",
-                hint="Use the task of its model. Call its route to see the raw answer.",
-            ) from error
+    @asynccontextmanager
+    async def _open(
+        self,
+        name: str,
+        namespace: str | None,
+        build_request: BuildRequest,
+        deadline: CallDeadline,
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[OpenResponse]:
+        """A successful response whose body is not read yet. Any other response is raised as an error."""
+
+        async def fetch() -> Endpoint:
+            return await self._endpoints.get(name, namespace)
+
+        with deadline.limit("The control plane did not return the endpoint"):
+            namespace = await self._endpoints.resolve_namespace(namespace)
+            endpoint = self._running if self._running and self._running.name == name else await fetch()
+        request = build_request(endpoint)
+        headers = dict(headers or {})
+        if request.content is not None and "content-type" not in {key.lower() for key in headers}:
+            headers["Content-Type"] = detect_media_type(request.content)
+        call = EndpointCall(endpoint, namespace, request.path, method, request.body, request.content, headers)
+        async with open_response(self._endpoints.http, call, fetch, deadline) as opened:
+            response = opened.response
+            if not response.is_success:
+                with deadline.limit(f"{call.label} did not finish its answer"):
+                    refusal = await read_error(response)
+                saw_token = self._endpoints.backend.trusts(opened.call.endpoint.url or "")
+                raise classify_engine_error(opened.call, refusal, saw_token=saw_token)
+            yield opened

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import anyio
 
@@ -27,6 +27,18 @@ FetchEndpoint = Callable[[], Awaitable[Endpoint]]
 NOT_READY_STATUSES = frozenset({502, 503})
 MAX_TRANSIENT_REFUSALS = 2
 """How often a running endpoint may answer 502 or 503 before that counts as its answer."""
+
+
+class CallOptions(TypedDict, total=False):
+    """The options of every call.
+
+    `timeout`: seconds for the whole call (default 120). `wake`: whether the call may wake an endpoint that is scaled
+    to zero, which is billed (default True). `on_wait` gets a sentence before every wait for a replica.
+    """
+
+    timeout: float
+    wake: bool
+    on_wait: OnWait | None
 
 
 class CallDeadline:

@@ -8,16 +8,16 @@ import functools
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import anyio
 
 from inference_endpoints.blocking import blocking
 from inference_endpoints.client_pool import client_of
+from inference_endpoints.inference.async_inference import InferenceResponse
 from inference_endpoints.inference.chat import ChatDelta, Messages
 from inference_endpoints.inference.completions import ChatCompletion, ChatCompletionChunk
 from inference_endpoints.inference.endpoint_inference import EndpointInference
-from inference_endpoints.inference.engine_calls import InferenceResponse
 from inference_endpoints.inference.tasks import Label
 
 Media = bytes | str | Path
@@ -79,8 +79,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.text_generation("Once", max_new_tokens=4)
         'Once upon a time'
         """
-        text: str = await self._task("text-generation", prompt, parameters)
-        return text
+        return cast("str", await self._task("text-generation", prompt, parameters))
 
     async def feature_extraction(
         self: EndpointInference, text: str | Sequence[str], **parameters: Any
@@ -91,8 +90,7 @@ class AsyncInferenceClient(EndpointInference):
         [[0.1, 0.2]]
         """
         texts = text if isinstance(text, str) else list(text)
-        vectors: list[list[float]] = await self._task("feature-extraction", texts, parameters)
-        return vectors
+        return cast("list[list[float]]", await self._task("feature-extraction", texts, parameters))
 
     async def sentence_similarity(
         self: EndpointInference, sentence: str, other_sentences: Sequence[str], **parameters: Any
@@ -103,8 +101,7 @@ class AsyncInferenceClient(EndpointInference):
         [0.9, 0.1]
         """
         pair = {"source_sentence": sentence, "sentences": list(other_sentences)}
-        similarities: list[float] = await self._task("sentence-similarity", pair, parameters)
-        return similarities
+        return cast("list[float]", await self._task("sentence-similarity", pair, parameters))
 
     async def text_classification(self: EndpointInference, text: str, **parameters: Any) -> list[Label]:
         """Classify a text: labels with scores. `parameters`: top_k, function_to_apply.
@@ -112,8 +109,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.text_classification("I like it.", top_k=1)
         [Label(label='POSITIVE', score=0.9)]
         """
-        labels: list[Label] = await self._task("text-classification", text, parameters)
-        return labels
+        return cast("list[Label]", await self._task("text-classification", text, parameters))
 
     async def zero_shot_classification(
         self: EndpointInference,
@@ -130,8 +126,7 @@ class AsyncInferenceClient(EndpointInference):
         'weather'
         """
         given = {"candidate_labels": list(candidate_labels), "multi_label": multi_label, **parameters}
-        labels: list[Label] = await self._task("zero-shot-classification", text, given)
-        return labels
+        return cast("list[Label]", await self._task("zero-shot-classification", text, given))
 
     async def token_classification(self: EndpointInference, text: str, **parameters: Any) -> Any:
         """Find the entities of a text: a list of objects.
@@ -177,8 +172,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.summarization("Water falls from the sky, and has done so all day.")
         'It rains.'
         """
-        summary: str = await self._task("summarization", text, parameters)
-        return summary
+        return cast("str", await self._task("summarization", text, parameters))
 
     async def translation(self: EndpointInference, text: str, **parameters: Any) -> str:
         """Translate a text. `parameters`: src_lang, tgt_lang, …
@@ -186,8 +180,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.translation("It rains.", src_lang="en", tgt_lang="de")
         'Es regnet.'
         """
-        translated: str = await self._task("translation", text, parameters)
-        return translated
+        return cast("str", await self._task("translation", text, parameters))
 
     async def automatic_speech_recognition(self: EndpointInference, audio: Media, **parameters: Any) -> str:
         """Transcribe a recording.
@@ -195,8 +188,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.automatic_speech_recognition(b"fLaC...")
         'It rains.'
         """
-        text: str = await self._task("automatic-speech-recognition", await _read_media(audio), parameters)
-        return text
+        return cast("str", await self._task("automatic-speech-recognition", await _read_media(audio), parameters))
 
     async def audio_classification(self: EndpointInference, audio: Media, **parameters: Any) -> list[Label]:
         """Classify a recording: labels with scores.
@@ -204,8 +196,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.audio_classification(b"fLaC...")
         [Label(label='rain', score=0.9)]
         """
-        labels: list[Label] = await self._task("audio-classification", await _read_media(audio), parameters)
-        return labels
+        return cast("list[Label]", await self._task("audio-classification", await _read_media(audio), parameters))
 
     async def image_classification(self: EndpointInference, image: Media, **parameters: Any) -> list[Label]:
         """Classify an image: labels with scores.
@@ -213,8 +204,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.image_classification(b"GIF89a...")
         [Label(label='cat', score=0.9)]
         """
-        labels: list[Label] = await self._task("image-classification", await _read_media(image), parameters)
-        return labels
+        return cast("list[Label]", await self._task("image-classification", await _read_media(image), parameters))
 
     async def image_segmentation(self: EndpointInference, image: Media, **parameters: Any) -> Any:
         """Find the segments of an image, with their masks: a list of objects.
@@ -238,8 +228,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.image_to_text(b"GIF89a...")
         'a cat on a sofa'
         """
-        text: str = await self._task("image-to-text", await _read_media(image), parameters)
-        return text
+        return cast("str", await self._task("image-to-text", await _read_media(image), parameters))
 
     async def text_to_image(self: EndpointInference, prompt: str, **parameters: Any) -> bytes:
         """Generate an image file. `parameters`: height and width in pixels, num_inference_steps, seed, …
@@ -248,8 +237,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> image[:4]
         b'\\x89PNG'
         """
-        image: bytes = await self._task("text-to-image", prompt, parameters)
-        return image
+        return cast("bytes", await self._task("text-to-image", prompt, parameters))
 
     async def text_to_speech(self: EndpointInference, text: str, **parameters: Any) -> bytes:
         """Generate a sound file with speech.
@@ -258,8 +246,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> sound[:4]
         b'fLaC'
         """
-        sound: bytes = await self._task("text-to-speech", text, parameters)
-        return sound
+        return cast("bytes", await self._task("text-to-speech", text, parameters))
 
     async def post(
         self: EndpointInference,

@@ -175,31 +175,23 @@ def _keep_unparsed(payload: Any) -> Any:
     return payload
 
 
-TEXT_GENERATION = Task(
-    "text-generation",
-    TaskInput.TEXT,
-    _parse_text("generated_text"),
-    routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/completions", _build_completion)),
-)
-FEATURE_EXTRACTION = Task(
-    "feature-extraction",
-    TaskInput.TEXTS,
-    parse_vectors,
-    build_body=_merge_parameters,
-    routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/embeddings", _build_embedding)),
-)
-SENTENCE_SIMILARITY = Task(
-    "sentence-similarity", TaskInput.PAIR, parse_similarities, routes={"tei": ("/similarity", _nest_parameters)}
-)
-TEXT_CLASSIFICATION = Task("text-classification", TaskInput.TEXT, parse_labels)
-ZERO_SHOT_CLASSIFICATION = Task("zero-shot-classification", TaskInput.TEXT, parse_labels)
-
 _ALL: tuple[Task[Any], ...] = (
-    TEXT_GENERATION,
-    FEATURE_EXTRACTION,
-    SENTENCE_SIMILARITY,
-    TEXT_CLASSIFICATION,
-    ZERO_SHOT_CLASSIFICATION,
+    Task(
+        "text-generation",
+        TaskInput.TEXT,
+        _parse_text("generated_text"),
+        routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/completions", _build_completion)),
+    ),
+    Task(
+        "feature-extraction",
+        TaskInput.TEXTS,
+        parse_vectors,
+        build_body=_merge_parameters,
+        routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/embeddings", _build_embedding)),
+    ),
+    Task("sentence-similarity", TaskInput.PAIR, parse_similarities, routes={"tei": ("/similarity", _nest_parameters)}),
+    Task("text-classification", TaskInput.TEXT, parse_labels),
+    Task("zero-shot-classification", TaskInput.TEXT, parse_labels),
     Task("text2text-generation", TaskInput.TEXT, _parse_text("generated_text")),
     Task("summarization", TaskInput.TEXT, _parse_text("summary_text")),
     Task("translation", TaskInput.TEXT, _parse_text("translation_text")),

@@ -90,6 +90,10 @@ class Status(ApiModel):
     inference_metrics_enabled: bool = False
     engine: str | None = Field(default=None, description="Set by the embedded control plane: process or simulated.")
 
+    def is_older_than(self, moment: datetime | None) -> bool:
+        """Whether it was changed last before this moment. False where either time is unknown."""
+        return moment is not None and self.updated_at is not None and self.updated_at < moment
+
 
 def format_hardware_id(vendor: str, region: str, instance_type: str, instance_size: str) -> str:
     """Hardware as one string, as the service forms it: `aws-us-east-1-nvidia-l4-x1`."""

@@ -127,10 +127,6 @@ _NO_PAYMENT_METHOD = _Meaning(
     "the namespace has no payment method for Inference Endpoints",
     "A person adds one at https://endpoints.huggingface.co.",
 )
-_QUOTA = _Meaning(QuotaExceeded, "it exceeds the namespace's quota", "Pause or delete something first.")
-_NO_CAPACITY = _Meaning(NoCapacity, "the hardware is not available now", "Choose other hardware.")
-_RUNNING = _Meaning(AlreadyRunning, "it is already running", "")
-_IS_PAUSED = _Meaning(Paused, "it is paused", "Resume it first.")
 _NAME_EXISTS = _Meaning(AlreadyExists, "the name already exists", "Choose another name, or update what exists.")
 _NOT_ACCEPTED = _Meaning(BadRequest, "the request was not accepted", SEE_UPSTREAM)
 
@@ -146,11 +142,20 @@ _BY_STATUS: Mapping[int, tuple[str, str]] = {
     422: ("the request is not valid", SEE_UPSTREAM),
     429: ("there were too many requests", ""),
 }
-_BY_PHRASE: tuple[tuple[re.Pattern[str], _Meaning], ...] = (
-    (re.compile(r"(?:^|[:;.] )quota exceeded|over quota\b|\bavailable \d+, requested \d+", re.IGNORECASE), _QUOTA),
-    (re.compile(r"\binstance not available\b|\bno capacity\b|\bnot available yet\b", re.IGNORECASE), _NO_CAPACITY),
-    (re.compile(r"\bis already running\b|^(?:[\w ]+: )?already running\b", re.IGNORECASE), _RUNNING),
-    (_PAUSED, _IS_PAUSED),
+_BY_PHRASE = (
+    (
+        r"(?:^|[:;.] )quota exceeded|over quota\b|\bavailable \d+, requested \d+",
+        _Meaning(QuotaExceeded, "it exceeds the namespace's quota", "Pause or delete something first."),
+    ),
+    (
+        r"\binstance not available\b|\bno capacity\b|\bnot available yet\b",
+        _Meaning(NoCapacity, "the hardware is not available now", "Choose other hardware."),
+    ),
+    (
+        r"\bis already running\b|^(?:[\w ]+: )?already running\b",
+        _Meaning(AlreadyRunning, "it is already running", ""),
+    ),
+    (_PAUSED.pattern, _Meaning(Paused, "it is paused", "Resume it first.")),
 )
 """Phrases of 400 and 409, as the service sent them: "Conflict: Quota exceeded", "… nvidia-h200: available 2, requested
 4", "Compute instance not available yet", "Endpoint is already running"."""
@@ -195,7 +200,7 @@ def _meaning_of(response: ErrorResponse, missing_kind: str) -> _Meaning:
 def _refused_change(response: ErrorResponse) -> _Meaning:
     if response.code != "VALIDATION_FAILED":
         for phrase, meaning in _BY_PHRASE:
-            if phrase.search(response.text):
+            if re.search(phrase, response.text, re.IGNORECASE):
                 return meaning
         if response.status == 409:
             return _NAME_EXISTS

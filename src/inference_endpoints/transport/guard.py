@@ -1,7 +1,7 @@
 """A call to an endpoint, and the guard that allows or refuses what is sent."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -69,15 +69,3 @@ class Guard(Protocol):
     def guard_request(self, request: Request) -> AbstractAsyncContextManager[None]: ...
 
     def guard_call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]: ...
-
-
-class NoGuard:
-    """Allows everything: for scripts without limits."""
-
-    @asynccontextmanager
-    async def guard_request(self, request: Request) -> AsyncIterator[None]:
-        yield
-
-    @asynccontextmanager
-    async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
-        yield

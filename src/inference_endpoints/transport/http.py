@@ -9,12 +9,12 @@ httpx2 is the maintained continuation of httpx, with the same API. The MCP SDK u
 import json
 import random
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 import anyio
-import httpx2 as httpx  # noqa: TID251
+import httpx2  # noqa: TID251
 from pydantic import ValidationError
 
 from inference_endpoints.errors import (
@@ -28,10 +28,11 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.transport.backend import LOCAL, Backend
 from inference_endpoints.transport.error_response import ErrorResponse, control_plane_error
-from inference_endpoints.transport.guard import EndpointCall, Guard, NoGuard
+from inference_endpoints.transport.guard import EndpointCall, Guard
 from inference_endpoints.transport.operations import Effect, Operation, Request, Retry
 from inference_endpoints.transport.token import validated_token
 
+httpx = httpx2
 Result = TypeVar("Result")
 
 CONTROL_DEADLINE_S = 30.0
@@ -46,7 +47,7 @@ MAX_STREAM_SILENCE_S = 60.0
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 Reconnect = Callable[[Backend], Awaitable[Backend]]
-Sleep = Callable[[float], Awaitable[None]]
+Sleep = Callable[[float], Coroutine[Any, Any, None]]
 
 
 class HttpTransport:
@@ -70,7 +71,6 @@ class HttpTransport:
     ) -> None:
         self.backend = backend
         self.guard = guard
-        self._guard: Guard = guard or NoGuard()
         self.reconnect = reconnect
         self._deadline = deadline
         self._transport = transport
@@ -85,7 +85,7 @@ class HttpTransport:
         for a malformed one; `OutcomeUnknown` if a change that must not be repeated was sent and its answer was lost.
         """
         self._bearer()
-        async with self._guard.guard_request(request):
+        async with self._guarded(request):
             return await self._send_within_deadline(request, operation)
 
     @asynccontextmanager
@@ -96,7 +96,7 @@ class HttpTransport:
         stream, breaks it off, or sends nothing for `MAX_STREAM_SILENCE_S`.
         """
         bearer = self._bearer()
-        async with self._guard.guard_request(request):
+        async with self._guarded(request):
             address = self.backend.base_url(request.operation.service).rstrip("/") + request.path
             headers = bearer | {"Accept": "text/event-stream"}
             timeout = httpx.Timeout(MAX_STREAM_SILENCE_S, connect=CONNECT_TIMEOUT_S)
@@ -118,13 +118,20 @@ class HttpTransport:
         answers, `InferenceEndpointTimeoutError` after `call.timeout`.
         """
         url = call.url
-        async with self._guard.guard_call(call), self._open_call(call, url) as response:
+        async with self._guarded(call), self._open_call(call, url) as response:
             yield response
 
     async def aclose(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.aclose()
+
+    def _guarded(self, request: Request | EndpointCall) -> AbstractAsyncContextManager[None]:
+        if self.guard is None:
+            return nullcontext()
+        if isinstance(request, EndpointCall):
+            return self.guard.guard_call(request)
+        return self.guard.guard_request(request)
 
     def _client(self) -> httpx.AsyncClient:
         # Made on first use: a TLS context costs up to 90 ms, which must not delay the handshake.
@@ -316,15 +323,3 @@ def _may_retry(request: Request, error: Exception) -> bool:
 def backoff_s(attempt: int) -> float:
     """Seconds before the next attempt: about one, doubled each time, at most 8, with jitter."""
     return random.uniform(0.5, 1.0) * min(8.0, 2.0 ** (attempt - 1))  # noqa: S311
-
-
-__all__ = [
-    "HttpTransport",
-    "Reconnect",
-    "Sleep",
-    "backoff_s",
-    "httpx",
-    "read_error",
-    "read_up_to",
-    "server_sent_events",
-]

@@ -71,7 +71,7 @@ def evaluate(
     """
     if endpoint is None:
         return REACHED if goal is Goal.DELETED else Evaluation(Reachability.UNREACHABLE, "it does not exist")
-    if _is_older(endpoint, changed_at):
+    if endpoint.status.is_older_than(changed_at):
         return REACHABLE
     state = endpoint.state
     if state == _STATE_OF.get(goal):
@@ -80,8 +80,3 @@ def evaluate(
         return REACHABLE
     reason = _FAILURES.get(state) or (_STOPPED.get(state) if goal is not Goal.PAUSED else None)
     return Evaluation(Reachability.UNREACHABLE, reason) if reason else REACHABLE
-
-
-def _is_older(endpoint: Endpoint, changed_at: datetime | None) -> bool:
-    updated_at = endpoint.status.updated_at
-    return changed_at is not None and updated_at is not None and updated_at < changed_at

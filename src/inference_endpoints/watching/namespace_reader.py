@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import aclosing
 from typing import Any
 
@@ -10,12 +10,12 @@ import anyio
 
 from inference_endpoints.client import PAGE_SIZE, AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
+from inference_endpoints.transport.http import Sleep
 from inference_endpoints.watching.observation import Observation
 
 MAX_GETS_PER_BATCH = 8
 """A batch of so few endpoints is always read by gets."""
 
-Sleep = Callable[[float], Coroutine[Any, Any, None]]
 _Batch = dict[str, "asyncio.Future[Observation | None]"]
 
 

@@ -53,8 +53,7 @@ class Observation:
         """Whether this shows an older state than the other, as a page of a list may."""
         if self.endpoint is None or other.endpoint is None:
             return False
-        ours, theirs = self.endpoint.status.updated_at, other.endpoint.status.updated_at
-        return ours is not None and theirs is not None and ours < theirs
+        return self.endpoint.status.is_older_than(other.endpoint.status.updated_at)
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from inference_endpoints.errors import (
     NotFound,
 )
 from inference_endpoints.models import Endpoint
+from inference_endpoints.transport.http import Sleep
 from inference_endpoints.transport.state_errors import error_for_state
 from inference_endpoints.watching.goals import Goal, Reachability, evaluate
 from inference_endpoints.watching.limits import STREAMED_INTERVAL_S, RequestLimits
-from inference_endpoints.watching.namespace_reader import NamespaceReader, Sleep
+from inference_endpoints.watching.namespace_reader import NamespaceReader
 from inference_endpoints.watching.observation import Observation, StatusChange, Subscription
 from inference_endpoints.watching.poller import Poller
 

@@ -20,7 +20,7 @@ from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 
 if TYPE_CHECKING:
-    from inference_endpoints.inference import AsyncInference
+    from inference_endpoints.inference.async_inference import AsyncInference
 
 MAX_PROGRESS_LENGTH = 199
 ProgressMessage = Callable[[], str]

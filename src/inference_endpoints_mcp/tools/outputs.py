@@ -10,6 +10,7 @@ from inference_endpoints.deploy.offers import is_this_machine
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import Endpoint, rfc3339
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_data, clean_line
 from inference_endpoints_mcp.tools.call_context import CallContext
@@ -23,6 +24,16 @@ MAX_MODEL_OUTPUT_CHARACTERS = 24_000
 """Longest text of a model in one output."""
 
 BackendName = Literal["huggingface", "local", "simulated"]
+
+STATE_SENTENCES = {
+    State.RUNNING: "It is running and can be called.",
+    State.PAUSED: "It is paused and not billed. It does not answer until it is resumed.",
+    State.SCALED_TO_ZERO: "It is scaled to zero and not billed. The next call wakes it.",
+    State.FAILED: "It failed to deploy: see `error` and its logs.",
+    State.UPDATE_FAILED: "Its last update failed. The previous configuration may still serve.",
+    State.UPDATING: "It is being updated.",
+}
+"""What a state means for whoever wants to call the endpoint, or pays for it."""
 
 
 class NextCall(BaseModel):
@@ -48,6 +59,13 @@ class ToolOutput(BaseModel):
         """Set `meta`."""
         self._meta = meta
         return self
+
+
+class PagedOutput(ToolOutput):
+    """Fields of every list: how many rows there are, and where the next page begins."""
+
+    total: int
+    next_offset: int | None = None
 
 
 class RefusedNamespace(BaseModel):

@@ -13,9 +13,11 @@ from inference_endpoints_mcp.tools.lifecycle.create_endpoint import create_endpo
 from inference_endpoints_mcp.tools.lifecycle.delete_endpoint import delete_endpoint
 from inference_endpoints_mcp.tools.lifecycle.get_endpoint import get_endpoint
 from inference_endpoints_mcp.tools.lifecycle.list_endpoints import list_endpoints
-from inference_endpoints_mcp.tools.lifecycle.pause_endpoint import pause_endpoint
-from inference_endpoints_mcp.tools.lifecycle.resume_endpoint import resume_endpoint
-from inference_endpoints_mcp.tools.lifecycle.scale_endpoint_to_zero import scale_endpoint_to_zero
+from inference_endpoints_mcp.tools.lifecycle.state_changes import (
+    pause_endpoint,
+    resume_endpoint,
+    scale_endpoint_to_zero,
+)
 from inference_endpoints_mcp.tools.lifecycle.update_endpoint import update_endpoint
 from inference_endpoints_mcp.tools.lifecycle.wait_for_endpoint import wait_for_endpoint
 from inference_endpoints_mcp.tools.observe.diagnose_endpoint import diagnose_endpoint

@@ -13,9 +13,9 @@ from inference_endpoints.errors import (
     Unauthorized,
     Unavailable,
 )
-from inference_endpoints.inference import TASKS, AsyncInference, Label
-from inference_endpoints.inference.engine_calls import MAX_RESPONSE_BYTES
+from inference_endpoints.inference.async_inference import MAX_RESPONSE_BYTES, AsyncInference
 from inference_endpoints.inference.media import detect_media_type
+from inference_endpoints.inference.tasks import TASKS, Label
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,7 @@ async def test_text_generation_reads_a_list_or_an_object(
 ) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
-    assert await inference.text_generation("chat", "go", parameters={"max_new_tokens": 4}) == "on"
+    assert await inference.run("chat", "text-generation", "go", parameters={"max_new_tokens": 4}) == "on"
     assert upstream.calls()[0].json == {"inputs": "go", "parameters": {"max_new_tokens": 4}}
 
 
@@ -37,8 +37,8 @@ async def test_an_engine_of_the_openai_api_is_called_by_its_own_routes(
     upstream.serves("/v1/completions", Answer(body={"choices": [{"text": "on"}]}))
     rows = [{"index": 1, "embedding": [0, 1]}, {"index": 0, "embedding": [1, 0]}]
     upstream.serves("/v1/embeddings", Answer(body={"data": rows}))
-    assert await inference.text_generation("chat", "go", parameters={"max_new_tokens": 4}) == "on"
-    assert await inference.feature_extraction("chat", ["a", "b"]) == [[1.0, 0.0], [0.0, 1.0]]
+    assert await inference.run("chat", "text-generation", "go", parameters={"max_new_tokens": 4}) == "on"
+    assert await inference.run("chat", "feature-extraction", ["a", "b"]) == [[1.0, 0.0], [0.0, 1.0]]
     assert [seen.json for seen in upstream.calls()] == [
         {"model": "chat", "prompt": "go", "max_tokens": 4},
         {"model": "chat", "input": ["a", "b"]},
@@ -48,7 +48,8 @@ async def test_an_engine_of_the_openai_api_is_called_by_its_own_routes(
 async def test_tei_is_called_for_similarity_by_its_own_route(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.runs("tei")
     upstream.serves("/similarity", Answer(body=[0.5]))
-    assert await inference.sentence_similarity("chat", "a", ["b"]) == [0.5]
+    pair = {"source_sentence": "a", "sentences": ["b"]}
+    assert await inference.run("chat", "sentence-similarity", pair) == [0.5]
 
 
 @pytest.mark.parametrize("answer", [[[1, 2], [3, 4]], {"embeddings": [[1, 2], [3, 4]]}])
@@ -57,7 +58,7 @@ async def test_feature_extraction_reads_every_engines_vectors(
 ) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
-    vectors = await inference.feature_extraction("chat", ["a", "b"], parameters={"normalize": True})
+    vectors = await inference.run("chat", "feature-extraction", ["a", "b"], parameters={"normalize": True})
     assert vectors == [[1.0, 2.0], [3.0, 4.0]]
     assert upstream.calls()[0].json == {"inputs": ["a", "b"], "normalize": True}
 
@@ -68,8 +69,9 @@ async def test_sentence_similarity_reads_every_engines_numbers(
 ) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
-    assert await inference.sentence_similarity("chat", "a", ["b", "c"]) == [0.5, 0.25]
-    assert upstream.calls()[0].json["inputs"] == {"source_sentence": "a", "sentences": ["b", "c"]}
+    pair = {"source_sentence": "a", "sentences": ["b", "c"]}
+    assert await inference.run("chat", "sentence-similarity", pair) == [0.5, 0.25]
+    assert upstream.calls()[0].json["inputs"] == pair
 
 
 @pytest.mark.parametrize(
@@ -85,9 +87,10 @@ async def test_labels_are_read_in_every_form(upstream: Upstream, inference: Asyn
     upstream.shows("running")
     upstream.serves("/", Answer(body=answer))
     expected = [Label("x", 0.9), Label("y", 0.1)]
-    assert await inference.text_classification("chat", "a") == expected
-    assert await inference.zero_shot_classification("chat", "a", ["x", "y"], multi_label=True) == expected
-    assert upstream.calls()[1].json["parameters"] == {"candidate_labels": ["x", "y"], "multi_label": True}
+    assert await inference.run("chat", "text-classification", "a") == expected
+    labels = {"candidate_labels": ["x", "y"], "multi_label": True}
+    assert await inference.run("chat", "zero-shot-classification", "a", parameters=labels) == expected
+    assert upstream.calls()[1].json["parameters"] == labels
 
 
 @pytest.mark.parametrize("answer", [{}, 7, "text", [[[0.5]]], None])
@@ -147,7 +150,7 @@ async def test_a_file_instead_of_text_is_an_answer_of_another_task(
     upstream.shows("running")
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
     with pytest.raises(BadRequest, match="does not fit text-generation"):
-        await inference.text_generation("chat", "a cat")
+        await inference.run("chat", "text-generation", "a cat")
     with pytest.raises(BadRequest, match="not JSON"):
         (await inference.call("chat")).json()
 

@@ -13,7 +13,8 @@ from inference_endpoints.errors import (
     NotFound,
     Unavailable,
 )
-from inference_endpoints.inference import AsyncInference, ChatDelta, ChatMessage
+from inference_endpoints.inference.async_inference import AsyncInference
+from inference_endpoints.inference.chat import ChatDelta, ChatMessage
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from inference_endpoints.errors import (
     ScaledToZero,
     Unavailable,
 )
-from inference_endpoints.inference import AsyncInference
+from inference_endpoints.inference.async_inference import AsyncInference
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +107,7 @@ async def test_an_endpoint_that_cannot_answer_is_not_called(
 ) -> None:
     upstream.shows(state, **status)
     with pytest.raises(error, match="Endpoint acme/chat"):
-        await inference.text_generation("chat", "go")
+        await inference.run("chat", "text-generation", "go")
     assert upstream.calls() == []
 
 
@@ -116,7 +116,7 @@ async def test_a_sleeping_endpoint_that_may_not_be_woken_stays_asleep(
 ) -> None:
     upstream.shows("scaledToZero")
     with pytest.raises(ScaledToZero, match="may not wake it"):
-        await inference.text_generation("chat", "go", wake=False)
+        await inference.run("chat", "text-generation", "go", wake=False)
     assert upstream.calls() == []
 
 
@@ -133,5 +133,5 @@ async def test_a_dropped_call_is_not_repeated(upstream: Upstream, inference: Asy
     upstream.shows("running")
     upstream.serves("/", DROPPED)
     with pytest.raises(Unavailable):
-        await inference.text_generation("chat", "go")
+        await inference.run("chat", "text-generation", "go")
     assert len(upstream.calls()) == 1

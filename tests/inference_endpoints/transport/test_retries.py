@@ -1,13 +1,12 @@
 """Which requests are sent again, until when, and which error is raised in the end."""
 
 import pytest
-from tests.inference_endpoints.conftest import Sleep
 from tests.inference_endpoints.transport.conftest import ALL, CREATE_CHAT, ONE, READ_CHAT, call, closed_port
 from tests.support.scripted_upstream import DROPPED, SILENT, TOKEN, Answer, Upstream
 
 from inference_endpoints.errors import BadRequest, InferenceEndpointError, OutcomeUnknown, RateLimited, Unavailable
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints.transport.http import MAX_ANSWER_BYTES, MAX_ATTEMPTS, HttpTransport, httpx
+from inference_endpoints.transport.http import MAX_ANSWER_BYTES, MAX_ATTEMPTS, HttpTransport, Sleep, httpx
 from inference_endpoints.transport.operations import CREATE, GET, PAUSE, Request
 
 pytestmark = pytest.mark.anyio

@@ -18,11 +18,11 @@ from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, re
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
     NextCall,
+    PagedOutput,
     RefusedNamespaces,
-    ToolOutput,
     backend_of,
-    fit_rows,
     next_call,
+    take_page,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -55,10 +55,8 @@ class SavingRow(BaseModel):
     call: NextCall
 
 
-class CostsOutput(ToolOutput):
+class CostsOutput(PagedOutput):
     endpoints: list[CostRow]
-    total: int
-    next_offset: int | None = None
     cost_now_per_hour_usd: float
     cost_now_per_month_usd: float = Field(description="At this rate.")
     cost_at_most_per_hour_usd: float = Field(description="At all maximums of replicas; paused ones excluded.")
@@ -93,14 +91,13 @@ async def get_costs(
     ]
     costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
     backend = call.endpoints.backend.name
-    rows = fit_rows([_row(one, backend) for one in costs[offset : offset + limit]])
+    page, following = take_page([_row(one, backend) for one in costs], offset, limit)
     savings = _savings(costs)
-    following = offset + len(rows)
     now, at_most = (round(sum(values), 4) for values in (_known_values(costs, "now"), _known_values(costs, "at_most")))
     return CostsOutput(
-        endpoints=rows,
+        endpoints=page,
         total=len(costs),
-        next_offset=following if following < len(costs) else None,
+        next_offset=following,
         cost_now_per_hour_usd=now,
         cost_now_per_month_usd=round(now * HOURS_PER_MONTH, 2),
         cost_at_most_per_hour_usd=at_most,

@@ -11,7 +11,7 @@ from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
-from inference_endpoints_mcp.tools.outputs import NextCall, RefusedNamespaces, ToolOutput, take_page
+from inference_endpoints_mcp.tools.outputs import NextCall, PagedOutput, RefusedNamespaces, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -27,10 +27,8 @@ class QuotaRow(BaseModel):
     most: int
 
 
-class QuotasOutput(ToolOutput):
+class QuotasOutput(PagedOutput):
     quotas: list[QuotaRow] = Field(description="Most used first.")
-    total: int
-    next_offset: int | None = None
     refused: RefusedNamespaces = None
 
 

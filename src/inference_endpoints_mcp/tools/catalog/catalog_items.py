@@ -10,7 +10,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Offset, Repository
 from inference_endpoints_mcp.tools.call_context import Call
-from inference_endpoints_mcp.tools.outputs import NextCall, ToolOutput, take_page
+from inference_endpoints_mcp.tools.outputs import NextCall, PagedOutput, ToolOutput, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -18,23 +18,16 @@ class CatalogRow(BaseModel):
     repository: str
     task: str | None = None
     license: str | None = None
-    accelerators: list[str] = Field(default_factory=list)
-    engines: list[str] = Field(default_factory=list)
-
-
-class CatalogOutput(ToolOutput):
-    models: list[CatalogRow]
-    total: int
-    next_offset: int | None = None
-
-
-class CatalogItemOutput(ToolOutput):
-    repository: str
-    in_catalog: bool
-    task: str | None = None
-    license: str | None = None
     accelerators: list[str] | None = None
     engines: list[str] | None = None
+
+
+class CatalogOutput(PagedOutput):
+    models: list[CatalogRow]
+
+
+class CatalogItemOutput(CatalogRow, ToolOutput):
+    in_catalog: bool
 
 
 @tool(uses=operations.CATALOGUE, toolset=Toolset.CATALOG, title="List models known to deploy")
@@ -47,16 +40,7 @@ async def list_catalog_items(
 ) -> CatalogOutput:
     """List models that are known to deploy on this backend, with task and licence."""
     items = await call.endpoints.catalogue(search=search or None, task=task or None)
-    rows = [
-        CatalogRow(
-            repository=clean_line(item.repo_id),
-            task=clean_line(item.task) if item.task else None,
-            license=clean_line(item.license) if item.license else None,
-            accelerators=sorted({clean_line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}),
-            engines=sorted({clean_line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}),
-        )
-        for item in items
-    ]
+    rows = [_row(item) for item in items]
     page, following = take_page(rows, offset, limit)
     return CatalogOutput(models=page, total=len(rows), next_offset=following, now=f"{len(page)} of {len(rows)} shown.")
 
@@ -65,20 +49,20 @@ async def list_catalog_items(
 async def has_catalog_item(call: Call, repository: Repository) -> CatalogItemOutput:
     """Check whether a model is in the catalogue of models that are known to deploy."""
     item = await find_catalog_item(call.endpoints, repository)
-    shown = clean_line(repository, 512)
-    following = NextCall(tool="get_recommended_config", arguments={"repository": repository})
+    following = [NextCall(tool="get_recommended_config", arguments={"repository": repository})]
     if item is None:
         now = "It is not in the catalogue, but it may still deploy."
-        return CatalogItemOutput(repository=shown, in_catalog=False, now=now, next=[following])
-    return CatalogItemOutput(
+        return CatalogItemOutput(repository=clean_line(repository, 512), in_catalog=False, now=now, next=following)
+    return CatalogItemOutput(**_row(item).model_dump(), in_catalog=True, now="It is in the catalogue.", next=following)
+
+
+def _row(item: CatalogueModel) -> CatalogRow:
+    return CatalogRow(
         repository=clean_line(item.repo_id, 512),
-        in_catalog=True,
         task=clean_line(item.task) if item.task else None,
         license=clean_line(item.license) if item.license else None,
-        accelerators=sorted({clean_line(recipe.accelerator) for recipe in item.recipes}) or None,
-        engines=sorted({clean_line(recipe.engine_type) for recipe in item.recipes}) or None,
-        now="It is in the catalogue.",
-        next=[following],
+        accelerators=sorted({clean_line(recipe.accelerator) for recipe in item.recipes if recipe.accelerator}) or None,
+        engines=sorted({clean_line(recipe.engine_type) for recipe in item.recipes if recipe.engine_type}) or None,
     )
 
 

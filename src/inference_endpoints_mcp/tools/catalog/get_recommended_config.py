@@ -1,7 +1,6 @@
 """Recommend a configuration for a model."""
 
 import asyncio
-import re
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -10,6 +9,7 @@ from pydantic import Field
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.deploy.recommend import KnownModel, recommend
+from inference_endpoints.deploy.specs import LONGEST_NAME, name_like
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -21,7 +21,6 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Result = TypeVar("Result")
 
-MAX_NAME_CHARACTERS = 32
 MAX_NAME_ATTEMPTS = 10
 
 
@@ -89,12 +88,12 @@ async def _result_or_none(answer: Awaitable[Result]) -> Result | None:
 
 async def _free_name(endpoints: AsyncEndpointsClient, namespace: str, repository: str) -> str:
     """A name like the model's that no endpoint has; the last one tried where all are taken."""
-    own = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower().removesuffix(".gguf")).strip("-")
-    name = own = own[:MAX_NAME_CHARACTERS].strip("-") or "endpoint"
+    model = repository.rpartition("/")[2].lower().removesuffix(".gguf")
+    name = name_like(model) or "endpoint"
     for number in range(2, MAX_NAME_ATTEMPTS + 1):
         try:
             await endpoints.get(name, namespace)
         except NotFound:
             break
-        name = f"{own[: MAX_NAME_CHARACTERS - 3].strip('-')}-{number}"
+        name = f"{name_like(model, LONGEST_NAME - 3) or 'endpoint'}-{number}"
     return name

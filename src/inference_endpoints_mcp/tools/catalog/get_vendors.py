@@ -10,7 +10,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
-from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of_hardware, take_page
+from inference_endpoints_mcp.tools.outputs import BackendName, PagedOutput, backend_of_hardware, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -30,11 +30,9 @@ class HardwareRow(BaseModel):
     backend: BackendName
 
 
-class HardwareOutput(ToolOutput):
+class HardwareOutput(PagedOutput):
     namespace: str
     hardware: list[HardwareRow]
-    total: int
-    next_offset: int | None = None
 
 
 @tool(uses=operations.HARDWARE, toolset=Toolset.CATALOG, title="List hardware and prices")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference import InferenceResponse
+from inference_endpoints.inference.async_inference import InferenceResponse
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, JsonObject, Namespace

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference import ChatDelta, ChatResponse
+from inference_endpoints.inference.chat import ChatDelta, ChatResponse
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, Namespace

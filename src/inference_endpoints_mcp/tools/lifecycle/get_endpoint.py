@@ -16,6 +16,7 @@ from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, Res
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import (
     MAX_PAYLOAD_CHARACTERS,
+    STATE_SENTENCES,
     EndpointOutput,
     NextCall,
     describe_endpoint,
@@ -74,7 +75,7 @@ async def get_endpoint(
         last_used_at=last_used(endpoint),
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
         config=copied.settings if copied else None,
-        now=_state_sentence(endpoint)
+        now=STATE_SENTENCES.get(endpoint.state, f"It is {endpoint.state.value}: not ready yet.")
         + (f" {not_shown} variables or arguments are left out." if not_shown else "")
         + (_config_note(copied, names) if copied else ""),
         next=_next_calls(endpoint, namespace),
@@ -135,18 +136,6 @@ def _config_note(copied: _ReusableSettings, secrets: list[str]) -> str:
 def _image_url(endpoint: Endpoint) -> str | None:
     url = endpoint.model.image.settings.get("url") if endpoint.model.image else None
     return clean_line(str(url)) if url else None
-
-
-def _state_sentence(endpoint: Endpoint) -> str:
-    sentences = {
-        State.RUNNING: "It is running and can be called.",
-        State.PAUSED: "It is paused and not billed. It does not answer until it is resumed.",
-        State.SCALED_TO_ZERO: "It is scaled to zero and not billed. The next call wakes it.",
-        State.FAILED: "It failed to deploy: see `error` and its logs.",
-        State.UPDATE_FAILED: "Its last update failed. The previous configuration may still serve.",
-        State.UPDATING: "It is being updated.",
-    }
-    return sentences.get(endpoint.state, f"It is {endpoint.state.value}: not ready yet.")
 
 
 def _next_calls(endpoint: Endpoint, namespace: str) -> list[NextCall]:

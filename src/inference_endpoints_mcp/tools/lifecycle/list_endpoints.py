@@ -18,8 +18,8 @@ from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, re
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
     NextCall,
+    PagedOutput,
     RefusedNamespaces,
-    ToolOutput,
     backend_of,
     last_used,
     take_page,
@@ -42,12 +42,10 @@ class EndpointRow(BaseModel):
     backend: BackendName
 
 
-class EndpointListOutput(ToolOutput):
+class EndpointListOutput(PagedOutput):
     namespace: str
     endpoints: list[EndpointRow]
-    total: int
     shown: int
-    next_offset: int | None = None
     cost_now_per_hour_usd: float = Field(description="Of all endpoints that match.")
     refused: RefusedNamespaces = None
 

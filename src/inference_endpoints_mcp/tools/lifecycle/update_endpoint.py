@@ -114,11 +114,7 @@ def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -
             "The vendor and region of an endpoint cannot change: nothing was sent.",
             hint="Create another endpoint there, then delete this one.",
         )
-    return {
-        "accelerator": offer.hardware.accelerator,
-        "instance_type": offer.hardware.instance_type,
-        "instance_size": offer.hardware.instance_size,
-    }
+    return offer.hardware.instance
 
 
 def _is_empty(change: EndpointChange) -> bool:

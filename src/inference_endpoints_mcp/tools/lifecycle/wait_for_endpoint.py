@@ -18,7 +18,14 @@ from inference_endpoints.watching.watcher import add_last_log_lines
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds, WaitGoal
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext
-from inference_endpoints_mcp.tools.outputs import EndpointOutput, backend_of, describe_endpoint, next_call, trial_call
+from inference_endpoints_mcp.tools.outputs import (
+    STATE_SENTENCES,
+    EndpointOutput,
+    backend_of,
+    describe_endpoint,
+    next_call,
+    trial_call,
+)
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -59,15 +66,13 @@ async def wait_for_endpoint(
         failure.hint = "diagnose_endpoint finds the cause and what helps."
         await add_last_log_lines(failure, call.endpoints, name, namespace)
         raise
-    return await _output(call, history, endpoint, reached=True, now=_REACHED[goal])
+    now = _REACHED.get(goal) or (STATE_SENTENCES[endpoint.state] if endpoint else "It does not exist any more.")
+    return await _output(call, history, endpoint, reached=True, now=now)
 
 
 _REACHED = {
     Goal.RUNNING: "It is running and healthy: it can be called.",
     Goal.UPDATED: "It is running the latest configuration and is healthy.",
-    Goal.PAUSED: "It is paused and not billed.",
-    Goal.SCALED_TO_ZERO: "It is scaled to zero and not billed.",
-    Goal.DELETED: "It does not exist any more.",
 }
 
 

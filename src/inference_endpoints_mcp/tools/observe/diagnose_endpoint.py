@@ -5,18 +5,10 @@ import re
 from pydantic import BaseModel, Field
 
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.diagnosis import (
-    Action,
-    ActionKind,
-    Cause,
-    Diagnosis,
-    Evidence,
-    EvidenceSource,
-    Finding,
-    Quote,
-    collect_evidence,
-    diagnose,
-)
+from inference_endpoints.diagnosis.collection import collect_evidence
+from inference_endpoints.diagnosis.evidence import Evidence
+from inference_endpoints.diagnosis.finding import Action, ActionKind, Cause, EvidenceSource, Finding, Quote
+from inference_endpoints.diagnosis.ranking import Diagnosis, diagnose
 from inference_endpoints.models import Endpoint, format_hardware_id
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line

@@ -7,7 +7,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
-from inference_endpoints_mcp.tools.outputs import ToolOutput, take_page
+from inference_endpoints_mcp.tools.outputs import PagedOutput, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -22,12 +22,10 @@ class ReplicaRow(BaseModel):
     exit_code: int | None = None
 
 
-class ReplicasOutput(ToolOutput):
+class ReplicasOutput(PagedOutput):
     endpoint_name: str
     namespace: str
     replicas: list[ReplicaRow]
-    total: int
-    next_offset: int | None = None
 
 
 @tool(uses=operations.REPLICAS, toolset=Toolset.OBSERVE, title="List an endpoint's replicas")
