@@ -73,5 +73,5 @@ def test_text_is_classified_for_those_who_may_until_it_is_paused(deployed: Deplo
         with pytest.raises(HfHubHTTPError, match="401"):
             InferenceClient(endpoint.url, token="wrong").text_classification(question)
         endpoint.pause()
-        with pytest.raises(BadRequestError, match="Invalid state"):
+        with pytest.raises(BadRequestError, match="is paused"):
             client.text_classification(question)

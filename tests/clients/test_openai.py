@@ -85,7 +85,7 @@ def test_refusals_are_the_package_s_own_errors(openai: Caller, chat: InferenceEn
         openai("embeddings.create", model="chat", input="a cat")
     with pytest.raises(AuthenticationError) as refused:
         Caller(OpenAI, str(chat.url), "wrong")("models.list")
-    assert "a valid token" in str(refused.value.body)
+    assert "401 Unauthorized" in str(refused.value.body)
 
 
 def test_sentences_become_vectors(deployed: Deployed, plane: RunningPlane) -> None:

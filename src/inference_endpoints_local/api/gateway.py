@@ -1,4 +1,7 @@
-"""The data plane: every endpoint is served below `/e/{id}`, and each request goes to one of its ready replicas."""
+"""The data plane: every endpoint is served below `/e/{id}`, and each request goes to one of its ready replicas.
+
+The words of its errors are those that the service's data plane was seen to send in October 2026.
+"""
 
 import asyncio
 import time
@@ -68,9 +71,9 @@ class Gateway:
 
     def _refusal(self, endpoint: ManagedEndpoint, request: Request) -> Response | None:
         if endpoint.record.spec["type"] != "public" and not has_token(request, self._token()):
-            return error_response(401, "Unauthorized: a valid token, sent as a Bearer, is required")
+            return error_response(401, "401 Unauthorized")
         if endpoint.status.state is State.PAUSED:
-            return error_response(400, "Bad Request: Invalid state")
+            return error_response(400, "Bad Request: The endpoint is paused, ask a maintainer to restart it")
         if endpoint.status.state is State.FAILED:
             # The service's own response is not known. 503 would make clients retry without effect.
             return error_response(400, "Bad Request: the endpoint failed to start; resume or update it")
@@ -88,8 +91,7 @@ class Gateway:
                         endpoint, lambda endpoint: bool(endpoint.ready) or not endpoint.record.wants_replicas
                     )
         if not (ready := endpoint.ready):
-            starting = error_response(503, f"Service Unavailable: the endpoint is starting ({endpoint.status.message})")
-            return self._refusal(endpoint, request) or starting
+            return self._refusal(endpoint, request) or error_response(503, "503 Service Unavailable")
         return min(ready, key=lambda replica: replica.in_flight)
 
     async def _serve(self, endpoint: ManagedEndpoint, replica: EngineReplica, request: Request, send: Send) -> None:

@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -14,13 +15,17 @@ from inference_endpoints_local.state.store import NotSaved
 from inference_endpoints_local.wire.requests import InvalidRequest
 
 MAX_API_BODY_BYTES = 1024 * 1024
+_CODES = {413: "PAYLOAD_TOO_LARGE", 422: "UNPROCESSABLE_ENTITY"}
+"""Statuses whose name depends on the version of Python."""
 
 Handler = Callable[[Request], Awaitable[Any]]
 """Returns a JSON value, or a response of its own."""
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": message}, status, headers)
+    """In the form of the service: words for people, and a code for programs."""
+    code = _CODES.get(status) or HTTPStatus(status).name
+    return JSONResponse({"error": message, "code": code}, status, headers)
 
 
 def server_sent_event(document: Any) -> str:
@@ -45,7 +50,7 @@ def authorized(handler: Handler, token: Callable[[], str]) -> Callable[[Request]
         try:
             result = await handler(request)
         except InvalidRequest as error:
-            return error_response(400, str(error))
+            return error_response(error.status, str(error))
         except RequestRefused as error:
             return error_response(error.status, str(error))
         except NotSaved as error:

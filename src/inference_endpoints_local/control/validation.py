@@ -10,7 +10,13 @@ from typing import Any
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints_local.state.record import Spec
 from inference_endpoints_local.wire import images
-from inference_endpoints_local.wire.requests import EndpointBody, EndpointChangeBody, InvalidRequest, parse_as
+from inference_endpoints_local.wire.requests import (
+    EndpointBody,
+    EndpointChangeBody,
+    InvalidRequest,
+    parse_as,
+    unknown_variant,
+)
 
 __all__ = ["InvalidRequest", "check_environment", "parse_body", "validate_create", "validate_update"]
 
@@ -108,8 +114,7 @@ def _check_image(body: dict[str, Any]) -> None:
     image = model.get("image") if isinstance(model, dict) else None
     for engine, settings in image.items() if isinstance(image, dict) else ():
         if engine not in images.IMAGE_KEYS:
-            names = ", ".join(f"`{one}`" for one in images.IMAGE_KEYS)
-            raise InvalidRequest(f"VALIDATION_FAILED: model.image: unknown variant `{engine}`, expected one of {names}")
+            raise unknown_variant("model.image", engine, images.IMAGE_KEYS)
         parse_as(images.settings_model(engine), settings, "model", "image", engine)
 
 

@@ -19,7 +19,10 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class ErrorDocument(TypedDict):
+    """The service's, though its own document does not describe it: 403 with FORBIDDEN, 400 with BAD_REQUEST."""
+
     error: str
+    code: str
 
 
 class PersonDocument(TypedDict):

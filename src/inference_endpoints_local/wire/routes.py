@@ -58,7 +58,7 @@ class RouteContract:
         if self.query:
             found.add(400)
         if self.body:
-            found |= {400, 413}
+            found |= {400, 413, 422}
         return found
 
 

@@ -106,11 +106,13 @@ async def test_a_call_keeps_an_endpoint_awake(driver: Driver) -> None:
     assert await driver.state("chat") == "running"
 
 
-async def test_calling_a_paused_endpoint_is_an_invalid_state(driver: Driver) -> None:
+async def test_a_paused_endpoint_refuses_calls_in_the_words_of_the_service(driver: Driver) -> None:
     await driver.create()
     await driver.do("chat", "pause")
     answer = await driver.call("POST", await driver.path_of("chat"), {"inputs": "x"})
-    assert (answer.status, answer.body) == (400, {"error": "Bad Request: Invalid state"})
+    assert answer.status == 400
+    words = "Bad Request: The endpoint is paused, ask a maintainer to restart it"
+    assert answer.body == {"error": words, "code": "BAD_REQUEST"}
 
 
 async def test_a_simulated_endpoint_is_healthy_and_answers_nothing_else(driver: Driver) -> None:
@@ -119,7 +121,10 @@ async def test_a_simulated_endpoint_is_healthy_and_answers_nothing_else(driver: 
     path = await driver.path_of("chat")
     assert (await driver.call("GET", path + "/health")).status == 200
     answer = await driver.call("POST", path + "/v1/chat/completions", {"messages": []})
-    assert (answer.status, answer.body) == (501, {"error": "Simulated endpoint: no model runs here."})
+    assert (answer.status, answer.body) == (
+        501,
+        {"error": "Simulated endpoint: no model runs here.", "code": "NOT_IMPLEMENTED"},
+    )
 
 
 async def test_a_deleted_endpoint_is_gone_and_its_name_is_free(driver: Driver) -> None:
