@@ -9,6 +9,8 @@ from inference_endpoints.errors import BadRequest, NoCapacity
 from inference_endpoints.models import HardwareListing, Instance
 from inference_endpoints.transport.backend import LOCAL
 
+MAX_ALTERNATIVES = 2
+"""Offers that are named beside the chosen or wanted one."""
 _UNAVAILABLE = frozenset({"deprecated", "not_available"})
 
 
@@ -113,9 +115,7 @@ def choose_default_hardware(available: Sequence[Offer]) -> Offer:
     return cheapest_first(free)[0]
 
 
-def find_alternatives(
-    available: Sequence[Offer], wanted: Offer, limit: int = 2, *, same_region: bool = False
-) -> list[Offer]:
+def find_alternatives(available: Sequence[Offer], wanted: Offer, *, same_region: bool = False) -> list[Offer]:
     """Other available hardware: first the cheapest in the same region, then the same instance in another region, then
     the cheapest.
     """
@@ -123,7 +123,7 @@ def find_alternatives(
     near = [offer for offer in others if offer.place == wanted.place]
     same = [offer for offer in others if offer.instance_kind == wanted.instance_kind]
     each = {offer.id: offer for offer in [*near[:1], *same[:1], *near, *others]}
-    return list(each.values())[:limit]
+    return list(each.values())[:MAX_ALTERNATIVES]
 
 
 def comparable_offers(offers: Iterable[Offer], wanted: Offer, *, same_region: bool = False) -> list[Offer]:

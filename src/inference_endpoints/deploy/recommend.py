@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.deploy.offers import Offer, cheapest_first, comparable_offers, find_offer
+from inference_endpoints.deploy.offers import MAX_ALTERNATIVES, Offer, cheapest_first, comparable_offers, find_offer
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import PARALLELISM_SETTINGS, CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -79,20 +79,18 @@ def recommend(
     offer: Offer | None = None,
     task: str = "",
     framework: str = "",
-    limit: int = 2,
 ) -> Recommendation:
     """Choose what is not given. A given `offer`, `task` or `framework` stays, without a reason.
 
-    At most `limit` alternatives are listed for the hardware. Raises `NotFound` if too little is known to choose,
-    `NoCapacity` if no hardware that fits is available.
+    Raises `NotFound` if too little is known to choose, `NoCapacity` if no hardware that fits is available.
     """
     why: list[str] = []
-    fitting: list[Offer] = []
+    alternatives: tuple[Offer, ...] = ()
     if offer is None:
         fitting, chosen = _choose_hardware(known, available, task or known.task)
         offer = fitting[0]
-        others = _other_instance_kinds(offer, fitting)[:limit]
-        why.append(f"Hardware: {offer.id}, {chosen}.{_mention_alternative(others)}")
+        alternatives = _other_instance_kinds(offer, fitting)[:MAX_ALTERNATIVES]
+        why.append(f"Hardware: {offer.id}, {chosen}.{_mention_alternative(alternatives)}")
     if not task and known.task:
         why.append(f"Task: {known.task}, the task of the model.")
     image, engine_framework, reason = (
@@ -104,7 +102,7 @@ def recommend(
         framework=framework or engine_framework,
         image=image,
         why=(*why, *([reason] if reason else [])),
-        alternatives=_other_instance_kinds(offer, fitting)[:limit],
+        alternatives=alternatives,
     )
 
 

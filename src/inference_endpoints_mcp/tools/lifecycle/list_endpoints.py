@@ -1,7 +1,6 @@
 """List the endpoints of one namespace, or of all."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -50,14 +49,6 @@ class EndpointListOutput(PagedOutput):
     refused: RefusedNamespaces = None
 
 
-@dataclass(frozen=True)
-class _NamespaceEndpoints:
-    """The endpoints of one namespace that match, with the prices there."""
-
-    endpoints: list[Endpoint]
-    prices: Prices
-
-
 @tool(uses=operations.LIST, toolset=Toolset.LIFECYCLE, title="List endpoints")
 async def list_endpoints(
     call: Call,
@@ -70,19 +61,19 @@ async def list_endpoints(
     """List endpoints with state, hardware and price, and what all of them cost per hour now."""
     backend = call.endpoints.backend.name
 
-    async def fetch(namespace: str) -> _NamespaceEndpoints:
+    async def fetch(namespace: str) -> tuple[list[Endpoint], Prices]:
         found = [one for one in await call.endpoints.list(namespace) if _matches(one, state, search)]
-        return _NamespaceEndpoints(found, await call.hardware_cache.prices(namespace))
+        return found, await call.hardware_cache.prices(namespace)
 
     queried = await query_namespaces(call, namespace, fetch)
     in_all = namespace == ALL_NAMESPACES
     namespace = ALL_NAMESPACES if in_all else next(iter(queried.results))
     rows = [
-        _row(one if in_all else None, listed.prices, endpoint, backend)
-        for one, listed in queried.results.items()
-        for endpoint in listed.endpoints
+        _row(one if in_all else None, prices, endpoint, backend)
+        for one, (endpoints, prices) in queried.results.items()
+        for endpoint in endpoints
     ]
-    totals = [listed.prices.total(listed.endpoints) for listed in queried.results.values()]
+    totals = [prices.total(endpoints) for endpoints, prices in queried.results.values()]
     cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
     page, following = take_page(rows, offset, limit)
     arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}
