@@ -1,105 +1,58 @@
 """The JSON documents of the API as typed models: Python names, camelCase aliases."""
 
-from inference_endpoints.models.account import Organization, WhoAmI
-from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
-from inference_endpoints.models.audit_log import AuditChange, AuditEntry, AuditLogs
-from inference_endpoints.models.catalogue import Catalogue, CatalogueModel, Recipe, Suggestion
-from inference_endpoints.models.endpoint import (
-    DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
-    Compute,
-    Endpoint,
-    EndpointConfiguration,
-    EndpointPage,
-    ModelSettings,
-    Person,
-    Provider,
-    Scaling,
-    Status,
-    format_hardware_id,
-)
-from inference_endpoints.models.hardware import (
-    HardwareListing,
-    Instance,
-    InstanceTypeQuota,
-    Quota,
-    QuotaListing,
-    Region,
-    Vendor,
-    VendorQuotas,
-)
-from inference_endpoints.models.hub import ModelInfo
-from inference_endpoints.models.image import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Image
-from inference_endpoints.models.metrics import (
-    AllGraphs,
-    EngineGraphs,
-    EngineRequests,
-    Graph,
-    Point,
-    Series,
-    StageGraph,
-    StageSeries,
-    StageSpan,
-)
-from inference_endpoints.models.replicas import LogEntry, Logs, Replica, Replicas, ReplicaStatus
-from inference_endpoints.models.requests import CreateRequest, MetricsRequest, RequestPart, UpdateRequest
-from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
-from inference_endpoints.models.times import format_duration, rfc3339
-
-__all__ = [
-    "DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN",
-    "IMAGES_WITHOUT_URL",
-    "PARALLELISM_SETTINGS",
-    "AllGraphs",
-    "ApiModel",
-    "ApiModelWithRaw",
-    "AuditChange",
-    "AuditEntry",
-    "AuditLogs",
-    "Catalogue",
-    "CatalogueModel",
-    "Compute",
-    "CreateRequest",
-    "Endpoint",
-    "EndpointConfiguration",
-    "EndpointPage",
-    "EngineGraphs",
-    "EngineRequests",
-    "Graph",
-    "HardwareListing",
-    "Image",
-    "InferenceEndpointStatus",
-    "InferenceEndpointType",
-    "Instance",
-    "InstanceTypeQuota",
-    "LogEntry",
-    "Logs",
-    "MetricsRequest",
-    "ModelInfo",
-    "ModelSettings",
-    "Organization",
-    "Person",
-    "Point",
-    "Provider",
-    "Quota",
-    "QuotaListing",
-    "Recipe",
-    "Region",
-    "Replica",
-    "ReplicaStatus",
-    "Replicas",
-    "RequestPart",
-    "Scaling",
-    "Series",
-    "StageGraph",
-    "StageSeries",
-    "StageSpan",
-    "Status",
-    "Suggestion",
-    "UpdateRequest",
-    "Vendor",
-    "VendorQuotas",
-    "WhoAmI",
-    "format_duration",
-    "format_hardware_id",
-    "rfc3339",
-]
+from inference_endpoints.models.account import Organization as Organization
+from inference_endpoints.models.account import WhoAmI as WhoAmI
+from inference_endpoints.models.api_model import ApiModel as ApiModel
+from inference_endpoints.models.api_model import ApiModelWithRaw as ApiModelWithRaw
+from inference_endpoints.models.audit_log import AuditChange as AuditChange
+from inference_endpoints.models.audit_log import AuditEntry as AuditEntry
+from inference_endpoints.models.audit_log import AuditLogs as AuditLogs
+from inference_endpoints.models.catalogue import Catalogue as Catalogue
+from inference_endpoints.models.catalogue import CatalogueModel as CatalogueModel
+from inference_endpoints.models.catalogue import Recipe as Recipe
+from inference_endpoints.models.catalogue import Suggestion as Suggestion
+from inference_endpoints.models.endpoint import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN as DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
+from inference_endpoints.models.endpoint import Compute as Compute
+from inference_endpoints.models.endpoint import Endpoint as Endpoint
+from inference_endpoints.models.endpoint import EndpointConfiguration as EndpointConfiguration
+from inference_endpoints.models.endpoint import EndpointPage as EndpointPage
+from inference_endpoints.models.endpoint import ModelSettings as ModelSettings
+from inference_endpoints.models.endpoint import Person as Person
+from inference_endpoints.models.endpoint import Provider as Provider
+from inference_endpoints.models.endpoint import Scaling as Scaling
+from inference_endpoints.models.endpoint import Status as Status
+from inference_endpoints.models.endpoint import format_hardware_id as format_hardware_id
+from inference_endpoints.models.hardware import HardwareListing as HardwareListing
+from inference_endpoints.models.hardware import Instance as Instance
+from inference_endpoints.models.hardware import InstanceTypeQuota as InstanceTypeQuota
+from inference_endpoints.models.hardware import Quota as Quota
+from inference_endpoints.models.hardware import QuotaListing as QuotaListing
+from inference_endpoints.models.hardware import Region as Region
+from inference_endpoints.models.hardware import Vendor as Vendor
+from inference_endpoints.models.hardware import VendorQuotas as VendorQuotas
+from inference_endpoints.models.hub import ModelInfo as ModelInfo
+from inference_endpoints.models.image import IMAGES_WITHOUT_URL as IMAGES_WITHOUT_URL
+from inference_endpoints.models.image import PARALLELISM_SETTINGS as PARALLELISM_SETTINGS
+from inference_endpoints.models.image import Image as Image
+from inference_endpoints.models.metrics import AllGraphs as AllGraphs
+from inference_endpoints.models.metrics import EngineGraphs as EngineGraphs
+from inference_endpoints.models.metrics import EngineRequests as EngineRequests
+from inference_endpoints.models.metrics import Graph as Graph
+from inference_endpoints.models.metrics import Point as Point
+from inference_endpoints.models.metrics import Series as Series
+from inference_endpoints.models.metrics import StageGraph as StageGraph
+from inference_endpoints.models.metrics import StageSeries as StageSeries
+from inference_endpoints.models.metrics import StageSpan as StageSpan
+from inference_endpoints.models.replicas import LogEntry as LogEntry
+from inference_endpoints.models.replicas import Logs as Logs
+from inference_endpoints.models.replicas import Replica as Replica
+from inference_endpoints.models.replicas import Replicas as Replicas
+from inference_endpoints.models.replicas import ReplicaStatus as ReplicaStatus
+from inference_endpoints.models.requests import CreateRequest as CreateRequest
+from inference_endpoints.models.requests import MetricsRequest as MetricsRequest
+from inference_endpoints.models.requests import RequestPart as RequestPart
+from inference_endpoints.models.requests import UpdateRequest as UpdateRequest
+from inference_endpoints.models.status import InferenceEndpointStatus as InferenceEndpointStatus
+from inference_endpoints.models.status import InferenceEndpointType as InferenceEndpointType
+from inference_endpoints.models.times import format_duration as format_duration
+from inference_endpoints.models.times import rfc3339 as rfc3339
