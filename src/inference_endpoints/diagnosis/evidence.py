@@ -122,16 +122,19 @@ class Evidence:
 
     @property
     def ended_replicas(self) -> int:
-        """How many replicas wrote to the log since the last change and no longer exist."""
-        existing = {replica.id for replica in self.replicas or ()}
+        """How many replicas wrote to the log since the last change and have ended."""
         logged = {line.replica for line in self.log_lines if line.replica}
-        return len(logged - existing) if self.replicas is not None else 0
+        return len(logged - self._existing_replicas) if self.replicas is not None else 0
+
+    @cached_property
+    def _existing_replicas(self) -> set[str]:
+        """The ids of those that have not ended. The service also lists some that have."""
+        return {replica.id for replica in self.replicas or () if replica.status.stage != "stopped"}
 
     @property
     def start_duration_s(self) -> float:
         """Seconds since this start began, as far as that is known."""
-        existing = {replica.id for replica in self.replicas or ()}
-        first = [line.at for line in self.log_lines if line.at and line.replica in existing]
+        first = [line.at for line in self.log_lines if line.at and line.replica in self._existing_replicas]
         status = self.endpoint.status
         known = first[:1] or [_assume_utc(time) for time in (status.updated_at, status.last_used_at) if time]
         return max(0.0, (self.now - max(known)).total_seconds()) if known else 0.0

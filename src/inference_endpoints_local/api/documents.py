@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
+from inference_endpoints_local.control.managed_endpoint import EndedReplica, ManagedEndpoint
 from inference_endpoints_local.control.reconcile import ReportedStatus
-from inference_endpoints_local.engines.engine import ReplicaStage
+from inference_endpoints_local.engines.engine import EngineReplica, ReplicaStage
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.state.audit_event import AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord, Spec
@@ -52,12 +52,28 @@ def endpoint_url(record: EndpointRecord, plane_url: str) -> str:
 
 
 def replicas_document(endpoint: ManagedEndpoint) -> responses.ReplicasDocument:
-    """The service does not publish its names of stages. Ours are the names of endpoint states."""
-    items: list[responses.ReplicaDocument] = []
-    for replica in endpoint.replicas:
-        stage = replica.observe().stage
-        items.append({"id": replica.id, "status": {"stage": str(stage), "live": stage is ReplicaStage.READY}})
-    return {"items": items}
+    """The replicas that exist, and the last ones that ended: these as long as the plane runs."""
+    record = endpoint.record
+
+    def document(
+        replica: EngineReplica | EndedReplica, stage: ReplicaStage, ended_ns: int | None, code: int | None
+    ) -> responses.ReplicaDocument:
+        serves = replica.generation == record.live_generation
+        return {
+            "id": replica.id,
+            "versionId": f"{record.id}-{replica.generation}",
+            "status": {
+                "stage": stage,
+                "live": serves,
+                "updating": not serves and replica.generation == record.generation,
+                "startedAt": None if stage is ReplicaStage.WAITING else timestamp(replica.launched_ns),
+                "stoppedAt": None if ended_ns is None else timestamp(ended_ns),
+                "exitCode": code,
+            },
+        }
+
+    ended = [document(each, ReplicaStage.EXITED, each.ended_ns, each.exit_code) for each in endpoint.ended]
+    return {"items": [document(each, each.observe().stage, None, None) for each in endpoint.replicas] + ended}
 
 
 def audit_entry_document(number: int, event: AuditEvent) -> responses.AuditEntryDocument:

@@ -23,7 +23,7 @@ from inference_endpoints_local.control.reconcile import (
     Stop,
     reconcile,
 )
-from inference_endpoints_local.engines.engine import LIVE, Engine, LaunchRequest
+from inference_endpoints_local.engines.engine import ALIVE, Engine, LaunchRequest
 from inference_endpoints_local.state.audit_event import AuditAction, AuditEvent, audit_event
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore
@@ -222,7 +222,7 @@ class Executor:
             other for other in self._endpoints.values() if other is not endpoint and other.engine is endpoint.engine
         )
         if not any(other.starved for other in others):
-            live = sum(replica.observe().stage in LIVE for replica in endpoint.replicas)
+            live = sum(replica.observe().stage in ALIVE for replica in endpoint.replicas)
             capacity = live + endpoint.engine.free_replicas(version.spec)
         return endpoint.load.update(
             scaling_rule(record, capacity), endpoint.ready, endpoint.last_request_at, endpoint.engine.clock.now()
@@ -245,7 +245,7 @@ class Executor:
             case Stop(replica_id, drain):
                 next(replica for replica in endpoint.replicas if replica.id == replica_id).stop(drain)
             case Reap(replica_id, attempts, at):
-                endpoint.replicas = [replica for replica in endpoint.replicas if replica.id != replica_id]
+                endpoint.reap(replica_id)
                 endpoint.attempts, endpoint.failed_at = attempts, at
                 self._enqueue_starved()
             case GiveUp(generation, message):

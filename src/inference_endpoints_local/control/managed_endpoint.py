@@ -1,6 +1,7 @@
 """An endpoint, its replicas, and their measurements."""
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 
 from inference_endpoints.models import InferenceEndpointStatus as State
@@ -8,8 +9,20 @@ from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics
 from inference_endpoints_local.control.load import Load
 from inference_endpoints_local.control.reconcile import ObservedReplica, ObservedState, ReportedStatus
 from inference_endpoints_local.engines.engine import Engine, EngineReplica, ReplicaStage
-from inference_endpoints_local.state.clock import wall_s
+from inference_endpoints_local.state.clock import wall_ns, wall_s
+from inference_endpoints_local.state.log_store import MAX_REPLICAS
 from inference_endpoints_local.state.record import EndpointRecord
+
+
+@dataclass(frozen=True)
+class EndedReplica:
+    """What is known of a replica after its end. Times are nanoseconds since 1970."""
+
+    id: str
+    generation: int
+    launched_ns: int
+    ended_ns: int
+    exit_code: int | None
 
 
 @dataclass
@@ -26,6 +39,7 @@ class ManagedEndpoint:
         default_factory=lambda: ReportedStatus(State.PENDING, "Endpoint waiting to be scheduled")
     )
     replicas: list[EngineReplica] = field(default_factory=list)
+    ended: deque[EndedReplica] = field(default_factory=lambda: deque(maxlen=MAX_REPLICAS))
     load: Load = field(default_factory=Load)
     metrics: EndpointMetrics = field(default_factory=lambda: EndpointMetrics(wall_s()))
     simulated_requests: int = 0
@@ -40,6 +54,14 @@ class ManagedEndpoint:
     @property
     def ready(self) -> list[EngineReplica]:
         return [replica for replica in self.replicas if replica.observe().stage is ReplicaStage.READY]
+
+    def reap(self, replica_id: str) -> None:
+        """Remove a replica that has ended, and remember how."""
+        for replica in self.replicas:
+            if replica.id == replica_id:
+                code = replica.observe().exit_code
+                self.ended.append(EndedReplica(replica.id, replica.generation, replica.launched_ns, wall_ns(), code))
+        self.replicas = [replica for replica in self.replicas if replica.id != replica_id]
 
     def measure(self) -> None:
         """Measure its replicas and its requests in flight now."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local.engines.engine import LIVE, ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine import ALIVE, LOADING, ReplicaStage, ReplicaState
 from inference_endpoints_local.state.record import EndpointRecord, PowerState
 
 MAX_ATTEMPTS = 3
@@ -28,8 +28,8 @@ class ObservedReplica:
     state: ReplicaState
 
     @property
-    def live(self) -> bool:
-        return self.state.stage in LIVE
+    def alive(self) -> bool:
+        return self.state.stage in ALIVE
 
     @property
     def ready(self) -> bool:
@@ -119,9 +119,9 @@ def reconcile(wanted: EndpointRecord, observed: ObservedState, now: float) -> Re
         return Reconciliation(status, reaped)
     version = wanted.version
     if not wanted.is_on or version is None:
-        return Reconciliation(status, tuple(Stop(replica.id) for replica in observed.replicas if replica.live))
-    current = [replica for replica in observed.replicas if replica.live and replica.generation == version.generation]
-    others = [replica for replica in observed.replicas if replica.live and replica.generation != version.generation]
+        return Reconciliation(status, tuple(Stop(replica.id) for replica in observed.replicas if replica.alive))
+    current = [replica for replica in observed.replicas if replica.alive and replica.generation == version.generation]
+    others = [replica for replica in observed.replicas if replica.alive and replica.generation != version.generation]
     if unfinished := tuple(Stop(replica.id) for replica in others if not replica.ready):
         return Reconciliation(status, unfinished)
     if len(current) < status.target:
@@ -215,7 +215,7 @@ def _status(wanted: EndpointRecord, observed: ObservedState) -> ReportedStatus:
     if version is None:
         return ReportedStatus(State.FAILED, "Endpoint failed to start", error, target=target)
     ready = [replica for replica in observed.replicas if replica.ready]
-    current = [replica for replica in observed.replicas if replica.live and replica.generation == version.generation]
+    current = [replica for replica in observed.replicas if replica.alive and replica.generation == version.generation]
     state, message = _progress(wanted, observed, current, target)
     if wanted.update_failed:
         serving = "the previous version serves" if ready else "the previous version is starting"
@@ -231,7 +231,7 @@ def _progress(
     updating = wanted.good is not None and wanted.good.generation != wanted.generation
     if serving and not (updating and len(serving) < target):
         return State.RUNNING, "Endpoint is ready"
-    starting = [replica for replica in current if replica.state.stage is ReplicaStage.STARTING]
+    starting = [replica for replica in current if replica.state.stage in LOADING]
     if starting:
         state, message = State.INITIALIZING, starting[0].state.message
     elif observed.attempts:

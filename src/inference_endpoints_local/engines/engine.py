@@ -15,16 +15,21 @@ from inference_endpoints_local.state.record import Spec
 
 
 class ReplicaStage(StrEnum):
-    """The stage of a replica's life."""
+    """The stage of a replica's life. The values are the service's (its OpenAPI document 2.0.0)."""
 
     WAITING = "pending"
+    DOWNLOADING = "downloading"
+    PULLING = "pulling"
     STARTING = "initializing"
     READY = "running"
-    STOPPING = "stopping"
-    EXITED = "exited"
+    STOPPING = "terminating"
+    EXITED = "stopped"
 
 
-LIVE = frozenset({ReplicaStage.WAITING, ReplicaStage.STARTING, ReplicaStage.READY})
+LOADING = frozenset({ReplicaStage.DOWNLOADING, ReplicaStage.PULLING, ReplicaStage.STARTING})
+"""On its way from its launch to serving."""
+ALIVE = LOADING | {ReplicaStage.WAITING, ReplicaStage.READY}
+"""Neither ending nor ended."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class ReplicaState:
     """The observed state of a replica. Times are seconds of the engine's clock.
 
     `error` is the error of a replica that ended by itself; empty if the plane stopped it. `fatal`: another start would
-    fail in the same way. `changes_at`: when the state changes without a call of `changed`.
+    fail in the same way. `exit_code` is that of its process, 128 and the number of the signal that killed it; None if
+    it runs or never ran. `changes_at`: when the state changes without a call of `changed`.
     """
 
     stage: ReplicaStage
@@ -41,6 +47,7 @@ class ReplicaState:
     ended_at: float = 0.0
     error: str = ""
     fatal: bool = False
+    exit_code: int | None = None
     changes_at: float | None = None
 
 
@@ -78,6 +85,10 @@ class EngineReplica(Protocol):
 
     @property
     def generation(self) -> int: ...
+
+    @property
+    def launched_ns(self) -> int:
+        """Nanoseconds since 1970."""
 
     @property
     def address(self) -> WorkerAddress | None:

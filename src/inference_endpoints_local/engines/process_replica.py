@@ -29,7 +29,7 @@ from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage
 from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
-from inference_endpoints_local.state.clock import Clock
+from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import ReplicaLog
 from inference_endpoints_local.state.record import instance_size
 from inference_endpoints_local.state.store import NotSaved, Store
@@ -70,10 +70,12 @@ class ProcessReplica:
     ledger: Store
     cache_dir: Path
     changed: Callable[[], None]
+    launched_ns: int = field(default_factory=wall_ns)
     in_flight: int = 0
     address: WorkerAddress | None = None
     _state: ReplicaState = field(default_factory=lambda: ReplicaState(ReplicaStage.STARTING, "Starting"))
     pid: int | None = None
+    _exit_code: int | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _draining: bool = False
 
@@ -128,6 +130,7 @@ class ProcessReplica:
                 ended_at=self.clock.now(),
                 error="" if self._stop.is_set() else error,
                 fatal=fatal,
+                exit_code=self._exit_code,
             )
             self.changed()
 
@@ -165,6 +168,8 @@ class ProcessReplica:
             await self._raise_exit_error(process, readers)
         finally:
             await end_process(process)
+            code = process.returncode
+            self._exit_code = 128 - code if code is not None and code < 0 else code
             for reader in readers:
                 reader.cancel()
             self._record_in_ledger(self.ledger.process_ended, process.pid)
@@ -178,7 +183,7 @@ class ProcessReplica:
                 raise WeightsError("The replica was stopped.")
             done, total = progress.done // 1_000_000, -(-progress.total // 1_000_000)
             loop.call_soon_threadsafe(
-                self._set_stage, ReplicaStage.STARTING, f"Fetching weights ({done} of {total} MB)"
+                self._set_stage, ReplicaStage.DOWNLOADING, f"Fetching weights ({done} of {total} MB)"
             )
 
         try:

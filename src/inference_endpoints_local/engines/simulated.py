@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, new_replica_id
 from inference_endpoints_local.engines.simulated_startup import startup_script
-from inference_endpoints_local.state.clock import Clock
+from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
 from inference_endpoints_local.state.record import Spec
 
@@ -26,6 +26,7 @@ class SimulatedReplica:
         self.in_flight = 0
         self._clock = clock
         self._log = log
+        self.launched_ns = wall_ns()
         self._launched_at = clock.now()
         self._script = startup_script(request.spec)
         self._printed = 0
@@ -33,7 +34,7 @@ class SimulatedReplica:
 
     def observe(self) -> ReplicaState:
         if self._stopped_at is not None:
-            return ReplicaState(ReplicaStage.EXITED, ended_at=self._stopped_at)
+            return ReplicaState(ReplicaStage.EXITED, ended_at=self._stopped_at, exit_code=0)
         age = self._clock.now() - self._launched_at
         index = next(index for index, phase in enumerate(self._script) if age < phase.until)
         for phase in self._script[self._printed : index + 1]:

@@ -36,7 +36,7 @@ def startup_script(spec: Spec) -> tuple[ScriptPhase, ...]:
     repository = spec["model"]["repository"]
     waiting = ScriptPhase(SCHEDULED_S * factor, ReplicaState(ReplicaStage.WAITING, "waiting to be scheduled"))
     pulling = ScriptPhase(
-        PULLED_S * factor, ReplicaState(ReplicaStage.STARTING, "pulling the image"), f"Pulling image {url}"
+        PULLED_S * factor, ReplicaState(ReplicaStage.PULLING, "pulling the image"), f"Pulling image {url}"
     )
     loading = ScriptPhase(
         LOADED_S * factor,
@@ -47,7 +47,7 @@ def startup_script(spec: Spec) -> tuple[ScriptPhase, ...]:
         case "no_capacity":
             return (ScriptPhase(FOREVER, waiting.state, "0/4 nodes are available: 4 Insufficient nvidia.com/gpu."),)
         case "image_pull_failure":
-            return waiting, pulling, _exit(f'Failed to pull image "{url}": manifest unknown', fatal=True)
+            return waiting, pulling, _exit(f'Failed to pull image "{url}": manifest unknown', None, fatal=True)
         case "wrong_port":
             port, route = settings.get("port") or 80, settings.get("healthRoute") or "/health"
             lines = (
@@ -85,8 +85,9 @@ def _load_failure(fault: str, repository: str) -> ScriptPhase | None:
             f"Revision Not Found for url: {hub}/resolve/main/config.json."
         ),
     }.get(fault)
-    return _exit(lines) if lines else None
+    return _exit(lines, 137 if "exit code 137" in lines else 1) if lines else None
 
 
-def _exit(lines: str, fatal: bool = False) -> ScriptPhase:
-    return ScriptPhase(FOREVER, ReplicaState(ReplicaStage.EXITED, error=lines, fatal=fatal), lines)
+def _exit(lines: str, code: int | None, fatal: bool = False) -> ScriptPhase:
+    ended = ReplicaState(ReplicaStage.EXITED, error=lines, fatal=fatal, exit_code=code)
+    return ScriptPhase(FOREVER, ended, lines)

@@ -63,6 +63,11 @@ class EndpointRecord:
         return None
 
     @property
+    def live_generation(self) -> int:
+        """The generation that serves, or that is to serve first."""
+        return self.good.generation if self.good else self.generation
+
+    @property
     def is_on(self) -> bool:
         return self.power in (PowerState.ON, PowerState.WOKEN)
 

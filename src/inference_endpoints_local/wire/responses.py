@@ -125,12 +125,19 @@ class LogEntryDocument(TypedDict):
 
 
 class ReplicaStatusDocument(TypedDict):
+    """`live`: of the version that serves; `updating`: of the one that is being rolled out."""
+
     stage: str
     live: bool
+    updating: bool
+    startedAt: Timestamp | None
+    stoppedAt: Timestamp | None
+    exitCode: int | None
 
 
 class ReplicaDocument(TypedDict):
     id: str
+    versionId: str
     status: ReplicaStatusDocument
 
 

@@ -16,6 +16,7 @@ class Worker:
 
     address = None
     generation = 1
+    launched_ns = 0
     in_flight = 0
 
     def __init__(self, name: str, stage: ReplicaStage = ReplicaStage.READY) -> None:

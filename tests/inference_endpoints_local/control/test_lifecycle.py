@@ -147,7 +147,8 @@ async def test_an_update_of_a_running_endpoint_is_updating_and_serves_meanwhile(
     assert (await driver.call("GET", await driver.path_of("chat") + "/health")).status == 200
     await driver.advance(READY_S)
     assert await driver.state("chat") == "running"
-    assert len((await driver.call("GET", "/v2/endpoint/acme/chat/replica")).body["items"]) == 1
+    replicas = (await driver.call("GET", "/v2/endpoint/acme/chat/replica")).body["items"]
+    assert [replica["status"]["stage"] for replica in replicas] == ["running", "stopped"]
 
 
 async def test_an_update_that_fails_leaves_the_old_version_serving(driver: Driver) -> None:

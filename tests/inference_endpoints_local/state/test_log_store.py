@@ -22,8 +22,8 @@ async def test_logs_are_entries_of_snake_case_and_can_be_filtered(driver: Driver
     tail = (await driver.call("GET", ONE + "/logs?tail=1&line_max_length=5")).body
     assert [entry["line"] for entry in tail] == [logs[-1]["line"][:5]]
     assert (await driver.call("GET", ONE + "/logs?replica=none")).body == []
-    replicas = (await driver.call("GET", ONE + "/replica")).body
-    assert replicas == {"items": [{"id": logs[0]["replica_id"], "status": {"stage": "running", "live": True}}]}
+    replicas = (await driver.call("GET", ONE + "/replica")).body["items"]
+    assert [replica["id"] for replica in replicas] == [logs[0]["replica_id"]]
 
 
 @asynccontextmanager
