@@ -34,7 +34,7 @@ async def collect_evidence(
     >>> async with AsyncEndpointsClient() as client:
     ...     evidence = await collect_evidence(client, "broken")
     >>> len(evidence.replicas), evidence.health, evidence.failed
-    (0, None, frozenset())
+    (3, None, frozenset())
     """
     namespace = await client.resolve_namespace(namespace)
     endpoint = await client.get(name, namespace)

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.managed_endpoint import EndedReplica, ManagedEndpoint
@@ -10,7 +10,7 @@ from inference_endpoints_local.control.reconcile import ReportedStatus
 from inference_endpoints_local.engines.engine import EngineReplica, ReplicaStage
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.state.audit_event import AuditEvent
-from inference_endpoints_local.state.record import EndpointRecord, Spec
+from inference_endpoints_local.state.record import EndpointRecord, Spec, without_secret_values
 from inference_endpoints_local.wire import responses
 
 DEFAULT_HEALTH_ROUTE = "/health"
@@ -27,17 +27,13 @@ def endpoint_document(endpoint: ManagedEndpoint, plane_url: str) -> responses.En
 
 
 def public_spec(spec: Spec) -> Spec:
-    """A configuration without secrets: their names without values, registry credentials redacted."""
-    model = spec["model"]
-    image = {engine: _redacted(settings) for engine, settings in model["image"].items()}
-    secrets = dict.fromkeys(model["secrets"])
+    """A configuration as it is shown: complete, and without the values of secrets."""
     scaling = spec["compute"]["scaling"]
     # `metric` is the older spelling of the one key of `measure`. The service returns both.
     scaling = scaling | {"metric": next(iter(scaling["measure"]), None)}
-    return spec | {
+    return without_secret_values(spec) | {
         "healthRoute": health_route(spec),
         "compute": spec["compute"] | {"scaling": scaling},
-        "model": model | {"image": image, "secrets": secrets},
     }
 
 
@@ -77,16 +73,15 @@ def replicas_document(endpoint: ManagedEndpoint) -> responses.ReplicasDocument:
 
 
 def audit_entry_document(number: int, event: AuditEvent) -> responses.AuditEntryDocument:
-    by = event.by
     return {
         "id": str(number),
         "createdAt": timestamp(event.at_ns),
-        "action": event.action,
+        "level": "info",
         "endpoint": event.endpoint,
-        "changes": list(event.changes),
-        "user": person_document(by.user) if by else None,
-        "sourceIp": by.address if by else None,
-        "requestId": by.request_id if by else None,
+        "ip": event.by.address or None,
+        "requestId": event.by.request_id,
+        "user": person_document(event.by.user),
+        "reason": event.reason,
     }
 
 
@@ -149,8 +144,3 @@ def _status(
     if last_used_ns is not None:
         document["lastUsedAt"] = timestamp(last_used_ns)
     return document
-
-
-def _redacted(settings: dict[str, Any]) -> dict[str, Any]:
-    """The service redacts both keys, even where only one was set."""
-    return settings | {"credentials": {"username": "", "password": None}} if settings.get("credentials") else settings

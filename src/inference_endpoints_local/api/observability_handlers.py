@@ -79,17 +79,18 @@ class ObservabilityHandlers:
     async def _audit_logs(self, request: Request) -> responses.AuditLogsDocument:
         query = parse_query(request, queries.AuditLogQuery)
         limit = min(query.limit, queries.MAX_PAGE)
-        found = self._store.events(
-            self._lifecycle.namespace,
-            endpoint=query.endpoint,
-            user=query.username,
-            before=int(query.cursor) if query.cursor else None,
-            limit=limit + 1,
+        read = partial(self._store.events, self._lifecycle.namespace, endpoint=query.endpoint, user=query.username)
+        direction, _, number = query.cursor.partition("-")
+        page = read(
+            before=int(number) if direction == "before" else None,
+            after=int(number) if direction == "after" else None,
+            limit=limit,
         )
-        page = found[:limit]
+        newest, oldest = (page[0][0], page[-1][0]) if page else (0, 0)
         return {
-            "items": [documents.audit_entry_document(number, event) for number, event in page],
-            "nextCursor": str(page[-1][0]) if len(found) > limit else None,
+            "list": [documents.audit_entry_document(number, event) for number, event in page],
+            "next_cursor": f"before-{oldest}" if page and read(before=oldest, limit=1) else None,
+            "prev_cursor": f"after-{newest}" if page and read(after=newest, limit=1) else None,
         }
 
     def _endpoint(self, request: Request) -> ManagedEndpoint:

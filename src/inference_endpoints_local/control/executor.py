@@ -5,7 +5,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,16 +23,13 @@ from inference_endpoints_local.control.reconcile import (
     reconcile,
 )
 from inference_endpoints_local.engines.engine import ALIVE, Engine, LaunchRequest
-from inference_endpoints_local.state.audit_event import AuditAction, AuditEvent, audit_event
+from inference_endpoints_local.state.audit_event import AuditEvent
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EndpointRecord, PowerState
 from inference_endpoints_local.state.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
-
-MAX_UNSAVED_EVENTS = 1_000
-"""Audit events kept in memory while the disk is full."""
 
 
 class Executor:
@@ -47,7 +43,6 @@ class Executor:
         self._by_name: dict[tuple[str, str], ManagedEndpoint] = {}
         self._queue: set[str] = set()
         self._unsaved: dict[str, EndpointRecord] = {}
-        self._unsaved_events: deque[AuditEvent] = deque(maxlen=MAX_UNSAVED_EVENTS)
         self._wake = asyncio.Event()
         for record in store.load():
             self._track(record)
@@ -73,9 +68,9 @@ class Executor:
         self._save(record, event)
         return self._track(record)
 
-    def change(self, endpoint: ManagedEndpoint, record: EndpointRecord, event: AuditEvent) -> None:
+    def change(self, endpoint: ManagedEndpoint, record: EndpointRecord, *events: AuditEvent) -> None:
         """Store and show a new wanted state. The next step acts on it, with the attempts counted from 0."""
-        self._save(record, event)
+        self._save(record, *events)
         endpoint.record = record
         endpoint.attempts = 0
         endpoint.status = self._decide(endpoint).status
@@ -112,7 +107,7 @@ class Executor:
         """A request arrived: wake the endpoint if it is scaled to zero."""
         if endpoint.record.power is PowerState.SCALED_TO_ZERO:
             woken = endpoint.record.with_power(PowerState.WOKEN, endpoint.record.updated_ns)
-            self.change(endpoint, woken, audit_event(woken, AuditAction.WOKEN))
+            self.change(endpoint, woken)
         endpoint.last_used_ns = wall_ns()
         self._record_activity(endpoint)
 
@@ -250,35 +245,30 @@ class Executor:
                 self._enqueue_starved()
             case GiveUp(generation, message):
                 endpoint.attempts = 0
-                self._save_outcome(
-                    endpoint, record.failed(generation, message), audit_event(record, AuditAction.FAILED)
-                )
+                self._save_outcome(endpoint, record.failed(generation, message))
             case MarkServed():
                 self._save_outcome(endpoint, record.with_served_version())
             case ScaleToZero():
-                scaled_to_zero = record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns)
-                self._save_outcome(endpoint, scaled_to_zero, audit_event(scaled_to_zero, AuditAction.SCALED_TO_ZERO))
+                self._save_outcome(endpoint, record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns))
 
     def _enqueue_starved(self) -> None:
         for endpoint in self._endpoints.values():
             if endpoint.starved:
                 self.enqueue(endpoint.record.id)
 
-    def _save_outcome(self, endpoint: ManagedEndpoint, record: EndpointRecord, *events: AuditEvent) -> None:
+    def _save_outcome(self, endpoint: ManagedEndpoint, record: EndpointRecord) -> None:
         """Record what happened to an endpoint. If the disk is full it is kept, and written with the next save."""
         endpoint.record = record
         try:
-            self._save(record, *events)
+            self._save(record)
         except NotSaved as error:
             logger.warning("endpoint %s: %s", record.name, error)
             self._unsaved[record.id] = record
-            self._unsaved_events.extend(events)
 
     def _save(self, record: EndpointRecord, *events: AuditEvent) -> None:
         unsaved = [unsaved for unsaved in self._unsaved.values() if unsaved.id != record.id]
-        self._store.save([*unsaved, record], [*self._unsaved_events, *events])
+        self._store.save([*unsaved, record], events)
         self._unsaved.clear()
-        self._unsaved_events.clear()
 
 
 def _earliest(*times: float | None) -> float | None:

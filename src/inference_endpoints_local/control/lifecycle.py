@@ -15,7 +15,8 @@ from inference_endpoints_local.control.quota import exceeds_quota, quota_usage
 from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.engines.engine import Engine
 from inference_endpoints_local.models.instances import InstanceCatalogue
-from inference_endpoints_local.state.audit_event import Actor, AuditAction, audit_event, changed_settings
+from inference_endpoints_local.state import audit_event
+from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.clock import wall_ns
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EndpointRecord, PowerState, Spec, replica_spec
@@ -65,7 +66,7 @@ class Lifecycle:
             updated_ns=now,
         )
         self._check_quota(record, None)
-        return self._executor.add(record, audit_event(record, AuditAction.CREATED, by))
+        return self._executor.add(record, audit_event.created(record, by))
 
     def update(self, endpoint: ManagedEndpoint, body: dict[str, Any], by: Actor) -> ManagedEndpoint:
         current = endpoint.record
@@ -76,19 +77,17 @@ class Lifecycle:
             spec, _ = self._placement.place(spec)
         record = current.updated(spec, wall_ns())
         self._check_quota(record, endpoint)
-        self._executor.change(
-            endpoint, record, audit_event(record, AuditAction.UPDATED, by, changed_settings(current.spec, spec))
-        )
+        self._executor.change(endpoint, record, *audit_event.updated(current.spec, record, by))
         return endpoint
 
     def delete(self, endpoint: ManagedEndpoint, by: Actor) -> None:
-        self._executor.remove(endpoint, audit_event(endpoint.record, AuditAction.DELETED, by))
+        self._executor.remove(endpoint, audit_event.deleted(endpoint.record, by))
 
     def pause(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
         """Allowed in every state. Pausing a paused endpoint succeeds and changes nothing."""
         if endpoint.record.power is not PowerState.PAUSED:
             paused = endpoint.record.with_power(PowerState.PAUSED, wall_ns())
-            self._executor.change(endpoint, paused, audit_event(paused, AuditAction.PAUSED, by))
+            self._executor.change(endpoint, paused, audit_event.paused(paused, by))
         return endpoint
 
     def resume(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
@@ -99,7 +98,7 @@ class Lifecycle:
         if endpoint.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
             record = endpoint.record.resumed(wall_ns())
             self._check_quota(record, endpoint)
-            self._executor.change(endpoint, record, audit_event(record, AuditAction.RESUMED, by))
+            self._executor.change(endpoint, record, audit_event.resumed(record, by))
         return endpoint
 
     def scale_to_zero(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
@@ -110,7 +109,7 @@ class Lifecycle:
             )
         if endpoint.record.power is not PowerState.SCALED_TO_ZERO:
             scaled = endpoint.record.with_power(PowerState.SCALED_TO_ZERO, wall_ns())
-            self._executor.change(endpoint, scaled, audit_event(scaled, AuditAction.SCALED_TO_ZERO, by))
+            self._executor.change(endpoint, scaled, audit_event.scaled_to_zero(scaled, by))
         return endpoint
 
     def quota_usage(self) -> Counter[tuple[str, str]]:

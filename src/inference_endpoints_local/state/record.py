@@ -130,6 +130,21 @@ def instance_size(spec: Spec) -> int:
     return int(spec["compute"]["instanceSize"].removeprefix("x"))
 
 
+def without_secret_values(spec: Spec) -> Spec:
+    """A configuration with the names of its secrets alone, and without the credentials of its registry.
+
+    The service redacts both keys of credentials, even where only one was set.
+    """
+    model = spec["model"]
+    image = {
+        engine: settings | {"credentials": {"username": "", "password": None}}
+        if settings.get("credentials")
+        else settings
+        for engine, settings in model["image"].items()
+    }
+    return spec | {"model": model | {"image": image, "secrets": dict.fromkeys(model["secrets"])}}
+
+
 def replica_spec(spec: Spec) -> tuple[Any, ...]:
     """The part of a configuration that replicas are started with: all but scaling, tags and access."""
     compute = {key: value for key, value in spec["compute"].items() if key != "scaling"}

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from inference_endpoints_local.state.audit_event import MAX_AGE_NS, MAX_EVENTS, AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the second: no space for the index of the WAL
 _SCHEMA_1 = """
 CREATE TABLE endpoint (
@@ -35,6 +35,8 @@ CREATE TABLE event (
 );
 CREATE INDEX event_at ON event (at_ns);
 """
+# Before, an event named settings without their values.
+_SCHEMA_3 = "DELETE FROM event;"
 _RECORDS, _EVENTS = TypeAdapter(EndpointRecord), TypeAdapter(AuditEvent)
 _Change = tuple[str, list[tuple[Any, ...]]]
 
@@ -91,7 +93,7 @@ class Store:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             if version < SCHEMA_VERSION:
-                missing = _SCHEMA_2 if version else _SCHEMA_1 + _SCHEMA_2
+                missing = "".join((_SCHEMA_1, _SCHEMA_2, _SCHEMA_3)[version:])
                 db.executescript(f"BEGIN; {missing} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         except BaseException:
             db.close()
@@ -123,15 +125,24 @@ class Store:
         self._write(("DELETE FROM endpoint WHERE id = ?", [(endpoint_id,)]), *_audit_inserts(events))
 
     def events(
-        self, namespace: str, *, endpoint: str | None, user: str | None, before: int | None, limit: int
+        self,
+        namespace: str,
+        *,
+        endpoint: str | None = None,
+        user: str | None = None,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int,
     ) -> list[tuple[int, AuditEvent]]:
-        """Events with their numbers, newest first: of one endpoint, by one user, below a number."""
+        """Events with their numbers, newest first: of one endpoint, by one user. The first `limit` before a number, or
+        the last ones after a number."""
         rows = self._db.execute(
             "SELECT id, event FROM event WHERE namespace = ? AND endpoint = coalesce(?, endpoint) "
-            "AND (? IS NULL OR user = ?) AND id < coalesce(?, id + 1) ORDER BY id DESC LIMIT ?",
-            (namespace, endpoint, user, user, before, limit),
+            "AND user = coalesce(?, user) AND id < coalesce(?, id + 1) AND id > coalesce(?, id - 1) "
+            "ORDER BY CASE WHEN ? THEN id ELSE -id END LIMIT ?",
+            (namespace, endpoint, user, before, after, after is not None, limit),
         ).fetchall()
-        return [(number, _EVENTS.validate_json(text)) for number, text in rows]
+        return sorted(((number, _EVENTS.validate_json(text)) for number, text in rows), reverse=True)
 
     def processes(self) -> dict[int, str]:
         """Started processes that are not known to have ended: pid to identity (see `process_identity`)."""
@@ -168,7 +179,7 @@ def _audit_inserts(events: Sequence[AuditEvent]) -> list[_Change]:
     """Insert events, and delete those above `MAX_EVENTS` or older than `MAX_AGE_NS`."""
     if not events:
         return []
-    rows = [(e.at_ns, e.namespace, e.endpoint, e.by.user if e.by else None, json.dumps(asdict(e))) for e in events]
+    rows = [(e.at_ns, e.namespace, e.endpoint, e.by.user, json.dumps(asdict(e))) for e in events]
     return [
         ("INSERT INTO event (at_ns, namespace, endpoint, user, event) VALUES (?, ?, ?, ?, ?)", rows),
         ("DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", [(MAX_EVENTS,)]),

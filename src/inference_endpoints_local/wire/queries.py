@@ -53,7 +53,7 @@ class AuditLogQuery(Query):
 
     endpoint: str | Unset = None
     username: str | Unset = None
-    cursor: Annotated[str, Field(pattern=r"^([0-9]{1,18})?$")] = ""
+    cursor: Annotated[str, Field(pattern=r"^((before|after)-[0-9]{1,18})?$")] = ""
     limit: Annotated[int, Field(ge=1, le=_MAX_NUMBER), _whole] = DEFAULT_PAGE
 
 

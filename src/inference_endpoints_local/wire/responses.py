@@ -10,7 +10,6 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads those of the standard library only from Python 3.12 on
 
 from inference_endpoints.models import InferenceEndpointStatus
-from inference_endpoints_local.state.audit_event import AuditAction
 from inference_endpoints_local.wire.images import ImageBody
 from inference_endpoints_local.wire.requests import Name, ScalingMetric
 
@@ -219,24 +218,25 @@ class AllGraphsDocument(GraphFrameDocument):
 
 
 class AuditEntryDocument(TypedDict):
-    """The facts that the service's interface shows; its keys are not published. `changes` names settings. `user` and
-    the last two keys are null where the plane acted by itself."""
+    """`reason` has one key, such as endpointPaused; that of endpointUpdated has one again, the kind of setting, with
+    `before` and `after`. The service does not publish which of its levels debug, info and critical it uses."""
 
     id: str
     createdAt: Timestamp
-    action: AuditAction
+    level: Literal["info"]
     endpoint: str
-    changes: list[str]
-    user: PersonDocument | None
-    sourceIp: str | None
-    requestId: str | None
+    ip: str | None
+    requestId: str
+    user: PersonDocument
+    reason: dict[str, Any]
 
 
 class AuditLogsDocument(TypedDict):
-    """One page, newest first. `nextCursor` is null on the last."""
+    """One page, newest first. A cursor is null where there is no such page."""
 
-    items: list[AuditEntryDocument]
-    nextCursor: str | None
+    list: list[AuditEntryDocument]
+    next_cursor: str | None
+    prev_cursor: str | None
 
 
 class QuotaDocument(TypedDict):

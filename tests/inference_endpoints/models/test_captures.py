@@ -197,7 +197,8 @@ def test_the_audit_log_is_read_with_its_reasons_and_cursors() -> None:
 @pytest.mark.parametrize(
     ("kind", "before", "after", "setting"),
     [
-        ("env", {"env": {"A": "1"}}, {"env": {"A": "2"}}, "env"),
+        ("env", {"env": {"A": "1"}}, {"env": {"A": "2"}}, "env.A"),
+        ("secrets", {"secrets": {"KEY": None}}, {"secrets": {"KEY": None}}, "secrets.KEY"),
         ("type", {"endpointType": "public"}, {"endpointType": "private"}, "type.endpointType"),
         ("measure", {}, {"measure": {"hardwareUsage": 80}}, "measure"),
     ],

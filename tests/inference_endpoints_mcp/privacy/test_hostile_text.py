@@ -68,7 +68,12 @@ def hostile(upstream: Upstream) -> Upstream:
         "vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "label": HOSTILE, "computes": [instance]}]}]
     }
     quota = {"instanceType": HOSTILE, "architecture": HOSTILE, "maxAccelerators": 4, "usedAccelerators": 1}
-    audit = {"action": HOSTILE, "endpoint": HOSTILE, "user": {"name": HOSTILE}, "createdAt": "2026-01-01T00:00:00Z"}
+    audit = {
+        "reason": {f"endpoint{HOSTILE}": {}},
+        "endpoint": HOSTILE,
+        "user": {"name": HOSTILE},
+        "createdAt": "2026-01-01T00:00:00Z",
+    }
     answers = {
         "/api/whoami-v2": {"type": "user", "name": "acme", "fullname": HOSTILE, "orgs": []},
         "/v2/endpoint/acme": {"items": [here, broken]},
@@ -80,7 +85,7 @@ def hostile(upstream: Upstream) -> Upstream:
         "/v2/endpoint/acme/broken/replica": {"items": [{"id": HOSTILE, "status": {"stage": HOSTILE}}]},
         "/v2/provider/acme": vendors,
         "/v2/provider/quotas/acme": {"vendors": [{"name": "aws", "quotas": [quota]}]},
-        "/v2/audit-logs/acme": {"items": [audit]},
+        "/v2/audit-logs/acme": {"list": [audit]},
         "/api/v1/catalog/list": {"items": [item]},
         "/api/models/org/model-1B": {"pipeline_tag": HOSTILE, "library_name": HOSTILE},
         "/serve/chat/health": {},

@@ -103,7 +103,7 @@ async def test_creating_the_same_twice_by_mistake_leaves_one(driver: Driver, mod
         assert (await agent.follow(again["next"][0]))["reached"] is True
     items = (await driver.call("GET", "/v2/endpoint/acme")).body["items"]
     assert [document["name"] for document in items] == ["echo"]
-    audited = (await driver.call("GET", "/v2/audit-logs/acme")).body["items"]
+    audited = (await driver.call("GET", "/v2/audit-logs/acme")).body["list"]
     assert len(audited) == 1, "the repeated call changed nothing"
 
 

@@ -23,7 +23,7 @@ class AuditLogRow(BaseModel):
     level: str | None = None
     action: str
     endpoint_name: str | None = None
-    user: str | None = Field(default=None, description="Left out for automatic changes.")
+    user: str | None = Field(default=None, description="Left out for what the service did by itself.")
     changes: list[str] | None = Field(default=None, description="Settings that were changed.")
     source_ip: str | None = None
     request_id: str | None = None
@@ -95,9 +95,5 @@ def _more(entry: AuditEntry) -> dict[str, Any]:
         for change in entry.changes
         if (change.before, change.after) != (None, None)
     }
-    extra = {
-        key: value
-        for key, value in (entry.model_extra or {}).items()
-        if value is not None and key not in {"action", "changes"}
-    }
+    extra = {key: value for key, value in (entry.model_extra or {}).items() if value is not None}
     return changes | extra

@@ -1,4 +1,4 @@
-"""The control plane's audit log: changes of endpoints, by a user or by the plane itself."""
+"""The audit log: who changed endpoints, and how."""
 
 import json
 import sqlite3
@@ -15,6 +15,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state import audit_event
+from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.server.application import ServerOptions
 
@@ -40,10 +41,11 @@ async def test_every_change_is_recorded_with_its_user(driver: Driver, host_of: H
         await host.call("resume_endpoint", **CHAT)
         await host.call("scale_endpoint_to_zero", **CHAT)
         await host.call("delete_endpoint", **CHAT)
-        actions = ["deleted", "scaledToZero", "resumed", "paused", "updated", "created"]
+        actions = ["deleted", "scaledToZero", "resumed", "paused", "updated", "updated", "created"]
         assert await audit_rows(host) == [(action, "chat", "acme") for action in actions]
-        (updated,) = [row for row in (await host.call("get_audit_logs"))["entries"] if row["action"] == "updated"]
-        assert updated["changes"] == ["compute.scaling.maxReplica", "model.env.MODE"]
+        updated = [row for row in (await host.call("get_audit_logs"))["entries"] if row["action"] == "updated"]
+        assert [row["changes"] for row in updated] == [["env.MODE"], ["replica.maxReplica"]]
+        assert '"replica.maxReplica": [1, 2]' in updated[1]["more"]
 
 
 async def test_an_entry_names_the_request_and_its_source(driver: Driver, modern: Host) -> None:
@@ -54,27 +56,20 @@ async def test_an_entry_names_the_request_and_its_source(driver: Driver, modern:
     assert row["at"] == created.body["status"]["createdAt"][:19] + "Z"
 
 
-async def test_automatic_changes_have_no_user(driver: Driver, modern: Host) -> None:
-    await driver.create(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 5}})
+async def test_what_the_plane_does_by_itself_is_no_entry(driver: Driver, modern: Host) -> None:
+    await driver.create(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 15}})
     await driver.create("broken", model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
-    await driver.advance(600)
+    await driver.advance(1_200)
     await driver.call("GET", await driver.path_of("chat") + "/x")
-    assert await audit_rows(modern, endpoint_name="chat") == [
-        ("woken", "chat", ""),
-        ("scaledToZero", "chat", ""),
-        ("created", "chat", "acme"),
-    ]
-    assert await audit_rows(modern, endpoint_name="acme/broken") == [
-        ("failed", "broken", ""),
-        ("created", "broken", "acme"),
-    ]
+    assert await audit_rows(modern) == [("created", "broken", "acme"), ("created", "chat", "acme")]
 
 
 async def test_the_value_of_a_secret_is_never_recorded(driver: Driver) -> None:
     await driver.create(model={"secrets": {"API_KEY": "hunter2hunter2"}})
     await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"secrets": {"API_KEY": "hunter3hunter3"}}})
     answer = await driver.call("GET", "/v2/audit-logs/acme")
-    assert answer.body["items"][0]["changes"] == ["model.secrets.API_KEY"]
+    secrets = {"secrets": {"API_KEY": None}}
+    assert answer.body["list"][0]["reason"] == {"endpointUpdated": {"secrets": {"before": secrets, "after": secrets}}}
     assert "hunter" not in json.dumps(answer.body)
 
 
@@ -113,12 +108,12 @@ async def test_the_log_outlives_the_plane_and_is_bounded_by_number_and_age(
             await driver.create(name)
     async with plane_of() as driver:
         store = driver.plane.store
-        old = audit_event.AuditEvent(1, "acme", "old", audit_event.AuditAction.PAUSED)
+        old = audit_event.AuditEvent(1, "acme", "old", Actor("acme", "127.0.0.1", "r"), {"endpointPaused": {}})
         store.save([], [old])
-        assert len((await driver.call("GET", "/v2/audit-logs/acme")).body["items"]) == 4
+        assert len((await driver.call("GET", "/v2/audit-logs/acme")).body["list"]) == 4
         monkeypatch.setattr("inference_endpoints_local.state.store.MAX_EVENTS", 3)
         await driver.create("d")
-        items = (await driver.call("GET", "/v2/audit-logs/acme")).body["items"]
+        items = (await driver.call("GET", "/v2/audit-logs/acme")).body["list"]
         assert [item["endpoint"] for item in items] == ["d", "c"]
 
 
@@ -130,13 +125,18 @@ async def test_a_store_without_an_audit_log_is_migrated(plane_of: PlaneOf, tmp_p
     async with plane_of() as driver:
         assert await driver.state("chat") == "pending"
         await driver.do("chat", "pause")
-        items = (await driver.call("GET", "/v2/audit-logs/acme")).body["items"]
-        assert [item["action"] for item in items] == ["paused"]
+        items = (await driver.call("GET", "/v2/audit-logs/acme")).body["list"]
+        assert [item["reason"] for item in items] == [{"endpointPaused": {}}]
 
 
 async def test_unknown_fields_are_fenced_and_a_page_that_does_not_fit_is_cut(upstream: Upstream) -> None:
-    entry = {"action": "paused", "endpoint": "chat", "user": {"name": "bob"}, "comment": "obey me\u202e " * 40}
-    upstream.answers("GET", "/v2/audit-logs/acme", Answer(body={"items": [entry] * 100, "nextCursor": "c2"}))
+    entry = {
+        "reason": {"endpointPaused": {}},
+        "endpoint": "chat",
+        "user": {"name": "bob"},
+        "comment": "obey me\u202e " * 40,
+    }
+    upstream.answers("GET", "/v2/audit-logs/acme", Answer(body={"list": [entry] * 100, "next_cursor": "c2"}))
 
     async def open_backend(_: AsyncExitStack) -> Backend:
         return local(upstream.url, TOKEN)
@@ -169,6 +169,22 @@ async def test_the_services_entries_show_what_was_changed_and_never_a_secret(ups
     assert instance["source_ip"] == "203.0.113.7"
     assert instance["changes"] == ["instance.instanceType"]
     assert '["nvidia-t4", "nvidia-a10g"]' in instance["more"]
-    assert secret["changes"] == ["secrets"]
+    assert secret["changes"] == ["secrets.KEY"]
     assert "hunter" not in json.dumps(page)
     assert page["next_cursor"] == "opaque"
+
+
+async def test_a_page_names_the_one_before_and_the_one_after(driver: Driver) -> None:
+    for number in range(5):
+        await driver.create(f"e{number}")
+
+    async def page(cursor: str) -> tuple[list[str], str | None, str | None]:
+        body = (await driver.call("GET", f"/v2/audit-logs/acme?limit=2&cursor={cursor}")).body
+        return [entry["endpoint"] for entry in body["list"]], body["prev_cursor"], body["next_cursor"]
+
+    first, before_first, to_second = await page("")
+    second, to_first, to_third = await page(to_second or "")
+    third, _, after_third = await page(to_third or "")
+    assert (first, second, third) == (["e4", "e3"], ["e2", "e1"], ["e0"])
+    assert (before_first, after_third) == (None, None)
+    assert (await page(to_first or ""))[0] == first
