@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.plane",
     "tests.support.command",
     "tests.support.scenarios",
+    "tests.support.service_requests",
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from tests.support.service_document import resolved
+from tests.support.service_document import object_properties, resolved
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 INT32 = 2**31 - 1
@@ -25,7 +25,7 @@ def answers(schema: dict[str, Any]) -> SearchStrategy[Any]:
     if "enum" in schema:
         return st.one_of(st.sampled_from(schema["enum"]), TEXT.filter(bool))
     if "allOf" in schema or "properties" in schema:
-        return _objects(*_properties(schema))
+        return _objects(*object_properties(schema))
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return st.one_of([_of_kind(kind, schema) for kind in kinds])
 
@@ -61,16 +61,6 @@ def _moments() -> SearchStrategy[str]:
     fractions = st.one_of(st.just(""), st.integers(0, 10**9 - 1).map(lambda digits: f".{digits:09d}"))
     moments = st.datetimes().map(lambda moment: moment.replace(microsecond=0).isoformat())
     return st.builds("{}{}Z".format, moments, fractions)
-
-
-def _properties(schema: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
-    """All properties of an object, and which of them are required."""
-    properties, required = dict(schema.get("properties", {})), set(schema.get("required", ()))
-    for part in schema.get("allOf", ()):
-        more, needed = _properties(resolved(part))
-        properties |= more
-        required |= needed
-    return properties, required
 
 
 def _objects(properties: dict[str, Any], required: set[str]) -> SearchStrategy[dict[str, Any]]:

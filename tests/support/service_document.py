@@ -45,3 +45,13 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in schema:
         schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema
+
+
+def object_properties(schema: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """All properties of an object, also of the schemas that it is combined from, and which of them are required."""
+    properties, required = dict(schema.get("properties", {})), set(schema.get("required", ()))
+    for part in schema.get("allOf", ()):
+        more, needed = object_properties(resolved(part))
+        properties |= more
+        required |= needed
+    return properties, required
