@@ -22,7 +22,7 @@ IDLE_MINUTES = range(15, 2881)
 
 
 @pytest.fixture(autouse=PATH is not None)
-def _every_request_is_in_the_document(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _requests_are_in_the_document(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails a test in which the client sends what the document does not have, unless it is marked `sends_anything`."""
     problems: list[str] = []
     send = httpx.AsyncHTTPTransport.handle_async_request

@@ -38,4 +38,4 @@ def _problems(error: ValidationError) -> Iterator[str]:
             setting.append(part)
         # Wrong items of a list are reported as one problem of the list.
         items = "holds texts only" if len(setting) < len(problem["loc"]) and problem["type"] == "string_type" else None
-        yield f"{'.'.join(setting)} {items or _RULES.get(problem['type'], problem['msg'])}"
+        yield f"{'.'.join(setting)} {items or _RULES.get(problem['type'], problem['msg'])}".strip()

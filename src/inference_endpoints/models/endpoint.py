@@ -151,8 +151,18 @@ class Endpoint(EndpointConfiguration, ApiModelWithRaw):
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """The document without its status: the requested configuration."""
-        return {key: value for key, value in self.raw.items() if key != "status"}
+        """The requested configuration: the document without what only answers have."""
+        return _without_answers({key: value for key, value in self.raw.items() if key not in {"status", "healthRoute"}})
+
+
+def _without_answers(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Without `metric`, the older spelling of `measure`, which no request has."""
+    compute = configuration.get("compute")
+    scaling = compute.get("scaling") if isinstance(compute, dict) else None
+    if not isinstance(compute, dict) or not isinstance(scaling, dict) or "metric" not in scaling:
+        return configuration
+    requested = {key: value for key, value in scaling.items() if key != "metric"}
+    return configuration | {"compute": compute | {"scaling": requested}}
 
 
 class EndpointPage(ApiModel):

@@ -6,7 +6,7 @@ Types and nulls: the service's OpenAPI document 2.0.0. Settings that it has and 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _REPLACED_WHOLE = frozenset({"image", "measure"})
 """Objects that the service never merges with those it has."""
+_ONLY_AT_CREATION = frozenset({"cacheHttpResponses", "privateService"})
 
 
 def _refuse_null(value: Any) -> Any:
@@ -30,9 +31,17 @@ def _one_engine(image: dict[str, Any]) -> dict[str, Any]:
     return image
 
 
+def _idle_minutes(minutes: int) -> int:
+    if not 15 <= minutes <= 2880:
+        raise PydanticCustomError("idle_minutes", "is 15 to 2880 minutes")
+    return minutes
+
+
 Given = Annotated[T | None, BeforeValidator(_refuse_null)]
 """None while unset. An explicit null is refused."""
 Count = Annotated[StrictInt, Field(ge=0)]
+IdleMinutes = Annotated[StrictInt, AfterValidator(_idle_minutes)]
+"""Minutes without a call after which an endpoint scales to zero. The service refuses others with these limits."""
 ImageRequest = Annotated[dict[str, dict[str, Any]], AfterValidator(_one_engine)]
 
 
@@ -71,7 +80,7 @@ class ScalingRequest(RequestPart):
 
     min_replica: Given[Count] = None
     max_replica: Given[Count] = None
-    scale_to_zero_timeout: Count | None = None
+    scale_to_zero_timeout: IdleMinutes | None = None
     measure: dict[str, Any] | None = None
 
 
@@ -96,18 +105,33 @@ class ModelRequest(RequestPart):
     command: list[str] | None = None
 
 
+class ProviderRequest(RequestPart):
+    vendor: str
+    region: str
+
+
 class UpdateRequest(RequestPart):
     """The body of a request that changes an endpoint. Environment variables and secrets are added to those it has.
+    Another `provider` moves it to another vendor or region.
 
     >>> request = UpdateRequest.model_validate({"compute": {"scaling": {"scaleToZeroTimeout": None}}})
     >>> request.compute.scaling.model_fields_set
     {'scale_to_zero_timeout'}
     """
 
+    provider: Given[ProviderRequest] = None
     compute: Given[ComputeRequest] = None
     model: Given[ModelRequest] = None
     type: Given[str] = None
     tags: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _can_be_changed(self) -> Self:
+        fixed = _ONLY_AT_CREATION.intersection(self.model_extra or ())
+        if fixed and not isinstance(self, CreateRequest):
+            names = {"names": " and ".join(sorted(fixed))}
+            raise PydanticCustomError("fixed", "{names} can only be set when an endpoint is created", names)
+        return self
 
     @property
     def repository(self) -> str | None:
@@ -151,17 +175,11 @@ class UpdateRequest(RequestPart):
         """
         after = EndpointConfiguration.model_validate(_merge(current.configuration if current else {}, self.to_json()))
         given = self.compute.model_fields_set if self.compute else set()
-        if current and not given & {"instance_type", "instance_size"}:
-            after.compute.id = current.compute.id
-        else:  # what was known of other hardware does not hold for this
-            after.compute.id = None
+        other_instance = current is None or bool(given & {"instance_type", "instance_size"})
+        if other_instance:  # what was known of other hardware does not hold for this
             after.compute.accelerator = (self.compute and self.compute.accelerator) or ""
+        after.compute.id = None if current is None or other_instance or self.provider else current.compute.id
         return after
-
-
-class ProviderRequest(RequestPart):
-    vendor: str
-    region: str
 
 
 class CreateRequest(UpdateRequest):
@@ -179,10 +197,11 @@ class CreateRequest(UpdateRequest):
 
 
 class MetricsRequest(RequestPart):
-    """A span of time, as RFC 3339."""
+    """A span of time, as RFC 3339, and of which replica; by default of all."""
 
     start: str
     stop: str
+    replica_id: Given[str] = None
 
 
 def _plain(value: Any) -> Any:

@@ -158,10 +158,10 @@ def test_an_update_spends_if_it_may_cost_more_than_it_may_now(
     assert plan.spends is bool(plan.changes)
 
 
-@pytest.mark.parametrize(("minutes", "spends"), [(10, False), (15, False), (30, True), (None, True)])
+@pytest.mark.parametrize(("minutes", "spends"), [(15, False), (20, False), (30, True), (None, True)])
 def test_idling_longer_is_spending(minutes: int | None, spends: bool) -> None:
     now = body(0, 2)
-    now["compute"]["scaling"]["scaleToZeroTimeout"] = 15
+    now["compute"]["scaling"]["scaleToZeroTimeout"] = 20
     current = Endpoint.model_validate(now | {"status": {"state": "running"}})
     wish = {"compute": {"scaling": {"scaleToZeroTimeout": minutes}}}
     assert plan_update(change(wish), current, "acme", LISTING).spends is spends

@@ -190,6 +190,7 @@ async def test_an_update_that_changes_nothing_is_a_value_error(call: CallStyle, 
     assert await default_driver.get("chat") == before
 
 
+@pytest.mark.sends_anything
 async def test_parallelism_goes_into_the_image_that_is_there(call: CallStyle, default_driver: Driver) -> None:
     image = {"vLLM": {"url": "vllm/vllm-openai:v1", "maxNumSeqs": 4}}
     endpoint = await created(call, custom_image=image)

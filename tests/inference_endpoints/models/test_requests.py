@@ -48,6 +48,8 @@ def test_further_settings_are_merged_and_an_image_is_replaced_whole() -> None:
         ({"model": {"image": {"hunter2": 1}}}, "model.image is an object"),
         ({"model": {"image": {"tgi": {}, "tei": {}}}}, "model.image has exactly one key"),
         ({"tags": "hunter2"}, "tags is a list"),
+        ({"compute": {"scaling": {"scaleToZeroTimeout": 14}}}, "scaleToZeroTimeout is 15 to 2880 minutes"),
+        ({"compute": {"scaling": {"scaleToZeroTimeout": 2881}}}, "scaleToZeroTimeout is 15 to 2880 minutes"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_path_without_its_value(more: dict[str, Any], problem: str) -> None:
@@ -75,3 +77,15 @@ def test_other_hardware_has_another_id_and_only_the_accelerator_that_is_named(cu
     wish = {"compute": {"id": "aws-us-east-1-intel-spr-x1", "instanceType": "nvidia-l4"}}
     after = UpdateRequest.model_validate(wish).applied_to(current)
     assert (after.hardware_id, after.compute.accelerator) == ("aws-us-east-1-nvidia-l4-x1", "")
+
+
+@pytest.mark.parametrize("name", ["cacheHttpResponses", "privateService"])
+def test_a_setting_that_no_update_has_is_refused(name: str) -> None:
+    assert CreateRequest.model_validate(BODY | {name: None}).to_json()[name] is None
+    with pytest.raises(BadRequest, match=f": {name} can only be set when an endpoint is created"):
+        validated(lambda: UpdateRequest.model_validate({name: None}))
+
+
+def test_another_region_is_other_hardware_of_the_same_kind(current: Endpoint) -> None:
+    after = UpdateRequest.model_validate({"provider": {"vendor": "gcp", "region": "us-east4"}}).applied_to(current)
+    assert (after.hardware_id, after.compute.accelerator) == ("gcp-us-east4-intel-spr-x1", "cpu")

@@ -149,6 +149,7 @@ async def test_a_deeply_nested_config_crashes_nothing(driver: Driver, modern: Ho
     assert await state_of(driver) == []
 
 
+@pytest.mark.sends_anything
 async def test_the_control_planes_text_about_a_refusal_is_fenced(modern: Host) -> None:
     result = await modern.send("create_endpoint", **NEW, config={"model": {"image": {"unknown": {"url": "x"}}}})
     first, second = blocks_of(result)

@@ -47,7 +47,9 @@ async def update_endpoint(
     revision: Annotated[str, Field(max_length=96)] = "",
     min_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
     max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
-    scale_to_zero_timeout: Annotated[int, Field(ge=0, le=10_080, description="Idle minutes; 0: unchanged.")] = 0,
+    scale_to_zero_timeout: Annotated[
+        int, Field(ge=0, le=2_880, description="Idle minutes, at least 15; 0: unchanged.")
+    ] = 0,
     env: Annotated[dict[str, str], Field(description="Variables to set; others stay. No secrets.")] = {},  # noqa: B006
     clear: Annotated[list[ClearableSetting], Field(description="Settings to unset.")] = [],  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006

@@ -24,7 +24,7 @@ ALL: list[dict[str, Any]] = [
     {"model": {"revision": "abc", "task": "feature-extraction", "env": {"MODE": "fast", "EMPTY": ""}}},
     {"model": {"framework": "custom", "image": {"tei": {"url": "registry.example/tei:1", "pooling": "cls"}}}},
     {"route": {"domain": "x.example", "path": "/v1"}, "cacheHttpResponses": True, "customRouter": {"tag": "1"}},
-    {"experimentalFeatures": {"kvRouter": {"tag": "2"}}, "notifications": {"mail": ["a@example.com"]}},
+    {"experimentalFeatures": {"skipRepoDownload": True}, "notifications": {"email": True, "push": False}},
 ]
 
 
