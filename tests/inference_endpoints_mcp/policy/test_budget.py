@@ -58,6 +58,7 @@ async def test_two_creations_at_once_cannot_pass_the_budget_together(driver: Dri
     assert len((await driver.call("GET", "/v2/endpoint/acme")).body["items"]) == 1
 
 
+@pytest.mark.sends_anything
 async def test_a_creation_that_was_not_done_is_not_held_against_the_next(driver: Driver, host_of: HostOf) -> None:
     async with host_of(limits=ONE) as host:
         await host.refused("create_endpoint", "BAD_REQUEST", **SPEC, config={"model": {"framework": "none"}})
