@@ -4,18 +4,17 @@ The service's own suggestion comes first. Without one: the cheapest available ha
 engine that usually serves its task, sharded over all accelerators.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from inference_endpoints.deploy.literals import EndpointTask
 from inference_endpoints.deploy.offers import MAX_ALTERNATIVES, Offer, cheapest_first, comparable_offers, find_offer
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import PARALLELISM_SETTINGS, CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
 
 GB = 1e9
-_TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 GENERATING = frozenset({"text-generation", "image-text-to-text"})
 LARGEST_ON_CPU_GB = 1.0
 """Models with larger weights are too slow on a CPU: they are not deployed there by default."""
@@ -39,8 +38,8 @@ class KnownModel:
             self.item and self.item.task,
             self.info and self.info.pipeline_tag,
         )
-        # Anyone can write anything on a model's page.
-        return next((task for task in tasks if task and _TASK.fullmatch(task)), None)
+        # A model's page may name any task. The service refuses one that it does not serve.
+        return next((task for task in tasks if isinstance(task, str) and task in get_args(EndpointTask)), None)
 
     @property
     def weight_gb(self) -> float | None:

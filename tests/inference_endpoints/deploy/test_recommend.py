@@ -107,6 +107,10 @@ def test_a_task_other_than_generating_leaves_the_container_to_the_service() -> N
     assert recommended(info=model_info(22e6, task="feature-extraction")).image is None
 
 
+def test_a_task_that_the_service_does_not_serve_is_left_to_it() -> None:
+    assert recommended(info=model_info(22e6, task="text-to-speech")).task is None
+
+
 def test_the_catalogues_task_goes_before_the_hubs() -> None:
     item = CatalogueModel.model_validate({"repoId": "org/model", "task": "feature-extraction"})
     assert (
