@@ -16,6 +16,7 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.api.documents import DEFAULT_HEALTH_ROUTE, health_route
 from inference_endpoints_local.api.hang_up import HANG_UP
 from inference_endpoints_local.api.request_handling import error_response, has_token
+from inference_endpoints_local.control.endpoint_metrics import NO_REPLICA, EndpointMetrics
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.engine import EngineReplica, WorkerAddress
@@ -44,14 +45,13 @@ class Gateway:
         if endpoint is None:
             await error_response(404, "Not Found: no endpoint has this URL")(scope, receive, send)
             return
-        recorder, began = _StatusRecorder(send), time.monotonic()
-        endpoint.metrics.request_started(wall_s())
+        measured = _MeasuredRequest(endpoint.metrics, send)
         try:
-            await self._admit(endpoint, request, recorder)
+            await self._admit(endpoint, request, measured)
         finally:
-            endpoint.metrics.request_ended(wall_s(), time.monotonic() - began, recorder.status)
+            measured.end()
 
-    async def _admit(self, endpoint: ManagedEndpoint, request: Request, send: Send) -> None:
+    async def _admit(self, endpoint: ManagedEndpoint, request: Request, send: "_MeasuredRequest") -> None:
         refusal = self._refusal(endpoint, request)
         if refusal is None:
             try:
@@ -62,11 +62,12 @@ class Gateway:
                 refusal = error_response(507, f"Insufficient Storage: {failure}")
         await refusal(request.scope, request.receive, send)
 
-    async def _respond(self, endpoint: ManagedEndpoint, request: Request, send: Send) -> None:
+    async def _respond(self, endpoint: ManagedEndpoint, request: Request, send: "_MeasuredRequest") -> None:
         replica = await self._select_replica(endpoint, request)
         if isinstance(replica, Response):
             await replica(request.scope, request.receive, send)
         else:
+            send.sent_to(replica.id)
             await self._serve(endpoint, replica, request, send)
 
     def _refusal(self, endpoint: ManagedEndpoint, request: Request) -> Response | None:
@@ -113,16 +114,27 @@ class Gateway:
             replica.in_flight -= 1
 
 
-class _StatusRecorder:
-    """Forwards messages and records the status."""
+class _MeasuredRequest:
+    """Forwards the messages of a response, and records the request and its response."""
 
-    def __init__(self, send: Send) -> None:
-        self.status: int | None = None
+    def __init__(self, metrics: EndpointMetrics, send: Send) -> None:
+        self._metrics = metrics
         self._send = send
+        self._began = time.monotonic()
+        self._replica = NO_REPLICA
+        self._status: int | None = None
+        metrics.request_started(wall_s())
+
+    def sent_to(self, replica: str) -> None:
+        self._replica = replica
+        self._metrics.request_sent(replica, wall_s())
+
+    def end(self) -> None:
+        self._metrics.request_ended(wall_s(), time.monotonic() - self._began, self._status, self._replica)
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self._status = message["status"]
         await self._send(message)
 
 

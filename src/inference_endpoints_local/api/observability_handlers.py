@@ -1,13 +1,16 @@
 """The handlers for logs, replicas, metrics and audit logs."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from inference_endpoints_local.api import documents, metric_graphs
+from inference_endpoints_local.api.graph_windows import GraphWindows
+from inference_endpoints_local.api.open_metrics import open_metrics
 from inference_endpoints_local.api.request_handling import Handler, read_body, server_sent_event
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
@@ -18,8 +21,23 @@ from inference_endpoints_local.wire.queries import parse_query
 from inference_endpoints_local.wire.requests import InvalidRequest, MetricsBody, parse_as
 from inference_endpoints_local.wire.routes import RouteContract
 
-DEFAULT_PERIOD_S = 3_600.0
-"""The last so many seconds are shown if the request names no start."""
+_GRAPHS: dict[RouteContract, Callable[[GraphWindows], Any]] = {
+    routes.METRICS: metric_graphs.all_graphs,
+    routes.HARDWARE_CPU: metric_graphs.hardware_cpu,
+    routes.HARDWARE_GPU: metric_graphs.hardware_gpu,
+    routes.INFERENCE_ITL: metric_graphs.inter_token_latency,
+    routes.INFERENCE_KV_CACHE: metric_graphs.kv_cache,
+    routes.INFERENCE_PREFIX_CACHE: metric_graphs.prefix_cache,
+    routes.INFERENCE_REQUESTS: metric_graphs.engine_requests,
+    routes.INFERENCE_TTFT: metric_graphs.time_to_first_token,
+    routes.PENDING_REQUEST: metric_graphs.pending_requests,
+    routes.REPLICA_IDS: metric_graphs.replica_ids,
+    routes.REPLICA_RUNNING: metric_graphs.replicas_running,
+    routes.REPLICA_STATUS: metric_graphs.replica_stages,
+    routes.RESPONSE_ELAPSED: metric_graphs.elapsed,
+    routes.RESPONSE_STATUS_CODE: metric_graphs.status_codes,
+    routes.RESPONSE_STATUS_CODE_GROUPED: metric_graphs.grouped_status_codes,
+}
 
 
 class ObservabilityHandlers:
@@ -34,9 +52,8 @@ class ObservabilityHandlers:
             (routes.LOGS, self._logs),
             (routes.FOLLOW_LOGS, self._follow_logs),
             (routes.REPLICAS, self._replicas),
-            (routes.METRICS, self._metrics),
-            *((route, partial(self._metric, key)) for key, route in routes.GRAPH_ROUTES.items()),
-            (routes.HARDWARE_CPU, self._hardware_cpu),
+            *((route, partial(self._graph, graph)) for route, graph in _GRAPHS.items()),
+            (routes.OPEN_METRICS, self._open_metrics),
             (routes.AUDIT_LOGS, self._audit_logs),
         ]
 
@@ -58,23 +75,20 @@ class ObservabilityHandlers:
     async def _replicas(self, request: Request) -> responses.ReplicasDocument:
         return documents.replicas_document(self._endpoint(request))
 
-    async def _metrics(self, request: Request) -> responses.AllGraphsDocument:
+    async def _graph(self, graph: Callable[[GraphWindows], Any], request: Request) -> Any:
         period = parse_as(MetricsBody, await read_body(request))
         endpoint = self._endpoint(request)
         endpoint.measure()
-        stop = period.stop.timestamp() if period.stop else wall_s()
-        start = period.start.timestamp() if period.start else stop - DEFAULT_PERIOD_S
+        start, stop = period.start.timestamp(), period.stop.timestamp()
         if start >= stop:
             raise InvalidRequest("VALIDATION_FAILED: start: is not before stop")
-        replica_ids = (replica.id for replica in endpoint.replicas)
-        return metric_graphs.all_graphs(endpoint.metrics, replica_ids, max(0.0, start), max(0.0, min(stop, wall_s())))
+        shown = max(0.0, start), max(0.0, min(stop, wall_s()))
+        return graph(GraphWindows(endpoint.metrics, *shown, replica=period.replica_id))
 
-    async def _metric(self, key: str, request: Request) -> Any:
-        return (await self._metrics(request))[key]  # type: ignore[literal-required]
-
-    async def _hardware_cpu(self, request: Request) -> responses.GraphHardwareCpuDocument:
-        graphs = await self._metrics(request)
-        return {"hardwareCpu": graphs["hardwareCpu"], "hardwareMem": graphs["hardwareMem"]}
+    async def _open_metrics(self, request: Request) -> Response:
+        endpoint = self._endpoint(request)
+        endpoint.measure()
+        return PlainTextResponse(open_metrics(endpoint.metrics))
 
     async def _audit_logs(self, request: Request) -> responses.AuditLogsDocument:
         query = parse_query(request, queries.AuditLogQuery)

@@ -101,6 +101,7 @@ class Executor:
             self._record_request(endpoint)
         endpoint.load.add(requests - endpoint.simulated_requests, endpoint.engine.clock.now())
         endpoint.simulated_requests = requests
+        endpoint.spread_simulated_requests()
         self._record_activity(endpoint)
 
     def _record_request(self, endpoint: ManagedEndpoint) -> None:

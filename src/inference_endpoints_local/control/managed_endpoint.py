@@ -69,6 +69,14 @@ class ManagedEndpoint:
         self.metrics.count_pending(now)
         self.metrics.record_replicas(self.replicas, self.status.target, now)
         self.metrics.record_usage(self.ready, now)
+        if self.simulated_requests:
+            self.spread_simulated_requests()
+
+    def spread_simulated_requests(self) -> None:
+        """Let each ready replica have an equal part of the simulated requests in flight."""
+        ready = self.ready
+        for number, replica in enumerate(ready):
+            replica.in_flight = (self.simulated_requests + number) // len(ready)
 
     def observe(self) -> ObservedState:
         version = self.record.version

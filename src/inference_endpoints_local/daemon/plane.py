@@ -158,9 +158,10 @@ class Plane:
         await asyncio.sleep(0)
 
     async def _measure(self) -> None:
-        """Measure the processes once per interval. The gateway counts the requests."""
+        """Measure once per interval what is in use. The gateway counts the requests."""
         while True:
             await asyncio.sleep(INTERVAL_S)
             for endpoint in self.executor:
-                if endpoint.engine.name == ProcessEngine.name and endpoint.replicas:
+                is_process = endpoint.engine.name == ProcessEngine.name
+                if endpoint.replicas and (is_process or endpoint.simulated_requests):
                     endpoint.measure()

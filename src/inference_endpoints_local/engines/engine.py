@@ -5,11 +5,12 @@ changes. The plane then observes, decides and requests the next step.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from inference_endpoints_local.engines.engine_counters import EngineCounters
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.record import Spec
 
@@ -101,6 +102,13 @@ class EngineReplica(Protocol):
 
     def memory_bytes(self) -> int | None:
         """The memory that it uses now. None: it cannot be measured."""
+
+    def accelerator_percent(self) -> Sequence[float]:
+        """The use of each of its accelerators now, in percent; empty if it has none."""
+
+    @property
+    def engine_counters(self) -> EngineCounters | None:
+        """What its inference engine had measured when it was last read. None: it measures nothing."""
 
     def stop(self, drain: bool) -> None:
         """End it. With `drain` it first finishes its requests, within a time-out."""

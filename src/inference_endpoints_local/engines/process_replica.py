@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 from asyncio.subprocess import Process
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,8 +26,9 @@ from inference_endpoints_local.engines.child_process import (
     worker_environment,
 )
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
+from inference_endpoints_local.engines.engine_counters import EngineCounters, parse_counters
 from inference_endpoints_local.engines.programs import Program
-from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_status
+from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_json, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import ReplicaLog
@@ -43,6 +44,8 @@ DRAIN_TIMEOUT_S = 30.0
 OUTPUT_TIMEOUT_S = 5.0
 """How long to read what an ended worker wrote: a child of it may hold its streams open."""
 HEALTH_CHECK_INTERVAL_S = 5.0
+METRICS_PATH = "/metrics.json"
+"""Where a worker serves what its engine measures, if it measures anything."""
 MAX_UNANSWERED_CHECKS = 12
 """Consecutive health checks without an answer, each for some seconds, after which a ready worker counts as hung.
 
@@ -73,6 +76,7 @@ class ProcessReplica:
     launched_ns: int = field(default_factory=wall_ns)
     in_flight: int = 0
     address: WorkerAddress | None = None
+    engine_counters: EngineCounters | None = None
     _state: ReplicaState = field(default_factory=lambda: ReplicaState(ReplicaStage.STARTING, "Starting"))
     pid: int | None = None
     _exit_code: int | None = None
@@ -96,6 +100,9 @@ class ProcessReplica:
 
     def memory_bytes(self) -> int | None:
         return resident_bytes(self.pid) if self.pid else None
+
+    def accelerator_percent(self) -> Sequence[float]:
+        return ()
 
     def stop(self, drain: bool) -> None:
         self._draining = drain
@@ -260,6 +267,7 @@ class ProcessReplica:
             try:
                 await get_status(address, "/health")
                 unanswered = 0
+                self.engine_counters = parse_counters(await get_json(address, METRICS_PATH)) or self.engine_counters
             except WorkerFailed:
                 unanswered += 1
             if unanswered >= MAX_UNANSWERED_CHECKS and process.returncode is None:

@@ -5,25 +5,33 @@ what is deployed on cloud hardware, and every document of such an endpoint state
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, new_replica_id
+from inference_endpoints_local.engines.engine_counters import NOTHING_COUNTED, EngineCounters
 from inference_endpoints_local.engines.simulated_startup import startup_script
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
-from inference_endpoints_local.state.record import Spec
+from inference_endpoints_local.state.record import Spec, instance_size
+
+MAX_RUNNING = 256
+"""Requests that a simulated engine runs at a time; further ones wait. The default of vLLM on smaller GPUs."""
+_LANGUAGE_ENGINES = {"tgi", "tgiNeuron", "vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp"}
 
 
 class SimulatedReplica:
-    """One replica, whose state follows from its script and the time alone."""
+    """One replica. Its state follows from its script and the time alone, its use from the simulated requests."""
 
     address = None
 
     def __init__(self, replica_id: str, request: LaunchRequest, clock: Clock, log: ReplicaLog) -> None:
         self.id = replica_id
         self.generation = request.generation
-        self.in_flight = 0
+        self._spec = request.spec
+        self._in_flight = 0
+        self._counters = NOTHING_COUNTED
+        self._counted_at = 0.0
         self._clock = clock
         self._log = log
         self.launched_ns = wall_ns()
@@ -31,6 +39,15 @@ class SimulatedReplica:
         self._script = startup_script(request.spec)
         self._printed = 0
         self._stopped_at: float | None = None
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    @in_flight.setter
+    def in_flight(self, requests: int) -> None:
+        self._count()
+        self._in_flight = requests
 
     def observe(self) -> ReplicaState:
         if self._stopped_at is not None:
@@ -55,6 +72,34 @@ class SimulatedReplica:
 
     def memory_bytes(self) -> int | None:
         return None
+
+    def accelerator_percent(self) -> Sequence[float]:
+        """One request is enough for full use, as where the load of hardware cannot be measured (`control/load.py`)."""
+        has_accelerators = self._spec["compute"]["accelerator"] != "cpu"
+        return (100.0 * min(1, self._in_flight),) * instance_size(self._spec) if has_accelerators else ()
+
+    @property
+    def engine_counters(self) -> EngineCounters | None:
+        """Only queue and KV cache are simulated: no tokens are generated."""
+        if _image_engine(self._spec) not in _LANGUAGE_ENGINES:
+            return None
+        self._count()
+        return self._counters
+
+    def _count(self) -> None:
+        """Add the time since the last count, or since it became ready."""
+        if (ready_at := self.observe().ready_at) is None:
+            return
+        now = self._clock.now()
+        seconds, self._counted_at = now - max(self._counted_at, ready_at), now
+        running = min(self._in_flight, MAX_RUNNING)
+        self._counters += replace(
+            NOTHING_COUNTED,
+            seconds=seconds,
+            waiting_s=seconds * (self._in_flight - running),
+            running_s=seconds * running,
+            kv_cache_s=seconds * running / MAX_RUNNING,
+        )
 
     def stop(self, drain: bool) -> None:
         del drain  # it has no requests to finish
@@ -81,8 +126,8 @@ class SimulatedEngine:
 
         Never None: the service always returns a task, and refuses null in an update.
         """
-        engine = next(iter(spec["model"]["image"]))
-        if engine in {"tgi", "tgiNeuron", "vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp"}:
+        engine = _image_engine(spec)
+        if engine in _LANGUAGE_ENGINES:
             return "text-generation"
         return "feature-extraction" if engine == "tei" else "custom"
 
@@ -100,3 +145,7 @@ class SimulatedEngine:
 
     async def close(self) -> None:
         return
+
+
+def _image_engine(spec: Spec) -> str:
+    return str(next(iter(spec["model"]["image"])))

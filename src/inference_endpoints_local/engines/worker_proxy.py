@@ -5,9 +5,11 @@ target unchanged. An HTTP client sends the whole body first, and adds and decode
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import h11
 
@@ -131,11 +133,27 @@ async def open_exchange(address: WorkerAddress) -> AsyncIterator[WorkerExchange]
 
 async def get_status(address: WorkerAddress, path: str) -> int:
     """The status of a GET, within `CONNECT_TIMEOUT_S`. Raises WorkerFailed."""
+    async with _get(address, path) as response:
+        return response.status
+
+
+async def get_json(address: WorkerAddress, path: str) -> Any:
+    """The JSON of a GET, within `CONNECT_TIMEOUT_S`; None without a success. Raises WorkerFailed."""
+    async with _get(address, path) as response:
+        content = b"".join([chunk async for chunk in response.body])
+    try:
+        return json.loads(content) if response.status == 200 else None
+    except ValueError:
+        return None
+
+
+@asynccontextmanager
+async def _get(address: WorkerAddress, path: str) -> AsyncIterator[WorkerResponse]:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S), open_exchange(address) as exchange:
             await exchange.send_head(address, "GET", path.encode(), [])
             await exchange.end_request()
-            return (await exchange.response()).status
+            yield await exchange.response()
     except TimeoutError as error:
         raise WorkerFailed("The worker did not respond in time.") from error
 

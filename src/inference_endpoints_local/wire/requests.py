@@ -184,10 +184,11 @@ _Moment = Annotated[AwareDatetime, BeforeValidator(_parse_time)]
 
 
 class MetricsBody(_Body):
-    """The period to be shown; by default the last hour."""
+    """The period to be shown, of one replica if it is named."""
 
-    start: _Moment | None = None
-    stop: _Moment | None = None
+    start: _Moment
+    stop: _Moment
+    replica_id: str | None = None
 
 
 class RecipeConfigBody(_Body):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation, Service
-from inference_endpoints_local.wire import queries, requests, responses
+from inference_endpoints_local.wire import graphs, queries, requests, responses
 
 _PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"} | {
     Service.CONFIGURATION: "/api",
@@ -88,23 +88,35 @@ FOLLOW_LOGS = RouteContract(
     media_type="text/event-stream",
 )
 REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
-METRICS = _route_of(operations.METRICS, responses.AllGraphsDocument, body=requests.MetricsBody)
+METRICS = _route_of(operations.METRICS, graphs.AllGraphsDocument, body=requests.MetricsBody)
 
 
 def _graph(metric: str, response: Any) -> RouteContract:
-    path, name = f"{METRICS.path}/{metric}", f"get_{metric.replace('-', '_')}"
+    path, name = f"{METRICS.path}/{metric}", f"get_{metric.replace('-', '_').replace('/', '_')}"
     return RouteContract(name, "POST", path, f"Get the metric {metric}", response, body=requests.MetricsBody)
 
 
-GRAPH_ROUTES = {
-    "pendingRequest": _graph("pending-request", responses.GraphStatusDocument),
-    "responseElapsed": _graph("response-elapsed", responses.GraphElapsedDocument),
-    "responseStatusCode": _graph("response-status-code", responses.GraphStatusCodeDocument),
-    "replicasStatus": _graph("replica-status", responses.GraphStatusDocument),
-    "replicasRunning": _graph("replica-running", responses.GraphStatusDocument),
-}
-"""The metrics that have a route of their own, by their keys in `AllGraphsDocument`."""
-HARDWARE_CPU = _graph("hardware-cpu", responses.GraphHardwareCpuDocument)
+HARDWARE_CPU = _graph("hardware-cpu", graphs.GraphHardwareCpuDocument)
+HARDWARE_GPU = _graph("hardware-gpu", graphs.GraphHardwareGpuDocument)
+INFERENCE_ITL = _graph("inference/itl", graphs.GraphHardwareDocument)
+INFERENCE_KV_CACHE = _graph("inference/kv-cache", graphs.GraphHardwareDocument)
+INFERENCE_PREFIX_CACHE = _graph("inference/prefix-cache", graphs.GraphHardwareDocument)
+INFERENCE_REQUESTS = _graph("inference/requests", graphs.GraphInferenceRequestsDocument)
+INFERENCE_TTFT = _graph("inference/ttft", graphs.GraphHardwareDocument)
+PENDING_REQUEST = _graph("pending-request", graphs.GraphPendingRequestDocument)
+REPLICA_IDS = _graph("replica-ids", list[str])
+REPLICA_RUNNING = _graph("replica-running", graphs.GraphReplicasRunningDocument)
+REPLICA_STATUS = _graph("replica-status", graphs.GraphReplicasStatusDocument)
+RESPONSE_ELAPSED = _graph("response-elapsed", graphs.GraphElapsedDocument)
+RESPONSE_STATUS_CODE = _graph("response-status-code", graphs.GraphStatusCodeDocument)
+RESPONSE_STATUS_CODE_GROUPED = _graph("response-status-code-grouped", graphs.GraphStatusCodeDocument)
+OPEN_METRICS = RouteContract(
+    "get_open_metrics",
+    "GET",
+    "/v2/endpoint/{namespace}/{name}/open-metrics",
+    "Get metrics as OpenMetrics text",
+    media_type="text/plain",
+)
 EVENTS = _route_of(operations.EVENTS, None, 503, media_type="text/event-stream")
 HARDWARE = _route_of(operations.HARDWARE, responses.HardwareListingDocument)
 QUOTAS = _route_of(operations.QUOTAS, responses.QuotaListingDocument)
@@ -202,6 +214,5 @@ PLANE_API = (
 """The routes of this plane, and the public ones."""
 SERVICE_API: tuple[RouteContract, ...] = (
     *(each for each in vars().values() if isinstance(each, RouteContract) and each not in PLANE_API),
-    *GRAPH_ROUTES.values(),
 )
 """All others: the routes of the service. Simulated faults happen to these alone."""

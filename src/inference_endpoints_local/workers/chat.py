@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from inference_endpoints_local.workers import text_generation
+from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
 from inference_endpoints_local.workers.llama import Chunk, Llama
 from inference_endpoints_local.workers.worker_http import cancel_on_disconnect, error_body, read_json, record_tokens
 from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
@@ -45,6 +46,10 @@ class ChatModel:
         return JSONResponse(
             [text_generation.response_body(generation, await cancel_on_disconnect(request, _collect(chunks)))]
         )
+
+    async def metrics(self, _: Request) -> Response:
+        """`GET /metrics.json`: the counters of the engine."""
+        return JSONResponse(self._llama.metrics.read())
 
 
 async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:
@@ -142,7 +147,10 @@ def load(config: WorkerConfig) -> list[Route]:
         "/v1/chat/completions": model.chat_completions,
         "/v1/completions": model.completions,
     }
-    return [Route(path, handler, methods=["POST"]) for path, handler in routes.items()]
+    return [
+        *(Route(path, handler, methods=["POST"]) for path, handler in routes.items()),
+        Route(METRICS_PATH, model.metrics),
+    ]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import platform
 import secrets
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from inference_endpoints_local.workers.engine_metrics import EngineMetrics, MeasuredRequest
 from inference_endpoints_local.workers.worker_server import WorkerConfig
 
 Chunk = dict[str, Any]
@@ -23,6 +25,13 @@ OnChunk = Callable[[Chunk], bool]
 
 CPU_FEATURES = {"avx2", "fma", "f16c"}
 ERRORS_ONLY = 1
+_STREAM_OPTIONS = {
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    # Both for the metrics. Callers see neither, unless they request the timings.
+    "timings_per_token": True,
+    "return_progress": True,
+}
 
 
 class Llama:
@@ -47,6 +56,7 @@ class Llama:
         options.verbosity = ERRORS_ONLY
         self._server = xllamacpp.Server(options)
         self._threads = ThreadPoolExecutor(config.parallel, thread_name_prefix="generate")
+        self.metrics = EngineMetrics(kv_cache_tokens=options.n_ctx)
 
     def chat(self, body: dict[str, Any]) -> AsyncIterator[Chunk]:
         """The chunks of a chat completion, with the token counts. Raises HTTPException for a bad body."""
@@ -63,14 +73,23 @@ class Llama:
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[Chunk | None] = asyncio.Queue()
         cancelled = threading.Event()
+        measured = self.metrics.begin()
+        with_timings = bool(body.get("timings_per_token"))
+
+        def receive(chunk: Chunk | None, at: float) -> None:
+            if chunk is None:
+                self.metrics.end(measured)
+            elif not _measure(measured, chunk, at, with_timings=with_timings):
+                return
+            chunks.put_nowait(chunk)
 
         def put(chunk: Chunk | None) -> bool:
-            loop.call_soon_threadsafe(chunks.put_nowait, chunk)
+            loop.call_soon_threadsafe(receive, chunk, time.monotonic())
             return cancelled.is_set()
 
         def generate() -> None:
             try:
-                handle(body | {"stream": True, "stream_options": {"include_usage": True}}, put)
+                handle(body | _STREAM_OPTIONS, put)
             except Exception as error:
                 code = HTTPStatus.BAD_REQUEST if isinstance(error, ValueError) else HTTPStatus.INTERNAL_SERVER_ERROR
                 put({"error": {"code": code, "message": str(error)}})
@@ -85,7 +104,21 @@ class Llama:
                 yield chunk
         finally:
             cancelled.set()
-            running.cancel()
+            if running.cancel():
+                self.metrics.end(measured)
+
+
+def _measure(measured: MeasuredRequest, chunk: Chunk, at: float, *, with_timings: bool) -> bool:
+    """Count what a chunk reports. Returns whether it is for the caller: one that reports progress of a prompt is not.
+
+    The last chunk of a response has timings whether the caller requested them or not.
+    """
+    timings = chunk.get("timings")
+    if timings and (choices := chunk.get("choices")):
+        measured.progressed(choices[0]["index"], timings, at)
+    if not with_timings and "usage" not in chunk:
+        chunk.pop("timings", None)
+    return "prompt_progress" not in chunk
 
 
 def _require_cpu_features() -> None:

@@ -28,6 +28,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from inference_endpoints_local import loopback
+from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
 from inference_endpoints_local.workers.worker_http import error_response, model_app
 
 logger = logging.getLogger("worker")
@@ -119,6 +120,8 @@ class WorkerApp:
             await refusal(scope, receive, send)
         elif self.model is None:
             await _loading(scope)(scope, receive, send)
+        elif scope["path"] == METRICS_PATH:
+            await self.model(scope, receive, send)  # read every few seconds, so not logged
         else:
             await self._respond(self.model, scope, receive, send)
 

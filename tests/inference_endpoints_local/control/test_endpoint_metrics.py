@@ -1,18 +1,22 @@
 """The measurements of an endpoint, at times set by the tests."""
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from inference_endpoints_local.api import metric_graphs
-from inference_endpoints_local.control.endpoint_metrics import MAX_INTERVALS, EndpointMetrics
+from inference_endpoints_local.api.graph_windows import MAX_POINTS, GraphWindows
+from inference_endpoints_local.control.endpoint_metrics import MAX_INTERVALS, NO_REPLICA, EndpointMetrics
 from inference_endpoints_local.engines.engine import ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine_counters import NOTHING_COUNTED, EngineCounters
 
 NOW = 1_800_000_000.0  # a multiple of 15
 
 
 class Worker:
-    """A replica whose work and memory the test sets."""
+    """A replica whose work, memory and engine the test sets."""
 
     address = None
     generation = 1
@@ -24,6 +28,8 @@ class Worker:
         self.stage = stage
         self.work: float | None = 0.0
         self.memory: int | None = 1_000
+        self.accelerators: tuple[float, ...] = ()
+        self.engine_counters: EngineCounters | None = None
 
     def observe(self) -> ReplicaState:
         return ReplicaState(self.stage)
@@ -34,17 +40,23 @@ class Worker:
     def memory_bytes(self) -> int | None:
         return self.memory
 
+    def accelerator_percent(self) -> tuple[float, ...]:
+        return self.accelerators
+
     def stop(self, drain: bool) -> None:
         raise AssertionError
 
 
-def values_of(metrics: EndpointMetrics, key: str, start: float, stop: float) -> dict[str, list[float]]:
+def graphs_of(metrics: EndpointMetrics, start: float, stop: float, replica: str | None = None) -> Any:
+    return metric_graphs.all_graphs(GraphWindows(metrics, start, stop, replica))
+
+
+def values_of(
+    metrics: EndpointMetrics, key: str, start: float, stop: float, replica: str | None = None
+) -> dict[str, list[float]]:
     """The values of a graph, by the key of each series."""
-    graph: Any = metric_graphs.all_graphs(metrics, [], start, stop)[key]  # type: ignore[literal-required]
-    return {
-        str(next(value for name, value in one.items() if name != "data")): [point["y"] for point in one["data"]]
-        for one in graph["series"]
-    }
+    series = graphs_of(metrics, start, stop, replica)[key]["series"]
+    return {str(next(iter(one.values()))): [point["y"] for point in one["data"]] for one in series}
 
 
 def respond(metrics: EndpointMetrics, at: float, elapsed: float, status: int | None = 200) -> None:
@@ -98,7 +110,7 @@ def test_nothing_is_shown_from_before_measuring_began_or_from_the_future() -> No
     assert values_of(metrics, "responseStatusCode", NOW - 100, NOW) == {}
 
 
-def test_replicas_are_shown_by_stage_over_time() -> None:
+def test_replicas_are_counted_and_their_stages_shown_as_ranges_of_time() -> None:
     metrics, first, second = (
         EndpointMetrics(NOW),
         Worker("a", ReplicaStage.STARTING),
@@ -109,10 +121,109 @@ def test_replicas_are_shown_by_stage_over_time() -> None:
     for at in (20, 25, 29):
         metrics.record_replicas([first, second], 2, NOW + at)
     second.stage = ReplicaStage.READY
-    metrics.record_replicas([first, second], 2, NOW + 40)
-    assert len(metrics.replica_counts) == 3
-    assert values_of(metrics, "replicasRunning", NOW, NOW + 45) == {"running": [0, 1, 2], "target": [2, 2, 2]}
-    assert values_of(metrics, "replicasStatus", NOW, NOW + 45) == {"initializing": [2, 1, 0], "running": [0, 1, 2]}
+    metrics.record_replicas([first, second], 1, NOW + 40)
+    metrics.record_replicas([second], 1, NOW + 44)
+    assert values_of(metrics, "replicasRunning", NOW, NOW + 45) == {"running": [0, 1, 1], "target": [2, 2, 1]}
+    assert [series["max"] for series in graphs_of(metrics, NOW, NOW + 45)["replicasRunning"]["series"]] == [1, 2]
+    assert ranges_of(metrics, NOW + 10, NOW + 45) == {
+        ("initializing", "a", 10, 20),
+        ("initializing", "b", 10, 40),
+        ("running", "a", 20, 44),
+        ("running", "b", 40, 45),
+    }
+    assert ranges_of(metrics, NOW, NOW + 45, "a") == {("initializing", "a", 0, 20), ("running", "a", 20, 44)}
+    assert values_of(metrics, "replicasRunning", NOW, NOW + 45, "a") == {"running": [0, 1, 0]}
+
+
+def ranges_of(
+    metrics: EndpointMetrics, start: float, stop: float, replica: str | None = None
+) -> set[tuple[str, str, float, float]]:
+    graph = graphs_of(metrics, start, stop, replica)["replicasStatus"]
+    return {
+        (series["stage"], one["y"], seconds(one["x"]), seconds(one["x2"]))
+        for series in graph["series"]
+        for one in series["data"]
+    }
+
+
+def seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() - NOW
+
+
+def test_the_requests_of_one_replica_are_those_that_it_was_sent() -> None:
+    metrics = EndpointMetrics(NOW)
+    metrics.record_replicas([Worker("a"), Worker("b")], 2, NOW)
+    for number, replica in enumerate("aab"):
+        metrics.request_started(NOW + number)
+        metrics.request_sent(replica, NOW + number + 5)
+        metrics.request_ended(NOW + number + 10, 10, 200, replica)
+    respond(metrics, NOW + 14, 0, 503)
+    assert values_of(metrics, "responseStatusCode", NOW, NOW + 15) == {"200": [3], "503": [1]}
+    assert values_of(metrics, "responseStatusCode", NOW, NOW + 15, "a") == {"200": [2]}
+    assert values_of(metrics, "pendingRequest", NOW, NOW + 15) == {"pending": [2]}
+    assert values_of(metrics, "pendingRequest", NOW, NOW + 15, "b") == {"pending": [pytest.approx(1 / 3, abs=1e-4)]}
+    assert graphs_of(metrics, NOW, NOW + 15)["replicaIds"] == ["a", "b"]
+    assert graphs_of(metrics, NOW, NOW + 15, "b")["replicaIds"] == ["b"]
+    assert values_of(metrics, "responseStatusCode", NOW, NOW + 15, "unknown") == {}
+
+
+def test_an_engine_is_shown_by_the_means_of_what_it_counted_between_two_readings() -> None:
+    metrics, worker = EndpointMetrics(NOW), Worker("a")
+    worker.engine_counters = EngineCounters(
+        seconds=10,
+        waiting_s=20,
+        running_s=10,
+        kv_cache_s=5,
+        first_tokens=2,
+        first_token_s=1,
+        next_tokens=10,
+        next_token_s=1,
+        prompt_tokens=20,
+        cached_tokens=5,
+    )
+    metrics.record_usage([worker], NOW)
+    worker.engine_counters += replace(NOTHING_COUNTED, seconds=15, running_s=30)
+    metrics.record_usage([worker], NOW + 15)
+    assert engine_values(metrics, NOW, NOW + 30) == {
+        "waiting": [2, 0],
+        "running": [1, 2],
+        "kvCache": [0.5, 0],
+        "ttft": [0.5],
+        "itl": [0.1],
+        "prefixCache": [0.25],
+    }
+    assert engine_values(metrics, NOW, NOW + 30, "b") is None
+
+
+def engine_values(metrics: EndpointMetrics, start: float, stop: float, replica: str | None = None) -> Any:
+    engine = graphs_of(metrics, start, stop, replica)["inference"]
+    if engine is None:
+        return None
+    graphs = {key: engine[key] for key in ("kvCache", "ttft", "itl", "prefixCache")} | {
+        key: engine["requests"][key] for key in ("waiting", "running")
+    }
+    return {key: [point["y"] for point in graph["series"][0]["data"]] for key, graph in graphs.items()}
+
+
+def test_each_gpu_of_a_replica_is_a_series() -> None:
+    metrics, worker = EndpointMetrics(NOW), Worker("a")
+    worker.accelerators = (50, 100)
+    metrics.record_usage([worker], NOW)
+    series = graphs_of(metrics, NOW, NOW + 15)["hardwareGpu"]["series"]
+    assert [(one["replicaId"], one["deviceId"], one["max"]) for one in series] == [("a", 0, 50), ("a", 1, 100)]
+
+
+def test_totals_are_of_the_present_replicas_and_of_requests_that_reached_none() -> None:
+    metrics = EndpointMetrics(NOW)
+    metrics.record_replicas([Worker("a"), Worker("b")], 2, NOW)
+    for replica in ("a", "b"):
+        metrics.request_started(NOW)
+        metrics.request_sent(replica, NOW)
+        metrics.request_ended(NOW + 1, 1, 200, replica)
+    respond(metrics, NOW + 2, 1, 503)
+    metrics.record_replicas([Worker("b")], 1, NOW + 3)
+    assert set(metrics.totals) == {"b", NO_REPLICA}
+    assert metrics.total.status_counts == {200: 2, 503: 1}
 
 
 def test_the_work_of_a_process_is_a_fraction_of_the_time_between_two_measurements() -> None:
@@ -132,7 +243,7 @@ def test_long_times_have_wide_windows_and_few_points() -> None:
     for minute in range(600):
         respond(metrics, NOW + 60 * minute + 1, 0.1)
     (counts,) = values_of(metrics, "responseStatusCode", NOW, NOW + 36_000).values()
-    assert len(counts) == metric_graphs.MAX_POINTS
+    assert len(counts) == MAX_POINTS
     assert sum(counts) == 600
 
 

@@ -111,6 +111,48 @@ def test_a_caller_who_leaves_stops_the_generation(chat_worker: Any, openai: Open
     assert "4000 completion" not in chat_worker.log
 
 
+def test_the_engine_counts_requests_that_run_and_those_that_wait_for_its_slot(chat_worker: Any, until: Any) -> None:
+    before = counters(chat_worker)
+    endless = {"prompt": "Once", "max_tokens": 4000, "ignore_eos": True, "stream": True}
+    running, first_line = begin(chat_worker, "/v1/completions", endless)
+    first_line().readline()
+    waiting, _ = begin(chat_worker, "/v1/completions", endless)
+    until(lambda: counters(chat_worker)["waiting_s"] > before["waiting_s"] + 0.1)
+    during = counters(chat_worker)
+    for connection in (running, waiting):
+        connection.close()
+    assert during["running_s"] > before["running_s"]
+    assert during["kv_cache_s"] > before["kv_cache_s"]
+    assert during["first_tokens"] == before["first_tokens"] + 1
+    assert during["next_tokens"] > before["next_tokens"]
+
+    def is_idle() -> bool:
+        first, second = counters(chat_worker), counters(chat_worker)
+        return all(first[name] == second[name] for name in ("running_s", "waiting_s"))
+
+    until(is_idle)
+
+
+def counters(worker: Any) -> Any:
+    status, counted = worker.get("/metrics.json")
+    assert status == 200
+    return counted
+
+
+def test_callers_see_timings_of_each_token_only_on_request_and_no_progress(chat_worker: Any) -> None:
+    body = {"messages": QUESTION, "max_tokens": 3, "temperature": 0, "stream": True}
+    for options, timed in ({}, False), ({"timings_per_token": True}, True):
+        chunks = [json.loads(event) for event in raw_events(chat_worker, "/v1/chat/completions", body | options)[:-1]]
+        assert not any("prompt_progress" in chunk for chunk in chunks)
+        assert any("timings" in chunk for chunk in chunks) is timed
+
+
+def test_reading_the_metrics_is_not_logged_and_needs_the_secret(chat_worker: Any) -> None:
+    counters(chat_worker)
+    assert chat_worker.get("/metrics.json", secret=None)[0] == 401
+    assert "metrics.json" not in chat_worker.log
+
+
 def test_the_engines_own_server_answers_nobody(chat_worker: Any) -> None:
     own = int(chat_worker.url.rsplit(":", 1)[1])
     listening = psutil.Process(chat_worker.process.pid).net_connections("tcp")

@@ -118,34 +118,6 @@ async def test_the_services_graphs_are_summarized_without_units(upstream: Upstre
     assert (stop - start).total_seconds() == pytest.approx(300, abs=5)
 
 
-@pytest.mark.parametrize(
-    ("route", "key"),
-    [
-        ("pending-request", "pendingRequest"),
-        ("response-elapsed", "responseElapsed"),
-        ("response-status-code", "responseStatusCode"),
-        ("replica-status", "replicasStatus"),
-        ("replica-running", "replicasRunning"),
-    ],
-)
-async def test_each_metric_has_its_own_route(tiny: str, driver: Driver, route: str, key: str) -> None:
-    times = {"start": "2026-01-01T00:00:00Z", "stop": "2026-01-01T01:00:00+01:30"}
-    alone = await driver.call("POST", f"{ONE}/metrics/{route}", times)
-    assert alone.status == 400, "it ends before it starts"
-    times["stop"] = "2026-01-01T01:00:00Z"
-    alone = await driver.call("POST", f"{ONE}/metrics/{route}", times)
-    assert alone.body == (await driver.call("POST", f"{ONE}/metrics", times)).body[key]
-    assert alone.body["timeWindowSeconds"] == 30
-    both = (await driver.call("POST", f"{ONE}/metrics/hardware-cpu", times)).body
-    assert set(both) == {"hardwareCpu", "hardwareMem"}
-
-
-@pytest.mark.parametrize("moment", ["yesterday", "2026-01-01", "2026-01-01T00:00:00", "20260101T000000Z", 5, True])
-async def test_times_are_in_rfc_3339(driver: Driver, moment: Any) -> None:
-    await driver.create("tiny")
-    assert (await driver.call("POST", ONE + "/metrics", {"start": moment})).status == 400
-
-
 async def test_a_day_of_points_still_gives_a_small_output(driver: Driver, modern: Host) -> None:
     await driver.create()
     endpoint = driver.endpoint("chat")
