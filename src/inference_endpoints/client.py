@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, differences
 from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
+from inference_endpoints.logs.log_client import LogClient
 from inference_endpoints.models import (
     AllGraphs,
     AuditLogs,
@@ -14,7 +15,6 @@ from inference_endpoints.models import (
     CreateRequest,
     Endpoint,
     HardwareListing,
-    LogEntry,
     MetricsRequest,
     ModelInfo,
     QuotaListing,
@@ -33,7 +33,7 @@ from inference_endpoints.transport.http import HttpTransport, Reconnect
 PAGE_SIZE = 100
 
 
-class AsyncEndpointsClient:
+class AsyncEndpointsClient(LogClient):
     """Every operation on endpoints, asynchronous and typed.
 
     `backend` is the control plane, by default that of `default_backend`. `namespace` is used where a call names none,
@@ -221,19 +221,6 @@ class AsyncEndpointsClient:
             except InferenceEndpointError:
                 pass
             raise lost from None
-
-    async def logs(
-        self, name: str, namespace: str | None = None, *, tail: int | None = None, replica: str | None = None
-    ) -> Sequence[LogEntry]:
-        """Read the newest `tail` lines of the replicas' output, oldest first. They are strangers' text.
-
-        >>> for entry in await client.logs("chat", tail=1):
-        ...     print(entry.line)
-        Simulated: Listening on 0.0.0.0:80
-        """
-        namespace = await self.resolve_namespace(namespace)
-        query = {"tail": tail, "replica": replica}
-        return await self._send(operations.LOGS, query=query, namespace=namespace, name=name)
 
     async def replicas(self, name: str, namespace: str | None = None) -> Sequence[Replica]:
         """Read the replicas that exist now, with their stages.

@@ -10,7 +10,8 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import ClientPool
 from inference_endpoints.hub_functions import HubFunctions
 from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint, InferenceEndpointBase
-from inference_endpoints.models import Endpoint
+from inference_endpoints.logs.line_filter import Severity
+from inference_endpoints.models import Endpoint, LogEntry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +75,24 @@ class EndpointsClient(ClientPool):
         async with aclosing((await self._current()).events(name, namespace)) as events:
             async for _ in events:
                 yield
+
+    @blocking
+    @functools.wraps(AsyncEndpointsClient.follow_logs)
+    async def follow_logs(
+        self,
+        name: str,
+        namespace: str | None = None,
+        *,
+        tail: int = 10,
+        replica: str | None = None,
+        level: Severity | None = None,
+        search: str = "",
+    ) -> AsyncIterator[LogEntry]:
+        client = await self._current()
+        following = client.follow_logs(name, namespace, tail=tail, replica=replica, level=level, search=search)
+        async with aclosing(following) as entries:
+            async for entry in entries:
+                yield entry
 
     @blocking
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from inference_endpoints.transport.operations import OPERATIONS, Operation, Serv
 
 PATH = os.environ.get("SERVICE_OPENAPI")
 needs_document = pytest.mark.skipif(PATH is None, reason="SERVICE_OPENAPI names no file with the service's document")
-PREFIX = "/v2"
+PREFIXES = {Service.CONTROL_PLANE: "/v2", Service.CONTROL_PLANE_V3: "/v3"}
 """Of the paths of the control plane."""
 
 
@@ -24,12 +24,12 @@ def document() -> dict[str, Any]:
 
 def documented_operations() -> list[Operation[Any]]:
     """Every operation of the client that the document describes: those of the control plane."""
-    return [operation for operation in OPERATIONS if operation.service is Service.CONTROL_PLANE]
+    return [operation for operation in OPERATIONS if operation.service in PREFIXES]
 
 
 def described(operation: Operation[Any]) -> dict[str, Any]:
     """What the document states about an operation."""
-    found: dict[str, Any] = document()["paths"][PREFIX + operation.path][operation.method.lower()]
+    found: dict[str, Any] = document()["paths"][PREFIXES[operation.service] + operation.path][operation.method.lower()]
     return found
 
 

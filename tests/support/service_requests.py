@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import jsonschema
 import pytest
 from jsonschema.exceptions import best_match
-from tests.support.service_document import PATH, PREFIX, document, object_properties, resolved
+from tests.support.service_document import PATH, PREFIXES, document, object_properties, resolved
 
 from inference_endpoints.transport.http import httpx
 
@@ -40,7 +40,7 @@ def _requests_are_in_the_document(request: pytest.FixtureRequest, monkeypatch: p
 def problems_of(method: str, target: str, body: bytes) -> list[str]:
     """What the document does not have of a request to the control plane, in words. Empty for other services."""
     path, _, query = target.partition("?")
-    if not path.startswith(PREFIX + "/"):
+    if not path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES.values())):
         return []
     operation = _operation(method, path)
     if operation is None:

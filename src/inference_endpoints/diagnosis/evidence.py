@@ -93,10 +93,7 @@ class Evidence:
     @cached_property
     def log_lines(self) -> list[EvidenceLine]:
         """The log since the endpoint's last change, oldest first."""
-        lines = [
-            EvidenceLine(_clean(entry.line), "logs", entry.replica_id, _parse_time(entry.timestamp))
-            for entry in self.logs or ()
-        ]
+        lines = [EvidenceLine(_clean(entry.line), "logs", entry.replica_id, entry.time) for entry in self.logs or ()]
         changed_at = self.endpoint.status.updated_at
         if changed_at is None:
             return lines
@@ -142,16 +139,6 @@ class Evidence:
 
 def _clean(text: str) -> str:
     return _COLOURS.sub("", text[:MAX_LINE_LENGTH]).strip()
-
-
-def _parse_time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        # Services send up to nine fractional digits, of which Python keeps six.
-        return _assume_utc(datetime.fromisoformat(text))
-    except ValueError:
-        return None
 
 
 def _assume_utc(time: datetime) -> datetime:

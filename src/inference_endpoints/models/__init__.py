@@ -34,6 +34,9 @@ from inference_endpoints.models.hub import ModelInfo as ModelInfo
 from inference_endpoints.models.image import IMAGES_WITHOUT_URL as IMAGES_WITHOUT_URL
 from inference_endpoints.models.image import PARALLELISM_SETTINGS as PARALLELISM_SETTINGS
 from inference_endpoints.models.image import Image as Image
+from inference_endpoints.models.logs import LogEntry as LogEntry
+from inference_endpoints.models.logs import LogLines as LogLines
+from inference_endpoints.models.logs import TextLogs as TextLogs
 from inference_endpoints.models.metrics import AllGraphs as AllGraphs
 from inference_endpoints.models.metrics import EngineGraphs as EngineGraphs
 from inference_endpoints.models.metrics import EngineRequests as EngineRequests
@@ -43,8 +46,6 @@ from inference_endpoints.models.metrics import Series as Series
 from inference_endpoints.models.metrics import StageGraph as StageGraph
 from inference_endpoints.models.metrics import StageSeries as StageSeries
 from inference_endpoints.models.metrics import StageSpan as StageSpan
-from inference_endpoints.models.replicas import LogEntry as LogEntry
-from inference_endpoints.models.replicas import Logs as Logs
 from inference_endpoints.models.replicas import Replica as Replica
 from inference_endpoints.models.replicas import Replicas as Replicas
 from inference_endpoints.models.replicas import ReplicaStatus as ReplicaStatus

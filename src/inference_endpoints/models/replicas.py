@@ -1,10 +1,8 @@
-"""The replicas of an endpoint and their logs."""
+"""The replicas of an endpoint."""
 
-import json
 from datetime import datetime
-from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 
@@ -36,39 +34,3 @@ class Replica(ApiModel):
 
 class Replicas(ApiModelWithRaw):
     items: list[Replica] = Field(default_factory=list)
-
-
-class LogEntry(ApiModel):
-    """One line of a replica's output: strangers' text. The one document of the API with snake_case keys."""
-
-    timestamp: str | None = None
-    line: str = ""
-    stream: str | None = None
-    replica_id: str | None = Field(default=None, alias="replica_id")
-    level: str | None = None
-
-
-def _entries(payload: Any) -> Any:
-    """Logs come as a list of entries, as `{"items": […]}`, or as text: plain lines or one entry a line.
-
-    The service's OpenAPI document does not specify the form.
-    """
-    if isinstance(payload, dict):
-        return payload.get("items", [])
-    if not isinstance(payload, str):
-        return payload
-    return [_entry(line) for line in payload.splitlines() if line.strip()]
-
-
-def _entry(line: str) -> dict[str, Any]:
-    if line.startswith("{"):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            return {"line": line}
-        if isinstance(entry, dict) and "line" in entry:
-            return entry
-    return {"line": line}
-
-
-Logs = Annotated[list[LogEntry], BeforeValidator(_entries)]

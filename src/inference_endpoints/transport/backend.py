@@ -46,6 +46,7 @@ class Backend:
         """
         return {
             Service.CONTROL_PLANE: self.control_plane,
+            Service.CONTROL_PLANE_V3: self.control_plane.removesuffix("/v2") + "/v3",
             Service.HUB: self.hub,
             Service.CATALOGUE: self.catalogue,
             Service.CONFIGURATION: self.configuration,

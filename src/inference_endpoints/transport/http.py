@@ -74,7 +74,7 @@ class HttpTransport:
         self.reconnect = reconnect
         self._deadline = deadline
         self._transport = transport
-        self._sleep = sleep
+        self.sleep = sleep
         self._user_agent = user_agent
         self._pool: httpx.AsyncClient | None = None
 
@@ -84,6 +84,11 @@ class HttpTransport:
         Raises an `InferenceEndpointError`: before anything is sent, `NotConfigured` without a token and `Unauthorized`
         for a malformed one; `OutcomeUnknown` if a change that must not be repeated was sent and its answer was lost.
         """
+        answer, _ = await self.send_page(request, operation)
+        return answer
+
+    async def send_page(self, request: Request, operation: Operation[Result]) -> tuple[Result, list[str]]:
+        """As `send`, with the addresses in the answer's `Link` header."""
         self._bearer()
         async with self._guarded(request):
             return await self._send_within_deadline(request, operation)
@@ -168,14 +173,14 @@ class HttpTransport:
         sends_token = self.backend.token is not None and self.backend.trusts(url)
         return self._bearer() if sends_token else {}
 
-    async def _send_within_deadline(self, request: Request, operation: Operation[Result]) -> Result:
+    async def _send_within_deadline(self, request: Request, operation: Operation[Result]) -> tuple[Result, list[str]]:
         try:
             with anyio.fail_after(self._deadline):
-                payload = await self._send_with_retries(request)
+                payload, links = await self._send_with_retries(request)
         except TimeoutError as error:
             raise _lost_answer(request, "did not answer in time") from error
         try:
-            return operation.parse(payload)
+            return operation.parse(payload), links
         except ValidationError as error:
             raise Unavailable(
                 f"Could not {request.action}: the control plane's answer has an unknown form.",
@@ -221,7 +226,7 @@ class HttpTransport:
         finally:
             await response.aclose()
 
-    async def _send_with_retries(self, request: Request) -> Any:
+    async def _send_with_retries(self, request: Request) -> tuple[Any, list[str]]:
         lost: Exception | None = None
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
@@ -235,7 +240,7 @@ class HttpTransport:
                     raise self._final_error(request, lost or error) from error
                 if isinstance(error, _NEVER_SENT) and self.reconnect is not None:
                     self.backend = await self.reconnect(self.backend)
-                await self._sleep(delay)
+                await self.sleep(delay)
             except InferenceEndpointError as error:
                 error.after_lost_answer = lost is not None
                 raise
@@ -256,7 +261,7 @@ class HttpTransport:
         assert isinstance(error, InferenceEndpointError)
         return error
 
-    async def _send_once(self, request: Request) -> Any:
+    async def _send_once(self, request: Request) -> tuple[Any, list[str]]:
         address = self.backend.base_url(request.operation.service)
         async with self._client().stream(
             request.operation.method,
@@ -270,10 +275,11 @@ class HttpTransport:
             body = await read_up_to(response, MAX_ANSWER_BYTES + 1)
         if len(body) > MAX_ANSWER_BYTES:
             raise BadRequest(f"Could not {request.action}: the answer is larger than 16 MiB.", hint="Request less.")
+        links = [link["url"] for link in response.links.values()]
         if "json" not in response.headers.get("content-type", "json"):
-            return body.decode("utf-8", "replace")
+            return body.decode("utf-8", "replace"), links
         try:
-            return json.loads(body or b"{}")
+            return json.loads(body or b"{}"), links
         except ValueError as error:
             raise Unavailable(
                 f"Could not {request.action}: the answer is not valid JSON.", hint="Try again."

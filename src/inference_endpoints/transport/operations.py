@@ -24,12 +24,12 @@ from inference_endpoints.models import (
     EndpointPage,
     HardwareListing,
     LogEntry,
-    Logs,
     ModelInfo,
     QuotaListing,
     Replicas,
     RequestPart,
     Suggestion,
+    TextLogs,
     WhoAmI,
 )
 
@@ -56,6 +56,7 @@ class Service(Enum):
     """The service, each with its own address, that an operation belongs to."""
 
     CONTROL_PLANE = "control_plane"
+    CONTROL_PLANE_V3 = "control_plane_v3"
     HUB = "hub"
     CATALOGUE = "catalogue"
     CONFIGURATION = "configuration"
@@ -161,7 +162,28 @@ SCALE_TO_ZERO = Operation[Endpoint](
     Effect.DISRUPTS,
     words="scale endpoint {} to zero",
 )
-LOGS = Operation[list[LogEntry]]("get_logs", "GET", _ONE + "/logs", Logs, words="read the logs of endpoint")
+LOGS = Operation[list[LogEntry]](
+    "get_logs",
+    "GET",
+    _ONE + "/logs",
+    list[LogEntry],
+    service=Service.CONTROL_PLANE_V3,
+    words="read the logs of endpoint",
+)
+"""One page. The service answers 501 where it cannot search logs."""
+FOLLOW_LOGS = Operation[list[LogEntry]](
+    "follow_logs",
+    "GET",
+    _ONE + "/logs/sse",
+    TextLogs,
+    service=Service.CONTROL_PLANE_V3,
+    words="follow the logs of endpoint",
+)
+"""A stream of server-sent events, one for each entry."""
+LOGS_V2 = Operation[list[LogEntry]]("get_logs_v2", "GET", _ONE + "/logs", TextLogs, words=LOGS.words)
+FOLLOW_LOGS_V2 = Operation[list[LogEntry]](
+    "follow_logs_v2", "GET", _ONE + "/logs/sse", TextLogs, words=FOLLOW_LOGS.words
+)
 REPLICAS = Operation[Replicas](
     "get_replicas", "GET", _ONE + "/replica", Replicas, words="list the replicas of endpoint"
 )

@@ -10,6 +10,7 @@ _ERRORS: dict[Fault, tuple[int, str, dict[str, str]]] = {
     Fault.QUOTA_EXCEEDED: (409, "Conflict: Quota exceeded", {}),
     Fault.RATE_LIMITED: (429, "Too Many Requests", {"retry-after": "1"}),
     Fault.SERVER_ERROR: (500, "Internal Server Error", {}),
+    Fault.NOT_IMPLEMENTED: (501, "Not Implemented", {}),
 }
 
 

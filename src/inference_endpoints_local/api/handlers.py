@@ -18,6 +18,7 @@ from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.fault_responses import fault_response
 from inference_endpoints_local.api.gateway import Gateway
 from inference_endpoints_local.api.hang_up import HangUpResponse
+from inference_endpoints_local.api.log_handlers import LogHandlers
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
 from inference_endpoints_local.api.observability_handlers import ObservabilityHandlers
 from inference_endpoints_local.api.request_handling import Handler, authorized, read_body
@@ -71,6 +72,7 @@ class ApiHandlers:
             (routes.PAUSE, self._pause),
             (routes.RESUME, self._resume),
             (routes.SCALE_TO_ZERO, self._scale_to_zero),
+            *LogHandlers(self._lifecycle).handlers(),
             *ObservabilityHandlers(self._lifecycle, self._store).handlers(),
             (routes.EVENTS, self._events),
             (routes.HARDWARE, self._hardware),

@@ -1,17 +1,16 @@
-"""The handlers for logs, replicas, metrics and audit logs."""
+"""The handlers for replicas, metrics and audit logs."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 
 from inference_endpoints_local.api import documents, metric_graphs
 from inference_endpoints_local.api.graph_windows import GraphWindows
 from inference_endpoints_local.api.open_metrics import open_metrics
-from inference_endpoints_local.api.request_handling import Handler, read_body, server_sent_event
+from inference_endpoints_local.api.request_handling import Handler, read_body
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.clock import wall_s
@@ -49,28 +48,11 @@ class ObservabilityHandlers:
 
     def handlers(self) -> list[tuple[RouteContract, Handler]]:
         return [
-            (routes.LOGS, self._logs),
-            (routes.FOLLOW_LOGS, self._follow_logs),
             (routes.REPLICAS, self._replicas),
             *((route, partial(self._graph, graph)) for route, graph in _GRAPHS.items()),
             (routes.OPEN_METRICS, self._open_metrics),
             (routes.AUDIT_LOGS, self._audit_logs),
         ]
-
-    async def _logs(self, request: Request) -> Any:
-        query = parse_query(request, queries.LogsQuery)
-        which = (self._endpoint(request).record.id, query.replica, query.tail, query.line_max_length)
-        if not query.follow:
-            return self._lifecycle.logs.read(*which)
-        # Of the four forms of logs, this one can be streamed.
-        lines = (json.dumps(line) + "\n" async for line in self._lifecycle.logs.follow(*which))
-        return StreamingResponse(lines, media_type="text/plain")
-
-    async def _follow_logs(self, request: Request) -> Response:
-        query = parse_query(request, queries.FollowLogsQuery)
-        which = (self._endpoint(request).record.id, query.replica, query.tail, query.line_max_length)
-        events = (server_sent_event(entry) async for entry in self._lifecycle.logs.follow(*which))
-        return StreamingResponse(events, media_type="text/event-stream")
 
     async def _replicas(self, request: Request) -> responses.ReplicasDocument:
         return documents.replicas_document(self._endpoint(request))

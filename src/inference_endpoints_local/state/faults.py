@@ -5,12 +5,13 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What can go wrong with a request. The first four happen instead of it, the last after it took effect."""
+    """What can go wrong with a request. All but the last happen instead of it; that happens after it took effect."""
 
     NO_CAPACITY = "no_capacity"
     QUOTA_EXCEEDED = "quota_exceeded"
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
+    NOT_IMPLEMENTED = "not_implemented"
     DROP_ANSWER = "drop_answer"
 
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from inference_endpoints.models import rfc3339
+from inference_endpoints_local.state.log_filter import LogFilter, LogRecord
 
 MAX_LINES = 1_000
 """Lines kept for one replica."""
@@ -24,13 +24,14 @@ MAX_REPLICAS = 5
 
 MAX_UNREAD_LINES = 1_000
 """Lines kept for a slow follower; it loses the older ones."""
+SILENCE_S = 20.0
+"""Seconds without a line after which a follower sends a sign of life."""
+EVERY_ENTRY = LogFilter()
 _LLAMA = re.compile(r"\d+\.\d+\.\d+\.\d+ ([A-Z]) ")
 """The start of a line of llama.cpp: the time since its start, and the severity as a letter."""
 _LLAMA_LEVELS = {"E": "error", "W": "warning", "I": "info"}
 _PREFIX = re.compile(r"[\d.:TZ-]+ [A-Z]+ (?=\S)")
 """The start of a line of our workers and of llama.cpp: time and severity."""
-
-LogRecord = dict[str, Any]
 
 
 class ReplicaLog:
@@ -112,14 +113,19 @@ class LogStore:
         return ReplicaLog(replica_id, folder / f"{replica_id}.jsonl", partial(self._publish, endpoint_id))
 
     def read(
-        self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
+        self,
+        endpoint_id: str,
+        wanted: LogFilter = EVERY_ENTRY,
+        tail: int | None = None,
+        line_characters: int | None = None,
     ) -> list[LogRecord]:
-        """The last `tail` lines of one replica or of all, oldest first, each cut to `line_characters`."""
+        """The last `tail` entries that are wanted, oldest first, each line cut to `line_characters`."""
         entries = [
             entry
             for path in self._files(endpoint_id)
-            if replica is None or path.stem == replica
+            if wanted.replica in (None, path.stem)
             for entry in _read_lines(path)
+            if wanted.matches(entry)
         ]
         entries.sort(key=lambda entry: str(entry["timestamp"]))
         if tail is not None:
@@ -127,15 +133,24 @@ class LogStore:
         return [_cut(entry, line_characters) for entry in entries]
 
     async def follow(
-        self, endpoint_id: str, replica: str | None = None, tail: int | None = None, line_characters: int | None = None
-    ) -> AsyncIterator[LogRecord]:
-        """What `read` returns, then every line as it is printed. Ends with the endpoint or the plane."""
+        self,
+        endpoint_id: str,
+        wanted: LogFilter = EVERY_ENTRY,
+        tail: int | None = None,
+        line_characters: int | None = None,
+    ) -> AsyncIterator[LogRecord | None]:
+        """What `read` returns, then every wanted line as it is printed. Ends with the endpoint or the plane.
+
+        Yields None whenever nothing was printed for `SILENCE_S`.
+        """
         with self._subscribed(endpoint_id) as follower:
-            for entry in self.read(endpoint_id, replica, tail, line_characters):
+            for entry in self.read(endpoint_id, wanted, tail, line_characters):
                 yield entry
-            async for entry in follower.entries():
-                if replica in (None, entry["replica_id"]):
-                    yield _cut(entry, line_characters)
+            async for new in follower.entries():
+                if new is None:
+                    yield None
+                elif wanted.matches(new):
+                    yield _cut(new, line_characters)
 
     def close_followers(self) -> None:
         """End every follower, so that the plane can end."""
@@ -185,9 +200,14 @@ class _Follower:
         self._unread.append(entry)
         self._added.set()
 
-    async def entries(self) -> AsyncIterator[LogRecord]:
+    async def entries(self) -> AsyncIterator[LogRecord | None]:
+        """Each line as it is printed; None whenever nothing was printed for `SILENCE_S`."""
         while True:
-            await self._added.wait()
+            try:
+                await asyncio.wait_for(self._added.wait(), SILENCE_S)
+            except TimeoutError:
+                yield None
+                continue
             self._added.clear()
             while self._unread:
                 entry = self._unread.popleft()

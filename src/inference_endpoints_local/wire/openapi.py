@@ -88,8 +88,6 @@ class _Schemas:
 def _operation(route: RouteContract, errors: set[int], schemas: _Schemas) -> dict[str, Any]:
     schema = {"type": "string"} if route.response is None else schemas.of(route.response)
     success = _response(route.status, route.media_type, schema)
-    if route.stream_media_type:
-        success["content"][route.stream_media_type] = {"schema": {"type": "string"}}
     responses = {str(route.status): success | _links(route)}
     responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(errors)}
     described: dict[str, Any] = {

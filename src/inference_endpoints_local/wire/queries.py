@@ -7,10 +7,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from inference_endpoints_local.wire.requests import ModelT, parse_as
+from inference_endpoints_local.wire.requests import ModelT, Moment, parse_as
 
 DEFAULT_PAGE = 20  # the service's default; the largest page is not published
 MAX_PAGE = 100
+DEFAULT_LOG_PAGE, MAX_LOG_PAGE = 1_000, 5_000  # the service's OpenAPI document
 
 
 def _digits(text: Any) -> Any:
@@ -33,6 +34,8 @@ def _boolean(text: Any) -> Any:
 _MAX_NUMBER = 999_999_999
 Number = Annotated[int, Field(ge=0, le=_MAX_NUMBER), _whole]
 Unset = SkipJsonSchema[None]
+LogCursor = Annotated[str, Field(pattern=r"^([0-9a-f]{1,12})?$")]
+"""The milliseconds of an entry's time, since 1970, as a hexadecimal number."""
 
 
 class Query(BaseModel):
@@ -57,16 +60,49 @@ class AuditLogQuery(Query):
     limit: Annotated[int, Field(ge=1, le=_MAX_NUMBER), _whole] = DEFAULT_PAGE
 
 
-class FollowLogsQuery(Query):
-    """Which lines of a log: of one replica, the last `tail`, each cut to `line_max_length` characters."""
+class _LogLinesQuery(Query):
+    """Of one replica alone, each line cut to `line_max_length` characters."""
 
     replica: str | Unset = None
-    tail: Number | Unset = None
     line_max_length: Number | Unset = None
 
 
-class LogsQuery(FollowLogsQuery):
-    """With `follow` also the lines after those, one JSON entry in a line, until the caller closes the connection."""
+class LogQuery(_LogLinesQuery):
+    """Which entries of a log: of this level, with this text, between these times. Case is ignored."""
+
+    level: str | Unset = None
+    search: str = ""
+    since: Moment | Unset = None
+    until: Moment | Unset = None
+
+
+class LogPageQuery(LogQuery):
+    """A page of entries. `order` shows which are left out beyond `limit`: the oldest (desc) or the newest (asc)."""
+
+    after: LogCursor = ""
+    before: LogCursor = ""
+    order: Annotated[str, Field(pattern=r"^(asc|desc)$")] = "desc"
+    limit: Annotated[int, Field(ge=1, le=_MAX_NUMBER), _whole] = DEFAULT_LOG_PAGE
+
+
+class FollowLogsQuery(_LogLinesQuery):
+    """The newest `tail` entries, then each new one."""
+
+    level: str | Unset = None
+    search: str = ""
+    since: Moment | Unset = None
+    after: LogCursor = ""
+    tail: Number | Unset = None
+
+
+class FollowLogsV2Query(_LogLinesQuery):
+    """The newest `tail` entries, then each new one."""
+
+    tail: Number | Unset = None
+
+
+class LogsV2Query(FollowLogsV2Query):
+    """With `follow` also the lines after those, until the caller closes the connection."""
 
     follow: Annotated[bool, BeforeValidator(_boolean)] = False
 

@@ -180,14 +180,14 @@ def _parse_time(text: Any) -> Any:
     return datetime.fromisoformat(text.upper())
 
 
-_Moment = Annotated[AwareDatetime, BeforeValidator(_parse_time)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_parse_time)]
 
 
 class MetricsBody(_Body):
     """The period to be shown, of one replica if it is named."""
 
-    start: _Moment
-    stop: _Moment
+    start: Moment
+    stop: Moment
     replica_id: str | None = None
 
 

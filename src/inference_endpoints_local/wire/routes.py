@@ -13,10 +13,14 @@ from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation, Service
 from inference_endpoints_local.wire import graphs, queries, requests, responses
 
-_PREFIX = {Service.CONTROL_PLANE: "/v2", Service.HUB: "", Service.CATALOGUE: "/api/v1/catalog"} | {
+_PREFIX = {
+    Service.CONTROL_PLANE: "/v2",
+    Service.CONTROL_PLANE_V3: "/v3",
+    Service.HUB: "",
+    Service.CATALOGUE: "/api/v1/catalog",
     Service.CONFIGURATION: "/api",
 }
-FAULT_STATUSES = frozenset({400, 409, 429, 500})
+FAULT_STATUSES = frozenset({400, 409, 429, 500, 501})
 """The statuses of simulated faults."""
 
 
@@ -24,8 +28,7 @@ FAULT_STATUSES = frozenset({400, 409, 429, 500})
 class RouteContract:
     """One method of one path. `response` is the type of its JSON; None: it returns no JSON.
 
-    `errors` are the statuses that do not follow from the other fields. `stream_media_type` is what it streams where the
-    query requests that.
+    `errors` are the statuses that do not follow from the other fields.
     """
 
     name: str
@@ -38,7 +41,6 @@ class RouteContract:
     errors: frozenset[int] = field(default=frozenset())
     status: int = 200
     media_type: str | None = "application/json"
-    stream_media_type: str | None = None
     public: bool = False
     simulated: bool = False
 
@@ -76,16 +78,14 @@ DELETE = _route_of(operations.DELETE, responses.EmptyDocument, 507)
 PAUSE = _route_of(operations.PAUSE, responses.EndpointDocument, 507)
 RESUME = _route_of(operations.RESUME, responses.EndpointDocument, 400, 409, 507)
 SCALE_TO_ZERO = _route_of(operations.SCALE_TO_ZERO, responses.EndpointDocument, 400, 507)
-LOGS = _route_of(
-    operations.LOGS, list[responses.LogEntryDocument], query=queries.LogsQuery, stream_media_type="text/plain"
+LOGS = _route_of(operations.LOGS, list[responses.LogEntryDocument], query=queries.LogPageQuery)
+DOWNLOAD_LOGS = RouteContract(
+    "download_logs", "GET", f"{LOGS.path}/download", "Download logs", query=queries.LogQuery, media_type="text/plain"
 )
-FOLLOW_LOGS = RouteContract(
-    "follow_logs",
-    "GET",
-    "/v2/endpoint/{namespace}/{name}/logs/sse",
-    "Get logs as they are printed",
-    query=queries.FollowLogsQuery,
-    media_type="text/event-stream",
+FOLLOW_LOGS = _route_of(operations.FOLLOW_LOGS, None, query=queries.FollowLogsQuery, media_type="text/event-stream")
+LOGS_V2 = _route_of(operations.LOGS_V2, None, query=queries.LogsV2Query, media_type="text/plain")
+FOLLOW_LOGS_V2 = _route_of(
+    operations.FOLLOW_LOGS_V2, None, query=queries.FollowLogsV2Query, media_type="text/event-stream"
 )
 REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
 METRICS = _route_of(operations.METRICS, graphs.AllGraphsDocument, body=requests.MetricsBody)

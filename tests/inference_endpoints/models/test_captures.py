@@ -4,6 +4,7 @@ import copy
 import json
 import random
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -237,10 +238,18 @@ def test_replicas_are_read_with_their_version_and_how_they_ended() -> None:
 
 @pytest.mark.parametrize("form", ["logs-list", "logs-items", "logs-text", "logs-text-of-entries"])
 def test_logs_are_the_same_lines_in_every_form(form: str) -> None:
-    entries = operations.LOGS.parse(captured(form))
+    entries = operations.LOGS_V2.parse(captured(form))
     assert [entry.line for entry in entries] == ["INFO: loading shard 1 of 2", "ERROR: out of memory"]
     if form != "logs-text":
         assert [entry.replica_id for entry in entries] == ["6pajyw3k-z7ghx"] * 2
+
+
+def test_lines_of_text_have_a_time_and_keep_their_indentation() -> None:
+    text = '- 2026-10-01T08:00:00.123456789Z INFO started\r\n- 2026-10-01T08:00:01Z   File "model.py"\n- no time\n'
+    first, second, third = operations.LOGS_V2.parse(text)
+    assert (first.line, first.time) == ("INFO started", datetime(2026, 10, 1, 8, 0, 0, 123456, UTC))
+    assert (second.line, second.timestamp) == ('  File "model.py"', "2026-10-01T08:00:01Z")
+    assert (third.line, third.time) == ("- no time", None)
 
 
 def test_every_captured_error_has_a_meaning() -> None:

@@ -188,7 +188,7 @@ async def test_an_endpoint_with_a_fault_fails_with_its_error(driver: Driver, fau
     status = (await driver.get("chat"))["status"]
     assert (status["state"], status["readyReplica"], "url" in status) == ("failed", 0, False)
     assert message in status["errorMessage"]
-    logs = (await driver.call("GET", "/v2/endpoint/acme/chat/logs")).body
+    logs = (await driver.call("GET", "/v3/endpoint/acme/chat/logs")).body
     assert any(message in entry["line"] for entry in logs)
     assert all(entry["line"].startswith("Simulated: ") for entry in logs)
 

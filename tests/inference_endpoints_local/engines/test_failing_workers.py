@@ -26,7 +26,7 @@ async def test_a_worker_that_dies_is_started_again(driver: Driver) -> None:
     assert status["readyReplica"] == 0
     await driver.reach("tiny", "running")
     assert (await driver.call_endpoint()).body["pid"] != first
-    lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
+    lines = [entry["line"] for entry in (await driver.call("GET", "/v3/endpoint/acme/tiny/logs")).body]
     assert "ERROR the tiny worker dies on request" in lines
 
 
@@ -36,7 +36,7 @@ async def test_a_worker_that_cannot_start_is_tried_three_times_and_fails_with_it
         await driver.create_local(model={"env": {"TINY_FAILS": "ValueError: the model is odd"}})
         status = (await driver.reach("tiny", "failed"))["status"]
         assert "ValueError: the model is odd" in status["errorMessage"]
-        lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
+        lines = [entry["line"] for entry in (await driver.call("GET", "/v3/endpoint/acme/tiny/logs")).body]
         assert lines.count("ValueError: the model is odd") == 3
         assert (await driver.call_endpoint()).status == 400
 
@@ -85,7 +85,7 @@ async def test_a_worker_that_runs_but_no_longer_answers_is_replaced(
     await until_ended(pid)
     await driver.reach("tiny", "running")
     assert (await driver.call_endpoint()).body["pid"] != pid
-    lines = [entry["line"] for entry in (await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body]
+    lines = [entry["line"] for entry in (await driver.call("GET", "/v3/endpoint/acme/tiny/logs")).body]
     assert any("unanswered" in line for line in lines)
 
 

@@ -142,12 +142,12 @@ async def test_a_failed_endpoint_stays_failed_with_its_error_and_logs(plane_of: 
         await driver.create(model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
         await driver.advance(500)
         before = await driver.get("chat")
-        logs = (await driver.call("GET", "/v2/endpoint/acme/chat/logs")).body
+        logs = (await driver.call("GET", "/v3/endpoint/acme/chat/logs")).body
     async with plane_of() as driver:
         after = await driver.get("chat")
         assert after["status"]["state"] == "failed"
         assert after == before
-        assert (await driver.call("GET", "/v2/endpoint/acme/chat/logs")).body == logs != []
+        assert (await driver.call("GET", "/v3/endpoint/acme/chat/logs")).body == logs != []
 
 
 def test_leftover_workers_are_ended_and_strangers_of_the_same_number_are_not() -> None:

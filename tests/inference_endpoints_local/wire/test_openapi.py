@@ -24,7 +24,7 @@ from inference_endpoints_local.wire import openapi, routes
 HERE = Path(__file__).parent
 CREATE = json.loads((CAPTURES / "create-minimal-hub-2.4.0.json").read_text())
 LEASE_ROUTES = {routes.STATUS, routes.LEASE, routes.STOP}
-EXCLUDED = ("lease", "watch_endpoint", "stop", "arm_fault", "follow_logs")
+EXCLUDED = ("lease", "watch_endpoint", "stop", "arm_fault", "follow_logs", "follow_logs_v2")
 """A lease and a stream last as long as the plane or the endpoint. Stopping would end the plane. An armed fault would
 happen to other operations."""
 

@@ -1,0 +1,1 @@
+"""Reading, searching and following the logs of endpoints."""
