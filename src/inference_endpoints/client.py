@@ -232,9 +232,16 @@ class AsyncEndpointsClient(LogClient):
         return answer.items
 
     async def metrics(
-        self, name: str, namespace: str | None = None, *, start: datetime, stop: datetime | None = None
+        self,
+        name: str,
+        namespace: str | None = None,
+        *,
+        start: datetime,
+        stop: datetime | None = None,
+        replica: str | None = None,
     ) -> AllGraphs:
-        """Read every graph of an endpoint between two moments, which need a time zone; by default until now.
+        """Read every graph of an endpoint, or of one replica, between two moments, which need a time zone; by default
+        until now.
 
         >>> from datetime import UTC, datetime, timedelta
         >>> graphs = await client.metrics("chat", start=datetime.now(UTC) - timedelta(hours=1))
@@ -244,7 +251,8 @@ class AsyncEndpointsClient(LogClient):
         namespace = await self.resolve_namespace(namespace)
         span = (start, stop or datetime.now(UTC))
         first, last = (rfc3339(moment, "milliseconds") for moment in span)
-        body = MetricsRequest(start=first, stop=last)
+        which = {"replica_id": replica} if replica else {}
+        body = MetricsRequest(start=first, stop=last, **which)
         return await self._send(operations.METRICS, body=body, namespace=namespace, name=name)
 
     async def audit_logs(

@@ -33,11 +33,16 @@ def detect_overload(evidence: Evidence) -> Finding | None:
     matches, traffic = match_log_patterns(evidence, Cause.OVERLOAD), measure_traffic(evidence)
     has_queue = traffic.queued >= MANY_QUEUED
     has_pending = traffic.pending >= MANY_PENDING * status.ready_replica
-    if not (matches.weight or has_queue or has_pending or traffic.statuses[429]):
+    has_waiting = traffic.waiting >= MANY_QUEUED
+    if not (matches.weight or has_queue or has_waiting or has_pending or traffic.statuses[429]):
         return None
     statements = [f"{status.ready_replica} replica(s) are ready; at most {scaling.max_replica} are allowed."]
     if has_queue:
         statements.append(f"{traffic.queued} requests waited in the engine's queue when the engine last logged it.")
+    if has_waiting:
+        statements.append(f"{traffic.waiting:.0f} requests waited for one engine at the last measurement.")
+        if traffic.kv_cache_use is not None:
+            statements.append(f"The fullest KV cache was at {traffic.kv_cache_use:g}, in a unit that is not published.")
     if has_pending:
         statements.append(f"{traffic.pending:.0f} requests were pending at the last measurement.")
     if traffic.statuses[429]:

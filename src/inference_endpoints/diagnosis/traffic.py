@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from inference_endpoints.diagnosis.evidence import Evidence, EvidenceLine
-from inference_endpoints.models import AllGraphs
+from inference_endpoints.models import AllGraphs, Graph
 
 # The common log format, uvicorn's (both quote the request), and that of this project's own workers. Only POST counts:
 # that is how models are called.
@@ -19,12 +19,15 @@ class Traffic:
     """Responses by HTTP status, and requests in the engine's queue (`queued`) or without a response yet (`pending`).
 
     `lines` are the log lines they come from. `is_measured`: the statuses come from metrics, which count every
-    request, health checks included.
+    request, health checks included. `waiting`: requests that wait for the engine of one replica, by
+    metrics. `kv_cache_use` is in a unit that the service does not publish. Both are the highest of all replicas.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
     queued: int = 0
     pending: float = 0.0
+    waiting: float = 0.0
+    kv_cache_use: float | None = None
     lines: tuple[EvidenceLine, ...] = ()
     is_measured: bool = False
 
@@ -47,10 +50,13 @@ def measure_traffic(evidence: Evidence) -> Traffic:
     logged = _count_logged(evidence.log_lines)
     if evidence.graphs is None:
         return logged
-    with_pending = replace(logged, pending=_newest_pending(evidence.graphs))
+    measured = replace(logged, pending=_newest(evidence.graphs.pending_request) or 0.0)
+    if engine := evidence.graphs.inference:
+        waiting = _newest(engine.requests.waiting) or 0.0
+        measured = replace(measured, waiting=waiting, kv_cache_use=_newest(engine.kv_cache))
     if logged.total:
-        return with_pending
-    return replace(with_pending, statuses=_count_measured(evidence.graphs), is_measured=True)
+        return measured
+    return replace(measured, statuses=_count_measured(evidence.graphs), is_measured=True)
 
 
 def _count_logged(lines: Iterable[EvidenceLine]) -> Traffic:
@@ -75,7 +81,7 @@ def _count_measured(graphs: AllGraphs) -> Counter[int]:
     return statuses
 
 
-def _newest_pending(graphs: AllGraphs) -> float:
-    """Pending requests in the last window that was measured."""
-    points = [point for series in graphs.pending_request.series for point in series.data if point.y is not None]
-    return max(points, key=lambda point: point.x).y or 0.0 if points else 0.0
+def _newest(graph: Graph) -> float | None:
+    """The highest value of the last window that was measured; None if none was."""
+    points = [(point.x, point.y) for series in graph.series for point in series.data if point.y is not None]
+    return max(points)[1] if points else None

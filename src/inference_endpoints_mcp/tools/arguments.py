@@ -29,8 +29,13 @@ Metric = Literal[
     "replica-status",
     "hardware-cpu",
     "hardware-gpu",
-    "inference",
+    "inference/requests",
+    "inference/kv-cache",
+    "inference/prefix-cache",
+    "inference/ttft",
+    "inference/itl",
 ]
+"""The service's own names, of which one has a route each."""
 Access = Literal["", "public", "authenticated", "private"]
 ClearableSetting = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
 ResponseFormat = Literal["concise", "detailed"]

@@ -278,13 +278,19 @@ def test_replicas_that_ended_since_the_last_change_are_counted() -> None:
     assert "2 replica(s) ended since the last change." in finding.evidence
 
 
-def measured(statuses: dict[str, float], pending: float = 0.0) -> AllGraphs:
+def measured(statuses: dict[str, float], pending: float = 0.0, waiting: dict[str, float] | None = None) -> AllGraphs:
+    """With the requests that wait for the engine of each replica, if it measures any."""
+
     def data(value: float) -> list[dict[str, Any]]:
         return [{"x": NOW.isoformat(), "y": value}]
 
     codes = [{"statusCode": code, "data": data(count)} for code, count in statuses.items()]
     pendings = [{"status": "pending", "data": data(pending)}]
-    return AllGraphs.model_validate({"responseStatusCode": {"series": codes}, "pendingRequest": {"series": pendings}})
+    graphs: dict[str, Any] = {"responseStatusCode": {"series": codes}, "pendingRequest": {"series": pendings}}
+    if waiting:
+        series = [{"replicaId": name, "data": data(requests)} for name, requests in waiting.items()]
+        graphs["inference"] = {"requests": {"waiting": {"series": series}}}
+    return AllGraphs.model_validate(graphs)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +299,8 @@ def measured(statuses: dict[str, float], pending: float = 0.0) -> AllGraphs:
         (measured({"200": 20, "422": 8}), Cause.CLIENT_ERRORS, "Of 28 measured calls: 8 x 422."),
         (measured({"200": 20, "429": 8}), Cause.OVERLOAD, "8 of 28 measured calls were answered with status 429."),
         (measured({"200": 20}, pending=200), Cause.OVERLOAD, "200 requests were pending"),
+        (measured({"200": 20}, waiting={"a": 3, "b": 12}), Cause.OVERLOAD, "12 requests waited for one engine"),
+        (measured({"200": 20}, waiting={"a": 9, "b": 9}), Cause.HEALTHY, "1 of 1 replicas are ready."),
         (measured({"200": 20, "422": 1}), Cause.HEALTHY, "1 of 1 replicas are ready."),
         (measured({"2xx": 20, "4xx": 8}), Cause.HEALTHY, "1 of 1 replicas are ready."),
     ],

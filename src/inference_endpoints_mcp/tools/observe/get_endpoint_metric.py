@@ -30,6 +30,13 @@ _UNITS = {
     "replica-running": "replicas",
     "cpu": "percent",
     "memory": "bytes",
+    "gpu": "percent",
+    "requests waiting": "requests",
+    "requests running": "requests",
+    "kv cache": "fraction in use",
+    "prefix cache": "fraction of prompt tokens found",
+    "time to first token": "seconds",
+    "inter-token latency": "seconds",
 }
 
 
@@ -52,7 +59,7 @@ class MetricRow(BaseModel):
 
     metric: str
     of: str = Field(description="A class of status codes, a percentile, a status or a replica.")
-    unit: str | None = None
+    unit: str | None = Field(default=None, description="Where it is published.")
     now: float
     minimum: float
     maximum: float
@@ -80,14 +87,16 @@ async def get_endpoint_metric(
     namespace: Namespace = "",
     metric: Annotated[Metric, Field(description="Default: all.")] = "",
     minutes: Annotated[int, Field(ge=1, le=43_200)] = 30,
+    replica: Annotated[str, Field(max_length=96)] = "",
     series: Annotated[bool, Field(description="Include all points.")] = False,
 ) -> MetricsOutput:
-    """Summarize the last minutes: responses by status, latency, load, replicas, CPU, GPU, memory and the engine's own
-    metrics."""
+    """Summarize metrics: responses, latency, load, replicas, CPU, GPU, memory; the engine's queue, caches, time to
+    first token (ttft), inter-token latency (itl)."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     backend = backend_of(endpoint, call.endpoints.backend.name)
-    graphs = await call.endpoints.metrics(name, namespace, start=datetime.now(UTC) - timedelta(minutes=minutes))
+    start = datetime.now(UTC) - timedelta(minutes=minutes)
+    graphs = await call.endpoints.metrics(name, namespace, start=start, replica=replica or None)
     found = [(kind, of, one) for kind, of, one in _series(graphs, metric) if any(p.y is not None for p in one.data)]
     shown = MAX_POINTS // max(1, len(found)) if series else 0
     measured = [_row(kind, of, one, shown, backend) for kind, of, one in found]
@@ -119,12 +128,12 @@ def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Serie
     ]
     if engine := graphs.inference:
         table += [
-            ("inference", "kv cache", engine.kv_cache),
-            ("inference", "prefix cache", engine.prefix_cache),
-            ("inference", "requests waiting", engine.requests.waiting),
-            ("inference", "requests running", engine.requests.running),
-            ("inference", "time to first token", engine.ttft),
-            ("inference", "inter-token latency", engine.itl),
+            ("inference/kv-cache", "kv cache", engine.kv_cache),
+            ("inference/prefix-cache", "prefix cache", engine.prefix_cache),
+            ("inference/requests", "requests waiting", engine.requests.waiting),
+            ("inference/requests", "requests running", engine.requests.running),
+            ("inference/ttft", "time to first token", engine.ttft),
+            ("inference/itl", "inter-token latency", engine.itl),
         ]
     for name, kind, graph in table:
         if metric in ("", name):
@@ -203,7 +212,9 @@ def _summary(graphs: AllGraphs, minutes: int, backend: BackendName) -> str:
     answered = ", ".join(f"{count:g} {code}" for code, count in sorted(counts.items()) if count)
     summary = f"Responses in {minutes} min: {answered}." if answered else f"No request was answered in {minutes} min."
     if backend == "simulated":
-        summary += " Simulated: calls are counted, no process is measured."
+        summary += " Simulated: calls are counted; GPU, queue and KV cache follow from the simulated load."
+    if backend == "huggingface":
+        summary += " The service publishes no units."
     return summary
 
 

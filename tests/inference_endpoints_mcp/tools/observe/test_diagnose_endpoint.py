@@ -107,6 +107,16 @@ async def test_more_requests_than_the_replicas_can_answer(driver: Driver, host: 
     assert facts["next"][0]["arguments"]["max_replica"] == 2
 
 
+async def test_requests_that_wait_for_the_engine_are_an_overload(driver: Driver, host: Host) -> None:
+    await driver.create(compute=GPU, model={"image": {"vLLM": VLLM["custom"]}})
+    await driver.call("POST", "/local/load", {"name": "chat", "requests": 300})
+    await driver.advance(LONG_S)
+    facts = await diagnose(host)
+    assert (facts["state"], facts["cause"]) == ("running", "overload")
+    assert "44 requests waited for one engine at the last measurement." in facts["evidence"]
+    assert "The fullest KV cache was at 1, in a unit that is not published." in facts["evidence"]
+
+
 async def test_calls_of_a_route_the_real_worker_does_not_have(driver: Driver, host: Host) -> None:
     await driver.create_local(model={"env": {"TINY_SERVES": "/generate", "TINY_LOGS": "requests"}})
     await driver.reach("tiny", "running")

@@ -104,7 +104,7 @@ async def test_the_services_graphs_are_summarized_without_units(upstream: Upstre
     assert not any("unit" in row for row in facts["metrics"])
     assert found["response-elapsed", "p95"]["now"] == 1.25
     assert found["gpu", "6pajyw3k-z7ghx 1"]["maximum"] == 95
-    assert facts["now"] == "Responses in 5 min: 118 2xx, 2 5xx."
+    assert facts["now"] == "Responses in 5 min: 118 2xx, 2 5xx. The service publishes no units."
     assert found["requests waiting", "6pajyw3k-z7ghx"]["maximum"] == 2
     assert found["response-status-code", "2xx"]["total"] == 118
     assert facts["replica_stages"][0] == {
@@ -116,6 +116,29 @@ async def test_the_services_graphs_are_summarized_without_units(upstream: Upstre
     body = next(seen for seen in upstream.seen if seen.method == "POST").json
     start, stop = (datetime.fromisoformat(body[key]) for key in ("start", "stop"))
     assert (stop - start).total_seconds() == pytest.approx(300, abs=5)
+
+
+async def test_the_engine_and_its_gpus_are_shown_by_name_and_for_each_replica(driver: Driver, modern: Host) -> None:
+    compute = {"accelerator": "gpu", "instanceType": "nvidia-l4", "scaling": {"minReplica": 2, "maxReplica": 2}}
+    await driver.create(compute=compute, model={"image": {"vLLM": {"url": "vllm/vllm-openai:v0.30.0"}}})
+    await driver.call("POST", "/local/load", {"name": "chat", "requests": 600})
+    await driver.advance(600)
+    one, other = (replica.id for replica in driver.endpoint("chat").replicas)
+
+    async def shown(metric: str, **which: Any) -> dict[tuple[str, str], Any]:
+        facts = await modern.call("get_endpoint_metric", endpoint_name="chat", metric=metric, **which)
+        assert "Simulated: " in facts["now"]
+        return {key: (row["now"], row["unit"]) for key, row in rows(facts).items()}
+
+    assert await shown("inference/requests") == {
+        ("requests waiting", one): (44, "requests"),
+        ("requests waiting", other): (44, "requests"),
+        ("requests running", one): (256, "requests"),
+        ("requests running", other): (256, "requests"),
+    }
+    assert await shown("inference/kv-cache", replica=one) == {("kv cache", one): (1, "fraction in use")}
+    assert await shown("hardware-gpu", replica=other) == {("gpu", f"{other} 0"): (100, "percent")}
+    assert await shown("inference/ttft") == {}, "no token is simulated"
 
 
 async def test_a_day_of_points_still_gives_a_small_output(driver: Driver, modern: Host) -> None:
