@@ -90,7 +90,7 @@ async def get_endpoint_metric(
     replica: Annotated[str, Field(max_length=96)] = "",
     series: Annotated[bool, Field(description="Include all points.")] = False,
 ) -> MetricsOutput:
-    """Summarize metrics: responses, latency, load, replicas, CPU, GPU, memory; the engine's queue, caches, time to
+    """Show metrics: responses, latency, load, replicas, CPU, GPU, memory; the engine's queue, caches, time to
     first token (ttft), inter-token latency (itl)."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
