@@ -37,7 +37,8 @@ class GraphWindows:
         self.start, self.stop, self.replica = start, stop, replica
         self.width = INTERVAL_S * max(1, math.ceil((stop - start) / (INTERVAL_S * MAX_POINTS)))
         self._metrics = metrics
-        self.spans = list(self._stage_spans())
+        self._all_spans = [span for span in metrics.stage_spans if self._is_shown(span.replica)]
+        self.spans = list(self._spans_between())
         self.windows = self._windows(max(start, metrics.since))
         self._add_intervals()
         self.total = ReplicaMetrics()
@@ -70,11 +71,11 @@ class GraphWindows:
                     if self._is_shown(name):
                         self.windows[number].add(name, measured)
 
-    def _stage_spans(self) -> Iterator[StageSpan]:
+    def _spans_between(self) -> Iterator[StageSpan]:
         """The spans between the two times, cut at both."""
-        for span in self._metrics.stage_spans:
+        for span in self._all_spans:
             since, until = max(span.since, self.start), self.stop if span.until is None else min(span.until, self.stop)
-            if since < until and self._is_shown(span.replica):
+            if since < until:
                 yield StageSpan(span.replica, span.stage, since, until)
 
     def _is_shown(self, replica: str) -> bool:
@@ -86,6 +87,5 @@ class GraphWindows:
     def _running_at(self, at: float) -> int:
         return sum(
             span.stage == ReplicaStage.READY and span.since <= at and (span.until is None or at < span.until)
-            for span in self._metrics.stage_spans
-            if self._is_shown(span.replica)
+            for span in self._all_spans
         )

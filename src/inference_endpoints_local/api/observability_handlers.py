@@ -70,7 +70,7 @@ class ObservabilityHandlers:
     async def _open_metrics(self, request: Request) -> Response:
         endpoint = self._endpoint(request)
         endpoint.measure()
-        return PlainTextResponse(open_metrics(endpoint.metrics))
+        return PlainTextResponse(open_metrics(endpoint.metrics, {replica.id for replica in endpoint.ready}))
 
     async def _audit_logs(self, request: Request) -> responses.AuditLogsDocument:
         query = parse_query(request, queries.AuditLogQuery)

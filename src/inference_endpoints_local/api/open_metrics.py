@@ -4,7 +4,7 @@ Source of the names: https://huggingface.co/docs/inference-endpoints/guides/anal
 suffix `_total`, which OpenMetrics 1.0 requires of samples. The names of memory and GPU are not published.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from inference_endpoints_local.api.metric_graphs import PERCENTILES
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics, ReplicaMetrics, percentile
@@ -13,9 +13,10 @@ Sample = tuple[str, Mapping[str, object], float]
 """What follows the name of the family, the labels, and the value."""
 
 
-def open_metrics(metrics: EndpointMetrics) -> str:
-    """Counted since measuring began; the use of hardware is the last that was measured."""
-    latest = metrics.intervals[-1].replicas if metrics.intervals else {}
+def open_metrics(metrics: EndpointMetrics, ready: Collection[str]) -> str:
+    """Counted since measuring began; the use of hardware is that of the ready replicas now."""
+    measured = metrics.intervals[-1].replicas if metrics.intervals else {}
+    latest = {replica: measured[replica] for replica in measured if replica in ready}
     return "".join(
         (
             *_family("latency_distribution", "summary", "Latency distribution", _latency(metrics.total)),

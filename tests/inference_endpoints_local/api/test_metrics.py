@@ -163,6 +163,16 @@ async def test_open_metrics_of_simulated_gpus_name_each_device(driver: Driver) -
     assert used == {"0": 100, "1": 100, "2": 100, "3": 100}
 
 
+async def test_open_metrics_show_no_hardware_of_replicas_that_have_ended(driver: Driver) -> None:
+    await driver.create_local("tiny")
+    await driver.reach("tiny", "running")
+    assert any(sample.name == "memory_usage_bytes" for sample in await samples_of(driver, "tiny"))
+    await driver.do("tiny", "pause")
+    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.replicas)
+    names = {sample.name for sample in await samples_of(driver, "tiny")}
+    assert names == {"latency_distribution_count", "latency_distribution_sum"}
+
+
 async def samples_of(driver: Driver, name: str) -> list[Any]:
     answer = await driver.call("GET", f"/v2/endpoint/acme/{name}/open-metrics")
     assert answer.headers["content-type"].startswith("text/plain")
