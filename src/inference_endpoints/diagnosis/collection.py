@@ -1,7 +1,7 @@
 """Collect the evidence for a diagnosis: all sources at once, each with a time limit. Any of them may fail."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -11,15 +11,18 @@ from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
 from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 SOURCE_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
 LOG_LINES = 1_000
+MAX_REPLICAS_READ = 8
+"""Replicas whose lines are read one by one."""
 MAX_METRICS_WINDOW, MIN_METRICS_WINDOW = timedelta(minutes=30), timedelta(minutes=1)
 """Metrics are read from the last change on, within these bounds."""
 RECENT_USE = timedelta(minutes=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
 
@@ -52,13 +55,16 @@ async def collect_evidence(
     hardware = hardware_cache or HardwareCache(client)
     earliest, latest = now - MAX_METRICS_WINDOW, now - MIN_METRICS_WINDOW
     since = min(max(earliest, endpoint.status.updated_at or earliest), latest)
-    replicas, logs, graphs, listing, health = await asyncio.gather(
+    replicas, newest, graphs, listing, health = await asyncio.gather(
         attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
         attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
         attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since)),
         attempt(EvidenceSource.HARDWARE, lambda: hardware.listing(namespace)),
         attempt(EvidenceSource.HEALTH, lambda: _read_health(client, endpoint, namespace, now)),
     )
+    logs: Sequence[LogEntry] | None = newest
+    if replicas and newest:
+        logs = await attempt(EvidenceSource.LOGS, lambda: _add_each_replica(client, name, namespace, replicas, newest))
     return Evidence(
         endpoint=endpoint,
         now=now,
@@ -69,6 +75,27 @@ async def collect_evidence(
         health=health,
         failed=frozenset(failed),
     )
+
+
+async def _add_each_replica(
+    client: AsyncEndpointsClient, name: str, namespace: str, replicas: Sequence[Replica], newest: Sequence[LogEntry]
+) -> Sequence[LogEntry]:
+    """The newest lines of all replicas and of each, also of those that ended.
+
+    A replica that prints much leaves no room for the others among the newest lines. Lines of version 2 of the API do
+    not show which replica printed them.
+    """
+    printed = {entry.replica_id for entry in newest}
+    quiet = [replica.id for replica in replicas if replica.id not in printed][:MAX_REPLICAS_READ]
+    if not quiet or (len(newest) < LOG_LINES and printed != {None}):
+        return newest
+    each = await asyncio.gather(
+        *(client.logs(name, namespace, tail=LOG_LINES // len(quiet), replica=replica) for replica in quiet)
+    )
+    added = [entry for entries in each for entry in entries]
+    known = {(entry.timestamp, entry.line) for entry in added}
+    others = [entry for entry in newest if (entry.timestamp, entry.line) not in known]
+    return sorted([*others, *added], key=lambda entry: entry.time or _LONG_AGO)
 
 
 async def _read_health(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str, now: datetime) -> int | None:

@@ -79,6 +79,8 @@ class LogClient(ABC):
         query = {"replica": replica, "tail": LINES_SEARCHED if filtered else tail}
         read = await self.http.send(_request(operations.LOGS_V2, query, endpoint), operations.LOGS_V2)
         self._has_log_search = False  # the endpoint exists, so version 3 is what was missing
+        for entry in read:
+            entry.replica_id = entry.replica_id or replica
         found = [entry for entry in read if lines.matches(entry)]
         return LogLines(found[-tail:] if tail else [], complete=not filtered or len(read) < LINES_SEARCHED)
 

@@ -9,6 +9,8 @@ from tests.support.host import OUTPUT_LIMIT, Host
 from tests.support.log_lines import write_log
 from tests.support.plane_driver import Driver
 
+from inference_endpoints_local.state.faults import Fault
+
 pytestmark = pytest.mark.anyio
 
 LOGGED: list[tuple[float, str | None, str]] = [
@@ -16,11 +18,18 @@ LOGGED: list[tuple[float, str | None, str]] = [
     (80, None, "Traceback (most recent call last):"),
     (80, None, '  File "model.py", line 1, in load'),
     (80, None, "torch.OutOfMemoryError: CUDA out of memory"),
-    (40, "warning", "slow request"),
-    (20, "error", "could not bind port 80"),
+    (40, "warning", "WARNING slow request"),
+    (20, "error", "ERROR could not bind port 80"),
     (10, "info", "0 errors so far"),
 ]
 """Minutes ago, level, line."""
+
+
+@pytest.fixture(params=["version 3", "version 2"], autouse=True)
+def _version_of_logs(request: pytest.FixtureRequest, driver: Driver) -> None:
+    """A service that searches logs, and one that does not."""
+    if request.param == "version 2":
+        driver.plane.faults.arm(Fault.NOT_IMPLEMENTED, "get_logs", times=1_000)
 
 
 async def lines_of(host: Host, **arguments: Any) -> list[str]:
@@ -50,15 +59,15 @@ async def test_errors_are_shown_with_their_traceback(driver: Driver, modern: Hos
         "Traceback (most recent call last):",
         'File "model.py", line 1, in load',
         "torch.OutOfMemoryError: CUDA out of memory",
-        "could not bind port 80",
+        "ERROR could not bind port 80",
     ]
-    assert await lines_of(modern, level="warning") == [*errors[:3], "slow request", errors[3]]
+    assert await lines_of(modern, level="warning") == [*errors[:3], "WARNING slow request", errors[3]]
 
 
 async def test_lines_since_a_time_are_shown_by_minutes_or_by_the_clock(driver: Driver, modern: Host) -> None:
     await driver.create()
     write_log(driver, LOGGED)
-    assert await lines_of(modern, since="30") == ["could not bind port 80", "0 errors so far"]
+    assert await lines_of(modern, since="30") == ["ERROR could not bind port 80", "0 errors so far"]
     moment = datetime.now(UTC) - timedelta(minutes=50)
     for since in (moment.isoformat(), moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M:%S")):
         assert len(await lines_of(modern, since=since)) == 3
@@ -71,13 +80,27 @@ async def test_lines_since_a_time_are_shown_by_minutes_or_by_the_clock(driver: D
 @pytest.mark.parametrize("line", ["x" * 501, '"' * 501, "\U0001f600" * 251, "short"])
 async def test_of_100_000_lines_the_newest_that_fit_are_shown(driver: Driver, modern: Host, line: str) -> None:
     await driver.create()
-    write_log(driver, [((100_000 - number) / 60_000, "error", f"{number} {line}") for number in range(100_000)])
+    write_log(driver, [((100_000 - number) / 60_000, "error", f"{number} ERROR {line}") for number in range(100_000)])
     for arguments in ({}, {"tail": 500, "level": "error"}):
         logs = await modern.call("get_endpoint_logs", endpoint_name="chat", **arguments)
         assert len(json.dumps(logs, ensure_ascii=False)) < OUTPUT_LIMIT
         newest = logs["lines"].splitlines()[-2]
         assert newest.partition(" ")[2].startswith("99999 ")
         assert logs["now"].endswith(" are not shown.")
+
+
+async def test_lines_are_searched_however_old_where_the_service_can_search(
+    driver: Driver, modern: Host, request: pytest.FixtureRequest
+) -> None:
+    await driver.create()
+    write_log(driver, [(3_100, "error", "ERROR needle"), *((minute, "info", "hay") for minute in range(3_000, 0, -1))])
+    searches = "version 3" in request.node.callspec.id
+    for arguments in ({"contains": "needle"}, {"level": "error"}):
+        logs = await modern.call("get_endpoint_logs", endpoint_name="chat", **arguments)
+        unsearched = "Only the newest 2000 lines were searched."
+        assert (logs["shown"], logs["now"]) == (
+            (1, "1 line(s), oldest first.") if searches else (0, f"No line matches. {unsearched}")
+        )
 
 
 async def test_get_endpoint_logs_accepts_the_listed_replica_ids(driver: Driver, modern: Host) -> None:
