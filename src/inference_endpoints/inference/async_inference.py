@@ -18,7 +18,7 @@ from inference_endpoints.inference.media import detect_media_type
 from inference_endpoints.inference.tasks import TASKS, EngineRequest
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import Sleep, read_error, read_up_to
+from inference_endpoints.transport.http import Sleep, read_up_to
 
 Parameters = Mapping[str, Any]
 BuildRequest = Callable[[Endpoint], EngineRequest]
@@ -249,10 +249,7 @@ class AsyncInference:
             headers["Content-Type"] = detect_media_type(request.content)
         call = EndpointCall(endpoint, namespace, request.path, method, request.body, request.content, headers)
         async with open_response(self._endpoints.http, call, fetch, deadline) as opened:
-            response = opened.response
-            if not response.is_success:
-                with deadline.limit(f"{call.label} did not finish its answer"):
-                    refusal = await read_error(response)
+            if opened.refusal is not None:
                 saw_token = self._endpoints.backend.trusts(opened.call.endpoint.url or "")
-                raise classify_engine_error(opened.call, refusal, saw_token=saw_token)
+                raise classify_engine_error(opened.call, opened.refusal, saw_token=saw_token)
             yield opened

@@ -2,7 +2,8 @@
 
 The proxy in front of an endpoint answers 503 while a replica starts (502 before July 2025). With the header
 `X-Scale-Up-Timeout: <seconds>` it holds the request until a replica is ready instead. Source: the autoscaling
-page of the Inference Endpoints documentation.
+page of the Inference Endpoints documentation. Between the first 503 and readiness it can also answer 400
+"workload is not stopped". It sends no Retry-After.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -15,8 +16,9 @@ import anyio
 
 from inference_endpoints.errors import InferenceEndpointTimeoutError
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, format_duration
+from inference_endpoints.transport.error_response import ErrorResponse
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.http import HttpTransport, Sleep, backoff_s, httpx
+from inference_endpoints.transport.http import HttpTransport, Sleep, backoff_s, httpx, read_error
 from inference_endpoints.transport.state_errors import error_for_state
 
 Item = TypeVar("Item")
@@ -24,9 +26,8 @@ OnWait = Callable[[str], Awaitable[None]]
 FetchEndpoint = Callable[[], Awaitable[Endpoint]]
 """Reads the endpoint's current state."""
 
-NOT_READY_STATUSES = frozenset({502, 503})
 MAX_TRANSIENT_REFUSALS = 2
-"""How often a running endpoint may answer 502 or 503 before that counts as its answer."""
+"""How often a running endpoint may answer that it is not ready before that counts as its answer."""
 
 
 class CallOptions(TypedDict, total=False):
@@ -100,11 +101,15 @@ class CallDeadline:
 
 @dataclass(frozen=True)
 class OpenResponse:
-    """A response whose body is not read yet, its call, and whether the call woke the endpoint."""
+    """A response, its call, and whether the call woke the endpoint.
+
+    The body of a success is not read yet. `refusal` is the whole response if it is none.
+    """
 
     response: httpx.Response
     call: EndpointCall
     woke: bool
+    refusal: ErrorResponse | None
 
 
 @asynccontextmanager
@@ -118,7 +123,7 @@ async def open_response(
     `InferenceEndpointTimeoutError`. Once an engine began to answer, nothing is sent again.
     """
     ensure_callable(call, may_wake=deadline.may_wake)
-    woke = False
+    woke, refusals = False, 0
     for attempt in count(1):
         woke = woke or call.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO
         headers = dict(call.headers)
@@ -133,14 +138,19 @@ async def open_response(
             with deadline.limit(failing):
                 sent = replace(call, headers=headers, timeout=deadline.timeout)
                 response = await stack.enter_async_context(http.call_endpoint(sent))
-            final = response.status_code not in NOT_READY_STATUSES
+            refusal = None
+            if not response.is_success:
+                with deadline.limit(f"{call.label} did not finish its answer"):
+                    refusal = await read_error(response)
+            final = refusal is None or not refusal.not_ready
             if not final:
+                refusals = 0 if must_start_first(call.endpoint) else refusals + 1
                 with deadline.limit(failing):
                     call = replace(call, endpoint=await fetch())
                 ensure_callable(call, may_wake=deadline.may_wake)
-                final = attempt > MAX_TRANSIENT_REFUSALS and not must_start_first(call.endpoint)
+                final = refusals > MAX_TRANSIENT_REFUSALS and not must_start_first(call.endpoint)
             if final:
-                yield OpenResponse(response, call, woke)
+                yield OpenResponse(response, call, woke, refusal)
                 return
         await deadline.report_wait(_describe_wait(call.endpoint, deadline))
         with deadline.limit(f"{call.label} did not become ready"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from inference_endpoints.errors import Forbidden, InferenceEndpointError, Paused, Unauthorized
+from inference_endpoints.errors import Forbidden, InferenceEndpointError, Paused, Unauthorized, Unavailable
 from inference_endpoints.inference.tasks import TASKS
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, ErrorResponse
 from inference_endpoints.transport.guard import EndpointCall
@@ -34,13 +34,15 @@ def classify_engine_error(
     """The error that an engine's response means. `saw_token`: whether the request carried the token.
 
     Statuses: TGI (422 validation, 424 generation, 429 overloaded), TEI (413 batch, 424 wrong kind of model),
-    the Inference Toolkit (400 for everything), and the proxy (400 for a paused endpoint).
+    the Inference Toolkit (400 for everything), and the proxy (400 for a paused endpoint and for one that starts).
     """
     kind, retry_after = response.error_class, response.retry_after
     if response.status == 429 and retry_after is None:
         retry_after = OVERLOADED_RETRY_AFTER_S
     if kind is Paused:
         what, hint = "is paused and does not answer", "Resume it first."
+    elif kind is Unavailable and response.status == 400:
+        what, hint = "is not ready yet", "Try again in a moment."
     elif kind in {Unauthorized, Forbidden} and not saw_token:
         what, hint = _HOST_NOT_TRUSTED
     else:

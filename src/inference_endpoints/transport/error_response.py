@@ -41,6 +41,7 @@ _CLASSES: Mapping[int, ErrorClass] = {
     429: RateLimited,
     501: BadRequest,
 }
+_WAKING = re.compile(r"(?:bad request: )?workload is not stopped\W*", re.IGNORECASE)
 _PAUSED = re.compile(r"\binvalid state\b|\bendpoint is paused\b", re.IGNORECASE)
 """ "Bad Request: Invalid state" (2024), "The endpoint is paused, ask a maintainer to restart it" (since 2025)."""
 
@@ -91,8 +92,16 @@ class ErrorResponse:
         return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if seconds == seconds else None
 
     @property
+    def not_ready(self) -> bool:
+        """Whether the proxy of an endpoint answered that no replica is ready yet."""
+        return self.status in {502, 503} or (self.status == 400 and _WAKING.fullmatch(self.text) is not None)
+
+    @property
     def error_class(self) -> ErrorClass:
-        """The class the response means by its status alone; `Paused` if it is the refusal of a paused endpoint."""
+        """The class the response means by its status alone, unless the proxy of an endpoint sent it: `Paused` if it is
+        paused, `Unavailable` if it is not ready."""
+        if self.not_ready:
+            return Unavailable
         if self.status == 400 and _PAUSED.search(self.text):
             return Paused
         return _CLASSES.get(self.status, Unavailable if self.status >= 500 else BadRequest)

@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.api.documents import DEFAULT_HEALTH_ROUTE, health_route
+from inference_endpoints_local.api.fault_responses import fault_response
 from inference_endpoints_local.api.hang_up import HANG_UP
 from inference_endpoints_local.api.request_handling import error_response, has_token
 from inference_endpoints_local.control.endpoint_metrics import NO_REPLICA, EndpointMetrics
@@ -22,6 +23,7 @@ from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.engine import EngineReplica, WorkerAddress
 from inference_endpoints_local.engines.worker_proxy import WorkerExchange, WorkerFailed, open_exchange
 from inference_endpoints_local.state.clock import wall_s
+from inference_endpoints_local.state.faults import CALL_ENDPOINT, Faults
 from inference_endpoints_local.state.store import NotSaved
 
 MAX_CALL_BYTES = 32 * 1024 * 1024
@@ -35,8 +37,9 @@ class BodyTooLarge(Exception):
 class Gateway:
     """An ASGI application for requests whose path parameters are `id` and `path`."""
 
-    def __init__(self, executor: Executor, token: Callable[[], str]) -> None:
+    def __init__(self, executor: Executor, faults: Faults, token: Callable[[], str]) -> None:
         self._executor = executor
+        self._faults = faults
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +66,8 @@ class Gateway:
         await refusal(request.scope, request.receive, send)
 
     async def _respond(self, endpoint: ManagedEndpoint, request: Request, send: "_MeasuredRequest") -> None:
-        replica = await self._select_replica(endpoint, request)
+        fault = self._faults.take(CALL_ENDPOINT)
+        replica = fault_response(fault) if fault else await self._select_replica(endpoint, request)
         if isinstance(replica, Response):
             await replica(request.scope, request.receive, send)
         else:

@@ -17,7 +17,6 @@ from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.fault_responses import fault_response
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.hang_up import HangUpResponse
 from inference_endpoints_local.api.log_handlers import LogHandlers
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
 from inference_endpoints_local.api.observability_handlers import ObservabilityHandlers
@@ -105,7 +104,7 @@ class ApiHandlers:
             if fault is not None and fault is not Fault.DROP_ANSWER:
                 return fault_response(fault)
             result = await handler(request)
-            return HangUpResponse() if fault else result
+            return fault_response(fault) if fault else result
 
         return authorized(handle, self._token)
 

@@ -108,7 +108,7 @@ class Plane:
             url=lambda: self.url,
             simulation=simulation if options.simulated else None,
         )
-        self.routes = handlers.all_routes(self._handlers, Gateway(self.executor, lambda: self.token))
+        self.routes = handlers.all_routes(self._handlers, Gateway(self.executor, self.faults, lambda: self.token))
         self.app: ASGIApp = handlers.build_app(self.routes)
         self._running: list[asyncio.Task[None]] = []
 

@@ -3,15 +3,23 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+CALL_ENDPOINT = "call_endpoint"
+"""Calls of endpoints at their own URLs, as an operation that can fail."""
+
 
 class Fault(StrEnum):
-    """What can go wrong with a request. All but the last happen instead of it; that happens after it took effect."""
+    """What can go wrong with a request. All but the last happen instead of it; that happens after it took effect.
+
+    A call of an endpoint that is scaled to zero wakes it, whatever its answer.
+    """
 
     NO_CAPACITY = "no_capacity"
     QUOTA_EXCEEDED = "quota_exceeded"
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
     NOT_IMPLEMENTED = "not_implemented"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    NOT_STOPPED = "not_stopped"
     DROP_ANSWER = "drop_answer"
 
 

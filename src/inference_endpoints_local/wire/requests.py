@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from inference_endpoints.transport.operations import OPERATIONS
-from inference_endpoints_local.state.faults import Fault
+from inference_endpoints_local.state.faults import CALL_ENDPOINT, Fault
 from inference_endpoints_local.wire.images import ImageBody, JsonSchemaKeywords, Text, accept_integral_float
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -82,7 +82,7 @@ def _refuse_protected(access: Any) -> Any:
     return access
 
 
-_OPERATIONS = tuple(operation.name for operation in OPERATIONS)
+_OPERATIONS = (*(operation.name for operation in OPERATIONS), CALL_ENDPOINT)
 
 
 def _operation(name: str) -> str:

@@ -20,7 +20,7 @@ _PREFIX = {
     Service.CATALOGUE: "/api/v1/catalog",
     Service.CONFIGURATION: "/api",
 }
-FAULT_STATUSES = frozenset({400, 409, 429, 500, 501})
+FAULT_STATUSES = frozenset({400, 409, 429, 500, 501, 503})
 """The statuses of simulated faults."""
 
 

@@ -7,12 +7,15 @@ from tests.support.scripted_upstream import DROPPED, Answer, Upstream
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import (
+    BadRequest,
     DeploymentFailed,
+    Forbidden,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
     NotDeployed,
     Paused,
     ScaledToZero,
+    Unauthorized,
     Unavailable,
 )
 from inference_endpoints.inference.async_inference import AsyncInference
@@ -55,15 +58,70 @@ async def test_while_it_starts_the_call_is_repeated_and_each_wait_is_reported(
     assert ["x-scale-up-timeout" in seen.headers for seen in upstream.calls()] == [True, True, False]
 
 
-async def test_a_running_endpoint_that_goes_on_answering_503_is_unavailable(
+NOT_STOPPED = Answer(400, {"error": "Bad Request: workload is not stopped"})
+
+
+async def test_the_400_of_an_endpoint_that_wakes_is_part_of_the_same_wait(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.shows("scaledToZero", "initializing", "initializing", "running")
+    asleep = Answer(503, {"error": "503 Service Unavailable", "code": "SERVICE_UNAVAILABLE"})
+    upstream.serves("/", asleep, NOT_STOPPED, NOT_STOPPED, Answer(body={"generated_text": "on"}))
+    waits: list[str] = []
+
+    async def on_wait(sentence: str) -> None:
+        waits.append(sentence)
+
+    response = await inference.call("chat", body={"inputs": "go"}, on_wait=on_wait)
+    assert (response.json(), response.woke) == ({"generated_text": "on"}, True)
+    assert [wait.partition(" · ")[0] for wait in waits] == [
+        "scaled to zero",
+        "initializing",
+        "initializing",
+        "running",
+    ]
+
+
+async def test_an_engines_error_that_quotes_those_words_is_not_waited_for(
     upstream: Upstream, inference: AsyncInference
 ) -> None:
     upstream.shows("running")
-    upstream.serves("/", Answer(503, {"error": "no healthy upstream"}))
-    with pytest.raises(Unavailable) as caught:
+    upstream.serves("/", Answer(400, {"error": "invalid input: 'workload is not stopped'"}))
+    with pytest.raises(BadRequest, match="did not accept the request"):
         await inference.call("chat", body={})
-    assert caught.value.upstream == "no healthy upstream"
+    assert len(upstream.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(Answer(503, {"error": "no healthy upstream"}), "answered 503"), (NOT_STOPPED, "not ready yet")],
+)
+async def test_a_running_endpoint_that_is_never_ready_is_unavailable(
+    upstream: Upstream, inference: AsyncInference, answer: Answer, reason: str
+) -> None:
+    upstream.shows("running")
+    upstream.serves("/", answer)
+    with pytest.raises(Unavailable, match=reason) as caught:
+        await inference.call("chat", body={})
+    assert caught.value.upstream == answer.body["error"]
     assert len(upstream.calls()) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(401, {"error": "401 Unauthorized", "code": "UNAUTHORIZED"}), Unauthorized),
+        (Answer(403, {"error": "missing permissions: inference.endpoints.infer.write"}), Forbidden),
+    ],
+)
+async def test_a_refused_token_is_not_waited_for(
+    upstream: Upstream, inference: AsyncInference, answer: Answer, error: type[InferenceEndpointError]
+) -> None:
+    upstream.shows("scaledToZero")
+    upstream.serves("/", answer)
+    with pytest.raises(error):
+        await inference.call("chat", body={})
+    assert len(upstream.calls()) == 1
 
 
 async def test_an_endpoint_that_fails_to_start_ends_the_wait_with_its_reason(
@@ -120,11 +178,12 @@ async def test_a_sleeping_endpoint_that_may_not_be_woken_stays_asleep(
     assert upstream.calls() == []
 
 
+@pytest.mark.parametrize("words", ["The endpoint is paused, ask a maintainer to restart it", "Invalid state"])
 async def test_an_endpoint_paused_since_it_was_read_is_recognized_by_the_proxys_message(
-    upstream: Upstream, inference: AsyncInference
+    upstream: Upstream, inference: AsyncInference, words: str
 ) -> None:
     upstream.shows("running")
-    upstream.serves("/", Answer(400, {"error": "Bad Request: Invalid state"}))
+    upstream.serves("/", Answer(400, {"error": f"Bad Request: {words}"}))
     with pytest.raises(Paused, match="Resume it"):
         await inference.call("chat", body={})
 

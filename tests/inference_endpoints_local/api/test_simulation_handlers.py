@@ -57,3 +57,34 @@ async def test_an_unknown_fault_or_operation_is_refused(driver: Driver, body: di
 @pytest.mark.parametrize("seconds", [-1, "1", None, True])
 async def test_the_clock_only_goes_forward(driver: Driver, seconds: object) -> None:
     assert (await driver.call("POST", "/local/clock", {"advance_s": seconds})).status == 400
+
+
+async def test_a_call_that_meets_a_fault_wakes_the_endpoint_all_the_same(driver: Driver) -> None:
+    await driver.create()
+    await driver.advance(400)
+    await driver.do("chat", "scale-to-zero")
+    await arm(driver, "service_unavailable", "call_endpoint")
+    await arm(driver, "not_stopped", "call_endpoint")
+    asleep, waking = [await driver.call_endpoint(name="chat", X_Scale_Up_Timeout="60") for _ in range(2)]
+    assert (asleep.status, asleep.body) == (503, {"error": "503 Service Unavailable", "code": "SERVICE_UNAVAILABLE"})
+    assert (waking.status, waking.body["error"]) == (400, "Bad Request: workload is not stopped")
+    assert "retry-after" not in asleep.headers
+    assert await driver.state("chat") == "initializing"
+
+
+async def test_a_call_without_the_token_neither_wakes_the_endpoint_nor_uses_up_a_fault(driver: Driver) -> None:
+    await driver.create()
+    await driver.advance(400)
+    await driver.do("chat", "scale-to-zero")
+    await arm(driver, "server_error", "call_endpoint")
+    refused = await driver.call("POST", await driver.path_of("chat"), {}, token="wrong")
+    assert (refused.status, refused.body) == (401, {"error": "401 Unauthorized", "code": "UNAUTHORIZED"})
+    assert await driver.state("chat") == "scaledToZero"
+    assert (await driver.call_endpoint(name="chat")).status == 500
+
+
+async def test_a_dropped_call_of_an_endpoint_closes_the_connection(driver: Driver) -> None:
+    await driver.create()
+    await arm(driver, "drop_answer", "call_endpoint")
+    with pytest.raises(http.client.RemoteDisconnected):
+        await driver.call_endpoint(name="chat")
