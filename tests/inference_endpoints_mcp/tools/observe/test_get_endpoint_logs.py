@@ -86,7 +86,7 @@ async def test_of_100_000_lines_the_newest_that_fit_are_shown(driver: Driver, mo
         assert len(json.dumps(logs, ensure_ascii=False)) < OUTPUT_LIMIT
         newest = logs["lines"].splitlines()[-2]
         assert newest.partition(" ")[2].startswith("99999 ")
-        assert logs["now"].endswith(" are not shown.")
+        assert " are not shown." in logs["now"]
 
 
 async def test_lines_are_searched_however_old_where_the_service_can_search(
