@@ -240,11 +240,13 @@ class NoCapacity(Conflict):
 class NotDeployed(InferenceEndpointError):
     """The endpoint has no address yet: wait for it.
 
+    >>> raw = get_inference_endpoint("chat").raw
+    >>> raw["status"] |= {"state": "pending", "url": None}
     >>> try:
-    ...     get_inference_endpoint("broken").client
+    ...     InferenceEndpoint.from_raw(raw, "acme").client
     ... except NotDeployed as error:
     ...     print(error.message)
-    Endpoint acme/broken has no address to call: it is failed.
+    Endpoint acme/chat has no address to call: it is pending.
     """
 
     code = "NOT_DEPLOYED"

@@ -72,7 +72,9 @@ def test_an_endpoint_is_deployed_changed_and_deleted(hf: Hf) -> None:
 
 
 def test_an_endpoint_is_put_to_sleep_paused_and_resumed(hub: HfApi, hf: Hf, run: Run) -> None:
-    hub.create_inference_endpoint("cli", repository="gpt2", **CLOUD).wait(timeout=HANG_TIMEOUT_S, refresh_every=0.02)  # type: ignore[arg-type]
+    scaling: dict[str, Any] = {"min_replica": 0, "scale_to_zero_timeout": 2_880}
+    endpoint = hub.create_inference_endpoint("cli", repository="gpt2", **scaling, **CLOUD)
+    endpoint.wait(timeout=HANG_TIMEOUT_S, refresh_every=0.02)  # type: ignore[arg-type]
     assert hf("resume", "cli")["status"]["state"] == "running"
     assert run("resume", "cli", "--fail-if-already-running").returncode == 400 & 0xFF
     assert hf("scale-to-zero", "cli")["status"]["state"] == "scaledToZero"

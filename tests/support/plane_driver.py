@@ -68,6 +68,12 @@ class RawClient:
     async def do(self, name: str, action: str) -> RawResponse:
         return await self.call("POST", f"/v2/endpoint/acme/{name}/{action}")
 
+    async def put_to_sleep(self, name: str) -> RawResponse:
+        """Scale to zero, with the time-out that this requires."""
+        scaling = {"compute": {"scaling": {"minReplica": 0}}}
+        assert (await self.call("PUT", f"/v2/endpoint/acme/{name}", scaling)).status == 200
+        return await self.do(name, "scale-to-zero")
+
     async def get(self, name: str) -> dict[str, Any]:
         answer = await self.call("GET", f"/v2/endpoint/acme/{name}")
         assert answer.status == 200, answer
@@ -126,6 +132,10 @@ class Driver(RawClient):
     async def path_of(self, name: str) -> str:
         """The path of the endpoint's own URL, whatever its state."""
         return f"/e/{self.endpoint(name).record.id}"
+
+
+CAN_SLEEP = {"scaling": {"minReplica": 0, "maxReplica": 1, "scaleToZeroTimeout": 2_880}}
+"""The part of `compute` with which an endpoint can be scaled to zero."""
 
 
 def cloud(name: str, **changes: Any) -> dict[str, Any]:

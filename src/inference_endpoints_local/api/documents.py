@@ -4,7 +4,6 @@ import hashlib
 from datetime import UTC, datetime
 from typing import cast
 
-from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.managed_endpoint import EndedReplica, ManagedEndpoint
 from inference_endpoints_local.control.reconcile import ReportedStatus
 from inference_endpoints_local.engines.engine import EngineReplica, ReplicaStage
@@ -14,10 +13,6 @@ from inference_endpoints_local.state.record import EndpointRecord, Spec, without
 from inference_endpoints_local.wire import responses
 
 DEFAULT_HEALTH_ROUTE = "/health"
-# As at the service: a pending endpoint has no URL yet, a paused or failed one has none any more.
-_STATES_WITH_URL = frozenset(
-    {State.INITIALIZING, State.RUNNING, State.UPDATING, State.UPDATE_FAILED, State.SCALED_TO_ZERO}
-)
 
 
 def endpoint_document(endpoint: ManagedEndpoint, plane_url: str) -> responses.EndpointDocument:
@@ -135,12 +130,11 @@ def _status(
         "message": f"Simulated: {status.message}" if simulated else status.message,
         "readyReplica": status.ready,
         "targetReplica": status.target,
+        "url": endpoint_url(record, plane_url),
         "engine": "simulated" if simulated else "process",
     }
     if status.error:
         document["errorMessage"] = status.error
-    if status.state in _STATES_WITH_URL:
-        document["url"] = endpoint_url(record, plane_url)
     if last_used_ns is not None:
         document["lastUsedAt"] = timestamp(last_used_ns)
     return document

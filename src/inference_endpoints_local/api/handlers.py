@@ -15,10 +15,12 @@ from starlette.types import ASGIApp
 
 from inference_endpoints_local import own_version
 from inference_endpoints_local.api import documents
+from inference_endpoints_local.api.endpoint_pages import page_of, search
 from inference_endpoints_local.api.fault_responses import fault_response
 from inference_endpoints_local.api.gateway import Gateway
 from inference_endpoints_local.api.log_handlers import LogHandlers
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
+from inference_endpoints_local.api.network_handlers import network_handlers
 from inference_endpoints_local.api.observability_handlers import ObservabilityHandlers
 from inference_endpoints_local.api.request_handling import Handler, authorized, read_body
 from inference_endpoints_local.api.simulation_handlers import SimulationHandlers
@@ -64,6 +66,7 @@ class ApiHandlers:
     def routes(self) -> list[BaseRoute]:
         served: list[tuple[RouteContract, Handler]] = [
             (routes.LIST, self._list),
+            (routes.SEARCH, self._search),
             (routes.CREATE, self._create),
             (routes.GET, self._get),
             (routes.UPDATE, self._update),
@@ -73,6 +76,7 @@ class ApiHandlers:
             (routes.SCALE_TO_ZERO, self._scale_to_zero),
             *LogHandlers(self._lifecycle).handlers(),
             *ObservabilityHandlers(self._lifecycle, self._store).handlers(),
+            *network_handlers(),
             (routes.EVENTS, self._events),
             (routes.HARDWARE, self._hardware),
             (routes.QUOTAS, self._quotas),
@@ -118,22 +122,18 @@ class ApiHandlers:
 
     async def _list(self, request: Request) -> responses.EndpointsDocument:
         query = parse_query(request, queries.EndpointsQuery)
-        limit = min(query.limit, queries.MAX_PAGE)
-        tags = {tag for tag in query.tags.split(",") if tag}
-        found = [
-            endpoint
-            for endpoint in self._lifecycle.endpoints()
-            if query.search in endpoint.record.name and tags <= set(endpoint.record.spec["tags"])
-        ]
-        # A cursor names the last endpoint of a page, so that deletions between pages skip nothing.
-        after = _parse_cursor(query.cursor) if query.cursor else (0, "")
-        left = [endpoint for endpoint in found if (endpoint.record.created_ns, endpoint.record.id) > after]
-        page, last = left[:limit], left[limit - 1].record if len(left) > limit else None
+        page = page_of(self._lifecycle.endpoints(), query)
         return {
-            "items": [self._document(endpoint) for endpoint in page],
-            "nextCursor": f"{last.created_ns}-{last.id}" if last else None,
-            "totalItems": len(found),
+            "items": [self._document(endpoint) for endpoint in page.endpoints],
+            "nextCursor": page.next_cursor,
+            "prevCursor": page.prev_cursor,
+            "totalItems": page.total,
         }
+
+    async def _search(self, request: Request) -> responses.EndpointNamesDocument:
+        query = parse_query(request, queries.SearchQuery)
+        found = search(self._lifecycle.endpoints(), query)[: query.limit]
+        return {"items": [{"name": endpoint.record.name} for endpoint in found]}
 
     async def _create(self, request: Request) -> responses.EndpointDocument:
         return self._document(self._lifecycle.create(await read_body(request), self._actor(request)))
@@ -239,11 +239,6 @@ def build_app(routes: list[BaseRoute]) -> ASGIApp:
     """The application that serves these routes."""
     failures = {HTTPException: http_error, Exception: internal_error}
     return with_middleware(Starlette(routes=routes, exception_handlers=failures))
-
-
-def _parse_cursor(cursor: str) -> tuple[int, str]:
-    created, _, identity = cursor.partition("-")
-    return int(created), identity
 
 
 def _matches(item: responses.CatalogueModelDocument, query: queries.CatalogueQuery) -> bool:

@@ -94,7 +94,7 @@ class Lifecycle:
         """Start a paused, scaled-to-zero or failed endpoint. Resuming a starting one succeeds and changes nothing."""
         if endpoint.status.state in (State.RUNNING, State.UPDATING, State.UPDATE_FAILED):
             # huggingface_hub searches the body of a 400 for the last two words.
-            raise RequestRefused(400, "Bad Request: the endpoint is already running")
+            raise RequestRefused(400, "Bad Request: Endpoint is already running")
         if endpoint.status.state in (State.PAUSED, State.SCALED_TO_ZERO, State.FAILED):
             record = endpoint.record.resumed(wall_ns())
             self._check_quota(record, endpoint)
@@ -102,11 +102,9 @@ class Lifecycle:
         return endpoint
 
     def scale_to_zero(self, endpoint: ManagedEndpoint, by: Actor) -> ManagedEndpoint:
-        """Allowed for every `minReplica`: the next request starts that many. Repeating it succeeds."""
-        if endpoint.status.state in (State.PAUSED, State.FAILED):
-            raise RequestRefused(
-                400, f"Bad Request: the endpoint is {endpoint.status.state} and cannot be scaled to zero"
-            )
+        """Allowed in every state where the endpoint has a time-out for it (the service's OpenAPI document 2.0.0)."""
+        if endpoint.record.idle_timeout_s is None:
+            raise RequestRefused(400, "Bad Request: workload cannot be scaled to zero")
         if endpoint.record.power is not PowerState.SCALED_TO_ZERO:
             scaled = endpoint.record.with_power(PowerState.SCALED_TO_ZERO, wall_ns())
             self._executor.change(endpoint, scaled, audit_event.scaled_to_zero(scaled, by))

@@ -20,6 +20,9 @@ _PATH = {
     "owner": "The part of a model's repository before the slash",
     "model": "The part of a model's repository after the slash",
     "recipe": "The `publicId` of a recipe",
+    "cidr_id": "The id of an address list",
+    "domain": "The name of a domain",
+    "service-id": "The id of a private service",
 }
 _SCHEMAS = "#/components/schemas/{model}"
 _ERROR = {"$ref": _SCHEMAS.format(model="Error")}

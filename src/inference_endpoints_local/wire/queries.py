@@ -3,7 +3,8 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
@@ -33,6 +34,11 @@ def _boolean(text: Any) -> Any:
 
 _MAX_NUMBER = 999_999_999
 Number = Annotated[int, Field(ge=0, le=_MAX_NUMBER), _whole]
+CommaSeparated = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda text: tuple(part for part in text.split(",") if part)),
+    WithJsonSchema({"type": "string"}),
+]
 Unset = SkipJsonSchema[None]
 LogCursor = Annotated[str, Field(pattern=r"^([0-9a-f]{1,12})?$")]
 """The milliseconds of an entry's time, since 1970, as a hexadecimal number."""
@@ -42,13 +48,25 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class EndpointsQuery(Query):
-    """Which endpoints to list; `tags` are separated by commas."""
+class SearchQuery(Query):
+    """Which endpoints to find; `tags` are separated by commas."""
 
     search: str = ""
     tags: str = ""
-    cursor: Annotated[str, Field(pattern=r"^([0-9]{1,20}-[a-z0-9]+)?$")] = ""
-    limit: Annotated[int, Field(ge=1, le=_MAX_NUMBER), _whole] = DEFAULT_PAGE
+    limit: Number = DEFAULT_PAGE
+
+
+class EndpointsQuery(SearchQuery):
+    """Which endpoints to list, and in which order. `type`, `task` and `state` are lists, separated by commas."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    cursor: Annotated[str, Field(pattern=r"^((after|before)~[a-z0-9-]{1,32}~[a-z0-9]{1,32})?$")] = ""
+    type: CommaSeparated = ()
+    task: CommaSeparated = ()
+    state: CommaSeparated = ()
+    sort_by: Literal["createdAt", "updatedAt", "name"] = "createdAt"
+    direction: Literal["asc", "desc"] = "desc"
 
 
 class AuditLogQuery(Query):

@@ -51,7 +51,7 @@ def parse_as(kind: type[ModelT], value: Any, *path: str) -> ModelT:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     *parents, last = [*path, *(str(part) for part in first["loc"] if part != "[key]")] or [""]
-    if first["type"] == "literal_error" and isinstance(first["input"], str):
+    if first["type"] == "literal_error" and isinstance(first["input"], str) and issubclass(kind, _Body):
         expected = re.findall(r"'([^']+)'", first["ctx"]["expected"])
         raise unknown_variant(".".join((*parents, last)), first["input"], expected)
     if first["type"] == "missing":
@@ -207,6 +207,16 @@ class DeployModelBody(DeployRecipeBody):
 
     accelerator: str | None = None
     gguf_file: str | None = None
+
+
+class CidrListBody(_Body):
+    name: str
+    cidr_list: list[str]
+    id: str | None = None
+
+
+class DomainBody(_Body):
+    domain: str
 
 
 class AdvanceClockBody(_Body):

@@ -77,7 +77,7 @@ class StatusDocument(TypedDict):
     targetReplica: Count
     engine: Literal["process", "simulated"]
     errorMessage: NotRequired[str]
-    url: NotRequired[str]
+    url: str
     lastUsedAt: NotRequired[Timestamp]
 
 
@@ -100,11 +100,26 @@ class EndpointDocument(TypedDict):
 
 
 class EndpointsDocument(TypedDict):
-    """One page. `nextCursor` is null on the last."""
+    """One page. A cursor is null where there is no such page."""
 
     items: list[EndpointDocument]
     nextCursor: str | None
+    prevCursor: str | None
     totalItems: Count
+
+
+class EndpointNameDocument(TypedDict):
+    name: Name
+
+
+class EndpointNamesDocument(TypedDict):
+    items: list[EndpointNameDocument]
+
+
+class NoItemsDocument(TypedDict):
+    """A list of which this plane has no items."""
+
+    items: Annotated[list[Any], Field(max_length=0)]
 
 
 class DeployedDocument(TypedDict):

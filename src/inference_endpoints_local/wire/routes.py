@@ -47,7 +47,7 @@ class RouteContract:
     @property
     def parameters(self) -> list[str]:
         """The names of the path's parameters."""
-        return re.findall(r"{(\w+)}", self.path)
+        return re.findall(r"{([\w-]+)}", self.path)
 
     @property
     def statuses(self) -> set[int]:
@@ -89,6 +89,41 @@ FOLLOW_LOGS_V2 = _route_of(
 )
 REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
 METRICS = _route_of(operations.METRICS, graphs.AllGraphsDocument, body=requests.MetricsBody)
+
+
+SEARCH = RouteContract(
+    "search_endpoints",
+    "GET",
+    "/v2/search/{namespace}",
+    "Find endpoints by name",
+    responses.EndpointNamesDocument,
+    query=queries.SearchQuery,
+)
+
+
+def _network(method: str, path: str, summary: str, response: Any, body: type[BaseModel] | None = None) -> RouteContract:
+    name = summary.lower().replace(" ", "_")
+    return RouteContract(name, method, f"/v2/network/{path}", summary, response, body=body)
+
+
+_CIDR_LISTS, _DOMAINS, _SERVICES = "cidr-list/{namespace}", "domain/{namespace}", "private-service/{namespace}"
+NETWORK_LISTS = (
+    _network("GET", _CIDR_LISTS, "List address lists", responses.NoItemsDocument),
+    _network("GET", _DOMAINS, "List domains", responses.NoItemsDocument),
+    _network("GET", _SERVICES, "List private services", responses.NoItemsDocument),
+)
+NETWORK_CREATIONS = (
+    _network("POST", _CIDR_LISTS, "Create address list", responses.EmptyDocument, requests.CidrListBody),
+    _network("POST", _DOMAINS, "Create domain", responses.EmptyDocument, requests.DomainBody),
+)
+NETWORK_CHANGES = (
+    _network(
+        "POST", f"{_CIDR_LISTS}/{{cidr_id}}", "Change address list", responses.EmptyDocument, requests.CidrListBody
+    ),
+    _network("DELETE", f"{_CIDR_LISTS}/{{cidr_id}}", "Delete address list", responses.EmptyDocument),
+    _network("DELETE", f"{_DOMAINS}/{{domain}}", "Delete domain", responses.EmptyDocument),
+    _network("DELETE", f"{_SERVICES}/{{service-id}}", "Delete private service", responses.EmptyDocument),
+)
 
 
 def _graph(metric: str, response: Any) -> RouteContract:
@@ -214,5 +249,6 @@ PLANE_API = (
 """The routes of this plane, and the public ones."""
 SERVICE_API: tuple[RouteContract, ...] = (
     *(each for each in vars().values() if isinstance(each, RouteContract) and each not in PLANE_API),
+    *(*NETWORK_LISTS, *NETWORK_CREATIONS, *NETWORK_CHANGES),
 )
 """All others: the routes of the service. Simulated faults happen to these alone."""

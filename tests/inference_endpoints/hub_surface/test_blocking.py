@@ -249,9 +249,8 @@ print(list_inference_endpoints())
 
 async def test_a_script_ends_without_a_warning_even_with_a_wait_open(default_driver: Driver) -> None:
     printed = await ended(start(SCRIPT.replace("{cloud}", repr(CLOUD)), *STRICT))
-    assert (
-        printed == "[InferenceEndpoint(name='chat', namespace='acme', repository='gpt2', status='pending', url=None)]\n"
-    )
+    assert printed.startswith("[InferenceEndpoint(name='chat', namespace='acme', repository='gpt2', status='pending', ")
+    assert printed.count("\n") == 1
 
 
 LASTING = """

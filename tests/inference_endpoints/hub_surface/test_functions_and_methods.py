@@ -10,6 +10,7 @@ import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, LOCAL, READY_S, CallStyle
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver
+from tests.support.scripted_upstream import Upstream
 
 from inference_endpoints import (
     AlreadyExists,
@@ -48,7 +49,8 @@ async def test_creating_sends_the_references_defaults_and_returns_a_handle(
     endpoint = await created(call)
     assert type(endpoint) is call.handle
     assert (endpoint.name, endpoint.namespace, endpoint.repository) == ("chat", "acme", "gpt2")
-    assert (endpoint.status, endpoint.url, endpoint.type) == ("pending", None, "authenticated")
+    assert (endpoint.status, endpoint.type) == ("pending", "authenticated")
+    assert endpoint.url == endpoint.raw["status"]["url"]
     assert (endpoint.framework, endpoint.revision, endpoint.task) == ("pytorch", None, "custom")
     assert endpoint.health_route == "/health"
     assert endpoint.created_at == endpoint.updated_at
@@ -166,7 +168,7 @@ async def test_the_handle_changes_in_place_and_returns_itself(call: CallStyle, d
     assert await call(endpoint.fetch) is endpoint
     assert endpoint.status == "running"
     assert await call(endpoint.pause) is endpoint
-    assert (endpoint.status, endpoint.url) == ("paused", None)
+    assert endpoint.status == "paused"
     assert await call(endpoint.resume) is endpoint
     await default_driver.advance(READY_S)
     assert await call(endpoint.wait, timeout=HANG_TIMEOUT_S, refresh_every=0.05) is endpoint
@@ -213,8 +215,9 @@ async def test_a_handle_is_made_of_a_raw_answer(call: CallStyle, default_driver:
     assert (await call(endpoint.pause)).status == "paused"
 
 
-async def test_there_is_no_client_until_it_is_deployed(call: CallStyle, default_driver: Driver) -> None:
-    endpoint = await created(call)
+async def test_there_is_no_client_until_it_has_an_address(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.shows("pending", url=None)
+    endpoint = await call.function("get_inference_endpoint", "chat", namespace="acme")
     for name in ("client", "async_client"):
         with pytest.raises(InferenceEndpointError, match="has no address to call: it is pending"):
             getattr(endpoint, name)
@@ -235,7 +238,8 @@ async def test_a_token_is_never_shown(call: CallStyle, default_driver: Driver) -
     endpoint = await created(call)
     assert endpoint.token == "secret-token"
     assert repr(endpoint) == (
-        f"{call.handle.__name__}(name='chat', namespace='acme', repository='gpt2', status='pending', url=None)"
+        f"{call.handle.__name__}(name='chat', namespace='acme', repository='gpt2', status='pending', "
+        f"url={endpoint.url!r})"
     )
     assert "secret-token" not in f"{endpoint!r} {endpoint} {[endpoint]} {endpoint.raw}"
 

@@ -30,6 +30,7 @@ async def test_requests_to_another_host_or_from_its_pages_are_refused(driver: Dr
 
 async def test_the_minimal_create_of_huggingface_hub_gives_the_documented_document(driver: Driver) -> None:
     document = (await driver.create()).body
+    assert document["status"].pop("url") == driver.plane.url + await driver.path_of("chat")
     created = document["status"].pop("createdAt")
     assert document["status"].pop("updatedAt") == created
     assert len(created.partition(".")[2]) == len("123456789Z")
@@ -315,10 +316,12 @@ async def test_a_list_is_paged_filtered_and_counted(driver: Driver) -> None:
         names += [endpoint["name"] for endpoint in page["items"]]
         cursor = f"&cursor={page['nextCursor']}"
     assert page["nextCursor"] is None
-    assert names == ["embed-0", "chat-1", "embed-2", "chat-3", "embed-4"]
+    assert names == ["embed-4", "chat-3", "embed-2", "chat-1", "embed-0"]
+    previous = (await driver.call("GET", f"/v2/endpoint/acme?limit=2&cursor={page['prevCursor']}")).body
+    assert [endpoint["name"] for endpoint in previous["items"]] == ["embed-2", "chat-1"]
     found = (await driver.call("GET", "/v2/endpoint/acme?search=chat&tags=team-a")).body
     assert [endpoint["name"] for endpoint in found["items"]] == ["chat-1"]
-    for query in ("limit=x", "limit=0", "limit=-1", "cursor=nonsense"):
+    for query in ("limit=x", "limit=-1", "cursor=nonsense", "sortBy=size", "direction=up"):
         assert (await driver.call("GET", f"/v2/endpoint/acme?{query}")).status == 400
 
 
@@ -328,9 +331,9 @@ async def test_a_page_is_twenty_by_default_and_deleting_between_pages_loses_noth
             await driver.create(f"e{number:02}")
         first = (await driver.call("GET", "/v2/endpoint/acme")).body
         assert len(first["items"]) == 20
-        await driver.call("DELETE", "/v2/endpoint/acme/e03")
+        await driver.call("DELETE", "/v2/endpoint/acme/e05")
         second = (await driver.call("GET", f"/v2/endpoint/acme?cursor={first['nextCursor']}")).body
-        assert [endpoint["name"] for endpoint in second["items"]] == [f"e{number}" for number in range(20, 25)]
+        assert [endpoint["name"] for endpoint in second["items"]] == [f"e{number:02}" for number in range(4, -1, -1)]
 
 
 async def test_hardware_has_the_documented_shape_prices_and_this_machine(driver: Driver) -> None:
@@ -358,7 +361,7 @@ async def test_in_the_clouds_paused_endpoints_do_not_count_and_those_scaled_to_z
         assert (await driver.create(f"e{number}", compute=hardware)).status == 200
     refused = await driver.create("e4", compute=hardware)
     assert (refused.status, refused.body) == (409, {"error": "Conflict: Quota exceeded", "code": "CONFLICT"})
-    await driver.do("e0", "scale-to-zero")
+    await driver.put_to_sleep("e0")
     assert (await driver.create("e4", compute=hardware)).status == 409
     await driver.do("e0", "pause")
     assert (await driver.create("e4", compute=hardware)).status == 200
@@ -394,3 +397,46 @@ async def test_the_catalogue_is_filtered(plane_of: PlaneOf) -> None:
             ("engine=llamacpp", 1),
         ):
             assert len((await driver.call("GET", f"/api/v1/catalog/list?{query}")).body["items"]) == count, query
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("sortBy=name&direction=asc", ["a", "b", "c"]),
+        ("sortBy=updatedAt", ["a", "c", "b"]),
+        ("direction=asc", ["b", "a", "c"]),
+        ("type=public,private", ["c"]),
+        ("state=paused", ["a"]),
+        ("task=custom&state=pending", ["c", "b"]),
+        ("state=running", []),
+    ],
+)
+async def test_a_list_is_sorted_and_filtered_as_documented(driver: Driver, query: str, names: list[str]) -> None:
+    for name, access in (("b", "authenticated"), ("a", "authenticated"), ("c", "public")):
+        await driver.create(name, type=access)
+    await driver.do("a", "pause")
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await driver.call("GET", f"/v2/endpoint/acme?{query}&limit=1&cursor={cursor}")).body
+        seen += [endpoint["name"] for endpoint in page["items"]]
+        cursor = page["nextCursor"]
+    assert seen == names
+
+
+async def test_a_search_returns_names_alone(driver: Driver) -> None:
+    for name in ("chat-a", "chat-b", "embed"):
+        await driver.create(name)
+    found = (await driver.call("GET", "/v2/search/acme?search=chat&limit=1")).body
+    assert found == {"items": [{"name": "chat-a"}]}
+
+
+async def test_there_are_no_networks_of_the_account_and_none_can_be_made(driver: Driver) -> None:
+    for kind, body in (
+        ("cidr-list", {"name": "office", "cidrList": ["10.0.0.0/8"]}),
+        ("domain", {"domain": "a.example"}),
+    ):
+        assert (await driver.call("GET", f"/v2/network/{kind}/acme")).body == {"items": []}
+        assert (await driver.call("POST", f"/v2/network/{kind}/acme", body)).status == 403
+        assert (await driver.call("DELETE", f"/v2/network/{kind}/acme/x")).status == 404
+    assert (await driver.call("GET", "/v2/network/private-service/acme")).body == {"items": []}

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.plane_driver import CAN_SLEEP, Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 READY_S = 200
@@ -15,7 +15,7 @@ async def test_a_created_endpoint_goes_from_pending_over_initializing_to_running
     status = created.body["status"]
     assert (status["state"], status["readyReplica"], status["targetReplica"]) == ("pending", 0, 1)
     assert status["message"] == "Simulated: Endpoint waiting to be scheduled"
-    assert "url" not in status
+    assert status["url"], "the service shows an address from the beginning"
     progress = []
     for seconds in (10, 60, 100):
         await driver.advance(seconds)
@@ -41,7 +41,7 @@ async def test_pausing_shows_at_once_and_resuming_starts_again_at_the_same_addre
     await driver.advance(READY_S)
     url = (await driver.get("chat"))["status"]["url"]
     paused = (await driver.do("chat", "pause")).body["status"]
-    assert (paused["state"], paused["readyReplica"], "url" in paused) == ("paused", 0, False)
+    assert (paused["state"], paused["readyReplica"], paused["url"]) == ("paused", 0, url)
     assert (await driver.do("chat", "resume")).body["status"]["state"] == "pending"
     await driver.advance(READY_S)
     assert (await driver.get("chat"))["status"]["url"] == url
@@ -67,7 +67,7 @@ async def test_resuming_a_starting_endpoint_succeeds(driver: Driver) -> None:
 
 
 async def test_scaling_to_zero_shows_at_once_and_keeps_the_address(driver: Driver) -> None:
-    await driver.create()
+    await driver.create(compute=CAN_SLEEP)
     await driver.advance(READY_S)
     asleep = (await driver.do("chat", "scale-to-zero")).body["status"]
     assert (asleep["state"], asleep["readyReplica"], asleep["targetReplica"]) == ("scaledToZero", 0, 0)
@@ -76,10 +76,17 @@ async def test_scaling_to_zero_shows_at_once_and_keeps_the_address(driver: Drive
     assert (await driver.do("chat", "resume")).body["status"]["state"] == "pending"
 
 
-async def test_a_paused_endpoint_cannot_be_scaled_to_zero(driver: Driver) -> None:
+async def test_without_a_time_out_an_endpoint_cannot_be_scaled_to_zero(driver: Driver) -> None:
     await driver.create()
+    await driver.advance(READY_S)
+    refused = await driver.do("chat", "scale-to-zero")
+    assert (refused.status, refused.body["error"]) == (400, "Bad Request: workload cannot be scaled to zero")
+
+
+async def test_a_paused_endpoint_can_be_scaled_to_zero(driver: Driver) -> None:
+    await driver.create(compute=CAN_SLEEP)
     await driver.do("chat", "pause")
-    assert (await driver.do("chat", "scale-to-zero")).status == 400
+    assert (await driver.do("chat", "scale-to-zero")).body["status"]["state"] == "scaledToZero"
 
 
 async def test_an_idle_endpoint_scales_to_zero_after_its_minutes_and_a_call_wakes_it(driver: Driver) -> None:
@@ -186,7 +193,7 @@ async def test_an_endpoint_with_a_fault_fails_with_its_error(driver: Driver, fau
     await driver.create(model={"env": {"SIMULATED_FAULT": fault}})
     await driver.advance(1_000)
     status = (await driver.get("chat"))["status"]
-    assert (status["state"], status["readyReplica"], "url" in status) == ("failed", 0, False)
+    assert (status["state"], status["readyReplica"]) == ("failed", 0)
     assert message in status["errorMessage"]
     logs = (await driver.call("GET", "/v3/endpoint/acme/chat/logs")).body
     assert any(message in entry["line"] for entry in logs)

@@ -194,7 +194,7 @@ def first_of(endpoint: ManagedEndpoint) -> int | None:
 
 async def test_a_surplus_worker_is_stopped_for_an_endpoint_that_has_none(workers: Workers) -> None:
     await workers.create("other")
-    await workers.driver.do("other", "scale-to-zero")
+    await workers.driver.put_to_sleep("other")
     await workers.create()
     writers = await busy_with(workers.driver, 9)
     await workers.pass_time(30)

@@ -107,7 +107,7 @@ async def test_a_worker_that_answers_every_third_check_does_not_count_as_hung(
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.MAX_UNANSWERED_CHECKS", 3)
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.HEALTH_CHECK_INTERVAL_S", 0.01)
     monkeypatch.setattr("inference_endpoints_local.engines.process_replica.get_status", answers_every_third)
-    await driver.do("tiny", "scale-to-zero")
+    await driver.put_to_sleep("tiny")
     await until_ended(pid)
     assert (await driver.call_endpoint(X_Scale_Up_Timeout="10")).status == 200
     await eventually(lambda: checks > 20)

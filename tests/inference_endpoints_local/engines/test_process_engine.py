@@ -141,7 +141,7 @@ async def test_an_endpoint_scaled_to_zero_holds_a_call_until_it_runs_if_the_call
     await driver.create_local()
     await driver.reach("tiny", "running")
     pid = (await driver.call_endpoint()).body["pid"]
-    assert (await driver.do("tiny", "scale-to-zero")).body["status"]["state"] == "scaledToZero"
+    assert (await driver.put_to_sleep("tiny")).body["status"]["state"] == "scaledToZero"
     await until_ended(pid)
     answer = await driver.call_endpoint("/v1/echo", {"inputs": "hi"}, X_Scale_Up_Timeout="20")
     assert (answer.status, answer.body["body"]) == (200, '{"inputs": "hi"}')
@@ -175,7 +175,7 @@ async def test_cores_are_the_quota_and_endpoints_scaled_to_zero_use_none(driver:
     refused = await driver.create_local("small")
     assert (refused.status, refused.body["error"]) == (409, "Conflict: Quota exceeded")
     await driver.reach("big", "running")
-    await driver.do("big", "scale-to-zero")
+    await driver.put_to_sleep("big")
     assert (await driver.create_local("small")).status == 200
     vendors = (await driver.call("GET", "/v2/provider/acme")).body["vendors"]
     quota = vendors[0]["regions"][0]["computes"][0]["quota"]
@@ -185,7 +185,7 @@ async def test_cores_are_the_quota_and_endpoints_scaled_to_zero_use_none(driver:
 async def test_a_woken_endpoint_waits_for_a_free_core(driver: Driver) -> None:
     await driver.create_local("a", compute={"instanceSize": "x2"})
     await driver.reach("a", "running")
-    await driver.do("a", "scale-to-zero")
+    await driver.put_to_sleep("a")
     await driver.create_local("b", compute={"instanceSize": "x2"})
     await driver.reach("b", "running")
     assert (await driver.call_endpoint(name="a")).status == 503

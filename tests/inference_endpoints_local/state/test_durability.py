@@ -113,7 +113,7 @@ async def test_after_a_kill_every_endpoint_returns_to_its_wanted_state(plane_of:
     for name in ("runs", "paused", "asleep"):
         assert (await driver.create_local(name)).status == 200
     await driver.do("paused", "pause")
-    await driver.do("asleep", "scale-to-zero")
+    await driver.put_to_sleep("asleep")
     before = await running(driver, "runs")
     worker = (await driver.call("POST", before["status"]["url"].removeprefix(url), {})).body["pid"]
     process.send_signal(signal.SIGKILL)

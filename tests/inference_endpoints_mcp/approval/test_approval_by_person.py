@@ -13,7 +13,7 @@ from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Answer, Mode
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.plane_driver import CAN_SLEEP, TOKEN, Driver
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints.transport.operations import Effect
@@ -47,10 +47,10 @@ class Clock:
 
 async def prepared(driver: Driver, tool: str) -> None:
     """An endpoint `chat` in a state in which the tool has something to do."""
-    await driver.create(compute={"accelerator": "gpu", "instanceType": "nvidia-l4"})
+    await driver.create(compute=CAN_SLEEP | {"accelerator": "gpu", "instanceType": "nvidia-l4"})
     await driver.advance(200)
     if tool in {"resume_endpoint", "call_endpoint"}:
-        await driver.do("chat", "pause" if tool == "resume_endpoint" else "scale-to-zero")
+        await (driver.do("chat", "pause") if tool == "resume_endpoint" else driver.put_to_sleep("chat"))
 
 
 async def world(driver: Driver) -> Any:

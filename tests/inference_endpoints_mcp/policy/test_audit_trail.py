@@ -72,7 +72,7 @@ async def test_each_change_is_one_line_with_who_what_price_and_outcome(
 async def test_waking_by_a_call_is_a_change(driver: Driver, host_of: HostOf, trail: Path) -> None:
     await driver.create_local(compute={"scaling": {"minReplica": 0}})
     await driver.reach("tiny", "running")
-    await driver.do("tiny", "scale-to-zero")
+    await driver.put_to_sleep("tiny")
     await driver.reach("tiny", "scaledToZero")
     async with host_of(audit_file=trail) as host:
         for _ in range(2):

@@ -95,7 +95,7 @@ async def test_a_change_that_costs_no_more_is_allowed_even_above_the_budget(driv
     await driver.create(compute=GPU | {"scaling": {"minReplica": 1, "maxReplica": 3}})
     await driver.advance(200)
     async with host_of(limits=Limits(max_price_per_hour=0.1)) as host:
-        for change in ({"env": {"A": "1"}}, {"max_replica": 2}):
+        for change in ({"env": {"A": "1"}}, {"min_replica": 0, "max_replica": 2}):
             assert (await host.call("update_endpoint", endpoint_name="chat", **change))["changed"] is True
         for tool in ("scale_endpoint_to_zero", "pause_endpoint"):
             assert (await host.call(tool, endpoint_name="chat"))["changed"] is True
@@ -107,7 +107,7 @@ async def test_waking_by_a_call_is_refused_where_it_would_pass_the_budget(
 ) -> None:
     await driver.create(compute=GPU)
     await driver.advance(200)
-    await driver.do("chat", "scale-to-zero")
+    await driver.put_to_sleep("chat")
     prompt = {"text": "x"} if tool == "call_endpoint" else {"message": "x"}
     async with host_of(limits=Limits(max_price_per_hour=0.5)) as host:
         await host.refused(tool, "REFUSED", endpoint_name="chat", **prompt)
@@ -117,7 +117,7 @@ async def test_waking_by_a_call_is_refused_where_it_would_pass_the_budget(
 async def test_waking_counts_the_most_replicas_it_may_grow_to(driver: Driver, host_of: HostOf) -> None:
     await driver.create(compute=GPU | {"scaling": {"minReplica": 0, "maxReplica": 2}})
     await driver.advance(200)
-    await driver.do("chat", "scale-to-zero")
+    await driver.put_to_sleep("chat")
     async with host_of(limits=ONE) as host:
         assert "2 replica(s)" in await host.refused("call_endpoint", "REFUSED", endpoint_name="chat", text="x")
 

@@ -76,7 +76,7 @@ async def world(driver: Driver) -> Driver:
     await driver.create("asleep", compute=GPU | {"scaling": {"minReplica": 0}})
     await driver.advance(200)
     await driver.do("big", "pause")
-    await driver.do("asleep", "scale-to-zero")
+    await driver.put_to_sleep("asleep")
     return driver
 
 

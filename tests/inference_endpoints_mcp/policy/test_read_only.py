@@ -70,7 +70,7 @@ async def test_a_change_is_refused_at_the_send_whoever_requests_it(driver: Drive
 async def test_a_call_that_would_wake_an_endpoint_is_refused_at_the_send(driver: Driver) -> None:
     await driver.create()
     await driver.advance(200)
-    await driver.do("chat", "scale-to-zero")
+    await driver.put_to_sleep("chat")
     backend = local(driver.plane.url, TOKEN)
     async with guarded(backend, READ_ONLY) as client:
         with pytest.raises(Refused):

@@ -115,7 +115,7 @@ async def test_delete_endpoints_at_zero_for_more_than_a_day_each_after_approval(
     longer need. Ask me to confirm each one first."""
     for name, days in (("old", 3), ("wanted", 2)):
         await driver.create(name)
-        await driver.do(name, "scale-to-zero")
+        await driver.put_to_sleep(name)
         age(driver, name, timedelta(days=days))
     await driver.create("fresh", compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 15}})
     age(driver, "fresh", timedelta(days=5))

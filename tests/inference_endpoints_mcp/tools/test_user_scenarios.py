@@ -111,7 +111,7 @@ async def test_call_an_endpoint_at_zero(driver: Driver, modern: Host) -> None:
     """Send `tiny` the word `hello`; it may be asleep."""
     await driver.create_local("tiny")
     await driver.reach("tiny", "running")
-    await driver.do("tiny", "scale-to-zero")
+    await driver.put_to_sleep("tiny")
     async with at_work(modern, at_most=1) as agent:
         answered = await agent.call("call_endpoint", endpoint_name="tiny", text="hello")
     assert answered["woke"] is True

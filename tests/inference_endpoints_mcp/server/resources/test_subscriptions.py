@@ -11,7 +11,7 @@ from mcp.client._memory import InMemoryTransport
 from mcp.types import Implementation, ResourceUpdatedNotification
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, pollers
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.plane_driver import CAN_SLEEP, TOKEN, Driver
 from tests.support.polling import eventually
 
 from inference_endpoints.transport.backend import Backend, local
@@ -262,7 +262,7 @@ async def test_a_changed_list_is_sent_to_its_subscriber(driver: Driver) -> None:
 
 
 async def test_a_subscriber_that_does_not_read_delays_nobody(driver: Driver) -> None:
-    await driver.create()
+    await driver.create(compute=CAN_SLEEP)
     stand = RunningServer(driver, "legacy")
     stalled = asyncio.Event()
     async with stand.subscriber() as slow, stand.subscriber() as quick:

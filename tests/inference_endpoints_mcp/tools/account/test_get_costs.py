@@ -61,7 +61,7 @@ async def test_without_endpoints_nothing_is_billed(modern: Host) -> None:
 async def test_the_most_expensive_comes_first_with_its_cost_now_and_at_most(driver: Driver, host: Host) -> None:
     for name, least, most in (("small", 1, 2), ("large", 3, 4), ("asleep", 0, 1), ("stopped", 1, 1)):
         await driver.create(name, compute=L4 | {"scaling": {"minReplica": least, "maxReplica": most}})
-    await driver.do("asleep", "scale-to-zero")
+    await driver.put_to_sleep("asleep")
     await driver.do("stopped", "pause")
     await driver.advance(200)
     facts = await host.call("get_costs")

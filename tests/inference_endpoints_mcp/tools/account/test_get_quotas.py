@@ -21,7 +21,7 @@ async def test_on_this_machine_the_cores_of_running_replicas_count(driver: Drive
     await driver.create_local("tiny", compute={"scaling": {"maxReplica": 2}})
     await driver.reach("tiny", "running")
     assert await quota(host, "local", "cpu") == (1, 1)
-    await driver.do("tiny", "scale-to-zero")
+    await driver.put_to_sleep("tiny")
     assert await quota(host, "local", "cpu") == (0, 2)
 
 

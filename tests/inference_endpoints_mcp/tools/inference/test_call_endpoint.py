@@ -123,7 +123,7 @@ async def test_each_output_is_cleaned_and_fenced_with_its_own_mark(tiny: Driver,
 
 
 async def test_a_call_wakes_an_endpoint_at_zero_and_reports_it(tiny: Driver, host: Host) -> None:
-    await tiny.do("tiny", "scale-to-zero")
+    await tiny.put_to_sleep("tiny")
     facts = await host.call("call_endpoint", endpoint_name="tiny", text="a")
     assert facts["woke"] is True
     assert facts["now"].startswith("It was scaled to zero: this call woke it, and was answered in")
@@ -158,7 +158,7 @@ async def test_a_simulated_endpoint_answers_that_no_model_runs(driver: Driver, m
 async def test_a_call_takes_no_longer_than_the_host_waits(driver: Driver, host_of: HostOf) -> None:
     await driver.create()
     await driver.advance(200)
-    await driver.do("chat", "scale-to-zero")
+    await driver.put_to_sleep("chat")
     async with host_of(host_timeout_s=0.5) as host:
         message = await host.refused("call_endpoint", "TIMEOUT", endpoint_name="chat", text="a", timeout_s=600)
     assert "did not become ready within 0.5 s" in message

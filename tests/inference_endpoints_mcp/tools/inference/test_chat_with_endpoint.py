@@ -35,6 +35,6 @@ class TestRealModels:
         assert 10 < response["completion_tokens"] <= 60
         assert any(message.startswith("writing · ") for _, message in host.progress)
 
-        await driver.do("chat", "scale-to-zero")
+        await driver.put_to_sleep("chat")
         response = await host.call("chat_with_endpoint", endpoint_name="chat", message="Say hello.", max_tokens=4)
         assert response["woke"] is True

@@ -38,7 +38,7 @@ async def test_an_update_sets_variables_and_keeps_the_others(
     "same",
     [
         {"repository": "gpt2"},
-        {"min_replica": 1},
+        {"min_replica": 0},
         {"env": {"A": "1"}},
         {"config": {"tags": ["team-a"]}},
         {"hardware": "aws-us-east-1-intel-spr-x1"},

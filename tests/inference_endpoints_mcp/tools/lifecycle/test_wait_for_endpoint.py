@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Host, blocks_of, pollers
-from tests.support.plane_driver import Driver
+from tests.support.plane_driver import CAN_SLEEP, Driver
 from tests.support.polling import eventually
 
 from inference_endpoints_local.state.faults import Fault
@@ -97,7 +97,7 @@ async def test_a_failure_ends_the_wait_at_once_with_cause_and_last_lines_in_a_fe
 async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
     driver: Driver, host: Host, action: str, code: str
 ) -> None:
-    await driver.create()
+    await driver.create(compute=CAN_SLEEP)
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", code, endpoint_name="chat"))
     await host.wait_for_progress("pending")
     if action == "delete":
@@ -112,7 +112,7 @@ async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
     [("paused", "pause_endpoint"), ("scaled_to_zero", "scale_endpoint_to_zero")],
 )
 async def test_every_goal_can_be_waited_for(driver: Driver, host: Host, until: str, tool: str) -> None:
-    await driver.create()
+    await driver.create(compute=CAN_SLEEP)
     await driver.advance(READY_S)
     waiting = wait(host, until=until)
     await host.wait_for_progress("running")

@@ -226,7 +226,7 @@ async def test_an_engine_that_uses_all_accelerators_by_itself_needs_no_change(dr
 async def test_a_machine_without_a_free_core(driver: Driver, host: Host) -> None:
     await driver.create_local()
     await driver.reach("tiny", "running")
-    await driver.do("tiny", "scale-to-zero")
+    await driver.put_to_sleep("tiny")
     assert (await driver.create_local("first", compute={"instanceSize": "x2"})).status == 200
     await driver.reach("first", "running")
     assert (await driver.call("POST", await driver.path_of("tiny"))).status == 503
