@@ -1,15 +1,14 @@
-"""Listens to the service's event streams, which only show when to observe an endpoint."""
+"""Listens to streams of the service, which only show when to read something again."""
 
 import asyncio
 import contextvars
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 
 import anyio
 
-from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 
 log = logging.getLogger(__name__)
@@ -21,21 +20,20 @@ RECONNECT_DELAYS_S = (5.0, 300.0)
 
 
 class EventStreamListener:
-    """Listens to one endpoint's event stream, and calls `on_event` for its events.
+    """Listens to one stream, and calls `on_event` for what it brings.
 
-    `open_streams` is shared by all listeners of a watcher and limits the open streams.
+    `open_streams` is shared by several listeners and limits the open streams.
     """
 
     def __init__(
         self,
-        client: AsyncEndpointsClient,
-        namespace: str,
-        name: str,
+        open_stream: Callable[[], AsyncGenerator[object]],
+        label: str,
         open_streams: anyio.Semaphore,
         on_event: Callable[[], None],
     ) -> None:
-        self._client = client
-        self._namespace, self._name = namespace, name
+        self._open_stream = open_stream
+        self._label = label
         self._open_streams = open_streams
         self._on_event = on_event
         self._task: asyncio.Task[None] | None = None
@@ -51,8 +49,8 @@ class EventStreamListener:
             self._open_streams.acquire_nowait()
         except anyio.WouldBlock:
             return
-        name = f"listen {self._namespace}/{self._name}"
-        self._task = asyncio.create_task(self._listen(), name=name, context=contextvars.Context())
+        context = contextvars.Context()
+        self._task = asyncio.create_task(self._listen(), name=f"listen {self._label}", context=context)
         self._task.add_done_callback(self._release)
 
     def close(self) -> None:
@@ -67,13 +65,13 @@ class EventStreamListener:
         """Until the stream ends. An error of the stream is not reported: polling finds every change without it."""
         try:
             with suppress(InferenceEndpointError):
-                async with aclosing(self._client.events(self._name, self._namespace)) as events:
+                async with aclosing(self._open_stream()) as events:
                     async for _ in events:
                         self.is_live, self._delay_s = True, RECONNECT_DELAYS_S[0]
                         self._on_event()
                         await anyio.sleep(MIN_EVENT_INTERVAL_S)
         except Exception:
-            log.exception("listening to %s/%s failed", self._namespace, self._name)
+            log.exception("listening to %s failed", self._label)
         finally:
             self._retry_at = anyio.current_time() + self._delay_s * random.uniform(0.8, 1.0)  # noqa: S311
             self._delay_s = min(2 * self._delay_s, RECONNECT_DELAYS_S[1])

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
@@ -33,7 +34,7 @@ class Poller:
         self._check_health_at = 0.0
         self._woken = asyncio.Event()
         self._listener = EventStreamListener(
-            reader.client, reader.namespace, name, limits.event_streams, self._woken.set
+            partial(reader.client.events, name, reader.namespace), self._label, limits.event_streams, self._woken.set
         )
         # It works for all subscribers, so it inherits no context of the first.
         self._task = asyncio.create_task(self._run(), name=f"watch {self._label}", context=contextvars.Context())

@@ -5,9 +5,12 @@ import contextvars
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+
+import anyio
 
 from inference_endpoints.errors import InferenceEndpointError, NotFound
+from inference_endpoints.watching.event_stream import EventStreamListener
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.server.resources.fingerprints import fingerprint_endpoint
 
@@ -16,6 +19,8 @@ FingerprintStream = Callable[[], AsyncGenerator[Hashable]]
 
 log = logging.getLogger(__name__)
 
+MIN_READ_INTERVAL_S = 1.0
+"""Shortest time between two reads, however much a stream brings."""
 _UNKNOWN: Hashable = object()
 """The fingerprint after a failed read that may succeed later."""
 
@@ -77,9 +82,13 @@ async def observe_endpoint(watcher: Watcher, namespace: str, name: str) -> Async
                 raise observation.error
 
 
-async def poll_fingerprint(read: Callable[[], Awaitable[Hashable]], interval_s: float) -> AsyncGenerator[Hashable]:
-    """Read the fingerprint at this interval, with jitter."""
+async def poll_fingerprint(
+    read: Callable[[], Awaitable[Hashable]], interval_s: float, may_differ: asyncio.Event | None = None
+) -> AsyncGenerator[Hashable]:
+    """Read the fingerprint at this interval, with jitter, and at once where `may_differ` is set."""
+    may_differ = may_differ or asyncio.Event()
     while True:
+        may_differ.clear()
         try:
             fingerprint = await read()
         except NotFound:
@@ -89,4 +98,27 @@ async def poll_fingerprint(read: Callable[[], Awaitable[Hashable]], interval_s: 
                 raise
             fingerprint = _UNKNOWN
         yield fingerprint
-        await asyncio.sleep(interval_s * random.uniform(0.8, 1.0))  # noqa: S311
+        longest = interval_s * random.uniform(0.8, 1.0)  # noqa: S311
+        shortest = min(longest, MIN_READ_INTERVAL_S)
+        await asyncio.sleep(shortest)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(may_differ.wait(), longest - shortest)
+
+
+async def stream_fingerprint(
+    read: Callable[[], Awaitable[Hashable]],
+    open_stream: Callable[[], AsyncGenerator[object]],
+    label: str,
+    open_streams: anyio.Semaphore,
+    interval_s: float,
+) -> AsyncGenerator[Hashable]:
+    """Read the fingerprint whenever the stream brings something, and at this interval in case it does not."""
+    may_differ = asyncio.Event()
+    listener = EventStreamListener(open_stream, label, open_streams, may_differ.set)
+    try:
+        async with aclosing(poll_fingerprint(read, interval_s, may_differ)) as fingerprints:
+            async for fingerprint in fingerprints:
+                listener.start()
+                yield fingerprint
+    finally:
+        listener.close()

@@ -1,7 +1,7 @@
 """Fingerprints of resources: values that differ whenever the resource does."""
 
 import json
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from datetime import UTC, datetime, timedelta
 
 from inference_endpoints.client import AsyncEndpointsClient
@@ -11,6 +11,8 @@ METRICS_WINDOW = timedelta(minutes=5)
 
 ReadFingerprint = Callable[[AsyncEndpointsClient, str, str], Awaitable[Hashable]]
 """Reads the fingerprint with a client, for a namespace and a name."""
+OpenStream = Callable[[AsyncEndpointsClient, str, str], AsyncGenerator[object]]
+"""Opens a stream that brings something whenever the fingerprint may differ."""
 
 
 def fingerprint_endpoint(endpoint: Endpoint | None) -> Hashable:
@@ -23,6 +25,11 @@ def fingerprint_endpoint(endpoint: Endpoint | None) -> Hashable:
 
 async def fingerprint_logs(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:
     return tuple((entry.timestamp, entry.line) for entry in await client.logs(name, namespace, tail=10))
+
+
+def follow_logs(client: AsyncEndpointsClient, namespace: str, name: str) -> AsyncGenerator[object]:
+    """The newest line, which may have come between the last read and now, and each new one."""
+    return client.follow_logs(name, namespace, tail=1)
 
 
 async def fingerprint_metrics(client: AsyncEndpointsClient, namespace: str, name: str) -> Hashable:

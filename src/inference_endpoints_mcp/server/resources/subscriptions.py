@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
+import anyio
 from mcp import MCPError
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import (
@@ -31,12 +32,16 @@ from inference_endpoints_mcp.server.resources.change_detection import (
     FingerprintStream,
     observe_endpoint,
     poll_fingerprint,
+    stream_fingerprint,
 )
 from inference_endpoints_mcp.server.resources.endpoint_resources import EndpointResources, RequestContext
 from inference_endpoints_mcp.server.resources.uris import SCHEME, EndpointUri, unknown_resource
 
 POLL_INTERVAL_S = 5.0
 """Longest time between two reads of what the watcher of endpoints does not read: logs, metrics, and the list."""
+
+MAX_STREAMS = 16
+"""Open streams of the service for all subscriptions together; others are read at the interval."""
 
 
 class Subscriptions:
@@ -58,6 +63,7 @@ class Subscriptions:
         self._bus = bus
         self._listen = ListenHandler(bus)
         self._counts: Counter[str] = Counter()
+        self._open_streams = anyio.Semaphore(MAX_STREAMS)
         self._detectors: dict[ServerEvent, ChangeDetector] = {}
 
     async def listen(self, ctx: RequestContext, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
@@ -105,14 +111,16 @@ class Subscriptions:
                 raise unknown_resource(uri)
             return None
         call = await self._resources.open_resource_call(ctx, endpoint_uri)
-        read, namespace, name = endpoint_uri.kind.read_fingerprint, endpoint_uri.namespace, endpoint_uri.name
+        kind, namespace, name = endpoint_uri.kind, endpoint_uri.namespace, endpoint_uri.name
+        read = kind.read_fingerprint and partial(kind.read_fingerprint, call.endpoints, namespace, name)
         fingerprints: FingerprintStream
         if read is None:
             fingerprints = partial(observe_endpoint, call.watcher, namespace, name)
+        elif kind.open_stream is None:
+            fingerprints = partial(poll_fingerprint, read, self._poll_interval)
         else:
-            fingerprints = partial(
-                poll_fingerprint, partial(read, call.endpoints, namespace, name), self._poll_interval
-            )
+            stream = partial(kind.open_stream, call.endpoints, namespace, name)
+            fingerprints = partial(stream_fingerprint, read, stream, uri, self._open_streams, self._poll_interval)
         return stack.enter_context(self._share_detector(ResourceUpdated(uri=uri), fingerprints))
 
     async def _subscribe_list(self, stack: ExitStack, ctx: RequestContext) -> ChangeDetector:

@@ -9,9 +9,11 @@ from mcp.types import INVALID_PARAMS
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.transport.operations import check_segment
 from inference_endpoints_mcp.server.resources.fingerprints import (
+    OpenStream,
     ReadFingerprint,
     fingerprint_logs,
     fingerprint_metrics,
+    follow_logs,
 )
 
 SCHEME = "endpoint://"
@@ -22,7 +24,7 @@ URI_TEMPLATE = SCHEME + "{namespace}/{endpoint_name}"
 class ResourceKind:
     """One kind of resource: the suffix of its URI, and the tool that reads it.
 
-    Without `read_fingerprint` the watcher of endpoints detects its changes.
+    Without `read_fingerprint` the watcher of endpoints detects its changes. `open_stream` shows when to read it again.
     """
 
     suffix: str
@@ -30,13 +32,19 @@ class ResourceKind:
     title: str
     description: str
     read_fingerprint: ReadFingerprint | None = None
+    open_stream: OpenStream | None = None
 
 
 ENDPOINT = ResourceKind("", "get_endpoint", "Endpoint", "State, replicas, price, address and settings of an endpoint.")
 RESOURCE_KINDS = (
     ENDPOINT,
     ResourceKind(
-        "/logs", "get_endpoint_logs", "Logs", "The newest log lines of an endpoint's replicas.", fingerprint_logs
+        "/logs",
+        "get_endpoint_logs",
+        "Logs",
+        "The newest log lines of an endpoint's replicas.",
+        fingerprint_logs,
+        follow_logs,
     ),
     ResourceKind(
         "/metrics", "get_endpoint_metric", "Metrics", "The metrics of the last half hour.", fingerprint_metrics

@@ -20,6 +20,7 @@ from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.resources import change_detection, subscriptions
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources.(un)?subscribe is removed")]
 
@@ -154,6 +155,18 @@ async def test_new_log_lines_are_sent(driver: Driver, subscriber: Subscriber) ->
     await subscriber.subscribe(LOGS)
     await driver.advance(60)
     assert await subscriber.wait_for(1) == [LOGS]
+
+
+async def test_new_log_lines_are_sent_at_once_where_the_service_streams_them(
+    driver: Driver, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "POLL_INTERVAL_S", 3_600.0)
+    monkeypatch.setattr(change_detection, "MIN_READ_INTERVAL_S", 0.0)
+    await driver.create()
+    async with RunningServer(driver, mode, poll_interval=3_600.0).subscriber() as subscriber:
+        await subscriber.subscribe(LOGS)
+        await driver.advance(60)
+        assert await subscriber.wait_for(1) == [LOGS]
 
 
 async def test_changed_metrics_are_sent(driver: Driver, subscriber: Subscriber) -> None:
