@@ -6,7 +6,7 @@ request was read, never begun, broken off, or split in the middle of a character
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -85,10 +85,10 @@ class Upstream:
         answers = [Answer(body=self.endpoint(each, **status)) for each in (state, *more)]
         self.answers("GET", "/v2/endpoint/acme/chat", *answers)
 
-    def runs(self, engine: str) -> None:
-        """Endpoint acme/chat runs with this engine."""
-        document = self.endpoint("running")
-        document["model"]["image"] = {engine: {"url": "registry.example/engine:1"}}
+    def runs(self, engine: str, env: Mapping[str, str] | None = None, **status: Any) -> None:
+        """Endpoint acme/chat runs with this engine and this environment."""
+        document = self.endpoint("running", **status)
+        document["model"] |= {"image": {engine: {"url": "registry.example/engine:1"}}, "env": dict(env or {})}
         self.answers("GET", "/v2/endpoint/acme/chat", Answer(body=document))
 
     def serves(self, path: str, *answers: Answer) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 import anyio
@@ -11,18 +11,15 @@ import anyio
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference import chat
+from inference_endpoints.inference.batches import join_answers, split_request
 from inference_endpoints.inference.chat import ChatDelta, ChatResponse, Messages
-from inference_endpoints.inference.cold_start import CallDeadline, CallOptions, OpenResponse, open_response
-from inference_endpoints.inference.engine_errors import classify_engine_error
-from inference_endpoints.inference.media import detect_media_type
+from inference_endpoints.inference.cold_start import CallDeadline, CallOptions, OpenResponse
+from inference_endpoints.inference.engine_caller import BuildRequest, EngineCaller, EngineTarget
 from inference_endpoints.inference.tasks import TASKS, EngineRequest
 from inference_endpoints.models import Endpoint
-from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.http import Sleep, read_up_to
 
 Parameters = Mapping[str, Any]
-BuildRequest = Callable[[Endpoint], EngineRequest]
-"""Builds the request once the endpoint, and so its engine, is known."""
 OnDelta = Callable[[ChatDelta], Awaitable[None]]
 
 
@@ -73,7 +70,7 @@ class AsyncInference:
         self, endpoints: AsyncEndpointsClient, *, running: Endpoint | None = None, sleep: Sleep = anyio.sleep
     ) -> None:
         self._endpoints = endpoints
-        self._running = running
+        self._engines = EngineCaller(endpoints, running)
         self._sleep = sleep
 
     def __repr__(self) -> str:
@@ -154,8 +151,8 @@ class AsyncInference:
             raise BadRequest("This task is unknown.", hint=f"The known tasks are: {', '.join(sorted(TASKS))}.")
         known = TASKS[task]
 
-        def build_request(endpoint: Endpoint) -> EngineRequest:
-            return known.build_request(inputs, parameters, engine=endpoint.model.image_key, model=endpoint.name)
+        def build_request(endpoint: Endpoint, model: str) -> EngineRequest:
+            return known.build_request(inputs, parameters, engine=endpoint.model.image_key, model=model)
 
         deadline = CallDeadline(**options, sleep=self._sleep)
         response = await self._send(name, namespace, build_request, deadline, "POST", {"Accept": known.accept})
@@ -180,7 +177,8 @@ class AsyncInference:
         accept: str = "application/json",
         **options: Unpack[CallOptions],
     ) -> InferenceResponse:
-        """Send JSON (`body`) or a file (`content`) to any route of an endpoint.
+        """Send JSON (`body`) or a file (`content`) to any route of an endpoint. More texts than its engine takes at a
+        time are sent in parts, and the answers joined.
 
         A file's media type is detected from its first bytes unless `headers` name one.
 
@@ -193,7 +191,7 @@ class AsyncInference:
         request = EngineRequest(path, body, content)
         deadline = CallDeadline(**options, sleep=self._sleep)
         headers = {"Accept": accept, **(headers or {})}
-        return await self._send(name, namespace, lambda _: request, deadline, method, headers)
+        return await self._send(name, namespace, lambda *_: request, deadline, method, headers)
 
     @asynccontextmanager
     async def _open_chat(
@@ -201,8 +199,9 @@ class AsyncInference:
     ) -> AsyncIterator[tuple[OpenResponse, AsyncGenerator[ChatDelta]]]:
         """The response to a conversation, and its deltas."""
         build_request = chat.build_chat_request(messages, **settings)
+        target = await self._engines.find(name, namespace, deadline)
         async with (
-            self._open(name, namespace, build_request, deadline) as opened,
+            self._engines.open(target, build_request, deadline) as opened,
             aclosing(chat.stream_deltas(opened, deadline)) as deltas,
         ):
             yield opened, deltas
@@ -216,7 +215,50 @@ class AsyncInference:
         method: str,
         headers: Mapping[str, str],
     ) -> InferenceResponse:
-        async with self._open(name, namespace, build_request, deadline, method, headers) as opened:
+        """A whole response. A batch that is too large is sent in parts; its limit is learned where it is not known."""
+        target = await self._engines.find(name, namespace, deadline)
+        while True:
+            limit = target.facts.max_batch(target.endpoint)
+            try:
+                return await self._send_parts(target, build_request, limit, deadline, method, headers)
+            except BadRequest as error:
+                if error.status != 413 or not target.facts.learn_max_batch(error.upstream, target.endpoint):
+                    raise
+
+    async def _send_parts(
+        self,
+        target: EngineTarget,
+        build_request: BuildRequest,
+        limit: int | None,
+        deadline: CallDeadline,
+        method: str,
+        headers: Mapping[str, str],
+    ) -> InferenceResponse:
+        whole = build_request(target.endpoint, "")
+        responses: list[InferenceResponse] = []
+        for index in range(len(split_request(whole, limit))):
+
+            def build_part(endpoint: Endpoint, model: str, index: int = index) -> EngineRequest:
+                return split_request(build_request(endpoint, model), limit)[index]
+
+            if responses and responses[-1].woke:
+                target = await self._engines.find(target.endpoint.name, target.namespace, deadline)
+            responses.append(await self._send_once(target, build_part, deadline, method, headers))
+        if len(responses) == 1:
+            return responses[0]
+        content = join_answers(whole, [response.content for response in responses])
+        woke = any(response.woke for response in responses)
+        return replace(responses[0], content=content, seconds=deadline.elapsed, woke=woke)
+
+    async def _send_once(
+        self,
+        target: EngineTarget,
+        build_request: BuildRequest,
+        deadline: CallDeadline,
+        method: str,
+        headers: Mapping[str, str],
+    ) -> InferenceResponse:
+        async with self._engines.open(target, build_request, deadline, method, headers) as opened:
             response = opened.response
             with deadline.limit(f"{opened.call.label} did not finish its answer"):
                 content = await read_up_to(response, MAX_RESPONSE_BYTES + 1)
@@ -224,32 +266,3 @@ class AsyncInference:
             raise BadRequest("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
         content_type = response.headers.get("content-type", "")
         return InferenceResponse(response.status_code, content_type, content, deadline.elapsed, opened.woke)
-
-    @asynccontextmanager
-    async def _open(
-        self,
-        name: str,
-        namespace: str | None,
-        build_request: BuildRequest,
-        deadline: CallDeadline,
-        method: str = "POST",
-        headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[OpenResponse]:
-        """A successful response whose body is not read yet. Any other response is raised as an error."""
-
-        async def fetch() -> Endpoint:
-            return await self._endpoints.get(name, namespace)
-
-        with deadline.limit("The control plane did not return the endpoint"):
-            namespace = await self._endpoints.resolve_namespace(namespace)
-            endpoint = self._running if self._running and self._running.name == name else await fetch()
-        request = build_request(endpoint)
-        headers = dict(headers or {})
-        if request.content is not None and "content-type" not in {key.lower() for key in headers}:
-            headers["Content-Type"] = detect_media_type(request.content)
-        call = EndpointCall(endpoint, namespace, request.path, method, request.body, request.content, headers)
-        async with open_response(self._endpoints.http, call, fetch, deadline) as opened:
-            if opened.refusal is not None:
-                saw_token = self._endpoints.backend.trusts(opened.call.endpoint.url or "")
-                raise classify_engine_error(opened.call, opened.refusal, saw_token=saw_token)
-            yield opened

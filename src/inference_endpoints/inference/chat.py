@@ -123,17 +123,15 @@ class Transcript:
 Messages = Sequence[ChatMessage | Mapping[str, Any]]
 
 
-def build_chat_request(messages: Messages, **settings: Any) -> Callable[[Endpoint], EngineRequest]:
-    """A function that builds the request for an endpoint. Settings that are None are left out."""
+def build_chat_request(messages: Messages, **settings: Any) -> Callable[[Endpoint, str], EngineRequest]:
+    """A function that builds the request for an endpoint and a model's name. Settings that are None are left out."""
     turns = [
         {"role": turn.role, "content": turn.content} if isinstance(turn, ChatMessage) else dict(turn)
         for turn in messages
     ]
     chosen = {key: value for key, value in settings.items() if value is not None}
 
-    def build(endpoint: Endpoint) -> EngineRequest:
-        # For TGI another model name selects an adapter. The other engines accept the endpoint's name.
-        model = "tgi" if endpoint.model.image_key.startswith("tgi") else endpoint.name
+    def build(_: Endpoint, model: str) -> EngineRequest:
         streamed = {"stream": True, "stream_options": {"include_usage": True}}
         return EngineRequest(ROUTE, {"model": model, "messages": turns, **streamed, **chosen})
 

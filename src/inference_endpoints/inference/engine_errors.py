@@ -1,15 +1,18 @@
 """Classify an engine's error response. Our text is the message; the engine's own is in `upstream`."""
 
+import re
 from collections.abc import Mapping
 
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Paused, Unauthorized, Unavailable
-from inference_endpoints.inference.tasks import TASKS
+from inference_endpoints.inference.tasks import OPENAI_ENGINES, TASKS
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, ErrorResponse
 from inference_endpoints.transport.guard import EndpointCall
 
 OVERLOADED_RETRY_AFTER_S = 5.0
 """Seconds to wait for an overloaded engine that sends no Retry-After."""
 
+_UNKNOWN_MODEL = re.compile(r"\bmodel\b.{0,300}?\b(?:does not exist|not found)\b", re.IGNORECASE | re.DOTALL)
+""" "The model `X` does not exist." (vLLM), "model 'X' not found" (Ollama)."""
 _HOST_NOT_TRUSTED = (
     "requires a token, but the token is not sent to this host",
     "If this host is yours, the operator can allow it with --endpoint-hosts.",
@@ -43,11 +46,18 @@ def classify_engine_error(
         what, hint = "is paused and does not answer", "Resume it first."
     elif kind is Unavailable and response.status == 400:
         what, hint = "is not ready yet", "Try again in a moment."
+    elif names_unknown_model(response):
+        what, hint = "does not serve a model of this name", "Use a name that its engine lists at GET /v1/models."
     elif kind in {Unauthorized, Forbidden} and not saw_token:
         what, hint = _HOST_NOT_TRUSTED
     else:
         what, hint = _describe(call, response.status, retry_after)
     return response.error(kind, f"{call.label} {what}.", hint, retry_after=retry_after)
+
+
+def names_unknown_model(response: ErrorResponse) -> bool:
+    """Whether the engine serves the route, but no model of the name in the request."""
+    return response.status == 404 and _UNKNOWN_MODEL.search(response.text) is not None
 
 
 def _describe(call: EndpointCall, status: int, retry_after: float | None) -> tuple[str, str]:
@@ -64,6 +74,8 @@ def _describe(call: EndpointCall, status: int, retry_after: float | None) -> tup
 
 def _suggest_route(call: EndpointCall) -> str:
     task = call.endpoint.model.task
+    if call.path == "/" and call.endpoint.model.image_key in OPENAI_ENGINES:
+        return "Its engine serves /v1/chat/completions, /v1/completions or /v1/embeddings."
     if task in TASKS:
         return f"It was deployed for {task}: use this task, or a route that its engine serves."
     return "Use a route that its engine serves."

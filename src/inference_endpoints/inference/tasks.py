@@ -21,7 +21,7 @@ BodyBuilder = Callable[[Any, Parameters], dict[str, Any]]
 """Builds the body of a request from inputs and parameters."""
 Route = tuple[str, BodyBuilder]
 
-_OPENAI_ENGINES = ("vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp")
+OPENAI_ENGINES = ("vLLM", "vLLMNeuron", "vLLMOmni", "sGLang", "llamacpp")
 """Image keys of engines that do not serve `POST /`."""
 
 
@@ -107,7 +107,7 @@ class Task(Generic[Parsed]):
         given = parameters or {}
         if engine in self.routes:
             path, build_body = self.routes[engine]
-            named = {"model": model} if engine in _OPENAI_ENGINES else {}
+            named = {"model": model} if engine in OPENAI_ENGINES else {}
             return EngineRequest(path, named | build_body(inputs, given))
         if self.input is not TaskInput.BYTES:
             return EngineRequest(body=self.build_body(inputs, given))
@@ -180,14 +180,14 @@ _ALL: tuple[Task[Any], ...] = (
         "text-generation",
         TaskInput.TEXT,
         _parse_text("generated_text"),
-        routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/completions", _build_completion)),
+        routes=dict.fromkeys(OPENAI_ENGINES, ("/v1/completions", _build_completion)),
     ),
     Task(
         "feature-extraction",
         TaskInput.TEXTS,
         parse_vectors,
         build_body=_merge_parameters,
-        routes=dict.fromkeys(_OPENAI_ENGINES, ("/v1/embeddings", _build_embedding)),
+        routes=dict.fromkeys(OPENAI_ENGINES, ("/v1/embeddings", _build_embedding)),
     ),
     Task("sentence-similarity", TaskInput.PAIR, parse_similarities, routes={"tei": ("/similarity", _nest_parameters)}),
     Task("text-classification", TaskInput.TEXT, parse_labels),

@@ -40,8 +40,8 @@ async def test_an_engine_of_the_openai_api_is_called_by_its_own_routes(
     assert await inference.run("chat", "text-generation", "go", parameters={"max_new_tokens": 4}) == "on"
     assert await inference.run("chat", "feature-extraction", ["a", "b"]) == [[1.0, 0.0], [0.0, 1.0]]
     assert [seen.json for seen in upstream.calls()] == [
-        {"model": "chat", "prompt": "go", "max_tokens": 4},
-        {"model": "chat", "input": ["a", "b"]},
+        {"model": "gpt2", "prompt": "go", "max_tokens": 4},
+        {"model": "gpt2", "input": ["a", "b"]},
     ]
 
 

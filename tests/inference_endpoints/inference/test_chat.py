@@ -49,7 +49,7 @@ async def test_a_chat_is_collected_with_usage_and_times(upstream: Upstream, infe
     assert answer.tokens_per_second is not None
     assert [delta.text for delta in seen] == ["Grüß ", "Gott", "", ""]
     assert upstream.calls()[0].json == {
-        "model": "chat",
+        "model": "gpt2",
         "messages": [{"role": "user", "content": "Grüß mich"}],
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -159,15 +159,6 @@ async def test_a_stream_that_falls_silent_ends_at_the_callers_deadline(
     upstream.serves(CHAT, SILENT)
     with pytest.raises(InferenceEndpointTimeoutError, match="did not begin to answer"):
         await inference.chat("chat", HELLO, timeout=0.1)
-
-
-async def test_only_for_tgi_the_model_name_is_not_the_endpoints_name(
-    upstream: Upstream, inference: AsyncInference
-) -> None:
-    upstream.runs("tgi")
-    upstream.serves(CHAT, events(*STREAM))
-    await inference.chat("chat", HELLO)
-    assert upstream.calls()[0].json["model"] == "tgi"
 
 
 async def test_the_error_for_a_missing_route_names_the_deployed_task(

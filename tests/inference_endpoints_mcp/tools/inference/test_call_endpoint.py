@@ -76,6 +76,18 @@ async def test_a_response_of_any_media_type_is_shown(upstream: Upstream, answer:
     assert expected in facts["output"]
 
 
+async def test_more_texts_than_the_engine_takes_at_a_time_come_back_as_one_output(upstream: Upstream) -> None:
+    upstream.runs("tei")
+    upstream.serves("/", Answer(body=[[0.5] * 9] * 32), Answer(body=[[0.25] * 9] * 8))
+
+    async def open_backend(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(ServerOptions(open_backend=open_backend)) as host:
+        facts = await host.call("call_endpoint", endpoint_name="acme/chat", texts=[str(n) for n in range(40)])
+    assert (facts["vectors"], facts["dimensions"]) == (40, 9)
+
+
 @pytest.mark.parametrize(
     "arguments", [{}, {"text": "a", "texts": ["b"]}, {"text": "a", "body": {"inputs": "b"}}, {"parameters": {"k": 1}}]
 )
