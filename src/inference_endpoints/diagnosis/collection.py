@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -9,7 +10,13 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
-from inference_endpoints.errors import Forbidden, InferenceEndpointError, InferenceEndpointTimeoutError, Unavailable
+from inference_endpoints.errors import (
+    Forbidden,
+    InferenceEndpointError,
+    InferenceEndpointTimeoutError,
+    NotFound,
+    Unavailable,
+)
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.models import Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
@@ -64,7 +71,8 @@ async def collect_evidence(
     )
     logs: Sequence[LogEntry] | None = newest
     if replicas and newest:
-        logs = await attempt(EvidenceSource.LOGS, lambda: _add_each_replica(client, name, namespace, replicas, newest))
+        added = await attempt(EvidenceSource.LOGS, lambda: _add_each_replica(client, name, namespace, replicas, newest))
+        logs = newest if added is None else added
     return Evidence(
         endpoint=endpoint,
         now=now,
@@ -89,9 +97,13 @@ async def _add_each_replica(
     quiet = [replica.id for replica in replicas if replica.id not in printed][:MAX_REPLICAS_READ]
     if not quiet or (len(newest) < LOG_LINES and printed != {None}):
         return newest
-    each = await asyncio.gather(
-        *(client.logs(name, namespace, tail=LOG_LINES // len(quiet), replica=replica) for replica in quiet)
-    )
+
+    async def read(replica: str) -> Sequence[LogEntry]:
+        with suppress(NotFound):  # it may have ended meanwhile
+            return await client.logs(name, namespace, tail=LOG_LINES // len(quiet), replica=replica)
+        return ()
+
+    each = await asyncio.gather(*map(read, quiet))
     added = [entry for entries in each for entry in entries]
     known = {(entry.timestamp, entry.line) for entry in added}
     others = [entry for entry in newest if (entry.timestamp, entry.line) not in known]

@@ -66,7 +66,8 @@ class LogClient(ABC):
         """
         endpoint = (await self.resolve_namespace(namespace), name)
         lines = LineFilter(level, search, since, until)
-        if self._has_log_search:
+        is_missing = not self._has_log_search
+        if not is_missing:
             window: Query = {"replica": replica, "since": since and rfc3339(since), "until": until and rfc3339(until)}
             try:
                 if level is None:
@@ -75,10 +76,11 @@ class LogClient(ABC):
             except InferenceEndpointError as error:
                 if error.status not in {404, 501}:
                     raise
+                is_missing = _is_missing(error, replica)
         filtered = bool(level or search or since or until)
         query = {"replica": replica, "tail": LINES_SEARCHED if filtered else tail}
         read = await self.http.send(_request(operations.LOGS_V2, query, endpoint), operations.LOGS_V2)
-        self._has_log_search = False  # the endpoint exists, so version 3 is what was missing
+        self._has_log_search = not is_missing  # the endpoint exists, or this would have failed too
         for entry in read:
             entry.replica_id = entry.replica_id or replica
         found = [entry for entry in read if lines.matches(entry)]
@@ -107,8 +109,9 @@ class LogClient(ABC):
         endpoint = (await self.resolve_namespace(namespace), name)
         lines, position = LineFilter(level, search), _Position()
         query: Query = {"replica": replica, "tail": tail}
+        searches = self._has_log_search
         while True:
-            operation = operations.FOLLOW_LOGS if self._has_log_search else operations.FOLLOW_LOGS_V2
+            operation = operations.FOLLOW_LOGS if searches else operations.FOLLOW_LOGS_V2
             opened = False
             try:
                 async with self.http.stream_events(_request(operation, query, endpoint)) as events:
@@ -119,19 +122,16 @@ class LogClient(ABC):
                                 yield entry
                 return
             except InferenceEndpointError as error:
-                if not opened and self._has_log_search and error.status in {404, 501}:
-                    await self._check_exists(error, endpoint)
+                if not opened and searches and error.status in {404, 501}:
+                    if error.status == 404:
+                        await self.http.send(_request(operations.GET, {}, endpoint), operations.GET)
+                    searches = False
+                    self._has_log_search = not _is_missing(error, replica)
                     continue
                 if not opened or not isinstance(error, Unavailable):
                     raise
-            query = {"replica": replica} | position.resume(by_time=self._has_log_search)
+            query = {"replica": replica} | position.resume(by_time=searches)
             await self.http.sleep(backoff_s(1))
-
-    async def _check_exists(self, error: InferenceEndpointError, endpoint: Address) -> None:
-        """Note that version 3 is missing; raise `NotFound` if it is the endpoint that does not exist."""
-        if error.status == 404:
-            await self.http.send(_request(operations.GET, {}, endpoint), operations.GET)
-        self._has_log_search = False
 
     async def _newest(self, query: Query, tail: int, endpoint: Address) -> list[LogEntry]:
         """The newest `tail` lines, page by page. A page may hold more lines than its limit, or fewer."""
@@ -158,7 +158,7 @@ class LogClient(ABC):
         if len(found) < tail and len(newest) >= LINES_SEARCHED and first:
             # A page holds every line of its first millisecond.
             last = first.replace(microsecond=first.microsecond // 1_000 * 1_000) - timedelta(microseconds=1)
-            query |= {"search": search or None, "until": rfc3339(last)}
+            query = query | {"search": search or None, "until": rfc3339(last)}
             older = [
                 entry
                 for each in _LEVELS[level]
@@ -199,6 +199,12 @@ class _Position:
         if self._last is None:
             return {"tail": 0}
         return {"since": rfc3339(self._last)} if by_time else {"tail": LINES_SEARCHED}
+
+
+def _is_missing(error: InferenceEndpointError, replica: str | None) -> bool:
+    """Whether the refusal shows that there is no version 3, for an endpoint that exists: it may be the replica that
+    does not."""
+    return error.status == 501 or replica is None
 
 
 def _request(operation: Operation[Any], query: Query, endpoint: Address) -> Request:

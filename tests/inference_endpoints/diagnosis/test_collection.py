@@ -4,9 +4,11 @@ import pytest
 from tests.support.diagnosis import create_broken
 from tests.support.log_lines import write_log
 from tests.support.plane_driver import TOKEN, Driver
+from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.collection import LOG_LINES, collect_evidence
+from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault
 
@@ -29,3 +31,15 @@ async def test_a_replica_that_ended_is_read_beside_one_that_prints_much(driver: 
     assert len([entry for entry in evidence.logs if "served request" in entry.line]) == LOG_LINES
     times = [entry.time for entry in evidence.logs if entry.time]
     assert times == sorted(times)
+
+
+async def test_a_replica_that_is_gone_hides_no_other_lines(upstream: Upstream, endpoints: AsyncEndpointsClient) -> None:
+    upstream.shows("running")
+    one = "/v2/endpoint/acme/chat"
+    upstream.answers("GET", f"{one}/replica", Answer(body={"items": [{"id": "gone"}]}))
+    text = Answer(body=b"- 2026-10-01T08:00:01Z INFO one\n", headers={"content-type": "text/plain"})
+    upstream.answers("GET", f"{one}/logs", text, Answer(404, {"error": "Not Found"}))
+    evidence = await collect_evidence(endpoints, "chat")
+    assert evidence.logs is not None
+    assert [entry.line for entry in evidence.logs] == ["INFO one"]
+    assert EvidenceSource.LOGS not in evidence.failed

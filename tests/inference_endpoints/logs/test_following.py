@@ -68,6 +68,14 @@ async def test_a_missing_endpoint_cannot_be_followed(upstream: Upstream, endpoin
     assert await follow(endpoints) == ["line 1"]
 
 
+async def test_a_missing_replica_is_no_missing_version(upstream: Upstream, endpoints: AsyncEndpointsClient) -> None:
+    upstream.shows("running")
+    with pytest.raises(NotFound):
+        await follow(endpoints, replica="gone")
+    upstream.answers("GET", V3 + "/sse", events(entry(1)))
+    assert await follow(endpoints) == ["line 1"]
+
+
 async def test_followed_lines_are_filtered_with_their_tracebacks(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:

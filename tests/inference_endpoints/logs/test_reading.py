@@ -105,10 +105,10 @@ async def test_without_version_3_the_text_of_version_2_is_read_and_version_3_not
 ) -> None:
     text_form(upstream, refusal)
     for _ in range(2):
-        lines = await endpoints.logs("chat", tail=3, replica="r-1")
+        lines = await endpoints.logs("chat", tail=3)
         assert [each.line for each in lines][1:] == ["torch.OutOfMemoryError: CUDA out of memory", "WARNING slow"]
     assert len(queries(upstream, V3)) == 1
-    assert queries(upstream, V2) == [{"tail": "3", "replica": "r-1"}] * 2
+    assert queries(upstream, V2) == [{"tail": "3"}] * 2
 
 
 async def test_a_missing_endpoint_is_no_missing_version(upstream: Upstream, endpoints: AsyncEndpointsClient) -> None:
@@ -116,6 +116,13 @@ async def test_a_missing_endpoint_is_no_missing_version(upstream: Upstream, endp
         await endpoints.logs("chat")
     upstream.answers("GET", V3, Answer(body=[entry(1)]))
     assert len(await endpoints.logs("chat")) == 1
+
+
+async def test_a_missing_replica_is_no_missing_version(upstream: Upstream, endpoints: AsyncEndpointsClient) -> None:
+    text_form(upstream, 404)
+    await endpoints.logs("chat", replica="gone")
+    upstream.answers("GET", V3, Answer(body=[entry(1)]))
+    assert [each.line for each in await endpoints.logs("chat")] == ["line 1"]
 
 
 async def test_text_is_filtered_as_the_service_would(upstream: Upstream, endpoints: AsyncEndpointsClient) -> None:
