@@ -11,7 +11,8 @@ from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
-from inference_endpoints.transport.backend import local
+from inference_endpoints.transport.backend import hugging_face, local
+from inference_endpoints.transport.operations import Service
 from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +46,11 @@ def text_form(upstream: Upstream, refusal: int) -> None:
     """An upstream without version 3 of logs."""
     upstream.answers("GET", V3, Answer(refusal, {"error": "Not Implemented"}))
     upstream.answers("GET", V2, Answer(body=TEXT.encode(), headers={"content-type": "text/plain"}))
+
+
+def test_version_3_is_beside_version_2() -> None:
+    for backend in (hugging_face("hf_x"), local("http://127.0.0.1:8080", TOKEN)):
+        assert backend.base_url(Service.CONTROL_PLANE_V3) == backend.control_plane.replace("/v2", "/v3")
 
 
 async def test_the_service_filters_by_itself(upstream: Upstream, endpoints: AsyncEndpointsClient) -> None:

@@ -72,11 +72,11 @@ def _parse_since(since: str) -> datetime | None:
         if since.isdecimal():
             return datetime.now(UTC) - timedelta(minutes=int(since))
         moment = datetime.fromisoformat(since)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadRequest(
             "since is not a number of minutes or an ISO time.", hint="E.g. 30, or 2026-11-25T09:30:00Z."
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _fit_newest(lines: Iterable[str]) -> list[str]:
