@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Unpack
 
 import anyio
@@ -234,19 +235,23 @@ class AsyncInference:
         method: str,
         headers: Mapping[str, str],
     ) -> InferenceResponse:
-        whole = build_request(target.endpoint, "")
-        responses: list[InferenceResponse] = []
-        for index in range(len(split_request(whole, limit))):
+        @cache  # a large batch is split once, not once for each part
+        def split(model: str) -> list[EngineRequest]:
+            return split_request(build_request(target.endpoint, model), limit)
 
-            def build_part(endpoint: Endpoint, model: str, index: int = index) -> EngineRequest:
-                return split_request(build_request(endpoint, model), limit)[index]
+        model = target.facts.model(target.endpoint)
+        responses: list[InferenceResponse] = []
+        for index in range(len(split(model))):
+
+            def build_part(_: Endpoint, model: str, index: int = index) -> EngineRequest:
+                return split(model)[index]
 
             if responses and responses[-1].woke:
                 target = await self._engines.find(target.endpoint.name, target.namespace, deadline)
             responses.append(await self._send_once(target, build_part, deadline, method, headers))
         if len(responses) == 1:
             return responses[0]
-        content = join_answers(whole, [response.content for response in responses])
+        content = join_answers(split(model)[0], [response.content for response in responses])
         woke = any(response.woke for response in responses)
         return replace(responses[0], content=content, seconds=deadline.elapsed, woke=woke)
 

@@ -34,7 +34,7 @@ def split_request(request: EngineRequest, limit: int | None) -> list[EngineReque
 
 
 def join_answers(request: EngineRequest, answers: Sequence[bytes]) -> bytes:
-    """The answer to all texts of a request that was split. Raises `BadRequest` if the answers cannot be joined."""
+    """The answer to all texts of a batch, of which `request` is a part. Raises `BadRequest` if it cannot be joined."""
     batch = _find_batch(request)
     try:
         parts = [json.loads(answer) for answer in answers]

@@ -18,6 +18,7 @@ from inference_endpoints.models import Endpoint
 MODELS_ROUTE = "/v1/models"
 MAX_BATCH_VARIABLE = "MAX_CLIENT_BATCH_SIZE"
 DEFAULT_TEI_BATCH = 32
+MAX_NAME_LENGTH = 200
 
 _MAX_BATCH = re.compile(r"\bmaximum allowed batch size (\d{1,6})\b")
 
@@ -73,6 +74,10 @@ def parse_model_names(content: bytes) -> list[str]:
     try:
         rows = json.loads(content)["data"]
         adapters_last = sorted(rows, key=lambda row: bool(row.get("parent")))
-        return [row["id"] for row in adapters_last if isinstance(row["id"], str) and row["id"]]
+        return [row["id"] for row in adapters_last if _is_name(row["id"])]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and value.isprintable()

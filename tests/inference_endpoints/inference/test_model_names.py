@@ -74,7 +74,15 @@ async def test_the_name_is_learned_again_after_an_update(upstream: Upstream, inf
     assert requests(upstream) == ["gpt2", "/v1/models", "served-name", "gpt2"]
 
 
-@pytest.mark.parametrize("names", [Answer(404, {"detail": "Not Found"}), Answer(body={"data": [7]}), Answer(body=[])])
+@pytest.mark.parametrize(
+    "names",
+    [
+        Answer(404, {"detail": "Not Found"}),
+        Answer(body={"data": [7]}),
+        Answer(body=[]),
+        Answer(body={"data": [{"id": "\ud83d"}, {"id": "a\nb"}, {"id": "a" * 1_000}, {"id": ""}, {"id": None}]}),
+    ],
+)
 async def test_a_name_that_cannot_be_found_is_an_error_about_the_name(
     upstream: Upstream, inference: AsyncInference, names: Answer
 ) -> None:

@@ -62,7 +62,7 @@ async def test_the_clock_only_goes_forward(driver: Driver, seconds: object) -> N
 async def test_a_call_that_meets_a_fault_wakes_the_endpoint_all_the_same(driver: Driver) -> None:
     await driver.create()
     await driver.advance(400)
-    await driver.do("chat", "scale-to-zero")
+    await driver.put_to_sleep("chat")
     await arm(driver, "service_unavailable", "call_endpoint")
     await arm(driver, "not_stopped", "call_endpoint")
     asleep, waking = [await driver.call_endpoint(name="chat", X_Scale_Up_Timeout="60") for _ in range(2)]
@@ -75,7 +75,7 @@ async def test_a_call_that_meets_a_fault_wakes_the_endpoint_all_the_same(driver:
 async def test_a_call_without_the_token_neither_wakes_the_endpoint_nor_uses_up_a_fault(driver: Driver) -> None:
     await driver.create()
     await driver.advance(400)
-    await driver.do("chat", "scale-to-zero")
+    await driver.put_to_sleep("chat")
     await arm(driver, "server_error", "call_endpoint")
     refused = await driver.call("POST", await driver.path_of("chat"), {}, token="wrong")
     assert (refused.status, refused.body) == (401, {"error": "401 Unauthorized", "code": "UNAUTHORIZED"})

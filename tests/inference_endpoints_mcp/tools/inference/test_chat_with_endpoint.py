@@ -1,10 +1,15 @@
 """Chatting with an endpoint, with a real model."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support.host import Host
-from tests.support.plane_driver import Driver
+from tests.support.host import Host, Mode, blocks_of, serving
+from tests.support.plane_driver import TOKEN, Driver
+from tests.support.scripted_upstream import Answer, Upstream
+
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -14,6 +19,27 @@ async def test_exactly_one_of_message_and_messages_is_needed(
     tiny: Driver, modern: Host, arguments: dict[str, Any]
 ) -> None:
     await modern.refused("chat_with_endpoint", "BAD_REQUEST", endpoint_name="tiny", **arguments)
+
+
+async def test_a_model_that_its_engine_serves_under_another_name_is_found(upstream: Upstream, mode: Mode) -> None:
+    unknown = Answer(404, {"error": {"message": "The model `gpt2` does not exist.", "type": "NotFoundError"}})
+    answer = Answer(body={"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]})
+    upstream.runs("vLLM")
+    upstream.serves("/v1/chat/completions", unknown, answer, unknown)
+    upstream.answers("GET", "/serve/chat/v1/models", Answer(body={"data": [{"id": "other/name"}]}))
+
+    async def open_backend(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(ServerOptions(open_backend=open_backend), mode) as host:
+        facts = await host.call("chat_with_endpoint", endpoint_name="acme/chat", message="Hello")
+        assert "Hi" in facts["text"]
+        body = {"model": "mine", "messages": [{"role": "user", "content": "Hello"}]}
+        refused = await host.send("call_endpoint", endpoint_name="acme/chat", body=body, path="/v1/chat/completions")
+    message, quoted = blocks_of(refused)
+    assert message.startswith("NOT_FOUND: Endpoint acme/chat does not serve a model of this name.")
+    assert "other/name" not in message
+    assert "It serves: other/name" in quoted
 
 
 @pytest.mark.models

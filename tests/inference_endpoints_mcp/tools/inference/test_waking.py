@@ -21,7 +21,7 @@ async def test_the_503_and_the_400_of_an_endpoint_that_wakes_are_one_wait_with_p
     answer = {"choices": [{"message": {"content": "Good morning"}, "finish_reason": "stop"}]}
     await driver.create_local(model={"env": {"TINY_ANSWERS": json.dumps(answer)}})
     await driver.reach("tiny", "running")
-    await driver.do("tiny", "scale-to-zero")
+    await driver.put_to_sleep("tiny")
     driver.plane.faults.arm(Fault.SERVICE_UNAVAILABLE, CALL_ENDPOINT)
     driver.plane.faults.arm(Fault.NOT_STOPPED, CALL_ENDPOINT)
     facts = await host.call(tool, endpoint_name="tiny", **{argument: "Hello"})
