@@ -222,6 +222,15 @@ class AsyncEndpointsClient(LogClient):
                 pass
             raise lost from None
 
+    async def debug(self, name: str, namespace: str | None = None) -> Endpoint:
+        """Let the service diagnose an endpoint: `status.agent_message` of the result, which may quote strangers' text.
+
+        >>> endpoint = await client.debug("broken")
+        >>> print(endpoint.status.agent_message.splitlines()[0])
+        The model does not fit into the accelerator's memory.
+        """
+        return await self._send(operations.DEBUG, namespace=await self.resolve_namespace(namespace), name=name)
+
     async def replicas(self, name: str, namespace: str | None = None) -> Sequence[Replica]:
         """Read the replicas that exist now, with their stages.
 

@@ -15,6 +15,18 @@ from inference_endpoints.models import Endpoint, LogEntry
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _wraps(method: Callable[..., Any]) -> Callable[[F], F]:
+    """`functools.wraps` for a method of the client, also for one that it inherits."""
+
+    def named(wrapper: F) -> F:
+        functools.update_wrapper(wrapper, method)
+        wrapper.__qualname__ = f"{AsyncEndpointsClient.__name__}.{method.__name__}"
+        return wrapper
+
+    return named
 
 
 def _of_client(
@@ -22,7 +34,7 @@ def _of_client(
 ) -> Callable[Concatenate["EndpointsClient", P], R]:
     """The blocking client's method, made of the asynchronous client's."""
 
-    @functools.wraps(method)
+    @_wraps(method)
     async def call(self: "EndpointsClient", /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await method(await self._current(), *args, **kwargs)
 
@@ -51,6 +63,7 @@ class EndpointsClient(ClientPool):
     scale_to_zero = _of_client(AsyncEndpointsClient.scale_to_zero)
     delete = _of_client(AsyncEndpointsClient.delete)
     logs = _of_client(AsyncEndpointsClient.logs)
+    debug = _of_client(AsyncEndpointsClient.debug)
     replicas = _of_client(AsyncEndpointsClient.replicas)
     metrics = _of_client(AsyncEndpointsClient.metrics)
     audit_logs = _of_client(AsyncEndpointsClient.audit_logs)
@@ -63,21 +76,21 @@ class EndpointsClient(ClientPool):
     health_status = _of_client(AsyncEndpointsClient.health_status)
 
     @blocking
-    @functools.wraps(AsyncEndpointsClient.iterate)
+    @_wraps(AsyncEndpointsClient.iterate)
     async def iterate(self, namespace: str | None = None) -> AsyncIterator[Endpoint]:
         client = await self._current()
         async for endpoint in client.iterate(namespace):
             yield endpoint
 
     @blocking
-    @functools.wraps(AsyncEndpointsClient.events)
+    @_wraps(AsyncEndpointsClient.events)
     async def events(self, name: str, namespace: str | None = None) -> AsyncIterator[None]:
         async with aclosing((await self._current()).events(name, namespace)) as events:
             async for _ in events:
                 yield
 
     @blocking
-    @functools.wraps(AsyncEndpointsClient.follow_logs)
+    @_wraps(AsyncEndpointsClient.follow_logs)
     async def follow_logs(
         self,
         name: str,

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from inference_endpoints.transport.operations import OPERATIONS, Operation, Service
@@ -38,6 +39,13 @@ def answer_schema(operation: Operation[Any]) -> dict[str, Any] | None:
     content = described(operation)["responses"]["200"].get("content", {})
     schema: dict[str, Any] | None = content.get("application/json", {}).get("schema")
     return schema
+
+
+def validate(value: Any, schema: dict[str, Any]) -> None:
+    """Raises `jsonschema.ValidationError` where the value does not fit this part of the document."""
+    whole = schema | {"components": document()["components"]}
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    jsonschema.Draft202012Validator(whole, format_checker=checker).validate(value)
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The listings of hardware, with prices, and of quotas."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
 
@@ -25,7 +26,7 @@ class Instance(ApiModel):
     accelerator: str = ""
     num_accelerators: int = 1
     num_cpus: float | None = None
-    memory_gb: float | None = None
+    memory_gb: Annotated[float | None, AfterValidator(lambda known: known or None)] = None
     gpu_memory_gb: float | None = None
     instance_type: str = ""
     instance_size: str = ""

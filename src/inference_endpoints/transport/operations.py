@@ -184,6 +184,9 @@ LOGS_V2 = Operation[list[LogEntry]]("get_logs_v2", "GET", _ONE + "/logs", TextLo
 FOLLOW_LOGS_V2 = Operation[list[LogEntry]](
     "follow_logs_v2", "GET", _ONE + "/logs/sse", TextLogs, words=FOLLOW_LOGS.words
 )
+DEBUG = Operation[Endpoint](
+    "debug_endpoint", "POST", _ONE + "/agent/debug", Endpoint, words="run the service's debugger on endpoint"
+)
 REPLICAS = Operation[Replicas](
     "get_replicas", "GET", _ONE + "/replica", Replicas, words="list the replicas of endpoint"
 )

@@ -13,12 +13,16 @@ from inference_endpoints_local.state.record import EndpointRecord, Spec, without
 from inference_endpoints_local.wire import responses
 
 DEFAULT_HEALTH_ROUTE = "/health"
+NO_NOTIFICATIONS = {"email": False, "push": False}
+"""What is shown of an endpoint that was created without; the service's default is not published."""
 
 
 def endpoint_document(endpoint: ManagedEndpoint, plane_url: str) -> responses.EndpointDocument:
     record = endpoint.record
-    document = public_spec(record.spec) | {"status": _status(record, endpoint.status, endpoint.last_used_ns, plane_url)}
-    return cast("responses.EndpointDocument", document)
+    status = _status(record, endpoint.status, endpoint.last_used_ns, plane_url)
+    if endpoint.agent_message:
+        status["agentMessage"] = endpoint.agent_message
+    return cast("responses.EndpointDocument", public_spec(record.spec) | {"status": status})
 
 
 def public_spec(spec: Spec) -> Spec:
@@ -26,10 +30,14 @@ def public_spec(spec: Spec) -> Spec:
     scaling = spec["compute"]["scaling"]
     # `metric` is the older spelling of the one key of `measure`. The service returns both.
     scaling = scaling | {"metric": next(iter(scaling["measure"]), None)}
-    return without_secret_values(spec) | {
-        "healthRoute": health_route(spec),
-        "compute": spec["compute"] | {"scaling": scaling},
-    }
+    return (
+        {"experimentalFeatures": {}, "notifications": NO_NOTIFICATIONS}
+        | without_secret_values(spec)
+        | {
+            "healthRoute": health_route(spec),
+            "compute": spec["compute"] | {"scaling": scaling},
+        }
+    )
 
 
 def health_route(spec: Spec) -> str:

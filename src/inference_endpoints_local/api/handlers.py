@@ -75,7 +75,7 @@ class ApiHandlers:
             (routes.RESUME, self._resume),
             (routes.SCALE_TO_ZERO, self._scale_to_zero),
             *LogHandlers(self._lifecycle).handlers(),
-            *ObservabilityHandlers(self._lifecycle, self._store).handlers(),
+            *ObservabilityHandlers(self._lifecycle, self._store, self._url).handlers(),
             *network_handlers(),
             (routes.EVENTS, self._events),
             (routes.HARDWARE, self._hardware),

@@ -42,17 +42,27 @@ _GRAPHS: dict[RouteContract, Callable[[GraphWindows], Any]] = {
 class ObservabilityHandlers:
     """Handlers that read and change nothing."""
 
-    def __init__(self, lifecycle: Lifecycle, store: Store) -> None:
+    def __init__(self, lifecycle: Lifecycle, store: Store, url: Callable[[], str]) -> None:
         self._lifecycle = lifecycle
         self._store = store
+        self._url = url
 
     def handlers(self) -> list[tuple[RouteContract, Handler]]:
         return [
+            (routes.DEBUG, self._debug),
             (routes.REPLICAS, self._replicas),
             *((route, partial(self._graph, graph)) for route, graph in _GRAPHS.items()),
             (routes.OPEN_METRICS, self._open_metrics),
             (routes.AUDIT_LOGS, self._audit_logs),
         ]
+
+    async def _debug(self, request: Request) -> responses.EndpointDocument:
+        # Imported on the first use: the plane itself needs no diagnosis.
+        from inference_endpoints_local.api.debug_agent import diagnosis_of
+
+        endpoint = self._endpoint(request)
+        endpoint.agent_message = diagnosis_of(endpoint, self._lifecycle, self._url())
+        return documents.endpoint_document(endpoint, self._url())
 
     async def _replicas(self, request: Request) -> responses.ReplicasDocument:
         return documents.replicas_document(self._endpoint(request))

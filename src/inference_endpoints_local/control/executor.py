@@ -72,6 +72,7 @@ class Executor:
         """Store and show a new wanted state. The next step acts on it, with the attempts counted from 0."""
         self._save(record, *events)
         endpoint.record = record
+        endpoint.agent_message = ""
         endpoint.attempts = 0
         endpoint.status = self._decide(endpoint).status
         self.enqueue(record.id)

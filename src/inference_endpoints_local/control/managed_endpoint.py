@@ -30,7 +30,7 @@ class ManagedEndpoint:
     """An endpoint and everything the executor knows about it. Times are seconds of its engine's clock.
 
     `last_used_ns` is nanoseconds since 1970. `simulated_requests` is the number of requests in flight that a simulation
-    adds. `starved`: there is no capacity for a wanted replica.
+    adds. `starved`: there is no capacity for a wanted replica. `agent_message` is the last diagnosis, if any.
     """
 
     record: EndpointRecord
@@ -49,6 +49,7 @@ class ManagedEndpoint:
     last_used_ns: int | None = None
     recheck_at: float | None = None
     starved: bool = False
+    agent_message: str = ""
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
 
     @property

@@ -73,7 +73,8 @@ class InstanceCatalogue:
             if used is not None:
                 quota = {"maxAccelerators": self.quota(instance), "usedAccelerators": used.get(instance.quota_key, 0)}
             vendors.setdefault(instance.vendor, {}).setdefault(instance.region, []).append(
-                instance.model_dump(by_alias=True, exclude=_NOT_SHOWN) | {"quota": quota}
+                instance.model_dump(by_alias=True, exclude=_NOT_SHOWN)
+                | {"memoryGb": instance.memory_gb or 0.0, "quota": quota}
             )
         return {
             "vendors": [

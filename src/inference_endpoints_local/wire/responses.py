@@ -79,6 +79,7 @@ class StatusDocument(TypedDict):
     errorMessage: NotRequired[str]
     url: str
     lastUsedAt: NotRequired[Timestamp]
+    agentMessage: NotRequired[str]
 
 
 class EndpointDocument(TypedDict):
@@ -92,10 +93,10 @@ class EndpointDocument(TypedDict):
     status: StatusDocument
     route: NotRequired[dict[str, Any]]
     cacheHttpResponses: NotRequired[bool]
-    experimentalFeatures: NotRequired[dict[str, Any]]
+    experimentalFeatures: dict[str, Any]
     privateService: NotRequired[dict[str, Any]]
     network: NotRequired[dict[str, Any]]
-    notifications: NotRequired[dict[str, Any]]
+    notifications: dict[str, Any]
     customRouter: NotRequired[dict[str, Any]]
 
 
@@ -187,12 +188,12 @@ class QuotaDocument(TypedDict):
 
 
 class InstanceDocument(TypedDict):
-    """Memory in GB, price in USD per hour and replica."""
+    """Memory in GB, price in USD per hour and replica. `memoryGb` is 0 where the service's value is not known."""
 
     id: str
     accelerator: Literal["cpu", "gpu", "neuron"]
     numAccelerators: Count
-    memoryGb: float | None
+    memoryGb: float
     gpuMemoryGb: float | None
     instanceType: str
     instanceSize: str

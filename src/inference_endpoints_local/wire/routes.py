@@ -87,6 +87,7 @@ LOGS_V2 = _route_of(operations.LOGS_V2, None, query=queries.LogsV2Query, media_t
 FOLLOW_LOGS_V2 = _route_of(
     operations.FOLLOW_LOGS_V2, None, query=queries.FollowLogsV2Query, media_type="text/event-stream"
 )
+DEBUG = _route_of(operations.DEBUG, responses.EndpointDocument)
 REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
 METRICS = _route_of(operations.METRICS, graphs.AllGraphsDocument, body=requests.MetricsBody)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.service_answers import answers
 from tests.support.service_document import answer_schema, documented_operations, needs_document
 
-from inference_endpoints.models import ApiModelWithRaw, EndpointPage
+from inference_endpoints.models import ApiModel, ApiModelWithRaw, EndpointPage
 from inference_endpoints.transport.operations import Operation
 
 pytestmark = needs_document
@@ -32,5 +32,7 @@ def test_every_answer_is_read_and_nothing_of_it_is_lost(operation: Operation[Any
     read = operation.parse(answer)
     if isinstance(read, EndpointPage):
         assert [endpoint.raw for endpoint in read.items] == answer["items"]
+    elif isinstance(read, list) and read and isinstance(read[0], ApiModel):
+        assert [entry.model_dump(by_alias=True, exclude_unset=True) for entry in read] == answer
     else:
         assert (read.raw if isinstance(read, ApiModelWithRaw) else read) == answer

@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.support.plane_driver import cloud
 from tests.support.scripted_upstream import Upstream
 
 from inference_endpoints.errors import Refused
@@ -14,7 +15,7 @@ from inference_endpoints.transport.operations import CREATE, GET, Request
 ONE = "/v2/endpoint/acme/chat"
 ALL = "/v2/endpoint/acme"
 READ_CHAT = GET.build(namespace="acme", name="chat")
-CREATION = CreateRequest.model_validate({"name": "chat", "provider": {"vendor": "aws", "region": "us-east-1"}})
+CREATION = CreateRequest.model_validate(cloud("chat"))
 CREATE_CHAT = CREATE.build(namespace="acme", body=CREATION)
 
 

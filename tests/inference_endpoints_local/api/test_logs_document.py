@@ -4,12 +4,11 @@ import json
 import re
 from typing import Any
 
-import jsonschema
 import pytest
 from tests.inference_endpoints_local.state.test_log_store import event, following
 from tests.support.log_lines import write_log
 from tests.support.plane_driver import Driver
-from tests.support.service_document import document, needs_document
+from tests.support.service_document import document, needs_document, validate
 
 from inference_endpoints_local.wire import openapi, routes
 from inference_endpoints_local.wire.routes import RouteContract
@@ -30,12 +29,6 @@ def content(route: RouteContract) -> dict[str, Any]:
     return answers
 
 
-def check(value: Any, schema: dict[str, Any]) -> None:
-    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
-    whole = schema | {"components": document()["components"]}
-    jsonschema.Draft202012Validator(whole, format_checker=checker).validate(value)
-
-
 def path_of(route: RouteContract) -> str:
     return route.path.format(namespace="acme", name="chat")
 
@@ -52,7 +45,7 @@ async def test_a_page_has_the_documented_form(driver: Driver, query: str) -> Non
     await driver.create()
     write_log(driver, LOGGED)
     answer = await driver.call("GET", path_of(routes.LOGS) + query)
-    check(answer.body, content(routes.LOGS)["application/json"]["schema"])
+    validate(answer.body, content(routes.LOGS)["application/json"]["schema"])
     relations = re.findall(r'rel="(\w+)"', answer.headers.get("link", ""))
     described = re.findall(
         r'rel="(\w+)"', documented(routes.LOGS)["responses"]["200"]["headers"]["Link"]["description"]
@@ -75,7 +68,7 @@ async def test_an_event_has_the_documented_form(driver: Driver) -> None:
     write_log(driver, LOGGED)
     async with following(driver, path_of(routes.FOLLOW_LOGS)) as events:
         for _ in LOGGED:
-            check(await event(events), content(routes.FOLLOW_LOGS)["text/event-stream"]["schema"])
+            validate(await event(events), content(routes.FOLLOW_LOGS)["text/event-stream"]["schema"])
 
 
 async def test_the_unavailable_search_has_a_documented_status(driver: Driver) -> None:

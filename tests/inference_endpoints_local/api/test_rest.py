@@ -35,6 +35,8 @@ async def test_the_minimal_create_of_huggingface_hub_gives_the_documented_docume
     assert document["status"].pop("updatedAt") == created
     assert len(created.partition(".")[2]) == len("123456789Z")
     assert created.endswith("Z")
+    assert document.pop("experimentalFeatures") == {}
+    assert document.pop("notifications") == {"email": False, "push": False}
     person = document["status"]["createdBy"]
     assert person["name"] == "acme"
     assert document == {

@@ -146,6 +146,7 @@ async def test_a_failed_endpoint_stays_failed_with_its_error_and_logs(plane_of: 
     async with plane_of() as driver:
         after = await driver.get("chat")
         assert after["status"]["state"] == "failed"
+        assert after["status"].pop("url") != before["status"].pop("url"), "the plane has another port"
         assert after == before
         assert (await driver.call("GET", "/v3/endpoint/acme/chat/logs")).body == logs != []
 
