@@ -1,6 +1,8 @@
 """Find out why an endpoint does not work as expected."""
 
+import asyncio
 import re
+from contextlib import suppress
 
 from pydantic import BaseModel, Field
 
@@ -9,6 +11,7 @@ from inference_endpoints.diagnosis.collection import collect_evidence
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import Action, ActionKind, Cause, EvidenceSource, Finding, Quote
 from inference_endpoints.diagnosis.ranking import Diagnosis, diagnose
+from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import Endpoint, format_hardware_id
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
@@ -21,6 +24,9 @@ HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one
 MAX_OTHER_CAUSES = 3
 MAX_QUOTE_CHARACTERS, MAX_QUOTES_CHARACTERS = 400, 4_000
 """Longest quote, and length of all quotes together."""
+THIN_EVIDENCE = 0.5
+"""Below this confidence the service's debugger is run as well."""
+DEBUGGER_TIMEOUT_S = 30.0
 
 
 class OtherCause(BaseModel):
@@ -38,6 +44,7 @@ class DiagnosisOutput(ToolOutput):
     confidence: float = Field(description="0 to 1.")
     evidence: list[str] = Field(description="Observations that support it.")
     quotes: str | None = Field(default=None, description="Fenced: from container, control plane and settings.")
+    service_diagnosis: str | None = Field(default=None, description="Fenced: by the service's own debugger.")
     other_causes: list[OtherCause]
     sources_read: list[str]
     sources_failed: list[str] = Field(description="Sources that failed. Each lowers the confidence.")
@@ -60,6 +67,7 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
         confidence=round(finding.confidence, 2),
         evidence=list(finding.evidence),
         quotes=_fence_quotes(finding.quotes, call),
+        service_diagnosis=await _service_diagnosis(call, evidence.endpoint, namespace, finding.confidence),
         other_causes=_other_causes(diagnosis),
         sources_read=[
             "status and settings",
@@ -69,6 +77,18 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
         now=_summary(finding, evidence),
         next=_next_calls(call, finding, evidence.endpoint, namespace),
     )
+
+
+async def _service_diagnosis(call: CallContext, endpoint: Endpoint, namespace: str, confidence: float) -> str | None:
+    """What the service's debugger reports of the endpoint. It is run only where our own evidence is thin."""
+    message = endpoint.status.agent_message
+    if not message and confidence < THIN_EVIDENCE:
+        async with call.report_progress() as progress:
+            progress.report(lambda: f"the service's debugger examines {endpoint.name}")
+            with suppress(InferenceEndpointError, TimeoutError):
+                async with asyncio.timeout(min(DEBUGGER_TIMEOUT_S, call.host_timeout_s)):
+                    message = (await call.endpoints.debug(endpoint.name, namespace)).status.agent_message
+    return call.fence.wrap("service", call.redactor.text(clean(message)), MAX_QUOTES_CHARACTERS) if message else None
 
 
 def _summary(finding: Finding, evidence: Evidence) -> str:
