@@ -156,6 +156,8 @@ def test_every_argument_reaches_the_request(hub: HfApi) -> None:
         "privateService": {"accountId": "123456789012", "region": "us-east-1"},
         "route": {"domain": "chat.example.com", "path": "/chat"},
         "cacheHttpResponses": True,
+        "experimentalFeatures": {},
+        "notifications": {"email": False, "push": False},
         "tags": ["team-a"],
     }
 
@@ -217,6 +219,8 @@ def test_every_argument_of_an_update_has_its_effect(hub: HfApi) -> None:
         },
         "route": {"domain": "chat.example.com", "path": "/chat"},
         "cacheHttpResponses": True,
+        "experimentalFeatures": {},
+        "notifications": {"email": False, "push": False},
         "tags": ["team-a"],
     }
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.deploy.offers import Offer, find_offer, list_offers
 from inference_endpoints.deploy.prices import HOURS_PER_MONTH
 from inference_endpoints.deploy.specs import differences
+from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
     CreateRequest,
     Endpoint,
@@ -21,6 +22,7 @@ from inference_endpoints.models import (
     Scaling,
     UpdateRequest,
 )
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect, Operation
 
@@ -139,7 +141,10 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
 
 
 def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
-    """Plan pausing, resuming, scaling to zero or deleting."""
+    """Plan pausing, resuming, scaling to zero or deleting. Raises `BadRequest` for what the service would refuse, and
+    for scaling a paused endpoint to zero: any call could start it again."""
+    if operation is operations.SCALE_TO_ZERO:
+        _check_scale_to_zero(current, f"{namespace}/{current.name}")
     if operation is operations.RESUME:
         return _plan_start(operation.name, operation.effect, current, namespace, listing)
     offer = find_offer(list_offers(listing), current.hardware_id)
@@ -149,6 +154,19 @@ def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: s
         endpoint=f"{namespace}/{current.name}",
         cost=PriceRange.of(current.hardware_id, offer.price if offer else None, 0, 0),
     )
+
+
+def _check_scale_to_zero(current: Endpoint, label: str) -> None:
+    if current.state is State.PAUSED:
+        raise BadRequest(
+            f"Endpoint {label} is paused: it costs nothing, and no call wakes it.",
+            hint="Resume it first if calls should wake it.",
+        )
+    if current.compute.scaling.scale_to_zero_timeout is None:
+        raise BadRequest(
+            f"Endpoint {label} has no time-out for scaling to zero, and the service requires one.",
+            hint="Update it with min_replica 0 and scale_to_zero_timeout 15 (minutes), or pause it.",
+        )
 
 
 def plan_wake(current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:

@@ -122,6 +122,7 @@ def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
 def test_a_step_costs_what_runs_after_it(
     current: Endpoint, operation: operations.Operation[Any], costs: tuple[float, float]
 ) -> None:
+    current.compute.scaling.scale_to_zero_timeout = 15
     plan = plan_state_change(operation, current, "acme", LISTING)
     assert (plan.cost.per_hour_at_min, plan.cost.per_hour_at_max) == costs
     assert plan.effect is operation.effect
@@ -168,6 +169,7 @@ def test_idling_longer_is_spending(minutes: int | None, spends: bool) -> None:
 
 
 def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoint) -> None:
+    current.compute.scaling.scale_to_zero_timeout = 15
     steps = {
         op.name: plan_state_change(op, current, "acme", LISTING).spends for op in operations.OPERATIONS if _is_step(op)
     }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Host, Mode
-from tests.support.plane_driver import Driver
+from tests.support.plane_driver import CAN_SLEEP, Driver
 
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
@@ -50,7 +50,7 @@ async def test_a_dry_run_shows_the_plan_without_a_change_a_question_or_a_record(
     def never(question: str) -> Any:
         raise AssertionError(question)
 
-    await driver.create(compute=GPU)
+    await driver.create(compute=GPU | CAN_SLEEP)
     before, trail = await world(driver), tmp_path / "audit.jsonl"
     approval = ApprovalPolicy(confirm, frozenset(Effect), include_simulated=True)
     async with host_of(mode, answer=never, audit_file=trail, approval=approval) as host:

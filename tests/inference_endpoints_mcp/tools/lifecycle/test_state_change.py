@@ -76,3 +76,22 @@ async def test_an_endpoint_is_named_alone_or_with_its_namespace(
 
 async def test_two_different_namespaces_are_refused(running: dict[str, Any], modern: Host) -> None:
     await modern.refused("get_endpoint", "BAD_REQUEST", endpoint_name="acme/chat", namespace="other")
+
+
+async def test_what_keeps_running_is_not_scaled_to_zero_and_the_hint_says_how(driver: Driver, modern: Host) -> None:
+    await driver.create()
+    await driver.advance(200)
+    message = await modern.refused("scale_endpoint_to_zero", "BAD_REQUEST", endpoint_name="chat")
+    assert "has no time-out for scaling to zero" in message
+    assert "min_replica 0 and scale_to_zero_timeout 15" in message
+    await modern.call("update_endpoint", endpoint_name="chat", min_replica=0, scale_to_zero_timeout=15)
+    assert (await modern.call("scale_endpoint_to_zero", endpoint_name="chat"))["state"] == "scaledToZero"
+
+
+async def test_a_paused_endpoint_is_not_made_one_that_any_call_wakes(
+    driver: Driver, running: dict[str, Any], modern: Host
+) -> None:
+    await driver.do("chat", "pause")
+    message = await modern.refused("scale_endpoint_to_zero", "BAD_REQUEST", endpoint_name="chat")
+    assert "is paused: it costs nothing, and no call wakes it" in message
+    assert await driver.state("chat") == "paused"
