@@ -1,6 +1,6 @@
 """The plane serves every operation of the service's own document, and answers as it describes.
 
-Metrics and logs have tests of their own: `api/test_metrics_document.py` and `api/test_logs_document.py`.
+Metrics and logs have tests of their own: `api/observability/test_metrics_document.py` and `test_logs_document.py`.
 """
 
 from collections.abc import Iterator

@@ -18,10 +18,10 @@ from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.endpoint_pages import page_of, search
 from inference_endpoints_local.api.fault_responses import fault_response
 from inference_endpoints_local.api.gateway import Gateway
-from inference_endpoints_local.api.log_handlers import LogHandlers
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
 from inference_endpoints_local.api.network_handlers import network_handlers
-from inference_endpoints_local.api.observability_handlers import ObservabilityHandlers
+from inference_endpoints_local.api.observability.handlers import ObservabilityHandlers
+from inference_endpoints_local.api.observability.log_handlers import LogHandlers
 from inference_endpoints_local.api.request_handling import Handler, authorized, read_body
 from inference_endpoints_local.api.simulation_handlers import SimulationHandlers
 from inference_endpoints_local.api.status_events import StatusEvents

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from inference_endpoints_local.api import metric_graphs
-from inference_endpoints_local.api.graph_windows import MAX_POINTS, GraphWindows
+from inference_endpoints_local.api.observability import metric_graphs
+from inference_endpoints_local.api.observability.graph_windows import MAX_POINTS, GraphWindows
 from inference_endpoints_local.control.endpoint_metrics import MAX_INTERVALS, NO_REPLICA, EndpointMetrics
 from inference_endpoints_local.engines.engine import ReplicaStage, ReplicaState
 from inference_endpoints_local.engines.engine_counters import NOTHING_COUNTED, EngineCounters

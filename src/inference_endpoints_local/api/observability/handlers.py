@@ -7,9 +7,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from inference_endpoints_local.api import documents, metric_graphs
-from inference_endpoints_local.api.graph_windows import GraphWindows
-from inference_endpoints_local.api.open_metrics import open_metrics
+from inference_endpoints_local.api import documents
+from inference_endpoints_local.api.observability import metric_graphs
+from inference_endpoints_local.api.observability.graph_windows import GraphWindows
+from inference_endpoints_local.api.observability.open_metrics import open_metrics
 from inference_endpoints_local.api.request_handling import Handler, read_body
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
@@ -58,7 +59,7 @@ class ObservabilityHandlers:
 
     async def _debug(self, request: Request) -> responses.EndpointDocument:
         # Imported on the first use: the plane itself needs no diagnosis.
-        from inference_endpoints_local.api.debug_agent import diagnosis_of
+        from inference_endpoints_local.api.observability.debug_agent import diagnosis_of
 
         endpoint = self._endpoint(request)
         endpoint.agent_message = diagnosis_of(endpoint, self._lifecycle, self._url())

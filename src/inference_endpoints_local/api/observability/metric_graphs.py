@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from inference_endpoints_local.api.documents import timestamp
-from inference_endpoints_local.api.graph_windows import GraphWindow, GraphWindows
+from inference_endpoints_local.api.observability.graph_windows import GraphWindow, GraphWindows
 from inference_endpoints_local.control.endpoint_metrics import NO_REPLICA, ReplicaMetrics, percentile
 from inference_endpoints_local.engines.engine_counters import EngineCounters
 from inference_endpoints_local.wire import graphs

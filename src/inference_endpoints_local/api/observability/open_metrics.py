@@ -6,7 +6,7 @@ suffix `_total`, which OpenMetrics 1.0 requires of samples. The names of memory 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from inference_endpoints_local.api.metric_graphs import PERCENTILES
+from inference_endpoints_local.api.observability.metric_graphs import PERCENTILES
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics, ReplicaMetrics, percentile
 
 Sample = tuple[str, Mapping[str, object], float]
