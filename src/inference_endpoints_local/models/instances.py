@@ -13,8 +13,7 @@ from inference_endpoints_local.wire import responses
 LOCAL_VENDOR = "local"
 LOCAL_REGION = "machine"
 
-# Regions and labels: huggingface_hub 2.4.0 captures, September 2026. This plane offers every type in every region, as
-# the real assignment is not published.
+# Regions and labels: huggingface_hub 2.4.0 captures, September 2026.
 REGIONS = {
     "aws": {
         "us-east-1": "N. Virginia",
@@ -137,13 +136,16 @@ def _memory_gb() -> float | None:
 
 @cache
 def _clouds() -> tuple[OfferedInstance, ...]:
-    """The published price list (August 2026), in every region of each vendor."""
+    """The published price list (August 2026), and what users saw of hardware and regions until October 2026.
+
+    Without a list of `regions` a type is offered in all of its vendor: the whole assignment is not published.
+    """
     text = (files("inference_endpoints_local") / "data" / "hardware.csv").read_text(encoding="utf-8")
     return tuple(
         _offered(vendor, region, **{name: value or None for name, value in row.items()})
         for row in csv.DictReader(text.splitlines())
-        for vendor in [row.pop("vendor")]
-        for region in REGIONS[vendor]
+        for vendor, regions in [(row.pop("vendor"), row.pop("regions").split())]
+        for region in regions or REGIONS[vendor]
     )
 
 

@@ -41,7 +41,7 @@ def test_without_the_simulation_there_is_only_what_runs_here() -> None:
         ("BAAI/bge-base-en-v1.5", "aws-eu-west-1-intel-spr-x1"),
         ("meta-llama/llama-3.2-1b-instruct", "aws-eu-west-1-nvidia-t4-x1"),
         ("meta-llama/Llama-3.1-8B-Instruct", "gcp-us-east4-nvidia-l4-x1"),
-        ("meta-llama/Llama-3.3-70B-Instruct", "aws-eu-west-1-nvidia-l40s-x4"),
+        ("meta-llama/Llama-3.3-70B-Instruct", "aws-us-east-1-nvidia-l40s-x4"),
     ],
 )
 def test_the_cheapest_hardware_that_holds_a_model_is_suggested(repository: str, hardware: str) -> None:
