@@ -22,6 +22,8 @@ from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
     DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
+    MAX_SCALE_TO_ZERO_TIMEOUT_MIN,
+    MIN_SCALE_TO_ZERO_TIMEOUT_MIN,
     CreateRequest,
     Endpoint,
     Image,
@@ -123,7 +125,9 @@ class EndpointSettings(BaseModel):
     image: dict[str, dict[str, Any]] | None = None
     min_replica: Annotated[int, Field(ge=0)] | None = None
     max_replica: Annotated[int, Field(ge=0)] | None = None
-    scale_to_zero_timeout: Annotated[int, Field(gt=0)] | None = None
+    scale_to_zero_timeout: (
+        Annotated[int, Field(ge=MIN_SCALE_TO_ZERO_TIMEOUT_MIN, le=MAX_SCALE_TO_ZERO_TIMEOUT_MIN)] | None
+    ) = None
     scaling_metric: ScalingMetric | None = None
     scaling_threshold: float | None = None
     env: dict[str, str] | None = None

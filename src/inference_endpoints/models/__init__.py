@@ -12,6 +12,8 @@ from inference_endpoints.models.catalogue import CatalogueModel as CatalogueMode
 from inference_endpoints.models.catalogue import Recipe as Recipe
 from inference_endpoints.models.catalogue import Suggestion as Suggestion
 from inference_endpoints.models.endpoint import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN as DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
+from inference_endpoints.models.endpoint import MAX_SCALE_TO_ZERO_TIMEOUT_MIN as MAX_SCALE_TO_ZERO_TIMEOUT_MIN
+from inference_endpoints.models.endpoint import MIN_SCALE_TO_ZERO_TIMEOUT_MIN as MIN_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints.models.endpoint import Compute as Compute
 from inference_endpoints.models.endpoint import Endpoint as Endpoint
 from inference_endpoints.models.endpoint import EndpointConfiguration as EndpointConfiguration

@@ -17,6 +17,8 @@ class Provider(ApiModel):
 
 DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN = 15
 """The service's default where `min_replica` is 0."""
+MIN_SCALE_TO_ZERO_TIMEOUT_MIN, MAX_SCALE_TO_ZERO_TIMEOUT_MIN = 15, 2_880
+"""The service refuses others (seen in October 2026)."""
 
 
 class Scaling(ApiModel):

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
+from inference_endpoints.models import MAX_SCALE_TO_ZERO_TIMEOUT_MIN, MIN_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints.transport.operations import OPERATIONS
 from inference_endpoints_local.state.faults import CALL_ENDPOINT, Fault
 from inference_endpoints_local.wire.images import ImageBody, JsonSchemaKeywords, Text, accept_integral_float
@@ -101,13 +102,27 @@ Task = Text | SkipJsonSchema[None]
 ScalingMetric = Literal["hardwareUsage", "pendingRequests"]
 
 
+def _idle_minutes(minutes: int) -> int:
+    if not MIN_SCALE_TO_ZERO_TIMEOUT_MIN <= minutes <= MAX_SCALE_TO_ZERO_TIMEOUT_MIN:
+        raise ValueError(f"must be between {MIN_SCALE_TO_ZERO_TIMEOUT_MIN} and {MAX_SCALE_TO_ZERO_TIMEOUT_MIN} minutes")
+    return minutes
+
+
+IdleMinutes = Annotated[
+    int,
+    AfterValidator(_idle_minutes),
+    JsonSchemaKeywords({"minimum": MIN_SCALE_TO_ZERO_TIMEOUT_MIN, "maximum": MAX_SCALE_TO_ZERO_TIMEOUT_MIN}),
+    accept_integral_float,
+]
+
+
 class ScalingBody(_Body):
     """`scaleToZeroTimeout` is in minutes and requires `minReplica` 0. `metric` and `threshold` are the older spelling
     of `measure`, which takes precedence."""
 
     min_replica: Annotated[int, Field(ge=0, le=1_000), accept_integral_float]
     max_replica: Annotated[int, Field(ge=1, le=1_000), accept_integral_float]
-    scale_to_zero_timeout: Annotated[int, Field(ge=1, le=1_000_000), accept_integral_float] | None = None
+    scale_to_zero_timeout: IdleMinutes | None = None
     measure: Annotated[dict[ScalingMetric, float | None], Field(min_length=1, max_length=1)] | None = None
     metric: ScalingMetric | None = Field(default=None, exclude=True)
     threshold: float | None = Field(default=None, exclude=True)
@@ -127,7 +142,7 @@ class ProviderBody(_Body):
 
 class ModelBody(_Body):
     repository: Annotated[Text, StringConstraints(min_length=1, max_length=4_096)]
-    framework: Literal["custom", "pytorch", "llamacpp", "tensorflow"]
+    framework: Literal["custom", "pytorch", "llamacpp"]
     revision: Text | None = None
     task: Task = None
     image: ImageBody

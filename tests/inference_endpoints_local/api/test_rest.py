@@ -150,6 +150,10 @@ async def test_a_taken_name_is_a_conflict(driver: Driver) -> None:
         ),
         ({"compute": {"scaling": {"maxReplica": "1"}}}, "VALIDATION_FAILED: compute.scaling.maxReplica: "),
         (
+            {"compute": {"scaling": {"minReplica": 0, "scaleToZeroTimeout": 14}}},
+            "VALIDATION_FAILED: compute.scaling.scaleToZeroTimeout: must be between 15 and 2880 minutes",
+        ),
+        (
             {"compute": {"scaling": {"scaleToZeroTimeout": 15}}},
             "VALIDATION_FAILED: compute.scaling.scaleToZeroTimeout: requires minReplica 0",
         ),
@@ -348,7 +352,7 @@ async def test_hardware_has_the_documented_shape_prices_and_this_machine(driver:
     l4 = computes["aws-us-east-1-nvidia-l4-x1"]
     assert set(seen["regions"][0]["computes"][0]) - set(l4) <= {"numCpus"}
     assert (l4["pricePerHour"], l4["quota"]) == (0.8, {"maxAccelerators": 16, "usedAccelerators": 0})
-    assert computes["aws-us-east-1-nvidia-h100-x1"]["status"] == "deprecated"
+    assert computes["aws-us-east-2-nvidia-h100-x1"]["status"] == "deprecated"
     here = [c for c in computes.values() if c["id"].startswith("local-machine-cpu-")]
     assert [(c["instanceSize"], c["pricePerHour"], c["numAccelerators"]) for c in here] == [
         ("x1", 0.0, 1),

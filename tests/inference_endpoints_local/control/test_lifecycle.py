@@ -173,11 +173,11 @@ async def test_an_update_that_fails_leaves_the_old_version_serving(driver: Drive
 async def test_a_change_of_scaling_or_tags_restarts_nothing(driver: Driver) -> None:
     await driver.create()
     await driver.advance(READY_S)
-    change = {"compute": {"scaling": {"minReplica": 0, "scaleToZeroTimeout": 5}}, "tags": ["team-a"]}
+    change = {"compute": {"scaling": {"minReplica": 0, "scaleToZeroTimeout": 20}}, "tags": ["team-a"]}
     answer = (await driver.call("PUT", "/v2/endpoint/acme/chat", change)).body
     assert answer["status"]["state"] == "running"
     assert answer["tags"] == ["team-a"]
-    await driver.advance(5 * 60 + 1)
+    await driver.advance(20 * 60 + 1)
     assert await driver.state("chat") == "scaledToZero"
 
 

@@ -160,11 +160,11 @@ async def test_a_held_call_ends_with_503_when_its_time_is_over(driver: Driver, t
 async def test_an_idle_endpoint_ends_its_process(plane_of: PlaneOf) -> None:
     clock = ControllableClock(speed=0)
     async with plane_of(clock=clock) as driver:
-        await driver.create_local(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 1}})
+        await driver.create_local(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 15}})
         await driver.reach("tiny", "running")
         pid = (await driver.call_endpoint()).body["pid"]
         await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.load.requests)
-        clock.advance(61)
+        clock.advance(15 * 60 + 1)
         await driver.plane.settle()
         assert await driver.state("tiny") == "scaledToZero"
         await until_ended(pid)
