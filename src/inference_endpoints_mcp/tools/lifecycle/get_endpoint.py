@@ -41,7 +41,7 @@ class EndpointDetailsOutput(EndpointOutput):
     tags: str | None = Field(default=None, description="Fenced: other people can write them.")
     created_at: str | None = None
     updated_at: str | None = None
-    last_used_at: str | None = Field(default=None, description="Last call.")
+    last_used_at: str | None = Field(default=None, description="Last call, or when it began to run, if later.")
     error: str | None = Field(default=None, description="Fenced: the output of the failed container.")
     config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside repository, hardware.")
 

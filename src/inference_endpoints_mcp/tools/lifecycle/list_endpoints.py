@@ -37,7 +37,9 @@ class EndpointRow(BaseModel):
     ready_replicas: int
     target_replicas: int
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
-    last_used_at: str | None = Field(default=None, description="Last call, if it is not running.")
+    last_used_at: str | None = Field(
+        default=None, description="Last call, or when it began to run; if it is not running."
+    )
     backend: BackendName
 
 
