@@ -24,8 +24,8 @@ from inference_endpoints.models import Endpoint, InferenceEndpointStatus, Infere
 from inference_endpoints.transport.backend import Token
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.watching.goals import Goal
-from inference_endpoints.watching.limits import CHANGING_INTERVAL_S
 from inference_endpoints.watching.observation import Observation, StatusChange
+from inference_endpoints.watching.request_limits import CHANGING_INTERVAL_S
 from inference_endpoints.watching.watcher import Watcher, add_last_log_lines, wait_timeout_error
 
 if TYPE_CHECKING:

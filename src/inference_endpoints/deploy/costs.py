@@ -158,7 +158,7 @@ def _describe_idle(idle: timedelta) -> str:
     return f"nobody has called it for {format_duration(idle.total_seconds())}"
 
 
-Rule = Callable[[Endpoint, float, timedelta], Saving | None]
+SavingRule = Callable[[Endpoint, float, timedelta], Saving | None]
 
-_RULES: tuple[Rule, ...] = (_pause_unused, _stop_keeping_replicas, _scale_idle_to_zero, _shorten_timeout)
+_RULES: tuple[SavingRule, ...] = (_pause_unused, _stop_keeping_replicas, _scale_idle_to_zero, _shorten_timeout)
 """The first rule that applies wins; smaller hardware comes last."""

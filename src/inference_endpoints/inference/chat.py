@@ -175,7 +175,7 @@ async def _parse_stream(response: httpx.Response, who: str) -> AsyncGenerator[Ch
         raise Unavailable(f"{who} broke off its answer.", hint="Try again. If it happens again, read its logs.")
 
 
-class _Message(BaseModel, defer_build=True):
+class _ChatMessage(BaseModel, defer_build=True):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -183,8 +183,8 @@ class _Message(BaseModel, defer_build=True):
 
 
 class _Choice(BaseModel, defer_build=True):
-    delta: _Message | None = None
-    message: _Message | None = None
+    delta: _ChatMessage | None = None
+    message: _ChatMessage | None = None
     finish_reason: str | None = None
 
 
@@ -207,7 +207,7 @@ def parse_delta(data: bytes, who: str) -> ChatDelta:
     if chunk.error:
         raise Unavailable(f"{who} failed while answering.", hint=SEE_UPSTREAM, upstream=error_text(data))
     choice = chunk.choices[0] if chunk.choices else _Choice()
-    message = choice.delta or choice.message or _Message()
+    message = choice.delta or choice.message or _ChatMessage()
     return ChatDelta(
         text=message.content or "",
         reasoning=message.reasoning_content or message.reasoning or "",

@@ -10,9 +10,9 @@ import anyio
 
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.watching.event_stream import EventStreamListener
-from inference_endpoints.watching.limits import RequestLimits
 from inference_endpoints.watching.namespace_reader import NamespaceReader
 from inference_endpoints.watching.observation import Observation, Subscription
+from inference_endpoints.watching.request_limits import RequestLimits
 
 
 class Poller:

@@ -23,10 +23,10 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.http import Sleep
 from inference_endpoints.transport.state_errors import error_for_state
 from inference_endpoints.watching.goals import Goal, Reachability, evaluate
-from inference_endpoints.watching.limits import STREAMED_INTERVAL_S, RequestLimits
 from inference_endpoints.watching.namespace_reader import NamespaceReader
 from inference_endpoints.watching.observation import Observation, StatusChange, Subscription
 from inference_endpoints.watching.poller import Poller
+from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S, RequestLimits
 
 Key = tuple[str, str]
 """Namespace and name of an endpoint."""

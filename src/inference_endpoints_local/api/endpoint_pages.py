@@ -14,7 +14,7 @@ _SORT_KEYS: dict[str, Callable[[ManagedEndpoint], str]] = {
 
 
 @dataclass(frozen=True)
-class EndpointPage:
+class EndpointSlice:
     """One page, the cursors of its neighbours where there are any, and the number of endpoints on all pages."""
 
     endpoints: list[ManagedEndpoint]
@@ -33,7 +33,7 @@ def search(endpoints: Iterable[ManagedEndpoint], query: SearchQuery) -> list[Man
     ]
 
 
-def page_of(endpoints: Iterable[ManagedEndpoint], query: EndpointsQuery) -> EndpointPage:
+def page_of(endpoints: Iterable[ManagedEndpoint], query: EndpointsQuery) -> EndpointSlice:
     """The page that the query names."""
 
     def key(endpoint: ManagedEndpoint) -> str:
@@ -44,7 +44,7 @@ def page_of(endpoints: Iterable[ManagedEndpoint], query: EndpointsQuery) -> Endp
     first = _first_of_page([key(endpoint) for endpoint in found], query)
     last = min(first + min(query.limit, MAX_PAGE), len(found))
     page = found[first:last]
-    return EndpointPage(
+    return EndpointSlice(
         page,
         next_cursor=f"after~{key(page[-1])}" if page and last < len(found) else None,
         prev_cursor=f"before~{key(page[0])}" if page and first > 0 else None,

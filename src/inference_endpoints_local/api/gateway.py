@@ -48,13 +48,13 @@ class Gateway:
         if endpoint is None:
             await error_response(404, "Not Found: no endpoint has this URL")(scope, receive, send)
             return
-        measured = _MeasuredRequest(endpoint.metrics, send)
+        measured = _MeasuringSend(endpoint.metrics, send)
         try:
             await self._admit(endpoint, request, measured)
         finally:
             measured.end()
 
-    async def _admit(self, endpoint: ManagedEndpoint, request: Request, send: "_MeasuredRequest") -> None:
+    async def _admit(self, endpoint: ManagedEndpoint, request: Request, send: "_MeasuringSend") -> None:
         refusal = self._refusal(endpoint, request)
         if refusal is None:
             try:
@@ -65,7 +65,7 @@ class Gateway:
                 refusal = error_response(507, f"Insufficient Storage: {failure}")
         await refusal(request.scope, request.receive, send)
 
-    async def _respond(self, endpoint: ManagedEndpoint, request: Request, send: "_MeasuredRequest") -> None:
+    async def _respond(self, endpoint: ManagedEndpoint, request: Request, send: "_MeasuringSend") -> None:
         fault = self._faults.take(CALL_ENDPOINT)
         replica = fault_response(fault) if fault else await self._select_replica(endpoint, request)
         if isinstance(replica, Response):
@@ -118,7 +118,7 @@ class Gateway:
             replica.in_flight -= 1
 
 
-class _MeasuredRequest:
+class _MeasuringSend:
     """Forwards the messages of a response, and records the request and its response."""
 
     def __init__(self, metrics: EndpointMetrics, send: Send) -> None:

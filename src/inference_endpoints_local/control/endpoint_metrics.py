@@ -67,7 +67,7 @@ class MetricsInterval:
 
 
 @dataclass(frozen=True)
-class StageSpan:
+class MeasuredStage:
     """The time that a replica was in a stage. `until` is None as long as it is in it."""
 
     replica: str
@@ -88,15 +88,15 @@ class EndpointMetrics:
         self.targets: deque[tuple[float, int]] = deque(maxlen=MAX_STAGE_SPANS)
         self.totals: defaultdict[str, ReplicaMetrics] = defaultdict(ReplicaMetrics)
         self.total = ReplicaMetrics()
-        self._ended_spans: deque[StageSpan] = deque(maxlen=MAX_STAGE_SPANS)
-        self._current_spans: dict[str, StageSpan] = {}
+        self._ended_spans: deque[MeasuredStage] = deque(maxlen=MAX_STAGE_SPANS)
+        self._current_spans: dict[str, MeasuredStage] = {}
         self._pending: Counter[str] = Counter()
         self._counted_at = since
         self._work: dict[str, tuple[float, float]] = {}
         self._engines: dict[str, EngineCounters] = {}
 
     @property
-    def stage_spans(self) -> list[StageSpan]:
+    def stage_spans(self) -> list[MeasuredStage]:
         return [*self._ended_spans, *self._current_spans.values()]
 
     def request_started(self, at: float) -> None:
@@ -140,7 +140,7 @@ class EndpointMetrics:
                 self._ended_spans.append(replace(span, until=at))
                 del self._current_spans[name]
         for name, stage in stages.items():
-            self._current_spans.setdefault(name, StageSpan(name, stage, at))
+            self._current_spans.setdefault(name, MeasuredStage(name, stage, at))
         for name in self.totals.keys() - stages.keys() - {NO_REPLICA}:
             del self.totals[name]
 

@@ -15,7 +15,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Reconnect
-from inference_endpoints.watching.limits import STREAMED_INTERVAL_S
+from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import Approvals

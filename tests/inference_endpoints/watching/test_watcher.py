@@ -17,14 +17,14 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints.transport.http import HttpTransport
 from inference_endpoints.watching.goals import Goal
-from inference_endpoints.watching.limits import (
+from inference_endpoints.watching.namespace_reader import MAX_GETS_PER_BATCH
+from inference_endpoints.watching.observation import Observation
+from inference_endpoints.watching.request_limits import (
     CHANGING_INTERVAL_S,
     IDLE_INTERVAL_S,
     MAX_REQUESTS_PER_S,
     STREAMED_INTERVAL_S,
 )
-from inference_endpoints.watching.namespace_reader import MAX_GETS_PER_BATCH
-from inference_endpoints.watching.observation import Observation
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_local.state.faults import Fault
 

@@ -4,7 +4,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S, EndpointMetrics, ReplicaMetrics, StageSpan
+from inference_endpoints_local.control.endpoint_metrics import (
+    INTERVAL_S,
+    EndpointMetrics,
+    MeasuredStage,
+    ReplicaMetrics,
+)
 from inference_endpoints_local.engines.engine import ReplicaStage
 
 MAX_POINTS = 120
@@ -71,12 +76,12 @@ class GraphWindows:
                     if self._is_shown(name):
                         self.windows[number].add(name, measured)
 
-    def _spans_between(self) -> Iterator[StageSpan]:
+    def _spans_between(self) -> Iterator[MeasuredStage]:
         """The spans between the two times, cut at both."""
         for span in self._all_spans:
             since, until = max(span.since, self.start), self.stop if span.until is None else min(span.until, self.stop)
             if since < until:
-                yield StageSpan(span.replica, span.stage, since, until)
+                yield MeasuredStage(span.replica, span.stage, since, until)
 
     def _is_shown(self, replica: str) -> bool:
         return self.replica in (None, replica)
