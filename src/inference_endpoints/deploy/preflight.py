@@ -3,8 +3,8 @@
 Source: rules that huggingface_hub's authors verified against the service in August 2026.
 """
 
-from inference_endpoints.deploy.engines import accelerators_used
 from inference_endpoints.deploy.specs import check_can_scale_to_zero
+from inference_endpoints.engines.engine_settings import accelerators_used
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Endpoint, ModelSettings, UpdateRequest
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference_endpoints.deploy.engines import PARALLEL_FLAGS, engine_name
 from inference_endpoints.deploy.specs import EndpointChange
+from inference_endpoints.engines.engine_settings import PARALLEL_FLAGS, engine_name
 from inference_endpoints.models import PARALLELISM_SETTINGS, Endpoint
 
 DEFAULT_PORT = 80

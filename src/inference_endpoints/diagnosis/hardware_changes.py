@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from inference_endpoints.deploy.engines import engine_name
 from inference_endpoints.deploy.offers import Offer, comparable_offers
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import LIST_HARDWARE, Remedy, remedy_by_update
+from inference_endpoints.engines.engine_settings import engine_name
 
 _SHARDS_BY_ITSELF = frozenset({"tgi"})
 

@@ -1,6 +1,5 @@
 """Causes that keep a replica from becoming ready: image, model, memory, port, settings, or a crash."""
 
-from inference_endpoints.deploy.engines import accelerators_used, engine_name
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.engine_changes import DEFAULT_PORT, change_image, set_latest_tag, set_parallelism
 from inference_endpoints.diagnosis.evidence import Evidence
@@ -29,6 +28,7 @@ from inference_endpoints.diagnosis.log_patterns import (
     match_log_patterns,
     quote_lines,
 )
+from inference_endpoints.engines.engine_settings import accelerators_used, engine_name
 
 _UNAUTHORIZED = r"denied|unauthorized|authorization failed|\b401\b|\b403\b"
 
