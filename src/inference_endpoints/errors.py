@@ -136,6 +136,10 @@ class Forbidden(InferenceEndpointError):
     code = "FORBIDDEN"
 
 
+ADD_PAYMENT_METHOD = "A person adds one at https://endpoints.huggingface.co."
+"""The hint where a payment method is missing."""
+
+
 class PaymentRequired(Forbidden):
     """The namespace has no payment method for Inference Endpoints: a person adds one. Another token does not help.
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inference_endpoints.deploy.specs import Hardware
-from inference_endpoints.errors import BadRequest, NoCapacity
-from inference_endpoints.models import HardwareListing, Instance
+from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest, NoCapacity, PaymentRequired
+from inference_endpoints.models import HardwareListing, Instance, Quota
 from inference_endpoints.transport.backend import LOCAL
 
 MAX_ALTERNATIVES = 2
 """Offers that are named beside the chosen or wanted one."""
+QUOTAS_WITHOUT_PAYMENT_METHOD = "Your quota reads 0 because no payment method is set for Inference Endpoints."
 _UNAVAILABLE = frozenset({"deprecated", "not_available"})
 
 
@@ -102,7 +103,8 @@ def require_offer(offers: Sequence[Offer], hardware_id: str) -> Offer:
 def choose_default_hardware(available: Sequence[Offer]) -> Offer:
     """The default hardware: this machine where the backend is local, else the cheapest GPU.
 
-    Raises `NoCapacity` if none is available. A full machine is never replaced by simulated hardware.
+    Raises `NoCapacity` if none is available, `PaymentRequired` if that is the reason. A full machine is never replaced
+    by simulated hardware.
     """
     local = any(offer.is_this_machine for offer in available)
     fitting = [
@@ -110,9 +112,28 @@ def choose_default_hardware(available: Sequence[Offer]) -> Offer:
     ]
     free = [offer for offer in fitting if offer.available and offer.price is not None]
     if not free:
+        if not local:
+            check_payment_method(available)
         where = "on this machine" if local else "within quota"
         raise NoCapacity(f"No hardware is available {where}.", hint="get_vendors shows why.")
     return cheapest_first(free)[0]
+
+
+def check_payment_method(offers: Iterable[Offer]) -> None:
+    """Raises `PaymentRequired` if the quotas of a namespace, in all its offers, are those of one that cannot pay."""
+    if lack_payment_method(cloud_quotas(offers)):
+        raise PaymentRequired(QUOTAS_WITHOUT_PAYMENT_METHOD, hint=ADD_PAYMENT_METHOD)
+
+
+def cloud_quotas(offers: Iterable[Offer]) -> list[Quota]:
+    """The quotas of all offers except this machine, where they are known."""
+    return [offer.instance.quota for offer in offers if offer.instance.quota and not offer.is_this_machine]
+
+
+def lack_payment_method(quotas: Iterable[Quota]) -> bool:
+    """Whether these are the quotas of a namespace without a payment method: each of them is 0 (measured 2026-10)."""
+    limits = [quota.max_accelerators for quota in quotas]
+    return bool(limits) and not any(limits)
 
 
 def find_alternatives(available: Sequence[Offer], wanted: Offer, *, same_region: bool = False) -> list[Offer]:

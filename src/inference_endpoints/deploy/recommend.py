@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from inference_endpoints.deploy.literals import EndpointTask
-from inference_endpoints.deploy.offers import MAX_ALTERNATIVES, Offer, cheapest_first, comparable_offers, find_offer
+from inference_endpoints.deploy.offers import (
+    MAX_ALTERNATIVES,
+    Offer,
+    cheapest_first,
+    check_payment_method,
+    comparable_offers,
+    find_offer,
+)
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import PARALLELISM_SETTINGS, CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -81,7 +88,8 @@ def recommend(
 ) -> Recommendation:
     """Choose what is not given. A given `offer`, `task` or `framework` stays, without a reason.
 
-    Raises `NotFound` if too little is known to choose, `NoCapacity` if no hardware that fits is available.
+    Raises `NotFound` if too little is known to choose, `NoCapacity` if no hardware that fits is available,
+    `PaymentRequired` if that is so because the namespace has no payment method.
     """
     why: list[str] = []
     alternatives: tuple[Offer, ...] = ()
@@ -114,10 +122,11 @@ def _choose_hardware(known: KnownModel, available: Sequence[Offer], task: str | 
     """The available offers that fit, the best first, and why it is the best."""
     suggested = known.suggestion.suggested_compute if known.suggestion else None
     wanted = find_offer(available, suggested) if suggested else None
+    fitting = _offers_with_enough_memory(wanted, available) if wanted is not None else []
+    if wanted is not None and wanted.available:
+        return [wanted, *(one for one in fitting if one is not wanted)], "as suggested for this model"
+    check_payment_method(available)
     if wanted is not None:
-        fitting = _offers_with_enough_memory(wanted, available)
-        if wanted.available:
-            return [wanted, *(one for one in fitting if one is not wanted)], "as suggested for this model"
         chosen = f"the cheapest available with as much memory as {wanted.id}, which is suggested but not available"
         return _require_offers(fitting), chosen
     cloud_offers = [one for one in available if not one.is_this_machine and one.available and one.price is not None]

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from inference_endpoints.errors import (
+    ADD_PAYMENT_METHOD,
     UPSTREAM_LIMIT,
     AlreadyExists,
     AlreadyRunning,
@@ -134,7 +135,7 @@ _NO_NAMESPACE = _Meaning(
 _NO_PAYMENT_METHOD = _Meaning(
     PaymentRequired,
     "the namespace has no payment method for Inference Endpoints",
-    "A person adds one at https://endpoints.huggingface.co.",
+    f"{ADD_PAYMENT_METHOD} Until then quotas read 0.",
 )
 _NAME_EXISTS = _Meaning(AlreadyExists, "the name already exists", "Choose another name, or update what exists.")
 _NOT_ACCEPTED = _Meaning(BadRequest, "the request was not accepted", SEE_UPSTREAM)

@@ -88,7 +88,7 @@ def audit_entry_document(number: int, event: AuditEvent) -> responses.AuditEntry
     }
 
 
-def whoami_document(namespace: str) -> responses.WhoAmIDocument:
+def whoami_document(namespace: str, *, can_pay: bool) -> responses.WhoAmIDocument:
     """The Hub's `whoami-v2` for the only user."""
     return {
         "type": "user",
@@ -96,7 +96,7 @@ def whoami_document(namespace: str) -> responses.WhoAmIDocument:
         "name": namespace,
         "fullname": namespace,
         "isPro": False,
-        "canPay": False,
+        "canPay": can_pay,
         "orgs": [],
         "auth": {"type": "access_token", "accessToken": {"displayName": "local", "role": "write"}},
     }

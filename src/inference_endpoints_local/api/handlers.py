@@ -173,7 +173,7 @@ class ApiHandlers:
         return self._lifecycle.instances.quotas(self._lifecycle.quota_usage())
 
     async def _whoami(self, _: Request) -> responses.WhoAmIDocument:
-        return documents.whoami_document(self._lifecycle.namespace)
+        return documents.whoami_document(self._lifecycle.namespace, can_pay=self._lifecycle.payment_method)
 
     async def _model(self, request: Request) -> responses.ModelInfoDocument:
         model = catalogue.shipped_model("{owner}/{model}".format(**request.path_params))

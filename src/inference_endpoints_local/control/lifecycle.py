@@ -14,7 +14,7 @@ from inference_endpoints_local.control.placement import Placement, engine_for
 from inference_endpoints_local.control.quota import exceeds_quota, quota_usage
 from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.engines.engine import Engine
-from inference_endpoints_local.models.instances import InstanceCatalogue
+from inference_endpoints_local.models.instances import LOCAL_VENDOR, InstanceCatalogue
 from inference_endpoints_local.state import audit_event
 from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.clock import wall_ns
@@ -34,12 +34,15 @@ class Lifecycle:
         instances: InstanceCatalogue,
         logs: LogStore,
         namespace: str,
+        *,
+        payment_method: bool,
     ) -> None:
         self._executor = executor
         self._placement = Placement(instances, engines)
         self.instances = instances
         self.logs = logs
         self.namespace = namespace
+        self.payment_method = payment_method
 
     def endpoints(self) -> Iterator[ManagedEndpoint]:
         return (endpoint for endpoint in self._executor if endpoint.record.namespace == self.namespace)
@@ -55,6 +58,8 @@ class Lifecycle:
         if self._executor.find(self.namespace, spec["name"]):
             raise RequestRefused(409, f"Conflict: an endpoint named {spec['name']} already exists")
         spec, instance = self._placement.place(spec)
+        if instance.vendor != LOCAL_VENDOR and not self.payment_method:
+            raise RequestRefused(403, f"Forbidden: Payment method required for namespace: {self.namespace}")
         now = wall_ns()
         record = EndpointRecord(
             id="".join(secrets.choice(_ALPHABET) for _ in range(16)),

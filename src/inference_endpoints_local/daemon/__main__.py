@@ -40,6 +40,7 @@ class DaemonOptions:
     simulated: bool = False
     simulated_speed: float = 1.0
     cloud_quota: int = StartOptions.cloud_quota
+    payment_method: bool = True
     linger: float | None = None
     programs: str | None = None
     json: bool = False
@@ -77,6 +78,7 @@ async def _serve(
         simulated=options.simulated,
         simulated_speed=options.simulated_speed,
         cloud_quota=options.cloud_quota,
+        payment_method=options.payment_method,
         **{name: value for name, value in chosen.items() if value is not None},
     )
     try:
@@ -147,6 +149,7 @@ def _parse(arguments: Sequence[str] | None) -> DaemonOptions:
     add("--simulated", action="store_true", help="offer simulated cloud hardware at public prices; no model runs on it")
     add("--simulated-speed", type=float)
     add("--cloud-quota", type=int, help="quota of simulated accelerators, by vendor and instance type")
+    add("--no-payment-method", dest="payment_method", action="store_false", help="act as an account without one")
     add("--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development")
     add("--linger", type=float, help="seconds without use after which it ends; default: never")
     add("--json", action="store_true", help="print the address as one line of JSON")

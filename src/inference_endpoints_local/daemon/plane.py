@@ -46,8 +46,8 @@ def available_cores() -> int:
 @dataclass(frozen=True)
 class PlaneOptions:
     """`clock` times process endpoints. Simulated ones have a clock of their own, which runs `simulated_speed` times as
-    fast as real time (0: only when it is advanced). `cloud_quota` is in accelerators per vendor and instance type.
-    `programs` returns the program that serves a model."""
+    fast as real time (0: only when it is advanced). `cloud_quota` is in accelerators per vendor and instance type; it
+    is 0 without a `payment_method`, as on the service. `programs` returns the program that serves a model."""
 
     data_dir: Path
     token: str = field(repr=False)
@@ -55,6 +55,7 @@ class PlaneOptions:
     simulated: bool = False
     simulated_speed: float = 1.0
     cloud_quota: int = StartOptions.cloud_quota
+    payment_method: bool = True
     cores: int = field(default_factory=available_cores)
     weights_cache: Path = field(default_factory=weights.default_cache_dir)
     clock: Clock = field(default_factory=SystemClock)
@@ -96,8 +97,16 @@ class Plane:
         self.executor = Executor(self.store, self._engines, logs)
         self.simulated_clock.next_due = lambda: self.executor.next_due(self.simulated_clock)
         self.simulated_clock.on_move = self.executor.step
-        instances = InstanceCatalogue(options.cores, options.simulated, options.cloud_quota)
-        self.lifecycle = Lifecycle(self.executor, self._engines, instances, logs, options.namespace)
+        cloud_quota = options.cloud_quota if options.payment_method else 0
+        instances = InstanceCatalogue(options.cores, options.simulated, cloud_quota)
+        self.lifecycle = Lifecycle(
+            self.executor,
+            self._engines,
+            instances,
+            logs,
+            options.namespace,
+            payment_method=options.payment_method,
+        )
         simulation = SimulationHandlers(self.lifecycle, self.executor, self.simulated_clock, self.faults)
         self._handlers = handlers.ApiHandlers(
             self.lifecycle,

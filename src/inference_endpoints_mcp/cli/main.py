@@ -82,6 +82,7 @@ def _exec_control_plane(arguments: list[str]) -> NoReturn:
     flags += ["--namespace", settings.namespace] if settings.namespace else []
     flags += ["--simulated-speed", str(settings.simulated_speed)]
     flags += ["--simulated"] if settings.simulated else []
+    flags += ["--no-payment-method"] if settings.no_payment_method else []
     flags += ["--json"] if settings.json_ else []
     flags += ["--port", str(settings.port)] if settings.port is not None else []
     flags += ["--linger", str(settings.linger)] if settings.linger is not None else []

@@ -180,6 +180,11 @@ class ControlPlaneSettings(PlaneSettings):
     linger: float | None = Field(
         default=None, ge=0, description="End after this many seconds without use. Default: never."
     )
+    no_payment_method: bool = Field(
+        default=False,
+        description="Act as an account without a payment method: quotas of simulated hardware are 0, and creating on "
+        "it is refused.",
+    )
     json_: bool = Field(
         default=False,
         validation_alias=AliasChoices("json"),

@@ -7,7 +7,7 @@ from tests.support.offers import instance, offers_at
 
 from inference_endpoints.deploy.offers import require_offer
 from inference_endpoints.deploy.recommend import KnownModel, Recommendation, recommend
-from inference_endpoints.errors import NoCapacity, NotFound
+from inference_endpoints.errors import NoCapacity, NotFound, PaymentRequired
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
 
@@ -157,3 +157,13 @@ def test_a_suggestion_precedes_the_size_and_its_parallelism_is_corrected() -> No
 )
 def test_sizes_in_names(name: str, billions: float | None) -> None:
     assert weight_bytes_by_name(name) == (None if billions is None else pytest.approx(billions * 2e9))
+
+
+def test_quotas_that_are_all_zero_are_reported_as_a_missing_payment_method() -> None:
+    none = {"maxAccelerators": 0, "usedAccelerators": 0}
+    some = none | {"maxAccelerators": 1}
+    l4, a100 = (instance(kind, 1.0, gpuMemoryGb=24, quota=none) for kind in ("l4", "a100"))
+    with pytest.raises(PaymentRequired, match="quota reads 0 because no payment method is set"):
+        recommend(KnownModel("org/model", info=model_info(1e9)), offers_at(aws_east=[l4, a100]))
+    with pytest.raises(NoCapacity):
+        recommend(KnownModel("org/model", info=model_info(70e9)), offers_at(aws_east=[l4, a100 | {"quota": some}]))

@@ -79,7 +79,8 @@ def test_doctor_shows_no_token(run: Run) -> None:
 
 def test_the_control_plane_prints_its_address_in_one_line(start: Start, run: Run, tmp_path: Path) -> None:
     folder = str(tmp_path / "plane")
-    process = start("control-plane", "--json", "--port", "0", "--data-dir", folder, "--namespace", "acme")
+    options = ("--port", "0", "--data-dir", folder, "--namespace", "acme", "--no-payment-method")
+    process = start("control-plane", "--json", *options)
     assert process.stdout is not None
     where = json.loads(process.stdout.readline())
     token_file = Path(where["token_file"])
@@ -87,6 +88,7 @@ def test_the_control_plane_prints_its_address_in_one_line(start: Start, run: Run
     assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
     bearer = {"Authorization": f"Bearer {token_file.read_text().strip()}"}
     assert httpx.get(f"{where['url']}/v2/endpoint/acme", headers=bearer).json()["items"] == []
+    assert httpx.get(f"{where['url']}/api/whoami-v2", headers=bearer).json()["canPay"] is False
     stopped = run("control-plane", "stop", "--data-dir", folder)
     assert stopped.returncode == 0
     assert process.wait(HANG_TIMEOUT_S) == 0

@@ -1,12 +1,15 @@
 """Show how much hardware a namespace may use, and how much it uses."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.errors import BadRequest
+from inference_endpoints.deploy.offers import QUOTAS_WITHOUT_PAYMENT_METHOD, lack_payment_method
+from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.models import QuotaListing
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
@@ -58,9 +61,20 @@ async def get_quotas(
         next_offset=following,
         refused=refused_namespaces(queried.errors),
         now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left."
+        + _payment_note(queried.results)
         + refused_note(queried.errors),
         next=[NextCall(tool="get_quotas", arguments=arguments)] if following else [],
     )
+
+
+def _payment_note(quotas_by_namespace: Mapping[str, QuotaListing]) -> str:
+    """A sentence for `now`; empty unless a namespace has no payment method."""
+    lacking = [
+        clean_line(namespace)
+        for namespace, quotas in quotas_by_namespace.items()
+        if lack_payment_method(quota for vendor, quota in quotas.each() if vendor != LOCAL)
+    ]
+    return f" {', '.join(lacking)}: {QUOTAS_WITHOUT_PAYMENT_METHOD} {ADD_PAYMENT_METHOD}" if lacking else ""
 
 
 def _rows(namespace: str, quotas: QuotaListing) -> list[QuotaRow]:

@@ -4,8 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.offers import Offer, cheapest_first, list_offers
-from inference_endpoints.errors import BadRequest
+from inference_endpoints.deploy.offers import (
+    QUOTAS_WITHOUT_PAYMENT_METHOD,
+    Offer,
+    cheapest_first,
+    cloud_quotas,
+    lack_payment_method,
+    list_offers,
+)
+from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
@@ -63,6 +70,8 @@ async def get_vendors(
     now = f"{len(page)} of {len(found)} shown, cheapest first. Prices are per replica and hour, in USD."
     if hidden:
         now += f" {hidden} more are unavailable or over quota (only_available=false shows them)."
+    if lack_payment_method(cloud_quotas(everything)):
+        now += f" {QUOTAS_WITHOUT_PAYMENT_METHOD} {ADD_PAYMENT_METHOD}"
     return HardwareOutput(
         namespace=namespace,
         hardware=page,
