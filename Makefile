@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SUITE  := $(VENV)/conformance
-FAST   := -n 2 --dist loadfile --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance
+FAST   := -n 2 --dist loadfile --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance --ignore=tests/attacks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance check format manifests benchmark dist lock clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks check format manifests benchmark dist lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ $(SUITE)/.ready: $(READY) tests/conformance/package.json tests/conformance/packa
 	@cp tests/conformance/package.json tests/conformance/package-lock.json $(SUITE)
 	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(SUITE) --loglevel=error --no-fund --no-audit
 	@touch $@
+
+test-attacks: $(READY)  ## try what a hostile model, caller, container or web page could try
+	@$(BIN)/python -m pytest tests/attacks -n 2 --dist loadfile
 
 check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/ruff check .

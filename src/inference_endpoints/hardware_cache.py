@@ -12,7 +12,7 @@ from inference_endpoints.models import HardwareListing
 MAX_PRICE_AGE_S = 300.0
 """Oldest listing for prices that are shown."""
 MAX_OFFER_AGE_S = 10.0
-"""Oldest listing for what is available now, and for decisions about money."""
+"""Oldest listing for what is available now."""
 
 
 @dataclass
@@ -37,6 +37,10 @@ class HardwareCache:
         """What is available now: at most 10 s old, and newer than our own last change."""
         age = self.now() - self._changed_at.get(namespace, float("-inf"))
         return await self._listed(namespace, min(MAX_OFFER_AGE_S, age))
+
+    async def fresh_listing(self, namespace: str) -> HardwareListing:
+        """The listing as it is at this moment: for decisions about money."""
+        return await self._listed(namespace, 0.0)
 
     async def prices(self, namespace: str) -> Prices:
         return Prices(await self._listed(namespace, MAX_PRICE_AGE_S))

@@ -127,7 +127,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
     return Plan(
         operation=operations.UPDATE.name,
         effect=operations.UPDATE.effect if found else Effect.READS,
-        spends=bool(found) and _may_cost_more(after, current, known),
+        spends=bool(found) and may_cost_more(after, current, known),
         endpoint=f"{namespace}/{current.name}",
         cost=_cost(after, offer),
         request=request,
@@ -192,9 +192,12 @@ def _cost(after: EndpointConfiguration, offer: Offer | None) -> PriceRange:
     return PriceRange.of(after.hardware_id, offer.price if offer else None, scaling.min_replica, scaling.most_replicas)
 
 
-def _may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:
-    """Whether an update may start more replicas, use more expensive hardware, or let replicas idle longer."""
-    if not current.state.billed:
+def may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:
+    """Whether an update may start replicas, keep more of them, use more expensive hardware, or let them idle longer.
+
+    A paused endpoint stays paused: only what it could cost once it is resumed counts.
+    """
+    if not current.state.billed and current.state is not State.PAUSED:
         return True
     now, then = current.compute.scaling, after.compute.scaling
     if then.min_replica > now.min_replica or _idle_minutes(then) > _idle_minutes(now):

@@ -28,6 +28,15 @@ class Prices:
         replica = self.replica(endpoint)
         return None if replica is None else replica * max(endpoint.status.target_replica, endpoint.status.ready_replica)
 
+    def at_most(self, endpoint: Endpoint) -> float | None:
+        """USD per hour that an endpoint may grow to: at least one replica, whatever its status counts. A paused, failed
+        or scaled-to-zero endpoint costs nothing."""
+        if not endpoint.state.may_be_billed:
+            return 0.0
+        replica, status = self.replica(endpoint), endpoint.status
+        most = max(endpoint.compute.scaling.most_replicas, status.target_replica, status.ready_replica)
+        return None if replica is None else replica * most
+
     def total(self, endpoints: Iterable[Endpoint]) -> tuple[float, int]:
         """USD per hour of all endpoints with a known price, and the number of endpoints without one."""
         prices = [self.now(endpoint) for endpoint in endpoints]

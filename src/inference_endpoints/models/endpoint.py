@@ -32,7 +32,7 @@ class Scaling(ApiModel):
     @property
     def most_replicas(self) -> int:
         """The replicas it may come to have: one that wakes or is resumed starts at least one."""
-        return max(1, self.max_replica)
+        return max(1, self.min_replica, self.max_replica)
 
 
 class Compute(ApiModel):

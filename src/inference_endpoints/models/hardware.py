@@ -1,5 +1,6 @@
 """The listings of hardware, with prices, and of quotas."""
 
+import math
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -19,8 +20,13 @@ class Quota(ApiModel):
         return max(0, self.max_accelerators - self.used_accelerators)
 
 
+def _positive_price(price: float | None) -> float | None:
+    return price if price is not None and 0 <= price < math.inf else None
+
+
 class Instance(ApiModel):
-    """One instance type and size in one region. Memory in GB, prices in USD per hour and replica."""
+    """One instance type and size in one region. Memory in GB, prices in USD per hour and replica; a price below zero or
+    without end is none."""
 
     id: str
     accelerator: str = ""
@@ -32,7 +38,7 @@ class Instance(ApiModel):
     instance_size: str = ""
     architecture: str = ""
     status: str = "available"
-    price_per_hour: float | None = None
+    price_per_hour: Annotated[float | None, AfterValidator(_positive_price)] = None
     quota: Quota | None = None
 
 

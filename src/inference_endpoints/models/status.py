@@ -44,6 +44,11 @@ class InferenceEndpointStatus(_Open):
         return self in _BILLED
 
     @property
+    def may_be_billed(self) -> bool:
+        """As `billed`, and true of a state that is not known here: for limits, which count rather too much."""
+        return self not in _UNBILLED
+
+    @property
     def changing(self) -> bool:
         """Whether the endpoint will reach another state by itself."""
         return self in _CHANGING
@@ -57,6 +62,9 @@ _BILLED = frozenset(
         InferenceEndpointStatus.UPDATE_FAILED,
         InferenceEndpointStatus.RUNNING,
     }
+)
+_UNBILLED = frozenset(
+    {InferenceEndpointStatus.PAUSED, InferenceEndpointStatus.SCALED_TO_ZERO, InferenceEndpointStatus.FAILED}
 )
 _CHANGING = frozenset(
     {InferenceEndpointStatus.PENDING, InferenceEndpointStatus.INITIALIZING, InferenceEndpointStatus.UPDATING}

@@ -14,8 +14,6 @@ from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
 from inference_endpoints_mcp.policy.rules import OwnedLimits
 
-_NO_ACCESS = (Unauthorized, Forbidden, NotFound)
-
 
 @dataclass(frozen=True)
 class Spending:
@@ -44,7 +42,7 @@ class Budget:
         Raises `Refused` if an enforced limit would be exceeded; yields the warnings of the others.
         """
         async with self._deciding:
-            spending = await self._spending(start)
+            spending = _spending(start)
             warnings = [warning for owned in owned_limits for warning in await self._check(owned, spending)]
             self._under_way.append(spending)
         try:
@@ -55,7 +53,7 @@ class Budget:
     async def refusals(self, start: PlannedStart, owned_limits: Sequence[OwnedLimits]) -> list[Refused]:
         """Every refusal a start would meet now. Nothing is counted."""
         async with self._deciding:
-            spending, found = await self._spending(start), []
+            spending, found = _spending(start), []
             for owned in owned_limits:
                 try:
                     await self._check(owned, spending)
@@ -63,20 +61,19 @@ class Budget:
                     found.append(refusal)
             return found
 
-    async def _spending(self, start: PlannedStart) -> Spending:
-        listing = await self._hardware_cache.listing(start.namespace)
-        price = Prices(listing).of(start.after.hardware_id)
-        most = start.most_replicas
-        return Spending(start.namespace, start.name, most, math.inf if price is None else price * most)
-
     async def _check(self, owned: OwnedLimits, spending: Spending) -> list[str]:
         """The warnings of limits that only warn. Raises `Refused` if an enforced limit would be exceeded."""
         warnings = []
         for rule, limit in owned.limits.price_limits.items():
             elsewhere = (await self._client.whoami()).namespaces if rule == TOTAL_PRICE_LIMIT else []
-            reason = _reason_if_exceeded(
-                limit, spending, await self._running({spending.namespace, *elsewhere}, spending)
-            )
+            try:
+                running = await self._running({spending.namespace, *elsewhere}, spending)
+                reason = _reason_if_exceeded(limit, spending, running)
+            except (Unauthorized, Forbidden):
+                reason = (
+                    "The token may not read the endpoints of every namespace that this limit covers, so what runs "
+                    "there cannot be counted"
+                )
             if reason is None:
                 continue
             if owned.limits.budget == "enforce":
@@ -85,7 +82,7 @@ class Budget:
         return warnings
 
     async def _running(self, namespaces: set[str], excluded: Spending) -> tuple[float, int]:
-        """USD per hour of everything else there, and how many endpoints have no known price."""
+        """USD per hour that everything else there may come to cost, and how many endpoints have no known price."""
         totals = await asyncio.gather(*(self._running_in(namespace, excluded) for namespace in namespaces))
         return sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
 
@@ -95,11 +92,18 @@ class Budget:
         allowed.pop(excluded.name if namespace == excluded.namespace else "", None)
         try:
             others = await self._client.list(namespace)
-            prices = Prices(await self._hardware_cache.listing(namespace))
-        except _NO_ACCESS:
-            return 0.0, 0  # an organization without Inference Endpoints has nothing that runs
-        cost, unpriced = prices.total(other for other in others if other.name not in counted)
-        return cost + sum(allowed.values()), unpriced
+        except NotFound:
+            return 0.0, 0  # the service has no such namespace, so nothing runs there
+        running = [other for other in others if other.state.may_be_billed and other.name not in counted]
+        prices = Prices(await self._hardware_cache.fresh_listing(namespace)) if running else None
+        costs = [prices.at_most(other) for other in running] if prices else []
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) + sum(allowed.values()), len(costs) - len(known)
+
+
+def _spending(start: PlannedStart) -> Spending:
+    per_hour = start.per_hour_at_most
+    return Spending(start.namespace, start.name, start.most_replicas, math.inf if per_hour is None else per_hour)
 
 
 def _reason_if_exceeded(limit: float, spending: Spending, running: tuple[float, int]) -> str | None:
@@ -112,5 +116,5 @@ def _reason_if_exceeded(limit: float, spending: Spending, running: tuple[float, 
     unknown = f" and {unpriced} endpoint(s) of unknown price" if unpriced else ""
     return (
         f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). Together with the running "
-        f"endpoints (${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h"
+        f"endpoints (up to ${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h"
     )

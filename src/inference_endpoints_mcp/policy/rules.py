@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from inference_endpoints.errors import Refused
+from inference_endpoints.models import MAX_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
 
@@ -96,10 +97,13 @@ def _max_replicas(limits: Limits, start: PlannedStart) -> str | None:
 
 
 def _no_always_on(limits: Limits, start: PlannedStart) -> str | None:
-    compute = start.after.compute
-    if not limits.no_always_on or compute.accelerator == "cpu" or compute.scaling.min_replica == 0:
+    has_none = start.offer is not None and start.offer.instance.accelerator == "cpu"
+    if not limits.no_always_on or has_none or not start.keeps_replicas:
         return None
-    return "Accelerators must be able to scale to zero (min_replica=0)"
+    return (
+        "Accelerators must be able to scale to zero (min_replica=0, "
+        f"scale_to_zero_timeout of at most {MAX_SCALE_TO_ZERO_TIMEOUT_MIN})"
+    )
 
 
 def _no_wake(limits: Limits, start: PlannedStart) -> str | None:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.offers import Offer, list_offers
 from inference_endpoints.errors import InferenceEndpointError, OutcomeUnknown, Refused
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport import operations
@@ -52,7 +53,7 @@ class SendGuard:
         async with self._audited("call_endpoint", subject, call.effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(CALL_EFFECT if wakes else Effect.READS, call.namespace)
             if wakes and self._needs_planned_start:
-                await self._check_start(stack, PlannedStart.of_call(call), facts)
+                await self._check_start(stack, await self._planned_start(call), facts)
             yield
 
     async def refusals(self, request: Request | EndpointCall) -> list[Refused]:
@@ -63,12 +64,9 @@ class SendGuard:
             effect, namespace = request.operation.effect, request.arguments["namespace"]
         try:
             self._policy.check_effect(effect, namespace)
-            if isinstance(request, EndpointCall):
-                start = PlannedStart.of_call(request)
-            elif request.operation.name in START_OPERATIONS:
-                start = await self._planned_start(request)
-            else:
+            if not isinstance(request, EndpointCall) and request.operation.name not in START_OPERATIONS:
                 return []
+            start = await self._planned_start(request)
             owned_limits = self._policy.all_limits()
             found = [owned.refuse(*rule) for owned in owned_limits for rule in rules.violations(owned.limits, start)]
             priced = self._price_limits(start)
@@ -90,11 +88,25 @@ class SendGuard:
         limits = [owned.limits for owned in self._policy.all_limits()]
         return self._audit.enabled or any(each.model_dump(include=bounds) != unset for each in limits)
 
-    async def _planned_start(self, request: Request) -> PlannedStart:
-        if request.operation is operations.CREATE:
-            return PlannedStart.of_request(request, None)
-        current = await self._reader.get(request.arguments["name"], request.arguments["namespace"])
-        return PlannedStart.of_request(request, current)
+    async def _planned_start(self, request: Request | EndpointCall) -> PlannedStart:
+        if isinstance(request, EndpointCall):
+            start = PlannedStart.of_call(request)
+        elif request.operation is operations.CREATE:
+            start = PlannedStart.of_request(request, None)
+        else:
+            current = await self._reader.get(request.arguments["name"], request.arguments["namespace"])
+            start = PlannedStart.of_request(request, current)
+        return start.at_prices_of(await self._offers(start.namespace))
+
+    async def _offers(self, namespace: str) -> list[Offer]:
+        """The hardware and its prices at this moment. Raises where a limit needs them and they cannot be read."""
+        limits = [owned.limits for owned in self._policy.all_limits()]
+        try:
+            return list_offers(await self._hardware_cache.fresh_listing(namespace))
+        except InferenceEndpointError:
+            if any(each.price_limits or each.no_always_on for each in limits):
+                raise
+            return []  # the audit trail then leaves the price out
 
     def _price_limits(self, start: PlannedStart) -> list[rules.OwnedLimits]:
         """The limits on prices that a start has to keep."""
@@ -107,21 +119,12 @@ class SendGuard:
     async def _check_start(self, stack: AsyncExitStack, start: PlannedStart, facts: dict[str, Any]) -> None:
         for owned in self._policy.all_limits():
             owned.check(start)
-        facts["price_per_hour_at_most_usd"] = await self._price(start)
+        price = start.per_hour_at_most
+        facts["price_per_hour_at_most_usd"] = None if price is None else round(price, 4)
         if priced := self._price_limits(start):
             for warning in await stack.enter_async_context(self._budget.reserve(start, priced)):
                 log.warning("%s/%s: %s", start.namespace, start.name, warning)
                 self._audit.write("warning", **facts, message=warning)
-
-    async def _price(self, start: PlannedStart) -> float | None:
-        """USD per hour at the most replicas, for the audit trail. A price that cannot be read is left out."""
-        if not self._audit.enabled:
-            return None
-        try:
-            price = (await self._hardware_cache.prices(start.namespace)).of(start.after.hardware_id)
-        except InferenceEndpointError:
-            return None
-        return None if price is None else round(price * start.most_replicas, 4)
 
     @asynccontextmanager
     async def _audited(self, operation: str, subject: str, effect: Effect) -> AsyncIterator[dict[str, Any]]:

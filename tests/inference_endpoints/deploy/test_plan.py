@@ -154,7 +154,9 @@ def test_an_update_spends_if_it_may_cost_more_than_it_may_now(
     current: Endpoint, wish: dict[str, Any], spends: bool
 ) -> None:
     assert plan_update(change(wish), current, "acme", LISTING).spends is spends
-    asleep = Endpoint.model_validate(current.raw | {"status": {"state": "paused"}})
+    paused = Endpoint.model_validate(current.raw | {"status": {"state": "paused"}})
+    assert plan_update(change(wish), paused, "acme", LISTING).spends is spends
+    asleep = Endpoint.model_validate(current.raw | {"status": {"state": "scaledToZero"}})
     plan = plan_update(change(wish), asleep, "acme", LISTING)
     assert plan.spends is bool(plan.changes)
 

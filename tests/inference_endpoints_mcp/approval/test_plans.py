@@ -149,12 +149,12 @@ async def test_a_plan_is_one_for_its_tool_and_its_endpoint(driver: Driver, host_
 
 
 async def test_a_price_that_changed_ends_a_plan(driver: Driver, host_of: HostOf, mode: Mode) -> None:
-    """What an update of it may cost is another thing once it is paused."""
+    """What an update of it may cost is another thing once it is scaled to zero."""
     await prepared(driver, "update_endpoint")
     change = CHAT | {"env": {"A": "1"}}
     async with host_of(mode, **PLAN) as host:
         token = await planned(host, "update_endpoint", **change)
-        await driver.do("chat", "pause")
+        await driver.do("chat", "scale-to-zero")
         message = await host.refused("update_endpoint", "REFUSED", **change, plan_token=token)
     assert "price or effect changed" in message
     assert "A" not in (await driver.get("chat"))["model"]["env"]

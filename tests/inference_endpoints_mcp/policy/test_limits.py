@@ -202,13 +202,13 @@ async def test_the_total_counts_every_namespace_of_the_token_even_those_that_may
         if allowed:
             await client.create(request)
         else:
-            with pytest.raises(Refused, match=r"Together with the running endpoints \(\$0.8/h\)"):
+            with pytest.raises(Refused, match=r"Together with the running endpoints \(up to \$"):
                 await client.create(request)
     assert ("POST" in [seen.method for seen in upstream.seen]) is allowed
 
 
 def two_namespaces(upstream: Upstream) -> None:
-    """Nothing in `acme`, an L4 that runs in `lab`, and a third namespace this token may not see."""
+    """Nothing in `acme`, an L4 that runs in `lab`, and an organization that the service does not know."""
     instance = {"id": L4, "accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1", "pricePerHour": 0.8}
     vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": [instance]}]}]}
     runs = upstream.endpoint("running", targetReplica=1)
@@ -216,7 +216,7 @@ def two_namespaces(upstream: Upstream) -> None:
     runs["provider"] = {"vendor": "aws", "region": "us-east-1"}
     organizations = [{"name": "lab"}, {"name": "closed"}]
     upstream.answers("GET", "/api/whoami-v2", Answer(body={"name": "acme", "type": "user", "orgs": organizations}))
-    upstream.answers("GET", "/v2/endpoint/closed", Answer(403, {"error": "Forbidden"}))
+    upstream.answers("GET", "/v2/endpoint/closed", Answer(404, {"error": "Not Found"}))
     upstream.answers("POST", "/v2/endpoint/acme", Answer(body=runs))
     for namespace, items in (("acme", []), ("lab", [runs])):
         upstream.answers("GET", f"/v2/provider/{namespace}", Answer(body=vendors))

@@ -37,7 +37,7 @@ async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> boo
 
 
 async def _wake_proposal(call: CallContext, endpoint: Endpoint, namespace: str) -> Proposal:
-    plan = plan_wake(endpoint, namespace, await call.hardware_cache.listing(namespace))
+    plan = plan_wake(endpoint, namespace, await call.hardware_cache.fresh_listing(namespace))
     return proposal_of(call, plan, namespace, endpoint.name, endpoint)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from inference_endpoints.deploy import preflight
+from inference_endpoints.deploy.offers import find_offer, list_offers
 from inference_endpoints.deploy.plan import Plan, plan_create
 from inference_endpoints.deploy.specs import EndpointSpec, check_name, differences
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
@@ -107,7 +108,9 @@ async def create_endpoint(
         different = _different_settings(current, request) if current else []
         if current and not (different and dry_run):
             return await _existing_output(call, current, different, where)
-        plan = plan_create(request, where, await call.hardware_cache.listing(where))
+        listing = await call.hardware_cache.fresh_listing(where)
+        preflight.check_accelerator(request, find_offer(list_offers(listing), request.applied_to(None).hardware_id))
+        plan = plan_create(request, where, listing)
         others = ", ".join(different)
         taken = [f"An endpoint of this name exists with other settings ({others})."] if different else []
         warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])

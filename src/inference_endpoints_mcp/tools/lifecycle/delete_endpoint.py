@@ -35,7 +35,7 @@ async def _propose(call: CallContext, endpoint_name: str, namespace: str) -> Pro
         current = await call.endpoints.get(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
-    plan = plan_state_change(operations.DELETE, current, namespace, await call.hardware_cache.listing(namespace))
+    plan = plan_state_change(operations.DELETE, current, namespace, await call.hardware_cache.fresh_listing(namespace))
     return ProposedChange(
         proposal=proposal_of(call, plan, namespace, name, current),
         preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),

@@ -113,7 +113,7 @@ class _StateChange:
         unchanged = current.state in self.unchanged_in
         if unchanged and not dry_run:
             return await self._output(current, namespace, changed=False)
-        plan = plan_state_change(self.operation, current, namespace, await call.hardware_cache.listing(namespace))
+        plan = plan_state_change(self.operation, current, namespace, await call.hardware_cache.fresh_listing(namespace))
         proposal = proposal_of(call, plan, namespace, name, current)
         warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
         return ProposedChange(

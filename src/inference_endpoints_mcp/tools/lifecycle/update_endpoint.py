@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from inference_endpoints.deploy import preflight
-from inference_endpoints.deploy.offers import Offer, count_accelerators, list_offers, require_offer
+from inference_endpoints.deploy.offers import Offer, find_offer, list_offers, require_offer
 from inference_endpoints.deploy.plan import Plan, plan_update
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
@@ -63,7 +63,7 @@ async def update_endpoint(
     async def propose() -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         current = await call.endpoints.get(name, where)
-        listing = await call.hardware_cache.listing(where)
+        listing = await call.hardware_cache.fresh_listing(where)
         change = EndpointChange.checked(
             **(_hardware_change(current, list_offers(listing), hardware) if hardware else {}),
             repository=repository or None,
@@ -76,7 +76,9 @@ async def update_endpoint(
         )
         given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
         request = complete(given, config, secret_names, call, clear)
-        preflight.check_request(request, count_accelerators(request.applied_to(current).hardware_id, listing), current)
+        offer = find_offer(list_offers(listing), request.applied_to(current).hardware_id)
+        preflight.check_request(request, offer.accelerators if offer else 1, current)
+        preflight.check_accelerator(request, offer)
         plan = plan_update(request, current, where, listing)
         preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
         if not plan.changes and not dry_run:
