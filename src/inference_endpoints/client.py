@@ -8,19 +8,17 @@ from typing import Any, Self
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, differences
 from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
 from inference_endpoints.logs.log_client import LogClient
+from inference_endpoints.model_client import ModelClient
 from inference_endpoints.models import (
     AllGraphs,
     AuditLogs,
-    CatalogueModel,
     CreateRequest,
     Endpoint,
     HardwareListing,
     MetricsRequest,
-    ModelInfo,
     QuotaListing,
     Replica,
     RequestPart,
-    Suggestion,
     UpdateRequest,
     WhoAmI,
     rfc3339,
@@ -33,7 +31,7 @@ from inference_endpoints.transport.http import HttpTransport, Reconnect
 PAGE_SIZE = 100
 
 
-class AsyncEndpointsClient(LogClient):
+class AsyncEndpointsClient(LogClient, ModelClient):
     """Every operation on endpoints, asynchronous and typed.
 
     `backend` is the control plane, by default that of `default_backend`. `namespace` is used where a call names none,
@@ -319,36 +317,6 @@ class AsyncEndpointsClient(LogClient):
         [('aws', 14), ('gcp', 16)]
         """
         return await self._send(operations.QUOTAS, namespace=await self.resolve_namespace(namespace))
-
-    async def model(self, repository: str) -> ModelInfo:
-        """Read a model's page on the Hub; `repository` is `owner/model`. Raises `NotFound`.
-
-        >>> model = await client.model("HuggingFaceTB/SmolLM2-135M-Instruct")
-        >>> model.pipeline_tag
-        'text-generation'
-        """
-        owner, _, model = repository.partition("/")
-        return await self._send(operations.MODEL, owner=owner, model=model)
-
-    async def catalogue(
-        self, *, search: str | None = None, task: str | None = None, limit: int | None = None
-    ) -> Sequence[CatalogueModel]:
-        """Read the models that are known to deploy, at most `limit`.
-
-        >>> [model.repo_id for model in await client.catalogue(search="MiniLM")]
-        ['sentence-transformers/all-MiniLM-L6-v2']
-        """
-        query = {"search": search, "task": task, "limit": limit}
-        return (await self._send(operations.CATALOGUE, query=query)).items
-
-    async def suggestion(self, repository: str) -> Suggestion:
-        """Read which hardware the service suggests for a model. Raises `NotFound` if it suggests nothing.
-
-        >>> suggestion = await client.suggestion("BAAI/bge-reranker-v2-m3")
-        >>> suggestion.suggested_compute
-        'aws-eu-west-1-nvidia-t4-x1'
-        """
-        return await self._send(operations.SUGGESTION, query={"model_id": repository})
 
     async def is_healthy(self, endpoint: Endpoint, namespace: str, *, deadline: float = 5.0) -> bool:
         """Whether a running endpoint's health route answers 200 within `deadline` seconds.

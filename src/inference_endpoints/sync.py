@@ -70,6 +70,8 @@ class EndpointsClient(ClientPool):
     hardware = _of_client(AsyncEndpointsClient.hardware)
     quotas = _of_client(AsyncEndpointsClient.quotas)
     model = _of_client(AsyncEndpointsClient.model)
+    model_config = _of_client(AsyncEndpointsClient.model_config)
+    models = _of_client(AsyncEndpointsClient.models)
     catalogue = _of_client(AsyncEndpointsClient.catalogue)
     suggestion = _of_client(AsyncEndpointsClient.suggestion)
     is_healthy = _of_client(AsyncEndpointsClient.is_healthy)

@@ -33,6 +33,7 @@ from inference_endpoints.models.hardware import Region as Region
 from inference_endpoints.models.hardware import Vendor as Vendor
 from inference_endpoints.models.hardware import VendorQuotas as VendorQuotas
 from inference_endpoints.models.hub import ModelInfo as ModelInfo
+from inference_endpoints.models.hub import weight_bytes_by_name as weight_bytes_by_name
 from inference_endpoints.models.image import IMAGES_WITHOUT_URL as IMAGES_WITHOUT_URL
 from inference_endpoints.models.image import PARALLELISM_SETTINGS as PARALLELISM_SETTINGS
 from inference_endpoints.models.image import Image as Image

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter
 
+from inference_endpoints.engines.model_config import ModelConfig
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
     AllGraphs,
@@ -214,6 +215,18 @@ MODEL = Operation[ModelInfo](
     ModelInfo,
     service=Service.HUB,
     words="read the model",
+)
+MODEL_CONFIG = Operation[ModelConfig](
+    "get_model_config",
+    "GET",
+    "/{owner}/{model}/raw/{revision}/config.json",
+    ModelConfig,
+    service=Service.HUB,
+    words="read config.json of the model",
+)
+"""`raw` sends the file itself, where `resolve` redirects."""
+MODELS = Operation[list[ModelInfo]](
+    "list_models", "GET", "/api/models", list[ModelInfo], service=Service.HUB, words="search models on the Hub"
 )
 CATALOGUE = Operation[Catalogue](
     "list_catalogue", "GET", "/list", Catalogue, service=Service.CATALOGUE, words="list the catalogue"

@@ -7,7 +7,6 @@ from typing import cast
 from inference_endpoints_local.control.managed_endpoint import EndedReplica, ManagedEndpoint
 from inference_endpoints_local.control.reconcile import ReportedStatus
 from inference_endpoints_local.engines.engine import EngineReplica, ReplicaStage
-from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.state.audit_event import AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord, Spec, without_secret_values
 from inference_endpoints_local.wire import responses
@@ -99,18 +98,6 @@ def whoami_document(namespace: str, *, can_pay: bool) -> responses.WhoAmIDocumen
         "canPay": can_pay,
         "orgs": [],
         "auth": {"type": "access_token", "accessToken": {"displayName": "local", "role": "write"}},
-    }
-
-
-def model_document(shipped: catalogue.LocalModel) -> responses.ModelInfoDocument:
-    """The Hub's `/api/models/{owner}/{model}`."""
-    return {
-        "id": shipped.repository,
-        "modelId": shipped.repository,
-        "pipeline_tag": shipped.tasks[0],
-        "private": False,
-        "gated": False,
-        "tags": [*shipped.tasks, f"license:{shipped.license}"],
     }
 
 

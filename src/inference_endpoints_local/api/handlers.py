@@ -18,6 +18,7 @@ from inference_endpoints_local.api import documents
 from inference_endpoints_local.api.endpoint_pages import page_of, search
 from inference_endpoints_local.api.fault_responses import fault_response
 from inference_endpoints_local.api.gateway import Gateway
+from inference_endpoints_local.api.hub_handlers import HubHandlers
 from inference_endpoints_local.api.middleware import http_error, internal_error, with_middleware
 from inference_endpoints_local.api.network_handlers import network_handlers
 from inference_endpoints_local.api.observability.handlers import ObservabilityHandlers
@@ -29,7 +30,6 @@ from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.control.request_refused import RequestRefused
-from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeCatalogue
 from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.faults import Fault, Faults
@@ -81,7 +81,7 @@ class ApiHandlers:
             (routes.HARDWARE, self._hardware),
             (routes.QUOTAS, self._quotas),
             (routes.WHOAMI, self._whoami),
-            (routes.MODEL, self._model),
+            *HubHandlers(self._lifecycle.instances.simulated).handlers(),
             (routes.CATALOGUE, self._catalogue),
             (routes.SUGGESTION, self._suggestion),
             (routes.DEPLOY_MODEL, self._deploy_model),
@@ -174,12 +174,6 @@ class ApiHandlers:
 
     async def _whoami(self, _: Request) -> responses.WhoAmIDocument:
         return documents.whoami_document(self._lifecycle.namespace, can_pay=self._lifecycle.payment_method)
-
-    async def _model(self, request: Request) -> responses.ModelInfoDocument:
-        model = catalogue.shipped_model("{owner}/{model}".format(**request.path_params))
-        if model is None:
-            raise RequestRefused(404, "Not Found: only the models that run on this machine are known")
-        return documents.model_document(model)
 
     async def _catalogue(self, request: Request) -> Any:
         query = parse_query(request, queries.CatalogueQuery)

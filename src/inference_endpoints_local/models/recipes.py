@@ -1,20 +1,19 @@
 """The inference catalogue: how each known model is deployed, and which configuration is suggested for it.
 
 The shipped models run on this machine. With the simulation the catalogue also has models of the Hub on cloud hardware:
-the cheapest instance that holds their weights at 16 bits, with a reserve for what a model needs beside them.
+the cheapest instance that holds them at 16 bits with a usual context, set to the longest that fits.
 """
 
-import csv
 import re
 import secrets
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from inference_endpoints_local.models import catalogue
+from inference_endpoints.engines.engine_settings import CONTEXT_FLAG
+from inference_endpoints_local.models import catalogue, hub_models
+from inference_endpoints_local.models.hub_models import HubModel
 from inference_endpoints_local.models.instances import (
     LOCAL_REGION,
     LOCAL_VENDOR,
@@ -26,8 +25,6 @@ from inference_endpoints_local.wire import responses
 
 _MAX_NAME_LENGTH = 32
 _SUFFIX_LENGTH = 3
-_GB_PER_BILLION = 2.6
-"""Memory in GB per 10⁹ parameters: the catalogue's own rule, as the plane does not share the recommendations."""
 _MAX_CPU_BILLIONS = 0.5
 """Parameters in 10⁹ up to which a CPU is fast enough."""
 _VLLM = "vllm/vllm-openai:v0.23.0"  # the image in the help of huggingface_hub 2.4.0
@@ -45,6 +42,7 @@ class DeploymentRecipe:
     image: dict[str, dict[str, Any]]
     hardware: OfferedInstance
     gguf_file: str | None = None
+    args: tuple[str, ...] = ()
 
     @property
     def framework(self) -> str:
@@ -67,6 +65,7 @@ class DeploymentRecipe:
                 "framework": self.framework,
                 "task": self.task,
                 "image": self.image,
+                **({"args": [*self.args]} if self.args else {}),
             },
         }
 
@@ -135,43 +134,44 @@ class RecipeCatalogue:
 
 
 def _simulated(instances: InstanceCatalogue) -> Iterator[DeploymentRecipe]:
-    for row in _models():
-        size, engine = float(row["parameters_b"]), row["engine"]
-        hardware = _cheapest_fitting(instances, size)
-        image: dict[str, dict[str, Any]] = {engine: {}}
-        if engine == "vLLM":
-            parallelism = {"tensorParallelSize": hardware.num_accelerators} if hardware.num_accelerators > 1 else {}
-            image = {engine: {"url": _VLLM, **parallelism}}
+    for model in hub_models.all_models():
+        hardware = _cheapest_fitting(instances, model)
+        image: dict[str, dict[str, Any]] = {model.engine: {}}
+        args: tuple[str, ...] = ()
+        if model.engine == "vLLM":
+            accelerators = hardware.num_accelerators
+            image = {model.engine: {"url": _VLLM, **({"tensorParallelSize": accelerators} if accelerators > 1 else {})}}
+            memory = model.memory(accelerators)
+            longest = memory.longest_context(hardware.gpu_memory_gb or 0.0)
+            args = (CONTEXT_FLAG, str(longest)) if longest not in (None, memory.max_context) else ()
         yield DeploymentRecipe(
-            id=f"simulated-{engine.lower()}-{row['repository'].rpartition('/')[2].lower()}",
-            repository=row["repository"],
-            license=row["license"],
-            task=row["task"],
-            engine=engine,
+            id=f"simulated-{model.engine.lower()}-{model.repository.rpartition('/')[2].lower()}",
+            repository=model.repository,
+            license=model.license,
+            task=model.task,
+            engine=model.engine,
             image=image,
             hardware=hardware,
+            args=args,
         )
 
 
-def _cheapest_fitting(instances: InstanceCatalogue, parameters_b: float) -> OfferedInstance:
-    """The cheapest cloud instance that holds a model of this size."""
-    kinds = ("cpu", "gpu") if parameters_b <= _MAX_CPU_BILLIONS else ("gpu",)
+def _cheapest_fitting(instances: InstanceCatalogue, model: HubModel) -> OfferedInstance:
+    """The cheapest cloud instance that holds this model."""
+    kinds = ("cpu", "gpu") if model.parameters_b <= _MAX_CPU_BILLIONS else ("gpu",)
     fitting = [
         instance
         for instance in instances.offered()
         if instance.vendor != LOCAL_VENDOR
         and instance.accelerator in kinds
         and instance.status not in UNAVAILABLE_STATUSES
-        and (instance.gpu_memory_gb or instance.memory_gb or 0) >= _GB_PER_BILLION * parameters_b
+        and (instance.gpu_memory_gb or instance.memory_gb or 0) >= _needed_gb(model, instance)
     ]
     return min(fitting, key=lambda instance: (instance.price_per_hour, instance.id))
 
 
-@cache
-def _models() -> tuple[dict[str, str], ...]:
-    """Models of the Hub, with the license, task and 10⁹ parameters from their cards."""
-    text = (files("inference_endpoints_local") / "data" / "models.csv").read_text(encoding="utf-8")
-    return tuple(csv.DictReader(text.splitlines()))
+def _needed_gb(model: HubModel, instance: OfferedInstance) -> float:
+    return model.memory(instance.num_accelerators if instance.accelerator == "gpu" else 1).need().total_gb
 
 
 def _item(recipe: DeploymentRecipe) -> responses.CatalogueModelDocument:

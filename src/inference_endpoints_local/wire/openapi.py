@@ -19,6 +19,7 @@ _PATH = {
     "name": "The name of an endpoint",
     "owner": "The part of a model's repository before the slash",
     "model": "The part of a model's repository after the slash",
+    "revision": "A branch, tag or commit; here all have the same file",
     "recipe": "The `publicId` of a recipe",
     "cidr_id": "The id of an address list",
     "domain": "The name of a domain",

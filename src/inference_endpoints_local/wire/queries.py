@@ -136,6 +136,15 @@ class CatalogueQuery(Query):
     limit: Number | Unset = None
 
 
+class ModelsQuery(Query):
+    """Which models of the Hub: by a part of the name, and by the owner. The order is always the same."""
+
+    search: str = ""
+    author: str = ""
+    sort: str | Unset = None
+    limit: Number | Unset = None
+
+
 class SuggestionQuery(Query):
     """For which model: a repository of the Hub, or the path of a GGUF file."""
 

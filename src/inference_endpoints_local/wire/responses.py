@@ -271,8 +271,9 @@ class ModelInfoDocument(TypedDict):
     modelId: str
     pipeline_tag: str
     private: bool
-    gated: bool
+    gated: bool | str
     tags: list[str]
+    safetensors: NotRequired[dict[str, Any]]
 
 
 class CatalogueModelDocument(TypedDict):

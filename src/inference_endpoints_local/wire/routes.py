@@ -159,6 +159,8 @@ QUOTAS = _route_of(operations.QUOTAS, responses.QuotaListingDocument)
 AUDIT_LOGS = _route_of(operations.AUDIT_LOGS, responses.AuditLogsDocument, query=queries.AuditLogQuery)
 WHOAMI = _route_of(operations.WHOAMI, responses.WhoAmIDocument)
 MODEL = _route_of(operations.MODEL, responses.ModelInfoDocument)
+MODEL_CONFIG = _route_of(operations.MODEL_CONFIG, dict[str, Any], 404)
+MODELS = _route_of(operations.MODELS, list[responses.ModelInfoDocument], query=queries.ModelsQuery)
 CATALOGUE = _route_of(operations.CATALOGUE, responses.CatalogueDocument, query=queries.CatalogueQuery)
 SUGGESTION = _route_of(operations.SUGGESTION, responses.SuggestionDocument, 404, query=queries.SuggestionQuery)
 _DEPLOY_OPTIONS: dict[str, Any] = {"response": responses.DeployedDocument, "errors": frozenset({404, 409, 507})}

@@ -56,6 +56,16 @@ def test_a_model_over_several_accelerators_is_split() -> None:
     assert suggestion["image"]["vLLM"]["tensorParallelSize"] == 4
 
 
+def test_a_recipe_sets_the_longest_context_that_fits() -> None:
+    small, whole = (
+        SIMULATED.for_model(name) for name in ("meta-llama/Llama-3.1-8B-Instruct", "Qwen/Qwen2.5-7B-Instruct")
+    )
+    assert small is not None
+    assert whole is not None
+    assert small.create_body("new")["model"]["args"] == ["--max-model-len", "33792"]
+    assert "args" not in whole.create_body("new")["model"]
+
+
 @pytest.mark.parametrize("spelling", [str, Path.as_uri])
 def test_a_gguf_file_on_this_machine_has_a_suggestion_too(tmp_path: Path, spelling: Callable[[Path], str]) -> None:
     path = tmp_path / "own.gguf"

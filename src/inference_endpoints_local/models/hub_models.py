@@ -1,0 +1,86 @@
+"""Models of the Hub that the simulation knows: their cards, sizes and configurations."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from inference_endpoints.engines.memory import GB, ModelMemory
+from inference_endpoints.engines.model_config import ModelConfig, Unknown, kv_shape
+from inference_endpoints.models import weight_bytes_by_name
+from inference_endpoints_local.wire import responses
+
+GENERATING = "text-generation"
+_SHAPE = (
+    *("num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size"),
+    "max_position_embeddings",
+)
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model of the Hub. `gated` is how access is granted; empty where everyone has it."""
+
+    repository: str
+    license: str
+    gated: str
+    task: str
+    engine: str
+    parameters_b: float
+    config: Mapping[str, Any]
+
+    def memory(self, accelerators: int = 1) -> ModelMemory:
+        """What it takes at 16 bits a parameter, shared by so many accelerators."""
+        config = ModelConfig.model_validate(self.config)
+        kv = kv_shape(config) if self.task == GENERATING else None
+        return ModelMemory(self.parameters_b * 2e9 / GB, kv, config.max_context, accelerators)
+
+    @property
+    def info(self) -> responses.ModelInfoDocument:
+        """The Hub's `/api/models/{owner}/{model}`."""
+        count = round(self.parameters_b * 1e9)
+        return {
+            "id": self.repository,
+            "modelId": self.repository,
+            "pipeline_tag": self.task,
+            "private": False,
+            "gated": self.gated or False,
+            "tags": [self.task, f"license:{self.license}"],
+            "safetensors": {"parameters": {"BF16": count}, "total": count},
+        }
+
+
+def find(repository: str) -> HubModel | None:
+    """The model with this repository, compared without case; None if it is not known."""
+    return next((model for model in all_models() if model.repository.lower() == repository.lower()), None)
+
+
+def memory_of(repository: str, accelerators: int) -> ModelMemory | None:
+    """The memory of a model that is known, or whose name shows its size; None for others."""
+    if (model := find(repository)) is not None:
+        return model.memory(accelerators)
+    weights = weight_bytes_by_name(repository)
+    if weights is None:
+        return None
+    return ModelMemory(weights / GB, Unknown("only the model's name is known"), accelerators=accelerators)
+
+
+@cache
+def all_models() -> tuple[HubModel, ...]:
+    """Every one, with the license, task, size and shape from its pages."""
+    text = (files("inference_endpoints_local") / "data" / "models.csv").read_text(encoding="utf-8")
+    return tuple(_model(row) for row in csv.DictReader(text.splitlines()))
+
+
+def _model(row: Mapping[str, str]) -> HubModel:
+    return HubModel(
+        repository=row["repository"],
+        license=row["license"],
+        gated=row["gated"],
+        task=row["task"],
+        engine=row["engine"],
+        parameters_b=float(row["parameters_b"]),
+        config={"model_type": row["model_type"]} | {name: int(row[name]) for name in _SHAPE if row[name]},
+    )
