@@ -4,10 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SUITE  := $(VENV)/conformance
-FAST   := -n 2 --dist loadfile --ignore=tests/benchmarks --ignore=tests/crash --ignore=tests/conformance --ignore=tests/attacks
+SLOW   := benchmarks crash conformance attacks fuzz
+# Three processes for two cores, as many tests wait.
+FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks check format manifests benchmark dist lock clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz check format manifests benchmark dist lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +46,9 @@ test-crash: $(READY)  ## kill the control plane and its workers at 200 random po
 
 test-conformance: $(SUITE)/.ready  ## run the public MCP conformance suite against the server
 	@$(BIN)/python -m pytest tests/conformance
+
+test-fuzz: $(READY)  ## send the control plane what is generated from its own OpenAPI document
+	@$(BIN)/python -m pytest tests/fuzz
 
 # Node comes from a Python package, the suite from its own lock file; both stay inside the environment.
 $(SUITE)/.ready: $(READY) tests/conformance/package.json tests/conformance/package-lock.json

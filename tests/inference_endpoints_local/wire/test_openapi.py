@@ -2,9 +2,6 @@
 
 import copy
 import json
-import os
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,14 +18,8 @@ from inference_endpoints_local.daemon.connect import RunningPlane
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from inference_endpoints_local.wire import openapi, routes
 
-HERE = Path(__file__).parent
 CREATE = json.loads((CAPTURES / "create-minimal-hub-2.4.0.json").read_text())
 LEASE_ROUTES = {routes.STATUS, routes.LEASE, routes.STOP}
-EXCLUDED = ("lease", "watch_endpoint", "stop", "arm_fault", "follow_logs", "follow_logs_v2")
-"""A lease and a stream last as long as the plane or the endpoint. Stopping would end the plane. An armed fault would
-happen to other operations."""
-
-
 OPTIONAL = {"url", "lastUsedAt"}
 
 
@@ -96,30 +87,3 @@ def inner(document: dict[str, Any], path: str) -> dict[str, Any]:
     for key in filter(None, path.split(".")):
         document = document[key]
     return document
-
-
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        [f"--exclude-operation-id={name}" for name in EXCLUDED],
-        ["--include-operation-id=arm_fault", "--phases=coverage,fuzzing"],
-    ],
-    ids=["all", "faults"],
-)
-@pytest.mark.timeout(600)  # thousands of requests
-def test_schemathesis_finds_nothing(plane: RunningPlane, tmp_path: Path, chosen: list[str]) -> None:
-    """No crash, nothing undocumented, nothing invalid accepted, nothing valid refused, nothing without the token."""
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run"]
-    settings = {
-        "PLANE_TOKEN": plane.token,
-        "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
-    }
-    done = subprocess.run(
-        [*command, f"{plane.url}/openapi.json", *chosen],
-        cwd=tmp_path,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

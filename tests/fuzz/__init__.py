@@ -1,0 +1,1 @@
+"""What generators find: `make test-fuzz`."""
