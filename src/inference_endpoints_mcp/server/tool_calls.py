@@ -68,7 +68,6 @@ class ToolCalls:
         self._policy = policy
         self._concurrency = concurrency
         self._redactor = redactor
-        self._built: dict[str, Tool] = {}
 
     def list_tools(self) -> Sequence[ListedTool]:
         return [tool for tool in published_tools() if is_offered(self._policy, tool.name)]
@@ -97,19 +96,12 @@ class ToolCalls:
         try:
             self._policy.check_tool(spec)
             with self._concurrency.counted(caller_address(), waits=spec.waits):
-                result = await self._build(spec).run(arguments, context)
+                result = await _build(spec).run(arguments, context)
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)
         except ToolError as error:
             return self._render_tool_error(spec, error)
         return rendering.render_result(result, self._redactor)
-
-    def _build(self, spec: ToolSpec) -> Tool:
-        if spec.name not in self._built:
-            from inference_endpoints_mcp.tools.schema import build_tool
-
-            self._built[spec.name] = build_tool(spec)
-        return self._built[spec.name]
 
     def _render_tool_error(self, spec: ToolSpec, error: ToolError) -> CallToolResult | InputRequiredResult:
         for cause in _causes(error):
@@ -118,11 +110,17 @@ class ToolCalls:
             if isinstance(cause, InferenceEndpointError):
                 return rendering.render_error(cause, self._redactor)
         if isinstance(error.__cause__, ValidationError):
-            known = list(self._build(spec).parameters.get("properties", {}))
+            known = list(_build(spec).parameters.get("properties", {}))
             return rendering.render_invalid_arguments(spec.name, error.__cause__, known, self._redactor)
         request_id = secrets.token_hex(6)
         log.error("tool %s crashed [%s]", spec.name, request_id, exc_info=error.__cause__)
         return rendering.render_crash(spec.name, request_id)
+
+
+def _build(spec: ToolSpec) -> Tool:
+    from inference_endpoints_mcp.tools.schema import build_tool  # the SDK's tools cost start-up time
+
+    return build_tool(spec)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

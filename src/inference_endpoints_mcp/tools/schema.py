@@ -4,6 +4,7 @@ Some models refuse `$ref`, `$schema` and unions with null, and one such tool mak
 are flat, and an optional value may be left out. Models read the schemas with every request, so nothing is repeated.
 """
 
+from functools import cache
 from types import new_class
 from typing import Any, TypeVar, cast
 
@@ -16,8 +17,9 @@ from inference_endpoints_mcp.tools.spec import ToolSpec
 Arguments = TypeVar("Arguments", bound=BaseModel)
 
 
+@cache
 def build_tool(spec: ToolSpec) -> Tool:
-    """The SDK's tool for a spec. It refuses unknown arguments."""
+    """The SDK's tool for a spec, built once in a process. It refuses unknown arguments."""
     built = Tool.from_function(
         spec.fn,
         name=spec.name,
