@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from tests.support.service_document import object_properties, resolved
+from tests.support.service_document import service_document
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 INT32 = 2**31 - 1
@@ -25,14 +25,14 @@ def answers(schema: dict[str, Any]) -> SearchStrategy[Any]:
     if "enum" in schema:
         return st.one_of(st.sampled_from(schema["enum"]), TEXT.filter(bool))
     if "allOf" in schema or "properties" in schema:
-        return _objects(*object_properties(schema))
+        return _objects(*service_document().object_properties(schema))
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return st.one_of([_of_kind(kind, schema) for kind in kinds])
 
 
 @cache
 def _named(reference: str) -> SearchStrategy[Any]:
-    return answers(resolved({"$ref": reference}))
+    return answers(service_document().resolved({"$ref": reference}))
 
 
 def _of_kind(kind: str, schema: dict[str, Any]) -> SearchStrategy[Any]:

@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl
 import jsonschema
 import pytest
 from jsonschema.exceptions import best_match
-from tests.support.service_document import PATH, PREFIXES, document, object_properties, resolved
+from tests.support.service_document import PATH, document, service_document
 
 from inference_endpoints.transport.http import httpx
+from inference_endpoints.transport.operations import PREFIXES
 
 IDLE_MINUTES = range(15, 2881)
 """What the service accepts as `scaleToZeroTimeout`. The document has no limits; the refusal names these."""
@@ -65,9 +66,9 @@ def _wrong_parameters(operation: dict[str, Any], query: str) -> Iterator[str]:
         if name not in known:
             yield f"no parameter {name}"
             continue
-        schema = resolved(known[name])
+        schema = service_document().resolved(known[name])
         typed = json.loads(value) if _is_json(schema, value) else value
-        for error in jsonschema.Draft202012Validator(closed(schema)).iter_errors(typed):
+        for error in jsonschema.Draft202012Validator(service_document().closed(schema)).iter_errors(typed):
             yield f"parameter {name}: {error.message}"
 
 
@@ -93,22 +94,4 @@ def _wrong_body(operation: dict[str, Any], body: bytes) -> Iterator[str]:
 
 @cache
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(closed(json.loads(schema)))
-
-
-def closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema without references, in which objects have no other properties than those it names."""
-    schema = resolved(schema)
-    if "oneOf" in schema:
-        return {"oneOf": [closed(one) for one in schema["oneOf"]]}
-    if "items" in schema:
-        return schema | {"items": closed(schema["items"])}
-    if "additionalProperties" in schema or not ("object" in schema.get("type", ()) or "allOf" in schema):
-        return schema
-    properties, required = object_properties(schema)
-    return {
-        "type": "object",
-        "properties": {name: closed(value) for name, value in properties.items()},
-        "required": sorted(required),
-        "additionalProperties": False,
-    }
+    return jsonschema.Draft202012Validator(service_document().closed(json.loads(schema)))

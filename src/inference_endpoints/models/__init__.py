@@ -37,6 +37,7 @@ from inference_endpoints.models.hub import weight_bytes_by_name as weight_bytes_
 from inference_endpoints.models.image import IMAGES_WITHOUT_URL as IMAGES_WITHOUT_URL
 from inference_endpoints.models.image import PARALLELISM_SETTINGS as PARALLELISM_SETTINGS
 from inference_endpoints.models.image import Image as Image
+from inference_endpoints.models.listing import Listing as Listing
 from inference_endpoints.models.logs import LogEntry as LogEntry
 from inference_endpoints.models.logs import LogLines as LogLines
 from inference_endpoints.models.logs import TextLogs as TextLogs
@@ -44,6 +45,9 @@ from inference_endpoints.models.metrics import AllGraphs as AllGraphs
 from inference_endpoints.models.metrics import EngineGraphs as EngineGraphs
 from inference_endpoints.models.metrics import EngineRequests as EngineRequests
 from inference_endpoints.models.metrics import Graph as Graph
+from inference_endpoints.models.metrics import HardwareGraphs as HardwareGraphs
+from inference_endpoints.models.metrics import MetricGraph as MetricGraph
+from inference_endpoints.models.metrics import MetricStages as MetricStages
 from inference_endpoints.models.metrics import Point as Point
 from inference_endpoints.models.metrics import Series as Series
 from inference_endpoints.models.metrics import StageGraph as StageGraph

@@ -63,7 +63,7 @@ class StageGraph(ApiModel):
     series: list[StageSeries] = Field(default_factory=list)
 
 
-class EngineRequests(ApiModel):
+class EngineRequests(ApiModelWithRaw):
     """Requests inside the engine."""
 
     waiting: Graph = Field(default_factory=Graph)
@@ -98,3 +98,19 @@ class AllGraphs(ApiModelWithRaw):
     response_status_code: Graph = Field(default_factory=Graph)
     response_status_code_grouped: Graph = Field(default_factory=Graph)
     inference: EngineGraphs | None = None
+
+
+class MetricGraph(Graph, ApiModelWithRaw):
+    """The answer of the route of one metric."""
+
+
+class MetricStages(StageGraph, ApiModelWithRaw):
+    """The answer of `POST …/metrics/replica-status`."""
+
+
+class HardwareGraphs(ApiModelWithRaw):
+    """The answer of `POST …/metrics/hardware-cpu` and `…/hardware-gpu`: the processors, and their memory."""
+
+    cpu: Graph | None = None
+    gpu: Graph | None = None
+    ram: Graph

@@ -23,8 +23,13 @@ from inference_endpoints.models import (
     CreateRequest,
     Endpoint,
     EndpointPage,
+    EngineRequests,
+    HardwareGraphs,
     HardwareListing,
+    Listing,
     LogEntry,
+    MetricGraph,
+    MetricStages,
     ModelInfo,
     QuotaListing,
     Replicas,
@@ -63,6 +68,11 @@ class Service(Enum):
     CONFIGURATION = "configuration"
 
 
+PREFIXES: Mapping[Service, str] = {Service.CONTROL_PLANE: "/v2", Service.CONTROL_PLANE_V3: "/v3"}
+"""Of the paths of the control plane, which the service's document describes."""
+JSON, TEXT, EVENT_STREAM = "application/json", "text/plain", "text/event-stream"
+
+
 @dataclass(frozen=True)
 class Request:
     """An operation with its arguments filled in, ready to send."""
@@ -96,8 +106,14 @@ class Operation(Generic[Result]):
     effect: Effect = Effect.READS
     retry: Retry = Retry.SAFE
     service: Service = Service.CONTROL_PLANE
+    media_type: str = JSON
     words: str = ""
     """The action in words, where the name does not read as one."""
+
+    @property
+    def documented_path(self) -> str:
+        """The path in the service's document; that of another service as it is."""
+        return PREFIXES.get(self.service, "") + self.path
 
     @property
     def action_template(self) -> str:
@@ -149,6 +165,7 @@ _ALL = "/endpoint/{namespace}"
 _ONE = "/endpoint/{namespace}/{name}"
 
 LIST = Operation[EndpointPage]("list_endpoints", "GET", _ALL, EndpointPage, words="list the endpoints of")
+SEARCH = Operation[Listing]("search_endpoints", "GET", "/search/{namespace}", Listing, words="search the endpoints of")
 GET = Operation[Endpoint]("get_endpoint", "GET", _ONE, Endpoint)
 CREATE = Operation[Endpoint]("create_endpoint", "POST", _ALL, Endpoint, Effect.SPENDS, Retry.UNSENT)
 UPDATE = Operation[Endpoint]("update_endpoint", "PUT", _ONE, Endpoint, Effect.DISRUPTS)
@@ -172,18 +189,28 @@ LOGS = Operation[list[LogEntry]](
     words="read the logs of endpoint",
 )
 """One page. The service answers 501 where it cannot search logs."""
+DOWNLOAD_LOGS = Operation[list[LogEntry]](
+    "download_logs",
+    "GET",
+    _ONE + "/logs/download",
+    TextLogs,
+    service=Service.CONTROL_PLANE_V3,
+    media_type=TEXT,
+    words="download the logs of endpoint",
+)
 FOLLOW_LOGS = Operation[list[LogEntry]](
     "follow_logs",
     "GET",
     _ONE + "/logs/sse",
     TextLogs,
     service=Service.CONTROL_PLANE_V3,
+    media_type=EVENT_STREAM,
     words="follow the logs of endpoint",
 )
 """A stream of server-sent events, one for each entry."""
-LOGS_V2 = Operation[list[LogEntry]]("get_logs_v2", "GET", _ONE + "/logs", TextLogs, words=LOGS.words)
+LOGS_V2 = Operation[list[LogEntry]]("get_logs_v2", "GET", _ONE + "/logs", TextLogs, media_type=TEXT, words=LOGS.words)
 FOLLOW_LOGS_V2 = Operation[list[LogEntry]](
-    "follow_logs_v2", "GET", _ONE + "/logs/sse", TextLogs, words=FOLLOW_LOGS.words
+    "follow_logs_v2", "GET", _ONE + "/logs/sse", TextLogs, media_type=EVENT_STREAM, words=FOLLOW_LOGS.words
 )
 DEBUG = Operation[Endpoint](
     "debug_endpoint", "POST", _ONE + "/agent/debug", Endpoint, words="run the service's debugger on endpoint"
@@ -194,16 +221,60 @@ REPLICAS = Operation[Replicas](
 METRICS = Operation[AllGraphs](
     "get_metrics", "POST", _ONE + "/metrics", AllGraphs, words="read the metrics of endpoint"
 )
-EVENTS = Operation[Any]("watch_endpoint", "GET", _ONE + "/sse", Any)
+
+
+def _metric(metric: str, returns: Any = MetricGraph) -> Operation[Any]:
+    """The same as a part of the answer of `METRICS`."""
+    name = f"get_{metric.replace('-', '_').replace('/', '_')}"
+    return Operation(name, "POST", f"{METRICS.path}/{metric}", returns, words=f"read the metric {metric} of endpoint")
+
+
+HARDWARE_CPU = _metric("hardware-cpu", HardwareGraphs)
+HARDWARE_GPU = _metric("hardware-gpu", HardwareGraphs)
+INFERENCE_ITL = _metric("inference/itl")
+INFERENCE_KV_CACHE = _metric("inference/kv-cache")
+INFERENCE_PREFIX_CACHE = _metric("inference/prefix-cache")
+INFERENCE_REQUESTS = _metric("inference/requests", EngineRequests)
+INFERENCE_TTFT = _metric("inference/ttft")
+PENDING_REQUEST = _metric("pending-request")
+REPLICA_IDS = _metric("replica-ids", list[str])
+REPLICA_RUNNING = _metric("replica-running")
+REPLICA_STATUS = _metric("replica-status", MetricStages)
+RESPONSE_ELAPSED = _metric("response-elapsed")
+RESPONSE_STATUS_CODE = _metric("response-status-code")
+RESPONSE_STATUS_CODE_GROUPED = _metric("response-status-code-grouped")
+OPEN_METRICS = Operation[str](
+    "get_open_metrics",
+    "GET",
+    _ONE + "/open-metrics",
+    str,
+    media_type=TEXT,
+    words="read the OpenMetrics of endpoint",
+)
+EVENTS = Operation[Any]("watch_endpoint", "GET", _ONE + "/sse", Any, media_type=EVENT_STREAM)
 """A stream of server-sent events, one for each change of the status. Their content is not documented."""
 HARDWARE = Operation[HardwareListing](
     "list_hardware", "GET", "/provider/{namespace}", HardwareListing, words="list hardware for"
+)
+PUBLIC_HARDWARE = Operation[HardwareListing](
+    "list_public_hardware", "GET", "/provider", HardwareListing, words="list hardware, without quota"
 )
 QUOTAS = Operation[QuotaListing](
     "get_quotas", "GET", "/provider/quotas/{namespace}", QuotaListing, words="read the quotas of"
 )
 AUDIT_LOGS = Operation[AuditLogs](
     "get_audit_logs", "GET", "/audit-logs/{namespace}", AuditLogs, words="read the audit log of"
+)
+ADDRESS_LISTS = Operation[Listing](
+    "list_address_lists", "GET", "/network/cidr-list/{namespace}", Listing, words="list the address lists of"
+)
+DOMAINS = Operation[Listing]("list_domains", "GET", "/network/domain/{namespace}", Listing, words="list the domains of")
+PRIVATE_SERVICES = Operation[Listing](
+    "list_private_services",
+    "GET",
+    "/network/private-service/{namespace}",
+    Listing,
+    words="list the private services of",
 )
 WHOAMI = Operation[WhoAmI](
     "whoami", "GET", "/api/whoami-v2", WhoAmI, service=Service.HUB, words="read the owner of the token"

@@ -10,12 +10,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import Operation, Service
+from inference_endpoints.transport.operations import PREFIXES, Operation, Service
 from inference_endpoints_local.wire import graphs, queries, requests, responses
 
 _PREFIX = {
-    Service.CONTROL_PLANE: "/v2",
-    Service.CONTROL_PLANE_V3: "/v3",
+    **PREFIXES,
     Service.HUB: "",
     Service.CATALOGUE: "/api/v1/catalog",
     Service.CONFIGURATION: "/api",
@@ -67,7 +66,16 @@ class RouteContract:
 def _route_of(operation: Operation[Any], response: Any, *errors: int, **more: Any) -> RouteContract:
     path = _PREFIX[operation.service] + operation.path
     summary = operation.name.replace("_", " ").capitalize()
-    return RouteContract(operation.name, operation.method, path, summary, response, errors=frozenset(errors), **more)
+    return RouteContract(
+        operation.name,
+        operation.method,
+        path,
+        summary,
+        response,
+        errors=frozenset(errors),
+        media_type=operation.media_type,
+        **more,
+    )
 
 
 LIST = _route_of(operations.LIST, responses.EndpointsDocument, query=queries.EndpointsQuery)
@@ -79,27 +87,13 @@ PAUSE = _route_of(operations.PAUSE, responses.EndpointDocument, 507)
 RESUME = _route_of(operations.RESUME, responses.EndpointDocument, 400, 409, 507)
 SCALE_TO_ZERO = _route_of(operations.SCALE_TO_ZERO, responses.EndpointDocument, 400, 507)
 LOGS = _route_of(operations.LOGS, list[responses.LogEntryDocument], query=queries.LogPageQuery)
-DOWNLOAD_LOGS = RouteContract(
-    "download_logs", "GET", f"{LOGS.path}/download", "Download logs", query=queries.LogQuery, media_type="text/plain"
-)
-FOLLOW_LOGS = _route_of(operations.FOLLOW_LOGS, None, query=queries.FollowLogsQuery, media_type="text/event-stream")
-LOGS_V2 = _route_of(operations.LOGS_V2, None, query=queries.LogsV2Query, media_type="text/plain")
-FOLLOW_LOGS_V2 = _route_of(
-    operations.FOLLOW_LOGS_V2, None, query=queries.FollowLogsV2Query, media_type="text/event-stream"
-)
+DOWNLOAD_LOGS = _route_of(operations.DOWNLOAD_LOGS, None, query=queries.LogQuery)
+FOLLOW_LOGS = _route_of(operations.FOLLOW_LOGS, None, query=queries.FollowLogsQuery)
+LOGS_V2 = _route_of(operations.LOGS_V2, None, query=queries.LogsV2Query)
+FOLLOW_LOGS_V2 = _route_of(operations.FOLLOW_LOGS_V2, None, query=queries.FollowLogsV2Query)
 DEBUG = _route_of(operations.DEBUG, responses.EndpointDocument)
 REPLICAS = _route_of(operations.REPLICAS, responses.ReplicasDocument)
-METRICS = _route_of(operations.METRICS, graphs.AllGraphsDocument, body=requests.MetricsBody)
-
-
-SEARCH = RouteContract(
-    "search_endpoints",
-    "GET",
-    "/v2/search/{namespace}",
-    "Find endpoints by name",
-    responses.EndpointNamesDocument,
-    query=queries.SearchQuery,
-)
+SEARCH = _route_of(operations.SEARCH, responses.EndpointNamesDocument, query=queries.SearchQuery)
 
 
 def _network(method: str, path: str, summary: str, response: Any, body: type[BaseModel] | None = None) -> RouteContract:
@@ -109,9 +103,9 @@ def _network(method: str, path: str, summary: str, response: Any, body: type[Bas
 
 _CIDR_LISTS, _DOMAINS, _SERVICES = "cidr-list/{namespace}", "domain/{namespace}", "private-service/{namespace}"
 NETWORK_LISTS = (
-    _network("GET", _CIDR_LISTS, "List address lists", responses.NoItemsDocument),
-    _network("GET", _DOMAINS, "List domains", responses.NoItemsDocument),
-    _network("GET", _SERVICES, "List private services", responses.NoItemsDocument),
+    _route_of(operations.ADDRESS_LISTS, responses.NoItemsDocument),
+    _route_of(operations.DOMAINS, responses.NoItemsDocument),
+    _route_of(operations.PRIVATE_SERVICES, responses.NoItemsDocument),
 )
 NETWORK_CREATIONS = (
     _network("POST", _CIDR_LISTS, "Create address list", responses.EmptyDocument, requests.CidrListBody),
@@ -127,33 +121,27 @@ NETWORK_CHANGES = (
 )
 
 
-def _graph(metric: str, response: Any) -> RouteContract:
-    path, name = f"{METRICS.path}/{metric}", f"get_{metric.replace('-', '_').replace('/', '_')}"
-    return RouteContract(name, "POST", path, f"Get the metric {metric}", response, body=requests.MetricsBody)
+def _graph(operation: Operation[Any], response: Any) -> RouteContract:
+    return _route_of(operation, response, body=requests.MetricsBody)
 
 
-HARDWARE_CPU = _graph("hardware-cpu", graphs.GraphHardwareCpuDocument)
-HARDWARE_GPU = _graph("hardware-gpu", graphs.GraphHardwareGpuDocument)
-INFERENCE_ITL = _graph("inference/itl", graphs.GraphHardwareDocument)
-INFERENCE_KV_CACHE = _graph("inference/kv-cache", graphs.GraphHardwareDocument)
-INFERENCE_PREFIX_CACHE = _graph("inference/prefix-cache", graphs.GraphHardwareDocument)
-INFERENCE_REQUESTS = _graph("inference/requests", graphs.GraphInferenceRequestsDocument)
-INFERENCE_TTFT = _graph("inference/ttft", graphs.GraphHardwareDocument)
-PENDING_REQUEST = _graph("pending-request", graphs.GraphPendingRequestDocument)
-REPLICA_IDS = _graph("replica-ids", list[str])
-REPLICA_RUNNING = _graph("replica-running", graphs.GraphReplicasRunningDocument)
-REPLICA_STATUS = _graph("replica-status", graphs.GraphReplicasStatusDocument)
-RESPONSE_ELAPSED = _graph("response-elapsed", graphs.GraphElapsedDocument)
-RESPONSE_STATUS_CODE = _graph("response-status-code", graphs.GraphStatusCodeDocument)
-RESPONSE_STATUS_CODE_GROUPED = _graph("response-status-code-grouped", graphs.GraphStatusCodeDocument)
-OPEN_METRICS = RouteContract(
-    "get_open_metrics",
-    "GET",
-    "/v2/endpoint/{namespace}/{name}/open-metrics",
-    "Get metrics as OpenMetrics text",
-    media_type="text/plain",
-)
-EVENTS = _route_of(operations.EVENTS, None, 503, media_type="text/event-stream")
+METRICS = _graph(operations.METRICS, graphs.AllGraphsDocument)
+HARDWARE_CPU = _graph(operations.HARDWARE_CPU, graphs.GraphHardwareCpuDocument)
+HARDWARE_GPU = _graph(operations.HARDWARE_GPU, graphs.GraphHardwareGpuDocument)
+INFERENCE_ITL = _graph(operations.INFERENCE_ITL, graphs.GraphHardwareDocument)
+INFERENCE_KV_CACHE = _graph(operations.INFERENCE_KV_CACHE, graphs.GraphHardwareDocument)
+INFERENCE_PREFIX_CACHE = _graph(operations.INFERENCE_PREFIX_CACHE, graphs.GraphHardwareDocument)
+INFERENCE_REQUESTS = _graph(operations.INFERENCE_REQUESTS, graphs.GraphInferenceRequestsDocument)
+INFERENCE_TTFT = _graph(operations.INFERENCE_TTFT, graphs.GraphHardwareDocument)
+PENDING_REQUEST = _graph(operations.PENDING_REQUEST, graphs.GraphPendingRequestDocument)
+REPLICA_IDS = _graph(operations.REPLICA_IDS, list[str])
+REPLICA_RUNNING = _graph(operations.REPLICA_RUNNING, graphs.GraphReplicasRunningDocument)
+REPLICA_STATUS = _graph(operations.REPLICA_STATUS, graphs.GraphReplicasStatusDocument)
+RESPONSE_ELAPSED = _graph(operations.RESPONSE_ELAPSED, graphs.GraphElapsedDocument)
+RESPONSE_STATUS_CODE = _graph(operations.RESPONSE_STATUS_CODE, graphs.GraphStatusCodeDocument)
+RESPONSE_STATUS_CODE_GROUPED = _graph(operations.RESPONSE_STATUS_CODE_GROUPED, graphs.GraphStatusCodeDocument)
+OPEN_METRICS = _route_of(operations.OPEN_METRICS, None)
+EVENTS = _route_of(operations.EVENTS, None, 503)
 HARDWARE = _route_of(operations.HARDWARE, responses.HardwareListingDocument)
 QUOTAS = _route_of(operations.QUOTAS, responses.QuotaListingDocument)
 AUDIT_LOGS = _route_of(operations.AUDIT_LOGS, responses.AuditLogsDocument, query=queries.AuditLogQuery)
@@ -180,14 +168,7 @@ DEPLOY_RECIPE = RouteContract(
     body=requests.DeployRecipeBody,
     **_DEPLOY_OPTIONS,
 )
-PUBLIC_HARDWARE = RouteContract(
-    "list_public_hardware",
-    "GET",
-    "/v2/provider",
-    "List hardware, without quota",
-    responses.HardwareListingDocument,
-    public=True,
-)
+PUBLIC_HARDWARE = _route_of(operations.PUBLIC_HARDWARE, responses.HardwareListingDocument, public=True)
 HEALTH = RouteContract("health", "GET", "/healthz", "Report that it answers", media_type="text/plain", public=True)
 OPENAPI = RouteContract("openapi", "GET", "/openapi.json", "Describe this API", dict[str, Any], public=True)
 

@@ -4,27 +4,30 @@ With --local it starts the embedded control plane if none runs, as the server do
 """
 
 import asyncio
+import os
 import platform
 import sys
-from collections.abc import Awaitable
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
+from pathlib import Path
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.offers import list_offers
-from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
+from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
+from inference_endpoints_mcp.cli.checks import Check, check_account, check_reads
 from inference_endpoints_mcp.cli.serve import build_local_connector, resolve_limits
 from inference_endpoints_mcp.cli.settings import DoctorSettings
+from inference_endpoints_mcp.live.report import Report
+from inference_endpoints_mcp.live.service_document import DocumentError, ServiceDocument
+from inference_endpoints_mcp.live.walk import READING, Result, Walk
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.policy.rules import flag
-from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 
+DOCUMENT_VARIABLE = "SERVICE_OPENAPI"
 ENGINE_MODULES = {
     "xllamacpp": "chat and text generation",
     "tokenizers": "embeddings",
@@ -35,36 +38,104 @@ ENGINE_MODULES = {
 """Modules of the `local` extra, and what needs them."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of the report. `ok` is None for plain information."""
-
-    subject: str
-    result: str
-    ok: bool | None = True
-
-    def __str__(self) -> str:
-        mark = {True: "ok", False: "FAILED", None: "·"}[self.ok]
-        return f"{mark:<6}  {self.subject:<16} {self.result}"
-
-
 def run_doctor(settings: DoctorSettings) -> int:
-    """Print the report. The exit code is 1 if the configured backend is not usable, 2 if a limit is not valid."""
+    """Print the report. The exit code is 1 if the backend is not usable or differs from what is documented, 2 if a
+    setting is not valid."""
     try:
-        limits = resolve_limits(settings)
-    except LimitsError as error:
+        limits, document = resolve_limits(settings), _service_document(settings)
+        if settings.report and not settings.report.absolute().parent.is_dir():
+            raise DocumentError(f"{settings.report} cannot be written: its folder does not exist.")
+        print(f"inference-endpoints-mcp {__version__}, Python {platform.python_version()}, {platform.system()}\n")
+        return asyncio.run(_examine(settings, limits, document))
+    except (LimitsError, DocumentError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"inference-endpoints-mcp {__version__}, Python {platform.python_version()}, {platform.system()}\n")
-    for check in [*_report_settings(settings, limits), _check_engines(), _check_plane(settings)]:
-        print(check)
-    checks = asyncio.run(_check_backend(settings))
-    for check in checks:
-        print(check)
-    return 0 if all(check.ok is not False for check in checks) else 1
 
 
-def _report_settings(settings: DoctorSettings, limits: Limits) -> list[Check]:
+def _service_document(settings: DoctorSettings) -> ServiceDocument | None:
+    """The document that is named; None if none is, or if it is not needed."""
+    path = settings.document or os.environ.get(DOCUMENT_VARIABLE)
+    return ServiceDocument.read(Path(path)) if path and settings.live else None
+
+
+async def _examine(settings: DoctorSettings, limits: Limits, document: ServiceDocument | None) -> int:
+    """First the account, since without rights or a payment method nothing else works; then what is configured here;
+    then what the backend answers."""
+    async with AsyncExitStack() as stack:
+        backend, checks = await _connect(settings, stack)
+        client = await stack.enter_async_context(AsyncEndpointsClient(backend, namespace=settings.namespace))
+        if backend.token is not None:
+            checks += await check_account(client)
+        here = [*_report_settings(settings, limits), _check_engines(), _check_plane(settings)]
+        for check in [*checks, *here]:
+            print(check)
+        is_known = any(check.subject == "whoami" and check.ok for check in checks)
+        usable = all(check.ok is not False for check in checks)
+        if is_known and settings.live:
+            return 0 if await _walk(client, settings, document) and usable else 1
+        if is_known and settings.local:
+            reads = await check_reads(client)
+            print(*reads, sep="\n")
+            usable = usable and all(check.ok is not False for check in reads)
+        return 0 if usable else 1
+
+
+async def _connect(settings: DoctorSettings, stack: AsyncExitStack) -> tuple[Backend, list[Check]]:
+    if settings.local:
+        try:
+            return await build_local_connector(settings).open(stack), []
+        except InferenceEndpointError as error:
+            return hugging_face(None), [Check("control plane", str(error.__cause__ or error.message), ok=False)]
+    token = hugging_face_token()
+    if token is None:
+        missing = "none: set HF_TOKEN, or use --local to try everything without an account"
+        return hugging_face(None), [Check("token", missing, ok=False)]
+    return hugging_face(token), [Check("token", "configured")]
+
+
+async def _walk(client: AsyncEndpointsClient, settings: DoctorSettings, document: ServiceDocument | None) -> bool:
+    """Call every operation that only reads. Returns whether none differs from what is documented."""
+    progress = Progress(len(READING))
+    walk = Walk(client, await client.resolve_namespace(), document, lambda operation: progress.show(operation.name))
+    outcomes = await walk.run()
+    progress.clear()
+    report = Report(outcomes, document)
+    print(f"\nCompared with {report.compared_with}.")
+    for outcome in outcomes:
+        print(f"{outcome.result:<13}  {outcome.request}")
+        for remark in report.remarks(outcome):
+            print(f"{'':<13}    {remark}")
+    print(f"{report.counts}.")
+    if settings.report:
+        try:
+            settings.report.write_text(report.to_json(), encoding="utf-8")
+        except OSError as error:
+            raise DocumentError(f"{settings.report} cannot be written: {error.strerror}.") from error
+        print(f"{settings.report} has the answers, without personal details: read it before you attach it to an issue.")
+    return all(outcome.result is not Result.DIFFERS for outcome in outcomes)
+
+
+class Progress:
+    """One line in the terminal that shows what happens now; nothing where there is no terminal."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps, self._step = steps, 0
+        self._shown = sys.stderr.isatty()
+
+    def show(self, name: str) -> None:
+        self._step += 1
+        self._write(f"{self._step}/{self._steps} {name}")
+
+    def clear(self) -> None:
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+
+def _report_settings(settings: DoctorSettings, limits: Limits) -> Iterable[Check]:
     flags = [_format_limit(name, value) for name, value in limits.model_dump(exclude_defaults=True).items()]
     return [
         Check("backend", "embedded control plane (--local)" if settings.local else "Hugging Face", None),
@@ -101,92 +172,3 @@ def _check_plane(settings: DoctorSettings) -> Check:
     if plane is None:
         return Check("control plane", "none runs on this data folder; --local starts one", None)
     return Check("control plane", f"{plane.url}, process {plane.pid}, version {plane.version}")
-
-
-async def _check_backend(settings: DoctorSettings) -> list[Check]:
-    async with AsyncExitStack() as stack:
-        if settings.local:
-            try:
-                return await _check_reads(await build_local_connector(settings).open(stack), all_reads=True)
-            except InferenceEndpointError as error:
-                return [Check("control plane", str(error.__cause__ or error.message), ok=False)]
-        token = hugging_face_token()
-        if token is None:
-            return [Check("token", "none: set HF_TOKEN, or use --local to try everything without an account", ok=False)]
-        reads = await _check_reads(hugging_face(token), all_reads=settings.live)
-        return [Check("token", "configured"), *reads]
-
-
-async def _check_reads(backend: Backend, *, all_reads: bool) -> list[Check]:
-    """Read whose token is used, and if `all_reads` is set, everything else that the backend offers."""
-    async with AsyncEndpointsClient(backend) as client:
-        checks = [await _check_read("whoami", _read_whoami(client))]
-        if all_reads and checks[0].ok:
-            for subject, read in _READS_BY_SUBJECT.items():
-                checks.append(await _check_read(subject, read(client)))
-        return checks
-
-
-async def _check_read(subject: str, read: Awaitable[str]) -> Check:
-    try:
-        return Check(subject, await read)
-    except Unauthorized as error:
-        result = str(error) if error.status is None else "the backend answered, but refused the token"
-        return Check(subject, result, ok=False)
-    except InferenceEndpointError as error:
-        return Check(subject, f"{error.code}: {error.message}", ok=False)
-
-
-async def _read_whoami(client: AsyncEndpointsClient) -> str:
-    caller = await client.whoami()
-    return f"{clean_line(caller.name)}, may act for {', '.join(map(clean_line, caller.namespaces))}"
-
-
-async def _read_hardware(client: AsyncEndpointsClient) -> str:
-    found = list_offers(await client.hardware())
-    return f"{len(found)} instances, {sum(offer.available for offer in found)} available within quota"
-
-
-async def _read_endpoints(client: AsyncEndpointsClient) -> str:
-    found = await client.list()
-    if not found:
-        return "none"
-    name = found[0].name
-    await client.get(name)
-    replicas, logs = await client.replicas(name), await client.logs(name, tail=10)
-    await client.metrics(name, start=datetime.now(UTC) - timedelta(hours=1))
-    return (
-        f"{len(found)}; read {clean_line(name)}: {len(replicas)} replica(s), {len(logs)} log line(s), and its metrics"
-    )
-
-
-async def _read_quotas(client: AsyncEndpointsClient) -> str:
-    return f"{len(list((await client.quotas()).each()))} kinds of hardware"
-
-
-async def _read_audit_log(client: AsyncEndpointsClient) -> str:
-    try:
-        return f"read the newest {len((await client.audit_logs(limit=10)).items)} entries"
-    except Forbidden:
-        return "not readable with this plan or token"
-
-
-async def _read_catalogue(client: AsyncEndpointsClient) -> str:
-    models = await client.catalogue()
-    if not models:
-        return "empty"
-    first = models[0].repo_id
-    try:
-        hardware = (await client.suggestion(first)).suggested_compute or "none"
-    except InferenceEndpointError:
-        hardware = "none"  # the route is not documented, and nothing depends on it
-    return f"{len(models)} models; suggested hardware for {clean_line(first)}: {clean_line(hardware)}"
-
-
-_READS_BY_SUBJECT = {
-    "hardware": _read_hardware,
-    "quotas": _read_quotas,
-    "endpoints": _read_endpoints,
-    "audit log": _read_audit_log,
-    "catalogue": _read_catalogue,
-}

@@ -207,7 +207,27 @@ class DoctorSettings(ServerSettings):
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp doctor")
 
-    live: bool = Field(default=False, description="Read everything that the real API of Hugging Face offers.")
+    live: bool = Field(
+        default=False,
+        description="Call every operation of the service that only reads, and show where an answer differs from what "
+        "is documented.",
+    )
+    report: Path | None = Field(
+        default=None,
+        description="With --live: file for the answers, in which placeholders stand for personal details.",
+    )
+    document: Path | None = Field(
+        default=None,
+        description="With --live: a copy of https://api.endpoints.huggingface.cloud/openapi.json to compare with. "
+        "Default: the file in SERVICE_OPENAPI.",
+    )
+
+    @model_validator(mode="after")
+    def _the_walk_needs_live(self) -> Self:
+        for name in ("report", "document"):
+            if name in self.model_fields_set and not self.live:
+                raise PydanticCustomError("needs_live", "{flag} needs --live.", {"flag": flag(name)})
+        return self
 
 
 def _default_limits(settings: ServerSettings) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,1 @@
+"""Compares what the service answers with its own document: one call of every operation that only reads."""
