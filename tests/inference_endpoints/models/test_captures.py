@@ -220,6 +220,15 @@ def test_whoami_of_a_person_names_their_organizations_too() -> None:
     assert operations.WHOAMI.parse(captured("whoami-org")).type == "org"
 
 
+def test_whoami_shows_what_a_fine_grained_token_may_do_in_each_namespace() -> None:
+    caller = operations.WHOAMI.parse(captured("whoami-fine-grained"))
+    assert caller.token_role == "fineGrained"
+    assert caller.permissions("alice") == ["inference.endpoints.infer.write", "inference.endpoints.write"]
+    assert caller.missing_permissions("alice") == []
+    assert caller.missing_permissions("acme") == ["inference.endpoints.read", "inference.endpoints.write"]
+    assert operations.WHOAMI.parse(captured("whoami-org")).permissions("acme") is None
+
+
 def test_the_catalogue_is_read_with_its_recipes() -> None:
     catalogue = operations.CATALOGUE.parse(captured("catalogue"))
     assert [recipe.engine_type for recipe in catalogue.items[0].recipes] == ["vLLM", "llamacpp"]
