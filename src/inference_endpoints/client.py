@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, differences
-from inference_endpoints.errors import AlreadyExists, AlreadyRunning, InferenceEndpointError, NotFound, OutcomeUnknown
+from inference_endpoints.errors import (
+    AlreadyExists,
+    AlreadyRunning,
+    InferenceEndpointError,
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+)
 from inference_endpoints.logs.log_client import LogClient
 from inference_endpoints.model_client import ModelClient
 from inference_endpoints.models import (
@@ -29,6 +36,8 @@ from inference_endpoints.transport.guard import EndpointCall, Guard
 from inference_endpoints.transport.http import HttpTransport, Reconnect
 
 PAGE_SIZE = 100
+MAX_PAGES = 1_000
+"""Pages of one list: more would fill the memory, and no namespace has as many."""
 
 
 class AsyncEndpointsClient(LogClient, ModelClient):
@@ -117,15 +126,21 @@ class AsyncEndpointsClient(LogClient, ModelClient):
         chat running
         """
         namespace = await self.resolve_namespace(namespace)
-        cursor: str | None = None
-        while True:
+        cursor, seen = None, set[str]()
+        for _ in range(MAX_PAGES):
             query = {"limit": PAGE_SIZE, "cursor": cursor}
             page = await self._send(operations.LIST, query=query, namespace=namespace)
             for endpoint in page.items:
                 yield endpoint
-            if not page.next_cursor or page.next_cursor == cursor:
+            if not page.next_cursor:
                 return
             cursor = page.next_cursor
+            if cursor in seen:
+                break
+            seen.add(cursor)
+        raise Unavailable(
+            f"Could not list the endpoints of {namespace}: the service's pages have no end.", hint="Try again."
+        )
 
     async def create(self, new: EndpointSpec | CreateRequest, namespace: str | None = None) -> Endpoint:
         """Create an endpoint; it is billed from then on. If the answer is lost, the endpoint is read instead of created

@@ -4,7 +4,6 @@ The shape is read only from configurations whose cache is known in full. Any sig
 unknown: a number that is too small would let a model fail after minutes of loading.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from inference_endpoints.models import ApiModelWithRaw
+from inference_endpoints.models.json_text import parse_json
 
 _TEXT_PARTS = ("text_config", "llm_config", "language_config")
 """Where models of several modalities keep the part that generates text."""
@@ -47,7 +47,7 @@ class ModelConfig(ApiModelWithRaw):
     @classmethod
     def _from_text(cls, data: Any) -> Any:
         """The Hub sends files as plain text."""
-        return json.loads(data) if isinstance(data, str) else data
+        return parse_json(data) if isinstance(data, str) else data
 
     @property
     def text_part(self) -> Mapping[str, Any]:

@@ -1,6 +1,5 @@
 """Call endpoints by name: tasks with parsed results, chat with streaming, and any route with JSON or bytes."""
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from inference_endpoints.inference.cold_start import CallDeadline, CallOptions, 
 from inference_endpoints.inference.engine_caller import BuildRequest, EngineCaller, EngineTarget
 from inference_endpoints.inference.tasks import TASKS, EngineRequest
 from inference_endpoints.models import Endpoint
+from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.http import Sleep, read_up_to
 
 Parameters = Mapping[str, Any]
@@ -50,8 +50,8 @@ class InferenceResponse:
         [{'label': 'POSITIVE', 'score': 0.9}]
         """
         try:
-            return json.loads(self.content)
-        except (ValueError, RecursionError) as error:
+            return parse_json(self.content)
+        except ValueError as error:
             raise BadRequest("The endpoint's answer is not JSON.", hint="Check its content type.") from error
 
 
@@ -159,7 +159,7 @@ class AsyncInference:
         response = await self._send(name, namespace, build_request, deadline, "POST", {"Accept": known.accept})
         try:
             return known.parse_response(response.content_type, response.content)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise BadRequest(
                 f"The endpoint's answer does not fit {task}: it seems to serve another task.",
                 hint="Use the task of its model. Call its route to see the raw answer.",

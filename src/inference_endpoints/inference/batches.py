@@ -10,6 +10,7 @@ from typing import Any
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.tasks import EngineRequest
+from inference_endpoints.models.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ def join_answers(request: EngineRequest, answers: Sequence[bytes]) -> bytes:
     """The answer to all texts of a batch, of which `request` is a part. Raises `BadRequest` if it cannot be joined."""
     batch = _find_batch(request)
     try:
-        parts = [json.loads(answer) for answer in answers]
+        parts = [parse_json(answer) for answer in answers]
         join = {"input": _join_openai, "texts": _join_ranks}.get(batch.key if batch else "", _join_lists)
         return json.dumps(join(parts)).encode()
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadRequest(
             "The endpoint's answers to the parts of this batch cannot be joined.", hint="Send fewer texts at a time."
         ) from error

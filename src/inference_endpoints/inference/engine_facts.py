@@ -6,7 +6,6 @@ texts in a request, or as many as its variable MAX_CLIENT_BATCH_SIZE sets. What 
 refusal.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.models import Endpoint
+from inference_endpoints.models.json_text import parse_json
 
 MODELS_ROUTE = "/v1/models"
 MAX_BATCH_VARIABLE = "MAX_CLIENT_BATCH_SIZE"
@@ -72,10 +72,10 @@ def engine_facts(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: st
 def parse_model_names(content: bytes) -> list[str]:
     """The names in an answer of `/v1/models`, those of adapters last; none if it has another form."""
     try:
-        rows = json.loads(content)["data"]
+        rows = parse_json(content)["data"]
         adapters_last = sorted(rows, key=lambda row: bool(row.get("parent")))
         return [row["id"] for row in adapters_last if _is_name(row["id"])]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return []
 
 

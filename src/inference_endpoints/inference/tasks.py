@@ -4,7 +4,6 @@ Sources: the Inference Toolkit, TGI, TEI and hf-serve, the published task schema
 huggingface_hub 2.4.0. Engines with only the OpenAI API serve two of these tasks under its routes.
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.media import is_media_of
+from inference_endpoints.models.json_text import parse_json
 
 Parsed = TypeVar("Parsed")
 Parameters = Mapping[str, Any]
@@ -118,9 +118,9 @@ class Task(Generic[Parsed]):
         return EngineRequest(content=inputs)
 
     def parse_response(self, content_type: str, content: bytes) -> Parsed:
-        """Parse the body of a response. Raises the errors of `parse`, and RecursionError."""
+        """Parse the body of a response. Raises the errors of `parse`."""
         if self.output is TaskOutput.JSON:
-            return self.parse(json.loads(content))
+            return self.parse(parse_json(content))
         media_kind = self.accept.partition("/")[0]
         if not is_media_of(media_kind, content_type, content):
             raise ValueError(f"not of the type {media_kind}")

@@ -136,15 +136,16 @@ class LogClient(ABC):
     async def _newest(self, query: Query, tail: int, endpoint: Address) -> list[LogEntry]:
         """The newest `tail` lines, page by page. A page may hold more lines than its limit, or fewer."""
         entries: list[LogEntry] = []
-        before: str | None = None
+        before, seen = None, set[str | None]([None])
         while len(entries) < tail:
             limit = min(tail - len(entries), MAX_PAGE)
             request = _request(operations.LOGS, query | {"before": before, "limit": limit}, endpoint)
             page, links = await self.http.send_page(request, operations.LOGS)
             entries = page + entries
-            last, before = before, _earlier(links)
-            if not page or before in (None, last):
+            before = _earlier(links)
+            if not page or before in seen:
                 break
+            seen.add(before)
         return entries[-tail:] if tail else []
 
     async def _severe(

@@ -1,6 +1,5 @@
 """The logs of an endpoint's replicas."""
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from inference_endpoints.models.api_model import ApiModel
+from inference_endpoints.models.json_text import parse_json
 
 _TIMED = re.compile(r"- (\d{4}-\d\d-\d\d[T ]\S+) ?(.*)", re.DOTALL)
 """A line of version 2 of the API, as the service was seen to send it: `- 2026-10-01T08:00:00.123456789Z INFO started`.
@@ -58,7 +58,7 @@ def _entry(line: str) -> dict[str, Any]:
         return {"timestamp": timed[1], "line": timed[2]}
     if line.startswith("{"):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
         except ValueError:
             return {"line": line}
         if isinstance(entry, dict) and "line" in entry:

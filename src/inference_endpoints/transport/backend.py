@@ -1,5 +1,6 @@
 """The addresses of a control plane, its token, and the hosts that may receive the token."""
 
+import ipaddress
 import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -102,8 +103,15 @@ def hugging_face(token: str | None, extra_hosts: tuple[str, ...] = ()) -> Backen
 def local(url: str, token: str | None) -> Backend:
     """An embedded control plane at `url`. It serves its own API and the endpoints from one origin.
 
+    Raises `NotConfigured` for plain http to another machine: everybody between could read the token.
+
     >>> client = EndpointsClient(local("http://127.0.0.1:8080", "secret"), namespace="acme")
     """
+    if not _may_receive_token(url):
+        raise NotConfigured(
+            "The address of the control plane is not one that a token may be sent to: nothing was sent.",
+            hint="Use https://, or http:// with a loopback address (127.0.0.1), without a user or a query.",
+        )
     return Backend(
         name=LOCAL,
         control_plane=f"{url}/v2",
@@ -115,12 +123,24 @@ def local(url: str, token: str | None) -> Backend:
     )
 
 
+def is_loopback(host: str) -> bool:
+    """Whether this host, without port and brackets, can only be this machine.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("10.0.0.1"), is_loopback("localhost.example")
+    (True, True, False, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def default_backend(token: Token = None) -> Backend:
     """Hugging Face, with the token in HF_TOKEN or of `hf auth login`.
 
     If `INFERENCE_ENDPOINTS_URL` is set, the embedded control plane at that address instead, with the token in
     `INFERENCE_ENDPOINTS_TOKEN` (`inference-endpoints-mcp control-plane --json` prints both). The Hugging Face token is
-    never sent there. Raises `NotConfigured` if that token is missing.
+    never sent there. Raises `NotConfigured` if that token is missing, or the address is plain http to another machine.
 
     >>> default_backend().name
     'local'
@@ -134,6 +154,16 @@ def default_backend(token: Token = None) -> Backend:
             f"{URL_VARIABLE} is set, but the token of that control plane is not.", hint=f"Set {TOKEN_VARIABLE}."
         )
     return local(url, chosen)
+
+
+def _may_receive_token(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:  # a malformed URL
+        return False
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return bool(secure and host) and not ("@" in parts.netloc or parts.query or parts.fragment)
 
 
 def chosen_token(given: Token, default: str | None) -> str | None:

@@ -24,6 +24,7 @@ from inference_endpoints.errors import (
     Unauthorized,
     Unavailable,
 )
+from inference_endpoints.models.json_text import parse_json
 
 SEE_UPSTREAM = "The reason is shown with this message."
 """The hint where only the text of the service shows what to do."""
@@ -51,7 +52,7 @@ def error_text(body: bytes) -> str:
     """The text of an error body, whatever its shape: `{"error": …}`, `{"message": …}` or plain text."""
     text = body[: 4 * UPSTREAM_LIMIT].decode("utf-8", "replace").strip()
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except ValueError:
         return "" if text.startswith("<") else text
     if isinstance(content, dict):
@@ -77,7 +78,7 @@ class ErrorResponse:
     def code(self) -> str:
         """The `code` of the body, in capitals; empty where there is none."""
         try:
-            document = json.loads(self.body)
+            document = parse_json(self.body)
         except ValueError:
             return ""
         code = document.get("code") if isinstance(document, dict) else None

@@ -46,7 +46,8 @@ class EndpointCall:
         """
         base = self.require_address()
         segments = unquote(self.path.partition("?")[0]).replace("\\", "/").split("/")
-        if segments[0] or ".." in segments:
+        # The slash is the plain one: behind an encoded one, what follows would still belong to the host.
+        if not self.path.startswith("/") or ".." in segments:
             raise BadRequest("The path leads out of the endpoint.", hint="A path starts with '/' and has no '..'.")
         return base.rstrip("/") + self.path
 

@@ -6,7 +6,6 @@ Each passes the guard first, so no caller can bypass it.
 httpx2 is the maintained continuation of httpx, with the same API. The MCP SDK uses it as well.
 """
 
-import json
 import random
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
@@ -26,6 +25,7 @@ from inference_endpoints.errors import (
     RateLimited,
     Unavailable,
 )
+from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.backend import LOCAL, Backend
 from inference_endpoints.transport.error_response import ErrorResponse, control_plane_error
 from inference_endpoints.transport.guard import EndpointCall, Guard
@@ -182,10 +182,8 @@ class HttpTransport:
         try:
             return operation.parse(payload), links
         except ValidationError as error:
-            raise Unavailable(
-                f"Could not {request.action}: the control plane's answer has an unknown form.",
-                hint="The service may be newer than this version.",
-            ) from error
+            hint = "The service may be newer than this version."
+            raise _unreadable(request, "has an unknown form", Unavailable, hint) from error
 
     @asynccontextmanager
     async def _open_call(self, call: EndpointCall, url: str) -> AsyncIterator[httpx.Response]:
@@ -256,7 +254,11 @@ class HttpTransport:
             )
         if isinstance(error, httpx.RequestError):
             return _lost_answer(request, "broke off the connection")
-        if isinstance(error, Unavailable) and request.operation.effect is not Effect.READS:
+        if (
+            isinstance(error, Unavailable)
+            and not isinstance(error, OutcomeUnknown)
+            and request.operation.effect is not Effect.READS
+        ):
             return _lost_answer(request, f"answered {error.status}")
         assert isinstance(error, InferenceEndpointError)
         return error
@@ -274,16 +276,14 @@ class HttpTransport:
                 raise control_plane_error(request.action, refusal, missing_kind=request.missing_kind)
             body = await read_up_to(response, MAX_ANSWER_BYTES + 1)
         if len(body) > MAX_ANSWER_BYTES:
-            raise BadRequest(f"Could not {request.action}: the answer is larger than 16 MiB.", hint="Request less.")
+            raise _unreadable(request, "is larger than 16 MiB", BadRequest, "Request less.")
         links = [link["url"] for link in response.links.values()]
         if "json" not in response.headers.get("content-type", "json"):
             return body.decode("utf-8", "replace"), links
         try:
-            return json.loads(body or b"{}"), links
+            return parse_json(body or b"{}"), links
         except ValueError as error:
-            raise Unavailable(
-                f"Could not {request.action}: the answer is not valid JSON.", hint="Try again."
-            ) from error
+            raise _unreadable(request, "is not valid JSON", Unavailable, "Try again.") from error
 
 
 async def read_error(response: httpx.Response) -> ErrorResponse:
@@ -318,6 +318,16 @@ def _lost_answer(request: Request, reason: str) -> InferenceEndpointError:
         f"The control plane {reason} after the request to {request.action}: it may or may not have taken effect.",
         hint="Repeat it: doing it twice does no harm." if safe else "Check the endpoint before you repeat it.",
     )
+
+
+def _unreadable(request: Request, fault: str, kind: type[InferenceEndpointError], hint: str) -> InferenceEndpointError:
+    """The error of a success whose answer cannot be read. A change is then looked up, as after a lost answer."""
+    if request.operation.effect is not Effect.READS:
+        return OutcomeUnknown(
+            f"The control plane accepted the request to {request.action}, but its answer {fault}.",
+            hint="Check the endpoint before you repeat it.",
+        )
+    return kind(f"Could not {request.action}: the answer {fault}.", hint=hint)
 
 
 def _may_retry(request: Request, error: Exception) -> bool:
