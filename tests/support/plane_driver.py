@@ -21,6 +21,13 @@ from inference_endpoints_local.state.record import Spec
 
 TOKEN = "secret-token"
 TINY = Path(__file__).with_name("tiny_worker.py")
+TINY_VARIABLES = frozenset(
+    {
+        *("TINY_ANSWERS", "TINY_FAILS", "TINY_HEALTH", "TINY_HOLDS_UNTIL", "TINY_LOADS_UNTIL", "TINY_LOGS"),
+        *("TINY_SAYS", "TINY_SERVES", "VERSION", "MINE", "KEY", "A"),
+    }
+)
+"""What the worker reads, and what tests set to see it arrive or to make another version."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +190,7 @@ def tiny_programs(spec: Spec) -> Program:
     """`tiny/…` models are served by the worker beside this file, which runs no model."""
     if not spec["model"]["repository"].startswith("tiny/"):
         raise CannotRun("only tiny/… runs here")
-    return Program((sys.executable, str(TINY)), "text-generation", lambda *_: {})
+    return Program((sys.executable, str(TINY)), "text-generation", lambda *_: {}, TINY_VARIABLES)
 
 
 PlaneOf = Callable[..., AbstractAsyncContextManager[Driver]]

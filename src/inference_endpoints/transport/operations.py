@@ -6,7 +6,7 @@ Paths and answers: the service's OpenAPI document and huggingface_hub 2.4.0.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -83,6 +83,7 @@ class Request:
     subject: str
     """What the operation applies to: `acme/chat`."""
     arguments: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def action(self) -> str:
@@ -136,7 +137,7 @@ class Operation(Generic[Result]):
         if parameters:
             path += "?" + urlencode(parameters)
         created = [body.name] if isinstance(body, CreateRequest) else []
-        return Request(self, path, body, "/".join([*arguments.values(), *created]), arguments)
+        return Request(self, path, body, "/".join([*arguments.values(), *created]), arguments, parameters)
 
     def parse(self, payload: Any) -> Result:
         """The answer, typed. Raises pydantic's `ValidationError` if the payload has another form."""

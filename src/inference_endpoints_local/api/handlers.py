@@ -30,6 +30,7 @@ from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.control.request_refused import RequestRefused
+from inference_endpoints_local.models.model_files import ModelFolders, read_in_time
 from inference_endpoints_local.models.recipes import DeploymentRecipe, RecipeCatalogue
 from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.faults import Fault, Faults
@@ -52,12 +53,13 @@ class ApiHandlers:
         *,
         token: Callable[[], str],
         url: Callable[[], str],
+        folders: ModelFolders,
         simulation: SimulationHandlers | None,
     ) -> None:
         self._lifecycle = lifecycle
         self._store = store
         self._faults = faults
-        self._recipes = RecipeCatalogue(lifecycle.instances)
+        self._recipes = RecipeCatalogue(lifecycle.instances, folders)
         self._token = token
         self._url = url
         self._simulation = simulation
@@ -136,15 +138,15 @@ class ApiHandlers:
         return {"items": [{"name": endpoint.record.name} for endpoint in found]}
 
     async def _create(self, request: Request) -> responses.EndpointDocument:
-        return self._document(self._lifecycle.create(await read_body(request), self._actor(request)))
+        return self._document(await self._lifecycle.create(await read_body(request), self._actor(request)))
 
     async def _get(self, request: Request) -> responses.EndpointDocument:
         return self._document(self._endpoint(request))
 
     async def _update(self, request: Request) -> responses.EndpointDocument:
-        # The body is read first: between finding the endpoint and changing it nothing may await.
         body = await read_body(request)
-        return self._document(self._lifecycle.update(self._endpoint(request), body, self._actor(request)))
+        name = request.path_params["name"]
+        return self._document(await self._lifecycle.update(name, body, self._actor(request)))
 
     async def _delete(self, request: Request) -> responses.EmptyDocument:
         self._lifecycle.delete(self._endpoint(request), self._actor(request))
@@ -180,7 +182,11 @@ class ApiHandlers:
         return {"items": [item for item in self._recipes.items() if _matches(item, query)][: query.limit]}
 
     async def _suggestion(self, request: Request) -> responses.SuggestionDocument:
-        suggestion = self._recipes.suggestion(parse_query(request, queries.SuggestionQuery).model_id)
+        repository = parse_query(request, queries.SuggestionQuery).model_id
+        try:
+            suggestion = await read_in_time(self._recipes.suggestion, repository)
+        except TimeoutError:
+            suggestion = None
         if suggestion is None:
             raise RequestRefused(404, "Not Found: there is no suggestion for this model")
         return suggestion
@@ -188,20 +194,21 @@ class ApiHandlers:
     async def _deploy_model(self, request: Request) -> responses.DeployedDocument:
         body = parse_as(DeployModelBody, await read_body(request))
         repository = "{owner}/{model}".format(**request.path_params)
-        return self._deploy(request, body, self._recipes.for_model(repository, body.accelerator, body.gguf_file))
+        return await self._deploy(request, body, self._recipes.for_model(repository, body.accelerator, body.gguf_file))
 
     async def _deploy_recipe(self, request: Request) -> responses.DeployedDocument:
         body = parse_as(DeployRecipeBody, await read_body(request))
-        return self._deploy(request, body, self._recipes.by_id(request.path_params["recipe"]))
+        return await self._deploy(request, body, self._recipes.by_id(request.path_params["recipe"]))
 
-    def _deploy(
+    async def _deploy(
         self, request: Request, body: DeployRecipeBody, recipe: DeploymentRecipe | None
     ) -> responses.DeployedDocument:
         self._check_namespace(body.namespace)
         if recipe is None:
             raise RequestRefused(404, "Not Found: the catalogue has no such model or recipe")
         name = (body.config and body.config.name) or recipe.new_name()
-        return {"endpoint": self._document(self._lifecycle.create(recipe.create_body(name), self._actor(request)))}
+        created = await self._lifecycle.create(recipe.create_body(name), self._actor(request))
+        return {"endpoint": self._document(created)}
 
     async def _public_hardware(self, _: Request) -> Response:
         return JSONResponse(self._lifecycle.instances.document(used=None))

@@ -53,11 +53,11 @@ class Lifecycle:
             raise RequestRefused(404, f"Not Found: endpoint {name}")
         return endpoint
 
-    def create(self, body: dict[str, Any], by: Actor) -> ManagedEndpoint:
+    async def create(self, body: dict[str, Any], by: Actor) -> ManagedEndpoint:
         spec = validation.validate_create(body)
-        if self._executor.find(self.namespace, spec["name"]):
-            raise RequestRefused(409, f"Conflict: an endpoint named {spec['name']} already exists")
-        spec, instance = self._placement.place(spec)
+        self._check_name(spec["name"])
+        spec, instance = await self._placement.place(spec)
+        self._check_name(spec["name"])  # again: it could be taken meanwhile
         if instance.vendor != LOCAL_VENDOR and not self.payment_method:
             raise RequestRefused(403, f"Forbidden: Payment method required for namespace: {self.namespace}")
         now = wall_ns()
@@ -73,17 +73,26 @@ class Lifecycle:
         self._check_quota(record, None)
         return self._executor.add(record, audit_event.created(record, by))
 
-    def update(self, endpoint: ManagedEndpoint, body: dict[str, Any], by: Actor) -> ManagedEndpoint:
-        current = endpoint.record
-        spec = validation.validate_update(current.spec, body)
-        if replica_spec(spec) != replica_spec(current.spec):
-            if spec["model"]["repository"] != current.spec["model"]["repository"] and "task" not in body["model"]:
-                spec["model"]["task"] = None  # it is the old model's task; the new model has its own default
-            spec, _ = self._placement.place(spec)
-        record = current.updated(spec, wall_ns())
+    async def update(self, name: str, body: dict[str, Any], by: Actor) -> ManagedEndpoint:
+        while True:
+            current = self.find(name).record.spec
+            spec = await self._updated(current, body)
+            endpoint = self.find(name)
+            if endpoint.record.spec is current:
+                break  # else another request changed it meanwhile
+        record = endpoint.record.updated(spec, wall_ns())
         self._check_quota(record, endpoint)
-        self._executor.change(endpoint, record, *audit_event.updated(current.spec, record, by))
+        self._executor.change(endpoint, record, *audit_event.updated(current, record, by))
         return endpoint
+
+    async def _updated(self, current: Spec, body: dict[str, Any]) -> Spec:
+        spec = validation.validate_update(current, body)
+        if replica_spec(spec) == replica_spec(current):
+            return spec
+        if spec["model"]["repository"] != current["model"]["repository"] and "task" not in body["model"]:
+            spec["model"]["task"] = None  # it is the old model's task; the new model has its own default
+        spec, _ = await self._placement.place(spec)
+        return spec
 
     def delete(self, endpoint: ManagedEndpoint, by: Actor) -> None:
         self._executor.remove(endpoint, audit_event.deleted(endpoint.record, by))
@@ -118,6 +127,10 @@ class Lifecycle:
     def quota_usage(self) -> Counter[tuple[str, str]]:
         """The use of each quota, by vendor and instance type: accelerators, on this machine cores."""
         return quota_usage(self.endpoints())
+
+    def _check_name(self, name: str) -> None:
+        if self._executor.find(self.namespace, name):
+            raise RequestRefused(409, f"Conflict: an endpoint named {name} already exists")
 
     def _check_quota(self, record: EndpointRecord, endpoint: ManagedEndpoint | None) -> None:
         """Raises RequestRefused if the endpoint requests more than it uses now, and more than the quota."""

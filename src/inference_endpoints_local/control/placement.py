@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from inference_endpoints.models import PARALLELISM_SETTINGS
 from inference_endpoints_local.control import validation
 from inference_endpoints_local.control.request_refused import RequestRefused
-from inference_endpoints_local.engines.engine import CannotRun, Engine
+from inference_endpoints_local.engines.engine import CannotRun, Engine, UnreadVariable
 from inference_endpoints_local.models.instances import (
     LOCAL_VENDOR,
     UNAVAILABLE_STATUSES,
@@ -22,7 +22,7 @@ class Placement:
         self._instances = instances
         self._engines = engines
 
-    def place(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
+    async def place(self, spec: Spec) -> tuple[Spec, OfferedInstance]:
         """The configuration with its instance and task, checked that it can run. Raises RequestRefused."""
         instance = self.instance(spec)
         if instance.status in UNAVAILABLE_STATUSES:
@@ -39,11 +39,11 @@ class Placement:
             raise validation.InvalidRequest(
                 f"VALIDATION_FAILED: compute.accelerator: {instance.id} is {instance.accelerator}"
             )
-        if instance.vendor == LOCAL_VENDOR:
-            validation.check_environment(spec)
         self._check_parallelism(spec, instance)
         try:
-            task = self._engines[engine_for(instance)].resolve_task(spec)
+            task = await self._engines[engine_for(instance)].resolve_task(spec)
+        except UnreadVariable as reason:
+            raise validation.InvalidRequest(f"VALIDATION_FAILED: {reason}", status=422) from reason
         except CannotRun as reason:
             raise RequestRefused(400, f"Bad Request: {reason}") from reason
         model = spec["model"] | {"task": spec["model"]["task"] or task}

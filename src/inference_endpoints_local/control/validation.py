@@ -4,7 +4,6 @@ Errors have the service's form: `VALIDATION_FAILED: path.of.field: reason`.
 """
 
 import json
-import re
 from typing import Any
 
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
@@ -18,15 +17,13 @@ from inference_endpoints_local.wire.requests import (
     unknown_variant,
 )
 
-__all__ = ["InvalidRequest", "check_environment", "parse_body", "validate_create", "validate_update"]
+__all__ = ["InvalidRequest", "parse_body", "validate_create", "validate_update"]
 
 MAX_NESTING = 32
 """Levels of nesting. The deepest documented body has six."""
 _REPLACED_WHOLE = frozenset(
     {"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"}
 )
-# These variables change how the worker process itself starts.
-_FORBIDDEN_VARIABLES = re.compile(r"(LD_|DYLD_|PYTHON|GLIBC_)\w*|PATH|HOME|BASH_ENV|ENV|IFS", re.IGNORECASE)
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -79,16 +76,6 @@ def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
         # The new minimum keeps it on, so the old time-out no longer applies.
         scaling["scaleToZeroTimeout"] = None
     return _validate(merged)
-
-
-def check_environment(spec: Spec) -> None:
-    """Raises InvalidRequest for variables that would change the worker process itself."""
-    for kind in ("env", "secrets"):
-        for name in spec["model"][kind]:
-            if _FORBIDDEN_VARIABLES.fullmatch(name):
-                raise InvalidRequest(
-                    f"VALIDATION_FAILED: model.{kind}: {name} cannot be set for a process on this machine"
-                )
 
 
 def _validate(body: dict[str, Any]) -> Spec:

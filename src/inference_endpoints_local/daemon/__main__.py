@@ -12,7 +12,7 @@ import pkgutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,6 +41,7 @@ class DaemonOptions:
     simulated_speed: float = 1.0
     cloud_quota: int = StartOptions.cloud_quota
     payment_method: bool = True
+    model_folders: list[str] = field(default_factory=list)
     linger: float | None = None
     programs: str | None = None
     json: bool = False
@@ -79,6 +80,7 @@ async def _serve(
         simulated_speed=options.simulated_speed,
         cloud_quota=options.cloud_quota,
         payment_method=options.payment_method,
+        model_folders=tuple(options.model_folders),
         **{name: value for name, value in chosen.items() if value is not None},
     )
     try:
@@ -95,6 +97,7 @@ async def _serve(
         version=own_version(),
         pid=os.getpid(),
         simulated=plane_options.simulated,
+        model_folders=plane_options.model_folders,
     )
     await PlaneServer(plane, connection, folder, options.linger, ready).run(listener)
 
@@ -150,6 +153,13 @@ def _parse(arguments: Sequence[str] | None) -> DaemonOptions:
     add("--simulated-speed", type=float)
     add("--cloud-quota", type=int, help="quota of simulated accelerators, by vendor and instance type")
     add("--no-payment-method", dest="payment_method", action="store_false", help="act as an account without one")
+    add(
+        "--model-folder",
+        dest="model_folders",
+        metavar="FOLDER",
+        action="append",
+        help="model files may be in this folder, and others given in this way; default: anywhere",
+    )
     add("--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development")
     add("--linger", type=float, help="seconds without use after which it ends; default: never")
     add("--json", action="store_true", help="print the address as one line of JSON")

@@ -43,14 +43,15 @@ _DETACHED: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess
 class StartOptions:
     """The options with which a plane starts if none runs. The namespace is the user's name unless one is given.
 
-    `cloud_quota` is in simulated accelerators per vendor and instance type. The plane ends once it was unused for
-    `linger` seconds.
+    `cloud_quota` is in simulated accelerators per vendor and instance type. Model files may be in `model_folders`
+    alone, given by their absolute paths; empty: anywhere. The plane ends once it was unused for `linger` seconds.
     """
 
     namespace: str | None = None
     simulated: bool = False
     simulated_speed: float = 1.0
     cloud_quota: int = 16
+    model_folders: tuple[str, ...] = ()
     port: int | None = None
     linger: float = 60.0
 
@@ -80,9 +81,9 @@ _DEFAULTS = StartOptions()
 async def connect_plane(data_dir: Path, options: StartOptions = _DEFAULTS) -> RunningPlane:
     """Join the plane of a data folder, or start it in the background and wait until it is ready.
 
-    It replaces an idle plane that is of an older version, or that does not simulate though the options require it. It
-    joins a busy older plane: see `RunningPlane.version`. Take a lease next, or the plane ends by itself. Raises a
-    PlaneError.
+    It replaces an idle plane that is of an older version, that does not simulate though the options require it, or that
+    has fewer model folders. It joins a busy one: see `RunningPlane.version` and `model_folders`. Take a lease next, or
+    the plane ends by itself. Raises a PlaneError.
     """
     folder = DataFolder(data_dir)
     folder.prepare()
@@ -96,7 +97,11 @@ async def connect_plane(data_dir: Path, options: StartOptions = _DEFAULTS) -> Ru
             if not await _stop_outdated(plane, options):
                 return plane
             # Others may rely on its simulation.
-            launcher.options = replace(options, simulated=options.simulated or plane.simulated)
+            launcher.options = replace(
+                options,
+                simulated=options.simulated or plane.simulated,
+                model_folders=_joined(options.model_folders, plane.model_folders),
+            )
         await asyncio.sleep(_POLL_INTERVAL_S)
     raise _not_reachable(folder)
 
@@ -135,9 +140,11 @@ async def stop_plane(data_dir: Path) -> bool:
 
 
 async def _stop_outdated(plane: RunningPlane, options: StartOptions) -> bool:
-    """Stop the plane if it is idle, and older or without a required simulation. Returns whether it stops."""
+    """Stop the plane if it is idle, and older or without a required simulation or model folder. Returns whether it
+    stops."""
     lacks_simulation = options.simulated and not plane.simulated
-    if not lacks_simulation and _release(plane.version) >= _release(own_version()):
+    lacks_folders = _joined(options.model_folders, plane.model_folders) != plane.model_folders
+    if not lacks_simulation and not lacks_folders and _release(plane.version) >= _release(own_version()):
         return False
     if await _request(plane, "POST", "/local/stop?when=idle") != 409:
         return True
@@ -147,6 +154,11 @@ async def _stop_outdated(plane: RunningPlane, options: StartOptions) -> bool:
             "so it cannot simulate. Pause its endpoints first, or choose another --data-dir for simulated ones."
         )
     return False
+
+
+def _joined(folders: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """The model folders of both; empty, which is anywhere, if those of one are."""
+    return tuple(sorted({*folders, *others})) if folders and others else ()
 
 
 def _release(version: str) -> tuple[int, ...]:
@@ -183,6 +195,7 @@ class _Launcher:
             f"--data-dir={self._folder.path}",
         ]
         command += [f"--linger={options.linger}"]
+        command += [f"--model-folder={folder}" for folder in options.model_folders]
         command += [f"--namespace={options.namespace}"] if options.namespace else []
         if options.simulated:
             command += ["--simulated", f"--simulated-speed={options.simulated_speed}"]

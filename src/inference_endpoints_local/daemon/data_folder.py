@@ -46,6 +46,7 @@ class RunningPlane:
     version: str
     pid: int
     simulated: bool = False
+    model_folders: tuple[str, ...] = ()
 
     @property
     def port(self) -> int:
@@ -115,6 +116,7 @@ class DataFolder:
                 version=facts["version"],
                 pid=int(facts["pid"]),
                 simulated=facts["simulated"] is True,
+                model_folders=tuple(facts.get("model_folders", ())),
             )
             # The token is sent to this URL, so it must be on loopback.
             usable = _LOOPBACK.fullmatch(found.url) is not None

@@ -5,6 +5,7 @@ import getpass
 import os
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -22,6 +23,7 @@ from inference_endpoints_local.engines.programs import ProgramResolver, from_cat
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
 from inference_endpoints_local.models.instances import InstanceCatalogue
+from inference_endpoints_local.models.model_files import ModelFolders
 from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
 from inference_endpoints_local.state.faults import Faults
 from inference_endpoints_local.state.log_store import LogStore
@@ -47,7 +49,8 @@ def available_cores() -> int:
 class PlaneOptions:
     """`clock` times process endpoints. Simulated ones have a clock of their own, which runs `simulated_speed` times as
     fast as real time (0: only when it is advanced). `cloud_quota` is in accelerators per vendor and instance type; it
-    is 0 without a `payment_method`, as on the service. `programs` returns the program that serves a model."""
+    is 0 without a `payment_method`, as on the service. Model files may be in `model_folders` alone; empty: anywhere.
+    `programs` returns the program that serves a model."""
 
     data_dir: Path
     token: str = field(repr=False)
@@ -59,7 +62,8 @@ class PlaneOptions:
     cores: int = field(default_factory=available_cores)
     weights_cache: Path = field(default_factory=weights.default_cache_dir)
     clock: Clock = field(default_factory=SystemClock)
-    programs: ProgramResolver = from_catalogue
+    model_folders: tuple[str, ...] = ()
+    programs: ProgramResolver | None = None
 
 
 class Plane:
@@ -82,11 +86,12 @@ class Plane:
         self.faults = Faults()
         self.store = Store(options.data_dir / "plane.sqlite3")
         self._logs = logs = LogStore(options.data_dir / "logs")
+        folders = ModelFolders.of(options.model_folders)
         process: Engine = ProcessEngine(
             clock=options.clock,
             logs=logs,
             ledger=self.store,
-            programs=options.programs,
+            programs=options.programs or partial(from_catalogue, folders=folders),
             cache_dir=options.weights_cache,
             cores=options.cores,
         )
@@ -115,6 +120,7 @@ class Plane:
             self.faults,
             token=lambda: self.token,
             url=lambda: self.url,
+            folders=folders,
             simulation=simulation if options.simulated else None,
         )
         self.routes = handlers.all_routes(self._handlers, Gateway(self.executor, self.faults, lambda: self.token))

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,26 +22,30 @@ STOP_TIMEOUT_S = 5.0
 LEFTOVER_STOP_TIMEOUT_S = 2.0
 """How long to wait for leftovers after SIGTERM, and again after SIGKILL."""
 MAX_LINE_BYTES = 1 << 20
-INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT", "TEMP", "TMP")
+WORKING_FOLDER = "/"
+"""Of every worker: it exists everywhere, and nobody can place a file there that a library would load."""
 _PLATFORM = str(sys.platform)
 
 
-def worker_environment(spec: Spec, threads: int) -> Mapping[str, str]:
-    """A worker's environment: what a program needs to run, and the endpoint's variables. None of the plane's."""
-    inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
-    added = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
+def worker_environment(spec: Spec, allowed: Collection[str]) -> Mapping[str, str]:
+    """A worker's environment: the endpoint's variables that it may have, and nothing of the plane's."""
     configured: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
-    return inherited | added | configured
+    return {"LANG": "C.UTF-8"} | {name: value for name, value in configured.items() if name in allowed}
 
 
-async def spawn(command: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """Start the process with pipes for its three streams. In the loop's thread: a worker may die with that thread."""
+async def spawn(command: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int] = ()) -> Process:
+    """Start the process with pipes for its three streams, and with these descriptors open.
+
+    In the loop's thread: a worker may die with that thread.
+    """
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
         env=environment,
+        cwd=WORKING_FOLDER,
+        pass_fds=descriptors,
         limit=MAX_LINE_BYTES,
         # Signals of the plane's terminal must not reach its workers.
         start_new_session=True,

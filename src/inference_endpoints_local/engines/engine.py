@@ -1,7 +1,7 @@
 """The interface between the control plane and what runs replicas: this machine's processes, a simulation, a cluster.
 
-Everything here returns at once. An engine works in the background and calls `changed` when the state of a replica
-changes. The plane then observes, decides and requests the next step.
+Everything but `resolve_task` returns at once. An engine works in the background and calls `changed` when the state of a
+replica changes. The plane then observes, decides and requests the next step.
 """
 
 import secrets
@@ -118,14 +118,26 @@ class CannotRun(ValueError):
     """The engine can never run this configuration. The message states what to change."""
 
 
+class UnreadVariable(CannotRun):
+    """`env` or `secrets` has a variable that the program does not read. Only those that it reads reach a process here:
+    loaders, interpreters and libraries take code and files from others, and a list of those is never complete."""
+
+    def __init__(self, kind: str, name: str, read: Sequence[str]) -> None:
+        known = f"It reads {', '.join(read)}" if read else "It reads none"
+        super().__init__(
+            f"model.{kind}: {name} is no variable that the worker of this model reads on this machine. "
+            f"{known}: leave {name} out"
+        )
+
+
 class Engine(Protocol):
     """Runs replicas. `name` is shown as `status.engine`."""
 
     name: str
     clock: Clock
 
-    def resolve_task(self, spec: Spec) -> str | None:
-        """The task that this configuration serves, if it is known. Raises CannotRun."""
+    async def resolve_task(self, spec: Spec) -> str | None:
+        """The task that this configuration serves, if it is known. May read files. Raises CannotRun."""
 
     def free_replicas(self, spec: Spec) -> int:
         """The number of further replicas of this configuration that could start now."""

@@ -4,13 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from inference_endpoints_local.engines.child_process import end_leftovers
-from inference_endpoints_local.engines.engine import CannotRun, LaunchRequest, ReplicaStage, new_replica_id
+from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, new_replica_id
 from inference_endpoints_local.engines.process_replica import ProcessReplica
-from inference_endpoints_local.engines.programs import Program, ProgramResolver
-from inference_endpoints_local.models.artifacts import WeightsError
+from inference_endpoints_local.engines.programs import ProgramResolver, find_in_time
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import Spec, instance_size
@@ -42,8 +40,8 @@ class ProcessEngine:
         self._cores = cores
         self._replicas: dict[asyncio.Task[None], ProcessReplica] = {}
 
-    def resolve_task(self, spec: Spec) -> str | None:
-        return self._programs(spec).task
+    async def resolve_task(self, spec: Spec) -> str | None:
+        return (await find_in_time(self._programs, spec)).task
 
     def free_replicas(self, spec: Spec) -> int:
         used = sum(
@@ -56,7 +54,7 @@ class ProcessEngine:
         replica = ProcessReplica(
             id=replica_id,
             request=request,
-            program=self._program(request.spec),
+            programs=self._programs,
             clock=self.clock,
             log=self._logs.open(request.endpoint_id, replica_id),
             ledger=self._ledger,
@@ -67,18 +65,6 @@ class ProcessEngine:
         self._replicas[task] = replica
         task.add_done_callback(self._replicas.pop)
         return replica
-
-    def _program(self, spec: Spec) -> Program:
-        """The program; if there is none any more, one that fails with that reason."""
-        try:
-            return self._programs(spec)
-        except CannotRun as error:
-            reason = str(error)
-
-        def files(*_: Any) -> dict[str, Path]:
-            raise WeightsError(reason)
-
-        return Program((), "", files)
 
     async def start(self) -> None:
         leftovers = self._ledger.processes()

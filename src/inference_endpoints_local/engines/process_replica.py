@@ -25,11 +25,13 @@ from inference_endpoints_local.engines.child_process import (
     spawn,
     worker_environment,
 )
-from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
+from inference_endpoints_local.engines.engine import CannotRun, LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
 from inference_endpoints_local.engines.engine_counters import EngineCounters, parse_counters
-from inference_endpoints_local.engines.programs import Program
+from inference_endpoints_local.engines.programs import Program, ProgramResolver, find_in_time
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_json, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
+from inference_endpoints_local.models.catalogue import WorkerFiles
+from inference_endpoints_local.models.model_files import ModelFile
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import ReplicaLog
 from inference_endpoints_local.state.record import instance_size
@@ -67,7 +69,7 @@ class ProcessReplica:
 
     id: str
     request: LaunchRequest
-    program: Program
+    programs: ProgramResolver
     clock: Clock
     log: ReplicaLog
     ledger: Store
@@ -150,16 +152,17 @@ class ProcessReplica:
 
     async def _run_worker(self) -> None:
         """Start the worker and wait until it ends by itself, which is always a failure. Raises ReplicaFailed."""
-        weights = await self._fetch_weights()
+        program = await self._find_program()
+        weights = await self._fetch_weights(program)
         secret = secrets.token_urlsafe(24)
-        process = await self._spawn()
+        process = await self._spawn(program, weights)
         readers: list[asyncio.Task[None]] = []
         try:
             assert process.stdout is not None
             assert process.stderr is not None
             readers.append(asyncio.create_task(self._copy_to_log(process.stderr, "stderr")))
             self._set_stage(ReplicaStage.STARTING, "Loading the model")
-            self._send_config(process, weights, secret)
+            self._send_config(process, program.task, weights, secret)
             try:
                 async with asyncio.timeout(LOAD_TIMEOUT_S):
                     port = await self._read_port(process.stdout)
@@ -181,7 +184,15 @@ class ProcessReplica:
                 reader.cancel()
             self._record_in_ledger(self.ledger.process_ended, process.pid)
 
-    async def _fetch_weights(self) -> dict[str, Path]:
+    async def _find_program(self) -> Program:
+        """What ran before may not be allowed any more, or its file be gone."""
+        try:
+            return await find_in_time(self.programs, self.request.spec)
+        except CannotRun as error:
+            self.log.add(str(error))
+            raise ReplicaFailed(str(error), fatal=True) from error
+
+    async def _fetch_weights(self, program: Program) -> WorkerFiles:
         """Fetch the weights in a thread. A stop ends the fetch at its next progress report."""
         loop = asyncio.get_running_loop()
 
@@ -194,17 +205,22 @@ class ProcessReplica:
             )
 
         try:
-            return await asyncio.to_thread(self.program.files, self.cache_dir, on_progress)
+            return await asyncio.to_thread(program.files, self.cache_dir, on_progress)
         except WeightsError as error:
             self.log.add(str(error))
             raise ReplicaFailed(str(error), fatal=True) from error
 
-    async def _spawn(self) -> Process:
-        """Start the process and record it."""
+    async def _spawn(self, program: Program, weights: WorkerFiles) -> Process:
+        """Start the process and record it. It inherits the files that are open."""
+        environment = worker_environment(self.request.spec, program.variables)
+        opened = [file for file in weights.values() if isinstance(file, ModelFile)]
         try:
-            process = await spawn(self.program.command, worker_environment(self.request.spec, self.threads))
+            process = await spawn(program.command, environment, [file.descriptor for file in opened])
         except OSError as error:
             raise ReplicaFailed(f"The worker could not be started: {error}") from error
+        finally:
+            for file in opened:
+                file.close()
         if identity := process_identity(process.pid):
             self._record_in_ledger(self.ledger.process_started, process.pid, identity)
         return process
@@ -216,14 +232,14 @@ class ProcessReplica:
             # No reason to fail: a worker ends with the plane even if it is not recorded.
             logger.warning("%s", error)
 
-    def _send_config(self, process: Process, weights: dict[str, Path], secret: str) -> None:
+    def _send_config(self, process: Process, task: str, weights: WorkerFiles, secret: str) -> None:
         model = self.request.spec["model"]
         settings = next(iter(model["image"].values()))
         config = {
             "endpoint": self.request.endpoint,
             "model": model["repository"],
-            "task": self.program.task,
-            "files": {role: str(path) for role, path in weights.items()},
+            "task": task,
+            "files": {role: _path_in_worker(file) for role, file in weights.items()},
             "secret": secret,
             "threads": self.threads,
             "context": settings.get("ctxSize") or 4096,
@@ -292,3 +308,7 @@ class ProcessReplica:
             return
         self._state = ReplicaState(stage, message, ready_at=ready_at or self._state.ready_at)
         self.changed()
+
+
+def _path_in_worker(file: Path | ModelFile) -> str:
+    return str(file.path if isinstance(file, ModelFile) else file)

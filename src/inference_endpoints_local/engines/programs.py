@@ -5,30 +5,56 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_endpoints_local.engines.engine import CannotRun
+from inference_endpoints_local.engines.engine import CannotRun, UnreadVariable
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.artifacts import OnProgress
+from inference_endpoints_local.models.model_files import ANYWHERE, READ_TIMEOUT_S, ModelFolders, read_in_time
 from inference_endpoints_local.state.record import Spec
 
 # Containers do not run on this machine. These two engines need none.
 SUPPORTED_IMAGE_KEYS = frozenset({"huggingface", "llamacpp"})
 
+ISOLATED = ("-I", "-X", "utf8", "-u")
+"""Python that imports nothing from the working folder, the user's own packages or a path of the environment."""
+
 
 @dataclass(frozen=True)
 class Program:
-    """A command that serves one task. `files` returns the weights by role. It blocks, and raises WeightsError."""
+    """A command that serves one task. `files` returns the weights by role. It blocks, and raises WeightsError.
+
+    `variables` are those of an endpoint's environment that the command is documented to read. It gets no other.
+    """
 
     command: tuple[str, ...]
     task: str
-    files: Callable[[Path, OnProgress], dict[str, Path]]
+    files: Callable[[Path, OnProgress], catalogue.WorkerFiles]
+    variables: frozenset[str] = frozenset()
 
 
 ProgramResolver = Callable[[Spec], Program]
-"""Returns the program for a configuration. Raises CannotRun with what to change."""
+"""Returns the program for a configuration. It may read files, and blocks. Raises CannotRun with what to change."""
 
 
-def from_catalogue(spec: Spec) -> Program:
-    """The worker for a model of the catalogue, or for a GGUF file on this machine."""
+def find_program(programs: ProgramResolver, spec: Spec) -> Program:
+    """The program for a configuration. Raises CannotRun, also for a variable that the program does not read."""
+    program = programs(spec)
+    for kind in ("env", "secrets"):
+        for name in spec["model"][kind]:
+            if name not in program.variables:
+                raise UnreadVariable(kind, name, sorted(program.variables))
+    return program
+
+
+async def find_in_time(programs: ProgramResolver, spec: Spec) -> Program:
+    """`find_program` in a thread. Raises CannotRun, also where a disk does not answer."""
+    try:
+        return await read_in_time(find_program, programs, spec)
+    except TimeoutError as error:
+        raise CannotRun(f"{spec['model']['repository']} could not be read in {READ_TIMEOUT_S:.0f} s") from error
+
+
+def from_catalogue(spec: Spec, folders: ModelFolders = ANYWHERE) -> Program:
+    """The worker for a model of the catalogue, or for a GGUF file in those folders of this machine."""
     model = spec["model"]
     engine = next(iter(model["image"]))
     if engine not in SUPPORTED_IMAGE_KEYS:
@@ -37,7 +63,7 @@ def from_catalogue(spec: Spec) -> Program:
             "with a model of the catalogue or a GGUF file."
         )
     try:
-        runnable = catalogue.resolve_model(model["repository"], model.get("task"))
+        runnable = catalogue.resolve_model(model["repository"], model.get("task"), folders)
     except catalogue.NotRunnable as error:
         raise CannotRun(str(error)) from error
     worker = runnable.model.worker
@@ -46,4 +72,5 @@ def from_catalogue(spec: Spec) -> Program:
             f"{model['repository']} needs {package}, which is not installed. "
             "Install it with: pip install 'inference-endpoints-mcp[local]'"
         )
-    return Program((sys.executable, "-m", worker.module), runnable.task, runnable.files)
+    command = (sys.executable, *ISOLATED, "-m", worker.module)
+    return Program(command, runnable.task, runnable.files, catalogue.WORKER_VARIABLES[worker])

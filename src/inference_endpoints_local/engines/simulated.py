@@ -121,7 +121,7 @@ class SimulatedEngine:
         self.clock = clock
         self._logs = logs
 
-    def resolve_task(self, spec: Spec) -> str | None:
+    async def resolve_task(self, spec: Spec) -> str | None:
         """The usual task of the container's engine. The service reads it from the model's repository.
 
         Never None: the service always returns a task, and refuses null in an update.

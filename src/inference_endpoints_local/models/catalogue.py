@@ -2,20 +2,20 @@
 
 import importlib.util
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pydantic import TypeAdapter
 
 from inference_endpoints_local.models import gguf, weights
-from inference_endpoints_local.models.artifacts import Artifact, OnProgress
+from inference_endpoints_local.models.artifacts import Artifact, OnProgress, WeightsError
+from inference_endpoints_local.models.model_files import ANYWHERE, ModelFile, ModelFolders, NoModelFile
 
 GB = 1_000_000_000
 CREATED_AT = "2026-11-22T00:00:00.000Z"  # when the models entered this catalogue
@@ -41,6 +41,19 @@ WORKER_PACKAGES: Mapping[WorkerKind, Mapping[str, str]] = {
     WorkerKind.CLASSIFY: {"fasttext": "fasttext-predict"},
 }
 
+WORKER_VARIABLES: Mapping[WorkerKind, frozenset[str]] = {
+    # Threads and context come from the configuration. What llama.cpp itself reads loads libraries or is for debugging.
+    WorkerKind.CHAT: frozenset(),
+    # Documented by tokenizers: whether it splits a batch among threads.
+    WorkerKind.EMBED: frozenset({"TOKENIZERS_PARALLELISM"}),
+    WorkerKind.CLASSIFY: frozenset(),
+}
+"""The variables of an endpoint's environment that each worker is documented to read."""
+
+
+WorkerFiles = Mapping[str, Path | ModelFile]
+"""The files of a worker by role. An open one is the worker's own: whoever gets it closes it once the worker runs."""
+
 
 class NotRunnable(ValueError):
     """This machine cannot run the requested model. The message lists those that it can run."""
@@ -58,20 +71,25 @@ class LocalModel:
     memory_gb: float
     library: str
     artifact: Artifact | None = None
-    local_files: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
 class RunnableModel:
-    """A model, and the task that it serves."""
+    """A model, and the task that it serves. `open_gguf` opens the file of one that is not shipped."""
 
     model: LocalModel
     task: str
+    open_gguf: Callable[[], ModelFile] | None = None
 
-    def files(self, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> dict[str, Path]:
+    def files(self, cache_dir: Path, on_progress: OnProgress = lambda _: None) -> WorkerFiles:
         """The weight files by role, fetched if they are missing. Blocks. Raises WeightsError."""
+        if self.open_gguf:
+            try:
+                return {"gguf": self.open_gguf()}
+            except NotRunnable as error:
+                raise WeightsError(str(error)) from error
         if self.model.artifact is None:
-            return dict(self.model.local_files)
+            return {}
         return weights.fetch_if_missing(self.model.artifact, cache_dir, on_progress)
 
 
@@ -82,16 +100,17 @@ def shipped_models() -> tuple[LocalModel, ...]:
     return TypeAdapter(tuple[LocalModel, ...]).validate_python(listed["models"])
 
 
-def resolve_model(repository: str, task: str | None = None) -> RunnableModel:
+def resolve_model(repository: str, task: str | None = None, folders: ModelFolders = ANYWHERE) -> RunnableModel:
     """The model of that repository or GGUF file (absolute path or file:// URL), for that task or its default one.
 
-    Raises NotRunnable.
+    Reads the header of a file: call it where that may take its time. Raises NotRunnable.
     """
     path = _local_path(repository)
-    model = _gguf(repository, path) if path else _shipped(repository)
+    open_gguf = partial(_open_gguf, path, folders) if path else None
+    model = _gguf(repository, path, open_gguf) if path and open_gguf else _shipped(repository)
     if task is not None and task not in model.tasks:
         raise NotRunnable(f"{model.repository} does not serve {task!r} here; it serves {', '.join(model.tasks)}.")
-    return RunnableModel(model, task or model.tasks[0])
+    return RunnableModel(model, task or model.tasks[0], open_gguf)
 
 
 def missing_package(worker: WorkerKind) -> str | None:
@@ -119,24 +138,38 @@ def _shipped(repository: str) -> LocalModel:
 
 
 def _local_path(repository: str) -> Path | None:
-    address = urlsplit(repository)
-    if address.scheme == "file":
-        return Path(url2pathname(address.path))
-    path = Path(repository)
+    try:
+        address = urlsplit(repository)
+    except ValueError:
+        return None
+    path = Path(url2pathname(address.path) if address.scheme == "file" else repository)
     return path if path.is_absolute() else None
 
 
-def _gguf(repository: str, path: Path) -> LocalModel:
+def _open_gguf(path: Path, folders: ModelFolders) -> ModelFile:
+    """The file, open, if it is a whole model. Raises NotRunnable."""
     try:
-        gguf.check(path)
-    except FileNotFoundError as error:
-        raise NotRunnable(f"There is no file {path} on this machine. Give the absolute path of a GGUF file.") from error
-    except OSError as error:
-        raise NotRunnable(f"{path} cannot be read ({error.strerror}).") from error
+        file = folders.open(path)
+        try:
+            gguf.check(file)
+        except BaseException:
+            file.close()
+            raise
+    except (NoModelFile, OSError) as error:
+        raise NotRunnable(
+            f"{path} is no model file that can be opened here. It must be a regular GGUF file in {folders}, given by "
+            "its absolute path without links, and readable by you."
+        ) from error
     except gguf.InvalidGguf as error:
         raise NotRunnable(
             f"{path} {error}. Only whole GGUF models can be deployed from this machine's disk."
         ) from error
+    return file
+
+
+def _gguf(repository: str, path: Path, open_gguf: Callable[[], ModelFile]) -> LocalModel:
+    with open_gguf() as file:
+        size = file.size
     return LocalModel(
         repository=repository,
         title=path.stem,
@@ -144,7 +177,6 @@ def _gguf(repository: str, path: Path) -> LocalModel:
         worker=WorkerKind.CHAT,
         license="unknown",
         # The mapped file, with 0.4 GB and a tenth for context and buffers.
-        memory_gb=round(path.stat().st_size / GB * 1.1 + 0.4, 1),
+        memory_gb=round(size / GB * 1.1 + 0.4, 1),
         library="llamacpp",
-        local_files=MappingProxyType({"gguf": path}),
     )

@@ -21,6 +21,7 @@ from inference_endpoints_local.models.instances import (
     InstanceCatalogue,
     OfferedInstance,
 )
+from inference_endpoints_local.models.model_files import ANYWHERE, ModelFolders
 from inference_endpoints_local.wire import responses
 
 _MAX_NAME_LENGTH = 32
@@ -79,8 +80,9 @@ class DeploymentRecipe:
 class RecipeCatalogue:
     """All recipes of a plane, one for each model."""
 
-    def __init__(self, instances: InstanceCatalogue) -> None:
+    def __init__(self, instances: InstanceCatalogue, folders: ModelFolders = ANYWHERE) -> None:
         self._instances = instances
+        self._folders = folders
         self._recipes = [self._shipped(model) for model in catalogue.shipped_models()]
         if instances.simulated:
             self._recipes += _simulated(instances)
@@ -102,11 +104,14 @@ class RecipeCatalogue:
         return None
 
     def suggestion(self, repository: str) -> responses.SuggestionDocument | None:
-        """How to deploy a model of the catalogue, or a GGUF file on this machine; None for any other model."""
+        """How to deploy a model of the catalogue, or a GGUF file on this machine; None for any other model.
+
+        Reads that file.
+        """
         recipe = self.for_model(repository)
         if recipe is None:
             try:
-                recipe = self._shipped(catalogue.resolve_model(repository).model)
+                recipe = self._shipped(catalogue.resolve_model(repository, folders=self._folders).model)
             except catalogue.NotRunnable:
                 return None
         return {

@@ -75,7 +75,7 @@ def _run_control_plane(arguments: list[str]) -> int:
 
 def _exec_control_plane(arguments: list[str]) -> NoReturn:
     """Replace this process by the embedded control plane, for any client of the REST API."""
-    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, absolute, parse_arguments
 
     settings = parse_arguments(ControlPlaneSettings, arguments)
     flags = ["--data-dir", str(settings.folder)]
@@ -83,11 +83,12 @@ def _exec_control_plane(arguments: list[str]) -> NoReturn:
     flags += ["--simulated-speed", str(settings.simulated_speed)]
     flags += ["--simulated"] if settings.simulated else []
     flags += ["--no-payment-method"] if settings.no_payment_method else []
+    flags += [f"--model-folder={folder}" for folder in absolute(settings.model_folders)]
     flags += ["--json"] if settings.json_ else []
     flags += ["--port", str(settings.port)] if settings.port is not None else []
     flags += ["--linger", str(settings.linger)] if settings.linger is not None else []
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "inference_endpoints_local.daemon", *flags])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "inference_endpoints_local.daemon", *flags])  # noqa: S606
 
 
 def _stop_control_plane(arguments: list[str]) -> int:

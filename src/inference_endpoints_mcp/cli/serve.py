@@ -6,7 +6,7 @@ from inference_endpoints.transport.operations import Effect
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
-from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, merge_limits
+from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, absolute, merge_limits
 from inference_endpoints_mcp.policy.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
@@ -75,5 +75,6 @@ def build_local_connector(settings: ServerSettings) -> LocalPlaneConnector:
         namespace=settings.namespace,
         simulated=settings.simulated,
         simulated_speed=settings.simulated_speed,
+        model_folders=absolute(merge_limits(settings).model_folders),
     )
     return LocalPlaneConnector(settings.folder, start)

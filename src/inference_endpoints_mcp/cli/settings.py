@@ -3,6 +3,7 @@
 import re
 import sys
 from argparse import Action, RawDescriptionHelpFormatter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -177,6 +178,9 @@ class ControlPlaneSettings(PlaneSettings):
     port: int | None = Field(
         default=None, ge=0, le=65_535, description="Port on the loopback address. Default: the last one."
     )
+    model_folders: CommaSeparated = Field(
+        default=(), description="Only model files in these folders. Default: anywhere."
+    )
     linger: float | None = Field(
         default=None, ge=0, description="End after this many seconds without use. Default: never."
     )
@@ -243,6 +247,11 @@ def merge_limits(settings: ServerSettings) -> Limits:
     """The limits of flags and variables, then of the policy file, then the defaults. Raises `LimitsError`."""
     explicit = settings.model_dump(include=set(Limits.model_fields) & settings.model_fields_set)
     return Limits(**_default_limits(settings) | (read_limits(settings.policy) if settings.policy else {}) | explicit)
+
+
+def absolute(folders: Iterable[str]) -> tuple[str, ...]:
+    """These folders by their absolute paths, for a process with another working folder."""
+    return tuple(sorted(str(Path(folder).expanduser().absolute()) for folder in folders))
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter):

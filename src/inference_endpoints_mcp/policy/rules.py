@@ -72,16 +72,7 @@ def _repositories(limits: Limits, start: PlannedStart) -> str | None:
 
 
 def _model_folders(limits: Limits, start: PlannedStart) -> str | None:
-    path = local_file(start.after.model.repository)
-    if path is None or not limits.model_folders:
-        return None
-    try:
-        real = path.resolve()  # a link out of a folder is not in it
-    except (OSError, ValueError):
-        return "The path of the model file is not a valid path"
-    if any(real.is_relative_to(Path(folder).expanduser().resolve()) for folder in limits.model_folders):
-        return None
-    return f"Model files may only be in {' or '.join(limits.model_folders)}, not behind links that lead elsewhere"
+    return outside_model_folders(limits, start.after.model.repository)
 
 
 def _types(limits: Limits, start: PlannedStart) -> str | None:
@@ -110,9 +101,25 @@ def _no_wake(limits: Limits, start: PlannedStart) -> str | None:
     return "Calling may not wake an endpoint that is scaled to zero" if start.wakes and limits.no_wake else None
 
 
+def outside_model_folders(limits: Limits, repository: str) -> str | None:
+    """The reason why a model file may not be used, from its path alone: the control plane opens it, and follows no
+    link below these folders."""
+    path = local_file(repository)
+    if path is None or not limits.model_folders:
+        return None
+    folders = [Path(folder).expanduser().absolute() for folder in limits.model_folders]
+    roots = [root for folder in folders for root in (folder, folder.resolve())]
+    if ".." not in path.parts and any(path.is_relative_to(root) for root in roots):
+        return None
+    return f"Model files may only be in {' or '.join(limits.model_folders)}, by their absolute path without links"
+
+
 def local_file(repository: str) -> Path | None:
     """The file of this machine a repository names, as an absolute path or a file:// address; None for the Hub's."""
-    address = urlsplit(repository)
+    try:
+        address = urlsplit(repository)
+    except ValueError:
+        return None
     path = Path(url2pathname(address.path)) if address.scheme == "file" else Path(repository)
     return path if path.is_absolute() else None
 

@@ -41,7 +41,8 @@ class SendGuard:
         name, effect = request.operation.name, request.operation.effect
         async with self._audited(name, request.subject, effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(effect, request.arguments.get("namespace"))
-            if name in START_OPERATIONS and (self._needs_planned_start or _names_local_file(request)):
+            await self._check_model_file(request)
+            if name in START_OPERATIONS and self._needs_planned_start:
                 await self._check_start(stack, await self._planned_start(request), facts)
             yield
 
@@ -52,6 +53,8 @@ class SendGuard:
         wakes = call.effect is not Effect.READS
         async with self._audited("call_endpoint", subject, call.effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(CALL_EFFECT if wakes else Effect.READS, call.namespace)
+            if wakes:
+                self._check_in_folders(call.endpoint.model.repository)
             if wakes and self._needs_planned_start:
                 await self._check_start(stack, await self._planned_start(call), facts)
             yield
@@ -80,10 +83,30 @@ class SendGuard:
             for refusal in await self.refusals(request):
                 raise refusal
 
+    async def _check_model_file(self, request: Request) -> None:
+        """The file is read to start a model, and already to suggest how."""
+        starts, suggests = request.operation.name in START_OPERATIONS, request.operation is operations.SUGGESTION
+        bounded = any(owned.limits.model_folders for owned in self._policy.all_limits())
+        if not bounded or not (starts or suggests):
+            return
+        if suggests:
+            repository = request.query["model_id"]
+        elif (changed := update_of(request).repository) is not None:
+            repository = changed
+        else:
+            current = await self._reader.get(request.arguments["name"], request.arguments["namespace"])
+            repository = current.model.repository
+        self._check_in_folders(repository)
+
+    def _check_in_folders(self, repository: str) -> None:
+        for owned in self._policy.all_limits():
+            if reason := rules.outside_model_folders(owned.limits, repository):
+                raise owned.refuse("model_folders", reason)
+
     @property
     def _needs_planned_start(self) -> bool:
         """Whether a limit or the audit trail needs the planned start."""
-        bounds = Limits.model_fields.keys() - {"model_folders"}  # read from the request alone
+        bounds = Limits.model_fields.keys() - {"model_folders"}  # checked for every look at a file
         unset = Limits().model_dump(include=bounds)
         limits = [owned.limits for owned in self._policy.all_limits()]
         return self._audit.enabled or any(each.model_dump(include=bounds) != unset for each in limits)
@@ -147,7 +170,3 @@ class SendGuard:
     def _audit_change(self, facts: dict[str, Any], outcome: str, upstream_request_id: str | None = None) -> None:
         if facts["effect"] != Effect.READS:
             self._audit.write("change", **facts, outcome=outcome, upstream_request_id=upstream_request_id)
-
-
-def _names_local_file(request: Request) -> bool:
-    return rules.local_file(update_of(request).repository or "") is not None

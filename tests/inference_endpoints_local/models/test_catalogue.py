@@ -8,6 +8,7 @@ import pytest
 
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.catalogue import NotRunnable, WorkerKind, resolve_model
+from inference_endpoints_local.models.model_files import ModelFile
 
 
 def test_a_shipped_model_serves_its_first_task_by_default() -> None:
@@ -52,13 +53,16 @@ def test_a_gguf_file_on_this_machine_is_a_chat_model(tmp_path: Path, spelling: t
     path.write_bytes(gguf())
     runnable = resolve_model(spelling(path), "text-generation")
     assert runnable.model.worker is WorkerKind.CHAT
-    assert runnable.files(tmp_path) == {"gguf": path}
+    opened = runnable.files(tmp_path)["gguf"]
+    assert isinstance(opened, ModelFile)
+    with opened:
+        assert opened.path.samefile(path)
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (None, "There is no file"),
+        (None, "is no model file that can be opened here"),
         (b"", "not a GGUF file"),
         (b"PK\x03\x04", "not a GGUF file"),
         (gguf()[:20], "cut off"),
@@ -98,7 +102,7 @@ def test_a_hostile_file_of_gigabytes_without_content_is_refused_at_once(tmp_path
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(NotRunnable, match="is a folder"):
+    with pytest.raises(NotRunnable, match="is no model file that can be opened here"):
         resolve_model(str(tmp_path))
 
 

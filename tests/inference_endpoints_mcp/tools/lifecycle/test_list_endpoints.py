@@ -51,7 +51,7 @@ async def test_a_list_of_1_000_endpoints_is_twenty_rows_with_totals_unless_more_
     asker = Actor("acme", "127.0.0.1", "r")
     for number in range(1_000):
         body = cloud(f"{'e' * 28}-{number:03d}", model={"repository": "org/" + "m" * 400})
-        driver.plane.lifecycle.create(body, asker)
+        await driver.plane.lifecycle.create(body, asker)
     first = await modern.call("list_endpoints")
     assert (first["total"], first["shown"], first["next_offset"]) == (1_000, 20, 20)
     assert size_of(first) < OUTPUT_LIMIT / 3
