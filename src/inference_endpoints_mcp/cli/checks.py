@@ -66,9 +66,8 @@ def _check_permissions(caller: WhoAmI, namespace: str) -> Check:
         return Check("permissions", ", ".join(map(clean_line, granted)))
     then = "reading" if READ in missing else "changing" if MANAGE in missing else "calling"
     lacks = f"the token lacks {', '.join(missing)} for {clean_line(namespace)}: {then} endpoints will be refused"
-    return Check(
-        "permissions", f"{lacks}. Add it at https://huggingface.co/settings/tokens.", READ not in missing and None
-    )
+    add = "Add it at https://huggingface.co/settings/tokens."
+    return Check("permissions", f"{lacks}. {add}", ok=False if READ in missing else None)
 
 
 async def _check_payment(client: AsyncEndpointsClient, caller: WhoAmI, namespace: str) -> Check:

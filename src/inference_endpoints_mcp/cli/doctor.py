@@ -21,7 +21,7 @@ from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.cli.checks import Check, check_account, check_reads
 from inference_endpoints_mcp.cli.serve import build_local_connector, resolve_limits
 from inference_endpoints_mcp.cli.settings import DoctorSettings
-from inference_endpoints_mcp.live.report import Report
+from inference_endpoints_mcp.live.report import Report, ReportError
 from inference_endpoints_mcp.live.service_document import DocumentError, ServiceDocument
 from inference_endpoints_mcp.live.walk import READING, Result, Walk
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
@@ -44,10 +44,10 @@ def run_doctor(settings: DoctorSettings) -> int:
     try:
         limits, document = resolve_limits(settings), _service_document(settings)
         if settings.report and not settings.report.absolute().parent.is_dir():
-            raise DocumentError(f"{settings.report} cannot be written: its folder does not exist.")
+            raise ReportError(f"{settings.report} cannot be written: its folder does not exist.")
         print(f"inference-endpoints-mcp {__version__}, Python {platform.python_version()}, {platform.system()}\n")
         return asyncio.run(_examine(settings, limits, document))
-    except (LimitsError, DocumentError) as error:
+    except (LimitsError, DocumentError, ReportError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -107,10 +107,7 @@ async def _walk(client: AsyncEndpointsClient, settings: DoctorSettings, document
             print(f"{'':<13}    {remark}")
     print(f"{report.counts}.")
     if settings.report:
-        try:
-            settings.report.write_text(report.to_json(), encoding="utf-8")
-        except OSError as error:
-            raise DocumentError(f"{settings.report} cannot be written: {error.strerror}.") from error
+        report.write(settings.report)
         print(f"{settings.report} has the answers, without personal details: read it before you attach it to an issue.")
     return all(outcome.result is not Result.DIFFERS for outcome in outcomes)
 

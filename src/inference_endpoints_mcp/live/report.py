@@ -5,6 +5,7 @@ import platform
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from inference_endpoints.transport import operations
@@ -13,6 +14,10 @@ from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.live.anonymizer import Anonymizer
 from inference_endpoints_mcp.live.service_document import ServiceDocument
 from inference_endpoints_mcp.live.walk import Outcome, Result
+
+
+class ReportError(Exception):
+    """The report cannot be written to its file."""
 
 
 class Report:
@@ -79,6 +84,13 @@ class Report:
             ],
         }
         return json.dumps(content, indent=2) + "\n"
+
+    def write(self, path: Path) -> None:
+        """Raises `ReportError`."""
+        try:
+            path.write_text(self.to_json(), encoding="utf-8")
+        except OSError as error:
+            raise ReportError(f"{path} cannot be written: {error.strerror}.") from error
 
     def _answer(self, outcome: Outcome) -> Any:
         answer = outcome.answer

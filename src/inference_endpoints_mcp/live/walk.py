@@ -17,7 +17,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import InferenceEndpointStatus, MetricsRequest, rfc3339
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import EVENT_STREAM, OPERATIONS, Effect, Operation, Request
+from inference_endpoints.transport.operations import EVENT_STREAM, OPERATIONS, Effect, Operation, Request, Service
 from inference_endpoints_mcp.live.comparison import Comparison, compare
 from inference_endpoints_mcp.live.service_document import ServiceDocument
 
@@ -29,9 +29,9 @@ _FIRST = (operations.WHOAMI, operations.PUBLIC_HARDWARE, operations.LIST, operat
 _NOT_CALLED = {operations.DEBUG: "it would start the service's debugger"}
 READING: tuple[Operation[Any], ...] = (
     *_FIRST,
-    *(one for one in OPERATIONS if one.effect is Effect.READS and one not in _FIRST),
+    *(one for one in OPERATIONS if one.effect is Effect.READS and one.service is not Service.HUB and one not in _FIRST),
 )
-"""Every operation that only reads, in the order in which it is called."""
+"""Every operation of Inference Endpoints that only reads, and `whoami`, in the order in which they are called."""
 _QUERIES: dict[Operation[Any], dict[str, str | int]] = {
     operations.LIST: {"limit": 20},
     operations.SEARCH: {"limit": 5},
@@ -86,7 +86,7 @@ class Walk:
         self._known: dict[str, str] = {"namespace": namespace}
         self._missing = {
             "name": "the endpoints could not be listed",
-            "owner": "no model of the catalogue is known",
+            "repository": "the catalogue could not be listed",
         }
 
     async def run(self) -> list[Outcome]:
@@ -113,17 +113,15 @@ class Walk:
     def _reason_not_to_call(self, operation: Operation[Any]) -> str:
         if operation in _NOT_CALLED:
             return _NOT_CALLED[operation]
-        parameters = {
-            *re.findall(r"{(\w+)}", operation.path),
-            *(["owner"] if operation is operations.SUGGESTION else []),
-        }
-        return next((reason for name, reason in self._missing.items() if name in parameters), "")
+        needed = ["repository"] if operation is operations.SUGGESTION else _parameters(operation)
+        unknown = [name for name in needed if name not in self._known]
+        return self._missing.get(unknown[0], f"no {unknown[0]} is known") if unknown else ""
 
     def _request(self, operation: Operation[Any]) -> Request:
-        arguments = {name: self._known[name] for name in re.findall(r"{(\w+)}", operation.path)}
+        arguments = {name: self._known[name] for name in _parameters(operation)}
         query, now = dict(_QUERIES.get(operation, {})), datetime.now(UTC)
         if operation is operations.SUGGESTION:
-            query["model_id"] = "{owner}/{model}".format(**self._known)
+            query["model_id"] = self._known["repository"]
         if operation is operations.DOWNLOAD_LOGS:
             query["since"] = rfc3339(now - timedelta(minutes=10))
         start, stop = (rfc3339(moment, "milliseconds") for moment in (now - timedelta(hours=1), now))
@@ -169,13 +167,16 @@ class Walk:
         except ValidationError:
             return  # the outcome shows how it differs
         if operation is operations.CATALOGUE:
-            repositories = [item.repo_id.split("/") for item in items]
-            for owner, model in [parts for parts in repositories if len(parts) == 2][:1]:
-                self._known |= {"owner": owner, "model": model}
-                del self._missing["owner"]
-            return
-        self._missing["name"] = "the namespace has no endpoint"
-        running = [item for item in items if item.state is InferenceEndpointStatus.RUNNING]
-        for endpoint in (running or items)[:1]:
-            self._known["name"] = endpoint.name
-            del self._missing["name"]
+            self._missing["repository"] = "the catalogue is empty"
+            if items:
+                self._known["repository"] = items[0].repo_id
+        else:
+            self._missing["name"] = "the namespace has no endpoint"
+            running = [item for item in items if item.state is InferenceEndpointStatus.RUNNING]
+            if items:
+                self._known["name"] = (running or items)[0].name
+
+
+def _parameters(operation: Operation[Any]) -> list[str]:
+    """The names of the path's parameters."""
+    return re.findall(r"{(\w+)}", operation.path)
