@@ -16,6 +16,21 @@ from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.cli.checks import Check, check_account
 from inference_endpoints_mcp.cli.doctor import Progress
 
+WITH_MORE_QUOTAS: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Another API", "version": "9"},
+    "components": {"schemas": {"Quotas": {"type": "object", "required": ["soon"]}}},
+    "paths": {
+        "/v2/provider/quotas/{namespace}": {
+            "get": {
+                "responses": {
+                    "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Quotas"}}}}
+                }
+            }
+        }
+    },
+}
+"""A document with a field that the plane does not send."""
 MANAGE, CALL = "inference.endpoints.write", "inference.endpoints.infer.write"
 
 
@@ -57,6 +72,13 @@ def test_everything_of_the_embedded_plane_is_read_and_as_documented(run: Run, tm
     assert "the namespace has no endpoint" in ended.stdout
     assert "Compared with the models of version" in ended.stdout
     assert json.loads(report.read_text())["results"] in ended.stdout
+
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps(WITH_MORE_QUOTAS))
+    ended = run("doctor", "--local", *folder, "--live", SERVICE_OPENAPI=str(document))
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "differs        GET /v2/provider/quotas/{namespace}\n                 $.soon is missing" in ended.stdout
+    assert "Compared with Another API 9, which describes 1 of these operations" in ended.stdout
     run("control-plane", "stop", *folder)
 
 
