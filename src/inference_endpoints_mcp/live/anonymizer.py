@@ -36,7 +36,7 @@ _WORDS = (
 )
 _PUBLIC = re.compile(
     r"|p?\d{1,3}(\.\d{1,4})?|\dxx"  # a status or a percentile
-    r"|\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?)?"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?"
 )
 _KEY = re.compile(r"_?[a-z][A-Za-z0-9_]{0,40}")
 _SERVICE_WORD = re.compile(r"[a-z]{2,20}([A-Z][a-z]{1,15}){0,3}")
@@ -116,10 +116,11 @@ class Anonymizer:
 
     def sentence(self, sentence: str) -> str:
         """A sentence of ours without the names that were replaced elsewhere."""
-        for name in sorted(self._placeholders, key=len, reverse=True):
-            if len(name) >= MIN_NAME_LENGTH:
-                sentence = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", self._placeholders[name], sentence)
-        return sentence
+        names = sorted((name for name in self._placeholders if len(name) >= MIN_NAME_LENGTH), key=len, reverse=True)
+        if not names:
+            return sentence
+        pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)"
+        return re.sub(pattern, lambda found: self._placeholders[found[0]], sentence)
 
     def _key(self, key: str, above: str) -> str:
         if above in _MAPS or not _KEY.fullmatch(key):

@@ -38,6 +38,7 @@ CANARIES = {
     "replica": "6pajyw3k-z7ghx",
     "log": "patient Smithers was discharged",
     "tag": "quarterly-numbers",
+    "birthday": "1961-04-12",
 }
 
 
@@ -67,6 +68,7 @@ def talkative(upstream: Upstream) -> Upstream:
         "name": c["user"],
         "fullname": c["person"],
         "email": c["email"],
+        "birthday": c["birthday"],
         "orgs": [{"name": c["team"], "fullname": c["person"]}],
         "auth": {"type": "access_token", "accessToken": {"displayName": c["tag"], "role": "write"}},
         c["user"]: {"phone": 4915112345678, "accountId": 4915112345678},
