@@ -10,10 +10,17 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.offers import Offer, find_offer, list_offers
+from inference_endpoints.deploy.offers import (
+    QUOTAS_WITHOUT_PAYMENT_METHOD,
+    Offer,
+    cloud_quotas,
+    find_offer,
+    lack_payment_method,
+    list_offers,
+)
 from inference_endpoints.deploy.prices import HOURS_PER_MONTH
 from inference_endpoints.deploy.specs import differences
-from inference_endpoints.errors import BadRequest
+from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.models import (
     CreateRequest,
     Endpoint,
@@ -98,8 +105,8 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
     >>> plan.cost.hardware_id, plan.cost.per_hour_at_max, plan.quota_left
     ('aws-us-east-1-nvidia-l4-x1', 0.8, 13)
     """
-    after = request.applied_to(None)
-    offer, scaling = find_offer(list_offers(listing), after.hardware_id), after.compute.scaling
+    after, known = request.applied_to(None), list_offers(listing)
+    offer, scaling = find_offer(known, after.hardware_id), after.compute.scaling
     return Plan(
         operation=operations.CREATE.name,
         effect=operations.CREATE.effect,
@@ -108,7 +115,7 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
         cost=_cost(after, offer),
         request=request,
         quota_left=_quota_left(offer, scaling.most_replicas),
-        warnings=_warnings(offer, scaling),
+        warnings=_warnings(offer, scaling, known),
     )
 
 
@@ -136,7 +143,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
             for path, (before, after) in found.items()
         ],
         quota_left=_quota_left(offer, scaling.most_replicas - held),
-        warnings=_warnings(offer, scaling),
+        warnings=_warnings(offer, scaling, known),
     )
 
 
@@ -175,15 +182,15 @@ def plan_wake(current: Endpoint, namespace: str, listing: HardwareListing) -> Pl
 
 
 def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
-    offer, scaling = find_offer(list_offers(listing), current.hardware_id), current.compute.scaling
-    most = scaling.most_replicas
+    known, scaling = list_offers(listing), current.compute.scaling
+    offer, most = find_offer(known, current.hardware_id), scaling.most_replicas
     return Plan(
         operation=name,
         effect=effect,
         spends=True,
         endpoint=f"{namespace}/{current.name}",
         cost=PriceRange.of(current.hardware_id, offer.price if offer else None, max(1, scaling.min_replica), most),
-        warnings=_warnings(offer, scaling),
+        warnings=_warnings(offer, scaling, known),
     )
 
 
@@ -221,14 +228,16 @@ def _quota_left(offer: Offer | None, replicas: int) -> int | None:
     return offer.instance.quota.left - replicas * offer.instance.num_accelerators
 
 
-def _warnings(offer: Offer | None, scaling: Scaling) -> list[str]:
+def _warnings(offer: Offer | None, scaling: Scaling, known: Sequence[Offer]) -> list[str]:
     if offer is None:
         return ["This hardware is not in the current listing: its price and availability are unknown."]
     warnings = []
     if offer.instance.status != "available":
         warnings.append(f"This hardware is listed as {offer.instance.status.replace('_', ' ')}.")
     left, kept = _quota_left(offer, scaling.most_replicas), scaling.min_replica
-    if left is not None and left < 0:
+    if not offer.is_this_machine and lack_payment_method(cloud_quotas(known)):
+        warnings.append(f"{QUOTAS_WITHOUT_PAYMENT_METHOD} {ADD_PAYMENT_METHOD}")
+    elif left is not None and left < 0:
         warnings.append(f"The maximum of replicas is {-left} accelerators over the namespace's quota.")
     if kept and offer.price:
         warnings.append(f"{kept} replica(s) always run: ${offer.price * kept:g}/h even when idle.")

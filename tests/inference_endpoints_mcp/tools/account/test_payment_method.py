@@ -41,6 +41,8 @@ async def test_every_tool_that_meets_it_names_the_missing_payment_method(plane_o
         assert REASON in refusal
 
         named = {"endpoint_name": "chat", "repository": "gpt2", "hardware": "aws-us-east-1-intel-spr-x1"}
+        plan = await host.call("create_endpoint", **named, dry_run=True)
+        assert any(REASON in warning for warning in plan["plan"]["warnings"])
         refusal = await host.refused("create_endpoint", "PAYMENT_REQUIRED", **named)
         assert "no payment method" in refusal
         assert "Until then quotas read 0." in refusal
