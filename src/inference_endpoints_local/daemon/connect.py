@@ -111,6 +111,16 @@ def find_plane(data_dir: Path) -> RunningPlane | None:
     return DataFolder(data_dir).running_plane()
 
 
+def describe_confinement() -> str:
+    """What this system denies a worker, found by confining a process of its own. Blocks."""
+    command = [sys.executable, "-I", "-m", "inference_endpoints_local.confinement"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"could not be tried ({type(error).__name__})"
+    return found.stdout.strip()
+
+
 async def take_lease(connection: RunningPlane) -> Lease:
     """Take a lease on a plane. Raises NotReachable if the plane has ended: connect again."""
     response = await _send(connection, "GET", "/local/lease")

@@ -35,6 +35,8 @@ class ModelFile:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.path = Path(f"/dev/fd/{descriptor}")
+        """A path of this very file in a process that inherits the descriptor, whatever is at its own path by then."""
         found = os.fstat(descriptor)
         self.size = found.st_size
         self.state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
@@ -43,11 +45,6 @@ class ModelFile:
         if not stat.S_ISREG(found.st_mode) or links_of_others:
             self.close()
             raise NoModelFile
-
-    @property
-    def path(self) -> Path:
-        """A path of this very file in a process that inherits the descriptor, whatever is at its own path by then."""
-        return Path(f"/dev/fd/{self.descriptor}")
 
     def read(self, length: int, offset: int) -> bytes:
         """At most `length` bytes. Raises OSError."""

@@ -28,6 +28,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from inference_endpoints_local import loopback
+from inference_endpoints_local.confinement import confine
 from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
 from inference_endpoints_local.workers.worker_http import error_response, model_app
 
@@ -41,7 +42,10 @@ KEEP_ALIVE_TIMEOUT_S = 75  # longer than clients keep idle connections, so that 
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """The configuration on stdin. Each of `parallel` requests at a time has a context of `context` tokens."""
+    """The configuration on stdin. Each of `parallel` requests at a time has a context of `context` tokens.
+
+    `confined` may be false only where a developer measures a worker, which then has to write a file.
+    """
 
     endpoint: str
     model: str
@@ -51,6 +55,7 @@ class WorkerConfig:
     threads: int = 1
     context: int = 4096
     parallel: int = 2
+    confined: bool = True
 
     @classmethod
     def read(cls, line: bytes) -> "WorkerConfig":
@@ -79,6 +84,8 @@ def serve(load: LoadModel) -> NoReturn:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[variable] = str(config.threads)
     listener = loopback.listen(backlog=BACKLOG)
+    if config.confined:  # before there is a second thread, and before anything reads the weights
+        logger.info("%s", confine(config.files.values()))
     _announce_port(listener.getsockname()[1])
     threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
     app = WorkerApp(config)

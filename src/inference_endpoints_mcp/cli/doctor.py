@@ -66,7 +66,7 @@ async def _examine(settings: DoctorSettings, limits: Limits, document: ServiceDo
         client = await stack.enter_async_context(AsyncEndpointsClient(backend, namespace=settings.namespace))
         if backend.token is not None:
             checks += await check_account(client)
-        here = [*_report_settings(settings, limits), _check_engines(), _check_plane(settings)]
+        here = [*_report_settings(settings, limits), _check_engines(), _check_workers(), _check_plane(settings)]
         for check in [*checks, *here]:
             print(check)
         is_known = any(check.subject == "whoami" and check.ok for check in checks)
@@ -162,6 +162,10 @@ def _check_engines() -> Check:
         return Check("local engines", "all installed")
     command = "pip install 'inference-endpoints-mcp[local]'"
     return Check("local engines", f"not installed: {', '.join(missing)}. {command}", None)
+
+
+def _check_workers() -> Check:
+    return Check("local workers", connect.describe_confinement(), None)
 
 
 def _check_plane(settings: DoctorSettings) -> Check:

@@ -87,7 +87,9 @@ def start_worker(command: list[str], folder: Path, **config: Any) -> WorkerProce
         )
     assert process.stdin
     assert process.stdout
-    process.stdin.write(json.dumps({"endpoint": "test", "secret": SECRET, **config}).encode() + b"\n")
+    # Not confined, so that its coverage can be written.
+    order = {"endpoint": "test", "secret": SECRET, "confined": False, **config}
+    process.stdin.write(json.dumps(order).encode() + b"\n")
     process.stdin.flush()
     port = json.loads(process.stdout.readline())["port"]
     return WorkerProcess(process, log_file, f"http://127.0.0.1:{port}")
