@@ -99,7 +99,6 @@ class RunningApplication:
             host_timeout_s=call_timeout_s(context) if timeout is None else timeout,
             report_progress=partial(report_progress, context, redactor=self._redactor),
             check_namespace=partial(self._policy.check_namespace, _requested_operation(context)),
-            passed_arguments=frozenset(_params(context).get("arguments") or {}),
             fence=Fence(self._redactor.text),
         )
 

@@ -27,7 +27,7 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.caller import caller_address
-from inference_endpoints_mcp.tools.call_context import InputNeeded
+from inference_endpoints_mcp.tools.call_context import InputNeeded, given_arguments
 from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class ToolCalls:
         try:
             self._policy.check_tool(spec)
             with self._concurrency.counted(caller_address(), waits=spec.waits):
-                result = await _build(spec).run(arguments, context)
+                result = await _build(spec).run(given_arguments(arguments), context)
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)
         except ToolError as error:

@@ -1,8 +1,12 @@
-"""The types of the tools' arguments, as a model reads them. An empty value means that none is given."""
+"""The types of the tools' arguments, as a model reads them. An empty value means that none is given.
+
+Every model provider must take their schemas. Some refuse an empty string among the choices, so a choice has a word for
+"none". Some have no objects with free keys, so such an object may also be given as JSON text, which the SDK parses.
+"""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="name or namespace/name.")]
 Namespace = Annotated[str, Field(max_length=96, description="User or organization. Default: your own.")]
@@ -14,36 +18,56 @@ PlanToken = Annotated[str, Field(max_length=200, description="Of a plan, to carr
 HardwareId = Annotated[
     str, Field(max_length=96, description="An id from get_vendors, e.g. aws-us-east-1-nvidia-l4-x1.")
 ]
-State = Literal[
-    "", "pending", "initializing", "updating", "updateFailed", "running", "paused", "failed", "scaledToZero"
+
+
+def _empty_is(meaning: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: meaning if value == "" else value)
+
+
+def object_or_text(description: str) -> WithJsonSchema:
+    """The schema of an object that may be given as JSON text. Gemini wants nothing beside `anyOf`."""
+    return WithJsonSchema(
+        {"anyOf": [{"type": "object", "description": description}, {"type": "string", "description": "As JSON text."}]}
+    )
+
+
+State = Annotated[
+    Literal[
+        "any", "pending", "initializing", "updating", "updateFailed", "running", "paused", "failed", "scaledToZero"
+    ],
+    _empty_is("any"),
 ]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=86_400, description="Longest wait in seconds.")]
 WaitGoal = Literal["running", "updated", "paused", "scaled_to_zero", "deleted"]
-LogLevel = Literal["", "error", "warning"]
-Metric = Literal[
-    "",
-    "response-status-code",
-    "response-elapsed",
-    "pending-request",
-    "replica-running",
-    "replica-status",
-    "hardware-cpu",
-    "hardware-gpu",
-    "inference/requests",
-    "inference/kv-cache",
-    "inference/prefix-cache",
-    "inference/ttft",
-    "inference/itl",
+LogLevel = Annotated[Literal["any", "error", "warning"], _empty_is("any")]
+Metric = Annotated[
+    Literal[
+        "all",
+        "response-status-code",
+        "response-elapsed",
+        "pending-request",
+        "replica-running",
+        "replica-status",
+        "hardware-cpu",
+        "hardware-gpu",
+        "inference/requests",
+        "inference/kv-cache",
+        "inference/prefix-cache",
+        "inference/ttft",
+        "inference/itl",
+    ],
+    _empty_is("all"),
 ]
 """The service's own names, of which one has a route each."""
-Access = Literal["", "public", "authenticated", "private"]
+Access = Annotated[Literal["private", "authenticated", "public"], _empty_is("private")]
+Framework = Annotated[Literal["auto", "pytorch", "custom", "llamacpp"], _empty_is("auto")]
+AcceleratorKind = Annotated[Literal["any", "cpu", "gpu", "neuron"], _empty_is("any")]
 ClearableSetting = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
 ResponseFormat = Literal["concise", "detailed"]
-JsonObject = dict[str, Any]
-Config = Annotated[
-    JsonObject, Field(description="More settings, nested as in the API (compute, model, …). No secrets.")
-]
-Env = Annotated[dict[str, str], Field(description="Environment of the container. No secrets.")]
+JsonObject = Annotated[dict[str, Any], _empty_is({})]
+Config = Annotated[JsonObject, object_or_text("More settings, nested as in the API (compute, model, …). No secrets.")]
+Variables = Annotated[dict[str, str], _empty_is({})]
+Env = Annotated[Variables, object_or_text("Environment of the container. No secrets.")]
 SecretNames = Annotated[list[str], Field(max_length=30, description="Names of secrets the operator lends.")]
 CallTimeout = Annotated[int, Field(ge=1, le=3_600, description="Includes waking.")]
 Repository = Annotated[str, Field(min_length=1, max_length=512)]

@@ -56,8 +56,6 @@ class CallContext:
     """Sends progress notifications for as long as the context lasts."""
     check_namespace: Callable[[str], None]
     """Raises `Refused` where the operator or the caller excluded a namespace."""
-    passed_arguments: frozenset[str] = frozenset()
-    """Names of the arguments the caller passed: an argument that is not set differs from an empty one."""
     fence: Fence = field(default_factory=Fence)
 
     def record_change(self, namespace: str, endpoint: Endpoint) -> None:
@@ -79,6 +77,11 @@ class CallContext:
         namespace = await self.endpoints.resolve_namespace(given or None)
         self.check_namespace(namespace)
         return namespace
+
+
+def given_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Without those that are null: some hosts send null for each argument that the model left out."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 class InputNeeded(Exception):

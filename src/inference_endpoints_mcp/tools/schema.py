@@ -77,9 +77,7 @@ def _flattened(node: Any, definitions: dict[str, Any]) -> Any:
             return _flattened({**arms[0], **rest}, definitions)
     flattened = {}
     for key, value in node.items():
-        if key in {"title", "$schema"} and isinstance(value, str):
-            continue
-        if key == "default" and (value is None or value in ("", [], {})):
+        if _is_left_out(key, value):
             continue
         if key in {"properties", "patternProperties"}:
             # A property may itself be called "title".
@@ -87,3 +85,14 @@ def _flattened(node: Any, definitions: dict[str, Any]) -> Any:
         else:
             flattened[key] = _flattened(value, definitions)
     return flattened
+
+
+def _is_left_out(key: str, value: Any) -> bool:
+    match key:
+        case "title" | "$schema":
+            return isinstance(value, str)
+        case "default":
+            return value is None or value in ("", [], {})
+        case "additionalProperties":
+            return isinstance(value, bool)  # Google's converter fails at it
+    return False

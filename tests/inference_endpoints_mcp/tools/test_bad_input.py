@@ -33,8 +33,6 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("get_endpoint", {"endpoint_name": "x" * 100_000}, "endpoint_name"),
     ("list_endpoints", {"limit": 0}, "limit"),
     ("list_endpoints", {"limit": 1e9}, "limit"),
-    ("list_endpoints", {"limit": float("nan")}, "limit"),
-    ("list_endpoints", {"limit": float("inf")}, "limit"),
     ("list_endpoints", {"limit": "many"}, "limit"),
     ("list_endpoints", {"offset": -1}, "offset"),
     ("list_endpoints", {"state": "asleep"}, "state"),

@@ -8,7 +8,9 @@ import pytest
 from mcp import MCPError
 from tests.manifests.__main__ import PACKAGE, generate
 from tests.manifests.tools_page import count_model_characters
+from tests.support.every_tool import EVERY_TOOL
 from tests.support.host import Host
+from tests.support.plane_driver import Driver
 
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.tools.registry import TOOLS
@@ -72,7 +74,10 @@ async def test_schemas_are_flat_objects_that_every_model_accepts(host: Host) -> 
         for schema in (tool["inputSchema"], tool["outputSchema"]):
             assert schema["type"] == "object", tool["name"]
             for node in nodes(schema):
-                assert not {"$ref", "$defs", "$schema", "title", "anyOf", "oneOf", "allOf"} & set(node), tool["name"]
+                assert not {"$ref", "$defs", "$schema", "title", "oneOf", "allOf"} & set(node), tool["name"]
+                assert "anyOf" not in node or set(node) == {"anyOf"}, "Gemini refuses anything beside anyOf"
+                assert not isinstance(node.get("additionalProperties"), bool), "Google's converter fails at it"
+                assert "" not in node.get("enum", []), "Gemini refuses it"
                 assert node.get("type") != "null", tool["name"]
                 assert node.get("default", "") is not None, tool["name"]
 
@@ -80,12 +85,20 @@ async def test_schemas_are_flat_objects_that_every_model_accepts(host: Host) -> 
 async def test_arguments_are_flat_except_those_the_api_nests(host: Host) -> None:
     objects = set()
     for tool in await listed(host):
-        assert tool["inputSchema"]["additionalProperties"] is False
         for name, schema in tool["inputSchema"]["properties"].items():
-            assert "type" in schema, (tool["name"], name)
+            assert "type" in schema or schema["anyOf"][1]["type"] == "string", (tool["name"], name)
             if any(node.get("type") == "object" for node in nodes(schema)):
                 objects.add(name)
     assert objects == {"config", "env", "body", "parameters", "messages"}
+
+
+async def test_an_object_may_be_given_as_json_text_and_an_empty_choice_is_none(driver: Driver, host: Host) -> None:
+    given = {"type": "", "framework": "", "env": "", "config": '{"tags": ["blue"]}', "min_replica": 1}
+    await host.call("create_endpoint", **EVERY_TOOL["create_endpoint"] | given | {"scale_to_zero_timeout": 15})
+    created = await driver.get("chat")
+    assert (created["type"], created["tags"]) == ("private", ["blue"])
+    assert created["compute"]["scaling"]["minReplica"] == 1
+    assert (await host.call("list_endpoints", state=""))["total"] == 1
 
 
 async def test_no_tool_takes_an_address_or_a_secret(host: Host) -> None:
@@ -128,7 +141,7 @@ async def test_defaults_are_money_safe(modern: Host) -> None:
 
 async def test_no_tool_takes_more_than_its_share(modern: Host) -> None:
     for tool in await listed(modern):
-        most = 2_800 if tool["name"] in {"create_endpoint", "update_endpoint"} else 1_000
+        most = 2_800 if tool["name"] in {"create_endpoint", "update_endpoint"} else 1_050
         assert count_model_characters(tool) <= most, tool["name"]
 
 

@@ -1,6 +1,6 @@
 """List the hardware an endpoint can run on."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -15,7 +15,7 @@ from inference_endpoints.deploy.offers import (
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.tools.arguments import Limit, Namespace, Offset
+from inference_endpoints_mcp.tools.arguments import AcceleratorKind, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import BackendName, PagedOutput, backend_of_hardware, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -47,7 +47,7 @@ async def get_vendors(
     call: Call,
     namespace: Namespace = "",
     vendor: Annotated[str, Field(max_length=32, description="E.g. aws.")] = "",
-    accelerator: Literal["", "cpu", "gpu", "neuron"] = "",
+    accelerator: AcceleratorKind = "any",
     only_available: bool = True,
     limit: Limit = 20,
     offset: Offset = 0,
@@ -61,8 +61,7 @@ async def get_vendors(
     listed = [
         offer
         for offer in everything
-        if (not vendor or offer.hardware.vendor == vendor)
-        and (not accelerator or offer.hardware.accelerator == accelerator)
+        if (not vendor or offer.hardware.vendor == vendor) and accelerator in ("any", offer.hardware.accelerator)
     ]
     found = cheapest_first(offer for offer in listed if offer.available or not only_available)
     page, following = take_page([_row(offer, call.endpoints.backend.name) for offer in found], offset, limit)

@@ -9,7 +9,7 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.async_inference import InferenceResponse
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, JsonObject, Namespace
+from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, JsonObject, Namespace, object_or_text
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
 from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_CHARACTERS, BackendName, ToolOutput, backend_of
@@ -38,8 +38,8 @@ async def call_endpoint(
     namespace: Namespace = "",
     text: Annotated[str, Field(max_length=200_000)] = "",
     texts: Annotated[list[str], Field(max_length=256)] = [],  # noqa: B006
-    body: Annotated[JsonObject, Field(description="The complete JSON body.")] = {},  # noqa: B006
-    parameters: Annotated[JsonObject, Field(description="E.g. candidate_labels.")] = {},  # noqa: B006
+    body: Annotated[JsonObject, object_or_text("The complete JSON body.")] = {},  # noqa: B006
+    parameters: Annotated[JsonObject, object_or_text("E.g. candidate_labels.")] = {},  # noqa: B006
     path: Annotated[str, Field(max_length=200, description="E.g. /v1/embeddings.")] = "/",
     timeout_s: CallTimeout = 120,
 ) -> CallOutput:

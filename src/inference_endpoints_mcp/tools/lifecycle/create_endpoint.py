@@ -1,7 +1,7 @@
 """Create an endpoint: planned first, and sent exactly as the plan shows."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from inference_endpoints_mcp.tools.arguments import (
     DryRun,
     EndpointName,
     Env,
+    Framework,
     HardwareId,
     Namespace,
     PlanToken,
@@ -66,13 +67,13 @@ async def create_endpoint(
     namespace: Namespace = "",
     task: Annotated[str, Field(max_length=64, description="E.g. text-generation. Default: the model's own.")] = "",
     revision: Annotated[str, Field(max_length=96)] = "",
-    framework: Annotated[Literal["", "pytorch", "custom", "llamacpp"], Field()] = "",
+    framework: Framework = "auto",
     min_replica: Annotated[int, Field(ge=0, le=100, description="0 lets it scale to zero when idle.")] = 0,
     max_replica: Annotated[int, Field(ge=1, le=100)] = 1,
     scale_to_zero_timeout: Annotated[
         int, Field(ge=15, le=2_880, description="Idle minutes.")
     ] = DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
-    type: Annotated[Access, Field(description="Who may call it. Default: private.")] = "",
+    type: Annotated[Access, Field(description="Who may call it.")] = "private",
     env: Env = {},  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
@@ -86,9 +87,12 @@ async def create_endpoint(
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         check_name(name)
         current = await _find(call, where, name)
-        given = GivenSettings(repository, hardware, task, framework, own_engine=names_engine(config))
+        given = GivenSettings(
+            repository, hardware, task, "" if framework == "auto" else framework, own_engine=names_engine(config)
+        )
         chosen = await choose_settings(call, where, given, current)
-        scales_to_zero = min_replica == 0 or "scale_to_zero_timeout" in call.passed_arguments
+        # A model that must give every argument gives the default.
+        scales_to_zero = min_replica == 0 or scale_to_zero_timeout != DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
         spec = EndpointSpec.checked(
             name=name,
             repository=repository,
@@ -100,7 +104,7 @@ async def create_endpoint(
             min_replica=min_replica,
             max_replica=max_replica,
             scale_to_zero_timeout=scale_to_zero_timeout if scales_to_zero else None,
-            type=type or "private",
+            type=type,
             env=env or None,
         )
         request = complete(spec.request(), config, secret_names, call)

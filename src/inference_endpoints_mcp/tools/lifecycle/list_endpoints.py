@@ -55,7 +55,7 @@ class EndpointListOutput(PagedOutput):
 async def list_endpoints(
     call: Call,
     namespace: NamespaceOrAll = "",
-    state: Annotated[State, Field(description="Only endpoints in this state.")] = "",
+    state: Annotated[State, Field(description="Only endpoints in this state.")] = "any",
     search: Annotated[str, Field(max_length=100, description="Part of a name or model.")] = "",
     limit: Limit = 20,
     offset: Offset = 0,
@@ -109,7 +109,7 @@ def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str
 
 def _matches(endpoint: Endpoint, state: str, search: str) -> bool:
     text = f"{endpoint.name} {endpoint.model.repository}".lower()
-    return (not state or endpoint.state == state) and search.lower() in text
+    return (state in ("any", endpoint.state)) and search.lower() in text
 
 
 def _summary(states: Counter[str], cost: float, unpriced: int, backend: str) -> str:

@@ -22,6 +22,8 @@ from inference_endpoints_mcp.tools.arguments import (
     Namespace,
     PlanToken,
     SecretNames,
+    Variables,
+    object_or_text,
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
@@ -50,7 +52,7 @@ async def update_endpoint(
     scale_to_zero_timeout: Annotated[
         int, Field(ge=0, le=2_880, description="Idle minutes, at least 15; 0: unchanged.")
     ] = 0,
-    env: Annotated[dict[str, str], Field(description="Variables to set; others stay. No secrets.")] = {},  # noqa: B006
+    env: Annotated[Variables, object_or_text("Variables to set; others stay. No secrets.")] = {},  # noqa: B006
     clear: Annotated[list[ClearableSetting], Field(description="Settings to unset.")] = [],  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
@@ -72,7 +74,7 @@ async def update_endpoint(
             min_replica=None if min_replica < 0 else min_replica,
             max_replica=None if max_replica < 0 else max_replica,
             scale_to_zero_timeout=scale_to_zero_timeout or None,
-            env=env if "env" in call.passed_arguments else None,
+            env=env or None,
         )
         given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
         request = complete(given, config, secret_names, call, clear)

@@ -85,7 +85,7 @@ async def get_endpoint_metric(
     call: Call,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
-    metric: Annotated[Metric, Field(description="Default: all.")] = "",
+    metric: Metric = "all",
     minutes: Annotated[int, Field(ge=1, le=43_200)] = 30,
     replica: Annotated[str, Field(max_length=96)] = "",
     series: Annotated[bool, Field(description="Include all points.")] = False,
@@ -108,14 +108,14 @@ async def get_endpoint_metric(
         minutes=minutes,
         window_s=graphs.time_window_seconds,
         metrics=rows,
-        replica_stages=_stages(graphs.replicas_status) if metric in ("", "replica-status") else None,
+        replica_stages=_stages(graphs.replicas_status) if metric in ("all", "replica-status") else None,
         now=_summary(graphs, minutes, backend) + _left_out_note(found, len(rows), shown),
     )
 
 
 def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Series]]:
     """Yields (metric, what it measures, series)."""
-    codes = graphs.response_status_code if metric else graphs.response_status_code_grouped
+    codes = graphs.response_status_code_grouped if metric == "all" else graphs.response_status_code
     table: list[tuple[Metric, str, Graph]] = [
         ("response-status-code", "response-status-code", codes),
         ("response-elapsed", "response-elapsed", graphs.response_elapsed),
@@ -136,7 +136,7 @@ def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Serie
             ("inference/itl", "inter-token latency", engine.itl),
         ]
     for name, kind, graph in table:
-        if metric in ("", name):
+        if metric in ("all", name):
             for one in graph.series:
                 yield kind, _of(one), one
 
