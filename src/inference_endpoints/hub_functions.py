@@ -9,7 +9,11 @@ from typing import Any, Generic, TypeVar
 from inference_endpoints.all_namespaces import ALL_NAMESPACES, query_all_namespaces
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of
-from inference_endpoints.deploy.literals import (
+from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
+from inference_endpoints.hub_arguments import change_from, spec_from
+from inference_endpoints.inference_endpoint import InferenceEndpointBase
+from inference_endpoints.models import Endpoint, InferenceEndpointType
+from inference_endpoints.models.literals import (
     Accelerator,
     AccessType,
     EndpointTask,
@@ -17,10 +21,6 @@ from inference_endpoints.deploy.literals import (
     PrivateLinkRegion,
     ScalingMetric,
 )
-from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
-from inference_endpoints.hub_arguments import change_from, spec_from
-from inference_endpoints.inference_endpoint import InferenceEndpointBase
-from inference_endpoints.models import Endpoint, InferenceEndpointType
 from inference_endpoints.transport.backend import Token
 
 H = TypeVar("H", bound=InferenceEndpointBase)

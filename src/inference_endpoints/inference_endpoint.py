@@ -12,7 +12,6 @@ import anyio
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.client_pool import Api, api_for, client_of, pool_of
-from inference_endpoints.deploy.literals import Accelerator, EndpointTask, Framework, ScalingMetric
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointTimeoutError,
@@ -21,6 +20,7 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
+from inference_endpoints.models.literals import Accelerator, EndpointTask, Framework, ScalingMetric
 from inference_endpoints.transport.backend import Token
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.watching.goals import Goal

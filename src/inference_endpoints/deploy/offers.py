@@ -1,9 +1,9 @@
 """Pure: which hardware is offered and available, and which to choose. Prices are in USD per hour."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inference_endpoints.deploy.request_validation import nearest
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest, NoCapacity, PaymentRequired
 from inference_endpoints.models import HardwareListing, Instance, Quota
@@ -93,10 +93,9 @@ def require_offer(offers: Sequence[Offer], hardware_id: str) -> Offer:
     """The offer with this id. Raises `BadRequest` with the nearest ids if it is not listed."""
     if (offer := find_offer(offers, hardware_id)) is not None:
         return offer
-    near = difflib.get_close_matches(hardware_id, [offer.id for offer in offers], n=3, cutoff=0.5)
     raise BadRequest(
         "There is no such hardware.",
-        hint=f"Nearest: {', '.join(near)}." if near else "get_vendors lists all hardware.",
+        hint=nearest(hardware_id, [offer.id for offer in offers]) or "get_vendors lists all hardware.",
     )
 
 

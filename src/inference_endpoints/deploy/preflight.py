@@ -3,11 +3,12 @@
 Source: rules that huggingface_hub's authors verified against the service in August 2026.
 """
 
+from inference_endpoints.deploy.documented_settings import check_documented
 from inference_endpoints.deploy.offers import Offer
 from inference_endpoints.deploy.specs import check_can_scale_to_zero
 from inference_endpoints.engines.engine_settings import accelerators_used
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import IMAGES_WITHOUT_URL, PARALLELISM_SETTINGS, Endpoint, ModelSettings, UpdateRequest
+from inference_endpoints.models import PARALLELISM_SETTINGS, Endpoint, ModelSettings, UpdateRequest
 
 
 def check_request(request: UpdateRequest, accelerators: int, current: Endpoint | None = None) -> None:
@@ -17,8 +18,7 @@ def check_request(request: UpdateRequest, accelerators: int, current: Endpoint |
     """
     check_hardware_id(request, current)
     after = request.applied_to(current)
-    if request.model and request.model.image:
-        _check_image_is_whole(request.model.image)
+    check_documented(request, current)
     _check_parallelism(after.model, accelerators)
     scaling = after.compute.scaling
     if request.compute and request.compute.scaling and scaling.min_replica > scaling.max_replica:
@@ -51,16 +51,6 @@ def check_accelerator(request: UpdateRequest, offer: Offer | None) -> None:
         raise BadRequest(
             f"compute.accelerator is not that of {offer.id}, which has {offer.instance.accelerator}: nothing was sent.",
             hint="Leave accelerator out of config: it follows from hardware.",
-        )
-
-
-def _check_image_is_whole(image: dict[str, dict[str, object]]) -> None:
-    """The service replaces an image as a whole: a missing setting is lost."""
-    engine, settings = next(iter(image.items()))
-    if engine not in IMAGES_WITHOUT_URL and not settings.get("url"):
-        raise BadRequest(
-            "The image in config.model has no url, and the service replaces an image as a whole: nothing was sent.",
-            hint="get_endpoint with response_format=detailed shows the complete image of an endpoint.",
         )
 
 

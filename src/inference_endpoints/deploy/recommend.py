@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from inference_endpoints.deploy.literals import EndpointTask
 from inference_endpoints.deploy.offers import (
     MAX_ALTERNATIVES,
     Offer,
@@ -20,6 +19,7 @@ from inference_endpoints.deploy.offers import (
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import PARALLELISM_SETTINGS, CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
+from inference_endpoints.models.literals import EndpointTask
 
 GB = 1e9
 GENERATING = frozenset({"text-generation", "image-text-to-text"})

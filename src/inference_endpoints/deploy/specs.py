@@ -10,14 +10,6 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation
 from pydantic_core import PydanticCustomError
 
-from inference_endpoints.deploy.literals import (
-    Accelerator,
-    AccessType,
-    EndpointTask,
-    Framework,
-    PrivateLinkRegion,
-    ScalingMetric,
-)
 from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
@@ -30,6 +22,14 @@ from inference_endpoints.models import (
     Instance,
     UpdateRequest,
     format_hardware_id,
+)
+from inference_endpoints.models.literals import (
+    Accelerator,
+    AccessType,
+    EndpointTask,
+    Framework,
+    PrivateLinkRegion,
+    ScalingMetric,
 )
 
 LONGEST_NAME = 32

@@ -6,7 +6,16 @@ Types and nulls: the service's OpenAPI document 2.0.0. Settings that it has and 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -42,6 +51,7 @@ Given = Annotated[T | None, BeforeValidator(_refuse_null)]
 Count = Annotated[StrictInt, Field(ge=0)]
 IdleMinutes = Annotated[StrictInt, AfterValidator(_idle_minutes)]
 """Minutes without a call after which an endpoint scales to zero. The service refuses others with these limits."""
+JsonObject = dict[str, Any]
 ImageRequest = Annotated[dict[str, dict[str, Any]], AfterValidator(_one_engine)]
 
 
@@ -124,6 +134,11 @@ class UpdateRequest(RequestPart):
     model: Given[ModelRequest] = None
     type: Given[str] = None
     tags: list[str] | None = None
+    route: JsonObject | None = None
+    experimental_features: Given[JsonObject] = None
+    network: JsonObject | None = None
+    notifications: Given[JsonObject] = None
+    custom_router: JsonObject | None = None
 
     @model_validator(mode="after")
     def _can_be_changed(self) -> Self:
@@ -194,6 +209,8 @@ class CreateRequest(UpdateRequest):
 
     name: str
     provider: ProviderRequest
+    cache_http_responses: Given[StrictBool] = None
+    private_service: JsonObject | None = None
 
 
 class MetricsRequest(RequestPart):

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import cast
 
 from inference_endpoints_local.control.managed_endpoint import EndedReplica, ManagedEndpoint
-from inference_endpoints_local.control.reconcile import ReportedStatus
 from inference_endpoints_local.engines.engine import EngineReplica, ReplicaStage
 from inference_endpoints_local.state.audit_event import AuditEvent
 from inference_endpoints_local.state.record import EndpointRecord, Spec, without_secret_values
@@ -17,11 +16,9 @@ NO_NOTIFICATIONS = {"email": False, "push": False}
 
 
 def endpoint_document(endpoint: ManagedEndpoint, plane_url: str) -> responses.EndpointDocument:
-    record = endpoint.record
-    status = _status(record, endpoint.status, endpoint.last_used_ns, plane_url)
-    if endpoint.agent_message:
-        status["agentMessage"] = endpoint.agent_message
-    return cast("responses.EndpointDocument", public_spec(record.spec) | {"status": status})
+    return cast(
+        "responses.EndpointDocument", public_spec(endpoint.record.spec) | {"status": _status(endpoint, plane_url)}
+    )
 
 
 def public_spec(spec: Spec) -> Spec:
@@ -112,9 +109,8 @@ def timestamp(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
-def _status(
-    record: EndpointRecord, status: ReportedStatus, last_used_ns: int | None, plane_url: str
-) -> responses.StatusDocument:
+def _status(endpoint: ManagedEndpoint, plane_url: str) -> responses.StatusDocument:
+    record, status = endpoint.record, endpoint.status
     simulated = record.engine == "simulated"
     document: responses.StatusDocument = {
         "createdAt": timestamp(record.created_ns),
@@ -127,9 +123,12 @@ def _status(
         "targetReplica": status.target,
         "url": endpoint_url(record, plane_url),
         "engine": "simulated" if simulated else "process",
+        "inferenceMetricsEnabled": endpoint.engine.measures_requests(record.spec),
     }
     if status.error:
         document["errorMessage"] = status.error
-    if last_used_ns is not None:
-        document["lastUsedAt"] = timestamp(last_used_ns)
+    if endpoint.last_used_ns is not None:
+        document["lastUsedAt"] = timestamp(endpoint.last_used_ns)
+    if endpoint.agent_message:
+        document["agentMessage"] = endpoint.agent_message
     return document

@@ -36,8 +36,9 @@ from inference_endpoints_local.state.audit_event import Actor
 from inference_endpoints_local.state.faults import Fault, Faults
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import openapi, queries, responses, routes
+from inference_endpoints_local.wire.parsing import parse_as
 from inference_endpoints_local.wire.queries import parse_query
-from inference_endpoints_local.wire.requests import DeployModelBody, DeployRecipeBody, parse_as
+from inference_endpoints_local.wire.requests import DeployModelBody, DeployRecipeBody
 from inference_endpoints_local.wire.routes import RouteContract
 
 

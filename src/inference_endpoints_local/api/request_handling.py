@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.control.validation import parse_body
 from inference_endpoints_local.state.store import NotSaved
-from inference_endpoints_local.wire.requests import InvalidRequest
+from inference_endpoints_local.wire.parsing import InvalidRequest
 
 MAX_API_BODY_BYTES = 1024 * 1024
 _CODES = {413: "PAYLOAD_TOO_LARGE", 422: "UNPROCESSABLE_ENTITY"}

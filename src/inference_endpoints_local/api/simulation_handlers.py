@@ -10,7 +10,8 @@ from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Faults
 from inference_endpoints_local.wire import responses, routes
-from inference_endpoints_local.wire.requests import AdvanceClockBody, ArmFaultBody, SimulateLoadBody, parse_as
+from inference_endpoints_local.wire.parsing import parse_as
+from inference_endpoints_local.wire.requests import AdvanceClockBody, ArmFaultBody, SimulateLoadBody
 from inference_endpoints_local.wire.routes import RouteContract
 
 

@@ -91,6 +91,12 @@ class Lifecycle:
             return spec
         if spec["model"]["repository"] != current["model"]["repository"] and "task" not in body["model"]:
             spec["model"]["task"] = None  # it is the old model's task; the new model has its own default
+        if len({each["provider"]["vendor"] == LOCAL_VENDOR for each in (spec, current)}) > 1:
+            raise RequestRefused(
+                400,
+                "Bad Request: an endpoint cannot move between this machine and the simulated cloud; create another one "
+                "there, then delete this one",
+            )
         spec, _ = await self._placement.place(spec)
         return spec
 

@@ -6,23 +6,17 @@ Errors have the service's form: `VALIDATION_FAILED: path.of.field: reason`.
 import json
 from typing import Any
 
-from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
+from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, IMAGE_SETTINGS
 from inference_endpoints_local.state.record import Spec
-from inference_endpoints_local.wire import images
-from inference_endpoints_local.wire.requests import (
-    EndpointBody,
-    EndpointChangeBody,
-    InvalidRequest,
-    parse_as,
-    unknown_variant,
-)
+from inference_endpoints_local.wire.endpoint_body import EndpointBody, EndpointChangeBody
+from inference_endpoints_local.wire.parsing import InvalidRequest, parse_as, unknown_variant
 
 __all__ = ["InvalidRequest", "parse_body", "validate_create", "validate_update"]
 
 MAX_NESTING = 32
 """Levels of nesting. The deepest documented body has six."""
 _REPLACED_WHOLE = frozenset(
-    {"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "privateService"}
+    {"image", "args", "command", "measure", "route", "tags", "experimentalFeatures", "customRouter"}
 )
 
 
@@ -55,21 +49,23 @@ def _deeper_than(levels: int, value: Any) -> bool:
 
 def validate_create(body: dict[str, Any]) -> Spec:
     """The complete configuration of a new endpoint. Raises InvalidRequest."""
-    return _validate(_with_measure(body))
+    spec = _validate(_with_known_image(_with_measure(body)))
+    return spec | {"model": spec["model"] | {"secrets": _without_nulls(spec["model"]["secrets"])}}
 
 
 def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
     """The current configuration with a partial one merged in. Raises InvalidRequest.
 
     Objects merge. Null in `env` removes a variable. Null in `secrets` keeps one: documents show secrets as null, and a
-    document that is read, changed and sent back must not lose them.
+    document that is read, changed and sent back must not lose them. Another `provider` moves the endpoint: the instance
+    must exist there, and the replicas are replaced as for any other hardware. What else the service does then is not
+    published; here the endpoint keeps its URL.
     """
-    for fixed in ("name", "provider"):
-        if body.get(fixed) not in (None, current[fixed]):
-            # Not part of the service's update document. If it were ignored, the request would appear to succeed.
-            raise InvalidRequest(f"VALIDATION_FAILED: {fixed}: cannot be changed")
-    parse_as(EndpointChangeBody, body)
-    merged = _merge(current, _with_measure(body))
+    if body.get("name") not in (None, current["name"]):
+        # Not part of the service's update document. If it were ignored, the request would appear to succeed.
+        raise InvalidRequest("VALIDATION_FAILED: name: cannot be changed")
+    known = parse_as(EndpointChangeBody, _with_known_image(_with_measure(body)))
+    merged = _merge(current, known.model_dump(by_alias=True, exclude_unset=True))
     scaling = merged["compute"]["scaling"]
     requested = (body.get("compute") or {}).get("scaling") or {}
     if scaling["minReplica"] and not requested.get("scaleToZeroTimeout"):
@@ -80,7 +76,6 @@ def validate_update(current: Spec, body: dict[str, Any]) -> Spec:
 
 def _validate(body: dict[str, Any]) -> Spec:
     """Validated, with the service's defaults and without unknown fields."""
-    _check_image(body)
     spec = parse_as(EndpointBody, body).model_dump(by_alias=True)
     scaling = spec["compute"]["scaling"]
     low, high, minutes = scaling["minReplica"], scaling["maxReplica"], scaling["scaleToZeroTimeout"]
@@ -91,18 +86,29 @@ def _validate(body: dict[str, Any]) -> Spec:
     if low == 0:
         scaling["scaleToZeroTimeout"] = minutes or DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
     scaling["measure"] = scaling["measure"] or {"hardwareUsage": None}
-    spec["model"]["image"] = images.without_unknown_settings(spec["model"]["image"])
-    model = {key: value for key, value in spec["model"].items() if value is not None or key in ("revision", "task")}
-    return {key: value for key, value in spec.items() if value is not None} | {"model": model}
+    if not (spec["customRouter"] or {}).get("tag"):
+        spec["customRouter"] = None
+    model = _without_nulls(spec["model"]) | {key: spec["model"][key] for key in ("revision", "task")}
+    return _without_nulls(spec) | {"model": model}
 
 
-def _check_image(body: dict[str, Any]) -> None:
+def _without_nulls(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _with_known_image(body: dict[str, Any]) -> dict[str, Any]:
+    """With the image checked, and without settings that its engine does not have."""
     model = body.get("model")
     image = model.get("image") if isinstance(model, dict) else None
-    for engine, settings in image.items() if isinstance(image, dict) else ():
-        if engine not in images.IMAGE_KEYS:
-            raise unknown_variant("model.image", engine, images.IMAGE_KEYS)
-        parse_as(images.settings_model(engine), settings, "model", "image", engine)
+    if not isinstance(model, dict) or not isinstance(image, dict):
+        return body
+    known = {}
+    for engine, settings in image.items():
+        if engine not in IMAGE_SETTINGS:
+            raise unknown_variant("model.image", engine, IMAGE_SETTINGS)
+        parsed = parse_as(IMAGE_SETTINGS[engine], settings, "model", "image", engine)
+        known[engine] = parsed.model_dump(by_alias=True, exclude_unset=True)
+    return body | {"model": model | {"image": known}}
 
 
 def _with_measure(body: dict[str, Any]) -> dict[str, Any]:

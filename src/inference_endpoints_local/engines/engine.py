@@ -139,6 +139,9 @@ class Engine(Protocol):
     async def resolve_task(self, spec: Spec) -> str | None:
         """The task that this configuration serves, if it is known. May read files. Raises CannotRun."""
 
+    def measures_requests(self, spec: Spec) -> bool:
+        """Whether what runs this configuration measures its own requests (`EngineReplica.engine_counters`)."""
+
     def free_replicas(self, spec: Spec) -> int:
         """The number of further replicas of this configuration that could start now."""
 

@@ -43,6 +43,9 @@ class ProcessEngine:
     async def resolve_task(self, spec: Spec) -> str | None:
         return (await find_in_time(self._programs, spec)).task
 
+    def measures_requests(self, spec: Spec) -> bool:
+        return bool(spec["model"]["task"] == "text-generation")  # of the workers, the one with llama.cpp does
+
     def free_replicas(self, spec: Spec) -> int:
         used = sum(
             replica.threads for replica in self._replicas.values() if replica.observe().stage is not ReplicaStage.EXITED

@@ -81,7 +81,7 @@ class SimulatedReplica:
     @property
     def engine_counters(self) -> EngineCounters | None:
         """Only queue and KV cache are simulated: no tokens are generated."""
-        if _image_engine(self._spec) not in _LANGUAGE_ENGINES:
+        if not _measures_requests(self._spec):
             return None
         self._count()
         return self._counters
@@ -131,6 +131,9 @@ class SimulatedEngine:
             return "text-generation"
         return "feature-extraction" if engine == "tei" else "custom"
 
+    def measures_requests(self, spec: Spec) -> bool:
+        return _measures_requests(spec)
+
     def free_replicas(self, spec: Spec) -> int:
         del spec
         return sys.maxsize
@@ -149,3 +152,12 @@ class SimulatedEngine:
 
 def _image_engine(spec: Spec) -> str:
     return str(next(iter(spec["model"]["image"])))
+
+
+def _measures_requests(spec: Spec) -> bool:
+    """vLLM, SGLang started with metrics, or a container of one of them (the service's OpenAPI document 2.0.0)."""
+    model = spec["model"]
+    engine, settings = next(iter(model["image"].items()))
+    runs = str(settings.get("url")).lower() if engine == "custom" else engine.lower()
+    with_metrics = "--enable-metrics" in (*model.get("command", ()), *model.get("args", ()))
+    return "vllm" in runs or ("sglang" in runs and with_metrics)

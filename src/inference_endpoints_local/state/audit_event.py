@@ -75,7 +75,8 @@ def _settings(spec: Spec) -> dict[str, dict[str, Any]]:
     scaling = compute["scaling"]
     return {
         "type": {"endpointType": spec["type"]},
-        "instance": _of(compute, "instanceType", "instanceSize"),
+        # The service's document has no group for `provider`: a move is one to another instance.
+        "instance": _of(compute, "instanceType", "instanceSize") | _of(spec["provider"], "vendor", "region"),
         "replica": _of(scaling, "minReplica", "maxReplica"),
         "scalingToZero": _of(scaling, "scaleToZeroTimeout"),
         "measure": _of(scaling, "measure"),

@@ -8,7 +8,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from inference_endpoints_local.wire.requests import ModelT, Moment, parse_as
+from inference_endpoints_local.wire.parsing import ModelT, parse_as
+from inference_endpoints_local.wire.requests import Moment
 
 DEFAULT_PAGE = 20  # the service's default; the largest page is not published
 MAX_PAGE = 100

@@ -10,8 +10,9 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads those of the standard library only from Python 3.12 on
 
 from inference_endpoints.models import InferenceEndpointStatus
+from inference_endpoints.models.literals import ScalingMetric
+from inference_endpoints_local.wire.endpoint_body import Name
 from inference_endpoints_local.wire.images import ImageBody
-from inference_endpoints_local.wire.requests import Name, ScalingMetric
 
 Timestamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{6})?Z$")]
 Count = Annotated[int, Field(ge=0)]
@@ -62,6 +63,7 @@ class ModelDocument(TypedDict):
     secrets: dict[str, None]
     args: NotRequired[list[str]]
     command: NotRequired[list[str]]
+    fromCatalog: NotRequired[bool]
 
 
 class StatusDocument(TypedDict):
@@ -78,6 +80,7 @@ class StatusDocument(TypedDict):
     engine: Literal["process", "simulated"]
     errorMessage: NotRequired[str]
     url: str
+    inferenceMetricsEnabled: bool
     lastUsedAt: NotRequired[Timestamp]
     agentMessage: NotRequired[str]
 

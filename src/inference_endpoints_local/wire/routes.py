@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import PREFIXES, Operation, Service
-from inference_endpoints_local.wire import graphs, queries, requests, responses
+from inference_endpoints_local.wire import endpoint_body, graphs, queries, requests, responses
 
 _PREFIX = {
     **PREFIXES,
@@ -79,9 +79,9 @@ def _route_of(operation: Operation[Any], response: Any, *errors: int, **more: An
 
 
 LIST = _route_of(operations.LIST, responses.EndpointsDocument, query=queries.EndpointsQuery)
-CREATE = _route_of(operations.CREATE, responses.EndpointDocument, 409, 507, body=requests.EndpointBody)
+CREATE = _route_of(operations.CREATE, responses.EndpointDocument, 409, 507, body=endpoint_body.EndpointBody)
 GET = _route_of(operations.GET, responses.EndpointDocument)
-UPDATE = _route_of(operations.UPDATE, responses.EndpointDocument, 409, 507, body=requests.EndpointChangeBody)
+UPDATE = _route_of(operations.UPDATE, responses.EndpointDocument, 409, 507, body=endpoint_body.EndpointChangeBody)
 DELETE = _route_of(operations.DELETE, responses.EmptyDocument, 507)
 PAUSE = _route_of(operations.PAUSE, responses.EndpointDocument, 507)
 RESUME = _route_of(operations.RESUME, responses.EndpointDocument, 400, 409, 507)

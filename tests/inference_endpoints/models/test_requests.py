@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from tests.support.schema_facts import facts_of
+from tests.support.service_document import needs_document, service_document
 
 from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import CreateRequest, Endpoint, UpdateRequest
+from inference_endpoints.models.endpoint_features import ENDPOINT_FEATURES
+from inference_endpoints_mcp.live.service_document import ServiceDocument
 
 BODY: dict[str, Any] = {
     "name": "chat",
@@ -79,11 +83,25 @@ def test_other_hardware_has_another_id_and_only_the_accelerator_that_is_named(cu
     assert (after.hardware_id, after.compute.accelerator) == ("aws-us-east-1-nvidia-l4-x1", "")
 
 
-@pytest.mark.parametrize("name", ["cacheHttpResponses", "privateService"])
-def test_a_setting_that_no_update_has_is_refused(name: str) -> None:
-    assert CreateRequest.model_validate(BODY | {name: None}).to_json()[name] is None
+@pytest.mark.parametrize(("name", "value"), [("cacheHttpResponses", True), ("privateService", None)])
+def test_a_setting_that_no_update_has_is_refused(name: str, value: Any) -> None:
+    assert CreateRequest.model_validate(BODY | {name: value}).to_json()[name] is value
     with pytest.raises(BadRequest, match=f": {name} can only be set when an endpoint is created"):
-        validated(lambda: UpdateRequest.model_validate({name: None}))
+        validated(lambda: UpdateRequest.model_validate({name: value}))
+
+
+@needs_document
+@pytest.mark.parametrize(("request_type", "body"), [(CreateRequest, "Endpoint"), (UpdateRequest, "EndpointUpdate")])
+def test_every_documented_setting_has_a_name_in_the_request(request_type: type[UpdateRequest], body: str) -> None:
+    documented = facts_of({"$ref": body}, service_document())
+    schema = request_type.model_json_schema(by_alias=True)
+    ours = set(facts_of(schema, ServiceDocument({"components": {"schemas": schema["$defs"]}})))
+    # What the service sets itself, and ignores where it is sent.
+    theirs = documented.keys() - {".compute.id", ".model.fromCatalog"}
+    checked = (".model.image.", ".compute.scaling.measure.", *(f".{name}." for name in ENDPOINT_FEATURES))
+    assert {path for path in theirs if not path.startswith(checked)} == {
+        path for path in ours if not path.startswith(checked)
+    }
 
 
 def test_another_region_is_other_hardware_of_the_same_kind(current: Endpoint) -> None:

@@ -17,8 +17,9 @@ from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.store import Store
 from inference_endpoints_local.wire import queries, responses, routes
+from inference_endpoints_local.wire.parsing import InvalidRequest, parse_as
 from inference_endpoints_local.wire.queries import parse_query
-from inference_endpoints_local.wire.requests import InvalidRequest, MetricsBody, parse_as
+from inference_endpoints_local.wire.requests import MetricsBody
 from inference_endpoints_local.wire.routes import RouteContract
 
 _GRAPHS: dict[RouteContract, Callable[[GraphWindows], Any]] = {

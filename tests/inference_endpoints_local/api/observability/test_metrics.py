@@ -105,6 +105,25 @@ async def test_a_simulated_cpu_without_a_language_model_has_neither_gpu_nor_engi
     assert (await graphs_of(driver, "small", "/inference/ttft")) == {"series": []}
 
 
+@pytest.mark.parametrize(
+    ("image", "args", "measures"),
+    [
+        ({"vLLM": {"url": "x"}}, [], True),
+        ({"sGLang": {"url": "x"}}, ["--enable-metrics"], True),
+        ({"sGLang": {"url": "x"}}, [], False),
+        ({"custom": {"url": "vllm/vllm-openai:v0.30.0"}}, [], True),
+        ({"tgi": {"url": "x"}}, [], False),
+    ],
+)
+async def test_the_status_shows_whether_there_are_metrics_of_the_engine(
+    driver: Driver, image: dict[str, Any], args: list[str], measures: bool
+) -> None:
+    created = (await driver.create(model={"image": image, "args": args})).body
+    assert created["status"]["inferenceMetricsEnabled"] is measures
+    await driver.advance(1_000)
+    assert ((await graphs_of(driver, "chat"))["inference"] is not None) is measures
+
+
 async def test_a_replica_is_shown_alone_on_request(driver: Driver) -> None:
     await driver.create_local("tiny", compute={"scaling": {"minReplica": 2, "maxReplica": 2}})
     endpoint = driver.endpoint("tiny")

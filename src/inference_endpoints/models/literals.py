@@ -1,6 +1,6 @@
-"""Literal types of the values that the service's OpenAPI document allows in a request (November 2026).
+"""Literal types of the values that a request may have. Source: the service's OpenAPI document 2.0.0.
 
-Type checkers enforce them; at run time they are not checked.
+The Python functions have them for type checkers alone. The tools and the embedded control plane refuse other values.
 """
 
 from typing import Literal
