@@ -41,7 +41,7 @@ async def change_from(given: Mapping[str, Any], read_endpoint: Callable[[], Awai
     `read_endpoint` is called if only a part of the image changes: the service replaces an image whole.
     """
     settings = _settings(given)
-    sizes = {wire: settings.pop(name) for name, wire in _PARALLELISM.items() if name in settings}
+    sizes = {name: settings.pop(name) for name in _PARALLELISM if name in settings}
     if sizes:
         image = settings.get("image") or _sendable_image(await read_endpoint())
         settings["image"] = _with_parallelism(image, sizes)
@@ -72,8 +72,12 @@ def _sendable_image(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _with_parallelism(image: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
+    """The image with these arguments. Raises `BadRequest` where its engine has no such setting."""
     engine, settings = next(iter(image.items()))
     for name in sizes:
-        if name not in PARALLELISM_SETTINGS.get(engine, ()):  # the service ignores it without an error
-            warnings.warn(f"the service may ignore {name}: {engine} has no such setting", UserWarning, stacklevel=2)
-    return {engine: {**settings, **sizes}}
+        if _PARALLELISM[name] not in PARALLELISM_SETTINGS.get(engine, ()):
+            raise BadRequest(
+                f"The image {engine} has no setting for {name}, and the service would ignore it: nothing was sent.",
+                hint="Pass it in container_args, as an argument of the engine.",
+            )
+    return {engine: settings | {_PARALLELISM[name]: size for name, size in sizes.items()}}

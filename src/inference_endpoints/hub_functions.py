@@ -178,6 +178,8 @@ class HubFunctions(Generic[H]):
         path: str | None = None,
         cache_http_responses: bool | None = None,
         tags: list[str] | None = None,
+        vendor: str | None = None,
+        region: str | None = None,
         namespace: str | None = None,
         token: Token = None,
         api: Api | None = None,
@@ -185,8 +187,11 @@ class HubFunctions(Generic[H]):
         """Change the settings of an endpoint that are given, and no others; an image is replaced whole.
 
         `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. `tensor_parallel_size` and
-        `data_parallel_size` are set in `custom_image`, or in the endpoint's current image. Raises `BadRequest`, which
-        is a `ValueError`, if no setting is given; nothing is sent then.
+        `data_parallel_size` are set in `custom_image`, or in the endpoint's current image. `vendor` and `region`, which
+        are not huggingface_hub's, move the endpoint: its replicas are replaced there, and its URL may change.
+
+        Raises `BadRequest`, which is a `ValueError`, if no setting is given, and for a parallelism that the image's
+        engine has no setting for (huggingface_hub sends it, and the service ignores it). Nothing is sent then.
 
         >>> endpoint = await update_inference_endpoint("chat", min_replica=0, scale_to_zero_timeout=30)
         >>> endpoint.raw["compute"]["scaling"]["scaleToZeroTimeout"]

@@ -187,11 +187,14 @@ class AsyncInferenceEndpoint(InferenceEndpointBase):
         path: str | None = None,
         cache_http_responses: bool | None = None,
         tags: list[str] | None = None,
+        vendor: str | None = None,
+        region: str | None = None,
     ) -> H:
         """Change the settings that are given, and no others; an image is replaced whole.
 
-        `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. Raises `BadRequest`, which is a `ValueError`,
-        if no setting is given; nothing is sent then.
+        `scale_to_zero_timeout` is in minutes and needs `min_replica` 0. `vendor` and `region` move the endpoint. Raises
+        `BadRequest`, which is a `ValueError`, if no setting is given, and for a parallelism that the image's engine has
+        no setting for; nothing is sent then.
 
         >>> endpoint = await endpoint.update(max_replica=2)
         >>> endpoint.raw["compute"]["scaling"]["maxReplica"]

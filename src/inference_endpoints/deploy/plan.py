@@ -143,7 +143,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
             for path, (before, after) in found.items()
         ],
         quota_left=_quota_left(offer, scaling.most_replicas - held),
-        warnings=_warnings(offer, scaling, known),
+        warnings=[*_move_warnings(current, after), *_warnings(offer, scaling, known)],
     )
 
 
@@ -242,6 +242,13 @@ def _warnings(offer: Offer | None, scaling: Scaling, known: Sequence[Offer]) -> 
     if kept and offer.price:
         warnings.append(f"{kept} replica(s) always run: ${offer.price * kept:g}/h even when idle.")
     return warnings
+
+
+def _move_warnings(current: Endpoint, after: EndpointConfiguration) -> list[str]:
+    there = (after.provider.vendor, after.provider.region)
+    if there == (current.provider.vendor, current.provider.region):
+        return []
+    return [f"It moves to {' '.join(there)}: its replicas are replaced there, and its URL may change."]
 
 
 def _masked(payload: dict[str, Any]) -> dict[str, Any]:

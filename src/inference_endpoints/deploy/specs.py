@@ -97,7 +97,7 @@ class Hardware(BaseModel):
 
     @property
     def instance(self) -> dict[str, str]:
-        """The settings of an `EndpointChange` to this hardware, in the same region.
+        """The settings of an `EndpointChange` to this hardware, where the endpoint is in its region already.
 
         >>> hardware.instance
         {'accelerator': 'gpu', 'instance_type': 'nvidia-l4', 'instance_size': 'x1'}
@@ -257,11 +257,15 @@ class EndpointSpec(EndpointSettings):
 
 
 class EndpointChange(EndpointSettings):
-    """A change of an endpoint: what is None stays as it is. Vendor, region and name cannot be changed.
+    """A change of an endpoint: what is None stays as it is. The name cannot be changed.
+
+    Another `vendor` and `region` move it: the instance must exist there, the replicas are replaced, the URL may change.
 
     >>> change = EndpointChange(min_replica=0, scale_to_zero_timeout=30)
     """
 
+    vendor: str | None = None
+    region: str | None = None
     repository: str | None = None
     accelerator: Annotated[Accelerator | None, SkipValidation] = None
     instance_type: str | None = None
@@ -281,7 +285,11 @@ class EndpointChange(EndpointSettings):
             scaling=self._scaling() or None,
         )
         model = _set_only(repository=self.repository) | self._model()
-        body = _set_only(compute=compute or None, model=model or None) | self._top_level_settings()
+        provider = _set_only(vendor=self.vendor, region=self.region)
+        if len(provider) == 1:
+            raise BadRequest("vendor and region are given together: nothing was sent.", hint="Give both.")
+        parts = _set_only(provider=provider or None, compute=compute or None, model=model or None)
+        body = parts | self._top_level_settings()
         if not body:
             raise BadRequest("Nothing to change was given: nothing was sent.", hint="Give at least one setting.")
         return validated(lambda: UpdateRequest.model_validate(body))

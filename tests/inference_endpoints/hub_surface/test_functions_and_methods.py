@@ -192,20 +192,31 @@ async def test_an_update_that_changes_nothing_is_a_value_error(call: CallStyle, 
     assert await default_driver.get("chat") == before
 
 
-@pytest.mark.sends_anything
 async def test_parallelism_goes_into_the_image_that_is_there(call: CallStyle, default_driver: Driver) -> None:
     image = {"vLLM": {"url": "vllm/vllm-openai:v1", "maxNumSeqs": 4}}
     endpoint = await created(call, custom_image=image)
     await call(endpoint.update, tensor_parallel_size=2)
     assert endpoint.raw["model"]["image"] == {"vLLM": image["vLLM"] | {"tensorParallelSize": 2}}
-    with pytest.warns(UserWarning, match="tgi"):
-        await call(endpoint.update, custom_image={"tgi": {"url": "tgi:3"}}, data_parallel_size=2)
+    for other in ({"tgi": {"url": "tgi:3"}}, {"sGLang": {"url": "sglang:1"}}):
+        with pytest.raises(ValueError, match="has no setting for data_parallel_size"):
+            await call(endpoint.update, custom_image=other, data_parallel_size=2)
+    assert (await call(endpoint.fetch)).raw["model"]["image"] == {"vLLM": image["vLLM"] | {"tensorParallelSize": 2}}
     secret = {"url": "x/y:1"}
     private = await created(
         call, "private", custom_image=secret, container_registry_username="me", container_registry_password="p"
     )
     with pytest.raises(ValueError, match="cannot be sent back"):
         await call(private.update, tensor_parallel_size=2)
+
+
+async def test_an_endpoint_moves_to_another_vendor_and_region(call: CallStyle, default_driver: Driver) -> None:
+    endpoint = await created(call)
+    with pytest.raises(ValueError, match="vendor and region are given together"):
+        await call(endpoint.update, region="us-east4")
+    await call(endpoint.update, vendor="gcp", region="us-east4")
+    assert endpoint.raw["provider"] == {"vendor": "gcp", "region": "us-east4"}
+    back = await call.function("update_inference_endpoint", "chat", vendor="aws", region="us-east-1")
+    assert back.raw["provider"] == {"vendor": "aws", "region": "us-east-1"}
 
 
 async def test_a_handle_is_made_of_a_raw_answer(call: CallStyle, default_driver: Driver) -> None:

@@ -40,8 +40,13 @@ TASKS = [
 OURS_ALONE: dict[str, list[str]] = {
     # A client to work with, in place of the method of an `HfApi`.
     **{name: ["api"] for name in FUNCTIONS},
+    # Moving an endpoint, which the service's document has and the reference does not.
+    "update_inference_endpoint": ["vendor", "region", "api"],
     # What the function of the same name takes, and the reference's method leaves out.
-    "update": ["scaling_metric", "scaling_threshold", "env", "domain", "path", "cache_http_responses", "tags"],
+    "update": [
+        *("scaling_metric", "scaling_threshold", "env", "domain", "path", "cache_http_responses", "tags"),
+        *("vendor", "region"),
+    ],
     # Waking an endpoint that is scaled to zero is billed, so the caller has to request it.
     "wait": ["wake"],
 }

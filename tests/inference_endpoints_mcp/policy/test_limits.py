@@ -42,6 +42,11 @@ REFUSED: list[tuple[str, Limits, Call]] = [
     ("--hardware", Limits(hardware=("aws-*-t4-*",)), ("resume_endpoint", BIG)),
     ("--hardware", Limits(hardware=("aws-*-t4-*",)), ("call_endpoint", ASLEEP | {"text": "x"})),
     ("--repositories", Limits(repositories=("acme/*",)), ("create_endpoint", NEW)),
+    (
+        "--hardware",
+        Limits(hardware=("aws-us-*",)),
+        ("update_endpoint", AWAKE | {"hardware": "gcp-us-east4-nvidia-l4-x1"}),
+    ),
     ("--repositories", Limits(repositories=("gpt2",)), ("update_endpoint", AWAKE | {"repository": "org/model"})),
     ("--types", Limits(types=("authenticated",)), ("create_endpoint", NEW)),
     ("--types", Limits(types=("private",)), ("create_endpoint", NEW | {"config": {"type": "public"}})),

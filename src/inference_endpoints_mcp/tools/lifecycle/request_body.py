@@ -52,7 +52,7 @@ def _check_config(config: dict[str, Any]) -> None:
     if own := sorted(_OTHER_ARGUMENTS & set(config)):
         raise BadRequest(
             f"config may not hold {' or '.join(own)}: nothing was sent.",
-            hint="Use endpoint_name and hardware. The name and region of an endpoint cannot change.",
+            hint="Use endpoint_name and hardware, which names vendor and region. The name cannot change.",
         )
     if config.get("type") == "protected":
         raise BadRequest("The type 'protected' is not supported: nothing was sent.", hint="Use private.")

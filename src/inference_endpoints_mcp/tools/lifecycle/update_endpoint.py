@@ -9,7 +9,7 @@ from inference_endpoints.deploy import preflight
 from inference_endpoints.deploy.offers import Offer, find_offer, list_offers, require_offer
 from inference_endpoints.deploy.plan import Plan, plan_update
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.errors import BadRequest, NoCapacity, QuotaExceeded
+from inference_endpoints.errors import NoCapacity, QuotaExceeded
 from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
@@ -43,15 +43,13 @@ async def update_endpoint(
     call: Call,
     endpoint_name: EndpointName,
     namespace: Namespace = "",
-    hardware: Annotated[HardwareId, Field(description="Of the same vendor and region.")] = "",
+    hardware: Annotated[HardwareId, Field(description="In another region: it moves there.")] = "",
     repository: Annotated[str, Field(max_length=512)] = "",
     task: Annotated[str, Field(max_length=64)] = "",
     revision: Annotated[str, Field(max_length=96)] = "",
     min_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
     max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
-    scale_to_zero_timeout: Annotated[
-        int, Field(ge=0, le=2_880, description="Idle minutes, at least 15; 0: unchanged.")
-    ] = 0,
+    scale_to_zero_timeout: Annotated[int, Field(ge=15, le=2_880, description="Idle minutes.")] | None = None,
     env: Annotated[Variables, object_or_text("Variables to set; others stay. No secrets.")] = {},  # noqa: B006
     clear: Annotated[list[ClearableSetting], Field(description="Settings to unset.")] = [],  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006
@@ -73,7 +71,7 @@ async def update_endpoint(
             revision=revision or None,
             min_replica=None if min_replica < 0 else min_replica,
             max_replica=None if max_replica < 0 else max_replica,
-            scale_to_zero_timeout=scale_to_zero_timeout or None,
+            scale_to_zero_timeout=scale_to_zero_timeout,
             env=env or None,
         )
         given = UpdateRequest() if (config or secret_names or clear) and _is_empty(change) else change.request()
@@ -114,13 +112,10 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
 
 
 def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -> dict[str, str]:
-    offer = require_offer(available, hardware)
-    if (offer.hardware.vendor, offer.hardware.region) != (current.provider.vendor, current.provider.region):
-        raise BadRequest(
-            "The vendor and region of an endpoint cannot change: nothing was sent.",
-            hint="Create another endpoint there, then delete this one.",
-        )
-    return offer.hardware.instance
+    """The hardware, and where it is if the endpoint moves there."""
+    wanted = require_offer(available, hardware).hardware
+    moves = (wanted.vendor, wanted.region) != (current.provider.vendor, current.provider.region)
+    return wanted.instance | ({"vendor": wanted.vendor, "region": wanted.region} if moves else {})
 
 
 def _is_empty(change: EndpointChange) -> bool:
