@@ -19,21 +19,24 @@ def facts_of(schema: dict[str, Any], document: ServiceDocument) -> Facts:
 def _facts(
     path: str, schema: dict[str, Any], document: ServiceDocument, *, required: bool
 ) -> Iterator[tuple[str, frozenset[str]]]:
-    arms = [document.resolved(arm) for arm in schema.get("oneOf", schema.get("anyOf", [schema]))]
-    arms = [document.resolved(inner) for arm in arms for inner in arm.get("oneOf", arm.get("anyOf", [arm]))]
-    found = {kind for arm in arms for kind in _kinds(arm)} | ({"required"} if required else set())
+    forms = [inner for one in _forms(schema, document) for inner in _forms(one, document)]
+    found = {kind for form in forms for kind in _kinds(form)} | ({"required"} if required else set())
     yield path, frozenset(found)
-    single = len([arm for arm in arms if arm.get("type") != "null"]) == 1
-    for arm in arms:
-        properties, needed = document.object_properties(arm)
+    single = len([form for form in forms if form.get("type") != "null"]) == 1
+    for form in forms:
+        properties, needed = document.object_properties(form)
         for name, value in properties.items():
             # Of several forms each requires its own name: none is required of all.
             yield from _facts(f"{path}.{name}", value, document, required=single and name in needed)
-        names = document.resolved(arm.get("propertyNames", {})).get("enum", ["*"])
-        for value in (arm.get("additionalProperties"), arm.get("items")):
-            if isinstance(value, dict):
-                for name in names:
-                    yield from _facts(f"{path}.{name}", value, document, required=False)
+        names = document.resolved(form.get("propertyNames", {})).get("enum", ["*"])
+        for inner in (form.get("additionalProperties"), form.get("items")):
+            for name in names if isinstance(inner, dict) else ():
+                yield from _facts(f"{path}.{name}", inner or {}, document, required=False)
+
+
+def _forms(schema: dict[str, Any], document: ServiceDocument) -> list[dict[str, Any]]:
+    """What a union admits; the schema itself if it is none."""
+    return [document.resolved(form) for form in schema.get("oneOf") or schema.get("anyOf") or [schema]]
 
 
 def _kinds(schema: dict[str, Any]) -> Iterator[str]:
