@@ -21,13 +21,19 @@ from inference_endpoints_local.control.endpoint_metrics import NO_REPLICA, Endpo
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.engine import EngineReplica, WorkerAddress
-from inference_endpoints_local.engines.worker_proxy import WorkerExchange, WorkerFailed, open_exchange
+from inference_endpoints_local.engines.worker_proxy import Headers, WorkerExchange, WorkerFailed, open_exchange
 from inference_endpoints_local.state.clock import wall_s
 from inference_endpoints_local.state.faults import CALL_ENDPOINT, Faults
 from inference_endpoints_local.state.store import NotSaved
 
 MAX_CALL_BYTES = 32 * 1024 * 1024
 MAX_HOLD_S = 3_600.0
+# A model may answer with a page. In a browser it would be one of the plane's address: it runs no script there.
+_NO_PAGE = [
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+]
 
 
 class BodyTooLarge(Exception):
@@ -191,7 +197,9 @@ class _ForwardedRequest:
     async def _download(self, exchange: WorkerExchange) -> None:
         response = await exchange.response()
         self._response_started = True
-        await self._send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await self._send(
+            {"type": "http.response.start", "status": response.status, "headers": _without_page(response.headers)}
+        )
         async for chunk in response.body:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
@@ -202,6 +210,11 @@ class _ForwardedRequest:
             await error_response(status, message)(self._request.scope, self._request.receive, self._send)
         else:
             await self._send(HANG_UP)
+
+
+def _without_page(headers: Headers) -> Headers:
+    ours = {name for name, _ in _NO_PAGE}
+    return [(name, value) for name, value in headers if name not in ours] + _NO_PAGE
 
 
 def _scale_up_timeout_s(request: Request) -> float:

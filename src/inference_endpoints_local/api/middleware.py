@@ -17,6 +17,9 @@ from inference_endpoints_local.loopback import is_loopback
 
 logger = logging.getLogger(__name__)
 
+_OWN_SITES = frozenset({"none", "same-origin"})
+"""Of `Sec-Fetch-Site`: what the person at the browser opened, and what belongs to it."""
+
 
 def with_middleware(app: ASGIApp) -> ASGIApp:
     """The application inside its three middlewares, the first outermost."""
@@ -71,15 +74,20 @@ async def internal_error(request: Request, failure: Exception) -> Response:
 
 
 def loopback_refusal(headers: Iterable[tuple[bytes, bytes]]) -> Response | None:
-    """The error for a request with another host in `Host` (421) or `Origin` (403); None if there is none.
+    """The error for a request with another host in `Host` (421), or of a web page (403); None if there is none.
 
     A web page can resolve a name of its own to 127.0.0.1 and send requests there from a browser (DNS rebinding). Such a
-    request has that name in `Host`, or the page's in `Origin`. This plane accepts the loopback names alone.
+    request has that name in `Host`, or the page's in `Origin`. This plane accepts the loopback names alone. A page can
+    also have an image or a frame loaded from here, which would wake a public endpoint: such a request has no `Origin`,
+    but browsers add `Sec-Fetch-Site`, older ones `Referer`.
     """
     decoded = [(name.lower(), value.decode("latin-1")) for name, value in headers]
     hosts = [f"//{value}" for name, value in decoded if name == b"host"]
     if not hosts or not all(map(is_loopback, hosts)):
         return error_response(421, "Misdirected Request: this plane only accepts the hosts 127.0.0.1 and localhost")
-    if not all(is_loopback(value) for name, value in decoded if name == b"origin"):
+    pages = [value for name, value in decoded if name in (b"origin", b"referer")]
+    sites = {value for name, value in decoded if name == b"sec-fetch-site"}
+    named = any(name == b"origin" for name, _ in decoded)
+    if not all(map(is_loopback, pages)) or (not named and sites - _OWN_SITES):
         return error_response(403, "Forbidden: web pages of other hosts may not call this plane")
     return None

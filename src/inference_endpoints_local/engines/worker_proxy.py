@@ -32,8 +32,25 @@ HOP_BY_HOP = frozenset(
     }
 )
 _DROPPED_FROM_REQUEST = HOP_BY_HOP | {b"host", b"authorization", b"expect"}
-# The server that sends the response on sets the last two itself.
-_DROPPED_FROM_RESPONSE = HOP_BY_HOP | {b"date", b"server"}
+_KEPT_IN_RESPONSE = frozenset(
+    {
+        b"accept-ranges",
+        b"allow",
+        b"cache-control",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"etag",
+        b"last-modified",
+        b"retry-after",
+        b"vary",
+    }
+)
+"""What describes a response; `x-` headers of the engine are kept too. With others a model could set cookies in a
+browser, ask for passwords, or let web pages read what is at the plane's address."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -92,7 +109,9 @@ class WorkerExchange:
             pass
         if not isinstance(event, h11.Response):
             raise WorkerFailed("The worker closed the connection without a response.")
-        headers = [(name, value) for name, value in event.headers if name not in _DROPPED_FROM_RESPONSE]
+        headers = [
+            (name, value) for name, value in event.headers if name in _KEPT_IN_RESPONSE or name.startswith(b"x-")
+        ]
         return WorkerResponse(event.status_code, headers, self._body())
 
     async def _body(self) -> AsyncIterator[bytes]:

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 
 class WeightsError(Exception):
@@ -50,10 +53,10 @@ class Wheel:
 
 @dataclass(frozen=True)
 class HubRevision:
-    """A repository on the Hub that publishes the same files under the same names."""
+    """A commit of a repository on the Hub that publishes the same files under the same names."""
 
     repository: str
-    revision: str
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 @dataclass(frozen=True)

