@@ -1,4 +1,4 @@
-"""The table of settings in `README.md`: the flags of the server, with the texts of their help."""
+"""The tables in `README.md`: the flags of the server with the texts of their help, and what needs approval."""
 
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -6,21 +6,38 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from inference_endpoints_mcp.cli.settings import ServerSettings
+from inference_endpoints_mcp.policy.effects import EFFECTS, EffectRule
 from inference_endpoints_mcp.policy.rules import flag
-
-BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
 
 _PLACEHOLDERS: dict[Any, str] = {bool: "", int: " N", float: " NUMBER", str: " NAME", Path: " PATH"}
 
 
 def render_readme(text: str) -> str:
-    """The text of `README.md` with the current table between its two marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{_table()}{END}{after}"
+    """The text of `README.md` with each current table between its two marks."""
+    for name, table in (("approvals", _approvals()), ("settings", _settings())):
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}{table}{end}{after}"
+    return text
 
 
-def _table() -> str:
+def _approvals() -> str:
+    rows = [
+        f"| `{effect}` | {rule.covers} | {'yes' if rule.asked else 'no'} | {_without_a_question(rule)} |"
+        for effect, rule in EFFECTS.items()
+    ]
+    head = "| Effect | Covers | Is a person asked? | Where the host cannot ask |"
+    return "\n".join([head, "|---|---|---|---|", *rows, ""])
+
+
+def _without_a_question(rule: EffectRule) -> str:
+    if not rule.asked:
+        return "done"
+    return "refused" if rule.needs_person else "two calls, with a plan's token"
+
+
+def _settings() -> str:
     rows = [
         f"| `{flag(name)}{_placeholder(field.annotation)}` | {_description(field)} |"
         for name, field in ServerSettings.model_fields.items()

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from inference_endpoints.deploy.exposure import Exposure, find_exposures
 from inference_endpoints.deploy.offers import (
     QUOTAS_WITHOUT_PAYMENT_METHOD,
     Offer,
@@ -18,7 +19,7 @@ from inference_endpoints.deploy.offers import (
     lack_payment_method,
     list_offers,
 )
-from inference_endpoints.deploy.prices import HOURS_PER_MONTH
+from inference_endpoints.deploy.prices import HOURS_PER_MONTH, Prices
 from inference_endpoints.deploy.specs import differences
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.models import (
@@ -79,8 +80,11 @@ class Plan(BaseModel, defer_build=True):
     operation: str
     effect: Effect
     spends: bool = Field(default=False, description="Whether the change can raise the cost.")
+    exposes: list[Exposure] = Field(default_factory=list, description="What the change opens to others.")
+    interrupts: str = Field(default="", description="What the change interrupts, as a sentence.")
     endpoint: str
     cost: PriceRange
+    per_hour_now: float | None = Field(default=0.0, description="USD; None where no price is published.")
     request: UpdateRequest | None = Field(default=None, repr=False)
     changes: list[SettingChange] = Field(default_factory=list)
     quota_left: int | None = Field(default=None, description="Accelerators of this type left at maximum replicas.")
@@ -113,6 +117,7 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
         spends=True,
         endpoint=f"{namespace}/{request.name}",
         cost=_cost(after, offer),
+        exposes=find_exposures(request, None),
         request=request,
         quota_left=_quota_left(offer, scaling.most_replicas),
         warnings=_warnings(offer, scaling, known),
@@ -137,6 +142,9 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
         spends=bool(found) and may_cost_more(after, current, known),
         endpoint=f"{namespace}/{current.name}",
         cost=_cost(after, offer),
+        per_hour_now=Prices(listing).now(current),
+        exposes=find_exposures(request, current),
+        interrupts=REPLACES_REPLICAS if current.state.billed and any(map(_replaces_replicas, found)) else "",
         request=request,
         changes=[
             SettingChange(setting=path, before=_masked_at(path, before), after=_masked_at(path, after))
@@ -160,7 +168,22 @@ def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: s
         effect=operation.effect,
         endpoint=f"{namespace}/{current.name}",
         cost=PriceRange.of(current.hardware_id, offer.price if offer else None, 0, 0),
+        per_hour_now=Prices(listing).now(current),
+        interrupts=_INTERRUPTIONS[operation.name],
     )
+
+
+_INTERRUPTIONS = {
+    operations.PAUSE.name: "It stops answering until it is resumed.",
+    operations.SCALE_TO_ZERO.name: "Its replicas end, and the next call waits for a new one.",
+    operations.DELETE.name: "It stops answering for good.",
+}
+REPLACES_REPLICAS = "Its running replicas are replaced: calls can be slow or fail until the new ones are ready."
+
+
+def _replaces_replicas(setting: str) -> bool:
+    """Whether a change of this setting starts new replicas: all but scaling, tags and access do."""
+    return setting.startswith(("model.", "provider", "compute.")) and not setting.startswith("compute.scaling")
 
 
 def _check_scale_to_zero(current: Endpoint, label: str) -> None:

@@ -320,6 +320,15 @@ def differences(current: Endpoint, request: UpdateRequest) -> dict[str, tuple[An
     return changes
 
 
+def changed_settings(current: Endpoint | None, request: UpdateRequest) -> list[str]:
+    """The dotted paths of `differences`; of a new endpoint all that it sets."""
+    if current is not None:
+        return list(differences(current, request))
+    changes: dict[str, tuple[Any, Any]] = {}
+    _compare("", {}, request.to_json(), changes)
+    return list(changes)
+
+
 def _compare(path: str, before: Any, after: Any, changes: dict[str, tuple[Any, Any]]) -> None:
     if path == "model.env" and isinstance(before, dict) and isinstance(after, dict):
         different = {name: value for name, value in after.items() if before.get(name) != value}

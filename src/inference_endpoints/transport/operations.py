@@ -48,6 +48,7 @@ class Effect(StrEnum):
     READS = "reads"
     SPENDS = "spends"
     DISRUPTS = "disrupts"
+    EXPOSES = "exposes"
     DESTROYS = "destroys"
 
 

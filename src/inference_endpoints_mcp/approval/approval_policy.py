@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from inference_endpoints.errors import Refused
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.policy.effects import ASKED_BY_DEFAULT, EFFECTS
 
 
 class ApprovalMethod(StrEnum):
@@ -23,11 +24,6 @@ class ApprovalMethod(StrEnum):
     OFF = "off"
 
 
-DEFAULT_EFFECTS = frozenset({Effect.DESTROYS, Effect.SPENDS})
-"""What cannot be undone, and what costs money. Pausing and the like cost nothing and are undone by one call: a person
-asked about each of them soon approves without reading."""
-
-
 @dataclass(frozen=True)
 class ApprovalPolicy:
     """Which changes need approval, and how they are approved.
@@ -38,15 +34,29 @@ class ApprovalPolicy:
     """
 
     method: ApprovalMethod = ApprovalMethod.ELICIT
-    effects: frozenset[Effect] = DEFAULT_EFFECTS
+    effects: frozenset[Effect] = ASKED_BY_DEFAULT
     min_price_per_hour: float = 0.0
     include_simulated: bool = False
     answer_timeout_s: float = 600.0
 
     def requires_approval(self, proposal: Proposal) -> bool:
         """Whether a change needs approval."""
+        return bool(self.effects_to_approve(proposal))
+
+    def effects_to_approve(self, proposal: Proposal) -> frozenset[Effect]:
+        """The effects for which a change needs approval; empty where it needs none."""
         found = proposal.effects & self.effects if self.method is not ApprovalMethod.OFF else frozenset()
-        return bool(found - {Effect.SPENDS}) or (Effect.SPENDS in found and self._costs(proposal))
+        return found if self._costs(proposal) else found - {Effect.SPENDS}
+
+    def reason_not_to_ask(self, proposal: Proposal) -> str:
+        """Why a change needs no approval, as the end of a sentence."""
+        if self.method is ApprovalMethod.OFF:
+            return "the operator of this server asks for no approval"
+        if Effect.SPENDS not in proposal.effects:
+            return "it cannot cost more, and opens nothing to others"
+        if proposal.backend != "huggingface":
+            return "nothing is billed for it"
+        return "it stays within what the operator of this server lets pass"
 
     def charges_need_approval(self, backend: str) -> bool:
         """Whether spending on this backend needs approval at all."""
@@ -87,16 +97,21 @@ class NotAsPlanned(Refused):
         self.plan = plan
 
 
-def not_approved(outcome: Outcome, proposal: Proposal) -> Refused:
-    return Refused(f"{_REASONS[outcome]}: {nothing_done(proposal)}.", hint="Ask the user what they want.")
-
-
-def cannot_ask(proposal: Proposal) -> Refused:
-    """For a host that cannot ask, and a change that cannot be undone."""
+def not_approved(outcome: Outcome, proposal: Proposal, because: str) -> Refused:
     return Refused(
-        f"Deleting needs a person's approval, and this host cannot ask for it: {nothing_done(proposal)}.",
-        hint="Pausing stops the billing as well. The operator of this server can choose another kind of approval "
-        "(--confirm plan or host), or none (--confirm off).",
+        f"{_REASONS[outcome]}: {nothing_done(proposal)}.",
+        hint=f"A person is asked because it {because}. Ask the user what they want.",
+    )
+
+
+def cannot_ask(proposal: Proposal, effect: Effect) -> Refused:
+    """For a host that cannot ask, and a change with an effect that only a person approves."""
+    instead = "Pausing stops the billing as well. " if effect is Effect.DESTROYS else ""
+    return Refused(
+        f"{EFFECTS[effect].doing} needs a person's approval, and this host cannot ask for it: "
+        f"{nothing_done(proposal)}.",
+        hint=f"{instead}The operator of this server can choose another kind of approval (--confirm plan or host), or "
+        "none (--confirm off).",
     )
 
 

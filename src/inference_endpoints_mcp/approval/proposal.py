@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from inference_endpoints.deploy.plan import WAKE, Plan
-from inference_endpoints.models import Endpoint
+from inference_endpoints.models import Endpoint, EndpointConfiguration, UpdateRequest
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Effect, Request
@@ -27,13 +27,20 @@ class Proposal:
 
     @property
     def effects(self) -> frozenset[Effect]:
-        """What this very call may do: an update disrupts, and spends only if it may then cost more."""
-        return frozenset({self.plan.effect, *([Effect.SPENDS] if self.plan.spends else [])})
+        """What this very call may do: an update disrupts, and spends or exposes only if it does."""
+        more = {Effect.SPENDS: self.plan.spends, Effect.EXPOSES: self.plan.exposes}
+        return frozenset({self.plan.effect, *(effect for effect, holds in more.items() if holds)})
 
     @property
     def price(self) -> float | None:
         """USD per hour it may come to cost, at the most replicas; None where no price is published."""
         return self.plan.cost.per_hour_at_max
+
+    @cached_property
+    def after(self) -> EndpointConfiguration:
+        """The endpoint as the change would leave it."""
+        request = self.plan.request or UpdateRequest()
+        return request.applied_to(self.current)
 
     @cached_property
     def bound(self) -> dict[str, str]:

@@ -1,18 +1,30 @@
-"""The question to a person before a change, and the form for the answer."""
+"""The question to a person before a change, and the form for the answer.
 
-import json
+What a change opens, costs and interrupts comes first, then every setting that can name code, callers or an address, in
+full. Of many harmless settings only the number and a hash are shown. A plan that is too large to be shown is refused.
+"""
+
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, Field, StrictBool, StrictStr
 
-from inference_endpoints.deploy.plan import WAKE, Plan
+from inference_endpoints.deploy.plan import MASK, WAKE, Plan
+from inference_endpoints.errors import Refused
+from inference_endpoints.models import EndpointConfiguration
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.approval.wording import LONGEST_QUOTE, describe_cost, describe_exposures, named, quoted
+from inference_endpoints_mcp.policy.plain_values import is_plain
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 
-SETTINGS_SHOWN, LONGEST_SETTING = 40, 120
+LONGEST_QUESTION = 6_000
+"""Characters. Hosts show a question in a dialog, and nobody reads more there."""
+HARMLESS_SHOWN = 5
+_HARMLESS = ("name", "tags", "notifications", "model.task", "model.fromCatalog", "compute.scaling")
+"""Settings, with all below them, that name no code, no caller and no address. What they cost is shown anyway."""
 _VERBS = {
     "create_endpoint": "Create",
     "update_endpoint": "Update",
@@ -50,58 +62,95 @@ def choose_form(proposal: Proposal) -> type[Form]:
 
 
 def render_question(proposal: Proposal, redactor: Redactor) -> str:
-    """The text of the question: the same for the same proposal, and without secrets."""
-    plan, verb = proposal.plan, _VERBS[proposal.plan.operation]
-    parts = [f"{verb} endpoint {plan.endpoint}?", *_describe_endpoint(proposal)]
-    if plan.effect is Effect.DESTROYS:
-        parts.append("This cannot be undone.")
-    parts += [_price(proposal)] if plan.spends else []
-    changed = list(_changes(plan, redactor))
-    parts += [f"Settings: {'; '.join(changed)}."] if changed else []
-    parts += [clean_line(warning) for warning in plan.warnings]
-    return redactor.text(" ".join([*parts, f"(Plan {proposal.id})"]))
+    """The text of the question: the same for the same proposal, and without secrets.
+
+    Raises `Refused` where it would be too long to be read.
+    """
+    plan = proposal.plan
+    lines = [f"{_VERBS[plan.operation]} endpoint {plan.endpoint}?"]
+    lines += ["This cannot be undone."] if plan.effect is Effect.DESTROYS else []
+    lines += describe_exposures(plan, proposal.after)
+    lines += [describe_cost(proposal)]
+    lines += [plan.interrupts] if plan.interrupts else []
+    lines += [_describe_endpoint(proposal)]
+    lines += _describe_settings(plan, redactor)
+    lines += [clean_line(warning) for warning in plan.warnings]
+    question = redactor.text("\n".join([*lines, f"(Plan {proposal.id})"]))
+    if len(question) > LONGEST_QUESTION:
+        raise Refused(
+            "This plan is too large to be shown to a person, so it cannot be approved: nothing was changed.",
+            hint="Make several smaller changes, one after the other.",
+        )
+    return question
 
 
-def _describe_endpoint(proposal: Proposal) -> list[str]:
-    request, current, hardware = proposal.plan.request, proposal.current, clean_line(proposal.plan.cost.hardware_id)
+def _describe_endpoint(proposal: Proposal) -> str:
+    current = proposal.current
     if current is None:
-        return [f"It will run {clean_line(str(request and request.repository), 100)} on {hardware}."]
-    created = f"created {current.identity}"
-    return [f"It runs {clean_line(current.model.repository, 100)} on {clean_line(current.hardware_id)}, {created}."]
+        return f"It will run {_code(proposal.after)} on {named(proposal.plan.cost.hardware_id)}."
+    return f"It runs {_code(current)} on {named(current.hardware_id)}, created {clean_line(current.identity, 40)}."
 
 
-def _price(proposal: Proposal) -> str:
-    cost = proposal.plan.cost
-    if cost.per_hour_at_max is None:
-        return "Its price is not published."
-    simulated = "; simulated, so nothing is billed" if proposal.backend == "simulated" else ""
-    hardware = clean_line(cost.hardware_id)
-    return (
-        f"It may then cost ${cost.per_hour_at_min:g} to ${cost.per_hour_at_max:g} per hour on {hardware} "
-        f"(${cost.per_month_at_max:g} a month at most{simulated})."
-    )
+def _code(endpoint: EndpointConfiguration) -> str:
+    engine = endpoint.model.image_key
+    repository = quoted(endpoint.model.repository, LONGEST_QUOTE)
+    return f"{repository} in a {named(engine)} container" if engine else repository
 
 
-def _changes(plan: Plan, redactor: Redactor) -> Iterator[str]:
-    """The settings of a new endpoint, or those that change, in brief."""
-    lines = [
-        f"{change.setting}: {_short_value(change.setting, change.before, redactor)} → "
-        f"{_short_value(change.setting, change.after, redactor)}"
-        for change in plan.changes
-    ] or [f"{path}: {_short_value(path, value, redactor)}" for path, value in _settings(plan.masked() or {})]
-    yield from (clean_line(each, 2 * LONGEST_SETTING) for each in lines[:SETTINGS_SHOWN])
-    if len(lines) > SETTINGS_SHOWN:
-        yield f"{len(lines) - SETTINGS_SHOWN} more"
+def _describe_settings(plan: Plan, redactor: Redactor) -> Iterator[str]:
+    """The settings of a new endpoint, or those that change: first those that can name code, callers or an address."""
+    risky: list[str] = []
+    harmless: list[str] = []
+    for path, before, after in _settings(plan):
+        (risky if _is_risky(path, after) else harmless).append(_line(path, before, after, redactor))
+    if risky or harmless:
+        yield "Settings:"
+    yield from (f"- {line}" for line in risky)
+    if len(harmless) <= HARMLESS_SHOWN:
+        yield from (f"- {line}" for line in harmless)
+    elif harmless:
+        digest = hashlib.sha256("\n".join(harmless).encode()).hexdigest()[:12]
+        yield f"- {len(harmless)} more that name no code, caller or address (hash {digest})"
 
 
-def _settings(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+def _settings(plan: Plan) -> Iterator[tuple[str, Any, Any]]:
+    """Each setting with its value before and after; of variables each its own. A new endpoint has none before."""
+    if plan.changes:
+        for change in plan.changes:
+            before, after = change.before, change.after
+            if change.setting == "model.env" and isinstance(after, dict):
+                old = before if isinstance(before, dict) else {}
+                yield from ((f"model.env.{name}", old.get(name), value) for name, value in after.items())
+            else:
+                yield change.setting, before, after
+    else:
+        yield from ((path, None, value) for path, value in _flattened(plan.masked() or {}))
+
+
+def _flattened(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in payload.items():
-        if isinstance(value, dict) and value:
-            yield from _settings(value, f"{path}{key}.")
+        if isinstance(value, dict) and value and f"{path}{key}" != "model.image":
+            yield from _flattened(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", value
 
 
-def _short_value(path: str, value: Any, redactor: Redactor) -> str:
-    masked = redactor.data({path.rpartition(".")[2]: value})
-    return clean_line(json.dumps(*masked.values(), ensure_ascii=False), LONGEST_SETTING)
+def _is_risky(path: str, after: Any) -> bool:
+    if path.startswith("model.env."):
+        return not is_plain(after)
+    return not any(path == each or path.startswith(f"{each}.") for each in _HARMLESS)
+
+
+def _line(path: str, before: Any, after: Any, redactor: Redactor) -> str:
+    """`path: before → after`. What is approved is shown in full; what was there before may be cut."""
+    new = quoted(_masked(path, after, redactor))
+    setting = path if path.replace(".", "").isidentifier() else quoted(path)
+    if before is None:
+        return f"{setting}: {new}"
+    return f"{setting}: {quoted(_masked(path, before, redactor), LONGEST_QUOTE)} → {new}"
+
+
+def _masked(path: str, value: Any, redactor: Redactor) -> Any:
+    if path.startswith("model.secrets"):
+        return dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK
+    return next(iter(redactor.data({path.rpartition(".")[2]: value}).values()))

@@ -2,7 +2,6 @@
 
 import sys
 
-from inference_endpoints.transport.operations import Effect
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
@@ -49,7 +48,7 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         audit_file=settings.audit_file,
         approval=ApprovalPolicy(
             method=ApprovalMethod(settings.confirm),
-            effects=frozenset(map(Effect, settings.confirm_effects)),
+            effects=frozenset(settings.confirm_effects),
             min_price_per_hour=settings.confirm_above,
             include_simulated=settings.confirm_simulated,
             answer_timeout_s=settings.answer_within,

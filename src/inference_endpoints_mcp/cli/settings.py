@@ -12,13 +12,22 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 from typing_extensions import TypeAliasType
 
+from inference_endpoints.transport.operations import Effect
+from inference_endpoints_mcp.policy.effects import ASKED_BY_DEFAULT, EFFECTS, gravest_first
 from inference_endpoints_mcp.policy.limits import CommaSeparated, Limits, read_limits, split_list
 from inference_endpoints_mcp.policy.rules import flag
 
 VARIABLE_PREFIX = "INFERENCE_ENDPOINTS_"
 
+
+def _validate_effects(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    if Effect.READS in effects:
+        raise PydanticCustomError("effects", "Reading needs no approval.")
+    return effects
+
+
 Effects = TypeAliasType(
-    "Effects", Annotated[tuple[Literal["destroys", "spends", "disrupts"], ...], BeforeValidator(split_list)]
+    "Effects", Annotated[tuple[Effect, ...], BeforeValidator(split_list), AfterValidator(_validate_effects)]
 )
 
 SettingsT = TypeVar("SettingsT", bound="CommandSettings")
@@ -96,9 +105,10 @@ class ServerSettings(PlaneSettings, Limits):
         "model can make alone; host leaves it to the host's own dialog; off needs no approval.",
     )
     confirm_effects: Effects = Field(
-        default=("destroys", "spends"),
-        description="What needs approval: destroys (deleting), spends (what may cost more, including a call that wakes "
-        "an endpoint), disrupts (pausing, updating and so on).",
+        default=tuple(gravest_first(ASKED_BY_DEFAULT)),
+        description="What needs approval: "
+        + ", ".join(f"{effect} ({rule.covers})" for effect, rule in EFFECTS.items())
+        + ".",
     )
     confirm_above: float = Field(
         default=0.0, ge=0, description="Spending needs approval only above this price in USD per hour."
@@ -110,10 +120,13 @@ class ServerSettings(PlaneSettings, Limits):
         default=600.0, gt=0, description="Seconds that a person has to answer a request for approval."
     )
     lend: CommaSeparated = Field(
-        default=(), description="Variables of this server's environment that endpoints may get as secrets."
+        default=(),
+        description="Variables of this server's environment that endpoints may get as secrets. HF_TOKEN:acme/* binds "
+        "one to repositories, HF_TOKEN:ghcr.io/acme/* to images too.",
     )
     lend_file: Path | None = Field(
-        default=None, description="Private file of NAME=value lines that endpoints may get as secrets."
+        default=None,
+        description="Private file of NAME=value lines that endpoints may get as secrets. --lend NAME:pattern binds.",
     )
     policy: Path | None = Field(
         default=None,

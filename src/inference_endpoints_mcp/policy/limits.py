@@ -41,7 +41,16 @@ class Limits(BaseModel):
     tools: CommaSeparated = Field(default=(), description="Only these tools.")
     namespaces: CommaSeparated = Field(default=(), description="Only these namespaces, reading included.")
     hardware: CommaSeparated = Field(default=(), description="Only hardware whose id matches one of these patterns.")
-    repositories: CommaSeparated = Field(default=(), description="Only models whose id matches one of these patterns.")
+    repositories: CommaSeparated = Field(
+        default=(),
+        description="Only models whose id matches one of these patterns. Containers, commands, arguments and variables "
+        "that could run another model are refused.",
+    )
+    images: CommaSeparated = Field(
+        default=(),
+        description="Only containers whose URL matches one of these patterns, and the service's own: ghcr.io/acme/*, "
+        "docker.io/acme/*.",
+    )
     model_folders: CommaSeparated = Field(
         default=(),
         description="Only model files in these folders. Default with --local: the home folder, the current folder and "

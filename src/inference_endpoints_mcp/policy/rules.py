@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import MAX_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.model_bounds import find_violation, image_violation
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
 
 HEADER_PREFIX = "X-Endpoints-"
@@ -68,7 +69,13 @@ def _hardware(limits: Limits, start: PlannedStart) -> str | None:
 
 
 def _repositories(limits: Limits, start: PlannedStart) -> str | None:
-    return _unless_matching("Model", start.after.model.repository, limits.repositories)
+    if not limits.repositories:
+        return None
+    return find_violation(start.after.model, limits.repositories, limits.images)
+
+
+def _images(limits: Limits, start: PlannedStart) -> str | None:
+    return image_violation(start.after.model, limits.images) if limits.images else None
 
 
 def _model_folders(limits: Limits, start: PlannedStart) -> str | None:
@@ -133,6 +140,7 @@ def _unless_matching(what: str, value: str, patterns: tuple[str, ...]) -> str | 
 _RULES: dict[str, Rule] = {
     "hardware": _hardware,
     "repositories": _repositories,
+    "images": _images,
     "model_folders": _model_folders,
     "types": _types,
     "max_replicas": _max_replicas,

@@ -21,17 +21,25 @@ class LentSecretsError(ValueError):
 
 @dataclass(frozen=True)
 class LentSecrets:
-    """Secrets by name. A value goes into the request that is sent, and nowhere else."""
+    """Secrets by name. A value goes into the request that is sent, and nowhere else.
+
+    `bindings` has, for some names, patterns of the repositories and images that may get them.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    bindings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def load(
         cls, names: Iterable[str], file: Path | None, environment: Mapping[str, str] = os.environ
     ) -> "LentSecrets":
-        """Variables of the environment, and all `NAME=value` lines of a private file. Raises `LentSecretsError`."""
+        """Variables of the environment, each bound by `NAME:pattern`, and all `NAME=value` lines of a private file.
+        Raises `LentSecretsError`."""
         values = _read(file) if file is not None else {}
-        for name in names:
+        bindings = _bindings(names)
+        for name, patterns in bindings.items():
+            if name in values and patterns:
+                continue
             if name in values:
                 raise LentSecretsError(f"{name} is lent twice: by --lend and by --lend-file.")
             if name not in environment:
@@ -42,7 +50,7 @@ class LentSecrets:
                 raise LentSecretsError(
                     f"{name} cannot be lent: below {MIN_SECRET_LENGTH} characters it cannot be masked in results."
                 )
-        return cls(values)
+        return cls(values, {name: patterns for name, patterns in bindings.items() if patterns})
 
     def mask(self, names: Iterable[str]) -> dict[str, str]:
         """These secrets with masked values, for a plan. Raises `BadRequest` with the known names for an unknown one."""
@@ -58,6 +66,17 @@ class LentSecrets:
     def fill_in(self, request: RequestT) -> RequestT:
         """A plan's request with the values, to be sent."""
         return request.with_secrets({name: self.values[name] for name in request.secret_names})
+
+
+def _bindings(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The patterns of each name: `HF_TOKEN:acme/*` once for each."""
+    found: dict[str, tuple[str, ...]] = {}
+    for given in names:
+        name, _, pattern = given.partition(":")
+        if name in found and not (pattern and found[name]):
+            raise LentSecretsError(f"{name} is lent twice (--lend), and not bound each time.")
+        found[name] = (*found.get(name, ()), *([pattern] if pattern else []))
+    return found
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
-from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.approval.approval_policy import (
     ApprovalMethod,
     NotAsPlanned,
@@ -20,6 +19,8 @@ from inference_endpoints_mcp.approval.approval_policy import (
     nothing_done,
 )
 from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.approval.questions import render_question
+from inference_endpoints_mcp.policy.effects import EFFECTS, gravest_first, reasons
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.elicitation import ask_person, can_ask
 from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, backend_of_hardware, plan_summary
@@ -72,8 +73,10 @@ async def carry_out(
         now = await propose()
         return now.proposal if isinstance(now, ProposedChange) else None
 
+    asked = call.approvals.policy.effects_to_approve(change.proposal)
     if await approve_without_token(call, change.proposal, proposed_now):
-        return await change.apply()
+        by = f"A person approved it, because it {reasons(asked)}." if asked else _not_asked(call, change.proposal)
+        return _with_approval(await change.apply(), by)
     token = str((call.mcp.request_context.meta or {}).get(PLAN_META) or "") if by_host else plan_token
     return await _by_token(call, change, token)
 
@@ -88,20 +91,22 @@ async def approve_without_token(
     Raises `Refused` where it was not approved, `InputNeeded` where the call has to be made again with the answer.
     """
     approvals = call.approvals
-    if not approvals.policy.requires_approval(proposal):
+    needed = approvals.policy.effects_to_approve(proposal)
+    if not needed:
         return True
-    plan = proposal.plan
+    plan, question = proposal.plan, render_question(proposal, call.redactor)
     await call.guard.check(proposal.request_to_send, {"operation": plan.operation, "endpoint": plan.endpoint})
     if approvals.policy.method is not ApprovalMethod.ELICIT:
         return False
     if not can_ask(call.mcp):
-        if Effect.DESTROYS in proposal.effects:
-            raise cannot_ask(proposal)
+        for effect in gravest_first(needed):
+            if EFFECTS[effect].needs_person:
+                raise cannot_ask(proposal, effect)
         return False
-    outcome = await ask_person(call, proposal, proposed_now)
+    outcome = await ask_person(call, proposal, question, proposed_now)
     approvals.audit("approval", proposal, outcome, by="person")
     if outcome is not Outcome.APPROVED:
-        raise not_approved(outcome, proposal)
+        raise not_approved(outcome, proposal, reasons(needed))
     return True
 
 
@@ -116,9 +121,19 @@ async def _by_token(call: CallContext, change: ProposedChange, token: str) -> En
     outcome = rejection.outcome if rejection else Outcome.APPROVED
     call.approvals.audit("approval", proposal, outcome, by="token", reason=rejection.reason if rejection else None)
     if rejection is None:
-        return await change.apply()
+        needed = call.approvals.policy.effects_to_approve(proposal)
+        return _with_approval(await change.apply(), f"Its plan's token approved it, which {reasons(needed)}.")
     message = f"{rejection.reason}: {nothing_done(proposal)}."
     raise NotAsPlanned(message, _planned(call, change, message))
+
+
+def _with_approval(output: EndpointOutput, how: str) -> EndpointOutput:
+    """The output of a change that was made, with whether and why it was asked about."""
+    return output.model_copy(update={"now": f"{output.now} {how}"}) if output.changed else output
+
+
+def _not_asked(call: CallContext, proposal: Proposal) -> str:
+    return f"Nobody was asked: {call.approvals.policy.reason_not_to_ask(proposal)}."
 
 
 def _planned(call: CallContext, change: ProposedChange, now: str) -> EndpointOutput:
@@ -139,6 +154,7 @@ async def _preview(call: CallContext, change: ProposedChange) -> EndpointOutput:
     """The plan, with every refusal it would meet now."""
     proposal = change.proposal
     refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(proposal.request_to_send)]
-    needed = " Carrying it out needs approval." if call.approvals.policy.requires_approval(proposal) else ""
+    effects = call.approvals.policy.effects_to_approve(proposal)
+    needed = f"Carrying it out needs approval, because it {reasons(effects)}." if effects else ""
     plan = plan_summary(proposal.with_warnings(*refusals).plan)
-    return change.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed.{needed}"})
+    return change.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed. {needed}"})

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from inference_endpoints_mcp.approval.approval_policy import Outcome
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.approval.questions import choose_form, render_question
+from inference_endpoints_mcp.approval.questions import choose_form
 from inference_endpoints_mcp.tools.call_context import CallContext, InputNeeded
 
 _MODERN = "2026-07-28"
@@ -32,25 +32,27 @@ def can_ask(context: Context[Any, Any]) -> bool:
 
 
 async def ask_person(
-    call: CallContext, proposal: Proposal, proposed_now: Callable[[], Awaitable[Proposal | None]]
+    call: CallContext, proposal: Proposal, question: str, proposed_now: Callable[[], Awaitable[Proposal | None]]
 ) -> Outcome:
-    """The person's answer, for the proposal as it is after the answer. Raises `InputNeeded` to end the call with the
-    question."""
+    """The person's answer to this question, for the proposal as it is after the answer.
+
+    Raises `InputNeeded` to end the call with the question.
+    """
     if call.mcp.protocol_version == _MODERN:
-        return _ask_between_calls(call, proposal)
-    outcome = await _ask_within_call(call, proposal)
+        return _ask_between_calls(call, proposal, question)
+    outcome = await _ask_within_call(call, proposal, question)
     if outcome is Outcome.APPROVED:
         now = await proposed_now()
         return outcome if now is not None and now.id == proposal.id else Outcome.DRIFTED
     return outcome
 
 
-def _ask_between_calls(call: CallContext, proposal: Proposal) -> Outcome:
+def _ask_between_calls(call: CallContext, proposal: Proposal, question: str) -> Outcome:
     """The modern era: the call ends with the question, and is made again with the answer and the question's token."""
     answers = call.mcp.input_responses
     if not answers:
         request = ElicitRequestFormParams(
-            message=render_question(proposal, call.redactor),
+            message=question,
             requested_schema=render_elicitation_schema(choose_form(proposal)),
         )
         token = call.approvals.issue(call.caller, proposal, by="person")
@@ -60,12 +62,12 @@ def _ask_between_calls(call: CallContext, proposal: Proposal) -> Outcome:
     return rejection.outcome if rejection else _outcome(answers, proposal)
 
 
-async def _ask_within_call(call: CallContext, proposal: Proposal) -> Outcome:
+async def _ask_within_call(call: CallContext, proposal: Proposal, question: str) -> Outcome:
     """The legacy era. Some hosts that declare that they can ask show nothing and never answer."""
     call.approvals.audit("plan", proposal, by="person")
     with anyio.move_on_after(call.approvals.policy.answer_timeout_s):
         try:
-            answer = await call.mcp.elicit(render_question(proposal, call.redactor), choose_form(proposal))
+            answer = await call.mcp.elicit(question, choose_form(proposal))
         except (ValueError, MCPError):
             return Outcome.MALFORMED
         if isinstance(answer, AcceptedElicitation):

@@ -82,6 +82,8 @@ class PlanSummary(BaseModel):
     """The planned request, and its price in USD at minimum and maximum replicas."""
 
     effect: str
+    exposes: list[str] = Field(default_factory=list)
+    interrupts: str | None = None
     payload: dict[str, Any] | None = None
     changes: list[dict[str, Any]] = Field(default_factory=list)
     per_hour_at_min_usd: float | None = None
@@ -211,6 +213,8 @@ def plan_summary(plan: Plan) -> PlanSummary:
         warnings.append(f"{len(plan.changes) - MAX_CHANGES} more changes are not shown.")
     return PlanSummary(
         effect=plan.effect.value,
+        exposes=[exposure.subject for exposure in plan.exposes],
+        interrupts=plan.interrupts or None,
         payload=payload,
         changes=[
             {

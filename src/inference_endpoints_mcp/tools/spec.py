@@ -1,11 +1,12 @@
 """The specification of a tool. Annotations, filters and manifests are derived from it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from inference_endpoints.transport.operations import Effect, Operation
+from inference_endpoints_mcp.policy.effects import asked_when
 
 ToolFunction = Callable[..., Awaitable[Any]]
 
@@ -20,12 +21,14 @@ class Toolset(StrEnum):
 
 @dataclass(frozen=True)
 class ToolSpec:
-    """One tool: a typed function, its toolset, the worst effect it can have, and whether it may take minutes."""
+    """One tool: a typed function, its toolset, the worst effect of its operation, further effects that it can have,
+    and whether it may take minutes."""
 
     fn: ToolFunction
     title: str
     toolset: Toolset
     effect: Effect
+    further: frozenset[Effect] = frozenset()
     waits: bool = False
 
     @property
@@ -34,7 +37,9 @@ class ToolSpec:
 
     @property
     def description(self) -> str:
-        return " ".join((self.fn.__doc__ or "").split())
+        """The function's own, and when a person is asked first."""
+        text = " ".join((self.fn.__doc__ or "").split())
+        return text if self.effect is Effect.READS else f"{text} {asked_when({self.effect, *self.further})}"
 
     @property
     def annotations(self) -> dict[str, bool | str]:
@@ -52,12 +57,18 @@ class ToolSpec:
 
 
 def tool(
-    *, uses: Operation[Any] | Effect, toolset: Toolset, title: str, waits: bool = False
+    *,
+    uses: Operation[Any] | Effect,
+    toolset: Toolset,
+    title: str,
+    further: Iterable[Effect] = (),
+    waits: bool = False,
 ) -> Callable[[ToolFunction], ToolSpec]:
-    """Make a tool of a function. `uses` is its main operation, or its effect where it has none."""
+    """Make a tool of a function. `uses` is its main operation, or its effect where it has none; `further` are effects
+    that only some of its calls have."""
     effect = uses if isinstance(uses, Effect) else uses.effect
 
     def make(fn: ToolFunction) -> ToolSpec:
-        return ToolSpec(fn, title, toolset, effect, waits)
+        return ToolSpec(fn, title, toolset, effect, frozenset(further), waits)
 
     return make

@@ -79,7 +79,10 @@ async def test_the_question_shows_the_plan_and_its_price_and_approval_carries_it
         facts = await host.call("create_endpoint", **spec)
     assert facts["changed"] is True
     (question,) = questions
-    assert question.startswith(f"Create endpoint acme/new? It will run org/model on {L4}. ")
+    lines = question.splitlines()
+    assert lines[:2] == ["Create endpoint acme/new?", "Anyone on the internet may call it, without a token."]
+    assert lines[2].startswith("It costs nothing now. ")
+    assert f'It will run "org/model" in a huggingface container on {L4}.' in lines
     assert "$0 to $1.6 per hour" in question
     assert "a month" in question
     assert "simulated, so nothing is billed" in question

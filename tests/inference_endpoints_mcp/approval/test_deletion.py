@@ -37,7 +37,11 @@ async def test_with_the_typed_name_it_is_deleted_and_the_question_describes_it(
     assert facts["changed"] is True
     assert not await exists(driver)
     (question,) = questions
-    assert question.startswith("Delete endpoint acme/chat? It runs gpt2 on aws-us-east-1-intel-spr-x1, created ")
+    first, warning, cost, interrupts, runs, *_ = question.splitlines()
+    assert (first, warning) == ("Delete endpoint acme/chat?", "This cannot be undone.")
+    assert "per hour now, and nothing afterwards" in cost
+    assert interrupts == "It stops answering for good."
+    assert runs.startswith('It runs "gpt2" in a huggingface container on aws-us-east-1-intel-spr-x1, created ')
     assert created["status"]["createdAt"] in question
 
 

@@ -28,6 +28,7 @@ def test_every_limit_can_stand_in_the_file(run: Run, policy: Path) -> None:
         namespaces = ["acme"]
         hardware = ["aws-*-l4-*", "*-intel-*"]
         repositories = ["acme/*"]
+        images = ["ghcr.io/acme/*"]
         model_folders = ["/models"]
         types = ["private"]
         max_replicas = 2
@@ -42,7 +43,7 @@ def test_every_limit_can_stand_in_the_file(run: Run, policy: Path) -> None:
     assert limits == (
         "--read-only --toolsets lifecycle,catalog --tools create_endpoint --namespaces acme "
         "--hardware aws-*-l4-*,*-intel-* --repositories acme/* "
-        "--model-folders /models --types private --max-replicas 2 --no-always-on "
+        "--images ghcr.io/acme/* --model-folders /models --types private --max-replicas 2 --no-always-on "
         "--max-price-per-hour 5.0 --max-total-price-per-hour 7.5 --budget warn --no-wake"
     )
     assert limits.count("--") == len(Limits.model_fields)

@@ -61,7 +61,7 @@ async def test_a_lent_secret_is_sent_and_shown_nowhere(
 
 
 async def test_creating_again_compares_secrets_by_name(driver: Driver, host_of: HostOf) -> None:
-    async with host_of(lent=LENT) as host:
+    async with host_of(lent=LENT, answer=lambda _: True) as host:
         await host.call("create_endpoint", **ONE)
         assert (await host.call("create_endpoint", **ONE))["changed"] is False
         assert (await host.call("create_endpoint", **NEW))["changed"] is False
@@ -72,7 +72,7 @@ async def test_creating_again_compares_secrets_by_name(driver: Driver, host_of: 
 
 async def test_a_lost_answer_still_makes_one_endpoint_with_its_secrets(driver: Driver, host_of: HostOf) -> None:
     driver.plane.faults.arm(Fault.DROP_ANSWER, "create_endpoint")
-    async with host_of(lent=LENT) as host:
+    async with host_of(lent=LENT, answer=lambda _: True) as host:
         assert (await host.call("create_endpoint", **ONE))["changed"] is True
     assert secrets_of(driver) == {"HF_TOKEN": VALUE}
     assert len(await world(driver)) == 1
@@ -80,7 +80,7 @@ async def test_a_lost_answer_still_makes_one_endpoint_with_its_secrets(driver: D
 
 async def test_an_update_of_a_secret_alone_is_a_change(driver: Driver, host_of: HostOf, mode: Mode) -> None:
     await driver.create("new", model={"secrets": {"KEPT": "kept-value"}})
-    async with host_of(mode, lent=LENT) as host:
+    async with host_of(mode, lent=LENT, answer=lambda _: True) as host:
         facts = await host.call("update_endpoint", endpoint_name="new", secret_names=["HF_TOKEN"])
     assert [change["setting"] for change in facts["plan"]["changes"]] == ["model.secrets"]
     assert secrets_of(driver) == {"KEPT": "kept-value", "HF_TOKEN": VALUE}

@@ -43,8 +43,8 @@ async def call_endpoint(
     path: Annotated[str, Field(max_length=200, description="E.g. /v1/embeddings.")] = "/",
     timeout_s: CallTimeout = 120,
 ) -> CallOutput:
-    """Run the model of an endpoint and return its output. Give text, texts or body. Wakes a scaled-to-zero endpoint,
-    which is billed."""
+    """Run the model of an endpoint and return its output. Give text, texts or body. Wakes it from zero, which is
+    billed."""
     request, route = _request_body(text, texts, body, parameters), _route(path)
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)

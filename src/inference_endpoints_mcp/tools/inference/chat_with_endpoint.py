@@ -49,7 +49,7 @@ async def chat_with_endpoint(
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7,
     timeout_s: CallTimeout = 120,
 ) -> ChatOutput:
-    """Ask a chat model; its text streams as progress. Wakes a scaled-to-zero endpoint, which is billed."""
+    """Ask a chat model; its text streams as progress. Can wake it."""
     conversation = _conversation(message, messages, system)
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)

@@ -12,6 +12,8 @@ from inference_endpoints.deploy.specs import EndpointSpec, check_name, differenc
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, CreateRequest, Endpoint
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Effect
+from inference_endpoints_mcp.policy.model_bounds import check_bindings
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import (
     Access,
@@ -45,7 +47,7 @@ from inference_endpoints_mcp.tools.outputs import (
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
-@tool(uses=operations.CREATE, toolset=Toolset.LIFECYCLE, title="Create an endpoint")
+@tool(uses=operations.CREATE, further=[Effect.EXPOSES], toolset=Toolset.LIFECYCLE, title="Create an endpoint")
 async def create_endpoint(
     call: Call,
     endpoint_name: EndpointName,
@@ -109,6 +111,7 @@ async def create_endpoint(
         )
         request = complete(spec.request(), config, secret_names, call)
         preflight.check_request(request, chosen.accelerators)
+        check_bindings(request.applied_to(None).model, call.lent_secrets.bindings)
         different = _different_settings(current, request) if current else []
         if current and not (different and dry_run):
             return await _existing_output(call, current, different, where)

@@ -24,7 +24,7 @@ async def delete_endpoint(
     confirm: Annotated[bool, Field(description="Ignored. It does not approve the deletion.")] = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Delete an endpoint permanently, with the approval the operator requires. To only stop its billing, pause it."""
+    """Delete an endpoint permanently. To only stop its billing, pause it."""
     propose = partial(_propose, call, endpoint_name, namespace)
     return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
 

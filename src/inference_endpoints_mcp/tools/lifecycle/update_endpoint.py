@@ -12,6 +12,8 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import NoCapacity, QuotaExceeded
 from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.operations import Effect
+from inference_endpoints_mcp.policy.model_bounds import check_bindings
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import (
     ClearableSetting,
@@ -38,7 +40,12 @@ from inference_endpoints_mcp.tools.outputs import (
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
-@tool(uses=operations.UPDATE, toolset=Toolset.LIFECYCLE, title="Update an endpoint")
+@tool(
+    uses=operations.UPDATE,
+    further=[Effect.EXPOSES, Effect.SPENDS],
+    toolset=Toolset.LIFECYCLE,
+    title="Update an endpoint",
+)
 async def update_endpoint(
     call: Call,
     endpoint_name: EndpointName,
@@ -79,6 +86,7 @@ async def update_endpoint(
         offer = find_offer(list_offers(listing), request.applied_to(current).hardware_id)
         preflight.check_request(request, offer.accelerators if offer else 1, current)
         preflight.check_accelerator(request, offer)
+        check_bindings(request.applied_to(current).model, call.lent_secrets.bindings)
         plan = plan_update(request, current, where, listing)
         preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
         if not plan.changes and not dry_run:
@@ -106,9 +114,13 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
         **await describe_endpoint(call, updated, namespace),
         changed=True,
         plan=plan_summary(plan),
-        now=f"Accepted: {', '.join(change.setting for change in plan.changes)}. It is {updated.state.value}.",
+        now=" ".join(["Accepted:", _changed_settings(plan), f"It is {updated.state.value}.", plan.interrupts]).strip(),
         next=[next_call("wait_for_endpoint", namespace, name)] if updated.state.changing else [],
     )
+
+
+def _changed_settings(plan: Plan) -> str:
+    return ", ".join(change.setting for change in plan.changes) + "."
 
 
 def _hardware_change(current: Endpoint, available: list[Offer], hardware: str) -> dict[str, str]:

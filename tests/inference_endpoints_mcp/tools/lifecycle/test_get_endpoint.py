@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import OUTPUT_LIMIT, Host, size_of
 from tests.support.plane_driver import Driver
 from tests.support.scenarios import configuration
@@ -68,9 +69,10 @@ async def copied(host: Host, name: str = "chat") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("changes", ALL)
-async def test_the_config_makes_an_identical_endpoint(driver: Driver, modern: Host, changes: dict[str, Any]) -> None:
+async def test_the_config_makes_an_identical_endpoint(driver: Driver, host_of: HostOf, changes: dict[str, Any]) -> None:
     assert (await driver.create(**changes)).status == 200
-    await copied(modern)
+    async with host_of(answer=lambda _: True) as host:
+        await copied(host)
     assert configuration(await driver.get("copy")) == configuration(await driver.get("chat"))
 
 
