@@ -49,6 +49,14 @@ class KnownModel:
         return next((task for task in tasks if isinstance(task, str) and task in get_args(EndpointTask)), None)
 
     @property
+    def gguf_file(self) -> str | None:
+        """The GGUF file to load: the model itself, or the one that the catalogue has. None if there is a choice."""
+        if self.repository.lower().endswith(".gguf"):
+            return self.repository.rpartition("/")[2]
+        files = {recipe.gguf_file for recipe in (self.item.recipes if self.item else ()) if recipe.gguf_file}
+        return files.pop() if len(files) == 1 else None
+
+    @property
     def weight_gb(self) -> float | None:
         known = self.info.weight_bytes if self.info else None
         size = known or weight_bytes_by_name(self.repository)
@@ -188,6 +196,8 @@ def _choose_engine(known: KnownModel, offer: Offer, task: str | None) -> tuple[d
         if accelerators > 1:
             settings["tensorParallelSize"] = accelerators
             reason += f"; sharded over {accelerators} accelerators"
+    if engine == "llamacpp" and known.gguf_file:
+        settings.setdefault("modelPath", known.gguf_file)
     return {engine: settings}, framework, f"{reason}."
 
 

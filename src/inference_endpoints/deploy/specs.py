@@ -244,7 +244,7 @@ class EndpointSpec(EndpointSettings):
         custom = (self.image or {}).get("custom")
         if self.registry_username is None or custom is None:
             raise BadRequest("Registry credentials need a user name and a custom image.")
-        credentials = _set_only(username=self.registry_username, password=self.registry_password)
+        credentials = {"username": self.registry_username, "password": self.registry_password}
         return model | {"image": {"custom": custom | {"credentials": credentials}}}
 
     def _top_level_settings(self) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def from_catalogue(spec: Spec, folders: ModelFolders = ANYWHERE) -> Program:
         runnable = catalogue.resolve_model(model["repository"], model.get("task"), folders)
     except catalogue.NotRunnable as error:
         raise CannotRun(str(error)) from error
-    worker = runnable.model.worker
+    worker, gguf_file = runnable.model.worker, runnable.model.gguf_file
+    if engine == "llamacpp" and model["image"][engine]["modelPath"] != gguf_file:
+        raise CannotRun(f"model.image.llamacpp.modelPath: {model['repository']} has {gguf_file or 'no GGUF file'}")
     if package := catalogue.missing_package(worker):
         raise CannotRun(
             f"{model['repository']} needs {package}, which is not installed. "

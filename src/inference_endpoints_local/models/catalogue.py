@@ -72,6 +72,13 @@ class LocalModel:
     library: str
     artifact: Artifact | None = None
 
+    @property
+    def gguf_file(self) -> str | None:
+        """The name of the GGUF file that it is in; None if it is in another format."""
+        if self.worker is not WorkerKind.CHAT:
+            return None
+        return self.artifact.files[0].name if self.artifact else self.repository.rpartition("/")[2]
+
 
 @dataclass(frozen=True)
 class RunnableModel:

@@ -132,9 +132,7 @@ class RecipeCatalogue:
             engine=model.library,
             image={"huggingface": {}},
             hardware=this_machine,
-            gguf_file=model.artifact.files[0].name
-            if model.artifact and model.worker is catalogue.WorkerKind.CHAT
-            else None,
+            gguf_file=model.gguf_file,
         )
 
 

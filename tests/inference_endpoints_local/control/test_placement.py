@@ -27,3 +27,19 @@ async def test_a_missing_package_is_refused_with_the_way_to_install_it(
         answer = await driver.create_local(model={"image": container})
         assert answer.status == 400
         assert "no container runs on this machine" in answer.body["error"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "status"),
+    [("HuggingFaceTB/SmolLM2-135M-Instruct", 200), ("sentence-transformers/all-MiniLM-L6-v2", 400)],
+)
+async def test_a_gguf_file_that_the_model_does_not_have_is_refused(
+    plane_of: PlaneOf, repository: str, status: int
+) -> None:
+    async with plane_of(programs=from_catalogue) as driver:
+        image = {"llamacpp": {"url": "x", "modelPath": "other.gguf"}}
+        answer = await driver.create_local(model={"repository": repository, "image": image})
+        assert answer.status == 400
+        assert "model.image.llamacpp.modelPath" in answer.body["error"]
+        image["llamacpp"]["modelPath"] = "SmolLM2-135M-Instruct.Q4_1.gguf"
+        assert (await driver.create_local(model={"repository": repository, "image": image})).status == status

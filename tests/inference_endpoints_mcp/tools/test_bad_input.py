@@ -40,6 +40,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("create_endpoint", NEW | {"max_replica": 0}, "max_replica"),
     ("create_endpoint", NEW | {"max_replica": 10**12}, "max_replica"),
     ("create_endpoint", NEW | {"scale_to_zero_timeout": 1.5}, "scale_to_zero_timeout"),
+    ("update_endpoint", {"endpoint_name": "chat", "scale_to_zero_timeout": 14}, "scale_to_zero_timeout"),
     ("create_endpoint", NEW | {"type": "protected"}, "type"),
     ("create_endpoint", NEW | {"env": {"A": 1}}, "env"),
     ("create_endpoint", NEW | {"env": "A=1"}, "env"),

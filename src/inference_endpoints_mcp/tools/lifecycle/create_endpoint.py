@@ -35,6 +35,7 @@ from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
     local_run_warnings,
     names_engine,
     with_alternatives,
+    with_model_path,
 )
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
@@ -109,7 +110,7 @@ async def create_endpoint(
             type=type,
             env=env or None,
         )
-        request = complete(spec.request(), config, secret_names, call)
+        request = await with_model_path(call, complete(spec.request(), config, secret_names, call))
         preflight.check_request(request, chosen.accelerators)
         check_bindings(request.applied_to(None).model, call.lent_secrets.bindings)
         different = _different_settings(current, request) if current else []

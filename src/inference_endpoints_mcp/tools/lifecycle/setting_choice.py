@@ -16,7 +16,7 @@ from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.deploy.recommend import KnownModel, recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import Conflict, NotFound
-from inference_endpoints.models import Endpoint, HardwareListing
+from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.catalog.get_recommended_config import gather_known
@@ -74,6 +74,17 @@ async def choose_settings(
         image=found.image,
         why=[*found.why],
     )
+
+
+async def with_model_path(call: CallContext, request: CreateRequest) -> CreateRequest:
+    """The request with the GGUF file for its llama.cpp image, where it names none and only one is known."""
+    settings = ((request.model and request.model.image) or {}).get("llamacpp")
+    if settings is None or settings.get("modelPath"):
+        return request
+    known = await gather_known(call.endpoints, request.repository or "")
+    if known.gguf_file is None:
+        return request
+    return request.merged({"model": {"image": {"llamacpp": settings | {"modelPath": known.gguf_file}}}})
 
 
 def names_engine(config: dict[str, Any]) -> bool:

@@ -1,9 +1,9 @@
 """Change an endpoint: planned first, and sent exactly as the plan shows."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from inference_endpoints.deploy import preflight
 from inference_endpoints.deploy.offers import Offer, find_offer, list_offers, require_offer
@@ -39,6 +39,13 @@ from inference_endpoints_mcp.tools.outputs import (
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
+IdleMinutes = Annotated[int, Field(ge=15, le=2_880, description="Idle minutes.")]
+
+
+def _none_if_zero(minutes: Any) -> Any:
+    """0 is none: a model that must give every argument gives it."""
+    return None if minutes == 0 else minutes
+
 
 @tool(
     uses=operations.UPDATE,
@@ -56,7 +63,7 @@ async def update_endpoint(
     revision: Annotated[str, Field(max_length=96)] = "",
     min_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
     max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
-    scale_to_zero_timeout: Annotated[int, Field(ge=15, le=2_880, description="Idle minutes.")] | None = None,
+    scale_to_zero_timeout: Annotated[IdleMinutes | None, BeforeValidator(_none_if_zero)] = None,
     env: Annotated[Variables, object_or_text("Variables to set; others stay. No secrets.")] = {},  # noqa: B006
     clear: Annotated[list[ClearableSetting], Field(description="Settings to unset.")] = [],  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006

@@ -94,6 +94,21 @@ async def test_a_given_image_stays_unchanged(cloud: Host) -> None:
     assert facts["plan"]["payload"]["model"]["image"] == image
 
 
+async def test_a_llama_cpp_image_loads_the_one_gguf_file_that_the_catalogue_has(
+    cloud: Host, upstream: Upstream
+) -> None:
+    own = {"repository": "org/chat-GGUF", "hardware": L4, "config": {"model": {"image": {"llamacpp": {"url": "x"}}}}}
+    message = await cloud.refused("create_endpoint", "BAD_REQUEST", endpoint_name="new", **own)
+    assert "no modelPath" in message
+    assert "modelPath is a GGUF file in the model's repository" in message
+    recipes = [{"publicId": "a", "engineType": "llamacpp", "accelerator": "gpu", "ggufFile": "chat.Q8_0.gguf"}]
+    listed = {"items": [{"repoId": "org/chat-GGUF", "recipes": recipes}]}
+    upstream.answers("GET", "/api/v1/catalog/list", Answer(body=listed))
+    image = (await planned(cloud, **own))["plan"]["payload"]["model"]["image"]
+    assert image == {"llamacpp": {"url": "x", "modelPath": "chat.Q8_0.gguf"}}
+    assert sent(upstream) == []
+
+
 async def test_a_model_of_unknown_size_gets_the_cheapest_gpu_and_a_warning(cloud: Host) -> None:
     facts = await planned(cloud, repository="org/mystery")
     assert facts["hardware"] == T4
@@ -113,8 +128,10 @@ async def test_a_model_too_large_for_all_hardware_is_refused_with_its_need(cloud
         ({"hardware": A100, "config": {"model": {"image": {"vLLM": {"url": "x"}}}}}, "one of 4 accelerators"),
         ({"hardware": A100, "config": {"model": {"image": {"sGLang": {"url": "x"}}}}}, "tensorParallelSize=4"),
         ({"config": {"model": {"image": {"vLLM": {"tensorParallelSize": 8}}}}}, "replaces an image as a whole"),
-        ({"min_replica": 1, "scale_to_zero_timeout": 15}, "min_replica"),
+        ({"min_replica": 1, "scale_to_zero_timeout": 30}, "min_replica"),
         ({"config": {"type": "protected"}}, "protected"),
+        ({"task": "text-generate"}, "Nearest: text-generation"),
+        ({"config": {"compute": {"scaling": {"maxReplicas": 2}}}}, "maxReplica"),
         ({"endpoint_name": "a-name-that-is-longer-than-thirty-two"}, "up to 32"),
     ],
 )

@@ -39,6 +39,7 @@ async def test_an_update_sets_variables_and_keeps_the_others(
     [
         {"repository": "gpt2"},
         {"min_replica": 0},
+        {"max_replica": 1, "scale_to_zero_timeout": 0},
         {"env": {"A": "1"}},
         {"config": {"tags": ["team-a"]}},
         {"hardware": "aws-us-east-1-intel-spr-x1"},
