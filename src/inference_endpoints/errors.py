@@ -26,6 +26,7 @@ The message states the fact, `hint` the next step; both are our own text. `upstr
 quote strangers and is never part of the message.
 """
 
+import string
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -34,6 +35,22 @@ LOG_LINES = 20
 LOG_LINE_LIMIT = 300
 UPSTREAM_LIMIT = 2_000
 """Characters of the service's text that an error keeps."""
+_WORD = string.ascii_letters + string.digits + "_.+/=~-"
+
+
+def cut_text(text: str, limit: int) -> str:
+    """At most `limit` characters, without a part of a word at the end unless that word is longer than all before it.
+
+    Whoever masks secrets later would not recognize half a token.
+
+    >>> cut_text("bearer hf_0123456789", 15)
+    'bearer '
+    """
+    if len(text) <= limit:
+        return text
+    kept = text[:limit]
+    whole = kept.rstrip(_WORD) if text[limit] in _WORD else kept
+    return whole if len(whole) >= limit // 2 else kept
 
 
 class InferenceEndpointError(Exception):
@@ -65,7 +82,7 @@ class InferenceEndpointError(Exception):
         self.message = message
         self.hint = hint
         self.status = status
-        self.upstream = upstream[:UPSTREAM_LIMIT]
+        self.upstream = cut_text(upstream, UPSTREAM_LIMIT)
         self.request_id = request_id
         self.retry_after = retry_after
         self.after_lost_answer = False
@@ -304,7 +321,9 @@ class DeploymentFailed(InferenceEndpointError):
         'Exit code 1\\nOut of memory'
         """
         known = self.upstream.splitlines()
-        self.upstream = "\n".join([*known, *(line[:LOG_LINE_LIMIT] for line in lines if line and line not in known)])
+        self.upstream = "\n".join(
+            [*known, *(cut_text(line, LOG_LINE_LIMIT) for line in lines if line and line not in known)]
+        )
 
 
 class RateLimited(InferenceEndpointError):

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from inference_endpoints.deploy.offers import Offer, find_offer
 from inference_endpoints.diagnosis.finding import EvidenceSource
+from inference_endpoints.errors import cut_text
 from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
@@ -138,7 +139,7 @@ class Evidence:
 
 
 def _clean(text: str) -> str:
-    return _COLOURS.sub("", text[:MAX_LINE_LENGTH]).strip()
+    return _COLOURS.sub("", cut_text(text, MAX_LINE_LENGTH)).strip()
 
 
 def _assume_utc(time: datetime) -> datetime:

@@ -1,55 +1,41 @@
 """Mask everything that looks like a secret before it leaves the process.
 
-A secret is recognized by its value (the configured token, lent secrets), by its pattern (tokens of well-known services,
-bearer headers, credentials in a URL) or by its name.
+A secret is recognized by its value (`known_secrets.py`), by its pattern (`secret_patterns.py`) or by its name
+(`secret_names.py`).
 """
 
 import logging
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from inference_endpoints.deploy.plan import MASK as MASK
-
-_PATTERNS = (
-    re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}\b"),  # Hugging Face
-    re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"),  # OpenAI, Anthropic and others
-    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # AWS
-    re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})\b"),  # GitHub
-    re.compile(r"(?<=bearer )[A-Za-z0-9._~+/-]{12,}=*", re.IGNORECASE),
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
-)
-_SECRET_NAMES = re.compile(
-    r"(?:^|[_-])(?:tokens?|secrets?|[a-z]*passw(?:or)?ds?|pass|passphrase|pwd|credentials?|keys?|auth)(?:$|[_-])",
-    re.IGNORECASE,
-)
-_CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_HARMLESS_VALUES = {"true", "false", "none", "null", "on", "off", "yes", "no"}
-_PUBLIC_NAMES = {"plan_token"}
-"""Names that look secret and are not: a plan's token is meant for whoever reads the plan."""
-MIN_SECRET_LENGTH = 8
-"""A shorter value is too common to be masked in all text."""
+from inference_endpoints_mcp.privacy.known_secrets import MASK as MASK
+from inference_endpoints_mcp.privacy.known_secrets import MIN_SECRET_LENGTH as MIN_SECRET_LENGTH
+from inference_endpoints_mcp.privacy.known_secrets import KnownSecrets
 
 
 class Redactor:
     """Masks secrets in text and in plain data. A value shorter than `MIN_SECRET_LENGTH` is not recognized."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._values: set[str] = set()
+        self._known = KnownSecrets()
         for value in secrets:
             self.add(value)
 
     def add(self, value: str | None) -> None:
-        """Mask this exact value from now on."""
-        if value and len(value) >= MIN_SECRET_LENGTH:
-            self._values.add(value)
+        """Mask this value from now on, in whatever form."""
+        if value:
+            self._known.add(value)
 
     def text(self, text: str) -> str:
-        for value in self._values:
-            text = text.replace(value, MASK)
-        for pattern in _PATTERNS:
-            text = pattern.sub(MASK, text)
+        for mask in (self._known.mask, *_detectors()):
+            text = mask(text)
         return text
+
+    def lines(self, lines: Sequence[str]) -> list[str]:
+        """Lines of one text, of which a secret may span several: as many as before."""
+        joined = self.text("\n".join(line.replace("\n", " ") for line in lines))
+        return joined.split("\n") if lines else []
 
     def data(self, value: Any) -> Any:
         """The same data, in which every string is masked that contains a secret or has a secret's name as its key."""
@@ -58,7 +44,7 @@ class Redactor:
         if isinstance(value, Mapping):
             return {self.text(str(key)): self._redact_named(str(key), item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.data(item) for item in value]
+            return self._redact_list(value)
         return value
 
     def is_suspicious(self, name: str, value: str) -> bool:
@@ -66,11 +52,27 @@ class Redactor:
         return bool(self._redact_named(name, value) != value)
 
     def _redact_named(self, name: str, value: Any) -> Any:
-        has_secret_name = name not in _PUBLIC_NAMES and _SECRET_NAMES.search(_CAMEL_CASE_BOUNDARY.sub("_", name))
-        if not isinstance(value, str) or not value or not has_secret_name:
-            return self.data(value)
-        is_count = value.isdecimal() and len(value) < MIN_SECRET_LENGTH  # MAX_TOTAL_TOKENS=4096
-        return value if is_count or value.lower() in _HARMLESS_VALUES else MASK
+        from inference_endpoints_mcp.privacy.secret_names import is_secret, is_secret_name
+
+        if isinstance(value, list) and is_secret_name(name):
+            return [self._redact_named(name, item) for item in value]
+        return MASK if isinstance(value, str) and is_secret(name, value) else self.data(value)
+
+    def _redact_list(self, items: Sequence[Any]) -> list[Any]:
+        from inference_endpoints_mcp.privacy.secret_names import mask_arguments
+
+        if items and all(isinstance(item, str) for item in items):
+            items = mask_arguments(items)
+        return [self.data(item) for item in items]
+
+
+@cache
+def _detectors() -> tuple[Callable[[str], str], ...]:
+    """What finds unknown secrets. Imported with the first text: a start of the server has none."""
+    from inference_endpoints_mcp.privacy.secret_names import mask_names
+    from inference_endpoints_mcp.privacy.secret_patterns import mask_patterns
+
+    return mask_patterns, mask_names
 
 
 class RedactingFilter(logging.Filter):

@@ -74,7 +74,7 @@ def _row(entry: AuditEntry, call: CallContext) -> AuditLogRow:
     changes = [clean_line(change.setting, 80) for change in entry.changes[:MAX_CHANGES]]
     if len(entry.changes) > MAX_CHANGES:
         changes.append(f"and {len(entry.changes) - MAX_CHANGES} more")
-    more = _more(entry)
+    more = call.redactor.data(_more(entry))
     return AuditLogRow(
         at=rfc3339(entry.created_at, "seconds") if entry.created_at else "",
         level=clean_line(entry.level, 40) or None,

@@ -56,7 +56,7 @@ async def get_endpoint(
     endpoint = await call.endpoints.get(name, namespace)
     model, status = endpoint.model, endpoint.status
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
-    names, arguments = sorted(model.secrets), model.args or []
+    names, arguments = sorted(model.secrets), call.redactor.data(model.args or [])
     not_shown = sum(max(0, len(settings) - MAX_SETTINGS) for settings in (env, names, arguments))
     copied = _reusable_settings(copy_settings(endpoint), call.redactor) if response_format == "detailed" else None
     return EndpointDetailsOutput(

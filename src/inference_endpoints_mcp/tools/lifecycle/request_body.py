@@ -1,6 +1,6 @@
 """Completes a create or update request with the caller's nested settings and the names of secrets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from inference_endpoints.deploy.request_validation import validated
@@ -20,7 +20,10 @@ _UNSET: dict[str, dict[str, Any]] = {
     "scale_to_zero_timeout": {"compute": {"scaling": {"scaleToZeroTimeout": None}}},
 }
 """The body that unsets a setting."""
-_HINT = "Use secret_names for secrets that the operator lends: their values never pass through a model."
+_HINT = (
+    "Use secret_names for secrets that the operator lends (--lend NAME): the container reads them from its "
+    "environment, and their values never pass through a model."
+)
 
 
 def complete(
@@ -69,21 +72,10 @@ def _holds(value: Any, name: str) -> bool:
 def _refuse_secrets(request: UpdateRequest, redactor: Redactor) -> None:
     env = (request.model and request.model.env) or {}
     named = sum(1 for name, value in env.items() if redactor.is_suspicious(name, value))
-    if named or any(redactor.text(text) != text for text in _texts(request.to_json())):
-        where = f"{named} variable(s) of env look" if named else "A setting looks"
+    body = request.to_json()
+    if named or redactor.data(body) != body:
+        where = f"{named} variable(s) of env look" if named else "A setting, an argument or an address looks"
         raise BadRequest(
             f"{where} like a secret, by name or by value, and a model would read it. Nothing was sent.",
             hint=_HINT,
         )
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield str(key)
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)

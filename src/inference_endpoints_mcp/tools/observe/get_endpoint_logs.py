@@ -11,7 +11,7 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.logs.log_client import LINES_SEARCHED
 from inference_endpoints.models import LogLines
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.untrusted_text import clean_line
+from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, LogLevel, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import ToolOutput
@@ -51,9 +51,11 @@ async def get_endpoint_logs(
         search=contains,
         since=_parse_since(since),
     )
+    newest = lines[-tail:]
+    texts = call.redactor.lines([clean(one.line) for one in newest])
     shown = _fit_newest(
-        f"{one.timestamp or ''} {clean_line(call.redactor.text(one.line), MAX_LINE_CHARACTERS)}"
-        for one in reversed(lines[-tail:])
+        f"{one.timestamp or ''} {clean_line(text, MAX_LINE_CHARACTERS)}"
+        for one, text in zip(reversed(newest), reversed(texts), strict=True)
     )
     filtered = bool(contains or level != "any" or since or replica)
     return LogsOutput(

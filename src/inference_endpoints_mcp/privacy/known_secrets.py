@@ -1,0 +1,115 @@
+"""Secrets that are known by value: the token in use, and what the operator lends.
+
+Whoever can print a secret can also disguise it. So a value is found as it is, and without regard to case and to
+anything between its letters and digits: reversed, in hexadecimal, in base 64 or 32, as character codes, rotated by 13.
+"""
+
+import base64
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+MASK = "***"
+MIN_SECRET_LENGTH = 8
+"""A shorter value is too common to be masked in all text."""
+SHORTEST_REST, LONGEST_REST = 6, 12
+"""Characters of a value at the end of a text that was cut: half of it, within these bounds. Fewer could be anything."""
+_BLOCK = 8
+"""Letters and digits of a block. A trace of 15 or more has a whole block wherever it stands in a text, so one look-up
+for each block of a text finds out whether any trace can be there, however many secrets there are."""
+_SEPARATORS = bytes(code for code in range(256) if not chr(code).isalnum() or code > 127)
+
+
+def mask_lines(text: str) -> str:
+    """A mask of as many lines: the lines of a log stay apart."""
+    return "\n".join([MASK] * (text.count("\n") + 1))
+
+
+class KnownSecrets:
+    """Finds and masks known values in text."""
+
+    def __init__(self) -> None:
+        self._values: list[str] = []
+        self._traces: tuple[bytes, ...] = ()
+        self._short_traces: tuple[bytes, ...] = ()
+        self._blocks: set[bytes] = set()
+
+    def add(self, value: str) -> None:
+        """Mask this value from now on. One shorter than `MIN_SECRET_LENGTH` is not masked."""
+        if len(value) < MIN_SECRET_LENGTH or value in self._values:
+            return
+        self._values = sorted([*self._values, value], key=len, reverse=True)
+        traces = {trace for trace in _traces(value) if len(trace) >= MIN_SECRET_LENGTH}
+        long = {trace for trace in traces if len(trace) >= 2 * _BLOCK - 1}
+        self._traces += tuple(long)
+        self._short_traces += tuple(traces - long)
+        self._blocks |= {trace[at : at + _BLOCK] for trace in long for at in range(len(trace) - _BLOCK + 1)}
+
+    def mask(self, text: str) -> str:
+        """The text without the values, in whatever form."""
+        if not self._values:
+            return text
+        for value in self._values:
+            text = text.replace(value, mask_lines(value))
+        letters = _letters(text)
+        blocks = {letters[at : at + _BLOCK] for at in range(0, len(letters), _BLOCK)}
+        likely = self._short_traces if self._blocks.isdisjoint(blocks) else self._short_traces + self._traces
+        found = [trace for trace in likely if trace in letters]
+        return self._mask_ends(_mask_traces(text, letters, found) if found else text)
+
+    def _mask_ends(self, text: str) -> str:
+        """A value that was cut in two leaves its first part at the end, or its last part at the beginning."""
+        for value in self._values:
+            shortest = max(SHORTEST_REST, min(LONGEST_REST, len(value) // 2))
+            head, tail = value[:shortest], value[-shortest:]
+            if head in text[-len(value) :] or tail in text[: len(value)]:
+                text = _mask_end(text, value, shortest)
+        return text
+
+
+def _mask_end(text: str, value: str, shortest: int) -> str:
+    for length in range(min(len(value) - 1, len(text)), shortest - 1, -1):
+        if text.endswith(value[:length]):
+            return text[:-length] + MASK
+        if text.startswith(value[-length:]):
+            return MASK + text[length:]
+    return text
+
+
+def _letters(text: str) -> bytes:
+    """The ASCII letters and digits of a text, in lower case."""
+    return text.encode("utf-8", "replace").lower().translate(None, _SEPARATORS)
+
+
+def _mask_traces(text: str, letters: bytes, traces: list[bytes]) -> str:
+    positions = [index for index, char in enumerate(text) if char.isascii() and char.isalnum()]
+    spans = sorted(
+        (positions[match.start()], positions[match.end() - 1] + 1)
+        for trace in traces
+        for match in re.finditer(re.escape(trace), letters)
+    )
+    parts, end = [], 0
+    for start, stop in spans:
+        if stop > end:
+            parts += [text[end:start], mask_lines(text[max(start, end) : stop])]
+            end = stop
+    return "".join([*parts, text[end:]])
+
+
+def _traces(value: str) -> Iterator[bytes]:
+    """The letters and digits of every form in which a value is looked for."""
+    plain, reversed_value = value.encode(), value[::-1].encode()
+    forms = [value, quote(value, safe=""), codecs.encode(value, "rot13"), "".join(str(code) for code in plain)]
+    forms += [between.join(["", *(f"{code:02x}" for code in plain)]) for between in ("", "x", "0x", "u00")]
+    forms += [*_aligned(plain, base64.b64encode, 6, 3), *_aligned(plain, base64.b32encode, 5, 5)]
+    for form in (*forms, reversed_value.hex(), *_aligned(reversed_value, base64.b64encode, 6, 3)):
+        yield _letters(form)
+        yield _letters(form)[::-1]
+
+
+def _aligned(value: bytes, encode: Callable[[bytes], bytes], bits: int, group: int) -> Iterator[str]:
+    """An encoded value after any other bytes: the characters that depend on the value alone."""
+    for before in range(group):
+        first, last = -(-before * 8 // bits), (before + len(value)) * 8 // bits
+        yield encode(bytes(before) + value).decode()[first:last]
