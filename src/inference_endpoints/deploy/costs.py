@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.offers import Offer, comparable_offers, find_offer, list_offers
 from inference_endpoints.deploy.prices import Prices
-from inference_endpoints.deploy.recommend import GB, needed_gb
+from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, HardwareListing, format_duration
-from inference_endpoints.models.hub import weight_bytes_by_name
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation
@@ -130,10 +130,12 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
     The number of accelerators stays: another number needs other settings of the engine.
     """
     own = find_offer(listed, endpoint.hardware_id)
-    weight = weight_bytes_by_name(endpoint.model.repository)
-    if own is None or weight is None or endpoint.state is not State.RUNNING or not own.price:
+    if own is None:
         return None
-    need = needed_gb(weight / GB, endpoint.model.task)
+    memory = KnownModel(endpoint.model.repository).memory(endpoint.model, own.accelerators)
+    if isinstance(memory, Unknown) or endpoint.state is not State.RUNNING or not own.price:
+        return None
+    need = memory.to_choose_gb
     cheaper = [
         offer
         for offer in comparable_offers(listed, own, same_region=True)

@@ -98,6 +98,14 @@ class Plan(BaseModel, defer_build=True):
         """
         return None if self.request is None else _masked(self.request.to_json())
 
+    def with_warnings(self, *more: str) -> "Plan":
+        """The same, with more warnings.
+
+        >>> plan.with_warnings("It does not fit.").warnings
+        ['It does not fit.']
+        """
+        return self.model_copy(update={"warnings": [*self.warnings, *more]})
+
 
 def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing) -> Plan:
     """Plan a new endpoint: nothing is sent.

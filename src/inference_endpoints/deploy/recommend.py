@@ -1,13 +1,15 @@
 """Pure: chooses hardware, task and engine for a model where the caller gives none, with a reason for each choice.
 
 The service's own suggestion comes first. Without one: the cheapest available hardware that holds the model, and the
-engine that usually serves its task, sharded over all accelerators.
+engine that usually serves its task, sharded over all accelerators, with the longest context that fits.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
+from inference_endpoints.deploy.known_model import GENERATING, KnownModel
+from inference_endpoints.deploy.memory_check import context_arguments
 from inference_endpoints.deploy.offers import (
     MAX_ALTERNATIVES,
     Offer,
@@ -16,56 +18,15 @@ from inference_endpoints.deploy.offers import (
     comparable_offers,
     find_offer,
 )
+from inference_endpoints.engines.memory import ModelMemory
+from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.errors import NoCapacity, NotFound
-from inference_endpoints.models import PARALLELISM_SETTINGS, CatalogueModel, ModelInfo, Suggestion
-from inference_endpoints.models.hub import weight_bytes_by_name
-from inference_endpoints.models.literals import EndpointTask
+from inference_endpoints.models import PARALLELISM_SETTINGS, Image, ModelSettings
 
-GB = 1e9
-GENERATING = frozenset({"text-generation", "image-text-to-text"})
 LARGEST_ON_CPU_GB = 1.0
 """Models with larger weights are too slow on a CPU: they are not deployed there by default."""
 VLLM = {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health"}
 """As huggingface_hub 2.4.0 names it (November 2026)."""
-
-
-@dataclass(frozen=True)
-class KnownModel:
-    """What is known about a model before it is deployed. Each part may be missing."""
-
-    repository: str
-    suggestion: Suggestion | None = None
-    item: CatalogueModel | None = None
-    info: ModelInfo | None = None
-
-    @property
-    def task(self) -> str | None:
-        tasks = (
-            self.suggestion and self.suggestion.task,
-            self.item and self.item.task,
-            self.info and self.info.pipeline_tag,
-        )
-        # A model's page may name any task. The service refuses one that it does not serve.
-        return next((task for task in tasks if isinstance(task, str) and task in get_args(EndpointTask)), None)
-
-    @property
-    def gguf_file(self) -> str | None:
-        """The GGUF file to load: the model itself, or the one that the catalogue has. None if there is a choice."""
-        if self.repository.lower().endswith(".gguf"):
-            return self.repository.rpartition("/")[2]
-        files = {recipe.gguf_file for recipe in (self.item.recipes if self.item else ()) if recipe.gguf_file}
-        return files.pop() if len(files) == 1 else None
-
-    @property
-    def weight_gb(self) -> float | None:
-        known = self.info.weight_bytes if self.info else None
-        size = known or weight_bytes_by_name(self.repository)
-        return size / GB if size else None
-
-    @property
-    def size_from_hub(self) -> bool:
-        """Whether the size is from the Hub, and not from the model's name."""
-        return bool(self.info and self.info.weight_bytes)
 
 
 @dataclass(frozen=True)
@@ -76,13 +37,14 @@ class Recommendation:
     task: str | None
     framework: str | None
     image: dict[str, Any] | None
+    args: list[str]
     why: tuple[str, ...]
     alternatives: tuple[Offer, ...]
 
     @property
     def config(self) -> dict[str, Any]:
         """The `config` for a create request: settings of the model except its repository."""
-        model = {"task": self.task, "framework": self.framework, "image": self.image}
+        model = {"task": self.task, "framework": self.framework, "image": self.image, "args": self.args or None}
         return {"model": {key: value for key, value in model.items() if value is not None}}
 
 
@@ -111,19 +73,16 @@ def recommend(
     image, engine_framework, reason = (
         (None, None, "") if framework else _choose_engine(known, offer, task or known.task)
     )
+    args, context = _choose_context(known, offer, task or known.task, image) if image else ([], "")
     return Recommendation(
         offer=offer,
         task=task or known.task,
         framework=framework or engine_framework,
         image=image,
-        why=(*why, *([reason] if reason else [])),
+        args=args,
+        why=(*why, *(each for each in (reason, context) if each)),
         alternatives=alternatives,
     )
-
-
-def needed_gb(weight_gb: float, task: str | None) -> float:
-    """Memory to serve weights with: a fifth more for activations, and room for the cache of a conversation."""
-    return weight_gb * 1.2 + (2.0 if task in GENERATING else 0.5)
 
 
 def _choose_hardware(known: KnownModel, available: Sequence[Offer], task: str | None) -> tuple[list[Offer], str]:
@@ -138,14 +97,14 @@ def _choose_hardware(known: KnownModel, available: Sequence[Offer], task: str | 
         chosen = f"the cheapest available with as much memory as {wanted.id}, which is suggested but not available"
         return _require_offers(fitting), chosen
     cloud_offers = [one for one in available if not one.is_this_machine and one.available and one.price is not None]
-    weight = known.weight_gb
+    weight = known.weights_gb
     if not cloud_offers and any(one.is_this_machine for one in available):
         raise NotFound(
             "This model is not in the list of models that this machine can run.",
             hint="list_catalog_items lists the models it runs.",
         )
     if weight is not None:
-        return _choose_by_memory(cloud_offers, weight, known, task)
+        return _choose_by_memory(cloud_offers, known, task)
     if known.item is not None and known.item.recipes:
         kinds = {recipe.accelerator for recipe in known.item.recipes}
         reason = f"the cheapest available {' or '.join(sorted(kinds))}; whether the model fits is not checked"
@@ -154,27 +113,48 @@ def _choose_hardware(known: KnownModel, available: Sequence[Offer], task: str | 
     return _require_offers(gpus), "the cheapest available GPU; the model's size is unknown, so check whether it fits"
 
 
-def _choose_by_memory(
-    available: Sequence[Offer], weight: float, known: KnownModel, task: str | None
-) -> tuple[list[Offer], str]:
-    need = needed_gb(weight, task)
-    fitting = cheapest_first(one for one in available if _fits(one, need, weight, task))
+def _choose_by_memory(available: Sequence[Offer], known: KnownModel, task: str | None) -> tuple[list[Offer], str]:
+    fitting = cheapest_first(one for one in available if _fits(one, known, task))
     if not fitting:
+        largest = max(available, key=lambda one: one.instance.gpu_memory_gb or 0, default=None)
+        memory = known.memory(_settings(task), largest.accelerators if largest else 1)
+        need = memory.to_choose_gb if isinstance(memory, ModelMemory) else 0.0
         raise NoCapacity(
             f"The model needs about {need:.0f} GB of accelerator memory. No available hardware has that much.",
             hint=_describe_largest(available),
         )
-    source = "" if known.size_from_hub else ", estimated from its name"
-    reason = f"the cheapest available that holds it ({weight:.3g} GB of weights{source}, about {need:.3g} GB to serve)"
-    return fitting, reason
+    memory = known.memory(_settings(task), fitting[0].accelerators)
+    assert isinstance(memory, ModelMemory)
+    source = "" if known.size_from_hub else "; the size is estimated from its name"
+    return fitting, f"the cheapest available that holds it: it needs {memory.need()}{source}"
 
 
-def _fits(offer: Offer, need: float, weight: float, task: str | None) -> bool:
-    instance = offer.instance
+def _fits(offer: Offer, known: KnownModel, task: str | None) -> bool:
+    instance, memory = offer.instance, known.memory(_settings(task), offer.accelerators)
+    if isinstance(memory, Unknown):
+        return False
     if instance.accelerator == "gpu":
-        return (instance.gpu_memory_gb or 0) >= need
-    small = weight <= LARGEST_ON_CPU_GB and task is not None and task not in GENERATING
-    return instance.accelerator == "cpu" and small and (instance.memory_gb or 0) >= need + 1
+        return (instance.gpu_memory_gb or 0) >= memory.to_choose_gb
+    small = memory.weights_gb <= LARGEST_ON_CPU_GB and task is not None and task not in GENERATING
+    return instance.accelerator == "cpu" and small and (instance.memory_gb or 0) >= memory.to_choose_gb
+
+
+def _settings(task: str | None, image: dict[str, Any] | None = None) -> ModelSettings:
+    """A model with this task, which a new engine serves on all accelerators."""
+    return ModelSettings(task=task, image=Image(image) if image else None)
+
+
+def _choose_context(known: KnownModel, offer: Offer, task: str | None, image: dict[str, Any]) -> tuple[list[str], str]:
+    """The arguments for the longest context that fits, and the reason."""
+    settings = _settings(task, image)
+    memory = known.memory(settings, offer.accelerators)
+    if isinstance(memory, Unknown) or not (args := context_arguments(memory, settings, offer.memory_gb)):
+        return [], ""
+    whole = memory.need(memory.max_context)
+    reason = (
+        f"Context: {int(args[-1]):,} tokens, the most that fits; all {whole.context:,} need {whole.total_gb:.3g} GB."
+    )
+    return args, reason
 
 
 def _choose_engine(known: KnownModel, offer: Offer, task: str | None) -> tuple[dict[str, Any] | None, str | None, str]:

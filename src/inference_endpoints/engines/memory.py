@@ -45,6 +45,16 @@ class MemoryNeed:
         kv = self.kv_gb if isinstance(self.kv_gb, float) else 0.0
         return (self.weights_gb + kv + self.engine_gb) / self.used_share
 
+    def __str__(self) -> str:
+        """What it is made of, in words."""
+        parts = [f"{self.weights_gb:.3g} GB of weights"]
+        if isinstance(self.kv_gb, float):
+            requests = "1 request" if self.requests == 1 else f"{self.requests} requests"
+            parts.append(f"{self.kv_gb:.3g} GB of KV cache for {requests} of {self.context:,} tokens")
+        parts.append(f"{self.engine_gb:g} GB for the engine, which uses {self.used_share:.0%} of the memory")
+        unknown = f"; the KV cache is not known: {self.kv_gb.reason}" if isinstance(self.kv_gb, Unknown) else ""
+        return f"{'at least ' if unknown else ''}{self.total_gb:.3g} GB ({', '.join(parts)}{unknown})"
+
 
 @dataclass(frozen=True)
 class ModelMemory:
@@ -77,6 +87,12 @@ class ModelMemory:
             requests=requests,
             used_share=self.used_share,
         )
+
+    @property
+    def to_choose_gb(self) -> float:
+        """The memory of hardware to choose: for the usual context, or with a reserve for an unknown cache."""
+        reserve = UNKNOWN_KV_GB if isinstance(self.kv, Unknown) else 0.0
+        return self.need().total_gb + reserve * self.copies / self.used_share
 
     @property
     def usual_context(self) -> int:

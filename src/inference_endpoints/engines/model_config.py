@@ -7,9 +7,9 @@ unknown: a number that is too small would let a model fail after minutes of load
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from inference_endpoints.models import ApiModelWithRaw
 from inference_endpoints.models.json_text import parse_json
@@ -43,11 +43,10 @@ class ModelConfig(ApiModelWithRaw):
     model_type: str = ""
     architectures: list[str] = Field(default_factory=list)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, data: Any) -> Any:
-        """The Hub sends files as plain text."""
-        return parse_json(data) if isinstance(data, str) else data
+    @property
+    def architecture(self) -> str:
+        """The name of the class that runs it, such as `LlamaForCausalLM`; empty if the file has no plain name."""
+        return next((name for name in self.architectures if re.fullmatch(r"\w{1,64}", name, re.ASCII)), "")
 
     @property
     def text_part(self) -> Mapping[str, Any]:
@@ -67,6 +66,12 @@ class ModelConfig(ApiModelWithRaw):
         if kind in _ROPE_KEEPS_CONTEXT or not isinstance(factor, (int, float)) or factor < 1:
             return longest
         return int((_positive(rope, "original_max_position_embeddings") or longest) * factor)
+
+
+ModelConfigFile = Annotated[
+    ModelConfig, BeforeValidator(lambda file: parse_json(file) if isinstance(file, str) else file)
+]
+"""The file as the Hub sends it: as plain text."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def kv_shape(config: ModelConfig, value_bytes: float | None = None) -> KvShape |
     if config.raw.get("is_encoder_decoder"):
         return Unknown("the model has an encoder and a decoder")
     if strange := _other_state(part, latent):
-        return Unknown(f"its layers keep more than keys and values ({strange})")
+        return Unknown(f"its layers keep more than keys and values ({_shown(strange)})")
     layers, heads = _positive(part, "num_hidden_layers", "n_layer"), _positive(part, "num_attention_heads", "n_head")
     if layers is None or heads is None:
         return Unknown("config.json leaves out layers or heads")
@@ -143,9 +148,9 @@ def _sliding_layers(part: Mapping[str, Any], kind: str, layers: int) -> int | Un
     """How many layers keep only a window."""
     types = part.get("layer_types")
     if isinstance(types, list) and types:
-        if other := next((each for each in types if each not in _LAYER_TYPES), None):
-            return Unknown(f"its layers keep more than keys and values ({str(other)[:40]})")
-        return sum(_LAYER_TYPES[each] for each in types) if _positive(part, "sliding_window") else 0
+        if other := next((str(each) for each in types if str(each) not in _LAYER_TYPES), None):
+            return Unknown(f"its layers keep more than keys and values ({_shown(other)})")
+        return sum(_LAYER_TYPES[str(each)] for each in types) if _positive(part, "sliding_window") else 0
     if not _positive(part, "sliding_window") or part.get("use_sliding_window") is False:
         return 0
     every = _positive(part, "sliding_window_pattern") or _FULL_EVERY.get(kind)
@@ -175,6 +180,11 @@ def _stored_value_bytes(config: Mapping[str, Any]) -> float:
     quantization = config.get("quantization_config")
     scheme = quantization.get("kv_cache_scheme") if isinstance(quantization, dict) else None
     return 1.0 if isinstance(scheme, dict) and scheme.get("num_bits") == 8 else 2.0
+
+
+def _shown(name: str) -> str:
+    """A name from the file, where it cannot carry instructions to a model."""
+    return name if re.fullmatch(r"\w{1,40}", name, re.ASCII) else "another kind of layer"
 
 
 def _positive(part: Mapping[str, Any], *names: str) -> int | None:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter
 
-from inference_endpoints.engines.model_config import ModelConfig
+from inference_endpoints.engines.model_config import ModelConfig, ModelConfigFile
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
     AllGraphs,
@@ -293,7 +293,7 @@ MODEL_CONFIG = Operation[ModelConfig](
     "get_model_config",
     "GET",
     "/{owner}/{model}/raw/{revision}/config.json",
-    ModelConfig,
+    ModelConfigFile,
     service=Service.HUB,
     words="read config.json of the model",
 )

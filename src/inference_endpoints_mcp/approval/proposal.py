@@ -72,7 +72,7 @@ class Proposal:
 
     def with_warnings(self, *more: str) -> "Proposal":
         """The same, with more warnings."""
-        return replace(self, plan=self.plan.model_copy(update={"warnings": [*self.plan.warnings, *more]}))
+        return replace(self, plan=self.plan.with_warnings(*more))
 
 
 def _digest(value: Any) -> str:

@@ -13,6 +13,7 @@ from mcp.server.mcpserver import Context
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware_cache import HardwareCache
+from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import Reconnect
 from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
@@ -67,6 +68,7 @@ class _Clients:
     watcher: Watcher
     inference: "AsyncInference"
     hardware_cache: HardwareCache
+    hub: HubReader
     guard: SendGuard
 
 
@@ -90,6 +92,7 @@ class RunningApplication:
             watcher=clients.watcher,
             inference=clients.inference,
             hardware_cache=clients.hardware_cache,
+            hub=clients.hub,
             redactor=self._redactor,
             approvals=self._approvals,
             guard=clients.guard,
@@ -125,7 +128,8 @@ class RunningApplication:
         # The handshake does not wait for this import.
         from inference_endpoints.inference.async_inference import AsyncInference
 
-        return _Clients(client, watcher, AsyncInference(client), hardware_cache.for_client(client), guard)
+        cache = hardware_cache.for_client(client)
+        return _Clients(client, watcher, AsyncInference(client), cache, HubReader(client), guard)
 
 
 def _requested_operation(context: Context[Any, Any]) -> str:

@@ -11,6 +11,7 @@ from mcp.types import InputRequiredResult
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware_cache import HardwareCache
+from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.models import Endpoint
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
@@ -42,6 +43,7 @@ class CallContext:
     watcher: Watcher
     inference: "AsyncInference"
     hardware_cache: HardwareCache
+    hub: HubReader
     redactor: Redactor
     approvals: Approvals
     guard: SendGuard

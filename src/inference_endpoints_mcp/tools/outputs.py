@@ -112,6 +112,7 @@ class EndpointOutput(ToolOutput):
     backend: BackendName
     message: str | None = Field(default=None, description="From the control plane.")
     chosen: list[str] | None = Field(default=None, description="What the server chose, and why.")
+    model_facts: list[str] | None = Field(default=None, description="The model on the Hub, and the memory it needs.")
     plan: PlanSummary | None = None
     plan_token: str | None = Field(
         default=None, description="Pass it in the same call to carry the plan out. Valid once."

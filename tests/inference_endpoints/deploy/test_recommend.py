@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from tests.support.model_configs import LLAMA_3_1_8B
 from tests.support.offers import instance, offers_at
 
+from inference_endpoints.deploy.known_model import HubFacts, KnownModel
 from inference_endpoints.deploy.offers import require_offer
-from inference_endpoints.deploy.recommend import KnownModel, Recommendation, recommend
+from inference_endpoints.deploy.recommend import Recommendation, recommend
+from inference_endpoints.engines.model_config import ModelConfig
 from inference_endpoints.errors import NoCapacity, NotFound, PaymentRequired
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion
 from inference_endpoints.models.hub import weight_bytes_by_name
@@ -32,7 +35,7 @@ def model_info(parameters: float, *, kind: str = "BF16", task: str = CHAT) -> Mo
 
 
 def recommended(repository: str = "org/model", info: ModelInfo | None = None, **arguments: Any) -> Recommendation:
-    return recommend(KnownModel(repository, info=info), CLOUD, **arguments)
+    return recommend(KnownModel(repository, hub=HubFacts(info=info)), CLOUD, **arguments)
 
 
 def reason_for(recommendation: Recommendation, what: str) -> str:
@@ -42,7 +45,7 @@ def reason_for(recommendation: Recommendation, what: str) -> str:
 @pytest.mark.parametrize(
     ("parameters", "kind", "task", "hardware"),
     [
-        (5e9, "BF16", CHAT, "aws-east-t4-x1"),
+        (4e9, "BF16", CHAT, "aws-east-t4-x1"),
         (8e9, "BF16", CHAT, "aws-east-l4-x1"),
         (8e9, "F32", CHAT, "aws-east-l4-x1"),
         (8e9, "F8_E4M3", CHAT, "aws-east-t4-x1"),
@@ -61,12 +64,13 @@ def test_the_cheapest_that_holds_the_model_is_taken(parameters: float, kind: str
 
 def test_the_reason_names_the_size_and_the_next_that_would_do() -> None:
     reason = reason_for(recommended(info=model_info(8e9)), "Hardware")
-    assert "16 GB of weights, about 21.2 GB to serve" in reason
+    assert "it needs at least 18.9 GB (16 GB of weights" in reason
+    assert "the KV cache is not known: the Hub was not read" in reason
     assert "Or aws-east-a100-x1 (80 GB, $2.5/h)." in reason
 
 
 def test_the_reason_names_a_size_that_is_estimated_from_the_name() -> None:
-    assert "16 GB of weights, estimated from its name" in reason_for(
+    assert "the size is estimated from its name" in reason_for(
         recommended("meta-llama/Llama-3.1-8B-Instruct"), "Hardware"
     )
 
@@ -78,7 +82,7 @@ def test_for_an_unknown_size_the_cheapest_gpu_is_recommended_with_a_warning() ->
 
 
 def test_a_model_larger_than_all_hardware_is_no_capacity_with_the_memory_it_needs() -> None:
-    with pytest.raises(NoCapacity, match="needs about 488 GB") as raised:
+    with pytest.raises(NoCapacity, match="needs about 454 GB") as raised:
         recommended(info=model_info(202.5e9))
     assert "aws-east-a100-x2 with 160 GB" in raised.value.hint
 
@@ -89,6 +93,27 @@ def test_several_accelerators_come_with_parallelism() -> None:
         "vLLM": {"url": "vllm/vllm-openai:v0.23.0", "port": 8000, "healthRoute": "/health", "tensorParallelSize": 2}
     }
     assert "sharded over 2 accelerators" in reason_for(recommendation, "Engine")
+
+
+def llama(hardware: str) -> Recommendation:
+    """Of Llama 3.1 8B, whose configuration is known, on this hardware."""
+    hub = HubFacts(info=model_info(8.03e9), config=ModelConfig.model_validate(LLAMA_3_1_8B))
+    return recommend(KnownModel("org/llama", hub=hub), CLOUD, offer=require_offer(CLOUD, hardware))
+
+
+def test_the_longest_context_that_fits_is_set_and_the_need_of_the_whole_is_shown() -> None:
+    small, large = llama("aws-east-l4-x1"), llama("aws-east-a100-x1")
+    assert small.args == ["--max-model-len", "33792"]
+    assert small.config["model"]["args"] == small.args
+    assert "33,792 tokens, the most that fits; all 131,072 need 38 GB" in reason_for(small, "Context")
+    assert (large.args, "args" in large.config["model"]) == ([], False)
+
+
+def test_a_known_cache_is_counted_for_the_usual_context() -> None:
+    hub = HubFacts(info=model_info(8.03e9), config=ModelConfig.model_validate(LLAMA_3_1_8B))
+    reason = reason_for(recommend(KnownModel("org/llama", hub=hub), CLOUD), "Hardware")
+    assert "aws-east-l4-x1" in reason
+    assert "it needs 20.1 GB (16.1 GB of weights, 1.07 GB of KV cache for 1 request of 8,192 tokens" in reason
 
 
 def test_choices_of_the_caller_are_kept() -> None:
@@ -114,7 +139,7 @@ def test_a_task_that_the_service_does_not_serve_is_left_to_it() -> None:
 def test_the_catalogues_task_goes_before_the_hubs() -> None:
     item = CatalogueModel.model_validate({"repoId": "org/model", "task": "feature-extraction"})
     assert (
-        recommend(KnownModel("org/model", item=item, info=model_info(22e6, task="fill-mask")), CLOUD).task
+        recommend(KnownModel("org/model", item=item, hub=HubFacts(info=model_info(22e6, task="fill-mask"))), CLOUD).task
         == "feature-extraction"
     )
 
@@ -122,9 +147,9 @@ def test_the_catalogues_task_goes_before_the_hubs() -> None:
 def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() -> None:
     here = offers_at(local_machine=[instance("cpu", 0.0)])
     with pytest.raises(NotFound, match="not in the list of models"):
-        recommend(KnownModel("org/model", info=model_info(8e9)), here)
+        recommend(KnownModel("org/model", hub=HubFacts(info=model_info(8e9))), here)
     machine = require_offer(here, "local-machine-cpu-x1")
-    recommendation = recommend(KnownModel("org/model", info=model_info(8e9)), here, offer=machine)
+    recommendation = recommend(KnownModel("org/model", hub=HubFacts(info=model_info(8e9))), here, offer=machine)
     assert (recommendation.offer, recommendation.image) == (machine, None)
 
 
@@ -132,7 +157,7 @@ def test_a_suggestion_precedes_the_size_and_its_parallelism_is_corrected() -> No
     suggestion = Suggestion.model_validate(
         {"suggestedCompute": "aws-east-a100-x2", "image": {"sGLang": {"url": "x", "tensorParallelSize": 8}}}
     )
-    recommendation = recommend(KnownModel("org/model", suggestion, info=model_info(1e9)), CLOUD)
+    recommendation = recommend(KnownModel("org/model", suggestion, hub=HubFacts(info=model_info(1e9))), CLOUD)
     assert (recommendation.offer.id, recommendation.image) == (
         "aws-east-a100-x2",
         {"sGLang": {"url": "x", "tensorParallelSize": 2}},
@@ -159,11 +184,28 @@ def test_sizes_in_names(name: str, billions: float | None) -> None:
     assert weight_bytes_by_name(name) == (None if billions is None else pytest.approx(billions * 2e9))
 
 
+@pytest.mark.parametrize(
+    ("name", "gigabytes"),
+    [
+        ("Qwen/Qwen2.5-32B-Instruct-AWQ", 19.2),
+        ("RedHatAI/Llama-3.1-8B-Instruct-FP8", 8),
+        ("unsloth/Llama-3.1-8B-bnb-4bit", 4.8),
+        ("bartowski/Llama-3.1-8B-GGUF", None),
+        ("meta-llama/Llama-4-Scout-17B-16E", None),
+    ],
+)
+def test_marks_of_quantization_in_names(name: str, gigabytes: float | None) -> None:
+    assert weight_bytes_by_name(name) == (None if gigabytes is None else pytest.approx(gigabytes * 1e9))
+
+
 def test_quotas_that_are_all_zero_are_reported_as_a_missing_payment_method() -> None:
     none = {"maxAccelerators": 0, "usedAccelerators": 0}
     some = none | {"maxAccelerators": 1}
     l4, a100 = (instance(kind, 1.0, gpuMemoryGb=24, quota=none) for kind in ("l4", "a100"))
     with pytest.raises(PaymentRequired, match="quota reads 0 because no payment method is set"):
-        recommend(KnownModel("org/model", info=model_info(1e9)), offers_at(aws_east=[l4, a100]))
+        recommend(KnownModel("org/model", hub=HubFacts(info=model_info(1e9))), offers_at(aws_east=[l4, a100]))
     with pytest.raises(NoCapacity):
-        recommend(KnownModel("org/model", info=model_info(70e9)), offers_at(aws_east=[l4, a100 | {"quota": some}]))
+        recommend(
+            KnownModel("org/model", hub=HubFacts(info=model_info(70e9))),
+            offers_at(aws_east=[l4, a100 | {"quota": some}]),
+        )

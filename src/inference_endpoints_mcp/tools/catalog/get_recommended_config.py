@@ -7,14 +7,15 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.offers import list_offers
-from inference_endpoints.deploy.recommend import KnownModel, recommend
+from inference_endpoints.deploy.recommend import recommend
 from inference_endpoints.deploy.specs import LONGEST_NAME, name_like
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Namespace, Repository
-from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.catalog.catalog_items import find_catalog_item
 from inference_endpoints_mcp.tools.outputs import BackendName, NextCall, ToolOutput, backend_of_hardware
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -42,9 +43,10 @@ async def get_recommended_config(
     """Recommend hardware, engine and task for a model, from what is available now. `next` has the call that deploys
     it."""
     namespace = await call.resolve_namespace(namespace)
-    known = await gather_known(call.endpoints, repository)
-    if known.suggestion is None and known.item is None and known.info is None and known.weight_gb is None:
-        raise NotFound("This model is unknown.", hint="get_vendors lists hardware to choose from.")
+    known = await gather_known(call, repository)
+    if known.suggestion is None and known.item is None and known.hub.info is None and known.weights_gb is None:
+        near = f"Similar names on the Hub: {', '.join(known.hub.near)}." if known.hub.near else ""
+        raise NotFound("This model is unknown.", hint=near or "get_vendors lists hardware to choose from.")
     found = recommend(known, list_offers(await call.hardware_cache.listing(namespace)))
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
@@ -69,14 +71,14 @@ async def get_recommended_config(
     )
 
 
-async def gather_known(endpoints: AsyncEndpointsClient, repository: str) -> KnownModel:
-    """What the service and the Hub know about a model. A source that fails leaves its part None."""
-    suggestion, item, info = await asyncio.gather(
-        _result_or_none(endpoints.suggestion(repository)),
-        _result_or_none(find_catalog_item(endpoints, repository)),
-        _result_or_none(endpoints.model(repository)),
+async def gather_known(call: CallContext, repository: str, revision: str | None = None) -> KnownModel:
+    """What the service and the Hub know about a model. A source that fails leaves its part empty."""
+    suggestion, item, hub = await asyncio.gather(
+        _result_or_none(call.endpoints.suggestion(repository)),
+        _result_or_none(find_catalog_item(call.endpoints, repository)),
+        call.hub.read(repository, revision),
     )
-    return KnownModel(repository, suggestion, item, info)
+    return KnownModel(repository, suggestion, item, hub)
 
 
 async def _result_or_none(answer: Awaitable[Result]) -> Result | None:

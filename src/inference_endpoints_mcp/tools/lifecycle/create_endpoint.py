@@ -31,6 +31,7 @@ from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
     GivenSettings,
+    check_planned_model,
     choose_settings,
     local_run_warnings,
     names_engine,
@@ -91,7 +92,12 @@ async def create_endpoint(
         check_name(name)
         current = await _find(call, where, name)
         given = GivenSettings(
-            repository, hardware, task, "" if framework == "auto" else framework, own_engine=names_engine(config)
+            repository,
+            revision or None,
+            hardware,
+            task,
+            "" if framework == "auto" else framework,
+            own_engine=names_engine(config),
         )
         chosen = await choose_settings(call, where, given, current)
         # A model that must give every argument gives the default.
@@ -104,6 +110,7 @@ async def create_endpoint(
             revision=revision or None,
             framework=chosen.framework or "pytorch",
             image=chosen.image,
+            args=chosen.args,
             min_replica=min_replica,
             max_replica=max_replica,
             scale_to_zero_timeout=scale_to_zero_timeout if scales_to_zero else None,
@@ -118,16 +125,16 @@ async def create_endpoint(
             return await _existing_output(call, current, different, where)
         listing = await call.hardware_cache.fresh_listing(where)
         preflight.check_accelerator(request, find_offer(list_offers(listing), request.applied_to(None).hardware_id))
-        plan = plan_create(request, where, listing)
+        check = await check_planned_model(call, where, request)
+        plan = plan_create(request, where, listing).with_warnings(*check.warnings)
+        facts = {"chosen": chosen.why or None, "model_facts": [*check.facts] or None}
         others = ", ".join(different)
         taken = [f"An endpoint of this name exists with other settings ({others})."] if different else []
         warnings = taken + (await local_run_warnings(call, plan) if dry_run else [])
         return ProposedChange(
             proposal=proposal_of(call, plan, where, name, current).with_warnings(*warnings),
-            preview=preview_output(call.endpoints.backend.name, plan, where, name).model_copy(
-                update={"chosen": chosen.why or None}
-            ),
-            apply=partial(_create, call, plan, request, where, chosen.why),
+            preview=preview_output(call.endpoints.backend.name, plan, where, name).model_copy(update=facts),
+            apply=partial(_create, call, plan, request, where, facts),
         )
 
     return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
@@ -141,7 +148,7 @@ async def _find(call: CallContext, namespace: str, name: str) -> Endpoint | None
 
 
 async def _create(
-    call: CallContext, plan: Plan, request: CreateRequest, namespace: str, why: list[str]
+    call: CallContext, plan: Plan, request: CreateRequest, namespace: str, facts: dict[str, list[str] | None]
 ) -> EndpointOutput:
     try:
         created = await call.endpoints.create(call.lent_secrets.fill_in(request), namespace)
@@ -153,11 +160,10 @@ async def _create(
     call.record_change(namespace, created)
     fields = await describe_endpoint(call, created, namespace)
     return EndpointOutput(
-        **fields,
+        **fields | facts,
         changed=True,
         plan=plan_summary(plan.model_copy(update={"request": None})),
         now=f"Accepted: a replica is starting. {billing_note(fields['backend'], fields['price_per_hour_usd'])}",
-        chosen=why or None,
         next=[next_call("wait_for_endpoint", namespace, request.name)],
     )
 

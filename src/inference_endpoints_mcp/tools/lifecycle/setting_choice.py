@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from inference_endpoints.deploy.known_model import KnownModel
+from inference_endpoints.deploy.model_check import ModelCheck, check_model
 from inference_endpoints.deploy.offers import (
     choose_default_hardware,
     count_accelerators,
@@ -13,10 +15,10 @@ from inference_endpoints.deploy.offers import (
     require_offer,
 )
 from inference_endpoints.deploy.plan import Plan
-from inference_endpoints.deploy.recommend import KnownModel, recommend
+from inference_endpoints.deploy.recommend import recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import Conflict, NotFound
-from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing
+from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing, UpdateRequest
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.catalog.get_recommended_config import gather_known
@@ -27,6 +29,7 @@ class GivenSettings:
     """Settings from the caller; empty where not given. `own_engine`: `config` has its own image or framework."""
 
     repository: str
+    revision: str | None = None
     hardware: str = ""
     task: str = ""
     framework: str = ""
@@ -42,6 +45,7 @@ class ChosenSettings:
     task: str | None = None
     framework: str | None = None
     image: dict[str, Any] | None = None
+    args: list[str] | None = None
     why: list[str] = field(default_factory=list)
 
 
@@ -64,7 +68,7 @@ async def choose_settings(
         return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
     engine = given.framework or ("custom" if given.own_engine else "")
     nothing_open = given.hardware and given.task and engine
-    known = KnownModel(given.repository) if nothing_open else await gather_known(call.endpoints, given.repository)
+    known = KnownModel(given.repository) if nothing_open else await gather_known(call, given.repository, given.revision)
     found = recommend(known, available, offer=offer, task=given.task, framework=engine)
     return ChosenSettings(
         hardware=found.offer.hardware,
@@ -72,6 +76,7 @@ async def choose_settings(
         task=found.task,
         framework=given.framework or (None if given.own_engine else found.framework),
         image=found.image,
+        args=found.args or None,
         why=[*found.why],
     )
 
@@ -81,10 +86,23 @@ async def with_model_path(call: CallContext, request: CreateRequest) -> CreateRe
     settings = ((request.model and request.model.image) or {}).get("llamacpp")
     if settings is None or settings.get("modelPath"):
         return request
-    known = await gather_known(call.endpoints, request.repository or "")
+    known = await gather_known(call, request.repository or "")
     if known.gguf_file is None:
         return request
     return request.merged({"model": {"image": {"llamacpp": settings | {"modelPath": known.gguf_file}}}})
+
+
+async def check_planned_model(
+    call: CallContext, namespace: str, request: UpdateRequest, current: Endpoint | None = None
+) -> ModelCheck:
+    """Check the model of an endpoint as it is requested, against the Hub and the hardware. Nothing here refuses it."""
+    after = request.applied_to(current)
+    if call.endpoints.backend.name == LOCAL and is_this_machine(after.hardware_id):
+        return ModelCheck()
+    known = KnownModel(after.model.repository, hub=await call.hub.read(after.model.repository, after.model.revision))
+    offers = list_offers(await call.hardware_cache.listing(namespace))
+    secrets = {*after.model.secrets, *request.secret_names}
+    return check_model(known, after, offers, secrets, namespace)
 
 
 def names_engine(config: dict[str, Any]) -> bool:
@@ -139,6 +157,6 @@ def _settings_of(endpoint: Endpoint, given: GivenSettings, listing: HardwareList
     own = given.framework or given.own_engine
     image = None if own or model.image is None else model.image.root
     framework = given.framework or (None if given.own_engine else model.framework)
-    return ChosenSettings(
-        hardware, count_accelerators(endpoint.hardware_id, listing), given.task or None, framework, image
-    )
+    accelerators = count_accelerators(endpoint.hardware_id, listing)
+    args = None if own else model.args or None
+    return ChosenSettings(hardware, accelerators, given.task or None, framework, image, args)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from inference_endpoints.deploy import preflight
+from inference_endpoints.deploy.model_check import ModelCheck
 from inference_endpoints.deploy.offers import Offer, find_offer, list_offers, require_offer
 from inference_endpoints.deploy.plan import Plan, plan_update
 from inference_endpoints.deploy.specs import EndpointChange
@@ -29,7 +30,11 @@ from inference_endpoints_mcp.tools.arguments import (
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
-from inference_endpoints_mcp.tools.lifecycle.setting_choice import local_run_warnings, with_alternatives
+from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
+    check_planned_model,
+    local_run_warnings,
+    with_alternatives,
+)
 from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
     describe_endpoint,
@@ -39,6 +44,8 @@ from inference_endpoints_mcp.tools.outputs import (
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
+_CHECKED = ("model.", "compute.accelerator", "compute.instance")
+"""Settings on which it depends whether the model exists and fits."""
 IdleMinutes = Annotated[int, Field(ge=15, le=2_880, description="Idle minutes.")]
 
 
@@ -95,7 +102,14 @@ async def update_endpoint(
         preflight.check_accelerator(request, offer)
         check_bindings(request.applied_to(current).model, call.lent_secrets.bindings)
         plan = plan_update(request, current, where, listing)
-        preview = preview_output(call.endpoints.backend.name, plan, where, name, current)
+        if any(change.setting.startswith(_CHECKED) for change in plan.changes):
+            check = await check_planned_model(call, where, request, current)
+        else:
+            check = ModelCheck()
+        plan = plan.with_warnings(*check.warnings)
+        preview = preview_output(call.endpoints.backend.name, plan, where, name, current).model_copy(
+            update={"model_facts": [*check.facts] or None}
+        )
         if not plan.changes and not dry_run:
             return preview.model_copy(
                 update={"plan": plan_summary(plan), "now": "It already has these settings: nothing was sent."}

@@ -53,7 +53,7 @@ async def test_a_model_that_really_runs_is_recommended_on_this_machine(driver: D
 
 async def test_each_choice_has_a_reason_and_hardware_alternatives(driver: Driver, modern: Host) -> None:
     found = await modern.call("get_recommended_config", repository=LARGE)
-    assert [reason.partition(":")[0] for reason in found["why"]] == ["Hardware", "Task", "Engine"]
+    assert [reason.partition(":")[0] for reason in found["why"]] == ["Hardware", "Task", "Engine", "Context"]
     assert "sharded over 4 accelerators" in found["why"][2]
     assert found["config"]["model"]["image"]["vLLM"]["tensorParallelSize"] == 4
     assert len(found["alternatives"]) == 2

@@ -1,55 +1,14 @@
 """Settings that are not given are chosen and explained; requests that would fail later are refused at once."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.host import Host, serving
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream
-
-from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
-from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
-from inference_endpoints_mcp.server.application import ServerOptions
+from tests.support.host import Host
+from tests.support.plane_driver import Driver
+from tests.support.priced_cloud import A100, L4, LLAMA, T4
+from tests.support.scripted_upstream import Upstream
 
 pytestmark = pytest.mark.anyio
-
-T4, L4, A100 = "aws-us-east-1-nvidia-t4-x1", "aws-us-east-1-nvidia-l4-x1", "aws-us-east-1-nvidia-a100-x4"
-LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
-WEIGHTS = {"pipeline_tag": "text-generation", "safetensors": {"parameters": {"BF16": 8_030_261_248}}}
-
-
-def instance(kind: str, price: float, memory: float, size: int = 1) -> dict[str, Any]:
-    return {
-        "id": f"aws-us-east-1-{kind}-x{size}",
-        "instanceType": kind,
-        "instanceSize": f"x{size}",
-        "accelerator": "gpu",
-        "numAccelerators": size,
-        "gpuMemoryGb": memory,
-        "pricePerHour": price,
-    }
-
-
-@pytest.fixture
-async def cloud(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Host]:
-    """A host of a server on a service with three kinds of hardware, which knows one model and suggests nothing."""
-    computes = [instance("nvidia-t4", 0.5, 14), instance("nvidia-l4", 0.8, 24), instance("nvidia-a100", 10, 320, 4)]
-    vendors = {"vendors": [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]}
-    upstream.answers("GET", "/v2/provider/acme", Answer(body=vendors))
-    upstream.answers("GET", "/v2/endpoint/acme/new", Answer(404, {"error": "Not Found"}))
-    upstream.answers("GET", "/api/v1/catalog/list", Answer(body={"items": []}))
-    upstream.answers("GET", f"/api/models/{LLAMA}", Answer(body=WEIGHTS))
-
-    async def open_backend(_: AsyncExitStack) -> Backend:
-        return replace(local(upstream.url, TOKEN), name=HUGGING_FACE)
-
-    async with serving(
-        ServerOptions(open_backend=open_backend, namespace="acme", approval=ApprovalPolicy(method=ApprovalMethod.OFF))
-    ) as host:
-        yield host
 
 
 def sent(upstream: Upstream) -> list[Any]:
@@ -67,7 +26,7 @@ async def test_a_model_alone_is_enough_and_each_choice_is_explained(cloud: Host)
     assert (model["task"], model["framework"]) == ("text-generation", "custom")
     assert model["image"]["vLLM"]["url"].startswith("vllm/")
     hardware, task, engine = facts["chosen"]
-    assert f"{L4}, the cheapest available that holds it (16.1 GB of weights, about 21.3 GB to serve)" in hardware
+    assert f"{L4}, the cheapest available that holds it: it needs at least 19 GB (16.1 GB of weights" in hardware
     assert f"Or {A100}" in hardware
     assert "text-generation" in task
     assert "framework=pytorch lets the service choose" in engine
@@ -117,7 +76,7 @@ async def test_a_model_of_unknown_size_gets_the_cheapest_gpu_and_a_warning(cloud
 
 async def test_a_model_too_large_for_all_hardware_is_refused_with_its_need(cloud: Host, upstream: Upstream) -> None:
     message = await cloud.refused("create_endpoint", "NO_CAPACITY", endpoint_name="new", repository="org/huge-405B")
-    assert "about 972 GB" in message
+    assert "about 901 GB" in message
     assert A100 in message
     assert sent(upstream) == []
 
