@@ -63,7 +63,7 @@ async def plane(path: str, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -
 
     Simulated starts take half a second. For examples that call the model, `chat` is a process that answers.
     """
-    async with plane_of(simulated_speed=300) as driver:
+    async with plane_of(simulated_speed=1_000) as driver:
         monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", driver.url)
         monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", TOKEN)
         scaling = {"scaling": {"minReplica": 0, "scaleToZeroTimeout": 2_880}}

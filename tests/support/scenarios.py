@@ -22,7 +22,7 @@ VLLM = {"vLLM": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
 
 async def finish_starts(driver: Driver) -> None:
     """Let all successful starts end. The time is too short for an endpoint to scale to zero."""
-    await driver.advance(400)
+    await driver.advance(850)
 
 
 async def finish_all_attempts(driver: Driver) -> None:

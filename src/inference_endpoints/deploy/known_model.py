@@ -3,22 +3,12 @@
 from dataclasses import dataclass, field
 from typing import get_args
 
-from inference_endpoints.engines.engine_settings import (
-    accelerators_used,
-    engine_name,
-    kv_value_bytes,
-    model_copies,
-    used_share,
-    weights_are_as_stored,
-)
-from inference_endpoints.engines.memory import GB, USED_SHARE, ModelMemory
-from inference_endpoints.engines.model_config import ModelConfig, Unknown, kv_shape
+from inference_endpoints.engines.engine_memory import memory_with_engine
+from inference_endpoints.engines.engine_settings import engine_name
+from inference_endpoints.engines.memory import GB, ModelMemory
+from inference_endpoints.engines.model_config import ModelConfig, Unknown
 from inference_endpoints.models import CatalogueModel, ModelInfo, ModelSettings, Suggestion, weight_bytes_by_name
 from inference_endpoints.models.literals import EndpointTask
-
-GENERATING = frozenset({"text-generation", "image-text-to-text", "any-to-any"})
-"""Tasks whose models keep a KV cache."""
-_LANGUAGE_ENGINES = frozenset({"vllm", "sglang", "tgi", "llamacpp"})
 
 
 @dataclass(frozen=True)
@@ -76,22 +66,7 @@ class KnownModel:
 
     def memory(self, settings: ModelSettings, accelerators: int) -> ModelMemory | Unknown:
         """The memory that it takes with an engine set like this, on a replica with so many accelerators."""
-        if not weights_are_as_stored(settings):
-            return Unknown("the engine changes the weights while it loads them")
-        weights = self._weights_of(settings)
-        if weights is None:
-            return Unknown("the size of its weights is not known")
-        copies, config, generates = model_copies(settings), self.hub.config, _generates(settings)
-        used = accelerators_used(settings) or (accelerators if generates else 1)
-        shape = config if isinstance(config, Unknown) else kv_shape(config, kv_value_bytes(settings))
-        return ModelMemory(
-            weights_gb=weights,
-            kv=shape if generates else None,
-            max_context=None if isinstance(config, Unknown) else config.max_context,
-            accelerators=max(1, used // copies),
-            copies=copies,
-            used_share=used_share(settings) or USED_SHARE,
-        )
+        return memory_with_engine(settings, self._weights_of(settings), self.hub.config, accelerators)
 
     def _weights_of(self, settings: ModelSettings) -> float | None:
         """GB of the weights that the engine loads: for llama.cpp of one file."""
@@ -100,7 +75,3 @@ class KnownModel:
         path = settings.image.settings.get("modelPath") if settings.image else None
         size = self.hub.info.file_bytes(str(path)) if self.hub.info else None
         return size / GB if size else None
-
-
-def _generates(settings: ModelSettings) -> bool:
-    return settings.task in GENERATING if settings.task else engine_name(settings) in _LANGUAGE_ENGINES

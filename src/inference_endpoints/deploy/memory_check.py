@@ -5,12 +5,8 @@ from dataclasses import dataclass
 
 from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.offers import Offer, cheapest_first
-from inference_endpoints.engines.engine_settings import (
-    CONTEXT_FLAG,
-    context_length,
-    engine_name,
-    requires_whole_context,
-)
+from inference_endpoints.engines.engine_memory import need_to_start, shorter_context, usable_gb
+from inference_endpoints.engines.engine_settings import CONTEXT_FLAG, context_length, engine_name
 from inference_endpoints.engines.memory import MemoryNeed, ModelMemory
 from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.models import ModelSettings
@@ -50,14 +46,13 @@ def check_memory(known: KnownModel, settings: ModelSettings, offer: Offer) -> Me
         return memory
     if not offer.memory_gb:
         return Unknown("the memory of this hardware is not listed")
-    context = context_length(settings) or (memory.max_context if requires_whole_context(settings) else None)
-    need, has = memory.need(context), _usable_gb(memory, offer)
+    need, has = need_to_start(memory, settings), usable_gb(memory, offer.memory_gb, offer.accelerators)
     return MemoryCheck(
         offer=offer,
         memory=memory,
         need=need,
         has_gb=has,
-        shorter_context=None if need.total_gb <= has else _shorter_context(memory, settings, has),
+        shorter_context=None if need.total_gb <= has else shorter_context(memory, settings, has),
         requests_at_once=memory.requests_at_once(has, need.context),
     )
 
@@ -93,16 +88,6 @@ def context_arguments(memory: ModelMemory, settings: ModelSettings, has_gb: floa
         return []
     longest = memory.longest_context(has_gb)
     return [CONTEXT_FLAG, str(longest)] if longest not in (None, memory.max_context) else []
-
-
-def _usable_gb(memory: ModelMemory, offer: Offer) -> float:
-    """The memory of the accelerators that the engine uses: all of the offer's, unless it is set to fewer."""
-    return offer.memory_gb * min(1.0, memory.accelerators * memory.copies / offer.accelerators)
-
-
-def _shorter_context(memory: ModelMemory, settings: ModelSettings, has_gb: float) -> int | None:
-    """Of use only where the context is what an engine is set to, or takes from the model."""
-    return memory.longest_context(has_gb) if requires_whole_context(settings) else None
 
 
 def _uses_all(memory: ModelMemory, offer: Offer) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.deploy.known_model import GENERATING, KnownModel
+from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.memory_check import context_arguments
 from inference_endpoints.deploy.offers import (
     MAX_ALTERNATIVES,
@@ -18,6 +18,7 @@ from inference_endpoints.deploy.offers import (
     comparable_offers,
     find_offer,
 )
+from inference_endpoints.engines.engine_memory import GENERATING
 from inference_endpoints.engines.memory import ModelMemory
 from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.errors import NoCapacity, NotFound

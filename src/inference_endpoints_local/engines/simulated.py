@@ -10,7 +10,12 @@ from dataclasses import replace
 
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, new_replica_id
 from inference_endpoints_local.engines.engine_counters import NOTHING_COUNTED, EngineCounters
-from inference_endpoints_local.engines.simulated_startup import startup_script
+from inference_endpoints_local.engines.simulated_startup import (
+    WAKE,
+    StartTimes,
+    first_start,
+    startup_script,
+)
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
 from inference_endpoints_local.state.record import Spec, instance_size
@@ -25,7 +30,9 @@ class SimulatedReplica:
 
     address = None
 
-    def __init__(self, replica_id: str, request: LaunchRequest, clock: Clock, log: ReplicaLog) -> None:
+    def __init__(
+        self, replica_id: str, request: LaunchRequest, clock: Clock, log: ReplicaLog, times: StartTimes
+    ) -> None:
         self.id = replica_id
         self.generation = request.generation
         self._spec = request.spec
@@ -36,7 +43,7 @@ class SimulatedReplica:
         self._log = log
         self.launched_ns = wall_ns()
         self._launched_at = clock.now()
-        self._script = startup_script(request.spec)
+        self._script = startup_script(request.spec, times)
         self._printed = 0
         self._stopped_at: float | None = None
 
@@ -120,6 +127,8 @@ class SimulatedEngine:
     def __init__(self, clock: Clock, logs: LogStore) -> None:
         self.clock = clock
         self._logs = logs
+        self._images_pulled_at: dict[tuple[str, int], float] = {}
+        """By endpoint and generation. Later replicas find the image there."""
 
     async def resolve_task(self, spec: Spec) -> str | None:
         """The usual task of the container's engine. The service reads it from the model's repository.
@@ -141,7 +150,16 @@ class SimulatedEngine:
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> SimulatedReplica:
         del changed  # only time changes the state
         replica_id = new_replica_id(request)
-        return SimulatedReplica(replica_id, request, self.clock, self._logs.open(request.endpoint_id, replica_id))
+        log = self._logs.open(request.endpoint_id, replica_id)
+        return SimulatedReplica(replica_id, request, self.clock, log, self._times(request))
+
+    def _times(self, request: LaunchRequest) -> StartTimes:
+        version, now = (request.endpoint_id, request.generation), self.clock.now()
+        if now >= self._images_pulled_at.get(version, float("inf")):
+            return WAKE
+        times = first_start(request.spec)
+        self._images_pulled_at.setdefault(version, now + times.pulled)
+        return times
 
     async def start(self) -> None:
         return

@@ -57,14 +57,12 @@ def find(repository: str) -> HubModel | None:
     return next((model for model in all_models() if model.repository.lower() == repository.lower()), None)
 
 
-def memory_of(repository: str, accelerators: int) -> ModelMemory | None:
-    """The memory of a model that is known, or whose name shows its size; None for others."""
+def size_and_config(repository: str) -> tuple[float | None, ModelConfig | Unknown]:
+    """GB of the weights and the configuration, as far as the model is known or its name shows its size."""
     if (model := find(repository)) is not None:
-        return model.memory(accelerators)
+        return model.parameters_b * 2e9 / GB, ModelConfig.model_validate(model.config)
     weights = weight_bytes_by_name(repository)
-    if weights is None:
-        return None
-    return ModelMemory(weights / GB, Unknown("only the model's name is known"), accelerators=accelerators)
+    return weights / GB if weights else None, Unknown("only the model's name is known")
 
 
 @cache

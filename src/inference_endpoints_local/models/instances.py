@@ -107,6 +107,11 @@ class InstanceCatalogue:
         return {"vendors": [{"name": vendor, "quotas": list(types.values())} for vendor, types in vendors.items()]}
 
 
+def cloud_instance(hardware_id: str) -> OfferedInstance | None:
+    """The instance of a public cloud with this id; None for this machine and for what is not known."""
+    return next((instance for instance in _clouds() if instance.id == hardware_id), None)
+
+
 def _this_machine(cores: int) -> list[OfferedInstance]:
     """Sizes x1, x2, x4 … up to the number of cores. A size is the number of a replica's threads."""
     sizes = [size for size in (2**power for power in range(8)) if size <= cores]

@@ -22,7 +22,7 @@ LOCAL: dict[str, Any] = {
     "instance_size": "x1",
 }
 CLOUD: dict[str, Any] = LOCAL | {"vendor": "aws", "region": "us-east-1", "instance_type": "intel-spr"}
-READY_S = 150.0
+READY_S = 160.0
 """Seconds after which a simulated endpoint runs."""
 
 

@@ -91,7 +91,7 @@ async def test_a_paused_endpoint_can_be_scaled_to_zero(driver: Driver) -> None:
 
 async def test_an_idle_endpoint_scales_to_zero_after_its_minutes_and_a_call_wakes_it(driver: Driver) -> None:
     await driver.create(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 15}})
-    await driver.advance(140 + 15 * 60 - 5)
+    await driver.advance(157 + 15 * 60 - 5)
     assert await driver.state("chat") == "running"
     await driver.advance(10)
     assert await driver.state("chat") == "scaledToZero"
@@ -101,13 +101,13 @@ async def test_an_idle_endpoint_scales_to_zero_after_its_minutes_and_a_call_wake
     status = (await driver.get("chat"))["status"]
     assert status["state"] == "initializing"
     assert "url" in status
-    await driver.advance(READY_S)
+    await driver.advance(42)
     assert await driver.state("chat") == "running"
 
 
 async def test_a_call_keeps_an_endpoint_awake(driver: Driver) -> None:
     await driver.create(compute={"scaling": {"minReplica": 0, "scaleToZeroTimeout": 15}})
-    await driver.advance(140 + 14 * 60)
+    await driver.advance(157 + 14 * 60)
     await driver.call("GET", await driver.path_of("chat") + "/health")
     await driver.advance(14 * 60)
     assert await driver.state("chat") == "running"
@@ -218,7 +218,7 @@ async def test_a_failed_endpoint_is_tried_again_by_a_resume(driver: Driver) -> N
 
 async def test_a_slow_start_takes_ten_times_as_long(driver: Driver) -> None:
     await driver.create(model={"env": {"SIMULATED_FAULT": "slow_start"}})
-    await driver.advance(1_390)
+    await driver.advance(1_560)
     assert await driver.state("chat") == "initializing"
     await driver.advance(20)
     assert await driver.state("chat") == "running"

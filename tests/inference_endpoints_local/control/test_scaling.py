@@ -57,7 +57,7 @@ async def test_replicas_follow_how_much_the_hardware_is_used(driver: Driver) -> 
     await simulate_load(driver, 9)
     await driver.advance(61)
     assert await counts(driver) == (1, 2)
-    await driver.advance(READY_S)
+    await driver.advance(110)
     assert await counts(driver) == (2, 3)
 
 

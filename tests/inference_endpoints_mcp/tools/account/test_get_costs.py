@@ -125,7 +125,7 @@ async def test_oversized_hardware_is_reported_with_hardware_that_suffices(upstre
     assert savings.keys() == {"chat"}
     assert savings["chat"]["call"]["arguments"]["hardware"] == L4_ID
     assert savings["chat"]["saves_usd"] == round(2 * (2.5 - L4_PRICE), 4)
-    assert "needs about 21.2 GB (estimated from its name)" in savings["chat"]["why"]
+    assert "needs about 21.1 GB (estimated from its name)" in savings["chat"]["why"]
 
 
 async def test_hourly_savings_come_before_occasional_ones(upstream: Upstream, fleet: Host) -> None:
