@@ -6,7 +6,7 @@ import pytest
 from tests.support.host import Host
 from tests.support.plane_driver import Driver
 from tests.support.priced_cloud import A100, L4, LLAMA, T4
-from tests.support.scripted_upstream import Upstream
+from tests.support.scripted_upstream import Answer, Upstream
 
 pytestmark = pytest.mark.anyio
 
