@@ -91,7 +91,7 @@ def _check_names(path: tuple[str, ...], settings: Any, known: Collection[str], b
 def _check_name(where: str, name: str, known: Collection[str], kind: str) -> None:
     if name in known:
         return
-    shown = name[:LONGEST_NAME_SHOWN]
+    shown = ascii(name[:LONGEST_NAME_SHOWN])[1:-1]  # without characters that a terminal could act on
     all_known = f"It has {', '.join(sorted(known))}." if known else "It has no settings."
     raise BadRequest(
         f"The service knows no {kind} {shown} in {where or 'an endpoint'}: nothing was sent.",

@@ -1,4 +1,4 @@
-"""Moves to other hardware of the same vendor in the same region: an update can change neither."""
+"""Moves to other hardware of the same vendor in the same region: a move elsewhere could change the URL."""
 
 from collections.abc import Callable
 

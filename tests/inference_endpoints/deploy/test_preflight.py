@@ -42,6 +42,7 @@ def test_an_image_that_needs_a_url_is_refused_without_one(image_key: str) -> Non
         ({"model": {"framework": "vllm"}}, "no value vllm in model.framework.*It has custom, llamacpp, pytorch"),
         ({"compute": {"accelerator": "GPU"}}, "no value GPU in compute.accelerator"),
         ({"type": "secret"}, "no value secret in type"),
+        ({"\x1b[31mtags\u202e" + "s" * 999: []}, r"no setting \\x1b\[31mtags\\u202es{50,60} in an endpoint"),
         ({"tag": ["a"]}, "no setting tag in an endpoint.*Nearest: tags"),
         ({"compute": {"scaling": {"scaleToZero": 15}}}, "compute.scaling.*It has maxReplica, .*scaleToZeroTimeout"),
         ({"compute": {"scaling": {"measure": {"cpu": 80}}}}, "compute.scaling.measure.*It has hardwareUsage, pending"),
