@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy, Outcome
@@ -17,11 +18,17 @@ Approver = Literal["person", "token"]
 
 
 class Approvals:
-    """`now` returns seconds of a monotonic clock."""
+    """`now` returns seconds since the epoch. Servers with the same folder redeem each other's tokens."""
 
-    def __init__(self, policy: ApprovalPolicy, audit: AuditTrail, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        policy: ApprovalPolicy,
+        audit: AuditTrail,
+        folder: Path | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.policy = policy
-        self._tokens = PlanTokens(now)
+        self._tokens = PlanTokens(folder, now)
         self._audit = audit
 
     def issue(self, caller: str, proposal: Proposal, by: Approver) -> str:

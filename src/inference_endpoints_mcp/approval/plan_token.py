@@ -4,10 +4,13 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 
 from inference_endpoints_mcp.approval.approval_policy import Outcome
+from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, open_ledger
 
 _NONCE, _TIME, _DIGEST = 8, 4, 6
 """Bytes of each part of a token."""
@@ -30,15 +33,15 @@ class Rejection:
     outcome: Outcome
 
 
-class PlanTokens:
-    """Issues tokens and redeems them, sealed under a key of this process alone. `now` gives seconds."""
+_REDEEMED = Rejection("The plan was carried out already", Outcome.DRIFTED)
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._codec = AESGCMRequestStateCodec([secrets.token_bytes(32)])
-        self._digest_key = secrets.token_bytes(32)
+
+class PlanTokens:
+    """Issues tokens and redeems them, in every process with the same folder. `now` gives seconds since the epoch."""
+
+    def __init__(self, folder: Path | None, now: Callable[[], float]) -> None:
+        self._folder = folder
         self._now = now
-        self._started = now()
-        self._redeemed: dict[bytes, int] = {}
 
     def issue(self, bound: Mapping[str, str], valid_for: float) -> str:
         """A token bound to these parts, for so many seconds."""
@@ -51,26 +54,34 @@ class PlanTokens:
         try:
             body = self._codec.unseal(token)
         except InvalidRequestState:
-            return Rejection("This plan_token is not from this server, or the server was restarted", Outcome.MALFORMED)
+            return Rejection("This plan_token is not from this server", Outcome.MALFORMED)
         nonce, expires = body[:_NONCE], int.from_bytes(body[_NONCE : _NONCE + _TIME], "big")
         if self._clock() > expires:
             return Rejection("The plan has expired", Outcome.TIMED_OUT)
-        if nonce in self._redeemed:
-            return Rejection("The plan was carried out already", Outcome.DRIFTED)
+        if self._ledger.is_redeemed(nonce):
+            return _REDEEMED
         parts = body[_NONCE + _TIME :]
         for index, (name, digest) in enumerate(zip(_MISMATCHES, self._digests(bound), strict=True)):
             if parts[index * _DIGEST : (index + 1) * _DIGEST] != digest:
                 return Rejection(_MISMATCHES[name], Outcome.DRIFTED)
-        self._redeemed = {each: until for each, until in self._redeemed.items() if until >= self._clock()}
-        self._redeemed[nonce] = expires
+        if not self._ledger.redeem(nonce, expires, self._clock()):
+            return _REDEEMED
         return None
 
+    @cached_property
+    def _ledger(self) -> PlanLedger:
+        return open_ledger(self._folder)
+
+    @cached_property
+    def _codec(self) -> AESGCMRequestStateCodec:
+        return AESGCMRequestStateCodec([self._ledger.key])
+
     def _clock(self) -> int:
-        return int(self._now() - self._started)
+        return int(self._now())
 
     def _digests(self, bound: Mapping[str, str]) -> list[bytes]:
         # Keyed, since they are short: nobody can search for two requests with the same one.
         return [
-            hashlib.blake2b(bound[name].encode(), key=self._digest_key, digest_size=_DIGEST).digest()
+            hashlib.blake2b(bound[name].encode(), key=self._ledger.key, person=b"plan", digest_size=_DIGEST).digest()
             for name in _MISMATCHES
         ]

@@ -46,6 +46,7 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         namespace=settings.namespace,
         limits=resolve_limits(settings),
         audit_file=settings.audit_file,
+        plan_folder=settings.folder,
         approval=ApprovalPolicy(
             method=ApprovalMethod(settings.confirm),
             effects=frozenset(settings.confirm_effects),

@@ -63,7 +63,8 @@ class DataFolderSettings(CommandSettings):
     """The data folder of the embedded control plane. `control-plane stop` needs nothing else."""
 
     data_dir: Path | None = Field(
-        default=None, description="Folder of the embedded control plane. Default: the user's data folder."
+        default=None,
+        description="Folder of the embedded control plane and of what plan tokens need. Default: one of the user's.",
     )
 
     @property

@@ -44,7 +44,8 @@ class ServerOptions:
 
     `poll_interval` is the longest time between two reads of an endpoint that is waited for. `host_timeout_s` overrides
     the time that the host is known to wait for one call. `max_calls`, `max_waits` and `max_subscriptions` are limits
-    for each caller. `clock` measures how long plans and questions are valid.
+    for each caller. `clock` gives seconds since the epoch, and with it how long plans and questions are valid. Servers
+    with the same `plan_folder` redeem each other's plan tokens; without one a token is good in its process.
     """
 
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -59,7 +60,8 @@ class ServerOptions:
     max_subscriptions: int = MAX_SUBSCRIPTIONS
     max_calls: int = 64
     max_waits: int = 32
-    clock: Callable[[], float] = time.monotonic
+    plan_folder: Path | None = None
+    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class RunningApplication:
             redactor=self._redactor,
             approvals=self._approvals,
             guard=clients.guard,
-            caller=identify_caller(context),
+            caller=identify_caller(context, clients.endpoints.backend),
             mcp=context,
             lent_secrets=self._options.lent,
             host_timeout_s=call_timeout_s(context) if timeout is None else timeout,

@@ -9,6 +9,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.request_state import authenticated_principal
 
+from inference_endpoints.transport.backend import Backend
 from inference_endpoints_mcp.policy.audit_trail import Caller, current_caller
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.mcp_host import host_name
@@ -32,16 +33,17 @@ def caller_address() -> str:
     return (caller and caller.address) or ""
 
 
-def identify_caller(context: Context[Any, Any]) -> str:
+def identify_caller(context: Context[Any, Any], backend: Backend) -> str:
     """A digest that distinguishes callers and is not a secret itself.
 
-    Over stdio there is one caller. Over HTTP a caller is a signed-in user, an API key and a session, if there are any.
+    Over stdio there is one caller, the user of the operating system. Over HTTP it is a signed-in user or an API key:
+    many clients open a session for each call. Callers of two servers are the same only if both act for one account.
     """
     headers = context.headers or {}
     known = [
         authenticated_principal(context.request_context),
         headers.get("authorization"),
-        headers.get("mcp-session-id"),
-        host_name(context.session),
+        backend.control_plane,
+        backend.token,
     ]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()

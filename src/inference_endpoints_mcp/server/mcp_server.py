@@ -73,7 +73,7 @@ class EndpointsServer(MCPServer[Application]):
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
         audit = AuditTrail(options.audit_file, redactor)
         policy = Policy(options.limits, audit)
-        approvals = Approvals(options.approval, audit, options.clock)
+        approvals = Approvals(options.approval, audit, options.plan_folder, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
         self._redactor = redactor

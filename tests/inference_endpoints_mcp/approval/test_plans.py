@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from mcp.client._memory import InMemoryTransport
 from mcp.types import CallToolResult, RequestParamsMeta
 from tests.inference_endpoints_mcp.approval.test_approval_by_person import (
     CHANGES,
@@ -20,16 +19,12 @@ from tests.inference_endpoints_mcp.approval.test_approval_by_person import (
     world,
 )
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, Mode, blocks_of, connected, text_of
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.host import Host, Mode, blocks_of, text_of
+from tests.support.plane_driver import Driver
 
-from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import PLAN_VALID_S
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.tools.approved_change import PLAN_META
 
 pytestmark = pytest.mark.anyio
@@ -185,17 +180,28 @@ async def test_a_token_that_was_made_up_is_refused(driver: Driver, host_of: Host
     assert await world(driver) == []
 
 
-async def test_a_token_is_its_callers_alone(driver: Driver, mode: Mode) -> None:
-    async def open_backend(_: Any) -> Any:
-        return local(driver.plane.url, TOKEN)
-
-    server = EndpointsServer(ServerOptions(open_backend=open_backend, **PLAN), Redactor())
-    async with connected(InMemoryTransport(server), mode, name="one") as host:
+async def test_a_token_is_valid_in_every_session_and_server_that_shares_its_folder(
+    driver: Driver, host_of: HostOf, mode: Mode, tmp_path: Path
+) -> None:
+    async with host_of(mode, **PLAN, plan_folder=tmp_path) as host:
         token = await planned(host, "create_endpoint", **NEW)
-    async with connected(InMemoryTransport(server), mode, name="other") as host:
+    async with host_of(mode, **PLAN, plan_folder=tmp_path / "another") as host:
         message = await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=token)
-    assert "made for another caller" in message
-    assert await world(driver) == []
+        assert "not from this server" in message
+        assert await world(driver) == []
+    async with host_of(mode, **PLAN, plan_folder=tmp_path, name="other") as host:
+        assert (await host.call("create_endpoint", **NEW, plan_token=token))["changed"] is True
+    assert (tmp_path / "plans.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+async def test_where_the_folder_cannot_be_used_a_token_is_valid_in_its_server_and_that_is_logged(
+    host_of: HostOf, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    async with host_of(**PLAN, plan_folder=tmp_path / "file") as host:
+        token = await planned(host, "create_endpoint", **NEW)
+        assert (await host.call("create_endpoint", **NEW, plan_token=token))["changed"] is True
+    assert "plan tokens are good in this process only" in caplog.text
 
 
 async def test_of_two_who_bring_one_token_at_once_one_acts(driver: Driver, host_of: HostOf, mode: Mode) -> None:
