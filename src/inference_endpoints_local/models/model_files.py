@@ -16,8 +16,11 @@ from typing import ParamSpec, Self, TypeVar
 READ_TIMEOUT_S = 10.0
 """How long to wait for a file. Those of a network that is gone do not answer."""
 # Resolving a folder needs no permission to read it, where the system can express that.
-_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+_CAN_OPEN = os.open in os.supports_dir_fd
+"""False on Windows, which opens nothing relative to a folder: model files cannot be opened safely there."""
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
+_FILE = os.O_RDONLY | _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 # Threads of their own: one that hangs must not keep weights from being fetched.
 _readers = ThreadPoolExecutor(2, thread_name_prefix="model files")
 
@@ -108,13 +111,13 @@ async def read_in_time(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
 
 def _open_beneath(root: Path, parts: tuple[str, ...]) -> ModelFile:
     """Raises NoModelFile, OSError or ValueError."""
-    if not parts:
+    if not parts or not _CAN_OPEN:
         raise NoModelFile
     *folders, name = parts
     folder = os.open(root, _FOLDER)
     try:
         for part in folders:
-            outer, folder = folder, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            outer, folder = folder, os.open(part, _FOLDER | _NO_LINK, dir_fd=folder)
             os.close(outer)
         # Opening a device or a pipe has effects of its own. What replaces the file now is noticed below.
         if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):

@@ -1,6 +1,7 @@
 """What `doctor` checks, in which order, and what it ends with."""
 
 import json
+import re
 import sys
 from io import StringIO
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_everything_of_the_embedded_plane_is_read_and_as_documented(run: Run, tm
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for subject in ("whoami", "hardware", "quotas", "endpoints", "audit log", "catalogue"):
         assert f"ok      {subject}" in ended.stdout
+    assert re.search(r"local workers +denied: .*writing files", ended.stdout)
 
     ended = run("doctor", "--local", *folder, "--live", "--report", str(report))
     assert ended.returncode == 0, ended.stdout + ended.stderr
