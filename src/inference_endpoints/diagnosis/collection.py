@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.deploy.known_model import HubFacts
 from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
@@ -18,6 +19,7 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.hardware_cache import HardwareCache
+from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.models import Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
@@ -29,15 +31,21 @@ MAX_REPLICAS_READ = 8
 MAX_METRICS_WINDOW, MIN_METRICS_WINDOW = timedelta(minutes=30), timedelta(minutes=1)
 """Metrics are read from the last change on, within these bounds."""
 RECENT_USE = timedelta(minutes=1)
+_NOT_FAILING = frozenset({State.RUNNING, State.PAUSED, State.SCALED_TO_ZERO})
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
 
 
 async def collect_evidence(
-    client: AsyncEndpointsClient, name: str, namespace: str | None = None, hardware_cache: HardwareCache | None = None
+    client: AsyncEndpointsClient,
+    name: str,
+    namespace: str | None = None,
+    hardware_cache: HardwareCache | None = None,
+    hub_reader: HubReader | None = None,
 ) -> Evidence:
-    """Read what is known of an endpoint now. This neither wakes the endpoint nor keeps it awake.
+    """Read what is known of an endpoint now. This neither wakes the endpoint nor keeps it awake. The Hub is read where
+    the endpoint does not run: its model may be the reason.
 
     Raises the errors of reading the endpoint itself. Any other source that fails is listed in `failed`.
 
@@ -62,12 +70,15 @@ async def collect_evidence(
     hardware = hardware_cache or HardwareCache(client)
     earliest, latest = now - MAX_METRICS_WINDOW, now - MIN_METRICS_WINDOW
     since = min(max(earliest, endpoint.status.updated_at or earliest), latest)
-    replicas, newest, graphs, listing, health = await asyncio.gather(
+    hub = hub_reader or HubReader(client)
+    model = endpoint.model
+    replicas, newest, graphs, listing, health, facts = await asyncio.gather(
         attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
         attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
         attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since)),
         attempt(EvidenceSource.HARDWARE, lambda: hardware.listing(namespace)),
         attempt(EvidenceSource.HEALTH, lambda: _read_health(client, endpoint, namespace, now)),
+        _no_facts() if endpoint.state in _NOT_FAILING else hub.read(model.repository, model.revision),
     )
     logs: Sequence[LogEntry] | None = newest
     if replicas and newest:
@@ -81,8 +92,13 @@ async def collect_evidence(
         graphs=graphs,
         offers=list_offers(listing) if listing else None,
         health=health,
+        hub=facts,
         failed=frozenset(failed),
     )
+
+
+async def _no_facts() -> HubFacts:
+    return HubFacts()
 
 
 async def _add_each_replica(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.engines.engine_settings import PARALLEL_FLAGS, engine_name
+from inference_endpoints.engines.engine_settings import CONTEXT_FLAG, PARALLEL_FLAGS, engine_name
 from inference_endpoints.models import PARALLELISM_SETTINGS, Endpoint
 
 DEFAULT_PORT = 80
@@ -27,6 +27,14 @@ def set_parallelism(endpoint: Endpoint, accelerators: int) -> EndpointChange | N
         return change_image(endpoint, **others | {"tensorParallelSize": accelerators})
     flags = tuple(flag for aliases in PARALLEL_FLAGS[kind] for flag in aliases)
     return _change_args([*_remove_flags(args, flags), PARALLEL_FLAGS[kind][0][0], str(accelerators)])
+
+
+def set_context(endpoint: Endpoint, tokens: int) -> EndpointChange | None:
+    """The change that sets the longest context of vLLM. None for another engine, or if no safe change is known."""
+    if engine_name(endpoint.model) != "vllm":
+        return None
+    kept = _remove_flags(endpoint.model.args or [], (CONTEXT_FLAG, "--max_model_len"))
+    return _change_args([*kept, CONTEXT_FLAG, str(tokens)])
 
 
 def change_image(endpoint: Endpoint, **settings: Any) -> EndpointChange | None:

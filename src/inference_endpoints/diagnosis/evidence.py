@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
+from inference_endpoints.deploy.known_model import HubFacts, KnownModel
+from inference_endpoints.deploy.memory_check import MemoryCheck, check_memory
 from inference_endpoints.deploy.offers import Offer, find_offer
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.errors import cut_text
@@ -34,8 +36,8 @@ class EvidenceLine:
 class Evidence:
     """An endpoint and what was read about it. A source that is None was not read or did not answer.
 
-    `health` is the HTTP status of the health route, 0 if nothing answered. `failed` are the sources that
-    were read and did not answer.
+    `health` is the HTTP status of the health route, 0 if nothing answered. `hub` is what the Hub knows of the model.
+    `failed` are the sources that were read and did not answer.
     """
 
     endpoint: Endpoint
@@ -45,6 +47,7 @@ class Evidence:
     graphs: AllGraphs | None = None
     offers: Sequence[Offer] | None = None
     health: int | None = None
+    hub: HubFacts = field(default_factory=HubFacts)
     failed: frozenset[EvidenceSource] = field(default=frozenset())
 
     @property
@@ -82,6 +85,18 @@ class Evidence:
     def offer(self) -> Offer | None:
         """The hardware listing's entry for this endpoint's hardware."""
         return find_offer(self.offers or (), self.endpoint.hardware_id)
+
+    @property
+    def known_model(self) -> KnownModel:
+        return KnownModel(self.endpoint.model.repository, hub=self.hub)
+
+    @cached_property
+    def memory_shortage(self) -> MemoryCheck | None:
+        """What the model needs and its hardware has, where that is known and too little."""
+        if self.offer is None or self.runs_locally:
+            return None
+        check = check_memory(self.known_model, self.endpoint.model, self.offer)
+        return check if isinstance(check, MemoryCheck) and not check.fits else None
 
     @property
     def accelerators(self) -> int:

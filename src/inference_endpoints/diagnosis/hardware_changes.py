@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from inference_endpoints.deploy.memory_check import cheapest_that_holds
 from inference_endpoints.deploy.offers import Offer, comparable_offers
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
@@ -18,6 +19,15 @@ def move_to_available(evidence: Evidence) -> EndpointChange | None:
     available = comparable_offers(evidence.offers or (), evidence.offer, same_region=True)
     others = [offer for offer in available if offer.id != evidence.offer.id]
     return EndpointChange(**others[0].hardware.instance) if others else None
+
+
+def cheapest_with_enough_memory(evidence: Evidence) -> Offer | None:
+    """The cheapest available hardware in the same region that holds the model with its engine as it is set."""
+    if evidence.offer is None:
+        return None
+    model = evidence.endpoint.model
+    offers = evidence.offers or ()
+    return cheapest_that_holds(evidence.known_model, model, offers, like=evidence.offer, same_place=True)
 
 
 def move_to_more_accelerator_memory(evidence: Evidence) -> EndpointChange | None:

@@ -1,7 +1,14 @@
 """Causes that keep a replica from becoming ready: image, model, memory, port, settings, or a crash."""
 
+from inference_endpoints.deploy.memory_check import MemoryCheck
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.diagnosis.engine_changes import DEFAULT_PORT, change_image, set_latest_tag, set_parallelism
+from inference_endpoints.diagnosis.engine_changes import (
+    DEFAULT_PORT,
+    change_image,
+    set_context,
+    set_latest_tag,
+    set_parallelism,
+)
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import (
     AUTHORIZE,
@@ -18,6 +25,7 @@ from inference_endpoints.diagnosis.finding import (
     remedy_by_update,
 )
 from inference_endpoints.diagnosis.hardware_changes import (
+    cheapest_with_enough_memory,
     move_to_more_accelerator_memory,
     move_to_more_host_memory,
     remedy_by_move,
@@ -30,6 +38,8 @@ from inference_endpoints.diagnosis.log_patterns import (
 )
 from inference_endpoints.engines.engine_settings import accelerators_used, engine_name
 
+COMPUTED_CONFIDENCE = 0.6
+"""That memory is the cause if a failed endpoint's model does not fit, and no line shows it."""
 _UNAUTHORIZED = r"denied|unauthorized|authorization failed|\b401\b|\b403\b"
 
 
@@ -124,20 +134,37 @@ def detect_missing_model(evidence: Evidence) -> Finding | None:
 
 def detect_out_of_accelerator_memory(evidence: Evidence) -> Finding | None:
     matches = match_log_patterns(evidence, Cause.ACCELERATOR_MEMORY)
-    if not matches.weight:
+    on_accelerator = evidence.endpoint.compute.accelerator != "cpu"
+    shortage = evidence.memory_shortage if on_accelerator else None
+    computed = COMPUTED_CONFIDENCE if shortage and evidence.has_failed else 0.0
+    if not matches.weight and not computed:
         return None
     memory = evidence.offer.instance.gpu_memory_gb if evidence.offer else None
+    has = (f"A replica has {evidence.accelerators} accelerator(s), {memory:g} GB in all.",) if memory else ()
     return Finding(
         Cause.ACCELERATOR_MEMORY,
-        matches.confidence,
+        max(matches.confidence, computed),
         "The model does not fit into the accelerator's memory",
-        remedy_by_move(
-            move_to_more_accelerator_memory(evidence),
-            "Or reduce what it needs: a shorter context, smaller batches, or quantized weights.",
-        ),
-        (f"A replica has {evidence.accelerators} accelerator(s), {memory:g} GB in all.",) if memory else (),
+        _choose_memory_remedy(evidence, shortage),
+        (*has, *([str(shortage)] if shortage else [])),
         quote_lines(matches.lines),
     )
+
+
+def _choose_memory_remedy(evidence: Evidence, shortage: MemoryCheck | None) -> Remedy:
+    """A shorter context where that suffices, else the cheapest hardware that holds the model as it is set."""
+    otherwise = "Or reduce what it needs: a shorter context, smaller batches, or quantized weights."
+    larger = cheapest_with_enough_memory(evidence) if shortage else None
+    there = f"{larger.id} ({larger.memory_gb:g} GB, ${larger.price or 0:g}/h)" if larger else ""
+    if shortage and shortage.shorter_context:
+        change = set_context(evidence.endpoint, shortage.shorter_context)
+        if change is not None:
+            also = f" The cheapest hardware that holds the whole context is {there}." if there else ""
+            return remedy_by_update(change, f"Set a context of {shortage.shorter_context:,} tokens, which fits.{also}")
+    if larger is not None:
+        change = EndpointChange(**larger.hardware.instance)
+        return remedy_by_update(change, f"Move it to {there}, the cheapest that holds it. {otherwise}")
+    return remedy_by_move(move_to_more_accelerator_memory(evidence), otherwise)
 
 
 def detect_out_of_host_memory(evidence: Evidence) -> Finding | None:
@@ -145,6 +172,7 @@ def detect_out_of_host_memory(evidence: Evidence) -> Finding | None:
     if not matches.weight:
         return None
     memory = evidence.offer.instance.memory_gb if evidence.offer else None
+    on_cpu = evidence.endpoint.compute.accelerator == "cpu"
     # A container may also be killed because its accelerator lacked memory.
     accelerator_too = bool(match_log_patterns(evidence, Cause.ACCELERATOR_MEMORY).weight)
     return Finding(
@@ -152,7 +180,10 @@ def detect_out_of_host_memory(evidence: Evidence) -> Finding | None:
         matches.confidence * (0.8 if accelerator_too else 1.0),
         "The container was killed because it used more main memory than its hardware has",
         remedy_by_move(move_to_more_host_memory(evidence), "Or use a smaller or quantized model."),
-        (f"A replica has {memory:g} GB of main memory.",) if memory else (),
+        (
+            *((f"A replica has {memory:g} GB of main memory.",) if memory else ()),
+            *([str(evidence.memory_shortage)] if evidence.memory_shortage and on_cpu else []),
+        ),
         quote_lines(matches.lines),
     )
 

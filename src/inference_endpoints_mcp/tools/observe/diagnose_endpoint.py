@@ -55,7 +55,7 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
     """Find out why an endpoint does not start, answer or keep up. Reads its status, logs, metrics, replicas and health,
     and returns the most likely cause, the evidence, the confidence and the call that helps. Wakes nothing."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    evidence = await collect_evidence(call.endpoints, name, namespace, call.hardware_cache)
+    evidence = await collect_evidence(call.endpoints, name, namespace, call.hardware_cache, call.hub)
     diagnosis = diagnose(evidence)
     finding = diagnosis.finding
     return DiagnosisOutput(

@@ -99,6 +99,36 @@ async def test_a_model_that_does_not_fit_into_the_accelerator(driver: Driver, ho
     assert (await host.call(fix["tool"], **fix["arguments"], dry_run=True))["plan"]["changes"]
 
 
+LLAMA = {"repository": "meta-llama/Llama-3.1-8B-Instruct", "task": "text-generation", "image": VLLM}
+
+
+async def test_a_context_that_does_not_fit_is_computed_and_set_to_what_fits(driver: Driver, modern: Host) -> None:
+    await create_broken(driver, "", compute=GPU, model=LLAMA)
+    facts = await diagnose(modern)
+    assert facts["cause"] == "out_of_accelerator_memory"
+    assert "16.00 GiB KV cache is needed" in facts["quotes"]
+    assert "It needs 38 GB (16.1 GB of weights, 17.2 GB of KV cache for 1 request of 131,072" in facts["evidence"][1]
+    assert facts["evidence"][1].endswith("aws-us-east-1-nvidia-l4-x1 has 24 GB.")
+    assert "aws-us-east-1-nvidia-l40s-x1 (48 GB, $1.8/h)" in facts["now"]
+    fix = facts["next"][0]
+    assert fix["arguments"]["config"]["model"]["args"] == ["--max-model-len", "33792"]
+    await modern.call(fix["tool"], **fix["arguments"])
+    await driver.advance(LONG_S)
+    assert await driver.state("chat") == "running", "what is proposed helps"
+
+
+async def test_weights_that_do_not_fit_lead_to_the_cheapest_hardware_that_holds_them(
+    driver: Driver, modern: Host
+) -> None:
+    small = {**GPU, "instanceType": "nvidia-t4"}
+    await create_broken(driver, "", compute=small, model=LLAMA | {"args": ["--max-model-len", "8192"]})
+    facts = await diagnose(modern)
+    assert "CUDA out of memory" in facts["quotes"]
+    assert "It needs 20.1 GB" in facts["evidence"][1]
+    assert facts["next"][0]["arguments"]["hardware"] == "aws-us-east-1-nvidia-l4-x1"
+    assert "the cheapest that holds it" in facts["now"]
+
+
 async def test_an_engine_that_shards_by_itself_may_get_more_accelerators(driver: Driver, modern: Host) -> None:
     await create_broken(driver, "out_of_memory", compute={**GPU, "instanceType": "nvidia-l40s"}, model={"image": TGI})
     facts = await diagnose(modern)
