@@ -144,6 +144,14 @@ def test_the_catalogues_task_goes_before_the_hubs() -> None:
     )
 
 
+def test_a_suggested_llama_cpp_image_loads_the_file_that_the_catalogue_has() -> None:
+    suggestion = Suggestion.model_validate({"image": {"llamacpp": {"url": "x"}}})
+    recipes = [{"ggufFile": "a.Q8_0.gguf"}, {"accelerator": "gpu"}]
+    item = CatalogueModel.model_validate({"repoId": "org/a-1B-GGUF", "recipes": recipes})
+    known = KnownModel("org/a-1B-GGUF", suggestion=suggestion, item=item)
+    assert recommend(known, CLOUD).image == {"llamacpp": {"url": "x", "modelPath": "a.Q8_0.gguf"}}
+
+
 def test_a_machine_that_is_not_known_to_run_a_model_is_not_recommended_for_it() -> None:
     here = offers_at(local_machine=[instance("cpu", 0.0)])
     with pytest.raises(NotFound, match="not in the list of models"):
