@@ -158,6 +158,25 @@ async def test_an_id_that_names_other_hardware_than_the_request_is_refused(
         assert "compute.id" in await host.refused(tool, "BAD_REQUEST", **arguments, config=config)
 
 
+async def test_an_endpoint_that_names_two_kinds_of_hardware_has_the_price_of_the_dearer(namespace: Namespace) -> None:
+    dear = {"id": "aws-us-east-1-nvidia-h100-x8", "instanceType": "nvidia-h100", "instanceSize": "x8"}
+    computes = [{"id": L4, "pricePerHour": 0.8, **GPU}, dear | {"accelerator": "gpu", "pricePerHour": 80.0}]
+    vendors = [{"name": "aws", "regions": [{"name": "us-east-1", "computes": computes}]}]
+    namespace.upstream.answers("GET", "/v2/provider/acme", Answer(body={"vendors": vendors}))
+    other = namespace.endpoint("running", name="chat", targetReplica=1)
+    other["compute"] = dear | {"id": L4, "accelerator": "gpu", "scaling": {"minReplica": 0, "maxReplica": 1}}
+    namespace.runs(other)
+    assert await namespace.creates(Limits(max_price_per_hour=10)) is False
+    paused = namespace.endpoint("paused", name="chat")
+    paused["compute"] = other["compute"]
+    namespace.runs()
+    namespace.upstream.answers("GET", "/v2/endpoint/acme/chat", Answer(body=paused))
+    for limits in (Limits(max_price_per_hour=10), Limits(hardware=("*-l4-*",))):
+        async with guarded(local(namespace.upstream.url, TOKEN), limits) as client:
+            with pytest.raises(Refused):
+                await client.resume("chat")
+
+
 async def test_a_minimum_above_the_maximum_is_priced_at_the_minimum_and_refused(
     driver: Driver, namespace: Namespace, host_of: HostOf
 ) -> None:

@@ -19,6 +19,7 @@ ACME = Limits(repositories=("acme/*",), images=("ghcr.io/acme/*", "ghcr.io/ggml-
 OFF = ApprovalPolicy(ApprovalMethod.OFF)
 NEW: dict[str, Any] = {"endpoint_name": "new", "repository": "acme/m", "hardware": "aws-us-east-1-nvidia-l4-x1"}
 CHAT = {"endpoint_name": "chat"}
+LLAMA = {"url": "ghcr.io/ggml-org/llama.cpp:server"}
 GPU = {"accelerator": "gpu", "instanceType": "nvidia-l4"}
 
 
@@ -54,17 +55,14 @@ OTHER_MODELS: dict[str, dict[str, Any]] = {
     "MODEL_ID": {"env": {"MODEL_ID": "evil/m"}},
     "a variable nobody has heard of": {"env": {"NEW_MODEL": "gpt2"}},
     "where it downloads from": {"env": {"HF_ENDPOINT": "https://evil.example"}},
-    "a file outside the model": image(llamacpp={"modelPath": "/etc/evil.gguf"}),
-    "a file above the model": image(llamacpp={"modelPath": "../evil.gguf"}),
-    "a setting of a newer service": model(adapter="evil/m"),
+    "a file outside the model": image(llamacpp=LLAMA | {"modelPath": "/etc/evil.gguf"}),
+    "a file above the model": image(llamacpp=LLAMA | {"modelPath": "../evil.gguf"}),
 }
 OWN_MODELS: dict[str, dict[str, Any]] = {
     "the model alone": {},
     "an engine's own container": image(vLLM={"url": "vllm/vllm-openai:v0.23.0", "tensorParallelSize": 1}),
     "a container of the operator": image(custom={"url": "ghcr.io/acme/server:1", "port": 80, "healthRoute": "/ok"}),
-    "a file of the model": image(
-        llamacpp={"url": "ghcr.io/ggml-org/llama.cpp:server", "modelPath": "q4/model.gguf", "ctxSize": 4096}
-    ),
+    "a file of the model": image(llamacpp=LLAMA | {"modelPath": "q4/model.gguf", "ctxSize": 4096}),
     "arguments that name nothing": model(args=["--max-model-len", "4096", "--dtype=bfloat16", "--enforce-eager"]),
     "arguments that name the model": model(args=["--model", "/repository", "--tokenizer=acme/m"]),
     "variables that name nothing": {"env": {"MAX_LENGTH": "4096", "LOG_LEVEL": "info", "MODEL_ID": "/repository"}},
@@ -98,10 +96,12 @@ async def test_what_was_there_before_is_not_started_either(driver: Driver, host_
         assert "An argument" in await host.refused("resume_endpoint", "REFUSED", **CHAT)
 
 
-async def test_the_bound_holds_for_scripts_too(driver: Driver) -> None:
-    request = CreateRequest.model_validate(cloud("new", model={"repository": "acme/../evil/m"}))
+@pytest.mark.sends_anything
+@pytest.mark.parametrize("other", [{"repository": "acme/../evil/m"}, {"repository": "acme/m", "adapter": "evil/m"}])
+async def test_the_bound_holds_for_scripts_too(driver: Driver, other: dict[str, Any]) -> None:
+    request = CreateRequest.model_validate(cloud("new", model=other))
     async with guarded(local(driver.plane.url, TOKEN), ACME) as client:
-        with pytest.raises(Refused, match="Model must match acme"):
+        with pytest.raises(Refused):
             await client.create(request)
 
 

@@ -33,7 +33,8 @@ class Prices:
         or scaled-to-zero endpoint costs nothing."""
         if not endpoint.state.may_be_billed:
             return 0.0
-        replica, status = self.replica(endpoint), endpoint.status
+        prices = [price for price in map(self.of, endpoint.hardware_ids) if price is not None]
+        replica, status = max(prices, default=None), endpoint.status
         most = max(endpoint.compute.scaling.most_replicas, status.target_replica, status.ready_replica)
         return None if replica is None else replica * most
 

@@ -114,8 +114,17 @@ class EndpointConfiguration(ApiModel):
     @property
     def hardware_id(self) -> str:
         """The hardware as one string, `aws-us-east-1-nvidia-l4-x1`."""
+        return self.compute.id or self._composed_hardware_id
+
+    @property
+    def hardware_ids(self) -> frozenset[str]:
+        """Every name of the hardware in the document: two where `compute.id` contradicts the other settings."""
+        return frozenset(name for name in (self.compute.id, self._composed_hardware_id) if name)
+
+    @property
+    def _composed_hardware_id(self) -> str:
         where, what = self.provider, self.compute
-        return what.id or format_hardware_id(where.vendor, where.region, what.instance_type, what.instance_size)
+        return format_hardware_id(where.vendor, where.region, what.instance_type, what.instance_size)
 
 
 class Endpoint(EndpointConfiguration, ApiModelWithRaw):

@@ -1,9 +1,10 @@
 """A planned start of replicas: the endpoint as a request that is about to be sent would configure it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from inference_endpoints.deploy.offers import Offer, find_offer
+from inference_endpoints.deploy.offers import Offer
 from inference_endpoints.deploy.plan import may_cost_more
 from inference_endpoints.deploy.preflight import check_hardware_id
 from inference_endpoints.models import MAX_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, EndpointConfiguration, UpdateRequest
@@ -54,8 +55,10 @@ class PlannedStart:
 
     @property
     def offer(self) -> Offer | None:
-        """Its hardware in the listing; None where it is not listed, or the listing was not read."""
-        return find_offer(self.offers, self.after.hardware_id)
+        """Its hardware in the listing, of two that the document names the dearer; None where it is not listed, or the
+        listing was not read."""
+        named = (offer for offer in self.offers if offer.id in self.after.hardware_ids)
+        return max(named, key=lambda offer: math.inf if offer.price is None else offer.price, default=None)
 
     @property
     def per_hour_at_most(self) -> float | None:

@@ -65,7 +65,8 @@ def header_name(rule: str) -> str:
 
 
 def _hardware(limits: Limits, start: PlannedStart) -> str | None:
-    return _unless_matching("Hardware", start.after.hardware_id, limits.hardware)
+    broken = (_unless_matching("Hardware", name, limits.hardware) for name in sorted(start.after.hardware_ids))
+    return next((reason for reason in broken if reason is not None), None)
 
 
 def _repositories(limits: Limits, start: PlannedStart) -> str | None:

@@ -73,10 +73,8 @@ async def carry_out(
         now = await propose()
         return now.proposal if isinstance(now, ProposedChange) else None
 
-    asked = call.approvals.policy.effects_to_approve(change.proposal)
     if await approve_without_token(call, change.proposal, proposed_now):
-        by = f"A person approved it, because it {reasons(asked)}." if asked else _not_asked(call, change.proposal)
-        return _with_approval(await change.apply(), by)
+        return _with_approval(await change.apply(), how_approved(call, change.proposal))
     token = str((call.mcp.request_context.meta or {}).get(PLAN_META) or "") if by_host else plan_token
     return await _by_token(call, change, token)
 
@@ -122,7 +120,8 @@ async def _by_token(call: CallContext, change: ProposedChange, token: str) -> En
     call.approvals.audit("approval", proposal, outcome, by="token", reason=rejection.reason if rejection else None)
     if rejection is None:
         needed = call.approvals.policy.effects_to_approve(proposal)
-        return _with_approval(await change.apply(), f"Its plan's token approved it, which {reasons(needed)}.")
+        how = f"Its plan's token approved it; that was needed because it {reasons(needed)}."
+        return _with_approval(await change.apply(), how)
     message = f"{rejection.reason}: {nothing_done(proposal)}."
     raise NotAsPlanned(message, _planned(call, change, message))
 
@@ -132,8 +131,13 @@ def _with_approval(output: EndpointOutput, how: str) -> EndpointOutput:
     return output.model_copy(update={"now": f"{output.now} {how}"}) if output.changed else output
 
 
-def _not_asked(call: CallContext, proposal: Proposal) -> str:
-    return f"Nobody was asked: {call.approvals.policy.reason_not_to_ask(proposal)}."
+def how_approved(call: CallContext, proposal: Proposal) -> str:
+    """Whether a person approved this proposal, and why, or why nobody was asked."""
+    policy = call.approvals.policy
+    needed = policy.effects_to_approve(proposal)
+    if needed:
+        return f"A person was asked, because it {reasons(needed)}, and approved it."
+    return f"Nobody was asked: {policy.reason_not_to_ask(proposal)}."
 
 
 def _planned(call: CallContext, change: ProposedChange, now: str) -> EndpointOutput:

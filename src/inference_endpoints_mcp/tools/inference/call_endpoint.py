@@ -48,7 +48,7 @@ async def call_endpoint(
     request, route = _request_body(text, texts, body, parameters), _route(path)
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
-    wake = await may_wake(call, endpoint, namespace)
+    permission = await may_wake(call, endpoint, namespace)
     async with call.report_progress() as progress:
         response = await call.inference.call(
             endpoint.name,
@@ -57,7 +57,7 @@ async def call_endpoint(
             path=route,
             accept="*/*",
             timeout=min(timeout_s, call.host_timeout_s),
-            wake=wake,
+            wake=permission.given,
             on_wait=report_waking(progress, endpoint.name),
         )
     output, vectors, dimensions = _output(response)
@@ -71,7 +71,7 @@ async def call_endpoint(
         dimensions=dimensions,
         seconds=round(response.seconds, 3),
         woke=response.woke,
-        now=call_summary(call, endpoint, response.woke, response.seconds),
+        now=call_summary(call, endpoint, response.woke, response.seconds, permission),
     )
 
 

@@ -53,7 +53,7 @@ async def chat_with_endpoint(
     conversation = _conversation(message, messages, system)
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
-    wake = await may_wake(call, endpoint, namespace)
+    permission = await may_wake(call, endpoint, namespace)
     async with call.report_progress() as progress:
         streamed = _StreamedText(progress)
         response = await call.inference.chat(
@@ -63,7 +63,7 @@ async def chat_with_endpoint(
             max_tokens=max_tokens,
             temperature=temperature,
             timeout=min(timeout_s, call.host_timeout_s),
-            wake=wake,
+            wake=permission.given,
             on_wait=report_waking(progress, endpoint.name),
             on_delta=streamed.add,
         )
@@ -80,7 +80,7 @@ async def chat_with_endpoint(
         seconds_to_first_token=round(first, 3) if first is not None else None,
         seconds=round(response.seconds, 3),
         woke=response.woke,
-        now=call_summary(call, endpoint, response.woke, response.seconds),
+        now=call_summary(call, endpoint, response.woke, response.seconds, permission),
     )
 
 

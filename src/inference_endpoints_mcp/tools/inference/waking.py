@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from inference_endpoints.deploy.plan import plan_wake
 from inference_endpoints.errors import Refused
@@ -9,26 +10,35 @@ from inference_endpoints.models import Endpoint, format_duration
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport.backend import HUGGING_FACE
 from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.tools.approved_change import approve_without_token, proposal_of
+from inference_endpoints_mcp.tools.approved_change import approve_without_token, how_approved, proposal_of
 from inference_endpoints_mcp.tools.call_context import CallContext, Progress
 from inference_endpoints_mcp.tools.outputs import backend_of
 
 
-async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> bool:
+@dataclass(frozen=True)
+class WakePermission:
+    """Whether a call may wake its endpoint, and whether and why a person was asked about that."""
+
+    given: bool
+    how: str
+
+
+async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> WakePermission:
     """Whether the call may wake the endpoint. Raises `Refused` if it is scaled to zero and waking it is not approved.
 
     The tools for calls have no plan_token argument, to keep their schemas short: resume_endpoint has one.
     """
     billed = call.approvals.policy.charges_need_approval(backend_of(endpoint, call.endpoints.backend.name))
     if endpoint.state is not State.SCALED_TO_ZERO or not billed:
-        return not billed  # If it scales to zero only now, nobody has approved waking it.
+        # If it scales to zero only now, nobody has approved waking it.
+        return WakePermission(not billed, "Nobody was asked: waking it needs no approval.")
     proposal = await _wake_proposal(call, endpoint, namespace)
 
     async def proposed_now() -> Proposal:
         return await _wake_proposal(call, await call.endpoints.get(endpoint.name, namespace), namespace)
 
     if await approve_without_token(call, proposal, proposed_now):
-        return True
+        return WakePermission(True, how_approved(call, proposal))
     price = "is billed" if proposal.price is None else f"may cost ${proposal.price:g}/h"
     raise Refused(
         f"It is scaled to zero. Waking it {price} and needs approval: it was not woken.",
@@ -54,11 +64,12 @@ def report_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[No
     return on_wait
 
 
-def call_summary(call: CallContext, endpoint: Endpoint, woke: bool, seconds: float) -> str:
+def call_summary(call: CallContext, endpoint: Endpoint, woke: bool, seconds: float, permission: WakePermission) -> str:
     """How long the call took, and whether it woke the endpoint."""
     if not woke:
         return f"Answered in {seconds:.2f} s."
     billed = " and is billed again" if call.endpoints.backend.name == HUGGING_FACE else ""
     minutes = endpoint.compute.scaling.scale_to_zero_timeout
     idle = f" It scales to zero again after {minutes} idle minutes." if minutes else ""
-    return f"It was scaled to zero: this call woke it{billed}, and was answered in {seconds:.1f} s.{idle}"
+    now = f"It was scaled to zero: this call woke it{billed}, and was answered in {seconds:.1f} s.{idle}"
+    return f"{now} {permission.how}"
