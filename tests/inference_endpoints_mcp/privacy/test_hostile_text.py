@@ -87,7 +87,18 @@ def hostile(upstream: Upstream) -> Upstream:
         "/v2/provider/quotas/acme": {"vendors": [{"name": "aws", "quotas": [quota]}]},
         "/v2/audit-logs/acme": {"list": [audit]},
         "/api/v1/catalog/list": {"items": [item]},
-        "/api/models/org/model-1B": {"pipeline_tag": HOSTILE, "library_name": HOSTILE},
+        "/api/models/org/model-1B": {
+            "pipeline_tag": HOSTILE,
+            "library_name": HOSTILE,
+            "safetensors": {"parameters": {HOSTILE: 1_000}},
+        },
+        "/org/model-1B/raw/main/config.json": {
+            "architectures": [HOSTILE],
+            "num_hidden_layers": 1,
+            "num_attention_heads": 1,
+            "layer_types": [HOSTILE],
+            f"mamba {HOSTILE}": HOSTILE,
+        },
         "/serve/chat/health": {},
     }
     for path, body in answers.items():
