@@ -48,6 +48,7 @@ from inference_endpoints_mcp.server.prompts import Prompts
 from inference_endpoints_mcp.server.resources.endpoint_resources import JSON, EndpointResources
 from inference_endpoints_mcp.server.resources.subscriptions import Subscriptions
 from inference_endpoints_mcp.server.resources.uris import EndpointUri
+from inference_endpoints_mcp.server.stdio import stdio_messages
 from inference_endpoints_mcp.server.tool_calls import ToolCalls
 from inference_endpoints_mcp.tools.call_context import Application
 
@@ -110,6 +111,10 @@ class EndpointsServer(MCPServer[Application]):
         )
         if options.max_subscriptions:
             self._serve_subscriptions(bus, options)
+
+    async def run_stdio_async(self) -> None:
+        async with stdio_messages() as (messages, answers):
+            await self._lowlevel_server.run(messages, answers, self._lowlevel_server.create_initialization_options())
 
     async def list_tools(self) -> list[ListedTool]:
         return list(self._tool_calls.list_tools())

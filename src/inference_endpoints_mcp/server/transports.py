@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from inference_endpoints_mcp.privacy.redact import RedactingFilter, Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.http.access import AccessMiddleware, AccessRules
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+
+log = logging.getLogger(__name__)
 
 SHUTDOWN_GRACE_S = 2
 """Seconds that running calls have to end after SIGTERM."""
@@ -36,7 +39,13 @@ def serve_stdio(options: ServerOptions) -> int:
     """Serve until the host closes our stdin. Returns the exit code."""
     redactor = Redactor()
     _log_to_stderr(redactor)
-    anyio.run(EndpointsServer(options, redactor).run_stdio_async)
+    # The default action ends the process at once. A handler could not: a thread is reading stdin, and only the host can
+    # end that read.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        anyio.run(EndpointsServer(options, redactor).run_stdio_async)
+    except* (BrokenPipeError, ConnectionResetError):
+        log.warning("the host closed our stdout")
     return 0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from inference_endpoints_mcp.server.tool_calls import published_tools
 pytestmark = pytest.mark.anyio
 
 COMMAND = ("-m", "inference_endpoints_mcp")
+CLOUD = "aws-us-east-1-nvidia-l4-x1"
 HELLO = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -29,17 +31,24 @@ HELLO = {
 }
 READY = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 LIST = {"jsonrpc": "2.0", "method": "tools/list"}
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 NONSENSE = [
-    b"this is no JSON",
-    b'{"jsonrpc": "2.0", "id": 99, "meth',
-    b"\xff\xfe\x00",
-    b"[]",
-    b"",
-    b'{"jsonrpc": "2.0", "id": 99, "method": "no/such/method"}',
-    b'{"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": {"name": "whoami", "arguments": "x"}}',
-    b'{"a":' * 50_000,
-    b'{"jsonrpc": "2.0", "id": 99, "method": "' + b"x" * 1_000_000 + b'"}',
+    (b"this is no JSON", None, PARSE_ERROR),
+    (b'{"jsonrpc": "2.0", "id": 99, "meth', None, PARSE_ERROR),
+    (b"\xff\xfe\x00", None, PARSE_ERROR),
+    (b"[]", None, INVALID_REQUEST),
+    (b'{"jsonrpc": "2.0", "id": 99}', 99, INVALID_REQUEST),
+    (b'{"jsonrpc": "2.0", "id": 99, "method": "tools/list", "params": {"a": "\\ud83d"}}', 99, PARSE_ERROR),
+    (b'{"jsonrpc": "2.0", "id": 99, "method": "no/such/method"}', 99, METHOD_NOT_FOUND),
+    (
+        b'{"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": {"name": "whoami", "arguments": "x"}}',
+        99,
+        INVALID_PARAMS,
+    ),
+    (b'{"a":' * 50_000, None, PARSE_ERROR),
+    (b'{"jsonrpc": "2.0", "id": 99, "method": "' + b"x" * 1_000_000 + b'"}', 99, METHOD_NOT_FOUND),
 ]
+"""A line, the id in its answer, and the error's code."""
 LONGEST_LINE = 4 * 1024 * 1024
 
 
@@ -85,12 +94,17 @@ async def send(process: asyncio.subprocess.Process, *messages: Any) -> None:
     await process.stdin.drain()
 
 
-async def answer_to(process: asyncio.subprocess.Process, request_id: int) -> dict[str, Any]:
+def calling(request_id: int, tool: str, **arguments: Any) -> dict[str, Any]:
+    params = {"name": tool, "arguments": {"endpoint_name": "chat", **arguments}}
+    return {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+
+
+async def answer_to(process: asyncio.subprocess.Process, request_id: int | None) -> dict[str, Any]:
     assert process.stdout is not None
     async with asyncio.timeout(HANG_TIMEOUT_S):
         while True:
             message = json.loads(await process.stdout.readline())
-            if message.get("id") == request_id:
+            if "method" not in message and message["id"] == request_id:
                 return dict(message)
 
 
@@ -126,14 +140,56 @@ async def test_an_endpoints_life_on_the_embedded_plane_over_stdio(tmp_path: Path
         assert (await host.call("list_endpoints"))["total"] == 0
 
 
-async def test_after_an_invalid_line_the_server_still_answers(tmp_path: Path) -> None:
+async def test_an_invalid_line_gets_an_error_and_the_server_still_answers(tmp_path: Path) -> None:
     async with started(tmp_path) as process:
         await send(process, HELLO)
         assert "result" in await answer_to(process, 1)
-        await send(process, READY)
-        for number, nonsense in enumerate(NONSENSE, 2):
-            await send(process, nonsense + b"\n", LIST | {"id": number})
+        await send(process, READY, b"\n")
+        for number, (nonsense, answered, code) in enumerate(NONSENSE, 2):
+            await send(process, nonsense + b"\n")
+            assert (await answer_to(process, answered))["error"]["code"] == code, nonsense[:50]
+            await send(process, LIST | {"id": number})
             assert len((await answer_to(process, number))["result"]["tools"]) == len(published_tools()), nonsense[:50]
+
+
+@pytest.mark.parametrize("received", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_quietly_though_a_wait_is_open(
+    tmp_path: Path, folder: Path, received: signal.Signals
+) -> None:
+    flags = ["--local", "--simulated", "--simulated-speed", "0.001", "--data-dir", str(folder)]
+    async with started(tmp_path, *flags) as process:
+        await send(process, HELLO, READY, calling(2, "create_endpoint", repository="a/b", hardware=CLOUD))
+        assert "result" in await answer_to(process, 2)
+        wait = calling(3, "wait_for_endpoint")
+        wait["params"]["_meta"] = {"progressToken": "p"}
+        await send(process, wait)
+        assert process.stdout is not None
+        async with asyncio.timeout(HANG_TIMEOUT_S):
+            while b"notifications/progress" not in await process.stdout.readline():
+                pass
+            process.send_signal(received)
+            assert await process.wait() == -received
+        assert process.stderr is not None
+        assert await process.stderr.read() == b""
+
+
+async def test_a_closed_stdout_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *COMMAND,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=write,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(tmp_path),
+    )
+    os.close(write)
+    os.close(read)
+    async with asyncio.timeout(HANG_TIMEOUT_S):
+        _, written = await process.communicate(json.dumps(HELLO).encode() + b"\n")
+    assert process.returncode == 0
+    assert b"the host closed our stdout" in written
+    assert b"Traceback" not in written
 
 
 async def test_an_incomplete_message_and_a_closed_pipe_end_the_server_quietly(tmp_path: Path) -> None:
