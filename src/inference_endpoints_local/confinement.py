@@ -13,7 +13,6 @@ landlockpy (0.2) takes 0.2 s to import, as long as a small worker takes to start
 
 import ctypes
 import os
-import platform
 import socket
 import stat
 import struct
@@ -186,9 +185,10 @@ Instruction = tuple[int, int, int, int]
 
 
 def _seccomp() -> set[str]:
-    if platform.machine() not in _ARCHITECTURES or sys.byteorder != "little":
+    machine = os.uname().machine
+    if machine not in _ARCHITECTURES or sys.byteorder != "little":
         return set()
-    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in _filter(platform.machine()))
+    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in _filter(machine))
     code = ctypes.create_string_buffer(program, len(program))
     prog = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     done = _libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, prog, 0, 0) == 0

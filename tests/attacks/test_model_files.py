@@ -5,13 +5,17 @@ import asyncio
 import os
 import stat
 import struct
+import tempfile
 import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.inference_endpoints_local.models.test_catalogue import gguf
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
@@ -20,6 +24,7 @@ from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.engines.engine import CannotRun
 from inference_endpoints_local.engines.programs import Program
+from inference_endpoints_local.models.gguf import InvalidGguf, check
 from inference_endpoints_local.models.model_files import ModelFile, ModelFolders, NoModelFile
 from inference_endpoints_local.state.record import Spec
 from inference_endpoints_mcp.policy.limits import Limits
@@ -223,6 +228,26 @@ async def test_a_hostile_header_costs_little_memory_and_stops_nobody(plane: Driv
         assert tracemalloc.get_traced_memory()[1] < 80_000_000
     finally:
         tracemalloc.stop()
+
+
+WHOLE = gguf()
+
+
+def overwritten(at: int, content: bytes) -> bytes:
+    return WHOLE[:at] + content + WHOLE[at + len(content) :]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.binary(max_size=300).map(lambda rest: b"GGUF" + rest)
+    | st.builds(overwritten, st.integers(4, len(WHOLE)), st.binary(min_size=1, max_size=16))
+)
+def test_every_header_is_read_or_refused_in_words(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.gguf"
+        path.write_bytes(content)
+        with ModelFolders.of((folder,)).open(path) as file, suppress(InvalidGguf):
+            check(file)
 
 
 async def test_a_disk_that_does_not_answer_stops_nobody(plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -> None:

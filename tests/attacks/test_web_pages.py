@@ -1,18 +1,15 @@
 """Attacks by a web page in a browser of this machine: through requests that need no token, and through what a model
 answers."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from tests.support.plane_driver import Driver, PlaneOf
 
-from inference_endpoints_local.engines.programs import ISOLATED, Program
+from inference_endpoints_local.engines.programs import Program
+from inference_endpoints_local.isolated_python import isolated
 from inference_endpoints_local.state.record import Spec
 
 pytestmark = pytest.mark.anyio
 
-HOSTILE_HEADERS = Path(__file__).parents[1] / "support" / "hostile_headers_worker.py"
 PAGES = (
     {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"},
     {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
@@ -55,7 +52,7 @@ async def test_a_person_a_program_and_a_page_of_this_machine_may_call_it(
 
 async def test_no_header_of_a_model_reaches_a_browser_but_those_that_describe_its_answer(plane_of: PlaneOf) -> None:
     def programs(spec: Spec) -> Program:
-        return Program((sys.executable, *ISOLATED, str(HOSTILE_HEADERS)), "text-generation", lambda *_: {})
+        return Program(isolated("tests.support.hostile_headers_worker"), "text-generation", lambda *_: {})
 
     async with plane_of(programs=programs) as driver:
         await driver.create_local()

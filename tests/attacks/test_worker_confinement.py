@@ -14,13 +14,12 @@ from tests.support.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.confinement import CONNECTIONS, FILES, PROGRAMS, SIGNALS, WRITING
 from inference_endpoints_local.daemon import connect
-from inference_endpoints_local.engines.programs import ISOLATED, Program
+from inference_endpoints_local.engines.programs import Program
+from inference_endpoints_local.isolated_python import isolated
 from inference_endpoints_local.models.model_files import ModelFolders
 from inference_endpoints_local.state.record import Spec
 
 pytestmark = pytest.mark.anyio
-
-PRYING = Path(__file__).parents[1] / "support" / "prying_worker.py"
 
 
 @pytest.fixture
@@ -31,8 +30,11 @@ async def prying(plane_of: PlaneOf, tmp_path: Path, anyio_backend: str) -> Async
     (tmp_path / "note.txt").write_text("private")
 
     def programs(spec: Spec) -> Program:
-        command = (sys.executable, *ISOLATED, str(PRYING))
-        return Program(command, "text-generation", lambda *_: {"model": ModelFolders.of((tmp_path,)).open(weights)})
+        return Program(
+            isolated("tests.support.prying_worker"),
+            "text-generation",
+            lambda *_: {"model": ModelFolders.of((tmp_path,)).open(weights)},
+        )
 
     async with plane_of(programs=programs) as driver:
         await driver.create_local(model={"repository": "tiny/prying"})
@@ -106,7 +108,7 @@ async def test_it_starts_no_program_and_signals_no_process(prying: Driver) -> No
 async def test_it_starts_isolated_in_a_folder_that_nobody_can_fill(prying: Driver) -> None:
     found = (await attempt(prying, "environment"))["done"]
     assert "'cwd': '/'" in found
-    assert str(PRYING.parent) not in found
+    assert "'isolated': 1" in found
     assert "TOKEN" not in found
 
 
@@ -115,9 +117,7 @@ def test_a_confined_process_still_ends_on_a_signal_and_reports_every_denial() ->
     report = connect.describe_confinement()
     assert all(denial in report for denial in every)
     code = "from inference_endpoints_local.confinement import confine; confine(); print(1, flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, *ISOLATED, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-I", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"1\n"
         process.terminate()

@@ -34,7 +34,7 @@ ACTIONS: dict[str, Callable[[str], object]] = {
     "speak to": lambda path: socket.socket(socket.AF_UNIX).connect(path),
     "listen": lambda port: socket.create_server(("127.0.0.1", int(port))),
     "signal": lambda pid: os.kill(int(pid), 0),
-    "environment": lambda _: {"cwd": str(Path.cwd()), "path": sys.path, "flags": list(sys.flags), **os.environ},
+    "environment": lambda _: {"cwd": str(Path.cwd()), "path": sys.path, "isolated": sys.flags.isolated, **os.environ},
 }
 
 

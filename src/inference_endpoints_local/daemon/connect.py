@@ -28,6 +28,7 @@ from inference_endpoints_local.daemon.plane_errors import (
     StoreUnusable,
 )
 from inference_endpoints_local.daemon.plane_errors import PlaneError as PlaneError
+from inference_endpoints_local.isolated_python import isolated
 
 START_TIMEOUT_S = 20.0
 """How long a plane may take to start."""
@@ -113,9 +114,14 @@ def find_plane(data_dir: Path) -> RunningPlane | None:
 
 def describe_confinement() -> str:
     """What this system denies a worker, found by confining a process of its own. Blocks."""
-    command = [sys.executable, "-I", "-m", "inference_endpoints_local.confinement"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=True)  # noqa: S603
+        found = subprocess.run(  # noqa: S603
+            isolated("inference_endpoints_local.confinement"),
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError) as error:
         return f"could not be tried ({type(error).__name__})"
     return found.stdout.strip()

@@ -1,11 +1,11 @@
 """The program that serves a configuration on this machine: from an endpoint's document to a worker."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from inference_endpoints_local.engines.engine import CannotRun, UnreadVariable
+from inference_endpoints_local.isolated_python import isolated
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.artifacts import OnProgress
 from inference_endpoints_local.models.model_files import ANYWHERE, READ_TIMEOUT_S, ModelFolders, read_in_time
@@ -13,9 +13,6 @@ from inference_endpoints_local.state.record import Spec
 
 # Containers do not run on this machine. These two engines need none.
 SUPPORTED_IMAGE_KEYS = frozenset({"huggingface", "llamacpp"})
-
-ISOLATED = ("-I", "-X", "utf8", "-u")
-"""Python that imports nothing from the working folder, the user's own packages or a path of the environment."""
 
 
 @dataclass(frozen=True)
@@ -74,5 +71,4 @@ def from_catalogue(spec: Spec, folders: ModelFolders = ANYWHERE) -> Program:
             f"{model['repository']} needs {package}, which is not installed. "
             "Install it with: pip install 'inference-endpoints-mcp[local]'"
         )
-    command = (sys.executable, *ISOLATED, "-m", worker.module)
-    return Program(command, runnable.task, runnable.files, catalogue.WORKER_VARIABLES[worker])
+    return Program(isolated(worker.module), runnable.task, runnable.files, catalogue.WORKER_VARIABLES[worker])

@@ -30,7 +30,7 @@ class WorkerKind(StrEnum):
 
     @property
     def module(self) -> str:
-        """The module to run with `python -m`."""
+        """The module to run."""
         return f"inference_endpoints_local.workers.{self}"
 
 

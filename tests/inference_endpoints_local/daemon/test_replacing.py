@@ -70,6 +70,14 @@ async def test_simulation_replaces_an_idle_plane_that_lacks_it(machine: Machine)
     assert simulated.simulated
 
 
+async def test_an_idle_plane_with_fewer_model_folders_is_replaced_by_one_with_those_of_both(machine: Machine) -> None:
+    one = await connect_plane(machine.data_dir, StartOptions(model_folders=("/a",)))
+    assert await connect_plane(machine.data_dir, StartOptions(model_folders=("/a",))) == one
+    both = await connect_plane(machine.data_dir, StartOptions(model_folders=("/b",)))
+    assert (both.pid != one.pid, both.model_folders) == (True, ("/a", "/b"))
+    assert await connect_plane(machine.data_dir, StartOptions(model_folders=("/b",))) == both
+
+
 async def test_simulation_does_not_replace_a_plane_with_other_work(machine: Machine) -> None:
     await line_of(machine.serve())
     with pytest.raises(NotSimulated, match="choose another --data-dir"):
