@@ -23,8 +23,8 @@ from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 LONGEST_QUESTION = 6_000
 """Characters. Hosts show a question in a dialog, and nobody reads more there."""
 HARMLESS_SHOWN = 5
-_HARMLESS = ("name", "tags", "notifications", "model.task", "model.fromCatalog", "compute.scaling")
-"""Settings, with all below them, that name no code, no caller and no address. What they cost is shown anyway."""
+_HARMLESS = ("name", "tags", "notifications", "model.task", "model.fromCatalog")
+"""Settings, with all below them, that name no code, caller or address, and change no cost."""
 _VERBS = {
     "create_endpoint": "Create",
     "update_endpoint": "Update",

@@ -186,6 +186,7 @@ def test_a_file_that_other_users_can_read_is_refused(private: Callable[..., Path
         (["--lend", "MISSING"], "MISSING cannot be lent (--lend): it is not in the server's environment."),
         (["--lend", "SHORT"], "SHORT cannot be lent"),
         (["--lend", "TWICE", "--lend-file", "FILE"], "TWICE is lent twice"),
+        (["--lend", "LONG:acme/*,LONG"], "LONG is lent twice (--lend), and not bound each time"),
         (["--lend-file", "/nowhere/secrets"], "/nowhere/secrets (--lend-file) cannot be read"),
     ],
 )
@@ -200,3 +201,12 @@ def test_a_secret_that_cannot_be_lent_is_reported_at_the_start(
     (sentence,) = ended.stderr.splitlines()
     assert sentence.startswith(message)
     assert "value-from" not in sentence
+
+
+def test_a_secret_of_the_environment_or_the_file_can_be_bound(private: Callable[..., Path]) -> None:
+    file = private("IN_FILE=file-canary-value\n")
+    names = ["HF_TOKEN:acme/*", "HF_TOKEN:ghcr.io/acme/*", "IN_FILE:acme/m", "FREE"]
+    environment = {"HF_TOKEN": "token-canary-value", "FREE": "free-canary-value"}
+    lent = LentSecrets.load(names, file, environment)
+    assert lent.values.keys() == {"HF_TOKEN", "IN_FILE", "FREE"}
+    assert lent.bindings == {"HF_TOKEN": ("acme/*", "ghcr.io/acme/*"), "IN_FILE": ("acme/m",)}
