@@ -17,7 +17,8 @@ from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.http.access import AccessRules
+from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
+from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http
 from inference_endpoints_mcp.tools.call_context import Application
@@ -53,8 +54,5 @@ async def _open_backend(_: AsyncExitStack) -> Backend:
 if __name__ == "__main__":
     # No endpoints are listed: there is no account behind it.
     nothing = ServerOptions(_open_backend, limits=Limits(tools=("whoami",)))
-    sys.exit(
-        serve_http(
-            nothing, HttpOptions("127.0.0.1", 0, AccessRules.from_settings("127.0.0.1", [], None)), FixtureServer
-        )
-    )
+    access = AccessRules.from_settings(Exposure("127.0.0.1"), [], None)
+    sys.exit(serve_http(nothing, HttpOptions(TcpAddress("127.0.0.1", 0), access), FixtureServer))

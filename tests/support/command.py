@@ -23,6 +23,13 @@ def address_of(process: "subprocess.Popen[str]") -> str:
     return process.stderr.readline().removeprefix("Serving ").strip()
 
 
+def write_private(path: Path, text: str) -> Path:
+    """A file that only its owner can read."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing configured: no token, an empty home, and what a process needs to run at all."""

@@ -38,6 +38,9 @@ Result = TypeVar("Result")
 CONTROL_DEADLINE_S = 30.0
 """Longest time of a control-plane request, retries included."""
 CONNECT_TIMEOUT_S = 10.0
+MAX_CONNECTIONS = 200
+"""Connections of one client at a time. A request that finds none waits."""
+MAX_IDLE_CONNECTIONS = 20
 MAX_ATTEMPTS = 4
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -147,6 +150,7 @@ class HttpTransport:
                 # Never reach this machine through a proxy: it would see the token.
                 trust_env=self.backend.name != LOCAL,
                 follow_redirects=False,
+                limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_IDLE_CONNECTIONS),
                 timeout=httpx.Timeout(CONTROL_DEADLINE_S, connect=CONNECT_TIMEOUT_S),
                 headers={"User-Agent": self._user_agent},
             )

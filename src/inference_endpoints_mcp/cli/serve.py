@@ -11,9 +11,10 @@ from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
 from inference_endpoints_mcp.server.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
-from inference_endpoints_mcp.server.http.access import AccessRules, UnprotectedServerError
+from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
+from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
-from inference_endpoints_mcp.server.transports import HttpOptions, ListenError, serve_http, serve_stdio
+from inference_endpoints_mcp.server.transports import HttpOptions, serve_http, serve_stdio
 
 
 def run_stdio(settings: ServerSettings) -> int:
@@ -27,13 +28,27 @@ def run_stdio(settings: ServerSettings) -> int:
 def run_serve(settings: ServeSettings) -> int:
     if not settings.http:
         return run_stdio(settings)
-    hosts = [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
     try:
-        access = AccessRules.from_settings(settings.host, hosts, settings.api_key_file)
-        return serve_http(build_options(settings, http=True), HttpOptions(settings.host, settings.port, access))
+        return serve_http(build_options(settings, http=True), _http_options(settings))
     except (LimitsError, LentSecretsError, AuditError, UnprotectedServerError, ListenError) as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def _http_options(settings: ServeSettings) -> HttpOptions:
+    """Raises `UnprotectedServerError` if others could use the server without protection."""
+    uses_token = not settings.local and hugging_face_token() is not None
+    exposure = Exposure(
+        address=None if settings.uds else settings.host,
+        has_secrets=uses_token or bool(settings.lend or settings.lend_file),
+        local_users_allowed=settings.allow_local_users,
+    )
+    return HttpOptions(
+        listening=UnixSocket(settings.uds) if settings.uds else TcpAddress(settings.host, settings.port),
+        access=AccessRules.from_settings(exposure, list(settings.allowed_hosts), settings.api_key_file),
+        trusted_proxies=settings.trusted_proxies,
+        max_sessions=settings.max_sessions,
+    )
 
 
 def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOptions:

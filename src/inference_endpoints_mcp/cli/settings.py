@@ -1,5 +1,6 @@
 """The operator's settings. Each is a flag, an `INFERENCE_ENDPOINTS_…` variable and a line of help."""
 
+import ipaddress
 import re
 import sys
 from argparse import Action, RawDescriptionHelpFormatter
@@ -41,6 +42,20 @@ def _validate_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
             "hosts", "{host} is not a host. Valid are e.g. llm.acme.example or .acme.example", {"host": invalid[0]}
         )
     return hosts
+
+
+def _validate_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    """Each is an address or a network, and none is all addresses: then every caller could name itself."""
+    for network in networks:
+        try:
+            valid = ipaddress.ip_network(network).prefixlen > 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise PydanticCustomError(
+                "networks", "{network} is not an address. Valid are e.g. 10.0.0.5 or 10.0.0.0/24", {"network": network}
+            )
+    return networks
 
 
 class CommandSettings(BaseSettings):
@@ -167,7 +182,8 @@ class ServerSettings(PlaneSettings, Limits):
 class ServeSettings(ServerSettings):
     """Serve MCP over streamable HTTP, at /mcp, for several hosts at once.
 
-    An address that other machines can reach needs --api-key-file and --allowed-hosts.
+    Calls act with your token. So on this machine it needs --api-key-file, --uds or --allow-local-users, and an address
+    that other machines can reach needs --api-key-file and --allowed-hosts.
     """
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp serve")
@@ -175,10 +191,33 @@ class ServeSettings(ServerSettings):
     http: bool = Field(default=False, description="Serve over streamable HTTP. Without this flag: over stdio.")
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes any free port.")
-    api_key_file: Path | None = Field(
-        default=None, description="File with the key that callers send as `Authorization: Bearer …`."
+    uds: Path | None = Field(
+        default=None, description="Unix socket to listen on instead of a port. Only you can open it."
     )
-    allowed_hosts: str = Field(default="", description="Host names of this server, separated by commas.")
+    api_key_file: Path | None = Field(
+        default=None, description="Private file with the key that callers send as `Authorization: Bearer …`."
+    )
+    allow_local_users: bool = Field(
+        default=False, description="Without a key, let every user of this machine act with your token."
+    )
+    allowed_hosts: CommaSeparated = Field(
+        default=(), description="Host names of this server: mcp.acme.example, or with a port."
+    )
+    trusted_proxies: Annotated[CommaSeparated, AfterValidator(_validate_networks)] = Field(
+        default=(),
+        description="Addresses and networks of reverse proxies whose X-Forwarded-For names the caller. From others "
+        "this header is ignored.",
+    )
+    max_sessions: int = Field(
+        default=64, ge=1, description="Most sessions that one caller can have in the older protocol (2025-11-25)."
+    )
+
+    @model_validator(mode="after")
+    def _socket_has_no_address(self) -> Self:
+        for name in ("host", "port", "trusted_proxies"):
+            if self.uds and name in self.model_fields_set:
+                raise PydanticCustomError("no_address", "{flag} has no meaning with --uds.", {"flag": flag(name)})
+        return self
 
 
 class ControlPlaneSettings(PlaneSettings):

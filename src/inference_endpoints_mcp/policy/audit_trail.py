@@ -5,13 +5,12 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO, Any
 
+from inference_endpoints_mcp.policy.caller import current_caller
 from inference_endpoints_mcp.privacy.redact import Redactor
 
 LARGEST_FILE = 10 * 1024 * 1024
@@ -19,20 +18,6 @@ LARGEST_FILE = 10 * 1024 * 1024
 KEPT_FILES = 5
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The caller of a request: the name its host gives itself, its address (None over stdio), and our own id of the
-    request."""
-
-    name: str | None
-    address: str | None
-    request_id: str
-
-
-current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
-"""The caller of the current request."""
 
 
 class AuditError(Exception):

@@ -15,6 +15,7 @@ from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import CALL_EFFECT, Effect, Request
 from inference_endpoints_mcp.policy import rules
 from inference_endpoints_mcp.policy.budget import Budget
+from inference_endpoints_mcp.policy.connection_shares import ConnectionShares
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.planned_start import START_OPERATIONS, PlannedStart, update_of
 from inference_endpoints_mcp.policy.policy import Policy
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 class SendGuard:
     """Implements the model layer's `Guard`.
 
-    `reader` reads the endpoints and prices that decisions need. It has no guard: it sees what callers may not.
+    `reader` reads the endpoints and prices that decisions need. No limit applies to it: it sees what callers may not.
     """
 
     def __init__(self, policy: Policy, reader: AsyncEndpointsClient, hardware_cache: HardwareCache) -> None:
@@ -34,6 +35,7 @@ class SendGuard:
         self._reader = reader
         self._hardware_cache = hardware_cache
         self._budget = Budget(reader, hardware_cache)
+        self._connections = ConnectionShares()
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:
@@ -41,6 +43,7 @@ class SendGuard:
         name, effect = request.operation.name, request.operation.effect
         async with self._audited(name, request.subject, effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(effect, request.arguments.get("namespace"))
+            await stack.enter_async_context(self._connections.connection())
             await self._check_model_file(request)
             if name in START_OPERATIONS and self._needs_planned_start:
                 await self._check_start(stack, await self._planned_start(request), facts)
@@ -53,6 +56,7 @@ class SendGuard:
         wakes = call.effect is not Effect.READS
         async with self._audited("call_endpoint", subject, call.effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(CALL_EFFECT if wakes else Effect.READS, call.namespace)
+            await stack.enter_async_context(self._connections.connection())
             if wakes:
                 self._check_in_folders(call.endpoint.model.repository)
             if wakes and self._needs_planned_start:

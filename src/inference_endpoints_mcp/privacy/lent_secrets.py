@@ -1,15 +1,16 @@
 """Secrets that the operator lends to endpoints. A model uses them by name and never sees a value."""
 
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
 from inference_endpoints.deploy.plan import MASK
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import UpdateRequest
+from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
 from inference_endpoints_mcp.privacy.redact import MIN_SECRET_LENGTH
 
 RequestT = TypeVar("RequestT", bound=UpdateRequest)
@@ -83,12 +84,8 @@ def _read(file: Path) -> dict[str, str]:
     from dotenv import dotenv_values  # only --lend-file needs this import
 
     try:
-        if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise LentSecretsError(f"Other users can read {file}: chmod 600 {file}.")
-        with file.open(encoding="utf-8") as lines:
-            found = dotenv_values(stream=lines, interpolate=False)
-    except OSError as error:
-        raise LentSecretsError(f"{file} (--lend-file) cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise LentSecretsError(f"{file} (--lend-file) is not a text file.") from error
+        text = read_private_file(file, "--lend-file")
+    except PrivateFileError as error:
+        raise LentSecretsError(str(error)) from error
+    found = dotenv_values(stream=StringIO(text), interpolate=False)
     return {name: value for name, value in found.items() if value is not None}

@@ -20,6 +20,7 @@ from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import Approvals
+from inference_endpoints_mcp.policy.connection_shares import ConnectionShares
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.policy.send_guard import SendGuard
@@ -120,7 +121,7 @@ class RunningApplication:
         backend = await self._options.open_backend(self._stack)
         self._redactor.add(backend.token)
         namespace, reconnect = self._options.namespace, self._options.reconnect
-        reader = AsyncEndpointsClient(backend, namespace=namespace, reconnect=reconnect)
+        reader = AsyncEndpointsClient(backend, namespace=namespace, guard=ConnectionShares(), reconnect=reconnect)
         hardware_cache = HardwareCache(reader)
         guard = SendGuard(self._policy, reader, hardware_cache)
         client = AsyncEndpointsClient(backend, namespace=namespace, guard=guard, reconnect=reconnect)

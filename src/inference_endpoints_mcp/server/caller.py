@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.request_state import authenticated_principal
 
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints_mcp.policy.audit_trail import Caller, current_caller
+from inference_endpoints_mcp.policy.caller import Caller, current_caller
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.mcp_host import host_name
 
@@ -25,12 +25,6 @@ async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
         return await call_next(ctx)
     finally:
         current_caller.reset(token)
-
-
-def caller_address() -> str:
-    """The network address of the current caller. Empty over stdio, where there is only one caller."""
-    caller = current_caller.get()
-    return (caller and caller.address) or ""
 
 
 def identify_caller(context: Context[Any, Any], backend: Backend) -> str:

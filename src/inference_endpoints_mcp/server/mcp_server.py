@@ -35,13 +35,14 @@ from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
+from inference_endpoints_mcp.policy.caller import caller_address
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
 from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions
-from inference_endpoints_mcp.server.caller import caller_address, track_caller
+from inference_endpoints_mcp.server.caller import track_caller
 from inference_endpoints_mcp.server.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.http.header_limits import apply_header_limits
 from inference_endpoints_mcp.server.prompts import Prompts
@@ -55,6 +56,8 @@ from inference_endpoints_mcp.tools.call_context import Application
 log = logging.getLogger(__name__)
 
 LIST_TTL_MS = 60_000
+NOT_COUNTED = frozenset({"initialize", "server/discover", "ping", "tools/call", "subscriptions/listen"})
+"""Requests that use nothing, and two that are counted elsewhere: calls of tools with their waits, and subscriptions."""
 
 INSTRUCTIONS = f"""\
 Manages Hugging Face Inference Endpoints: dedicated, billed model deployments. Use it to deploy a model, see what \
@@ -97,7 +100,7 @@ class EndpointsServer(MCPServer[Application]):
             instructions=INSTRUCTIONS,
             lifespan=lifespan,
             cache_hints={method: CacheHint(LIST_TTL_MS, "private") for method in ("tools/list", "prompts/list")},
-            middleware=[track_caller, apply_header_limits, self._render_failures],
+            middleware=[track_caller, apply_header_limits, self._render_failures, self._count_request],
             # The state outlives the question, so that a late answer gets an error in our own words.
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.approval.answer_timeout_s),
             log_level="WARNING",
@@ -144,8 +147,7 @@ class EndpointsServer(MCPServer[Application]):
     ) -> GetPromptResult | InputRequiredResult:
         if name in [prompt.name for prompt in await super().list_prompts()]:
             return await super().get_prompt(name, arguments, context)
-        with self._concurrency.counted(caller_address(), waits=False):
-            return await self._prompts.get_prompt(name, arguments or {}, context or Context(mcp_server=self))
+        return await self._prompts.get_prompt(name, arguments or {}, context or Context(mcp_server=self))
 
     async def _list_resource_page(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams
@@ -161,6 +163,13 @@ class EndpointsServer(MCPServer[Application]):
         add_handler("subscriptions/listen", SubscriptionsListenRequestParams, subscriptions.listen)
         add_handler("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)
         add_handler("resources/unsubscribe", UnsubscribeRequestParams, subscriptions.unsubscribe)
+
+    async def _count_request(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Middleware: count a request against its caller's limit. Raises `RateLimited`."""
+        if ctx.request_id is None or ctx.method in NOT_COUNTED:
+            return await call_next(ctx)
+        with self._concurrency.counted(caller_address(), waits=False):
+            return await call_next(ctx)
 
     async def _render_failures(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Middleware: turn every error into a message of ours that reveals nothing internal."""

@@ -21,12 +21,12 @@ from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints_mcp.policy.caller import caller_address
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
-from inference_endpoints_mcp.server.caller import caller_address
 from inference_endpoints_mcp.tools.call_context import InputNeeded, given_arguments
 from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
 

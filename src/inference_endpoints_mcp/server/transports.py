@@ -4,17 +4,21 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import anyio
 
 from inference_endpoints_mcp.privacy.redact import RedactingFilter, Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.http.access import AccessMiddleware, AccessRules
+from inference_endpoints_mcp.server.http.listening import Listening
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = logging.getLogger(__name__)
 
@@ -22,17 +26,18 @@ SHUTDOWN_GRACE_S = 2
 """Seconds that running calls have to end after SIGTERM."""
 
 
-class ListenError(Exception):
-    """The server cannot listen: the address is in use, or does not belong to this machine."""
-
-
 @dataclass(frozen=True)
 class HttpOptions:
-    """Where to listen, and who may call. Port 0 takes any free port."""
+    """Where to listen, and who may call.
 
-    address: str
-    port: int
+    `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
+    `max_sessions` limits the sessions of one caller in the older protocol.
+    """
+
+    listening: Listening
     access: AccessRules
+    trusted_proxies: tuple[str, ...] = ()
+    max_sessions: int = 64
 
 
 def serve_stdio(options: ServerOptions) -> int:
@@ -56,47 +61,46 @@ def serve_http(
 ) -> int:
     """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `ListenError`."""
     import uvicorn
-    from mcp.server.transport_security import TransportSecuritySettings
 
     redactor = Redactor()
     _log_to_stderr(redactor)
-    # Responses stay streams (no json_response): otherwise progress and cancelling are lost for a modern host.
-    # AccessMiddleware checks Host and Origin on every route; the SDK's own check covers only one.
-    app = create_server(options, redactor).streamable_http_app(
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    )
-    config = uvicorn.Config(
-        AccessMiddleware(app, http.access),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-    )
+    config = build_http_config(create_server(options, redactor), http)
     logging.getLogger("uvicorn.error").addFilter(_is_not_cancellation)
-    with _listen(http) as listener:
-        host, port = listener.getsockname()[:2]
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        sys.stderr.write(f"Serving http://{authority}/mcp\n")
+    with http.listening.listen() as (listener, address):
+        sys.stderr.write(f"Serving {address}\n")
         sys.stderr.flush()
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 
-def _listen(http: HttpOptions) -> socket.socket:
-    """Raises `ListenError`."""
-    address = http.address.strip("[]")
-    try:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        listener = socket.create_server((address, http.port), family=family)
-        # Connections inherit it. asyncio sets it only on a socket with an explicit protocol. Without it the body of a
-        # response waits for the delayed acknowledgement of its head: 40 ms.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    except OSError as error:
-        raise ListenError(
-            f"Cannot listen on {address}:{http.port}: {error.strerror}. Choose another --port."
-        ) from error
+def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Config":
+    """The application behind its checks, with the deadlines of its connections."""
+    import uvicorn
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from inference_endpoints_mcp.server.http.request_deadline import DeadlineProtocol
+    from inference_endpoints_mcp.server.http.session_limits import MCP_PATH, SESSION_IDLE_S, SessionLimits
+
+    # Responses stay streams (no json_response): otherwise progress and cancelling are lost for a modern host.
+    # AccessMiddleware checks Host and Origin on every route; the SDK's own check covers only one.
+    app = server.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        session_idle_timeout=SESSION_IDLE_S,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return uvicorn.Config(
+        AccessMiddleware(SessionLimits(app, http.max_sessions), http.access),
+        http=DeadlineProtocol,
+        ws="none",
+        # uvicorn's default believes X-Forwarded-For of everybody on this machine.
+        proxy_headers=bool(http.trusted_proxies),
+        forwarded_allow_ips=list(http.trusted_proxies),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+    )
 
 
 def _is_not_cancellation(record: logging.LogRecord) -> bool:

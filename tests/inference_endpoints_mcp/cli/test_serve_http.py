@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mcp.client.streamable_http import streamable_http_client
-from tests.support.command import Run, Start, address_of
+from tests.support.command import Run, Start, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
 
@@ -100,7 +100,7 @@ async def test_sigterm_ends_it_though_a_wait_of_minutes_is_open(
 
 @pytest.mark.parametrize("key", ["", "wrong-key-of-some-length", "0123456789abcdef0123456789abcde"])
 def test_with_a_key_file_only_its_key_is_accepted(start: Start, tmp_path: Path, key: str) -> None:
-    (tmp_path / "key").write_text("0123456789abcdef0123456789abcdef\n")
+    write_private(tmp_path / "key", "0123456789abcdef0123456789abcdef\n")
     address = address_of(start("serve", "--http", "--port", "0", "--api-key-file", str(tmp_path / "key")))
     refused = httpx.post(address, headers={"Authorization": f"Bearer {key}".strip()}, json={})
     assert refused.status_code == 401
@@ -123,8 +123,8 @@ def test_with_a_key_file_only_its_key_is_accepted(start: Start, tmp_path: Path, 
 def test_an_address_that_others_can_reach_needs_a_key_and_host_names(
     run: Run, tmp_path: Path, arguments: list[str], needed: str
 ) -> None:
-    (tmp_path / "key").write_text("k" * 32)
-    (tmp_path / "short").write_text("k")
+    write_private(tmp_path / "key", "k" * 32)
+    write_private(tmp_path / "short", "k")
     files = {"KEY": str(tmp_path / "key"), "SHORT": str(tmp_path / "short")}
     ended = run("serve", "--http", "--port", "0", *(files.get(word, word) for word in arguments))
     assert ended.returncode == 2

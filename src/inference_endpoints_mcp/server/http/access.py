@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,13 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from inference_endpoints.transport.backend import is_loopback
+from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
+
 MIN_KEY_LENGTH = 16
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
+"""A host with or without a port."""
 
 
 class UnprotectedServerError(ValueError):
@@ -18,40 +24,80 @@ class UnprotectedServerError(ValueError):
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """Where the server listens, and with whose rights it acts.
+
+    `address` is None for a Unix socket, which only its owner can open. `has_secrets` means that calls use the
+    operator's token or lent secrets.
+    """
+
+    address: str | None
+    has_secrets: bool = False
+    local_users_allowed: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        return self.address is None or is_loopback(self.address.strip("[]"))
+
+    def check(self, *, has_key: bool, has_host_names: bool) -> None:
+        """Raises `UnprotectedServerError` if others could use the server without protection."""
+        if not self.is_local and not has_key:
+            raise UnprotectedServerError(
+                f"To listen on {self.address}, set a key that callers must send: --api-key-file."
+            )
+        if not self.is_local and not has_host_names:
+            raise UnprotectedServerError(f"To listen on {self.address}, set the server's host names: --allowed-hosts.")
+        if self.address is not None and self.has_secrets and not has_key and not self.local_users_allowed:
+            raise UnprotectedServerError(
+                "Every user of this machine could act with your token or lent secrets. Set a key that callers must "
+                "send (--api-key-file FILE), listen on a socket that only you can open (--uds PATH), or allow it "
+                "(--allow-local-users)."
+            )
+
+
+@dataclass(frozen=True)
 class AccessRules:
     """The host names that the server accepts, and the digest of the API key that callers send, if there is one.
 
     The check of the Host and Origin headers keeps a web page from reaching a server on this machine through a host
-    name of its own (DNS rebinding).
+    name of its own (DNS rebinding). `own_hosts` are those of `--allowed-hosts`; a host without a port has any port.
     """
 
-    host_names: frozenset[str]
+    own_hosts: frozenset[str]
+    is_local: bool
     key_digest: bytes | None = None
 
     @classmethod
-    def from_settings(cls, address: str, allowed_hosts: list[str], key_file: Path | None) -> "AccessRules":
-        """Raises `UnprotectedServerError` if other machines could reach the server without protection."""
+    def from_settings(cls, exposure: Exposure, allowed_hosts: list[str], key_file: Path | None) -> "AccessRules":
+        """Raises `UnprotectedServerError` if others could use the server without protection."""
         key = _read_key(key_file) if key_file else None
-        local = address in LOOPBACK or address == "::1"
-        if not local and key is None:
-            raise UnprotectedServerError(f"To listen on {address}, set a key that callers must send: --api-key-file.")
-        if not local and not allowed_hosts:
-            raise UnprotectedServerError(f"To listen on {address}, set the server's host names: --allowed-hosts.")
-        names = [*allowed_hosts, *(LOOPBACK if local else ())]
-        return cls(frozenset(name.lower() for name in names), _digest(key) if key else None)
+        exposure.check(has_key=key is not None, has_host_names=bool(allowed_hosts))
+        own_hosts = frozenset(name.lower() for name in allowed_hosts)
+        return cls(own_hosts, exposure.is_local, _digest(key) if key else None)
 
     def refuse(self, headers: Headers) -> Response | None:
         """The response to a caller that may not call; None for one that may."""
-        if _host_of(headers.get("host", "")) not in self.host_names:
+        hosts = headers.getlist("host")
+        if not hosts or not all(map(self._accepts_host, hosts)):
             hint = "The operator of this server can allow it: --allowed-hosts."
             return JSONResponse({"error": f"This server does not accept this Host. {hint}"}, 421)
-        origin = headers.get("origin")
-        if origin and _host_of(origin.partition("://")[2]) not in self.host_names:
+        if not all(self._accepts_origin(origin, hosts[0]) for origin in headers.getlist("origin")):
             return JSONResponse({"error": "This server does not accept requests of web pages from this Origin."}, 403)
         if self.key_digest is not None and not hmac.compare_digest(_digest(_bearer(headers)), self.key_digest):
             challenge = {"WWW-Authenticate": "Bearer"}
             return JSONResponse({"error": "A key is required: Authorization: Bearer …"}, 401, challenge)
         return None
+
+    def _accepts_host(self, host: str) -> bool:
+        authority = _AUTHORITY.fullmatch(host.lower())
+        if authority is None:
+            return False
+        return not self.own_hosts.isdisjoint(authority.group(0, 1)) or (self.is_local and authority[1] in LOOPBACK)
+
+    def _accepts_origin(self, origin: str, host: str) -> bool:
+        """Only pages of this server itself: another port is another server."""
+        scheme, _, authority = origin.lower().partition("://")
+        return scheme in {"http", "https"} and (authority == host.lower() or authority in self.own_hosts)
 
 
 class AccessMiddleware:
@@ -68,9 +114,9 @@ class AccessMiddleware:
 
 def _read_key(path: Path) -> str:
     try:
-        key = path.read_text("utf-8").strip()
-    except OSError as error:
-        raise UnprotectedServerError(f"The key file cannot be read: {error.strerror}.") from error
+        key = read_private_file(path, "--api-key-file").strip()
+    except PrivateFileError as error:
+        raise UnprotectedServerError(str(error)) from error
     if len(key) < MIN_KEY_LENGTH:
         raise UnprotectedServerError(f"The key is shorter than {MIN_KEY_LENGTH} characters.")
     return key
@@ -83,11 +129,3 @@ def _digest(key: str) -> bytes:
 def _bearer(headers: Headers) -> str:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
-
-
-def _host_of(authority: str) -> str:
-    """`example.com:8000` and `[::1]:8000` without their port."""
-    authority = authority.lower()
-    if authority.startswith("["):
-        return authority.partition("]")[0] + "]"
-    return authority.partition(":")[0]

@@ -26,7 +26,7 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from inference_endpoints_mcp.server.caller import caller_address
+from inference_endpoints_mcp.policy.caller import caller_address
 from inference_endpoints_mcp.server.resources.change_detection import (
     ChangeDetector,
     FingerprintStream,
@@ -74,6 +74,8 @@ class Subscriptions:
             detectors = [await self._subscribe_resource(stack, ctx, uri) for uri in uris]
             if requested.resources_list_changed:
                 detectors.append(await self._subscribe_list(stack, ctx))
+            if not detectors:  # a stream for nothing of ours is still a stream
+                stack.enter_context(self._count_subscription(caller_address()))
             await asyncio.gather(*(detector.wait_started() for detector in detectors if detector is not None))
             return await self._listen(ctx, params)
 

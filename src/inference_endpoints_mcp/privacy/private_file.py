@@ -1,0 +1,23 @@
+"""Files of the operator that hold secrets: only their owner may be able to read them."""
+
+import os
+import stat
+from pathlib import Path
+
+
+class PrivateFileError(ValueError):
+    """The file cannot be read, or others can read it."""
+
+
+def read_private_file(path: Path, flag: str) -> str:
+    """The text of a file. Raises `PrivateFileError` if it cannot be read or is not private, with the flag that names
+    it."""
+    try:
+        with path.open("rb") as file:
+            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise PrivateFileError(f"Other users can read {path} ({flag}): chmod 600 {path}.")
+            return file.read().decode()
+    except OSError as error:
+        raise PrivateFileError(f"{path} ({flag}) cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise PrivateFileError(f"{path} ({flag}) is not a text file.") from error

@@ -1,0 +1,30 @@
+"""The MCP server over HTTP, in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
+from inference_endpoints_mcp.server.http.listening import TcpAddress
+from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.transports import HttpOptions, build_http_config
+
+ON_LOOPBACK = HttpOptions(TcpAddress("127.0.0.1", 0), AccessRules.from_settings(Exposure("127.0.0.1"), [], None))
+
+
+@asynccontextmanager
+async def http_server(options: ServerOptions, http: HttpOptions = ON_LOOPBACK) -> AsyncIterator[str]:
+    """Serves during a block. Yields the address that the command would print."""
+    config = build_http_config(EndpointsServer(options, Redactor()), http)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    with http.listening.listen() as (listener, address):
+        await server.startup(sockets=[listener])
+        try:
+            yield address
+        finally:
+            await server.shutdown(sockets=[listener])
