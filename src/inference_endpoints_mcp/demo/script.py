@@ -22,7 +22,7 @@ from inference_endpoints_mcp.demo.console_host import (
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 CLOUD_HARDWARE = "aws-us-east-1-nvidia-l4-x1"
-SIMULATED_SPEED = 6
+SIMULATED_SPEED = 20
 """How many times faster than real time the simulated deployment runs."""
 
 SENTENCE = "The cat is sleeping on the sofa."
