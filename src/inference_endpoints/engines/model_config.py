@@ -29,6 +29,7 @@ _OTHER_STATE = re.compile(
 """Names of settings of models whose layers keep something else than the keys and values of all tokens."""
 _ROPE_KEEPS_CONTEXT = frozenset({"", "default", "su", "longrope", "llama3", "mrope"})
 """Kinds of scaling that `max_position_embeddings` already includes, as vLLM reads it."""
+MAX_ROPE_FACTOR = 10_000
 
 
 class ModelConfig(ApiModelWithRaw):
@@ -63,7 +64,7 @@ class ModelConfig(ApiModelWithRaw):
         if longest is None or not isinstance(rope, dict) or str(part.get("model_type")).startswith("gemma3"):
             return longest
         kind, factor = str(rope.get("rope_type") or rope.get("type") or ""), rope.get("factor")
-        if kind in _ROPE_KEEPS_CONTEXT or not isinstance(factor, (int, float)) or factor < 1:
+        if kind in _ROPE_KEEPS_CONTEXT or not isinstance(factor, (int, float)) or not 1 <= factor <= MAX_ROPE_FACTOR:
             return longest
         return int((_positive(rope, "original_max_position_embeddings") or longest) * factor)
 

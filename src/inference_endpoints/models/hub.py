@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import Field
 
@@ -56,7 +56,7 @@ class ModelInfo(ApiModelWithRaw):
         """Bytes of memory that its weights take, by the type of their numbers, largest first. Empty if unknown."""
         parameters = (self.safetensors or {}).get("parameters")
         counts = parameters.items() if isinstance(parameters, dict) else ()
-        sizes = {str(kind): count * _BYTES.get(kind, 1) for kind, count in counts if isinstance(count, int | float)}
+        sizes = {str(kind): count * float(_BYTES.get(kind, 1)) for kind, count in counts if _is_size(count)}
         return dict(sorted(sizes.items(), key=lambda size: -size[1]))
 
     @property
@@ -65,11 +65,16 @@ class ModelInfo(ApiModelWithRaw):
         if sizes := self.bytes_by_type:
             return sum(sizes.values())
         total = (self.safetensors or {}).get("total")
-        return total * 2.0 if isinstance(total, int) else None
+        return total * 2.0 if _is_size(total) else None
 
     def file_bytes(self, path: str) -> int | None:
         """The size of one file; None if it is unknown."""
-        return next((file.size for file in self.siblings if file.path == path), None)
+        return next((file.size for file in self.siblings if file.path == path and _is_size(file.size)), None)
+
+
+def _is_size(value: Any) -> TypeGuard[int]:
+    """Whether this is a number that a size can be."""
+    return type(value) is int and 0 <= value < 10**15
 
 
 def weight_bytes_by_name(repository: str) -> float | None:

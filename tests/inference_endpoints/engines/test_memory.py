@@ -93,6 +93,8 @@ def test_accelerators_divide_heads_and_each_keeps_at_least_one() -> None:
         (configs.QWEN_3_VL_2B, 262_144),
         (configs.GPT_2, 1_024),
         (configs.LLAMA_3_1_8B | {"rope_scaling": {"type": "linear", "factor": 2.0}}, 262_144),
+        (configs.LLAMA_3_1_8B | {"rope_scaling": {"type": "linear", "factor": float("inf")}}, 131_072),
+        (configs.LLAMA_3_1_8B | {"rope_scaling": "hostile"}, 131_072),
         (configs.GEMMA_3_27B, None),
     ],
 )
