@@ -24,7 +24,7 @@ TINY = Path(__file__).with_name("tiny_worker.py")
 TINY_VARIABLES = frozenset(
     {
         *("TINY_ANSWERS", "TINY_FAILS", "TINY_HEALTH", "TINY_HOLDS_UNTIL", "TINY_LOADS_UNTIL", "TINY_LOGS"),
-        *("TINY_SAYS", "TINY_SERVES", "VERSION", "MINE", "KEY", "A"),
+        *("TINY_SAYS", "TINY_SERVES", "VERSION", "MINE", "KEY", "A", "CRASH_TEST_FOLDER"),
     }
 )
 """What the worker reads, and what tests set to see it arrive or to make another version."""
