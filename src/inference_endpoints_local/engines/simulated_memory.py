@@ -21,7 +21,8 @@ def memory_failure(spec: Spec) -> str:
     instance = cloud_instance(spec["compute"].get("id") or "")
     settings = ModelSettings.model_validate(spec["model"])
     has = instance and (instance.gpu_memory_gb or instance.memory_gb)
-    if instance is None or not has:
+    # The size of the one file that llama.cpp loads is not known here.
+    if instance is None or not has or engine_name(settings) == "llamacpp":
         return ""
     accelerators = 1 if instance.accelerator == "cpu" else instance.num_accelerators
     memory = memory_with_engine(settings, *size_and_config(settings.repository), accelerators)
@@ -37,17 +38,17 @@ def memory_failure(spec: Spec) -> str:
 
 
 def _printed(engine: str, memory: ModelMemory, need: MemoryNeed, usable_gb: float, longest: int | None) -> str:
-    """In the words of vLLM, SGLang, llama.cpp or torch. Engines count GiB, on each accelerator."""
+    """In the words of vLLM, SGLang, Text Generation Inference or torch. Engines count GiB, on each accelerator."""
     share = GB / _GIB / memory.accelerators / memory.copies
     total, free = usable_gb * share, (usable_gb * need.used_share - need.weights_gb - need.engine_gb) * share
-    if engine == "llamacpp":
-        return f"cudaMalloc failed: out of memory: {need.weights_gb * share:.2f} GiB on device 0\nExit code 1"
     if free <= 0 or not isinstance(need.kv_gb, float):
         allocation = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 256.00 MiB. "
         capacity = (
             f"GPU 0 has a total capacity of {total:.2f} GiB, which the weights of {need.weights_gb * share:.2f} GiB"
         )
         return f"{allocation}{capacity} leave no room in.\nEngine core initialization failed. Exit code 1"
+    if engine == "tgi":
+        return f"RuntimeError: Not enough memory to handle {need.context} prefill tokens.\nExit code 1"
     if engine == "sglang":
         return "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.\nExit code 1"
     estimate = f"the estimated maximum model length is {longest}. " if longest else "no request fits. "

@@ -41,6 +41,11 @@ async def test_memory_follows_from_model_hardware_and_settings(driver: Driver) -
     assert state == "running"
     state, _ = await outcome(driver, "tgi", "nvidia-l4", **LLAMA | {"image": {"tgi": {"url": "tgi:3"}}})
     assert state == "running", "this engine takes the context that fits"
+    state, logs = await outcome(
+        driver, "tgi-long", "nvidia-l4", **LLAMA | {"image": {"tgi": {"url": "t", "maxTotalTokens": 131_072}}}
+    )
+    assert state == "failed"
+    assert "Not enough memory to handle 131072 prefill tokens" in logs
     state, _ = await outcome(driver, "named", "nvidia-t4", **LLAMA | {"repository": "org/other-13B"})
     assert state == "failed", "the size in a name counts"
     state, _ = await outcome(driver, "unknown", "nvidia-t4", **LLAMA | {"repository": "org/other"})

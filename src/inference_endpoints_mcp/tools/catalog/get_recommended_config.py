@@ -62,7 +62,7 @@ async def get_recommended_config(
         price_per_hour_usd=found.offer.price,
         backend=backend,
         config=found.config,
-        why=[clean_line(reason, 300) for reason in found.why],
+        why=[clean_line(reason, 500) for reason in found.why],
         alternatives=[f"{one.id} (${one.price or 0:g}/h)" for one in found.alternatives],
         in_catalog=known.item is not None,
         now="Nothing is created yet."

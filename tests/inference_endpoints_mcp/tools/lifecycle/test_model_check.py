@@ -63,7 +63,7 @@ async def test_weights_that_do_not_fit_lead_to_the_cheapest_hardware_that_holds_
     engines = {"tgi": {"url": "tgi:3"}}
     _, (warning,) = await planned(cloud, hardware=T4, config={"model": {"image": engines}})
     assert f"It fits on {L4}" in warning, "other engines take the context that fits"
-    eight_bits = {"image": {"vLLM": VLLM["image"]["vLLM"] | {"kvCacheDtype": "fp8"}}, "framework": "custom"}  # type: ignore[index]
+    eight_bits = {"image": {"vLLM": {"url": "vllm/vllm-openai:v0.23.0", "kvCacheDtype": "fp8"}}, "framework": "custom"}
     _, (warning,) = await planned(cloud, config={"model": eight_bits})
     assert "8.59 GB of KV cache" in warning
 
