@@ -5,7 +5,7 @@ full. Of many harmless settings only the number and a hash are shown. A plan tha
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, Field, StrictBool, StrictStr
@@ -25,6 +25,10 @@ LONGEST_QUESTION = 6_000
 HARMLESS_SHOWN = 5
 _HARMLESS = ("name", "tags", "notifications", "model.task", "model.fromCatalog")
 """Settings, with all below them, that name no code, caller or address, and change no cost."""
+_ORDER = ("type", "model.secrets", "model.image", "model.command", "model.args", "model.repository", "model")
+"""Which settings come first; those that are not known here come before all others, scaling and hardware last."""
+_IN_THE_HARDWARE = ("provider", "compute.accelerator", "compute.instanceType", "compute.instanceSize", "name")
+"""What a new endpoint's name and hardware say already."""
 _VERBS = {
     "create_endpoint": "Create",
     "update_endpoint": "Update",
@@ -101,7 +105,7 @@ def _describe_settings(plan: Plan, redactor: Redactor) -> Iterator[str]:
     """The settings of a new endpoint, or those that change: first those that can name code, callers or an address."""
     risky: list[str] = []
     harmless: list[str] = []
-    for path, before, after in _settings(plan):
+    for path, before, after in sorted(_settings(plan), key=lambda setting: _rank(setting[0])):
         (risky if _is_risky(path, after) else harmless).append(_line(path, before, after, redactor))
     if risky or harmless:
         yield "Settings:"
@@ -124,7 +128,8 @@ def _settings(plan: Plan) -> Iterator[tuple[str, Any, Any]]:
             else:
                 yield change.setting, before, after
     else:
-        yield from ((path, None, value) for path, value in _flattened(plan.masked() or {}))
+        given = _flattened(plan.masked() or {})
+        yield from ((path, None, value) for path, value in given if value and not _is_one_of(path, _IN_THE_HARDWARE))
 
 
 def _flattened(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -138,7 +143,16 @@ def _flattened(payload: dict[str, Any], path: str = "") -> Iterator[tuple[str, A
 def _is_risky(path: str, after: Any) -> bool:
     if path.startswith("model.env."):
         return not is_plain(after)
-    return not any(path == each or path.startswith(f"{each}.") for each in _HARMLESS)
+    return not _is_one_of(path, _HARMLESS)
+
+
+def _rank(path: str) -> int:
+    known = next((rank for rank, each in enumerate(_ORDER, start=1) if _is_one_of(path, (each,))), 0)
+    return known or (len(_ORDER) + 1 if _is_one_of(path, ("compute", "provider", *_HARMLESS)) else 0)
+
+
+def _is_one_of(path: str, settings: Iterable[str]) -> bool:
+    return any(path == each or path.startswith(f"{each}.") for each in settings)
 
 
 def _line(path: str, before: Any, after: Any, redactor: Redactor) -> str:

@@ -61,7 +61,9 @@ def describe_exposures(plan: Plan, after: EndpointConfiguration) -> Iterator[str
             yield f"The secret {named(exposure.subject)} goes to {_code(after)}."
     if code := _subjects(plan, ExposureKind.CODE):
         secrets = ", ".join(named(name) for name in sorted(after.model.secrets))
-        yield f"What runs with its secrets ({secrets}) changes: {code}. They then go to {_code(after)}."
+        given = _subjects(plan, ExposureKind.SECRET)  # where they go is shown with each
+        where = "" if given else f" They then go to {_code(after)}."
+        yield f"What runs with its secrets ({secrets}) changes: {code}.{where}"
     if settings := _subjects(plan, ExposureKind.SETTING):
         yield f"Settings that may open it to others change: {settings}."
 
