@@ -1,7 +1,13 @@
 """Attacks on what is sent and received: answers that have no end or no floor, and addresses for the token."""
 
+import json
+from contextlib import AsyncExitStack
+from typing import Any
+
 import pytest
 from tests.inference_endpoints.transport.conftest import ALL, CREATION, ONE, call
+from tests.support.captures import CAPTURES
+from tests.support.host import serving, text_of
 from tests.support.plane_driver import cloud
 from tests.support.scripted_upstream import TOKEN, Answer, Upstream
 
@@ -15,8 +21,9 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.models import UpdateRequest
-from inference_endpoints.transport.backend import default_backend, local
+from inference_endpoints.transport.backend import Backend, default_backend, local
 from inference_endpoints.transport.http import HttpTransport
+from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -143,3 +150,33 @@ def test_the_token_goes_to_no_address_where_others_could_read_it(url: str, monke
 )
 def test_the_token_goes_to_this_machine_and_over_tls(url: str) -> None:
     assert local(url, TOKEN).token == TOKEN
+
+
+DEEP: Any = json.loads("[" * 190 + "1" + "]" * 190)
+
+
+async def test_what_is_nested_as_deeply_as_it_may_be_never_crashes_a_tool(upstream: Upstream, backend: Backend) -> None:
+    document = upstream.endpoint("running") | {"unknown": DEEP}
+    document["model"] |= {"image": {"custom": {"url": "registry.example/engine:1", "unknown": DEEP}}}
+    document["status"] |= {"unknown": DEEP}
+    upstream.answers("GET", ONE, Answer(body=document))
+    upstream.answers("GET", ALL, Answer(body={"items": [document]}))
+    upstream.answers("GET", "/v2/provider/acme", Answer(body=json.loads((CAPTURES / "vendors.json").read_text())))
+    upstream.serves("/", Answer(body=DEEP), Answer(422, {"error": DEEP}))
+
+    async def open_backend(_: AsyncExitStack) -> Backend:
+        return backend
+
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("get_endpoint", {"endpoint_name": "chat"}),
+        ("list_endpoints", {}),
+        ("call_endpoint", {"endpoint_name": "chat", "text": "hi"}),
+        ("call_endpoint", {"endpoint_name": "chat", "text": "hi"}),
+        ("call_endpoint", {"endpoint_name": "chat", "body": {"inputs": DEEP}}),
+        ("create_endpoint", {"endpoint_name": "new", "repository": "a/b", "config": {"model": DEEP}}),
+        ("create_endpoint", {"endpoint_name": "new", "repository": "a/b", "config": {"unknown": {"a": DEEP}}}),
+        ("update_endpoint", {"endpoint_name": "chat", "config": {"model": {"env": {"A": DEEP}}}}),
+    ]
+    async with serving(ServerOptions(open_backend=open_backend, namespace="acme")) as host:
+        for tool, arguments in calls:
+            assert not text_of(await host.send(tool, **arguments)).startswith("INTERNAL"), tool

@@ -10,7 +10,6 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_endpoints.transport.backend import is_loopback
 from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
 
 MIN_KEY_LENGTH = 16
@@ -37,7 +36,7 @@ class Exposure:
 
     @property
     def is_local(self) -> bool:
-        return self.address is None or is_loopback(self.address.strip("[]"))
+        return self.address is None or self.address in {*LOOPBACK, "::1"}
 
     def check(self, *, has_key: bool, has_host_names: bool) -> None:
         """Raises `UnprotectedServerError` if others could use the server without protection."""
