@@ -52,14 +52,14 @@ class Host:
         return dict(facts or {})
 
     async def refused(self, tool: str, code: str, /, **arguments: Any) -> str:
-        """The text with which a tool refuses. It must have this code."""
+        """The server's own words with which a tool refuses. It must have this code."""
         result = await self.send(tool, **arguments)
         text = text_of(result)
         assert result.is_error, text
         assert text.startswith(f"{code}: "), text
         assert (result.meta or {})[ERROR_META]["code"] == code
         assert result.structured_content is None
-        return text
+        return parts_of(result)[0]
 
     async def send(self, tool: str, /, **arguments: Any) -> CallToolResult:
         result = await self.client.call_tool(tool, arguments, progress_callback=self._on_progress)
@@ -120,14 +120,15 @@ def pollers() -> list[str]:
 
 
 def text_of(result: CallToolResult) -> str:
-    """The first block: the server's own text."""
-    first = result.content[0]
-    assert isinstance(first, TextContent)
-    return first.text
+    """The one block: many hosts pass on only the first."""
+    (block,) = result.content
+    assert isinstance(block, TextContent)
+    return block.text
 
 
-def blocks_of(result: CallToolResult) -> list[str]:
-    return [block.text for block in result.content if isinstance(block, TextContent)]
+def parts_of(result: CallToolResult) -> list[str]:
+    """The server's own text; then a plan, or what a stranger wrote."""
+    return text_of(result).split("\n\n", 1)
 
 
 def size_of(output: dict[str, Any]) -> int:

@@ -19,7 +19,7 @@ from tests.inference_endpoints_mcp.approval.test_approval_by_person import (
     world,
 )
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, Mode, blocks_of, text_of
+from tests.support.host import Host, Mode, parts_of, text_of
 from tests.support.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
@@ -44,7 +44,7 @@ async def planned(host: Host, tool: str, **arguments: Any) -> str:
 def new_plan(result: CallToolResult) -> dict[str, Any]:
     """The plan in a refusal."""
     assert result.is_error
-    plan: dict[str, Any] = json.loads(blocks_of(result)[1])
+    plan: dict[str, Any] = json.loads(parts_of(result)[1])
     assert plan["changed"] is False
     return plan
 

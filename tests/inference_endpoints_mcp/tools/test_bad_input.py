@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 import pytest
-from tests.support.host import Host, blocks_of, text_of
+from tests.support.host import Host, parts_of, text_of
 from tests.support.plane_driver import Driver
 
 from inference_endpoints_mcp.server.tool_calls import tool_specs
@@ -150,7 +150,7 @@ async def test_a_deeply_nested_config_crashes_nothing(driver: Driver, modern: Ho
 
 async def test_the_control_planes_text_about_a_refusal_is_fenced(modern: Host) -> None:
     result = await modern.send("create_endpoint", **NEW, config={"compute": {"instanceType": "abacus"}})
-    first, second = blocks_of(result)
+    first, second = parts_of(result)
     assert "no abacus" not in first
     assert "no abacus" in second
     assert second.splitlines()[1].startswith("<untrusted-")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, blocks_of, serving
+from tests.support.host import Host, parts_of, serving
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
@@ -153,7 +153,7 @@ async def test_a_failed_endpoint_is_refused_with_its_last_lines_in_a_fence(drive
     await driver.create(model={"env": {"SIMULATED_FAULT": "image_pull_failure"}})
     await driver.advance(3_600)
     result = await modern.send("call_endpoint", endpoint_name="chat", text="a")
-    first, second = blocks_of(result)
+    first, second = parts_of(result)
     assert first.startswith("FAILED: ")
     assert "manifest unknown" not in first
     assert "manifest unknown" in second
@@ -164,7 +164,7 @@ async def test_a_simulated_endpoint_answers_that_no_model_runs(driver: Driver, m
     await driver.advance(200)
     result = await modern.send("call_endpoint", endpoint_name="chat", text="a")
     assert result.is_error
-    assert "no model runs here" in " ".join(blocks_of(result))
+    assert "no model runs here" in " ".join(parts_of(result))
 
 
 async def test_a_call_takes_no_longer_than_the_host_waits(driver: Driver, host_of: HostOf) -> None:

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support.host import Host, Mode, blocks_of, serving
+from tests.support.host import Host, Mode, parts_of, serving
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
@@ -36,7 +36,7 @@ async def test_a_model_that_its_engine_serves_under_another_name_is_found(upstre
         assert "Hi" in facts["text"]
         body = {"model": "mine", "messages": [{"role": "user", "content": "Hello"}]}
         refused = await host.send("call_endpoint", endpoint_name="acme/chat", body=body, path="/v1/chat/completions")
-    message, quoted = blocks_of(refused)
+    message, quoted = parts_of(refused)
     assert message.startswith("NOT_FOUND: Endpoint acme/chat does not serve a model of this name.")
     assert "other/name" not in message
     assert "It serves: other/name" in quoted

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, blocks_of, pollers
+from tests.support.host import Host, parts_of, pollers
 from tests.support.plane_driver import CAN_SLEEP, Driver
 from tests.support.polling import eventually
 
@@ -81,7 +81,7 @@ async def test_a_failure_ends_the_wait_at_once_with_cause_and_last_lines_in_a_fe
     await host.wait_for_progress("pending")
     await driver.advance(3_600)
     result = await asyncio.wait_for(waiting, 30)
-    first, second = blocks_of(result)
+    first, second = parts_of(result)
     assert result.is_error
     assert first.startswith("FAILED: Endpoint acme/chat will not become running: it failed to deploy.")
     assert "diagnose_endpoint" in first

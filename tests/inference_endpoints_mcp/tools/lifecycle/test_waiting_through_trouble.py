@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, Mode, blocks_of, pollers, serving
+from tests.support.host import Host, Mode, parts_of, pollers, serving
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.errors import Unavailable
@@ -123,7 +123,7 @@ async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     await driver.advance(3_600)
-    error, last_lines = blocks_of(await asyncio.wait_for(waiting, 30))
+    error, last_lines = parts_of(await asyncio.wait_for(waiting, 30))
     assert error.startswith("FAILED: ")
     assert "weights are not in a known format" in last_lines
 

@@ -56,7 +56,7 @@ async def test_a_gated_model(driver: Driver, host: Host) -> None:
 
 async def test_a_gated_model_gets_the_token_the_operator_lends(driver: Driver, host_of: HostOf) -> None:
     await create_broken(driver, "gated_model")
-    async with host_of(lent=LentSecrets({"HF_TOKEN": "hf_" + "y" * 30})) as host:
+    async with host_of(answer=lambda _: True, lent=LentSecrets({"HF_TOKEN": "hf_" + "y" * 30})) as host:
         fix = (await diagnose(host))["next"][0]
         assert fix["arguments"]["secret_names"] == ["HF_TOKEN"]
         await host.call(fix["tool"], **fix["arguments"])
