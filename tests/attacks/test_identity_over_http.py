@@ -22,7 +22,7 @@ from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, Mode, connected, serving
 from tests.support.http_server import ON_LOOPBACK, http_server
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, Upstream
+from tests.support.scripted_upstream import SILENT, Answer, Upstream
 
 from inference_endpoints.errors import RateLimited
 from inference_endpoints.transport.backend import Backend
@@ -102,6 +102,13 @@ def test_not_everybody_can_be_a_proxy(proxies: str, capsys: pytest.CaptureFixtur
     assert "--trusted-proxies" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["https://mcp.example", "*", "*.example", "mcp.example:port", "robot@mcp.example"])
+def test_not_everything_can_be_the_name_of_the_server(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--http", "--allowed-hosts", name])
+    assert "--allowed-hosts" in capsys.readouterr().err
+
+
 async def test_reads_lists_prompts_and_completion_count_as_calls(
     upstream: Upstream, backend: Backend, mode: Mode
 ) -> None:
@@ -131,6 +138,7 @@ async def test_reads_that_take_all_connections_of_a_caller_leave_some_for_others
     upstream: Upstream, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upstream.answers("GET", SLOW, SILENT)
+    upstream.answers("GET", "/v2/provider/acme", Answer(body={"vendors": []}))
     upstream.shows("running")
     async with guarded(backend, Limits()) as client:
         greedy = [asyncio.create_task(_as_caller("10.0.0.1", partial(client.get, "slow"))) for _ in range(600)]
@@ -140,6 +148,7 @@ async def test_reads_that_take_all_connections_of_a_caller_leave_some_for_others
             assert endpoint.name == "chat"
         assert len([seen for seen in upstream.seen if seen.path == SLOW]) == MAX_CONNECTIONS // 2
         monkeypatch.setattr("inference_endpoints_mcp.policy.connection_shares.MAX_WAIT_S", 0.01)
+        await _as_caller("10.0.0.1", client.hardware)  # read for all, who wait for it together
         with pytest.raises(RateLimited, match="nothing was sent"):
             await _as_caller("10.0.0.1", partial(client.get, "chat"))
         for task in greedy:

@@ -44,6 +44,18 @@ def _validate_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
     return hosts
 
 
+def _validate_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Each is what a Host header holds: a name or an address, with or without a port."""
+    for name in names:
+        if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", name):
+            raise PydanticCustomError(
+                "names",
+                "{name} is not a host. Valid are e.g. mcp.acme.example or mcp.acme.example:8443",
+                {"name": name},
+            )
+    return names
+
+
 def _validate_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
     """Each is an address or a network, and none is all addresses: then every caller could name itself."""
     for network in networks:
@@ -200,7 +212,7 @@ class ServeSettings(ServerSettings):
     allow_local_users: bool = Field(
         default=False, description="Without a key, let every user of this machine act with your token."
     )
-    allowed_hosts: CommaSeparated = Field(
+    allowed_hosts: Annotated[CommaSeparated, AfterValidator(_validate_names)] = Field(
         default=(), description="Host names of this server: mcp.acme.example, or with a port."
     )
     trusted_proxies: Annotated[CommaSeparated, AfterValidator(_validate_networks)] = Field(

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from inference_endpoints.errors import RateLimited
+from inference_endpoints.transport import operations
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.http import MAX_CONNECTIONS
 from inference_endpoints.transport.operations import Request
@@ -15,6 +16,9 @@ from inference_endpoints_mcp.policy.caller import caller_address
 
 MAX_WAIT_S = 20.0
 """Seconds that a request waits until its own caller's requests leave it a connection."""
+
+_FOR_ALL_CALLERS = {operations.HARDWARE.name}
+"""Reads whose answer is cached for all callers: they wait for it together, so it belongs to none."""
 
 
 class ConnectionShares:
@@ -31,18 +35,17 @@ class ConnectionShares:
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:
-        async with self.connection():
+        async with self._connection("" if request.operation.name in _FOR_ALL_CALLERS else caller_address()):
             yield
 
     @asynccontextmanager
     async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
-        async with self.connection():
+        async with self._connection(caller_address()):
             yield
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[None]:
-        """Count a connection of the current caller. Raises `RateLimited` if it uses up its share for too long."""
-        caller = caller_address()
+    async def _connection(self, caller: str) -> AsyncIterator[None]:
+        """Count a connection of a caller. Raises `RateLimited` if it uses up its share for too long."""
         await self._take(caller)
         try:
             yield

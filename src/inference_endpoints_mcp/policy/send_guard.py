@@ -43,7 +43,7 @@ class SendGuard:
         name, effect = request.operation.name, request.operation.effect
         async with self._audited(name, request.subject, effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(effect, request.arguments.get("namespace"))
-            await stack.enter_async_context(self._connections.connection())
+            await stack.enter_async_context(self._connections.guard_request(request))
             await self._check_model_file(request)
             if name in START_OPERATIONS and self._needs_planned_start:
                 await self._check_start(stack, await self._planned_start(request), facts)
@@ -56,7 +56,7 @@ class SendGuard:
         wakes = call.effect is not Effect.READS
         async with self._audited("call_endpoint", subject, call.effect) as facts, AsyncExitStack() as stack:
             self._policy.check_effect(CALL_EFFECT if wakes else Effect.READS, call.namespace)
-            await stack.enter_async_context(self._connections.connection())
+            await stack.enter_async_context(self._connections.guard_call(call))
             if wakes:
                 self._check_in_folders(call.endpoint.model.repository)
             if wakes and self._needs_planned_start:
