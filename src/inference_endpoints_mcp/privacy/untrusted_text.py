@@ -8,7 +8,8 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable
-from typing import Any
+
+from inference_endpoints.errors import cut_text
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -26,16 +27,7 @@ def clean(text: str) -> str:
 def clean_line(text: str, limit: int = 200) -> str:
     """The cleaned text on one line, with at most `limit` characters."""
     text = " ".join(clean(text).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def clean_data(value: Any) -> Any:
-    """The same data with every string cleaned."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {clean(str(key)): clean_data(item) for key, item in value.items()}
-    return [clean_data(item) for item in value] if isinstance(value, list) else value
+    return text if len(text) <= limit else cut_text(text, limit - 1).rstrip() + "…"
 
 
 FENCE_NOTICE = (
@@ -56,3 +48,9 @@ class Fence:
         text = self._redact(clean(text)).strip("\n")
         cut = f"[{len(text) - limit} earlier characters omitted]\n" if len(text) > limit else ""
         return f'<{self._mark} source="{source}">\n{cut}{text[-limit:]}\n</{self._mark}>'
+
+    def wrap_line(self, text: str, limit: int) -> str:
+        """The end of the cleaned text as one line of at most `limit` characters with its marks; empty for no text."""
+        line = " ".join(self._redact(clean(text)).split())
+        room = limit - len(f"<{self._mark}></{self._mark}>")
+        return f"<{self._mark}>{line[-room:]}</{self._mark}>" if line and room > 0 else ""

@@ -12,8 +12,10 @@ from mcp.types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, P
 
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS
 from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
 from inference_endpoints_mcp.server import rendering
+from inference_endpoints_mcp.server.answer_size import to_compact_json
 from inference_endpoints_mcp.server.tool_calls import is_offered, tool_specs
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 
@@ -87,6 +89,10 @@ PROMPT_TEMPLATES = (
 )
 
 
+TOKENS_OF_QUESTION = 500
+"""Of a prompt, before the results of its tools."""
+
+
 class Prompts:
     """Lists and fills the prompts whose tools policy all allows."""
 
@@ -104,16 +110,19 @@ class Prompts:
         for tool in template.tools:
             self._policy.check_tool(tool_specs()[tool.name])
         call = await open_call(context)
-        results = await asyncio.gather(*(self._call_tool(tool, call, arguments) for tool in template.tools))
+        room = (MAX_ANSWER_TOKENS - TOKENS_OF_QUESTION) // len(template.tools)
+        results = await asyncio.gather(*(self._call_tool(tool, call, arguments, room) for tool in template.tools))
         at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         text = "\n\n".join([template.question, PREAMBLE.format(at=at), *results])
         message = PromptMessage(role="user", content=TextContent(type="text", text=text))
         return GetPromptResult(description=template.prompt.description, messages=[message])
 
-    async def _call_tool(self, tool: PromptTool, call: CallContext, arguments: Mapping[str, str]) -> str:
+    async def _call_tool(
+        self, tool: PromptTool, call: CallContext, arguments: Mapping[str, str], max_tokens: int
+    ) -> str:
         passed = {name: arguments[name] for name in tool.prompt_arguments if name in arguments}
         output = await tool_specs()[tool.name].fn(call, **passed, **tool.constants)
-        return f"{tool.name}:\n{rendering.to_compact_json(rendering.to_redacted_data(output, self._redactor))}"
+        return f"{tool.name}:\n{to_compact_json(rendering.to_answer(output, self._redactor, max_tokens))}"
 
     def _offers(self, template: PromptTemplate) -> bool:
         return all(is_offered(self._policy, tool.name) for tool in template.tools)

@@ -12,16 +12,29 @@ from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport.backend import LOCAL
-from inference_endpoints_mcp.privacy.untrusted_text import clean_data, clean_line
+from inference_endpoints_mcp.privacy.answer_text import (
+    Fenced,
+    LinesOfData,
+    Name,
+    Ours,
+    RepositoryLine,
+    ShortLine,
+    Unchanged,
+    Word,
+)
+from inference_endpoints_mcp.privacy.token_bound import token_bound
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.call_context import CallContext
 
-MAX_PAYLOAD_CHARACTERS = 8_000
+MAX_PAYLOAD_TOKENS = 2_500
 """Longest payload that is shown."""
 MAX_CHANGES, MAX_VALUE_CHARACTERS = 40, 200
-MAX_ROW_CHARACTERS = 25_000
-"""All rows of a list as JSON. The whole output then stays below 8,000 tokens, at 3.5 characters a token."""
+MAX_CHANGES_TOKENS = 2_500
+MAX_MESSAGE_CHARACTERS, MAX_STATE_CHARACTERS = 200, 40
+MAX_ROW_TOKENS = 6_800
+"""All rows of a list as JSON. The whole output then keeps to the size of an answer."""
 MAX_MODEL_OUTPUT_CHARACTERS = 24_000
-"""Longest text of a model in one output."""
+"""Longest text of a model in one output; the size of an answer limits it further."""
 
 BackendName = Literal["huggingface", "local", "simulated"]
 
@@ -39,14 +52,14 @@ STATE_SENTENCES = {
 class NextCall(BaseModel):
     """A complete call that is useful next."""
 
-    tool: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    tool: Word
+    arguments: Unchanged = Field(default_factory=dict)
 
 
 class ToolOutput(BaseModel):
     """Fields of every output: the state now, and at most two calls that are useful next."""
 
-    now: str = ""
+    now: Ours = ""
     next: list[NextCall] = Field(default_factory=list, max_length=2)
     _meta: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -71,8 +84,8 @@ class PagedOutput(ToolOutput):
 class RefusedNamespace(BaseModel):
     """A namespace without results. `code` is the code of its error; REFUSED where policy excludes it."""
 
-    namespace: str
-    code: str
+    namespace: Name
+    code: Word
 
 
 RefusedNamespaces = Annotated[list[RefusedNamespace] | None, Field(description="Namespaces without results, and why.")]
@@ -81,40 +94,40 @@ RefusedNamespaces = Annotated[list[RefusedNamespace] | None, Field(description="
 class PlanSummary(BaseModel):
     """The planned request, and its price in USD at minimum and maximum replicas."""
 
-    effect: str
-    exposes: list[str] = Field(default_factory=list)
-    interrupts: str | None = None
-    payload: dict[str, Any] | None = None
-    changes: list[dict[str, Any]] = Field(default_factory=list)
+    effect: Word
+    exposes: list[Ours] = Field(default_factory=list)
+    interrupts: Ours | None = None
+    payload: LinesOfData | None = None
+    changes: list[LinesOfData] = Field(default_factory=list)
     per_hour_at_min_usd: float | None = None
     per_hour_at_max_usd: float | None = None
     per_month_at_max_usd: float | None = None
     quota_left: int | None = None
-    warnings: list[str] = Field(default_factory=list)
+    warnings: list[Ours] = Field(default_factory=list)
 
 
 class EndpointOutput(ToolOutput):
-    endpoint_name: str
-    namespace: str
-    state: str | None = None
+    endpoint_name: Name
+    namespace: Name
+    state: Word | None = None
     changed: bool | None = Field(default=None, description="Whether this call changed anything.")
-    repository: str | None = None
-    task: str | None = None
+    repository: RepositoryLine | None = None
+    task: Word | None = None
     ready_replicas: int | None = None
     target_replicas: int | None = None
     min_replica: int | None = None
     max_replica: int | None = None
     scale_to_zero_timeout: int | None = Field(default=None, description="Minutes.")
-    hardware: str | None = None
+    hardware: Name | None = None
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
     cost_now_per_hour_usd: float | None = None
-    url: str | None = None
+    url: ShortLine | None = None
     backend: BackendName
-    message: str | None = Field(default=None, description="From the control plane.")
-    chosen: list[str] | None = Field(default=None, description="What the server chose, and why.")
-    model_facts: list[str] | None = Field(default=None, description="The model on the Hub, and the memory it needs.")
+    message: Fenced | None = Field(default=None, description="Fenced: from the control plane.")
+    chosen: list[Ours] | None = Field(default=None, description="What the server chose, and why.")
+    model_facts: list[Ours] | None = Field(default=None, description="The model on the Hub, and the memory it needs.")
     plan: PlanSummary | None = None
-    plan_token: str | None = Field(
+    plan_token: Ours | None = Field(
         default=None, description="Pass it in the same call to carry the plan out. Valid once."
     )
 
@@ -124,9 +137,9 @@ Row = TypeVar("Row", bound=BaseModel)
 
 def fit_rows(rows: Sequence[Row]) -> list[Row]:
     """The first rows that fit into one output."""
-    room = MAX_ROW_CHARACTERS
+    room = MAX_ROW_TOKENS
     for index, row in enumerate(rows):
-        room -= len(row.model_dump_json(exclude_none=True)) + 1
+        room -= token_bound(row.model_dump_json(exclude_none=True))
         if room < 0:
             return list(rows[:index])
     return list(rows)
@@ -175,27 +188,33 @@ def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, b
     return {
         "endpoint_name": endpoint.name,
         "namespace": namespace,
-        "state": endpoint.state.value,
-        "repository": clean_line(endpoint.model.repository, 512),
-        "task": clean_line(endpoint.model.task, 64) if endpoint.model.task else None,
+        "state": state_word(endpoint),
+        "repository": endpoint.model.repository,
+        "task": endpoint.model.task,
         "ready_replicas": endpoint.status.ready_replica,
         "target_replicas": endpoint.status.target_replica,
         "min_replica": scaling.min_replica,
         "max_replica": scaling.max_replica,
         "scale_to_zero_timeout": scaling.scale_to_zero_timeout,
-        "hardware": clean_line(endpoint.hardware_id, 96),
+        "hardware": endpoint.hardware_id,
         "price_per_hour_usd": prices.replica(endpoint) if prices else None,
         "cost_now_per_hour_usd": prices.now(endpoint) if prices else None,
-        "url": clean_line(endpoint.url) if endpoint.url else None,
+        "url": endpoint.url,
         "backend": backend_of(endpoint, backend),
-        "message": clean_line(endpoint.status.message) if endpoint.status.message else None,
     }
 
 
 async def describe_endpoint(call: CallContext, endpoint: Endpoint, namespace: str) -> dict[str, Any]:
-    """`endpoint_fields` with the prices of the namespace."""
+    """`endpoint_fields` with the prices of the namespace, and the message of the service."""
     prices = await call.hardware_cache.prices(namespace)
-    return endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name)
+    fields = endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name)
+    message = clean_line(endpoint.status.message or "", MAX_MESSAGE_CHARACTERS)
+    return fields | {"message": call.fence.wrap("service", message) if message else None}
+
+
+def state_word(endpoint: Endpoint) -> str:
+    """The state, for a sentence: of a newer service it is in words that nobody here knows."""
+    return clean_line(endpoint.state.value, MAX_STATE_CHARACTERS)
 
 
 def last_used(endpoint: Endpoint) -> str | None:
@@ -206,25 +225,24 @@ def last_used(endpoint: Endpoint) -> str | None:
 
 def plan_summary(plan: Plan) -> PlanSummary:
     """The plan, shortened where it is too long to show."""
-    payload, warnings = clean_data(plan.masked()), list(plan.warnings)
-    if len(json.dumps(payload)) > MAX_PAYLOAD_CHARACTERS:
+    payload, warnings = plan.masked(), list(plan.warnings)
+    if token_bound(json.dumps(payload, ensure_ascii=False)) > MAX_PAYLOAD_TOKENS:
         payload = None
         warnings.append("The payload is too long to show.")
-    if len(plan.changes) > MAX_CHANGES:
-        warnings.append(f"{len(plan.changes) - MAX_CHANGES} more changes are not shown.")
+    changes = [
+        {"setting": change.setting, "before": _shortened(change.before), "after": _shortened(change.after)}
+        for change in plan.changes[:MAX_CHANGES]
+    ]
+    while token_bound(json.dumps(changes, ensure_ascii=False)) > MAX_CHANGES_TOKENS:
+        changes.pop()
+    if len(plan.changes) > len(changes):
+        warnings.append(f"{len(plan.changes) - len(changes)} more changes are not shown.")
     return PlanSummary(
         effect=plan.effect.value,
         exposes=[exposure.subject for exposure in plan.exposes],
         interrupts=plan.interrupts or None,
         payload=payload,
-        changes=[
-            {
-                "setting": clean_line(change.setting),
-                "before": _shortened(change.before),
-                "after": _shortened(change.after),
-            }
-            for change in plan.changes[:MAX_CHANGES]
-        ],
+        changes=changes,
         per_hour_at_min_usd=plan.cost.per_hour_at_min,
         per_hour_at_max_usd=plan.cost.per_hour_at_max,
         per_month_at_max_usd=plan.cost.per_month_at_max,
@@ -247,7 +265,7 @@ def preview_output(
 def _shortened(value: Any) -> Any:
     """The value; its length where it is too long."""
     length = len(json.dumps(value))
-    return clean_data(value) if length <= MAX_VALUE_CHARACTERS else f"({length} characters)"
+    return value if length <= MAX_VALUE_CHARACTERS else f"({length} characters)"
 
 
 def next_call(tool: str, namespace: str, name: str, **more: Any) -> NextCall:

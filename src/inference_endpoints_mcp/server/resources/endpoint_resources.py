@@ -18,6 +18,7 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server import rendering
+from inference_endpoints_mcp.server.answer_size import to_compact_json
 from inference_endpoints_mcp.server.resources.uris import ENDPOINT, RESOURCE_KINDS, URI_TEMPLATE, EndpointUri
 from inference_endpoints_mcp.server.tool_calls import is_offered, tool_specs
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
@@ -55,7 +56,7 @@ class EndpointResources:
         """The tool's output as JSON. Raises the tool's errors."""
         call = await self.open_resource_call(context.request_context, uri)
         output = await tool_specs()[uri.kind.tool].fn(call, uri.name, uri.namespace)
-        return rendering.to_compact_json(rendering.to_redacted_data(output, self._redactor))
+        return to_compact_json(rendering.to_answer(output, self._redactor))
 
     async def list_page(self, ctx: RequestContext, cursor: str | None) -> ListResourcesResult:
         """One page of the existing endpoints, by name.

@@ -1,6 +1,7 @@
 """Show what happened to endpoints, and who did it."""
 
 import json
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -8,32 +9,35 @@ from pydantic import BaseModel, Field
 from inference_endpoints.deploy.plan import MASK
 from inference_endpoints.models import AuditEntry, rfc3339
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Cursor, Fenced, Name, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import NextCall, ToolOutput, fit_rows
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
+CURSOR = re.compile(r"[\w.~%:/+=,-]{1,500}", re.ASCII)
+"""A cursor that can be shown. It must be unchanged, so nothing else can."""
 MAX_CHANGES = 10
 MAX_MORE_CHARACTERS = 500
 
 
 class AuditLogRow(BaseModel):
-    at: str
-    level: str | None = None
-    action: str
-    endpoint_name: str | None = None
-    user: str | None = Field(default=None, description="Left out for what the service did by itself.")
-    changes: list[str] | None = Field(default=None, description="Settings that were changed.")
-    source_ip: str | None = None
-    request_id: str | None = None
-    more: str | None = Field(default=None, description="Fenced: settings before and after, other fields.")
+    at: Word
+    level: Word | None = None
+    action: Word
+    endpoint_name: Name | None = None
+    user: Name | None = Field(default=None, description="Left out for what the service did by itself.")
+    changes: list[Name] | None = Field(default=None, description="Settings that were changed.")
+    source_ip: Word | None = None
+    request_id: Word | None = None
+    more: Fenced | None = Field(default=None, description="Fenced: settings before and after, other fields.")
 
 
 class AuditLogOutput(ToolOutput):
-    namespace: str
+    namespace: Name
     entries: list[AuditLogRow] = Field(description="Newest first.")
-    next_cursor: str | None = None
+    next_cursor: Cursor | None = None
 
 
 @tool(uses=operations.AUDIT_LOGS, toolset=Toolset.ACCOUNT, title="Read the audit log")
@@ -54,17 +58,20 @@ async def get_audit_logs(
     page = await call.endpoints.audit_logs(
         namespace, endpoint=endpoint_name or None, username=username or None, cursor=cursor or None, limit=limit
     )
+    cursor_after = page.next_cursor if page.next_cursor and CURSOR.fullmatch(page.next_cursor) else None
     rows = fit_rows([_row(entry, call) for entry in page.items])
     arguments = {"namespace": namespace, "endpoint_name": endpoint_name, "username": username}
-    more = arguments | {"limit": limit, "cursor": page.next_cursor} if page.next_cursor else None
+    more = arguments | {"limit": limit, "cursor": cursor_after} if cursor_after else None
     now = f"{len(rows)} shown, newest first{'; there are more' if more else ''}." if rows else "There are no entries."
+    if page.next_cursor and not cursor_after:
+        now += " There are more, but the service's cursor to them is none that can be shown."
     if len(rows) < len(page.items):
         more = arguments | {"limit": len(rows), "cursor": cursor}  # a cursor points between pages only
         now = f"{len(rows)} of the {len(page.items)} entries of this page fit: continue with limit={len(rows)}."
     return AuditLogOutput(
         namespace=namespace,
         entries=rows,
-        next_cursor=page.next_cursor if len(rows) == len(page.items) else None,
+        next_cursor=cursor_after if len(rows) == len(page.items) else None,
         now=now,
         next=[NextCall(tool="get_audit_logs", arguments=more)] if more else [],
     )

@@ -12,6 +12,7 @@ from inference_endpoints.deploy.prices import HOURS_PER_MONTH
 from inference_endpoints.models import Endpoint, HardwareListing
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
+from inference_endpoints_mcp.privacy.answer_text import Name, Ours, Word
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
@@ -22,6 +23,7 @@ from inference_endpoints_mcp.tools.outputs import (
     RefusedNamespaces,
     backend_of,
     next_call,
+    state_word,
     take_page,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -36,10 +38,10 @@ COMPUTED_FROM = (
 class CostRow(BaseModel):
     """Costs in USD per hour. `idle_minutes` since the last call or change; only for endpoints that are billed now."""
 
-    endpoint_name: str
-    namespace: str
-    state: str
-    hardware: str
+    endpoint_name: Name
+    namespace: Name
+    state: Word
+    hardware: Name
     replicas: int
     cost_now_per_hour_usd: float | None = None
     cost_at_most_per_hour_usd: float | None = Field(default=None, description="At its maximum of replicas.")
@@ -48,10 +50,10 @@ class CostRow(BaseModel):
 
 
 class SavingRow(BaseModel):
-    endpoint_name: str
+    endpoint_name: Name
     saves_usd: float
     per: Per
-    why: str
+    why: Ours
     call: NextCall
 
 
@@ -62,7 +64,7 @@ class CostsOutput(PagedOutput):
     cost_at_most_per_hour_usd: float = Field(description="At all maximums of replicas; paused ones excluded.")
     unpriced: int = Field(description="Endpoints without a published price. No sum includes them.")
     savings: list[SavingRow] = Field(description="Largest first.")
-    computed_from: str = COMPUTED_FROM
+    computed_from: Ours = COMPUTED_FROM
     refused: RefusedNamespaces = None
 
 
@@ -119,7 +121,7 @@ def _row(priced: _NamespacedCost, backend: str) -> CostRow:
     return CostRow(
         endpoint_name=endpoint.name,
         namespace=priced.namespace,
-        state=endpoint.state.value,
+        state=state_word(endpoint),
         hardware=endpoint.hardware_id,
         replicas=endpoint.status.ready_replica,
         cost_now_per_hour_usd=cost.now,

@@ -10,6 +10,7 @@ from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.models import QuotaListing
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
+from inference_endpoints_mcp.privacy.answer_text import Name, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
@@ -21,10 +22,10 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 class QuotaRow(BaseModel):
     """Accelerators of one type in all sizes and regions; CPU cores where the type has no accelerator."""
 
-    namespace: str
-    vendor: str
-    instance_type: str
-    architecture: str
+    namespace: Name
+    vendor: Word
+    instance_type: Word
+    architecture: Word
     used: int
     left: int
     most: int

@@ -5,6 +5,7 @@ from pydantic import Field
 from inference_endpoints.errors import ADD_PAYMENT_METHOD
 from inference_endpoints.models import WhoAmI
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Name, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import ToolOutput
@@ -12,16 +13,16 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 class WhoAmIOutput(ToolOutput):
-    name: str
-    type: str
-    namespaces: list[str] = Field(description="Values for namespace in other tools.")
-    default_namespace: str
+    name: Name
+    type: Word
+    namespaces: list[Name] = Field(description="Values for namespace in other tools.")
+    default_namespace: Name
     can_pay: bool | None = Field(default=None, description="Whether default_namespace has a payment method.")
-    role: str | None = Field(default=None, description="Of the token.")
-    permissions: dict[str, list[str]] | None = Field(
+    role: Word | None = Field(default=None, description="Of the token.")
+    permissions: dict[Name, list[Name]] | None = Field(
         default=None, description="For Inference Endpoints, by namespace; only of a fine-grained token."
     )
-    backend: str
+    backend: Word
 
 
 @tool(uses=operations.WHOAMI, toolset=Toolset.ACCOUNT, title="Show whose token is used")

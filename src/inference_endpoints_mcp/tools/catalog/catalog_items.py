@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.models import CatalogueModel
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Name, RepositoryLine, ShortLine, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, Offset, Repository
 from inference_endpoints_mcp.tools.call_context import Call
@@ -15,11 +16,11 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 class CatalogRow(BaseModel):
-    repository: str
-    task: str | None = None
-    license: str | None = None
-    accelerators: list[str] | None = None
-    engines: list[str] | None = None
+    repository: RepositoryLine
+    task: Word | None = None
+    license: ShortLine | None = None
+    accelerators: list[Name] | None = None
+    engines: list[Name] | None = None
 
 
 class CatalogOutput(PagedOutput):

@@ -13,6 +13,7 @@ from inference_endpoints.deploy.recommend import recommend
 from inference_endpoints.deploy.specs import LONGEST_NAME, name_like
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Name, Ours, RepositoryLine, Unchanged, is_plain
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Namespace, Repository
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
@@ -22,17 +23,18 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Result = TypeVar("Result")
 
+LONGEST_SETTING = 200
 MAX_NAME_ATTEMPTS = 10
 
 
 class RecommendedConfigOutput(ToolOutput):
-    repository: str
-    hardware: str
+    repository: RepositoryLine
+    hardware: Name
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
     backend: BackendName
-    config: dict[str, Any] = Field(description="Pass it to create_endpoint unchanged.")
-    why: list[str]
-    alternatives: list[str] = Field(description="Other available hardware, with its price.")
+    config: Unchanged = Field(description="Pass it to create_endpoint unchanged.")
+    why: list[Ours]
+    alternatives: list[Ours] = Field(description="Other available hardware, with its price.")
     in_catalog: bool
 
 
@@ -48,20 +50,21 @@ async def get_recommended_config(
         near = f"Similar names on the Hub: {', '.join(known.hub.near)}." if known.hub.near else ""
         raise NotFound("This model is unknown.", hint=near or "get_vendors lists hardware to choose from.")
     found = recommend(known, list_offers(await call.hardware_cache.listing(namespace)))
+    config = _plain(found.config)
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
         "endpoint_name": await _free_name(call.endpoints, namespace, repository),
         "namespace": namespace,
         "repository": repository,
         "hardware": found.offer.id,
-        "config": found.config,
+        "config": config,
     }
     return RecommendedConfigOutput(
         repository=clean_line(repository, 512),
         hardware=found.offer.id,
         price_per_hour_usd=found.offer.price,
         backend=backend,
-        config=found.config,
+        config=config,
         why=[clean_line(reason, 500) for reason in found.why],
         alternatives=[f"{one.id} (${one.price or 0:g}/h)" for one in found.alternatives],
         in_catalog=known.item is not None,
@@ -69,6 +72,16 @@ async def get_recommended_config(
         + (" It would be simulated: no model runs and nothing is billed." if backend == "simulated" else ""),
         next=[NextCall(tool="create_endpoint", arguments=create)],
     )
+
+
+def _plain(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings without texts of the Hub or the service that are more than a short line: none is needed."""
+    kept = {
+        name: _plain(value) if isinstance(value, dict) else value
+        for name, value in config.items()
+        if is_plain(name, LONGEST_SETTING) and (isinstance(value, dict) or is_plain(value, LONGEST_SETTING))
+    }
+    return {name: value for name, value in kept.items() if value != {}}
 
 
 async def gather_known(call: CallContext, repository: str, revision: str | None = None) -> KnownModel:

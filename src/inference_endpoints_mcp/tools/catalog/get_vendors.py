@@ -14,6 +14,7 @@ from inference_endpoints.deploy.offers import (
 )
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Name, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import AcceleratorKind, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
@@ -24,21 +25,21 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 class HardwareRow(BaseModel):
     """One instance. Memory is in GB, the price per replica."""
 
-    hardware: str
-    accelerator: str
+    hardware: Name
+    accelerator: Word
     accelerators: int
     accelerator_memory_gb: float | None = None
     cpus: float | None = None
     memory_gb: float | None = None
     price_per_hour_usd: float | None = None
-    status: str
+    status: Word
     available: bool = Field(description="Offered now, and within quota.")
     quota_left: int | None = None
     backend: BackendName
 
 
 class HardwareOutput(PagedOutput):
-    namespace: str
+    namespace: Name
     hardware: list[HardwareRow]
 
 

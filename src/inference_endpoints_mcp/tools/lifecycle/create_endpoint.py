@@ -45,6 +45,7 @@ from inference_endpoints_mcp.tools.outputs import (
     next_call,
     plan_summary,
     preview_output,
+    state_word,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -187,6 +188,6 @@ async def _existing_output(
     return EndpointOutput(
         **await describe_endpoint(call, current, namespace),
         changed=False,
-        now=f"It exists with the same settings and is {current.state.value}: nothing was changed.",
+        now=f"It exists with the same settings and is {state_word(current)}: nothing was changed.",
         next=[next_call("wait_for_endpoint", namespace, current.name)] if current.state.changing else [],
     )

@@ -10,40 +10,45 @@ from inference_endpoints.deploy.copying import copy_settings
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, ShortLine, Unchanged, Word, is_plain
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
+from inference_endpoints_mcp.privacy.token_bound import token_bound
+from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import (
-    MAX_PAYLOAD_CHARACTERS,
+    MAX_PAYLOAD_TOKENS,
     STATE_SENTENCES,
     EndpointOutput,
     NextCall,
     describe_endpoint,
     last_used,
     next_call,
+    state_word,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
+LONGEST_SETTING = 200
+"""Characters of a text in `config`: what is longer, or has several lines, can carry sentences."""
 MAX_SETTINGS = 30
 """Variables that are shown of one endpoint; the same limit holds for names of secrets and for arguments."""
 
 
 class EndpointDetailsOutput(EndpointOutput):
-    type: str | None = None
-    revision: str | None = None
-    framework: str | None = None
-    engine: str | None = None
-    image_url: str | None = None
-    env: str | None = Field(default=None, description="Fenced: one NAME=value a line.")
-    secret_names: list[str] | None = None
-    args: str | None = Field(default=None, description="Fenced: one a line.")
-    tags: str | None = Field(default=None, description="Fenced: other people can write them.")
-    created_at: str | None = None
-    updated_at: str | None = None
-    last_used_at: str | None = Field(default=None, description="Last call, or when it began to run, if later.")
-    error: str | None = Field(default=None, description="Fenced: the output of the failed container.")
-    config: dict[str, Any] | None = Field(default=None, description="For create_endpoint, beside repository, hardware.")
+    type: Word | None = None
+    revision: Name | None = None
+    framework: Word | None = None
+    engine: Word | None = None
+    image_url: ShortLine | None = None
+    env: Fenced | None = Field(default=None, description="Fenced: one NAME=value a line.")
+    secret_names: list[Name] | None = None
+    args: Fenced | None = Field(default=None, description="Fenced: one a line.")
+    tags: Fenced | None = Field(default=None, description="Fenced: other people can write them.")
+    created_at: Word | None = None
+    updated_at: Word | None = None
+    last_used_at: Word | None = Field(default=None, description="Last call, or when it began to run, if later.")
+    error: Fenced | None = Field(default=None, description="Fenced: the output of the failed container.")
+    config: Unchanged | None = Field(default=None, description="For create_endpoint, beside repository, hardware.")
 
 
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Inspect an endpoint")
@@ -75,7 +80,7 @@ async def get_endpoint(
         last_used_at=last_used(endpoint),
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
         config=copied.settings if copied else None,
-        now=STATE_SENTENCES.get(endpoint.state, f"It is {endpoint.state.value}: not ready yet.")
+        now=STATE_SENTENCES.get(endpoint.state, f"It is {state_word(endpoint)}: not ready yet.")
         + (f" {not_shown} variables or arguments are left out." if not_shown else "")
         + (_config_note(copied, names) if copied else ""),
         next=_next_calls(endpoint, namespace),
@@ -102,7 +107,9 @@ class _ReusableSettings:
 def _reusable_settings(settings: dict[str, Any], redactor: Redactor) -> _ReusableSettings:
     left_out: list[str] = []
     kept = _kept(settings, redactor.data(settings), "", left_out)
-    return _ReusableSettings(kept if len(json.dumps(kept)) <= MAX_PAYLOAD_CHARACTERS else None, left_out)
+    return _ReusableSettings(
+        kept if token_bound(json.dumps(kept, ensure_ascii=False)) <= MAX_PAYLOAD_TOKENS else None, left_out
+    )
 
 
 def _kept(value: Any, masked: Any, path: str, left_out: list[str]) -> Any:
@@ -111,7 +118,7 @@ def _kept(value: Any, masked: Any, path: str, left_out: list[str]) -> Any:
         for key, inner in value.items():
             where = f"{path}.{key}".lstrip(".")
             if _would_change(key, key) or key not in masked or _would_change(inner, masked[key]):
-                left_out.append(clean(where)[:80])
+                left_out.append(clean_line(where, 80))
             else:
                 kept[key] = _kept(inner, masked[key], where, left_out)
         return kept
@@ -122,7 +129,7 @@ def _would_change(value: Any, masked: Any) -> bool:
     """Whether a text, or a text in a list, is not shown unchanged."""
     if isinstance(value, list) and isinstance(masked, list):
         return any(_would_change(one, other) for one, other in zip(value, masked, strict=True))
-    return isinstance(value, str) and (value != masked or clean(value) != value)
+    return isinstance(value, str) and (value != masked or not is_plain(value, LONGEST_SETTING))
 
 
 def _config_note(copied: _ReusableSettings, secrets: list[str]) -> str:

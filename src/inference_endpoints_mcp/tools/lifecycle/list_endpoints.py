@@ -10,6 +10,7 @@ from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
+from inference_endpoints_mcp.privacy.answer_text import Name, RepositoryLine, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset, State
 from inference_endpoints_mcp.tools.call_context import Call
@@ -21,6 +22,7 @@ from inference_endpoints_mcp.tools.outputs import (
     RefusedNamespaces,
     backend_of,
     last_used,
+    state_word,
     take_page,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -29,22 +31,22 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 class EndpointRow(BaseModel):
     """An endpoint in a list; with its namespace where the list covers several."""
 
-    endpoint_name: str
-    namespace: str | None = None
-    state: str
-    repository: str
-    hardware: str
+    endpoint_name: Name
+    namespace: Name | None = None
+    state: Word
+    repository: RepositoryLine
+    hardware: Name
     ready_replicas: int
     target_replicas: int
     price_per_hour_usd: float | None = Field(default=None, description="Per replica.")
-    last_used_at: str | None = Field(
+    last_used_at: Word | None = Field(
         default=None, description="Last call, or when it began to run; if it is not running."
     )
     backend: BackendName
 
 
 class EndpointListOutput(PagedOutput):
-    namespace: str
+    namespace: Name
     endpoints: list[EndpointRow]
     shown: int
     cost_now_per_hour_usd: float = Field(description="Of all endpoints that match.")
@@ -96,7 +98,7 @@ def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str
     return EndpointRow(
         endpoint_name=endpoint.name,
         namespace=namespace,
-        state=endpoint.state.value,
+        state=state_word(endpoint),
         repository=clean_line(endpoint.model.repository, 80),
         hardware=endpoint.hardware_id,
         ready_replicas=endpoint.status.ready_replica,

@@ -20,6 +20,7 @@ from inference_endpoints_mcp.tools.outputs import (
     billing_note,
     describe_endpoint,
     next_call,
+    state_word,
     trial_call,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -115,7 +116,7 @@ class _StateChange:
             return await self._output(current, namespace, changed=False)
         plan = plan_state_change(self.operation, current, namespace, await call.hardware_cache.fresh_listing(namespace))
         proposal = proposal_of(call, plan, namespace, name, current)
-        warnings = [f"It already is {current.state.value}: nothing would be sent."] if unchanged else []
+        warnings = [f"It already is {state_word(current)}: nothing would be sent."] if unchanged else []
         return ProposedChange(
             proposal=proposal.with_warnings(*warnings),
             preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
@@ -129,7 +130,7 @@ class _StateChange:
 
     async def _output(self, endpoint: Endpoint, namespace: str, *, changed: bool) -> EndpointOutput:
         fields = await describe_endpoint(self.call, endpoint, namespace)
-        now = self.done if changed else f"It already is {endpoint.state.value}: nothing was sent."
+        now = self.done if changed else f"It already is {state_word(endpoint)}: nothing was sent."
         if changed and self.operation.effect is Effect.SPENDS:
             now = f"{now} {billing_note(fields['backend'], fields['price_per_hour_usd'])}"
         following = changed or endpoint.state not in _NOTHING_FOLLOWS

@@ -41,6 +41,7 @@ from inference_endpoints_mcp.tools.outputs import (
     next_call,
     plan_summary,
     preview_output,
+    state_word,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -135,7 +136,7 @@ async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespa
         **await describe_endpoint(call, updated, namespace),
         changed=True,
         plan=plan_summary(plan),
-        now=" ".join(["Accepted:", _changed_settings(plan), f"It is {updated.state.value}.", plan.interrupts]).strip(),
+        now=" ".join(["Accepted:", _changed_settings(plan), f"It is {state_word(updated)}.", plan.interrupts]).strip(),
         next=[next_call("wait_for_endpoint", namespace, name)] if updated.state.changing else [],
     )
 

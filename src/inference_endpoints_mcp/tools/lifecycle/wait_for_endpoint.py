@@ -15,7 +15,8 @@ from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
 from inference_endpoints.watching.watcher import add_last_log_lines
-from inference_endpoints_mcp.privacy.untrusted_text import clean_line
+from inference_endpoints_mcp.privacy.answer_text import Name
+from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds, WaitGoal
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext
 from inference_endpoints_mcp.tools.outputs import (
@@ -24,6 +25,7 @@ from inference_endpoints_mcp.tools.outputs import (
     backend_of,
     describe_endpoint,
     next_call,
+    state_word,
     trial_call,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -32,7 +34,7 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 class WaitOutput(EndpointOutput):
     reached: bool
     waited_s: float
-    states_seen: list[str] = Field(default_factory=list)
+    states_seen: list[Name] = Field(default_factory=list)
 
 
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Wait for an endpoint", waits=True)
@@ -47,7 +49,7 @@ async def wait_for_endpoint(
 ) -> WaitOutput:
     """Wait until an endpoint is ready, with progress. Fails at once, with the cause, if it cannot become ready. If
     this host's time limit ends first, returns reached=false and the call that continues."""
-    history = _WaitHistory(clean_line(endpoint_name, 64))
+    history = _WaitHistory(clean_line(endpoint_name, 64), call.fence)
     goal, timeout = Goal(until), min(float(timeout_s), call.host_timeout_s)
     try:
         async with call.report_progress() as progress:
@@ -79,7 +81,8 @@ _REACHED = {
 class _WaitHistory:
     """What was observed of an endpoint during one wait."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, fence: Fence) -> None:
+        self._fence = fence
         self.namespace, self.name = "", name
         self.states: list[str] = []
         self.last: Endpoint | None = None
@@ -99,19 +102,22 @@ class _WaitHistory:
         if observation.endpoint is None:
             return differs
         self.last, self._healthy = observation.endpoint, observation.healthy
-        state = observation.endpoint.state.value
+        state = state_word(observation.endpoint)
         if not self.states or self.states[-1] != state:
             self.states.append(state)
         return differs
 
     def message(self) -> str:
-        """`initializing · 0/1 replicas · 1 min 42 s · Loading the model`"""
+        """`initializing · 0/1 replicas · 1 min 42 s · `, then what delays it, or fenced what the service reports."""
         parts = [f"waiting for {self.name}", format_duration(self.elapsed)]
         if self.last is not None:
             status = self.last.status
             replicas = f"{status.ready_replica}/{max(status.target_replica, status.ready_replica)} replicas"
-            parts = [status.state.value, replicas, format_duration(self.elapsed)]
-        return clean_line(" · ".join([*parts, *self._details()]), MAX_PROGRESS_LENGTH)
+            parts = [state_word(self.last), replicas, format_duration(self.elapsed)]
+        facts = clean_line(" · ".join([*parts, *self._delay()]), MAX_PROGRESS_LENGTH)
+        reported = self.last.status.message if self.last and not self.obstacle else None
+        fenced = self._fence.wrap_line(reported or "", MAX_PROGRESS_LENGTH - len(facts) - len(" · "))
+        return f"{facts} · {fenced}" if fenced else facts
 
     @property
     def obstacle(self) -> str:
@@ -122,11 +128,10 @@ class _WaitHistory:
             return "its health route does not answer yet"
         return ""
 
-    def _details(self) -> list[str]:
-        details = self.obstacle or (self.last.status.message if self.last else "")
+    def _delay(self) -> list[str]:
         if self.error is not None:
-            details = f"{details}, still trying"
-        return [clean_line(details, 120)] if details else []
+            return [f"{self.obstacle}, still trying"]
+        return [self.obstacle] if self.obstacle else []
 
 
 async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal, timeout_s: int) -> WaitOutput:

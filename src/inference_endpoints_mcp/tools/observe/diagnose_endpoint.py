@@ -14,6 +14,7 @@ from inference_endpoints.diagnosis.ranking import Diagnosis, diagnose
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import Endpoint, format_hardware_id
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, Ours, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
@@ -32,22 +33,22 @@ DEBUGGER_TIMEOUT_S = 30.0
 class OtherCause(BaseModel):
     cause: Cause
     confidence: float
-    why: str
+    why: Ours
 
 
 class DiagnosisOutput(ToolOutput):
-    endpoint_name: str
-    namespace: str
+    endpoint_name: Name
+    namespace: Name
     backend: BackendName
-    state: str
+    state: Word
     cause: Cause = Field(description="The most likely cause.")
     confidence: float = Field(description="0 to 1.")
-    evidence: list[str] = Field(description="Observations that support it.")
-    quotes: str | None = Field(default=None, description="Fenced: from container, control plane and settings.")
-    service_diagnosis: str | None = Field(default=None, description="Fenced: by the service's own debugger.")
+    evidence: list[Ours] = Field(description="Observations that support it.")
+    quotes: Fenced | None = Field(default=None, description="Fenced: from container, control plane and settings.")
+    service_diagnosis: Fenced | None = Field(default=None, description="Fenced: by the service's own debugger.")
     other_causes: list[OtherCause]
-    sources_read: list[str]
-    sources_failed: list[str] = Field(description="Sources that failed. Each lowers the confidence.")
+    sources_read: list[Ours]
+    sources_failed: list[Ours] = Field(description="Sources that failed. Each lowers the confidence.")
 
 
 @tool(uses=operations.GET, toolset=Toolset.OBSERVE, title="Diagnose an endpoint")
@@ -131,9 +132,7 @@ def _fence_quotes(quotes: tuple[Quote, ...], call: CallContext) -> str | None:
 
 def _next_calls(call: CallContext, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
     can_lend = HUB_TOKEN in call.lent_secrets.values
-    calls = [_next_call(action, endpoint, namespace, can_lend_token=can_lend) for action in finding.remedy.actions]
-    # A masked argument cannot be sent back unchanged.
-    return [one for one in calls if call.redactor.data(one.arguments) == one.arguments]
+    return [_next_call(action, endpoint, namespace, can_lend_token=can_lend) for action in finding.remedy.actions]
 
 
 def _next_call(action: Action, endpoint: Endpoint, namespace: str, *, can_lend_token: bool) -> NextCall:

@@ -11,6 +11,8 @@ from inference_endpoints.errors import BadRequest
 from inference_endpoints.logs.log_client import LINES_SEARCHED
 from inference_endpoints.models import LogLines
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Fenced, Name
+from inference_endpoints_mcp.privacy.token_bound import token_bound
 from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, LogLevel, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
@@ -18,15 +20,15 @@ from inference_endpoints_mcp.tools.outputs import ToolOutput
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_LINE_CHARACTERS = 500
-MAX_LINES_CHARACTERS = 24_000
-"""All lines as JSON. The whole output then stays below 8,000 tokens."""
+MAX_LINES_TOKENS = 7_200
+"""All lines as JSON. The whole output then keeps to the size of an answer."""
 
 
 class LogsOutput(ToolOutput):
-    endpoint_name: str
-    namespace: str
+    endpoint_name: Name
+    namespace: Name
     shown: int
-    lines: str = Field(description="Oldest first. Fenced: the container wrote them.")
+    lines: Fenced = Field(description="Oldest first. Fenced: the container wrote them.")
 
 
 @tool(uses=operations.LOGS, toolset=Toolset.OBSERVE, title="Read an endpoint's logs")
@@ -62,7 +64,7 @@ async def get_endpoint_logs(
         endpoint_name=name,
         namespace=namespace,
         shown=len(shown),
-        lines=call.fence.wrap("logs", "\n".join(shown), MAX_LINES_CHARACTERS),
+        lines=call.fence.wrap("logs", "\n".join(shown), limit=100_000),
         now=_summary(len(shown), lines, filtered=filtered),
     )
 
@@ -84,9 +86,9 @@ def _parse_since(since: str) -> datetime | None:
 def _fit_newest(lines: Iterable[str]) -> list[str]:
     """The lines that fit into one output, oldest first. `lines` come newest first."""
     kept: list[str] = []
-    room = MAX_LINES_CHARACTERS
+    room = MAX_LINES_TOKENS
     for text in lines:
-        room -= len(json.dumps(text, ensure_ascii=False))
+        room -= token_bound(json.dumps(text, ensure_ascii=False))
         if room < 0:
             break
         kept.append(text.strip())

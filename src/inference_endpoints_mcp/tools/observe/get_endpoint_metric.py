@@ -8,13 +8,14 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.models import AllGraphs, Graph, Series, StageGraph, rfc3339
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Name, ShortLine, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Metric, Namespace
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of, fit_rows
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-MAX_POINTS = 400
+MAX_POINTS = 120
 """Points of all series together."""
 MAX_STAGES = 20
 _TREND_THRESHOLD = 0.2
@@ -41,25 +42,25 @@ _UNITS = {
 
 
 class PointRow(BaseModel):
-    at: str
+    at: Word
     value: float
 
 
 class StageRow(BaseModel):
     """The time that a replica was in one stage."""
 
-    stage: str
-    of: str | None = None
-    since: str
-    until: str
+    stage: Word
+    of: ShortLine | None = None
+    since: Word
+    until: Word
 
 
 class MetricRow(BaseModel):
     """One series over the requested time."""
 
-    metric: str
-    of: str = Field(description="A class of status codes, a percentile, a status or a replica.")
-    unit: str | None = Field(default=None, description="Where it is published.")
+    metric: Word
+    of: ShortLine = Field(description="A class of status codes, a percentile, a status or a replica.")
+    unit: Word | None = Field(default=None, description="Where it is published.")
     now: float
     minimum: float
     maximum: float
@@ -71,8 +72,8 @@ class MetricRow(BaseModel):
 
 
 class MetricsOutput(ToolOutput):
-    endpoint_name: str
-    namespace: str
+    endpoint_name: Name
+    namespace: Name
     backend: BackendName
     minutes: int
     window_s: float | None = Field(default=None, description="Seconds between two points.")

@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.models import Replica, rfc3339
 from inference_endpoints.transport import operations
+from inference_endpoints_mcp.privacy.answer_text import Name, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
@@ -12,19 +13,19 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
 class ReplicaRow(BaseModel):
-    replica: str
-    stage: str
+    replica: Name
+    stage: Word
     live: bool = Field(description="Of the endpoint's live version.")
     updating: bool | None = Field(default=None, description="Of the version that is rolled out.")
-    version: str | None = None
-    started_at: str | None = None
-    stopped_at: str | None = None
+    version: Name | None = None
+    started_at: Word | None = None
+    stopped_at: Word | None = None
     exit_code: int | None = None
 
 
 class ReplicasOutput(PagedOutput):
-    endpoint_name: str
-    namespace: str
+    endpoint_name: Name
+    namespace: Name
     replicas: list[ReplicaRow]
 
 

@@ -1,0 +1,70 @@
+"""Keeps an answer to its promised size: shortens what is fenced, then lists; and says so in `now`."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS, token_bound
+
+_FENCED = re.compile(
+    r"(?P<open><(?P<mark>untrusted-[0-9a-f]{12})[^>\n]*>\n)(?:\[(?P<omitted>\d+) earlier characters omitted\]\n)?"
+    r"(?P<text>.*)(?P<close>\n</(?P=mark)>)",
+    re.DOTALL,
+)
+_SHORTEST = 200
+"""Characters of a fenced text that are always left."""
+
+
+def to_compact_json(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def fit(data: dict[str, Any], limit: int = MAX_ANSWER_TOKENS) -> dict[str, Any]:
+    """The answer, changed in place so that it has at most `limit` tokens."""
+    left_out = 0
+    while (excess := token_bound(to_compact_json(data)) - limit) > 0:
+        texts = sorted(_fenced(data), key=lambda place: len(place[0][place[1]]), reverse=True)
+        if texts and (shorter := _without_beginning(texts[0][0][texts[0][1]], excess)) is not None:
+            texts[0][0][texts[0][1]] = shorter
+            continue
+        longest = max(_lists(data), key=lambda items: len(to_compact_json(items)), default=None)
+        if longest is None:
+            break
+        dropped = (len(longest) + 1) // 2
+        del longest[-dropped:]
+        if not left_out:
+            data["now"] = f"{data.get('now', '')} Parts of this answer were too long and are left out.".strip()
+        left_out += dropped
+    return data
+
+
+def _without_beginning(fenced: str, tokens: int) -> str | None:
+    """The fenced text without so much of its beginning that it has these tokens less; None if it is short already."""
+    parts = _FENCED.fullmatch(fenced)
+    if parts is None or len(parts["text"]) <= _SHORTEST:
+        return None
+    text = parts["text"]
+    share = min(1.0, (tokens + 50) / max(1, token_bound(text)))
+    kept = text[max(1, min(round(len(text) * share), len(text) - _SHORTEST)) :]
+    omitted = int(parts["omitted"] or 0) + len(text) - len(kept)
+    return f"{parts['open']}[{omitted} earlier characters omitted]\n{kept}{parts['close']}"
+
+
+def _fenced(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Where fenced texts are: the container, and the key or index in it."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, item in items:
+        if isinstance(item, str):
+            if _FENCED.fullmatch(item):
+                yield data, key
+        else:
+            yield from _fenced(item)
+
+
+def _lists(data: Any) -> Iterator[list[Any]]:
+    """All lists that are not empty."""
+    if isinstance(data, list) and data:
+        yield data
+    for item in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from _lists(item)
