@@ -51,7 +51,12 @@ async def completed(host: Host, argument: str, prefix: str, **others: str) -> li
 
 async def test_a_resource_shows_what_its_tool_returns(driver: Driver, host: Host) -> None:
     await driver.create()
-    assert await read(host, CHAT) == await host.call("get_endpoint", endpoint_name="chat", namespace="acme")
+    shown = await read(host, CHAT)
+    returned = await host.call("get_endpoint", endpoint_name="chat", namespace="acme")
+    fenced, again = shown.pop("message"), returned.pop("message")
+    assert shown == returned
+    assert fenced.splitlines()[1] == again.splitlines()[1]
+    assert fenced != again, "each answer has marks of its own"
 
 
 async def test_logs_are_fenced_in_a_resource_as_in_a_tool(driver: Driver, host: Host) -> None:
