@@ -13,7 +13,7 @@ from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauth
 from inference_endpoints.hub_arguments import change_from, spec_from
 from inference_endpoints.inference_endpoint import InferenceEndpointBase
 from inference_endpoints.models import Endpoint, InferenceEndpointType
-from inference_endpoints.models.literals import (
+from inference_endpoints.models.settings.literals import (
     Accelerator,
     AccessType,
     EndpointTask,

@@ -20,7 +20,7 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.hub_arguments import change_from
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus, InferenceEndpointType
-from inference_endpoints.models.literals import Accelerator, EndpointTask, Framework, ScalingMetric
+from inference_endpoints.models.settings.literals import Accelerator, EndpointTask, Framework, ScalingMetric
 from inference_endpoints.transport.backend import Token
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.watching.goals import Goal

@@ -10,9 +10,9 @@ from typing import Any, get_args
 from inference_endpoints.deploy.request_validation import nearest, validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import IMAGE_SETTINGS, Endpoint, RequestPart, UpdateRequest
-from inference_endpoints.models.endpoint_features import ENDPOINT_FEATURES
-from inference_endpoints.models.literals import Accelerator, AccessType, EndpointTask, Framework, ScalingMetric
-from inference_endpoints.models.strict_object import StrictObject
+from inference_endpoints.models.settings.endpoint_features import ENDPOINT_FEATURES
+from inference_endpoints.models.settings.literals import Accelerator, AccessType, EndpointTask, Framework, ScalingMetric
+from inference_endpoints.models.settings.strict_object import StrictObject
 
 _VALUES: Mapping[tuple[str, ...], Any] = {
     ("type",): AccessType,

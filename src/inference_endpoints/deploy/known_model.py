@@ -8,7 +8,7 @@ from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.engines.memory import GB, ModelMemory
 from inference_endpoints.engines.model_config import ModelConfig, Unknown
 from inference_endpoints.models import CatalogueModel, ModelInfo, ModelSettings, Suggestion, weight_bytes_by_name
-from inference_endpoints.models.literals import EndpointTask
+from inference_endpoints.models.settings.literals import EndpointTask
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from inference_endpoints.models import (
     UpdateRequest,
     format_hardware_id,
 )
-from inference_endpoints.models.literals import (
+from inference_endpoints.models.settings.literals import (
     Accelerator,
     AccessType,
     EndpointTask,

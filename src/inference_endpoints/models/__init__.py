@@ -34,9 +34,6 @@ from inference_endpoints.models.hardware import Vendor as Vendor
 from inference_endpoints.models.hardware import VendorQuotas as VendorQuotas
 from inference_endpoints.models.hub import ModelInfo as ModelInfo
 from inference_endpoints.models.hub import weight_bytes_by_name as weight_bytes_by_name
-from inference_endpoints.models.image import Image as Image
-from inference_endpoints.models.image_settings import IMAGE_SETTINGS as IMAGE_SETTINGS
-from inference_endpoints.models.image_settings import PARALLELISM_SETTINGS as PARALLELISM_SETTINGS
 from inference_endpoints.models.listing import Listing as Listing
 from inference_endpoints.models.logs import LogEntry as LogEntry
 from inference_endpoints.models.logs import LogLines as LogLines
@@ -60,6 +57,9 @@ from inference_endpoints.models.requests import CreateRequest as CreateRequest
 from inference_endpoints.models.requests import MetricsRequest as MetricsRequest
 from inference_endpoints.models.requests import RequestPart as RequestPart
 from inference_endpoints.models.requests import UpdateRequest as UpdateRequest
+from inference_endpoints.models.settings.image import Image as Image
+from inference_endpoints.models.settings.image_settings import IMAGE_SETTINGS as IMAGE_SETTINGS
+from inference_endpoints.models.settings.image_settings import PARALLELISM_SETTINGS as PARALLELISM_SETTINGS
 from inference_endpoints.models.status import InferenceEndpointStatus as InferenceEndpointStatus
 from inference_endpoints.models.status import InferenceEndpointType as InferenceEndpointType
 from inference_endpoints.models.times import format_duration as format_duration

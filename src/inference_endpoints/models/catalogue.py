@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
-from inference_endpoints.models.image import Image
+from inference_endpoints.models.settings.image import Image
 
 
 class Recipe(ApiModel):

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from inference_endpoints.models.api_model import ApiModel, ApiModelWithRaw
-from inference_endpoints.models.image import Image
+from inference_endpoints.models.settings.image import Image
 from inference_endpoints.models.status import InferenceEndpointStatus, InferenceEndpointType
 
 

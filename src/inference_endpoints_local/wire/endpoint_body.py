@@ -6,9 +6,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, create_model
 
 from inference_endpoints.models import MAX_SCALE_TO_ZERO_TIMEOUT_MIN, MIN_SCALE_TO_ZERO_TIMEOUT_MIN
-from inference_endpoints.models import endpoint_features as features
-from inference_endpoints.models.literals import Accelerator, AccessType, EndpointTask, Framework, ScalingMetric
-from inference_endpoints.models.strict_object import FilledText, StrictObject, Text, accept_integral_float
+from inference_endpoints.models.settings import endpoint_features as features
+from inference_endpoints.models.settings.literals import Accelerator, AccessType, EndpointTask, Framework, ScalingMetric
+from inference_endpoints.models.settings.strict_object import FilledText, StrictObject, Text, accept_integral_float
 from inference_endpoints_local.wire.images import ImageBody
 from inference_endpoints_local.wire.json_schema import JsonSchemaKeywords, WithoutNull
 

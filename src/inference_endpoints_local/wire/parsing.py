@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from inference_endpoints.models.strict_object import StrictObject
+from inference_endpoints.models.settings.strict_object import StrictObject
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

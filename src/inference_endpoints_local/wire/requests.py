@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from inference_endpoints.models.strict_object import StrictObject, accept_integral_float
+from inference_endpoints.models.settings.strict_object import StrictObject, accept_integral_float
 from inference_endpoints.transport.operations import OPERATIONS
 from inference_endpoints_local.state.faults import CALL_ENDPOINT, Fault
 from inference_endpoints_local.wire.endpoint_body import Name

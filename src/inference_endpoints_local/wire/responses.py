@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads those of the standard library only from Python 3.12 on
 
 from inference_endpoints.models import InferenceEndpointStatus
-from inference_endpoints.models.literals import ScalingMetric
+from inference_endpoints.models.settings.literals import ScalingMetric
 from inference_endpoints_local.wire.endpoint_body import Name
 from inference_endpoints_local.wire.images import ImageBody
 

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from inference_endpoints.models import InferenceEndpointStatus, InferenceEndpointType
 from inference_endpoints.models.account import CALL, MANAGE, READ
 from inference_endpoints.models.api_model import ApiModel
-from inference_endpoints.models.literals import Accelerator, EndpointTask, Framework, ScalingMetric
+from inference_endpoints.models.settings.literals import Accelerator, EndpointTask, Framework, ScalingMetric
 
 ITEMS_SHOWN = 3
 LINES_SHOWN = 5

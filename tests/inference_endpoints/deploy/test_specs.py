@@ -7,7 +7,7 @@ import pytest
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware, differences
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import Endpoint, UpdateRequest
-from inference_endpoints.models.literals import EndpointTask, Framework
+from inference_endpoints.models.settings.literals import EndpointTask, Framework
 
 L4 = Hardware(vendor="aws", region="us-east-1", accelerator="gpu", instance_type="nvidia-l4", instance_size="x1")
 

@@ -21,7 +21,7 @@ from inference_endpoints import (
     NotFound,
     Unauthorized,
 )
-from inference_endpoints.models.literals import AccessType, ScalingMetric
+from inference_endpoints.models.settings.literals import AccessType, ScalingMetric
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from tests.support.service_document import needs_document, service_document
 from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import CreateRequest, Endpoint, UpdateRequest
-from inference_endpoints.models.endpoint_features import ENDPOINT_FEATURES
+from inference_endpoints.models.settings.endpoint_features import ENDPOINT_FEATURES
 from inference_endpoints_mcp.live.service_document import ServiceDocument
 
 BODY: dict[str, Any] = {

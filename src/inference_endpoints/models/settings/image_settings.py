@@ -6,7 +6,7 @@ The service drops a setting that it does not know without an error, and refuses 
 from collections.abc import Mapping
 from typing import Literal
 
-from inference_endpoints.models.strict_object import FilledText, Int32, Port, StrictObject, Text
+from inference_endpoints.models.settings.strict_object import FilledText, Int32, Port, StrictObject, Text
 
 
 class HuggingfaceSettings(StrictObject):

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from pydantic.alias_generators import to_camel
 
-from inference_endpoints.models.literals import PrivateLinkRegion
-from inference_endpoints.models.strict_object import Int32, StrictObject, Text
+from inference_endpoints.models.settings.literals import PrivateLinkRegion
+from inference_endpoints.models.settings.strict_object import Int32, StrictObject, Text
 
 
 class _Feature(StrictObject):
