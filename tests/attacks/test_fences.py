@@ -107,22 +107,22 @@ async def test_the_reason_why_a_chat_ended_is_a_short_line(upstream: Upstream) -
     assert "\n" not in facts["finish_reason"]
 
 
-async def test_words_of_a_model_and_of_the_service_are_fenced_in_progress(upstream: Upstream) -> None:
+async def test_words_of_a_model_and_of_the_service_are_one_quoted_line_in_progress(upstream: Upstream) -> None:
     upstream.shows("running")
-    chunk = {"choices": [{"index": 0, "delta": {"content": f"\n{ORDER} " * 20}}]}
+    chunk = {"choices": [{"index": 0, "delta": {"content": f"\n”{ORDER} " * 20}}]}
     upstream.serves("/v1/chat/completions", events(chunk, b"data: [DONE]\n\n", end="silent"))
     async with scripted_host(upstream) as host:
         await host.send("chat_with_endpoint", **CHAT, message="hello")
-        upstream.shows("initializing", message=f"{ORDER} " * 20)
+        upstream.shows("initializing", message=f"”{ORDER} " * 20)
         await host.send("wait_for_endpoint", **CHAT, timeout_s=1)
     carrying = [message for _, message in host.progress if "IGNORE" in message or "DELETE" in message]
     assert any("writing" in message for message in carrying)
     assert any("initializing" in message for message in carrying)
     for message in carrying:
-        before, mark, rest = message.partition("<untrusted-")
-        assert ORDER[:6] not in before
-        assert rest.endswith(f"</untrusted-{rest[:12]}>")
-        assert mark
+        before, _, quoted = message.partition("“")
+        assert "IGNORE" not in before
+        assert quoted.index("”") == len(quoted) - 1
+        assert "\n" not in message
         assert len(message) < 200
 
 

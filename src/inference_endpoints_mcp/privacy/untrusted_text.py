@@ -13,6 +13,8 @@ from inference_endpoints.errors import cut_text
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_OTHER_QUOTES = str.maketrans("“”", "''")
+"""So that no text closes its own quotation marks."""
 _ALLOWED_CONTROLS = {"\n", "\t"}
 
 
@@ -49,8 +51,11 @@ class Fence:
         cut = f"[{len(text) - limit} earlier characters omitted]\n" if len(text) > limit else ""
         return f'<{self._mark} source="{source}">\n{cut}{text[-limit:]}\n</{self._mark}>'
 
-    def wrap_line(self, text: str, limit: int) -> str:
-        """The end of the cleaned text as one line of at most `limit` characters with its marks; empty for no text."""
-        line = " ".join(self._redact(clean(text)).split())
-        room = limit - len(f"<{self._mark}></{self._mark}>")
-        return f"<{self._mark}>{line[-room:]}</{self._mark}>" if line and room > 0 else ""
+    def quote_line(self, text: str, limit: int) -> str:
+        """The end of the cleaned text as one quoted line of at most `limit` characters; empty for no text.
+
+        For progress, which people read: marks with a nonce would only disturb them.
+        """
+        line = " ".join(self._redact(clean(text)).split()).translate(_OTHER_QUOTES)
+        room = limit - len("“”")
+        return f"“{line[-room:]}”" if line and room > 0 else ""

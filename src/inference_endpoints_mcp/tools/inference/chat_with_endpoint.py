@@ -105,7 +105,7 @@ class _StreamedText:
 
     def _message(self) -> str:
         done = f"writing · {self._tokens} tokens · "
-        return done + self._fence.wrap_line(self._text[-LONGEST_END:], MAX_PROGRESS_LENGTH - len(done))
+        return done + self._fence.quote_line(self._text[-LONGEST_END:], MAX_PROGRESS_LENGTH - len(done))
 
 
 def _conversation(message: str, messages: list[Message], system: str) -> list[dict[str, str]]:

@@ -108,7 +108,7 @@ class _WaitHistory:
         return differs
 
     def message(self) -> str:
-        """`initializing · 0/1 replicas · 1 min 42 s · `, then what delays it, or fenced what the service reports."""
+        """`initializing · 0/1 replicas · 1 min 42 s · `, then what delays it, or what the service reports, quoted."""
         parts = [f"waiting for {self.name}", format_duration(self.elapsed)]
         if self.last is not None:
             status = self.last.status
@@ -116,8 +116,8 @@ class _WaitHistory:
             parts = [state_word(self.last), replicas, format_duration(self.elapsed)]
         facts = clean_line(" · ".join([*parts, *self._delay()]), MAX_PROGRESS_LENGTH)
         reported = self.last.status.message if self.last and not self.obstacle else None
-        fenced = self._fence.wrap_line(reported or "", MAX_PROGRESS_LENGTH - len(facts) - len(" · "))
-        return f"{facts} · {fenced}" if fenced else facts
+        quoted = self._fence.quote_line(reported or "", MAX_PROGRESS_LENGTH - len(facts) - len(" · "))
+        return f"{facts} · {quoted}" if quoted else facts
 
     @property
     def obstacle(self) -> str:
