@@ -84,6 +84,8 @@ class DataFolder:
         except Timeout:
             raise FolderInUse(self.path) from None
         self._held_identity = self._identity()
+        # Of a killed plane. The lock would make it look alive, and the next plane answers at the same address.
+        self.withdraw()
         try:
             yield
         finally:

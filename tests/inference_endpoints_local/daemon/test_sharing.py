@@ -10,6 +10,7 @@ import pytest
 from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, find_plane, stop_plane, take_lease
+from inference_endpoints_local.daemon.data_folder import DataFolder
 
 from .machine import Machine, create_endpoint, endpoints_of, line_of, status_of
 
@@ -70,6 +71,14 @@ async def test_after_a_kill_the_next_plane_has_the_same_address_token_and_endpoi
     assert plane.pid != killed.pid
     assert (plane.url, plane.token) == (killed.url, killed.token)
     assert await endpoints_of(plane) == ["e"]
+
+
+async def test_what_a_killed_plane_left_is_not_found_while_the_next_one_starts(machine: Machine) -> None:
+    killed = await connect_plane(machine.data_dir, SIMULATED)
+    os.kill(killed.pid, signal.SIGKILL)
+    await eventually(lambda: find_plane(machine.data_dir) is None)
+    with DataFolder(machine.data_dir).hold():
+        assert find_plane(machine.data_dir) is None
 
 
 async def test_after_a_stop_the_next_plane_has_the_same_address_token_and_endpoints(machine: Machine) -> None:
