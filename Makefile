@@ -47,7 +47,7 @@ test-crash: $(READY)  ## kill the control plane and its workers at 200 random po
 test-conformance: $(SUITE)/.ready  ## run the public MCP conformance suite against the server
 	@$(BIN)/python -m pytest tests/conformance
 
-test-fuzz: $(READY)  ## send the control plane what is generated from its own OpenAPI document
+test-fuzz: $(READY)  ## generated requests, answers, streams and bytes (FUZZ_EXAMPLES=10000 tries longer)
 	@$(BIN)/python -m pytest tests/fuzz
 
 # Node comes from a Python package, the suite from its own lock file; both stay inside the environment.

@@ -1,1 +1,1 @@
-"""What generators find: `make test-fuzz`."""
+"""What generators find: `make test-fuzz`. Arguments of tools are fuzzed in the suite."""
