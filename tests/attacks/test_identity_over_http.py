@@ -209,7 +209,7 @@ async def test_a_session_too_many_is_refused_while_all_are_in_use(backend: Backe
 async def test_a_connection_whose_request_does_not_arrive_is_closed(
     backend: Backend, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_endpoints_mcp.server.http.request_deadline.REQUEST_DEADLINE_S", 0.3)
+    monkeypatch.setattr("inference_endpoints_mcp.server.http.connections.REQUEST_DEADLINE_S", 0.3)
     async with http_server(options_for(backend)) as address:
         port = int(address.removesuffix("/mcp").rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

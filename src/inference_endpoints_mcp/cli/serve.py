@@ -48,6 +48,7 @@ def _http_options(settings: ServeSettings) -> HttpOptions:
         access=AccessRules.from_settings(exposure, list(settings.allowed_hosts), settings.api_key_file),
         trusted_proxies=settings.trusted_proxies,
         max_sessions=settings.max_sessions,
+        max_connections=settings.max_connections,
     )
 
 

@@ -223,6 +223,12 @@ class ServeSettings(ServerSettings):
     max_sessions: int = Field(
         default=64, ge=1, description="Most sessions that one caller can have in the older protocol (2025-11-25)."
     )
+    max_connections: int = Field(
+        default=2_000,
+        ge=1,
+        description="Most connections of all callers together, waits and streams included. One that waits for a "
+        "request gives way to a new one.",
+    )
 
     @model_validator(mode="after")
     def _socket_has_no_address(self) -> Self:

@@ -1,6 +1,5 @@
 """Run a server over stdio for one host, or over streamable HTTP for many."""
 
-import asyncio
 import contextlib
 import logging
 import signal
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inference_endpoints_mcp.privacy.redact import RedactingFilter, Redactor
+from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.http.access import AccessMiddleware, AccessRules
 from inference_endpoints_mcp.server.http.listening import Listening
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 
 if TYPE_CHECKING:
     import uvicorn
@@ -31,19 +31,20 @@ class HttpOptions:
     """Where to listen, and who may call.
 
     `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
-    `max_sessions` limits the sessions of one caller in the older protocol.
+    `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all.
     """
 
     listening: Listening
     access: AccessRules
     trusted_proxies: tuple[str, ...] = ()
     max_sessions: int = 64
+    max_connections: int = 2_000
 
 
 def serve_stdio(options: ServerOptions) -> int:
     """Serve until the host closes our stdin. Returns the exit code."""
     redactor = Redactor()
-    _log_to_stderr(redactor)
+    log_to_stderr(redactor)
     # The default action ends the process at once. A handler could not: a thread is reading stdin, and only the host can
     # end that read.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -63,9 +64,8 @@ def serve_http(
     import uvicorn
 
     redactor = Redactor()
-    _log_to_stderr(redactor)
+    log_to_stderr(redactor)
     config = build_http_config(create_server(options, redactor), http)
-    logging.getLogger("uvicorn.error").addFilter(_is_not_cancellation)
     with http.listening.listen() as (listener, address):
         sys.stderr.write(f"Serving {address}\n")
         sys.stderr.flush()
@@ -79,7 +79,7 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
 
-    from inference_endpoints_mcp.server.http.request_deadline import DeadlineProtocol
+    from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
     from inference_endpoints_mcp.server.http.session_limits import MCP_PATH, SESSION_IDLE_S, SessionLimits
 
     # Responses stay streams (no json_response): otherwise progress and cancelling are lost for a modern host.
@@ -91,7 +91,8 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
     )
     return uvicorn.Config(
         AccessMiddleware(SessionLimits(app, http.max_sessions), http.access),
-        http=DeadlineProtocol,
+        http=OpenConnections(connections_possible(http.max_connections)).protocol(),
+        timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
         # uvicorn's default believes X-Forwarded-For of everybody on this machine.
         proxy_headers=bool(http.trusted_proxies),
@@ -101,16 +102,3 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
-
-
-def _is_not_cancellation(record: logging.LogRecord) -> bool:
-    """A call that is cut off at the end of the grace period needs no traceback."""
-    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
-
-
-def _log_to_stderr(redactor: Redactor) -> None:
-    """Send all log records to stderr, redacted: stdout carries the protocol."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(RedactingFilter(redactor))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -30,6 +30,7 @@ class TcpAddress:
             # Connections inherit it. asyncio sets it only on a socket with an explicit protocol. Without it the body of
             # a response waits for the delayed acknowledgement of its head: 40 ms.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _notice_lost_peers(listener)
         except OSError as error:
             raise ListenError(
                 f"Cannot listen on {host}:{self.port}: {error.strerror}. Choose another --port."
@@ -37,6 +38,14 @@ class TcpAddress:
         with listener:
             host, port = listener.getsockname()[:2]
             yield listener, f"http://[{host}]:{port}/mcp" if ":" in host else f"http://{host}:{port}/mcp"
+
+
+def _notice_lost_peers(listener: socket.socket) -> None:
+    """Connections, which inherit this, end within 30 s after their peer is unplugged. The system waits for hours."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000)):
+        if hasattr(socket, name):  # not every system has each
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 @dataclass(frozen=True)
