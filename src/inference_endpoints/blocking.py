@@ -15,7 +15,7 @@ import os
 import re
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -25,6 +25,10 @@ Item = TypeVar("Item")
 
 _EXAMPLE = re.compile(r"^ *(?:>>>|\.\.\.) .*$", re.MULTILINE)
 _ASYNCHRONOUS = re.compile(r"\bawait |\basync (?=for|with)|\bAsync(?=[A-Z])|\ba(?=close\()")
+
+SIGNAL_CHECK_S = 0.5
+"""Seconds after which a wait looks for a signal: one that comes in the moment before the wait begins does not end
+it."""
 
 SHUTDOWN_TIMEOUT_S = 5.0
 """Longest time that the end of the program waits for connections to close."""
@@ -110,6 +114,11 @@ class _Call(Generic[R]):
             self._coroutine.close()
             self.result.cancel()
 
+    def wait_for_result(self) -> R:
+        while not self.result.done():
+            wait([self.result], SIGNAL_CHECK_S)
+        return self.result.result()
+
     def _done(self, task: asyncio.Task[R]) -> None:
         if task.cancelled():
             self.result.cancel()
@@ -139,12 +148,12 @@ class _Portal:
         # An interrupt may come at any moment in here, so the call exists before it starts.
         try:
             self._loop.call_soon_threadsafe(call.start)
-            return call.result.result()
+            return call.wait_for_result()
         except BaseException as error:
             if not call.result.done():
                 self._loop.call_soon_threadsafe(call.cancel)
                 with suppress(CancelledError, Exception):
-                    call.result.result()  # it has cleaned up before the interrupt continues
+                    call.wait_for_result()  # it has cleaned up before the interrupt continues
             if self._shutting_down and isinstance(error, CancelledError):
                 raise SystemExit from None  # the program ends: this thread ends without a traceback
             raise

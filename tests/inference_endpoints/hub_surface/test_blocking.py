@@ -215,6 +215,34 @@ async def test_ctrl_c_in_a_stream_lets_it_close_first() -> None:
     assert await ended(program) == "closed\ninterrupted\n"
 
 
+NOT_WOKEN = """
+import asyncio, signal
+from inference_endpoints.blocking import blocking
+
+@blocking
+async def forever():
+    print("calling", flush=True)
+    await asyncio.Event().wait()
+
+blocking(asyncio.sleep)(0)  # starts the thread of the loop, to which the system then gives the signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+try:
+    forever()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system has no signal masks")
+async def test_ctrl_c_ends_a_wait_that_it_does_not_wake() -> None:
+    """As when it comes in the moment before the wait begins: Python notes it, and then waits."""
+    program = start(NOT_WOKEN, *STRICT)
+    assert program.stdout
+    assert await asyncio.to_thread(program.stdout.readline) == "calling\n"
+    program.send_signal(signal.SIGINT)
+    assert await ended(program) == "interrupted\n"
+
+
 FORKED = """
 import os, sys
 from inference_endpoints import EndpointsClient, get_inference_endpoint
