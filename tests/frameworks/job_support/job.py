@@ -1,0 +1,38 @@
+"""What the job of each client is given. It runs in the client's own environment, so only the standard library is here.
+
+`config()` has `url` (HTTP) or `command` and `args` (stdio) of the server, `model_url`, `person` (whether a person
+answers questions), `name` (the endpoint that the person names to delete it), and `prompt`.
+"""
+
+import json
+import sys
+import urllib.request
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+_given: dict[str, Any] = {}
+
+
+def config() -> dict[str, Any]:
+    if not _given:
+        _given.update(json.loads(sys.stdin.read()))
+    return _given
+
+
+def answer_form(schema: dict[str, Any]) -> dict[str, Any]:
+    """What the person fills in: the name of what is to be deleted, or yes."""
+    return {field: config()["person_types"] if field == "name" else True for field in schema["properties"]}
+
+
+def step(text: str, tools: list[str] | None = None) -> dict[str, Any]:
+    """The scripted model's next call, for a client without an agent. Empty at the end."""
+    body = json.dumps({"text": text, "tools": [{"name": name} for name in tools or []]}).encode()
+    with urllib.request.urlopen(f"{config()['model_url']}/step", body) as response:  # noqa: S310
+        return json.loads(response.read())
+
+
+async def follow(tools: list[str], call: Callable[[str, dict[str, Any]], Awaitable[str]]) -> None:
+    """Make the calls of the scripted model until it ends."""
+    following = step("", tools)
+    while following:
+        following = step(await call(following["tool"], following["arguments"]))

@@ -1,0 +1,113 @@
+"""What the scripted model does. A story reads what a model reads, the text of each answer, and the state of the plane.
+
+A story yields the calls of tools, and is sent the text of each answer as the framework passed it on.
+"""
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from inference_endpoints import EndpointsClient
+from inference_endpoints.errors import NotFound
+from inference_endpoints.transport.backend import local
+from inference_endpoints_local.daemon.connect import RunningPlane
+
+CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+L4 = "aws-us-east-1-nvidia-l4-x1"
+MOST_WAITS = 40
+
+# An answer may arrive inside JSON, or as Python shows it.
+_TOKEN = re.compile(r"plan_token\W+([A-Za-z0-9_.=-]{40,})")
+_REACHED = re.compile(r"reached\W+(true|false)", re.IGNORECASE)
+_GENERATED = re.compile(r"completion_tokens\W+[1-9]")
+
+
+@dataclass(frozen=True)
+class Call:
+    tool: str
+    arguments: dict[str, Any]
+
+
+Story = Generator[Call, str, None]
+
+
+class World:
+    """The endpoints of a plane, read from the plane itself."""
+
+    def __init__(self, plane: RunningPlane) -> None:
+        self._client = EndpointsClient(local(plane.url, plane.token), namespace=plane.namespace)
+
+    def state(self, name: str) -> str | None:
+        """None if there is no such endpoint."""
+        try:
+            return self._client.get(name).state
+        except NotFound:
+            return None
+
+    def exists(self, name: str) -> bool:
+        return self.state(name) is not None
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def priced(name: str) -> str:
+    """The endpoint beside it that has a price, so that creating it needs approval."""
+    return f"{name}-gpu"
+
+
+def lifecycle(world: World, name: str) -> Story:
+    """Deploy, wait, chat; be refused to delete; deploy at a price, by a plan's token."""
+    answer = yield Call("create_endpoint", {"endpoint_name": name, "repository": CHAT_MODEL})
+    assert world.exists(name), answer
+    yield from wait_until_running(name)
+    assert world.state(name) == "running"
+    answer = yield Call("chat_with_endpoint", {"endpoint_name": name, "message": "Say hello.", "max_tokens": 8})
+    assert _GENERATED.search(answer), answer
+
+    answer = yield Call("delete_endpoint", {"endpoint_name": name})
+    assert "needs a person's approval, and this host cannot ask for it: nothing was deleted" in answer, answer
+    assert "Pausing stops the billing" in answer, answer
+    assert world.exists(name), answer
+
+    yield from by_token(world, priced(name), Call("create_endpoint", gpu_endpoint(name)), exists_before=False)
+
+
+def deletion(world: World, name: str) -> Story:
+    """Delete both endpoints by a plan's token: the operator chose plans, as this host cannot ask."""
+    for each in (priced(name), name):
+        yield from by_token(world, each, Call("delete_endpoint", {"endpoint_name": each}), exists_before=True)
+
+
+def asking(world: World, name: str) -> Story:
+    """Create at a price and delete, each approved by a person."""
+    answer = yield Call("create_endpoint", gpu_endpoint(name))
+    assert world.exists(priced(name)), answer
+    assert "A person was asked" in answer, answer
+    answer = yield Call("delete_endpoint", {"endpoint_name": priced(name)})
+    assert not world.exists(priced(name)), answer
+
+
+def gpu_endpoint(name: str) -> dict[str, Any]:
+    return {"endpoint_name": priced(name), "repository": "Qwen/Qwen2.5-1.5B-Instruct", "hardware": L4}
+
+
+def by_token(world: World, name: str, call: Call, *, exists_before: bool) -> Story:
+    """Make a call twice: it shows its plan and changes nothing, then its token carries it out."""
+    answer = yield call
+    assert world.exists(name) is exists_before, answer
+    token = _TOKEN.search(answer)
+    assert token, answer
+    answer = yield Call(call.tool, call.arguments | {"plan_token": token[1]})
+    assert world.exists(name) is not exists_before, answer
+
+
+def wait_until_running(name: str) -> Story:
+    """Wait as the tool says: call it again until it reached its goal."""
+    for _ in range(MOST_WAITS):
+        answer = yield Call("wait_for_endpoint", {"endpoint_name": name})
+        reached = _REACHED.search(answer)
+        if reached and reached[1].lower() == "true":
+            return
+    raise AssertionError(answer)

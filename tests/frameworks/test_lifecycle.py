@@ -1,0 +1,22 @@
+"""Each client, with its defaults, deploys a real model, waits for it, talks to it, and deletes it."""
+
+import pytest
+from tests.frameworks.conftest import TRANSPORTS, Job, Site
+from tests.frameworks.environments import Environment, all_environments
+from tests.frameworks.model import stories
+
+pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("environment", all_environments(), ids=lambda environment: environment.name)
+def test_a_model_deploys_waits_chats_is_refused_and_deletes(
+    environment: Environment, transport: str, site: Site, job: Job
+) -> None:
+    name = f"{environment.name}-{transport}"
+    first = job(environment, transport, stories.lifecycle(site.world, name))
+    assert first.model.failure is None, f"{first.model.failure}\n{first.output}"
+    assert (first.model.ended, first.exit_code) == (True, 0), first.output
+    last = job(environment, transport, stories.deletion(site.world, name), approval="plan")
+    assert last.model.failure is None, f"{last.model.failure}\n{last.output}"
+    assert (last.model.ended, last.exit_code) == (True, 0), last.output
