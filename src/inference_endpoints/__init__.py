@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from inference_endpoints.errors import Unavailable as Unavailable
     from inference_endpoints.hub_functions import EndpointList as EndpointList
     from inference_endpoints.inference.async_inference import AsyncInference as AsyncInference
-    from inference_endpoints.inference.async_inference import InferenceResponse as InferenceResponse
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient as AsyncInferenceClient
     from inference_endpoints.inference.hub_inference_client import InferenceClient as InferenceClient
-    from inference_endpoints.inference.tasks import Label as Label
+    from inference_endpoints.inference.responses import InferenceResponse as InferenceResponse
+    from inference_endpoints.inference.tasks.outputs import Label as Label
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint as AsyncInferenceEndpoint
     from inference_endpoints.models import CreateRequest as CreateRequest
     from inference_endpoints.models import Endpoint as Endpoint
@@ -82,8 +82,9 @@ _NAMES_BY_MODULE = {
     "hub_functions": "EndpointList",
     "watching.goals": "Goal",
     "inference_endpoint": "AsyncInferenceEndpoint",
-    "inference.async_inference": "AsyncInference InferenceResponse",
-    "inference.tasks": "Label",
+    "inference.async_inference": "AsyncInference",
+    "inference.responses": "InferenceResponse",
+    "inference.tasks.outputs": "Label",
     "inference.hub_inference_client": "AsyncInferenceClient InferenceClient",
     "watching.observation": "StatusChange",
     "models": "CreateRequest Endpoint InferenceEndpointStatus InferenceEndpointType UpdateRequest",

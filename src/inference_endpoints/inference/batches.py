@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference.tasks import EngineRequest
+from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.models.json_text import parse_json
 
 

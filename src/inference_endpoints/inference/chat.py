@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import BadRequest, Unavailable
 from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse
-from inference_endpoints.inference.tasks import EngineRequest
+from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
 from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events

@@ -34,16 +34,17 @@ class EndpointInference:
     def __repr__(self) -> str:
         return f"{type(self).__name__}('{self.namespace}/{self.endpoint.name}', url={self.endpoint.url!r})"
 
-    async def _inference(self) -> AsyncInference:
+    async def _inference(self) -> tuple[AsyncInference, Endpoint | None]:
+        """Calls endpoints; and the endpoint, if calls need not read it first."""
         client = await client_of(self.api)
         # If it matters whether a call wakes the endpoint, its last known state is not enough.
         skip_read = self.wake and client.http.guard is None and self.endpoint.state is InferenceEndpointStatus.RUNNING
-        return AsyncInference(client, running=self.endpoint if skip_read else None)
+        return AsyncInference(client), self.endpoint if skip_read else None
 
     async def _task(self, task: str, inputs: Any, parameters: Mapping[str, Any]) -> Any:
-        inference, name = await self._inference(), self.endpoint.name
-        given = _drop_unset(parameters)
-        return await inference.run(name, task, inputs, self.namespace, parameters=given, **self._options)
+        inference, known = await self._inference()
+        given, name = _drop_unset(parameters), self.endpoint.name
+        return await inference.run(name, task, inputs, self.namespace, parameters=given, known=known, **self._options)
 
     @property
     def _options(self) -> CallOptions:

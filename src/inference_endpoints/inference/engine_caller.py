@@ -10,7 +10,7 @@ from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse,
 from inference_endpoints.inference.engine_errors import classify_engine_error, names_unknown_model
 from inference_endpoints.inference.engine_facts import MODELS_ROUTE, EngineFacts, engine_facts, parse_model_names
 from inference_endpoints.inference.media import detect_media_type
-from inference_endpoints.inference.tasks import EngineRequest
+from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.http import read_up_to
@@ -33,16 +33,17 @@ class EngineTarget:
 
 
 class EngineCaller:
-    """Calls the engines of endpoints. `running` is an endpoint that need not be read before its first call."""
+    """Calls the engines of endpoints."""
 
-    def __init__(self, endpoints: AsyncEndpointsClient, running: Endpoint | None = None) -> None:
+    def __init__(self, endpoints: AsyncEndpointsClient) -> None:
         self._endpoints = endpoints
-        self._running = running
 
-    async def find(self, name: str, namespace: str | None, deadline: CallDeadline) -> EngineTarget:
+    async def find(
+        self, name: str, namespace: str | None, deadline: CallDeadline, known: Endpoint | None = None
+    ) -> EngineTarget:
+        """The endpoint, which is read unless it is `known`."""
         with deadline.limit("The control plane did not return the endpoint"):
             namespace = await self._endpoints.resolve_namespace(namespace)
-            known = self._running if self._running and self._running.name == name else None
             endpoint = known or await self._endpoints.get(name, namespace)
         return EngineTarget(endpoint, namespace, engine_facts(self._endpoints, endpoint, namespace))
 
@@ -97,7 +98,7 @@ class EngineCaller:
 
         headers = dict(headers)
         if request.content is not None and "content-type" not in {key.lower() for key in headers}:
-            headers["Content-Type"] = detect_media_type(request.content)
+            headers["Content-Type"] = request.content_type or detect_media_type(request.content)
         call = EndpointCall(endpoint, namespace, request.path, method, request.body, request.content, headers)
         async with open_response(self._endpoints.http, call, fetch, deadline) as opened:
             yield opened

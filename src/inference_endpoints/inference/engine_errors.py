@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 
+from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Paused, Unauthorized, Unavailable
-from inference_endpoints.inference.tasks import OPENAI_ENGINES, TASKS
+from inference_endpoints.inference.tasks.engine_request import OPENAI_ENGINES
+from inference_endpoints.inference.tasks.table import find_task
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, ErrorResponse
 from inference_endpoints.transport.guard import EndpointCall
 
@@ -74,8 +76,8 @@ def _describe(call: EndpointCall, status: int, retry_after: float | None) -> tup
 
 def _suggest_route(call: EndpointCall) -> str:
     task = call.endpoint.model.task
-    if call.path == "/" and call.endpoint.model.image_key in OPENAI_ENGINES:
+    if call.path == "/" and engine_name(call.endpoint.model) in OPENAI_ENGINES:
         return "Its engine serves /v1/chat/completions, /v1/completions or /v1/embeddings."
-    if task in TASKS:
+    if find_task(task) is not None:
         return f"It was deployed for {task}: use this task, or a route that its engine serves."
     return "Use a route that its engine serves."

@@ -7,11 +7,12 @@ refusal.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.json_text import parse_json
 
@@ -30,12 +31,14 @@ class EngineFacts:
     deployment: tuple[Any, ...]
     learned_model: str | None = None
     learned_max_batch: int | None = None
+    one_at_a_time: set[str] = field(default_factory=set)
+    """Tasks for which the engine took one input of several."""
 
     def model(self, endpoint: Endpoint) -> str:
         """The name of its model in requests of the OpenAI API."""
         if self.learned_model is not None:
             return self.learned_model
-        return "tgi" if endpoint.model.image_key.startswith("tgi") else endpoint.model.repository or endpoint.name
+        return "tgi" if engine_name(endpoint.model).startswith("tgi") else endpoint.model.repository or endpoint.name
 
     def max_batch(self, endpoint: Endpoint) -> int | None:
         """The most texts of one request; None if no limit is known."""
@@ -44,7 +47,7 @@ class EngineFacts:
         configured = str(endpoint.model.env.get(MAX_BATCH_VARIABLE, ""))
         if configured.isdecimal() and int(configured):
             return int(configured)
-        return DEFAULT_TEI_BATCH if endpoint.model.image_key == "tei" else None
+        return DEFAULT_TEI_BATCH if engine_name(endpoint.model) == "tei" else None
 
     def learn_max_batch(self, refusal: str, endpoint: Endpoint) -> bool:
         """Remember the limit that the engine's refusal names. Whether it is lower than the one known before."""

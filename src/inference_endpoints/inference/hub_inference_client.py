@@ -1,6 +1,6 @@
 """Clients of one endpoint, with the method names of huggingface_hub's `InferenceClient`.
 
-Two things differ: results are plain (text, numbers, `Label`s, unparsed JSON, the bytes of an image), and a call wakes
+Two things differ: results are plain (text, numbers, the outputs of `tasks/`, the bytes of an image), and a call wakes
 an endpoint that is scaled to zero and waits for one that is starting.
 """
 
@@ -14,13 +14,23 @@ import anyio
 
 from inference_endpoints.blocking import blocking
 from inference_endpoints.client_pool import client_of
-from inference_endpoints.inference.async_inference import InferenceResponse
 from inference_endpoints.inference.chat import ChatDelta, Messages
 from inference_endpoints.inference.completions import ChatCompletion, ChatCompletionChunk
 from inference_endpoints.inference.endpoint_inference import EndpointInference
-from inference_endpoints.inference.tasks import Label
+from inference_endpoints.inference.responses import InferenceResponse
+from inference_endpoints.inference.tasks.outputs import (
+    Answer,
+    DetectedObject,
+    Entity,
+    Label,
+    MaskCandidate,
+    Media,
+    Segment,
+    TableAnswer,
+    Transcript,
+)
 
-Media = bytes | str | Path
+MediaFile = bytes | str | Path
 """A file's content, or its path on this machine."""
 
 
@@ -31,7 +41,7 @@ def _chat_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {**named, "parameters": given}
 
 
-async def _read_media(media: Media) -> bytes:
+async def _read_media(media: MediaFile) -> bytes:
     return media if isinstance(media, bytes) else await anyio.Path(media).read_bytes()
 
 
@@ -65,12 +75,13 @@ class AsyncInferenceClient(EndpointInference):
         >>> completion.choices[0].message.content
         'Hello!'
         """
-        inference, name = await self._inference(), self.endpoint.name
+        inference, known = await self._inference()
+        name, settings = self.endpoint.name, _chat_settings(parameters)
         if stream:
             return _to_chunks(
-                inference.stream_chat(name, messages, self.namespace, **_chat_settings(parameters), **self._options)
+                inference.stream_chat(name, messages, self.namespace, known=known, **settings, **self._options)
             )
-        response = await inference.chat(name, messages, self.namespace, **_chat_settings(parameters), **self._options)
+        response = await inference.chat(name, messages, self.namespace, known=known, **settings, **self._options)
         return ChatCompletion.of(response)
 
     async def text_generation(self: EndpointInference, prompt: str, **parameters: Any) -> str:
@@ -89,7 +100,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> await client.feature_extraction("It rains.", normalize=True)
         [[0.1, 0.2]]
         """
-        texts = text if isinstance(text, str) else list(text)
+        texts = [text] if isinstance(text, str) else list(text)
         return cast("list[list[float]]", await self._task("feature-extraction", texts, parameters))
 
     async def sentence_similarity(
@@ -128,43 +139,48 @@ class AsyncInferenceClient(EndpointInference):
         given = {"candidate_labels": list(candidate_labels), "multi_label": multi_label, **parameters}
         return cast("list[Label]", await self._task("zero-shot-classification", text, given))
 
-    async def token_classification(self: EndpointInference, text: str, **parameters: Any) -> Any:
+    async def token_classification(self: EndpointInference, text: str, **parameters: Any) -> list[Entity]:
         """Find the entities of a text: a list of objects.
 
         >>> entities = await client.token_classification("I live in Paris.")
         >>> entities[0]["word"]
         'Paris'
         """
-        return await self._task("token-classification", text, parameters)
+        return cast("list[Entity]", await self._task("token-classification", text, parameters))
 
-    async def fill_mask(self: EndpointInference, text: str, **parameters: Any) -> Any:
+    async def fill_mask(self: EndpointInference, text: str, **parameters: Any) -> list[MaskCandidate]:
         """Fill the mask in a text: a list of candidates, as objects.
 
         >>> candidates = await client.fill_mask("It [MASK].")
         >>> candidates[0]["token_str"]
         'rains'
         """
-        return await self._task("fill-mask", text, parameters)
+        return cast("list[MaskCandidate]", await self._task("fill-mask", text, parameters))
 
-    async def question_answering(self: EndpointInference, question: str, context: str, **parameters: Any) -> Any:
+    async def question_answering(
+        self: EndpointInference, question: str, context: str, **parameters: Any
+    ) -> Answer | list[Answer]:
         """Find the part of the context that answers the question: an object, or with `top_k` a list of objects.
 
         >>> found = await client.question_answering("Where do I live?", context="I live in Paris.")
         >>> found["answer"]
         'Paris'
         """
-        return await self._task("question-answering", {"question": question, "context": context}, parameters)
+        pair = {"question": question, "context": context}
+        answers = cast("list[Answer]", await self._task("question-answering", pair, parameters))
+        return answers[0] if len(answers) == 1 else answers
 
     async def table_question_answering(
         self: EndpointInference, table: Mapping[str, Any], query: str, **parameters: Any
-    ) -> Any:
+    ) -> TableAnswer:
         """Find the cells of a table that answer the query: an object.
 
         >>> found = await client.table_question_answering({"answers": ["42"]}, "Which answer?")
         >>> found["cells"]
         ['42']
         """
-        return await self._task("table-question-answering", {"query": query, "table": dict(table)}, parameters)
+        question = {"query": query, "table": dict(table)}
+        return cast("TableAnswer", await self._task("table-question-answering", question, parameters))
 
     async def summarization(self: EndpointInference, text: str, **parameters: Any) -> str:
         """Summarize a text. `parameters`: clean_up_tokenization_spaces, truncation, …
@@ -182,15 +198,16 @@ class AsyncInferenceClient(EndpointInference):
         """
         return cast("str", await self._task("translation", text, parameters))
 
-    async def automatic_speech_recognition(self: EndpointInference, audio: Media, **parameters: Any) -> str:
+    async def automatic_speech_recognition(self: EndpointInference, audio: MediaFile, **parameters: Any) -> str:
         """Transcribe a recording.
 
         >>> await client.automatic_speech_recognition(b"fLaC...")
         'It rains.'
         """
-        return cast("str", await self._task("automatic-speech-recognition", await _read_media(audio), parameters))
+        sound = await _read_media(audio)
+        return cast("Transcript", await self._task("automatic-speech-recognition", sound, parameters)).text
 
-    async def audio_classification(self: EndpointInference, audio: Media, **parameters: Any) -> list[Label]:
+    async def audio_classification(self: EndpointInference, audio: MediaFile, **parameters: Any) -> list[Label]:
         """Classify a recording: labels with scores.
 
         >>> await client.audio_classification(b"fLaC...")
@@ -198,7 +215,7 @@ class AsyncInferenceClient(EndpointInference):
         """
         return cast("list[Label]", await self._task("audio-classification", await _read_media(audio), parameters))
 
-    async def image_classification(self: EndpointInference, image: Media, **parameters: Any) -> list[Label]:
+    async def image_classification(self: EndpointInference, image: MediaFile, **parameters: Any) -> list[Label]:
         """Classify an image: labels with scores.
 
         >>> await client.image_classification(b"GIF89a...")
@@ -206,23 +223,24 @@ class AsyncInferenceClient(EndpointInference):
         """
         return cast("list[Label]", await self._task("image-classification", await _read_media(image), parameters))
 
-    async def image_segmentation(self: EndpointInference, image: Media, **parameters: Any) -> Any:
+    async def image_segmentation(self: EndpointInference, image: MediaFile, **parameters: Any) -> list[Segment]:
         """Find the segments of an image, with their masks: a list of objects.
 
         >>> [segment["label"] for segment in await client.image_segmentation(b"GIF89a...")]
         ['cat']
         """
-        return await self._task("image-segmentation", await _read_media(image), parameters)
+        return cast("list[Segment]", await self._task("image-segmentation", await _read_media(image), parameters))
 
-    async def object_detection(self: EndpointInference, image: Media, **parameters: Any) -> Any:
+    async def object_detection(self: EndpointInference, image: MediaFile, **parameters: Any) -> list[DetectedObject]:
         """Find the objects in an image, with their boxes: a list of objects.
 
         >>> [found["label"] for found in await client.object_detection(b"GIF89a...")]
         ['cat']
         """
-        return await self._task("object-detection", await _read_media(image), parameters)
+        found = await self._task("object-detection", await _read_media(image), parameters)
+        return cast("list[DetectedObject]", found)
 
-    async def image_to_text(self: EndpointInference, image: Media, **parameters: Any) -> str:
+    async def image_to_text(self: EndpointInference, image: MediaFile, **parameters: Any) -> str:
         """Describe an image.
 
         >>> await client.image_to_text(b"GIF89a...")
@@ -237,7 +255,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> image[:4]
         b'\\x89PNG'
         """
-        return cast("bytes", await self._task("text-to-image", prompt, parameters))
+        return cast("Media", await self._task("text-to-image", prompt, parameters)).content
 
     async def text_to_speech(self: EndpointInference, text: str, **parameters: Any) -> bytes:
         """Generate a sound file with speech.
@@ -246,7 +264,7 @@ class AsyncInferenceClient(EndpointInference):
         >>> sound[:4]
         b'fLaC'
         """
-        return cast("bytes", await self._task("text-to-speech", text, parameters))
+        return cast("Media", await self._task("text-to-speech", text, parameters)).content
 
     async def post(
         self: EndpointInference,
@@ -263,10 +281,9 @@ class AsyncInferenceClient(EndpointInference):
         >>> response.json()
         [{'label': 'POSITIVE', 'score': 0.9}]
         """
-        inference, name = await self._inference(), self.endpoint.name
-        return await inference.call(
-            name, self.namespace, body=json, content=data, path=path, method=method, headers=headers, **self._options
-        )
+        inference, known = await self._inference()
+        request: dict[str, Any] = {"body": json, "content": data, "path": path, "method": method, "headers": headers}
+        return await inference.call(self.endpoint.name, self.namespace, **request, known=known, **self._options)
 
     async def health_check(self: EndpointInference) -> bool:
         """Whether the endpoint's health route answers 200 within 5 seconds.
@@ -284,8 +301,9 @@ class AsyncInferenceClient(EndpointInference):
         >>> info["path"]
         '/info'
         """
-        inference, name = await self._inference(), self.endpoint.name
-        response = await inference.call(name, self.namespace, path="/info", method="GET", **self._options)
+        inference, known = await self._inference()
+        name = self.endpoint.name
+        response = await inference.call(name, self.namespace, path="/info", method="GET", known=known, **self._options)
         return response.json()
 
 

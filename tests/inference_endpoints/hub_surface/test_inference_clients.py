@@ -27,6 +27,15 @@ from inference_endpoints import (
     ScaledToZero,
     local,
 )
+from inference_endpoints.inference.tasks.outputs import Answer as Answered
+from inference_endpoints.inference.tasks.outputs import (
+    BoundingBox,
+    DetectedObject,
+    Entity,
+    MaskCandidate,
+    Segment,
+    TableAnswer,
+)
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Effect, Request
 from inference_endpoints_local.engines.programs import from_catalogue
@@ -79,8 +88,8 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Any, Any, Any]] = {
         SCORED,
         [Label("A", 0.75)],
     ),
-    "token_classification": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"word": "a"}], [{"word": "a"}]),
-    "fill_mask": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"token_str": "b"}], [{"token_str": "b"}]),
+    "token_classification": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"word": "a"}], [Entity("a")]),
+    "fill_mask": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"token_str": "b"}], [MaskCandidate("b")]),
     "summarization": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"summary_text": "b"}], "b"),
     "translation": (
         ("a",),
@@ -94,14 +103,14 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Any, Any, Any]] = {
         {},
         {"inputs": {"question": "why", "context": "because"}, "parameters": {}},
         {"answer": "because"},
-        {"answer": "because"},
+        Answered("because"),
     ),
     "table_question_answering": (
         ({"a": ["1"]}, "what"),
         {},
         {"inputs": {"query": "what", "table": {"a": ["1"]}}, "parameters": {}},
         {"answer": "1"},
-        {"answer": "1"},
+        TableAnswer("1"),
     ),
     "automatic_speech_recognition": ((b"fLaC..",), {}, b"fLaC..", {"text": "hello"}, "hello"),
     "audio_classification": ((b"fLaC..",), {}, b"fLaC..", SCORED, [Label("A", 0.75)]),
@@ -112,8 +121,14 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Any, Any, Any]] = {
         SCORED,
         [Label("A", 0.75)],
     ),
-    "image_segmentation": ((PNG,), {}, PNG, [{"label": "A"}], [{"label": "A"}]),
-    "object_detection": ((PNG,), {}, PNG, [{"label": "A"}], [{"label": "A"}]),
+    "image_segmentation": ((PNG,), {}, PNG, [{"label": "A"}], [Segment("A")]),
+    "object_detection": (
+        (PNG,),
+        {},
+        PNG,
+        [{"label": "A", "score": 0.5, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}],
+        [DetectedObject("A", 0.5, BoundingBox(1, 2, 3, 4))],
+    ),
     "image_to_text": ((PNG,), {}, PNG, [{"generated_text": "a cat"}], "a cat"),
     "text_to_image": (("a cat",), {"seed": 1}, {"inputs": "a cat", "parameters": {"seed": 1}}, PNG, PNG),
     "text_to_speech": (("hello",), {}, {"inputs": "hello", "parameters": {}}, b"fLaC", b"fLaC"),

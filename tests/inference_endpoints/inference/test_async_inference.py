@@ -13,9 +13,11 @@ from inference_endpoints.errors import (
     Unauthorized,
     Unavailable,
 )
-from inference_endpoints.inference.async_inference import MAX_RESPONSE_BYTES, AsyncInference
+from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.inference.media import detect_media_type
-from inference_endpoints.inference.tasks import TASKS, Label
+from inference_endpoints.inference.responses import MAX_RESPONSE_BYTES
+from inference_endpoints.inference.tasks.outputs import Label, Media
+from inference_endpoints.inference.tasks.table import TASKS
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +95,7 @@ async def test_labels_are_read_in_every_form(upstream: Upstream, inference: Asyn
     assert upstream.calls()[1].json["parameters"] == labels
 
 
-@pytest.mark.parametrize("answer", [{}, 7, "text", [[[0.5]]], None])
+@pytest.mark.parametrize("answer", [{}, 7, "text", [[["a"]]], None])
 async def test_an_answer_of_another_task_is_an_error_of_the_tree(
     upstream: Upstream, inference: AsyncInference, answer: Any
 ) -> None:
@@ -111,7 +113,7 @@ async def test_media_is_sent_with_its_type_or_as_base64_with_parameters(
 ) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body={"text": "hello"}))
-    assert await inference.run("chat", "automatic-speech-recognition", b"fLaC....") == "hello"
+    assert (await inference.run("chat", "automatic-speech-recognition", b"fLaC....")).text == "hello"
     await inference.run("chat", "automatic-speech-recognition", b"fLaC", parameters={"language": "en"})
     plain, with_parameters = upstream.calls()
     assert (plain.content, plain.headers["content-type"]) == (b"fLaC....", "audio/flac")
@@ -121,7 +123,8 @@ async def test_media_is_sent_with_its_type_or_as_base64_with_parameters(
 async def test_an_image_is_returned_as_its_bytes(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
-    assert await inference.run("chat", "text-to-image", "a cat") == b"\x89PNG..."
+    image = await inference.run("chat", "text-to-image", "a cat")
+    assert (image.content, image.media_type) == (b"\x89PNG...", "image/png")
     assert upstream.calls()[0].headers["accept"] == "image/png"
 
 
@@ -162,7 +165,7 @@ async def test_a_sound_is_recognized_by_its_content_type_or_its_first_bytes(
     sound = b"RIFF\x00\x00\x00\x00WAVE"
     upstream.shows("running")
     upstream.serves("/", Answer(body=sound, headers={"content-type": content_type} if content_type else {}))
-    assert await inference.run("chat", "text-to-speech", "hello") == sound
+    assert await inference.run("chat", "text-to-speech", "hello") == Media(sound, "audio/wav")
 
 
 async def test_an_unknown_task_is_refused_with_the_known_ones(upstream: Upstream, inference: AsyncInference) -> None:

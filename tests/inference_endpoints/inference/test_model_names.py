@@ -60,7 +60,7 @@ async def test_tasks_find_the_name_too(upstream: Upstream, inference: AsyncInfer
     upstream.runs("vLLM")
     upstream.serves("/v1/embeddings", UNKNOWN, Answer(body={"data": [{"index": 0, "embedding": [1]}]}))
     lists_names(upstream, NAMES)
-    assert await inference.run("chat", "feature-extraction", "a") == [[1.0]]
+    assert await inference.run("chat", "feature-extraction", "a") == [1.0]
     assert requests(upstream) == ["gpt2", "/v1/models", "served-name"]
 
 

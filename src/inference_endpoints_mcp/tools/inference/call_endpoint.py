@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference.async_inference import InferenceResponse
+from inference_endpoints.inference.responses import InferenceResponse
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, ShortLine
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line

@@ -1,0 +1,50 @@
+"""A whole response of an engine."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse
+from inference_endpoints.models.json_text import parse_json
+from inference_endpoints.transport.http import read_up_to
+
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+"""Bytes of one response. A larger one is refused."""
+
+
+@dataclass(frozen=True)
+class InferenceResponse:
+    """An engine's response, unparsed. `seconds` is the duration of the call, `woke` whether it woke the endpoint.
+
+    >>> response = get_inference_endpoint("chat").client.post(json={"inputs": "I like it."})
+    >>> response.status, response.content_type, response.woke
+    (200, 'application/json', False)
+    """
+
+    status: int
+    content_type: str
+    content: bytes = field(repr=False)
+    seconds: float
+    woke: bool
+
+    def json(self) -> Any:
+        """The content as JSON. Raises `BadRequest` if it is not JSON: another attempt would not help.
+
+        >>> response.json()
+        [{'label': 'POSITIVE', 'score': 0.9}]
+        """
+        try:
+            return parse_json(self.content)
+        except ValueError as error:
+            raise BadRequest("The endpoint's answer is not JSON.", hint="Check its content type.") from error
+
+
+async def read_response(opened: OpenResponse, deadline: CallDeadline) -> InferenceResponse:
+    """The whole response. Raises `BadRequest` if it is larger than `MAX_RESPONSE_BYTES`."""
+    response = opened.response
+    with deadline.limit(f"{opened.call.label} did not finish its answer"):
+        content = await read_up_to(response, MAX_RESPONSE_BYTES + 1)
+    if len(content) > MAX_RESPONSE_BYTES:
+        raise BadRequest("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
+    content_type = response.headers.get("content-type", "")
+    return InferenceResponse(response.status_code, content_type, content, deadline.elapsed, opened.woke)

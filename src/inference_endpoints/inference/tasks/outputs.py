@@ -1,0 +1,137 @@
+"""What tasks return, each in one shape whatever the engine answered. Fields are read as attributes or as items.
+
+The names are those of the published task schemas of huggingface.js. What an engine leaves out is None.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+Vector = list[float]
+TokenVectors = list[list[float]]
+"""A vector for each token of a text, where the model does not pool them."""
+SparseVector = dict[int, float]
+"""The weights that are not zero, by their index in the vocabulary."""
+Embedding = Vector | TokenVectors | SparseVector
+
+
+class Output:
+    """Fields are attributes, and items by the same names."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in {known.name for known in fields(self)}:  # type: ignore[arg-type]
+            raise KeyError(name)
+        return getattr(self, name)
+
+
+@dataclass(frozen=True)
+class Label(Output):
+    """One class of a classifier, with its score.
+
+    >>> labels = get_inference_endpoint("chat").client.text_classification("I like it.")
+    >>> labels[0].label, labels[0].score
+    ('POSITIVE', 0.9)
+    """
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Entity(Output):
+    """A part of a text. `start` and `end` count characters. Several tokens have an `entity_group`, one an `entity`."""
+
+    word: str
+    score: float | None = None
+    start: int | None = None
+    end: int | None = None
+    entity_group: str | None = None
+    entity: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer(Output):
+    """An answer to a question. `start` and `end` count the characters of the context, or the words of a document."""
+
+    answer: str
+    score: float | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class TableAnswer(Output):
+    """An answer from a table. `coordinates` are (row, column) of each of `cells`."""
+
+    answer: str
+    cells: list[str] = field(default_factory=list)
+    coordinates: list[list[int]] = field(default_factory=list)
+    aggregator: str | None = None
+
+
+@dataclass(frozen=True)
+class MaskCandidate(Output):
+    """What could stand in place of a mask."""
+
+    token_str: str
+    score: float | None = None
+    token: int | None = None
+    sequence: str | None = None
+
+
+@dataclass(frozen=True)
+class BoundingBox(Output):
+    """In pixels, from the top left corner."""
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+@dataclass(frozen=True)
+class DetectedObject(Output):
+    label: str
+    score: float | None
+    box: BoundingBox
+
+
+@dataclass(frozen=True)
+class Media(Output):
+    """A file with an image, a sound or a video."""
+
+    content: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Segment(Output):
+    """A part of an image. `mask` is a black and white image of its size."""
+
+    label: str
+    score: float | None = None
+    mask: Media | None = None
+
+
+@dataclass(frozen=True)
+class TranscriptChunk(Output):
+    """A part of what was said. `timestamp` is its start and end in seconds; the end can be unknown."""
+
+    text: str
+    timestamp: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Transcript(Output):
+    """What was said. `chunks` is set where timestamps were asked for."""
+
+    text: str
+    chunks: list[TranscriptChunk] | None = None
+
+
+@dataclass(frozen=True)
+class Rank(Output):
+    """The score of one of the texts, which `index` names."""
+
+    index: int
+    score: float
+    text: str | None = None

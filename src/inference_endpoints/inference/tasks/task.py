@@ -1,0 +1,122 @@
+"""One task: what it takes and returns. Inputs and parameters are checked before anything is sent."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from inference_endpoints.errors import BadRequest
+from inference_endpoints.inference.media import UNKNOWN, detect_media_type, is_media_of
+from inference_endpoints.inference.tasks.inputs import TaskInput
+from inference_endpoints.inference.tasks.outputs import Media
+from inference_endpoints.inference.tasks.readers import Reader
+from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.models.json_text import parse_json
+
+MIN_SIMILARITY = 0.8
+"""How similar a parameter's name must be to a known one to count as a typing error of it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task by its name on the Hub.
+
+    `example` are its inputs as a tool takes them: a file is named by its path. `returns` describes one output in words.
+    `parameters` are types by name, `required` those that must be given. `route` serves it on every engine but those of
+    `routes`. `media` is the kind of files that it returns, if any.
+    """
+
+    name: str
+    takes: type[TaskInput]
+    returns: str
+    read: Reader
+    example: Mapping[str, Any]
+    route: Route
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    media: str = ""
+
+    @property
+    def accept(self) -> str:
+        """The value of the Accept header. The Inference Toolkit returns files only where their type is asked for."""
+        return {"image": "image/png", "audio": "audio/*"}.get(self.media, "application/json")
+
+    def route_on(self, engine: str) -> Route:
+        return self.routes.get(engine, self.route)
+
+    def check_input(self, inputs: Any) -> TaskInput:
+        """The inputs, typed. One that has a single part may be given as that part. Raises `BadRequest`, which names
+        the field and shows a valid example."""
+        if isinstance(inputs, TaskInput):
+            return inputs
+        required = [name for name, known in self.takes.model_fields.items() if known.is_required()]
+        try:
+            return self.takes.model_validate(
+                inputs if isinstance(inputs, Mapping) or len(required) != 1 else {required[0]: inputs}
+            )
+        except ValidationError as error:
+            raise BadRequest(f"{self.name}: {self._describe(error)}. Nothing was sent.", hint=self._hint) from error
+
+    def check_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Raises `BadRequest` for a parameter that is missing, has another type, or is nearly the name of a known one.
+        Those of an engine's own pass."""
+        for name in parameters.keys() - self.parameters.keys():
+            near = difflib.get_close_matches(name, self.parameters, 1, MIN_SIMILARITY)
+            if near:
+                raise BadRequest(
+                    f"{self.name}: a parameter is not known, but {near[0]} is. Nothing was sent.", hint=self._hint
+                )
+        try:
+            self._parameter_model.model_validate(dict(parameters))
+        except ValidationError as error:
+            raise BadRequest(f"{self.name}: {self._describe(error)}. Nothing was sent.", hint=self._hint) from error
+
+    def read_response(self, content_type: str, content: bytes, count: int, route: Route) -> list[Any]:
+        """The outputs of a response's body, one for each input. Raises one of `NOT_OF_THIS_TASK`."""
+        if self.media and not _is_json(content_type, content):
+            if count != 1 or not is_media_of(self.media, content_type, content):
+                raise ValueError(f"not of the type {self.media}")
+            return [Media(content, _media_type(content_type, content))]
+        return (route.read or self.read)(parse_json(content), count)
+
+    @cached_property
+    def _parameter_model(self) -> type[BaseModel]:
+        fields: dict[str, Any] = {
+            name: (kind, ...) if name in self.required else (kind | None, None)
+            for name, kind in self.parameters.items()
+        }
+        config = ConfigDict(extra="allow", hide_input_in_errors=True)
+        return create_model("Parameters", __config__=config, **fields)
+
+    @property
+    def _hint(self) -> str:
+        return f"Valid is for example {json.dumps(self.example, ensure_ascii=False)}"
+
+    def _describe(self, error: ValidationError) -> str:
+        """The first problem, with its field and without its value."""
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        known = {*self.takes.model_fields, *self.parameters}
+        where = [str(part) for part in problem["loc"] if isinstance(part, int) or part in known]
+        if problem["type"] == "extra_forbidden":
+            names = ", ".join(self.takes.model_fields)
+            return f"it takes {names}, and something else was given"
+        if problem["type"] == "missing":
+            return f"{'.'.join(where)} is missing"
+        if problem["type"] in {"bytes_type", "is_instance_of"}:
+            return f"{'.'.join(where)} takes a file as bytes"
+        return f"{'.'.join(where) or 'the input'}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+
+
+def _is_json(content_type: str, content: bytes) -> bool:
+    declared = content_type.partition(";")[0].strip().lower()
+    return declared.endswith("json") and content.lstrip()[:1] in (b"{", b"[", b'"')
+
+
+def _media_type(content_type: str, content: bytes) -> str:
+    declared, detected = content_type.partition(";")[0].strip().lower(), detect_media_type(content)
+    return declared if detected == UNKNOWN else detected
