@@ -12,7 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import COMMAND, address_of
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
-from tests.support.http_server import ON_LOOPBACK, http_server
+from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
 
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import httpx
@@ -26,13 +26,6 @@ from inference_endpoints_mcp.server.transports import build_http_config
 pytestmark = pytest.mark.anyio
 
 HALF_A_REQUEST = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
-ACCEPT = {"Accept": "application/json, text/event-stream"}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "mcp", "version": "1"}},
-}
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 

@@ -20,7 +20,8 @@ from tests.support.command import write_private
 from tests.support.guarded_client import guarded
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, Mode, connected, serving
-from tests.support.http_server import ON_LOOPBACK, http_server
+from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
+from tests.support.options import options_for
 from tests.support.polling import eventually
 from tests.support.scripted_upstream import SILENT, Answer, Upstream
 
@@ -30,28 +31,14 @@ from inference_endpoints.transport.http import MAX_CONNECTIONS, httpx
 from inference_endpoints_mcp.cli.main import main
 from inference_endpoints_mcp.policy.caller import Caller, current_caller
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
+from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
+from inference_endpoints_mcp.server.http.keys import KeyFileError, SharedKey
 from inference_endpoints_mcp.server.http.listening import ListenError, UnixSocket
 
 pytestmark = pytest.mark.anyio
 
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "mcp", "version": "1"}},
-}
-ACCEPT = {"Accept": "application/json, text/event-stream"}
 SLOW = "/v2/endpoint/acme/slow"
 READ_SLOW = "endpoint://acme/slow"
-
-
-def options_for(backend: Backend, **changes: Any) -> ServerOptions:
-    async def open_backend(_: AsyncExitStack) -> Backend:
-        return backend
-
-    return ServerOptions(**{"open_backend": open_backend, "namespace": "acme", **changes})
 
 
 @asynccontextmanager
@@ -289,8 +276,8 @@ def test_the_servers_own_names_are_accepted(rules: AccessRules, headers: dict[st
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     key = write_private(tmp_path / "key", "k" * 32)
     key.chmod(mode)
-    with pytest.raises(UnprotectedServerError, match="chmod 600"):
-        AccessRules.from_settings(Exposure("127.0.0.1"), [], key)
+    with pytest.raises(KeyFileError, match="chmod 600"):
+        SharedKey.read(key)
 
 
 @pytest.mark.parametrize("flags", [[], ["--host", "localhost"], ["--local", "--lend", "HF_TOKEN"]])
@@ -306,14 +293,13 @@ def test_no_other_user_of_this_machine_can_act_with_your_token(
     assert "hf_a_token" not in message
 
 
-def test_a_key_a_socket_or_the_operators_word_is_enough(tmp_path: Path) -> None:
-    key = write_private(tmp_path / "key", "k" * 32)
-    for exposure, file in [
-        (Exposure("127.0.0.1", has_secrets=True), key),
-        (Exposure(None, has_secrets=True), None),
-        (Exposure("::1", has_secrets=True, local_users_allowed=True), None),
+def test_a_key_a_socket_or_the_operators_word_is_enough() -> None:
+    for exposure, has_key in [
+        (Exposure("127.0.0.1", has_secrets=True), True),
+        (Exposure(None, has_secrets=True), False),
+        (Exposure("::1", has_secrets=True, local_users_allowed=True), False),
     ]:
-        assert AccessRules.from_settings(exposure, [], file).is_local
+        assert AccessRules.from_settings(exposure, [], has_key=has_key).is_local
 
 
 async def test_over_a_socket_only_its_owner_calls(backend: Backend, tmp_path: Path, mode: Mode) -> None:

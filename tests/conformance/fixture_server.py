@@ -54,5 +54,5 @@ async def _open_backend(_: AsyncExitStack) -> Backend:
 if __name__ == "__main__":
     # No endpoints are listed: there is no account behind it.
     nothing = ServerOptions(_open_backend, limits=Limits(tools=("whoami",)))
-    access = AccessRules.from_settings(Exposure("127.0.0.1"), [], None)
+    access = AccessRules.from_settings(Exposure("127.0.0.1"), [])
     sys.exit(serve_http(nothing, HttpOptions(TcpAddress("127.0.0.1", 0), access), FixtureServer))

@@ -12,7 +12,16 @@ from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.transports import HttpOptions, build_http_config
 
-ON_LOOPBACK = HttpOptions(TcpAddress("127.0.0.1", 0), AccessRules.from_settings(Exposure("127.0.0.1"), [], None))
+ON_LOOPBACK = HttpOptions(TcpAddress("127.0.0.1", 0), AccessRules.from_settings(Exposure("127.0.0.1"), []))
+
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "mcp", "version": "1"}},
+}
+"""Opens a session of the older protocol."""
 
 
 @asynccontextmanager

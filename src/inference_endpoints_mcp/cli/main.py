@@ -69,6 +69,17 @@ def _run_doctor(arguments: list[str]) -> int:
     return run_doctor(parse_arguments(DoctorSettings, arguments))
 
 
+def _run_keys(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.keys import run_keys
+    from inference_endpoints_mcp.cli.settings import KeySettings, parse_arguments
+
+    action, flags = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if action not in {"add", "list", "remove"}:
+        parse_arguments(KeySettings, arguments if action in {"--help", "-h"} else ["--help"])
+        return USAGE_ERROR
+    return run_keys(action, parse_arguments(KeySettings, flags))
+
+
 def _run_control_plane(arguments: list[str]) -> int:
     return _stop_control_plane(arguments[1:]) if arguments[:1] == ["stop"] else _exec_control_plane(arguments)
 
@@ -111,5 +122,6 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _run_serve,
     "demo": _run_demo,
     "doctor": _run_doctor,
+    "keys": _run_keys,
     "control-plane": _run_control_plane,
 }

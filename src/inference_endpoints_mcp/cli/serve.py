@@ -12,6 +12,7 @@ from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecret
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
 from inference_endpoints_mcp.server.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
 from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
+from inference_endpoints_mcp.server.http.keys import KeyFileError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http, serve_stdio
@@ -30,7 +31,7 @@ def run_serve(settings: ServeSettings) -> int:
         return run_stdio(settings)
     try:
         return serve_http(build_options(settings, http=True), _http_options(settings))
-    except (LimitsError, LentSecretsError, AuditError, UnprotectedServerError, ListenError) as error:
+    except (LimitsError, LentSecretsError, AuditError, UnprotectedServerError, KeyFileError, ListenError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -45,7 +46,9 @@ def _http_options(settings: ServeSettings) -> HttpOptions:
     )
     return HttpOptions(
         listening=UnixSocket(settings.uds) if settings.uds else TcpAddress(settings.host, settings.port),
-        access=AccessRules.from_settings(exposure, list(settings.allowed_hosts), settings.api_key_file),
+        access=AccessRules.from_settings(exposure, list(settings.allowed_hosts), has_key=settings.has_key),
+        keys_file=settings.keys,
+        api_key_file=settings.api_key_file,
         trusted_proxies=settings.trusted_proxies,
         max_sessions=settings.max_sessions,
         max_connections=settings.max_connections,

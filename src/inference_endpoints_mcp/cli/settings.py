@@ -117,8 +117,8 @@ class ServerSettings(PlaneSettings, Limits):
     """An MCP server for Hugging Face Inference Endpoints, over stdio.
 
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
-    `hf auth login`. Further commands, each with --help: serve --http, demo, doctor, control-plane,
-    control-plane stop.
+    `hf auth login`. Further commands, each with --help: serve --http, keys, demo, doctor,
+    control-plane, control-plane stop.
     Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR. Lists are separated by commas.
     """
 
@@ -194,8 +194,8 @@ class ServerSettings(PlaneSettings, Limits):
 class ServeSettings(ServerSettings):
     """Serve MCP over streamable HTTP, at /mcp, for several hosts at once.
 
-    Calls act with your token. So on this machine it needs --api-key-file, --uds or --allow-local-users, and an address
-    that other machines can reach needs --api-key-file and --allowed-hosts.
+    Calls act with your token. So on this machine it needs --keys, --api-key-file, --uds or --allow-local-users, and an
+    address that other machines can reach needs a key and --allowed-hosts.
     """
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp serve")
@@ -205,6 +205,11 @@ class ServeSettings(ServerSettings):
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes any free port.")
     uds: Path | None = Field(
         default=None, description="Unix socket to listen on instead of a port. Only you can open it."
+    )
+    keys: Path | None = Field(
+        default=None,
+        description="Private file of named keys, each with its last day, read again when it changes; see "
+        "`inference-endpoints-mcp keys`.",
     )
     api_key_file: Path | None = Field(
         default=None, description="Private file with the key that callers send as `Authorization: Bearer …`."
@@ -230,12 +235,26 @@ class ServeSettings(ServerSettings):
         "request gives way to a new one.",
     )
 
+    @property
+    def has_key(self) -> bool:
+        return bool(self.keys or self.api_key_file)
+
     @model_validator(mode="after")
     def _socket_has_no_address(self) -> Self:
         for name in ("host", "port", "trusted_proxies"):
             if self.uds and name in self.model_fields_set:
                 raise PydanticCustomError("no_address", "{flag} has no meaning with --uds.", {"flag": flag(name)})
         return self
+
+
+class KeySettings(CommandSettings):
+    """Add, list and remove the keys of callers of `serve --http --keys FILE`: keys add, keys list, keys remove."""
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp keys")
+
+    keys: Path = Field(description="File of the keys. It holds no key, only what is needed to recognize one.")
+    name: str | None = Field(default=None, description="Whose key: a person, a bot, a team.")
+    days: int = Field(default=90, ge=0, description="Days for which a new key is valid; 0 for no end.")
 
 
 class ControlPlaneSettings(PlaneSettings):

@@ -39,11 +39,20 @@ class AuditTrail:
         return self._handler is not None
 
     def write(self, event: str, **facts: Any) -> None:
-        """One line. `event` is plan, approval, refusal, warning or change; what is None is left out."""
+        """One line. `event` is plan, approval, refusal, warning, change or keys; what is None is left out."""
         if self._handler is None:
             return
         caller = current_caller.get()
-        who = {"caller": caller.name, "address": caller.address, "request_id": caller.request_id} if caller else {}
+        who = (
+            {
+                "caller": caller.name,
+                "signed_in": caller.signed_in,
+                "address": caller.address,
+                "request_id": caller.request_id,
+            }
+            if caller
+            else {}
+        )
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **who, **facts}
         masked = self._redactor.data({key: value for key, value in entry.items() if value is not None})
         text = json.dumps(masked, ensure_ascii=False, separators=(",", ":"), default=str)

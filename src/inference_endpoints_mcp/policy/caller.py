@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Caller:
-    """The caller of a request: the name its host gives itself, its address (None over stdio), and our own id of the
-    request."""
+    """The caller of a request: the name its host gives itself, its address (None over stdio), our own id of the
+    request, and who signed in (the name of a key), if anybody had to."""
 
     name: str | None
     address: str | None
     request_id: str
+    signed_in: str | None = None
 
 
 current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
 """The caller of the current request."""
 
 
-def caller_address() -> str:
-    """The network address of the current caller. Empty for a single one: over stdio, and over a Unix socket."""
+def caller_id() -> str:
+    """Whom limits count: who signed in, else the network address, else the single user (stdio, a Unix socket)."""
     caller = current_caller.get()
-    return (caller and caller.address) or ""
+    if caller is None:
+        return ""
+    return f"signed in: {caller.signed_in}" if caller.signed_in else caller.address or ""

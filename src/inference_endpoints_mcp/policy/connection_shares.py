@@ -12,7 +12,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.http import MAX_CONNECTIONS
 from inference_endpoints.transport.operations import Request
-from inference_endpoints_mcp.policy.caller import caller_address
+from inference_endpoints_mcp.policy.caller import caller_id
 
 MAX_WAIT_S = 20.0
 """Seconds that a request waits until its own caller's requests leave it a connection."""
@@ -35,12 +35,12 @@ class ConnectionShares:
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:
-        async with self._connection("" if request.operation.name in _FOR_ALL_CALLERS else caller_address()):
+        async with self._connection("" if request.operation.name in _FOR_ALL_CALLERS else caller_id()):
             yield
 
     @asynccontextmanager
     async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
-        async with self._connection(caller_address()):
+        async with self._connection(caller_id()):
             yield
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 
@@ -21,3 +22,16 @@ def read_private_file(path: Path, flag: str) -> str:
         raise PrivateFileError(f"{path} ({flag}) cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise PrivateFileError(f"{path} ({flag}) is not a text file.") from error
+
+
+def write_private_file(path: Path, text: str) -> None:
+    """Replace a file in one step: its owner reads the old text or the new one, nobody else either. Raises OSError."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # private from its first moment
+    new = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -5,6 +5,7 @@ import json
 import secrets
 from typing import Any
 
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.request_state import authenticated_principal
@@ -19,7 +20,7 @@ async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
     """Middleware: record the caller for the duration of the request."""
     host, client = host_name(ctx.session), getattr(ctx.request, "client", None)
     name = clean_line(host, 100) if host is not None else None
-    caller = Caller(name, client.host if client else None, secrets.token_hex(6))
+    caller = Caller(name, client.host if client else None, secrets.token_hex(6), _signed_in())
     token = current_caller.set(caller)
     try:
         return await call_next(ctx)
@@ -30,14 +31,19 @@ async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
 def identify_caller(context: Context[Any, Any], backend: Backend) -> str:
     """A digest that distinguishes callers and is not a secret itself.
 
-    Over stdio there is one caller, the user of the operating system. Over HTTP it is a signed-in user or an API key:
-    many clients open a session for each call. Callers of two servers are the same only if both act for one account.
+    Over stdio there is one caller, the user of the operating system. Over HTTP it is who signed in, not a session: many
+    clients open one for each call. Callers of two servers are the same only if both act for one account.
     """
     headers = context.headers or {}
     known = [
-        authenticated_principal(context.request_context),
-        headers.get("authorization"),
+        authenticated_principal(context.request_context) or headers.get("authorization"),
         backend.control_plane,
         backend.token,
     ]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def _signed_in() -> str | None:
+    """The name of the caller's key."""
+    token = get_access_token()
+    return token.client_id if token else None

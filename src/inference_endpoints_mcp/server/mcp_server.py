@@ -35,7 +35,7 @@ from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
-from inference_endpoints_mcp.policy.caller import caller_address
+from inference_endpoints_mcp.policy.caller import caller_id
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
@@ -75,7 +75,7 @@ class EndpointsServer(MCPServer[Application]):
     """Serves what policy allows. Raises `AuditError` if the audit file cannot be written."""
 
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
-        audit = AuditTrail(options.audit_file, redactor)
+        audit = self.audit = AuditTrail(options.audit_file, redactor)
         policy = Policy(options.limits, audit)
         approvals = Approvals(options.approval, audit, options.plan_folder, options.clock)
         for value in options.lent.values.values():
@@ -168,7 +168,7 @@ class EndpointsServer(MCPServer[Application]):
         """Middleware: count a request against its caller's limit. Raises `RateLimited`."""
         if ctx.request_id is None or ctx.method in NOT_COUNTED:
             return await call_next(ctx)
-        with self._concurrency.counted(caller_address(), waits=False):
+        with self._concurrency.counted(caller_id(), waits=False):
             return await call_next(ctx)
 
     async def _render_failures(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -21,7 +21,7 @@ from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints_mcp.policy.caller import caller_address
+from inference_endpoints_mcp.policy.caller import caller_id
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
@@ -95,7 +95,7 @@ class ToolCalls:
             raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near}?" if near else ""))
         try:
             self._policy.check_tool(spec)
-            with self._concurrency.counted(caller_address(), waits=spec.waits):
+            with self._concurrency.counted(caller_id(), waits=spec.waits):
                 result = await _build(spec).run(given_arguments(arguments), context)
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)

@@ -4,8 +4,9 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,6 +20,7 @@ from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 
 if TYPE_CHECKING:
     import uvicorn
+    from mcp.server.auth.provider import TokenVerifier
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +32,15 @@ SHUTDOWN_GRACE_S = 2
 class HttpOptions:
     """Where to listen, and who may call.
 
+    `keys_file` has the keys of named callers, `api_key_file` one that they share; without both nobody signs in.
     `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
     `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all.
     """
 
     listening: Listening
     access: AccessRules
+    keys_file: Path | None = None
+    api_key_file: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
     max_sessions: int = 64
     max_connections: int = 2_000
@@ -60,7 +65,7 @@ def serve_http(
     http: HttpOptions,
     create_server: Callable[[ServerOptions, Redactor], EndpointsServer] = EndpointsServer,
 ) -> int:
-    """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `ListenError`."""
+    """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `ListenError` and `KeyFileError`."""
     import uvicorn
 
     redactor = Redactor()
@@ -75,10 +80,11 @@ def serve_http(
 
 
 def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Config":
-    """The application behind its checks, with the deadlines of its connections."""
+    """The application behind its checks, with the deadlines of its connections. Raises `KeyFileError`."""
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
 
+    from inference_endpoints_mcp.server.http.authentication import AuthenticationMiddleware
     from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
     from inference_endpoints_mcp.server.http.session_limits import MCP_PATH, SESSION_IDLE_S, SessionLimits
 
@@ -89,8 +95,10 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
         session_idle_timeout=SESSION_IDLE_S,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+    limited = SessionLimits(app, http.max_sessions)
+    verifiers = _verifiers(server, http)
     return uvicorn.Config(
-        AccessMiddleware(SessionLimits(app, http.max_sessions), http.access),
+        AccessMiddleware(AuthenticationMiddleware(limited, verifiers) if verifiers else limited, http.access),
         http=OpenConnections(connections_possible(http.max_connections)).protocol(),
         timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
@@ -102,3 +110,18 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
+
+
+def _verifiers(server: EndpointsServer, http: HttpOptions) -> "list[TokenVerifier]":
+    from inference_endpoints_mcp.server.http.keys import NamedKeys, SharedKey
+
+    def report(event: str, names: Sequence[str]) -> None:
+        log.warning("%s %s", event, " ".join(names))
+        server.audit.write("keys", outcome=event, changed=names or None)
+
+    verifiers: list[TokenVerifier] = []
+    if http.api_key_file:
+        verifiers.append(SharedKey.read(http.api_key_file))
+    if http.keys_file:
+        verifiers.append(NamedKeys(http.keys_file, report))
+    return verifiers

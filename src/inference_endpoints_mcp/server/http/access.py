@@ -1,18 +1,12 @@
-"""Who may call the HTTP server: checked on every route, before anything else."""
+"""From where the HTTP server may be called: checked on every route, before anything else."""
 
-import hashlib
-import hmac
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
-
-MIN_KEY_LENGTH = 16
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 """A host with or without a port."""
@@ -42,21 +36,21 @@ class Exposure:
         """Raises `UnprotectedServerError` if others could use the server without protection."""
         if not self.is_local and not has_key:
             raise UnprotectedServerError(
-                f"To listen on {self.address}, set a key that callers must send: --api-key-file."
+                f"To listen on {self.address}, set keys that callers must send: --keys or --api-key-file."
             )
         if not self.is_local and not has_host_names:
             raise UnprotectedServerError(f"To listen on {self.address}, set the server's host names: --allowed-hosts.")
         if self.address is not None and self.has_secrets and not has_key and not self.local_users_allowed:
             raise UnprotectedServerError(
-                "Every user of this machine could act with your token or lent secrets. Set a key that callers must "
-                "send (--api-key-file FILE), listen on a socket that only you can open (--uds PATH), or allow it "
-                "(--allow-local-users)."
+                "Every user of this machine could act with your token or lent secrets. Set keys that callers must "
+                "send (--keys FILE or --api-key-file FILE), listen on a socket that only you can open (--uds PATH), or "
+                "allow it (--allow-local-users)."
             )
 
 
 @dataclass(frozen=True)
 class AccessRules:
-    """The host names that the server accepts, and the digest of the API key that callers send, if there is one.
+    """The host names that the server accepts.
 
     The check of the Host and Origin headers keeps a web page from reaching a server on this machine through a host
     name of its own (DNS rebinding). `own_hosts` are those of `--allowed-hosts`; a host without a port has any port.
@@ -64,15 +58,12 @@ class AccessRules:
 
     own_hosts: frozenset[str]
     is_local: bool
-    key_digest: bytes | None = None
 
     @classmethod
-    def from_settings(cls, exposure: Exposure, allowed_hosts: list[str], key_file: Path | None) -> "AccessRules":
+    def from_settings(cls, exposure: Exposure, allowed_hosts: list[str], *, has_key: bool = False) -> "AccessRules":
         """Raises `UnprotectedServerError` if others could use the server without protection."""
-        key = _read_key(key_file) if key_file else None
-        exposure.check(has_key=key is not None, has_host_names=bool(allowed_hosts))
-        own_hosts = frozenset(name.lower() for name in allowed_hosts)
-        return cls(own_hosts, exposure.is_local, _digest(key) if key else None)
+        exposure.check(has_key=has_key, has_host_names=bool(allowed_hosts))
+        return cls(frozenset(name.lower() for name in allowed_hosts), exposure.is_local)
 
     def refuse(self, headers: Headers) -> Response | None:
         """The response to a caller that may not call; None for one that may."""
@@ -82,9 +73,6 @@ class AccessRules:
             return JSONResponse({"error": f"This server does not accept this Host. {hint}"}, 421)
         if not all(self._accepts_origin(origin, hosts[0]) for origin in headers.getlist("origin")):
             return JSONResponse({"error": "This server does not accept requests of web pages from this Origin."}, 403)
-        if self.key_digest is not None and not hmac.compare_digest(_digest(_bearer(headers)), self.key_digest):
-            challenge = {"WWW-Authenticate": "Bearer"}
-            return JSONResponse({"error": "A key is required: Authorization: Bearer …"}, 401, challenge)
         return None
 
     def _accepts_host(self, host: str) -> bool:
@@ -109,22 +97,3 @@ class AccessMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._rules.refuse(Headers(scope=scope)) if scope["type"] == "http" else None
         await (refusal or self._app)(scope, receive, send)
-
-
-def _read_key(path: Path) -> str:
-    try:
-        key = read_private_file(path, "--api-key-file").strip()
-    except PrivateFileError as error:
-        raise UnprotectedServerError(str(error)) from error
-    if len(key) < MIN_KEY_LENGTH:
-        raise UnprotectedServerError(f"The key is shorter than {MIN_KEY_LENGTH} characters.")
-    return key
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
-
-
-def _bearer(headers: Headers) -> str:
-    scheme, _, key = headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""

@@ -64,9 +64,8 @@ class SessionLimits:
             session.last_used = time.monotonic()
 
     async def _open_session(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope["client"]
         key = f"opening {uuid4().hex}"
-        session = self._sessions[key] = _Session(client[0] if client else "", 1, time.monotonic())
+        session = self._sessions[key] = _Session(_caller_of(scope), 1, time.monotonic())
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 400:
@@ -121,3 +120,10 @@ class SessionLimits:
 def _is_older_protocol(headers: Headers) -> bool:
     """The SDK's own rule: it opens a session for these requests."""
     return headers.get(MCP_PROTOCOL_VERSION_HEADER, HANDSHAKE_PROTOCOL_VERSIONS[0]) in HANDSHAKE_PROTOCOL_VERSIONS
+
+
+def _caller_of(scope: Scope) -> str:
+    """Who signed in, else the network address."""
+    if "user" in scope:
+        return f"signed in: {scope['user'].display_name}"
+    return scope["client"][0] if scope["client"] else ""

@@ -26,7 +26,7 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from inference_endpoints_mcp.policy.caller import caller_address
+from inference_endpoints_mcp.policy.caller import caller_id
 from inference_endpoints_mcp.server.resources.change_detection import (
     ChangeDetector,
     FingerprintStream,
@@ -75,7 +75,7 @@ class Subscriptions:
             if requested.resources_list_changed:
                 detectors.append(await self._subscribe_list(stack, ctx))
             if not detectors:  # a stream for nothing of ours is still a stream
-                stack.enter_context(self._count_subscription(caller_address()))
+                stack.enter_context(self._count_subscription(caller_id()))
             await asyncio.gather(*(detector.wait_started() for detector in detectors if detector is not None))
             return await self._listen(ctx, params)
 
@@ -106,7 +106,7 @@ class Subscriptions:
 
     async def _subscribe_resource(self, stack: ExitStack, ctx: RequestContext, uri: str) -> ChangeDetector | None:
         """Subscribe until the stack is closed. A URI of another scheme is accepted, and never changes."""
-        stack.enter_context(self._count_subscription(caller_address()))
+        stack.enter_context(self._count_subscription(caller_id()))
         endpoint_uri = EndpointUri.parse(uri)
         if endpoint_uri is None:
             if uri.startswith(SCHEME):
@@ -126,7 +126,7 @@ class Subscriptions:
         return stack.enter_context(self._share_detector(ResourceUpdated(uri=uri), fingerprints))
 
     async def _subscribe_list(self, stack: ExitStack, ctx: RequestContext) -> ChangeDetector:
-        stack.enter_context(self._count_subscription(caller_address()))
+        stack.enter_context(self._count_subscription(caller_id()))
         call = await self._resources.open_resource_call(ctx, None)
         fingerprints = partial(poll_fingerprint, partial(self._resources.read_names, call), self._poll_interval)
         return stack.enter_context(self._share_detector(ResourcesListChanged(), fingerprints))

@@ -1,0 +1,167 @@
+"""Keys of callers. The file of named keys holds their digests, so whoever reads it can call nothing with it.
+
+Each line is a key: its name, the day from which it is no longer valid (or `never`), and its SHA-256. A slow hash is for
+passwords: these keys are random and long. Empty lines and those that begin with # are ignored.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from mcp.server.auth.provider import AccessToken
+
+from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
+
+MIN_KEY_LENGTH = 16
+NEVER = "never"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class KeyFileError(ValueError):
+    """A file of keys cannot be read, others can read it, or a line of it is not a key."""
+
+
+@dataclass(frozen=True)
+class NamedKey:
+    """A caller's key. `expires` is the first day (UTC) on which it is refused; None for never."""
+
+    name: str
+    expires: date | None
+    digest: str
+
+    @classmethod
+    def parse(cls, line: str) -> "NamedKey":
+        """Raises ValueError for a line that is not a key."""
+        name, expires, digest = line.split()
+        if not _NAME.fullmatch(name) or not _DIGEST.fullmatch(digest):
+            raise ValueError(line)
+        return cls(name, None if expires == NEVER else date.fromisoformat(expires), digest)
+
+    @classmethod
+    def create(cls, name: str, expires: date | None) -> tuple["NamedKey", str]:
+        """A new key, and the secret that its caller sends. Raises ValueError for a name that is none."""
+        if not _NAME.fullmatch(name):
+            raise ValueError(name)
+        key = f"iemcp_{secrets.token_urlsafe(32)}"
+        return cls(name, expires, digest_of(key)), key
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.expires or NEVER} {self.digest}"
+
+    def is_valid(self, today: date) -> bool:
+        return self.expires is None or today < self.expires
+
+
+def digest_of(key: str) -> str:
+    return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def parse_keys(text: str) -> list[NamedKey]:
+    """Raises `KeyFileError` with the number of the line that is not a key, or repeats a name or a key."""
+    keys: list[NamedKey] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            key = NamedKey.parse(line)
+        except ValueError:
+            raise KeyFileError(f"line {number} is not a key: NAME, YYYY-MM-DD or never, sha256:…") from None
+        if any(key.name == other.name or key.digest == other.digest for other in keys):
+            raise KeyFileError(f"line {number} repeats a name or a key")
+        keys.append(key)
+    return keys
+
+
+def read_keys(path: Path) -> list[NamedKey]:
+    """Raises `KeyFileError`."""
+    try:
+        return parse_keys(read_private_file(path, "--keys"))
+    except PrivateFileError as error:
+        raise KeyFileError(str(error)) from error
+    except KeyFileError as error:
+        raise KeyFileError(f"{path} (--keys): {error}.") from error
+
+
+class SharedKey:
+    """One key that all callers send (`--api-key-file`)."""
+
+    def __init__(self, key: str) -> None:
+        self._digest = digest_of(key)
+
+    @classmethod
+    def read(cls, path: Path) -> "SharedKey":
+        """Raises `KeyFileError`."""
+        try:
+            key = read_private_file(path, "--api-key-file").strip()
+        except PrivateFileError as error:
+            raise KeyFileError(str(error)) from error
+        if len(key) < MIN_KEY_LENGTH:
+            raise KeyFileError(f"The key is shorter than {MIN_KEY_LENGTH} characters.")
+        return cls(key)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        if not hmac.compare_digest(digest_of(token), self._digest):
+            return None
+        return AccessToken(token="", client_id="shared key", scopes=[])
+
+
+class NamedKeys:
+    """Keys by caller (`--keys`), read again when the file changes: a line that is gone is refused from then on.
+
+    A file that cannot be used changes nothing: the keys that were valid stay so. `report` gets each change, as one
+    sentence and the names.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        report: Callable[[str, Sequence[str]], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Raises `KeyFileError`."""
+        self._path = path
+        self._report = report
+        self._clock = clock
+        self._version = _version_of(path)
+        self._keys = _by_digest(read_keys(path))
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        self._read_again()
+        key = self._keys.get(digest_of(token))
+        if key is None or not key.is_valid(self._clock().date()):
+            return None
+        return AccessToken(token="", client_id=key.name, scopes=[])
+
+    def _read_again(self) -> None:
+        version = _version_of(self._path)
+        if version == self._version:
+            return
+        self._version = version
+        try:
+            keys = _by_digest(read_keys(self._path))
+        except KeyFileError as error:
+            self._report(f"The keys are unchanged: {error}", ())
+            return
+        added, removed = keys.keys() - self._keys.keys(), self._keys.keys() - keys.keys()
+        names = [*(f"+{keys[each].name}" for each in added), *(f"-{self._keys[each].name}" for each in removed)]
+        self._keys = keys
+        self._report("The keys were read again.", sorted(names))
+
+
+def _by_digest(keys: Sequence[NamedKey]) -> Mapping[str, NamedKey]:
+    return {key.digest: key for key in keys}
+
+
+def _version_of(path: Path) -> tuple[int, ...]:
+    """Changes with the file and its mode. Empty for one that is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_ctime_ns
