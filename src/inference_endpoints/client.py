@@ -109,16 +109,36 @@ class AsyncEndpointsClient(LogClient, ModelClient):
         """
         return await self._send(operations.GET, namespace=await self.resolve_namespace(namespace), name=name)
 
-    async def list(self, namespace: str | None = None) -> Sequence[Endpoint]:
-        """Read all endpoints of a namespace, every page.
+    async def list(
+        self,
+        namespace: str | None = None,
+        *,
+        states: Sequence[str] = (),
+        types: Sequence[str] = (),
+        tasks: Sequence[str] = (),
+        tags: Sequence[str] = (),
+    ) -> Sequence[Endpoint]:
+        """Read all endpoints of a namespace, every page, newest first; or those of these states, types and tasks, with
+        these tags.
 
         >>> [endpoint.name for endpoint in await client.list()]
         ['broken', 'chat']
+        >>> [endpoint.name for endpoint in await client.list(states=["failed"])]
+        ['broken']
         """
-        return [endpoint async for endpoint in self.iterate(namespace)]
+        found = self.iterate(namespace, states=states, types=types, tasks=tasks, tags=tags)
+        return [endpoint async for endpoint in found]
 
-    async def iterate(self, namespace: str | None = None) -> AsyncGenerator[Endpoint]:
-        """Read the endpoints of a namespace; each page is requested when it is needed.
+    async def iterate(
+        self,
+        namespace: str | None = None,
+        *,
+        states: Sequence[str] = (),
+        types: Sequence[str] = (),
+        tasks: Sequence[str] = (),
+        tags: Sequence[str] = (),
+    ) -> AsyncGenerator[Endpoint]:
+        """Read the endpoints of a namespace; each page is requested when it is needed. The filters are those of `list`.
 
         >>> async for endpoint in client.iterate():
         ...     print(endpoint.name, endpoint.state)
@@ -126,9 +146,11 @@ class AsyncEndpointsClient(LogClient, ModelClient):
         chat running
         """
         namespace = await self.resolve_namespace(namespace)
+        wanted = {"state": states, "type": types, "task": tasks, "tags": tags}
+        filters = {name: ",".join(values) for name, values in wanted.items() if values}
         cursor, seen = None, set[str]()
         for _ in range(MAX_PAGES):
-            query = {"limit": PAGE_SIZE, "cursor": cursor}
+            query = {"limit": PAGE_SIZE, "cursor": cursor, **filters}
             page = await self._send(operations.LIST, query=query, namespace=namespace)
             for endpoint in page.items:
                 yield endpoint

@@ -57,7 +57,7 @@ async def test_forty_harmless_variables_hide_nothing_that_is_not(driver: Driver,
         'model.args: ["--evil"]',
         'model.env.HF_ENDPOINT: "https://evil.example"',
         'model.repository: "org/model"',
-        "$0 to $2.4 per hour on aws-us-east-1-nvidia-l4-x1",
+        "$0.8, and at most $2.4 per hour, on aws-us-east-1-nvidia-l4-x1",
     )
     for text in shown:
         assert text in question
@@ -126,7 +126,7 @@ async def test_it_says_what_it_costs_now_what_it_can_come_to_cost_and_what_it_in
     await driver.create(compute=gpu | {"scaling": {"minReplica": 0, "maxReplica": 1}})
     await driver.advance(200)
     question = await question_of(host_of, "update_endpoint", **CHAT, max_replica=4, env={"A": "1"})
-    assert "It costs $0.8 per hour now. It may then cost $0 to $3.2 per hour" in question
+    assert "It costs $0.8 per hour now. It then costs $0.8, and at most $3.2 per hour," in question
     assert "Its running replicas are replaced" in question
     paused = await question_of(host_of, "pause_endpoint", **CHAT)
     assert "It costs $0.8 per hour now, and nothing afterwards." in paused

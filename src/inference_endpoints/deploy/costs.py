@@ -70,16 +70,19 @@ def cost_of(endpoint: Endpoint, listing: HardwareListing, at: datetime) -> Endpo
     return EndpointCost(endpoint, now, _at_most(endpoint, prices), idle, saving)
 
 
+def idle_time(endpoint: Endpoint, at: datetime) -> timedelta | None:
+    """The time since its last call or change, whatever its state; None if neither is known."""
+    seen = _last_activity(endpoint)
+    return None if seen is None else max(at - seen, timedelta(0))  # the control plane's clock may be ahead of ours
+
+
 def _last_activity(endpoint: Endpoint) -> datetime | None:
     status = endpoint.status
     return max((seen for seen in (status.last_used_at, status.updated_at) if seen), default=status.created_at)
 
 
 def _idle(endpoint: Endpoint, at: datetime) -> timedelta | None:
-    seen = _last_activity(endpoint)
-    if seen is None or not endpoint.state.billed:
-        return None
-    return max(at - seen, timedelta(0))  # the control plane's clock may be ahead of ours
+    return idle_time(endpoint, at) if endpoint.state.billed else None
 
 
 def _at_most(endpoint: Endpoint, prices: Prices) -> float | None:

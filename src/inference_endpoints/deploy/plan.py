@@ -19,7 +19,7 @@ from inference_endpoints.deploy.offers import (
     lack_payment_method,
     list_offers,
 )
-from inference_endpoints.deploy.prices import HOURS_PER_MONTH, Prices
+from inference_endpoints.deploy.prices import HOURS_PER_MONTH, Prices, to_money
 from inference_endpoints.deploy.specs import differences
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.models import (
@@ -39,23 +39,29 @@ WAKE = "wake_endpoint"
 """The operation in a plan for a call that wakes an endpoint."""
 
 
-class PriceRange(BaseModel, defer_build=True):
-    """USD at the minimum and maximum of replicas. None where no price is published."""
+class PlannedCost(BaseModel, defer_build=True):
+    """USD now, as soon as the change is made, and at most: at the most replicas. None where no price is published.
+
+    `hardware_id` is the hardware after the change.
+    """
 
     hardware_id: str
-    per_hour_at_min: float | None = None
-    per_hour_at_max: float | None = None
-    per_month_at_max: float | None = None
+    per_hour_now: float | None = 0.0
+    per_hour_after: float | None = None
+    per_hour_at_most: float | None = None
+    per_month_at_most: float | None = None
 
     @classmethod
-    def of(cls, hardware_id: str, replica: float | None, fewest: int, most: int) -> "PriceRange":
-        if replica is None:
-            return cls(hardware_id=hardware_id)
+    def of(cls, hardware_id: str, replica: float | None, after: int, most: int, now: float | None) -> "PlannedCost":
+        """The cost of so many replicas after the change, and at most. What has none costs nothing at any price."""
+        at_most = replica * most if replica is not None else None if most else 0.0
+        at_once = replica * after if replica is not None else None if after else 0.0
         return cls(
             hardware_id=hardware_id,
-            per_hour_at_min=round(replica * fewest, 4),
-            per_hour_at_max=round(replica * most, 4),
-            per_month_at_max=round(replica * most * HOURS_PER_MONTH, 2),
+            per_hour_now=to_money(now),
+            per_hour_after=to_money(at_once),
+            per_hour_at_most=to_money(at_most),
+            per_month_at_most=None if at_most is None else round(at_most * HOURS_PER_MONTH, 2),
         )
 
 
@@ -73,7 +79,7 @@ class Plan(BaseModel, defer_build=True):
     >>> client = EndpointsClient()
     >>> request = EndpointChange(max_replica=2, secrets={"KEY": "value"}).request()
     >>> plan = plan_update(request, client.get("chat"), "acme", client.hardware())
-    >>> plan.spends, plan.cost.per_hour_at_max
+    >>> plan.spends, plan.cost.per_hour_at_most
     (True, 1.6)
     """
 
@@ -83,8 +89,7 @@ class Plan(BaseModel, defer_build=True):
     exposes: list[Exposure] = Field(default_factory=list, description="What the change opens to others.")
     interrupts: str = Field(default="", description="What the change interrupts, as a sentence.")
     endpoint: str
-    cost: PriceRange
-    per_hour_now: float | None = Field(default=0.0, description="USD; None where no price is published.")
+    cost: PlannedCost
     request: UpdateRequest | None = Field(default=None, repr=False)
     changes: list[SettingChange] = Field(default_factory=list)
     quota_left: int | None = Field(default=None, description="Accelerators of this type left at maximum replicas.")
@@ -114,7 +119,7 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
     >>> chat = client.get("chat")
     >>> request = CreateRequest.model_validate(chat.configuration | {"name": "copy"})
     >>> plan = plan_create(request, client.resolve_namespace(), client.hardware())
-    >>> plan.cost.hardware_id, plan.cost.per_hour_at_max, plan.quota_left
+    >>> plan.cost.hardware_id, plan.cost.per_hour_at_most, plan.quota_left
     ('aws-us-east-1-nvidia-l4-x1', 0.8, 13)
     """
     after, known = request.applied_to(None), list_offers(listing)
@@ -124,7 +129,7 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
         effect=operations.CREATE.effect,
         spends=True,
         endpoint=f"{namespace}/{request.name}",
-        cost=_cost(after, offer),
+        cost=_cost(after, offer, max(1, scaling.min_replica), 0.0),
         exposes=find_exposures(request, None),
         request=request,
         quota_left=_quota_left(offer, scaling.most_replicas),
@@ -149,8 +154,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
         effect=operations.UPDATE.effect if found else Effect.READS,
         spends=bool(found) and may_cost_more(after, current, known),
         endpoint=f"{namespace}/{current.name}",
-        cost=_cost(after, offer),
-        per_hour_now=Prices(listing).now(current),
+        cost=_cost(after, offer, _replicas_after(after, current), Prices(listing).now(current)),
         exposes=find_exposures(request, current),
         interrupts=REPLACES_REPLICAS if current.state.billed and any(map(_replaces_replicas, found)) else "",
         request=request,
@@ -171,16 +175,17 @@ def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: s
     if operation is operations.RESUME:
         return _plan_start(operation.name, operation.effect, current, namespace, listing)
     offer = find_offer(list_offers(listing), current.hardware_id)
+    most = current.compute.scaling.most_replicas if operation is operations.SCALE_TO_ZERO else 0  # a call wakes it
     return Plan(
         operation=operation.name,
         effect=operation.effect,
         endpoint=f"{namespace}/{current.name}",
-        cost=PriceRange.of(current.hardware_id, offer.price if offer else None, 0, 0),
-        per_hour_now=Prices(listing).now(current),
-        interrupts=_INTERRUPTIONS[operation.name],
+        cost=_cost(current, offer, 0, Prices(listing).now(current), most),
+        interrupts="" if current.state in _ANSWERS_NOBODY else _INTERRUPTIONS[operation.name],
     )
 
 
+_ANSWERS_NOBODY = frozenset({State.PAUSED, State.FAILED})
 _INTERRUPTIONS = {
     operations.PAUSE.name: "It stops answering until it is resumed.",
     operations.SCALE_TO_ZERO.name: "Its replicas end, and the next call waits for a new one.",
@@ -214,20 +219,30 @@ def plan_wake(current: Endpoint, namespace: str, listing: HardwareListing) -> Pl
 
 def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
     known, scaling = list_offers(listing), current.compute.scaling
-    offer, most = find_offer(known, current.hardware_id), scaling.most_replicas
+    offer = find_offer(known, current.hardware_id)
     return Plan(
         operation=name,
         effect=effect,
         spends=True,
         endpoint=f"{namespace}/{current.name}",
-        cost=PriceRange.of(current.hardware_id, offer.price if offer else None, max(1, scaling.min_replica), most),
+        cost=_cost(current, offer, max(1, scaling.min_replica), Prices(listing).now(current)),
         warnings=_warnings(offer, scaling, known),
     )
 
 
-def _cost(after: EndpointConfiguration, offer: Offer | None) -> PriceRange:
-    scaling = after.compute.scaling
-    return PriceRange.of(after.hardware_id, offer.price if offer else None, scaling.min_replica, scaling.most_replicas)
+def _cost(
+    after: EndpointConfiguration, offer: Offer | None, replicas: int, now: float | None, most: int | None = None
+) -> PlannedCost:
+    most = after.compute.scaling.most_replicas if most is None else most
+    return PlannedCost.of(after.hardware_id, offer.price if offer else None, replicas, most, now)
+
+
+def _replicas_after(after: EndpointConfiguration, current: Endpoint) -> int:
+    """Replicas as soon as an update is made: a paused endpoint stays paused, one without replicas may start one."""
+    if current.state is State.PAUSED:
+        return 0
+    held, scaling = max(current.status.target_replica, current.status.ready_replica, 1), after.compute.scaling
+    return max(scaling.min_replica, min(held, scaling.most_replicas))
 
 
 def may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:

@@ -7,6 +7,11 @@ from inference_endpoints.models import Endpoint, HardwareListing
 HOURS_PER_MONTH = 730
 
 
+def to_money(usd: float | None) -> float | None:
+    """USD without the error of adding fractions: hourly prices have at most four digits after the point."""
+    return None if usd is None else round(usd, 4)
+
+
 class Prices:
     """What endpoints cost, from one hardware listing."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy, Outcome
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
-from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.approval.proposal import AnyProposal
 from inference_endpoints_mcp.policy.audit_trail import AuditTrail
 
 PLAN_VALID_S = 600.0
@@ -31,24 +31,30 @@ class Approvals:
         self._tokens = PlanTokens(folder, now)
         self._audit = audit
 
-    def issue(self, caller: str, proposal: Proposal, by: Approver) -> str:
+    def issue(self, caller: str, proposal: AnyProposal, by: Approver) -> str:
         """A token for this plan: for a model or host to return, or beside a question that a person answers."""
         self.audit("plan", proposal, by=by)
         valid_for = PLAN_VALID_S if by == "token" else self.policy.answer_timeout_s
         return self._tokens.issue(_bound(caller, proposal, by), valid_for)
 
-    def redeem(self, token: str, caller: str, proposal: Proposal, by: Approver) -> Rejection | None:
+    def redeem(self, token: str, caller: str, proposal: AnyProposal, by: Approver) -> Rejection | None:
         """Why a token is not valid for this plan, None if it is. It is valid once."""
         return self._tokens.redeem(token, _bound(caller, proposal, by))
 
     def audit(
-        self, event: str, proposal: Proposal, outcome: Outcome | None = None, *, by: Approver, reason: str | None = None
+        self,
+        event: str,
+        proposal: AnyProposal,
+        outcome: Outcome | None = None,
+        *,
+        by: Approver,
+        reason: str | None = None,
     ) -> None:
         """A line about a plan that was shown for approval, or about how that ended."""
         self._audit.write(
             event,
-            operation=proposal.plan.operation,
-            endpoint=proposal.plan.endpoint,
+            operation=proposal.operation,
+            endpoint=proposal.subject,
             effect=",".join(sorted(proposal.effects)),
             price_per_hour_at_most_usd=proposal.price,
             plan=proposal.id,
@@ -58,5 +64,5 @@ class Approvals:
         )
 
 
-def _bound(caller: str, proposal: Proposal, by: Approver) -> dict[str, str]:
+def _bound(caller: str, proposal: AnyProposal, by: Approver) -> dict[str, str]:
     return {"caller": f"{by} {caller}", **proposal.bound}

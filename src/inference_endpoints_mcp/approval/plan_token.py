@@ -17,7 +17,7 @@ _NONCE, _TIME, _DIGEST = 8, 4, 6
 _MISMATCHES = {
     "caller": "The plan was made for another caller",
     "change": "The plan was made for another change",
-    "identity": "The endpoint is not the one the plan was made for",
+    "identity": "An endpoint is not the one the plan was made for",
     "configuration": "Its configuration changed since the plan",
     "payload": "The arguments are not those of the plan",
     "price": "Its price or effect changed since the plan",

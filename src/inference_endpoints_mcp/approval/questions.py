@@ -14,8 +14,15 @@ from inference_endpoints.deploy.plan import MASK, WAKE, Plan
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import EndpointConfiguration
 from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.proposal import Proposal
-from inference_endpoints_mcp.approval.wording import LONGEST_QUOTE, describe_cost, describe_exposures, named, quoted
+from inference_endpoints_mcp.approval.proposal import AnyProposal, Proposal, ProposedSet, shared_lines
+from inference_endpoints_mcp.approval.wording import (
+    LONGEST_QUOTE,
+    describe_cost,
+    describe_exposures,
+    describe_sum,
+    named,
+    quoted,
+)
 from inference_endpoints_mcp.policy.plain_values import is_plain
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -23,6 +30,8 @@ from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 LONGEST_QUESTION = 6_000
 """Characters. Hosts show a question in a dialog, and nobody reads more there."""
 HARMLESS_SHOWN = 5
+MOST_IN_DETAIL = 20
+"""Endpoints of a set that are shown with their model and hardware."""
 _HARMLESS = ("name", "tags", "notifications", "model.task", "model.fromCatalog")
 """Settings, with all below them, that name no code, caller or address, and change no cost."""
 _ORDER = ("type", "model.secrets", "model.image", "model.command", "model.args", "model.repository", "model")
@@ -45,8 +54,19 @@ class DeletionForm(BaseModel):
 
     name: StrictStr = Field(title="Endpoint name", description="Type the endpoint's name to delete it.")
 
-    def approves(self, proposal: Proposal) -> bool:
-        return self.name.strip() == proposal.name
+    def approves(self, proposal: AnyProposal) -> bool:
+        return isinstance(proposal, Proposal) and self.name.strip() == proposal.name
+
+
+class SetDeletionForm(BaseModel):
+    """The form for deleting several endpoints: nobody types that by habit."""
+
+    count: int = Field(title="Number of endpoints", description="Type how many are deleted.")
+    pattern: StrictStr = Field(title="Filter, or first name", description="Type it as the question shows it.")
+
+    def approves(self, proposal: AnyProposal) -> bool:
+        chosen = isinstance(proposal, ProposedSet) and " ".join(self.pattern.split()) == proposal.pattern
+        return chosen and self.count == len(proposal.members)
 
 
 class ApprovalForm(BaseModel):
@@ -54,31 +74,34 @@ class ApprovalForm(BaseModel):
 
     approve: StrictBool = Field(title="Approve", description="Whether to go ahead.")
 
-    def approves(self, proposal: Proposal) -> bool:
+    def approves(self, proposal: AnyProposal) -> bool:
         return self.approve
 
 
-Form = DeletionForm | ApprovalForm
+Form = DeletionForm | SetDeletionForm | ApprovalForm
 
 
-def choose_form(proposal: Proposal) -> type[Form]:
-    return DeletionForm if proposal.plan.effect is Effect.DESTROYS else ApprovalForm
+def choose_form(proposal: AnyProposal) -> type[Form]:
+    if proposal.effect is not Effect.DESTROYS:
+        return ApprovalForm
+    return SetDeletionForm if isinstance(proposal, ProposedSet) else DeletionForm
 
 
-def render_question(proposal: Proposal, redactor: Redactor) -> str:
+def render_question(proposal: AnyProposal, redactor: Redactor) -> str:
     """The text of the question: the same for the same proposal, and without secrets.
 
     Raises `Refused` where it would be too long to be read.
     """
-    plan = proposal.plan
-    lines = [f"{_VERBS[plan.operation]} endpoint {plan.endpoint}?"]
-    lines += ["This cannot be undone."] if plan.effect is Effect.DESTROYS else []
-    lines += describe_exposures(plan, proposal.after)
-    lines += [describe_cost(proposal)]
-    lines += [plan.interrupts] if plan.interrupts else []
-    lines += [_describe_endpoint(proposal)]
-    lines += _describe_settings(plan, redactor)
-    lines += [clean_line(warning) for warning in plan.warnings]
+    several = isinstance(proposal, ProposedSet)
+    subject = f"these {len(proposal.members)} endpoints" if several else f"endpoint {proposal.subject}"
+    lines = [f"{_VERBS[proposal.operation]} {subject}?"]
+    lines += ["This cannot be undone."] if proposal.effect is Effect.DESTROYS else []
+    lines += shared_lines(proposal, lambda each: describe_exposures(each.plan, each.after))
+    lines += [describe_sum(proposal) if isinstance(proposal, ProposedSet) else describe_cost(proposal)]
+    lines += shared_lines(proposal, lambda each: [each.plan.interrupts] if each.plan.interrupts else [])
+    lines += _describe_set(proposal) if isinstance(proposal, ProposedSet) else [_describe_endpoint(proposal)]
+    lines += shared_lines(proposal, lambda each: _describe_settings(each.plan, redactor))
+    lines += shared_lines(proposal, lambda each: [clean_line(warning) for warning in each.plan.warnings])
     question = redactor.text("\n".join([*lines, f"(Plan {proposal.id})"]))
     if len(question) > LONGEST_QUESTION:
         raise Refused(
@@ -86,6 +109,22 @@ def render_question(proposal: Proposal, redactor: Redactor) -> str:
             hint="Make several smaller changes, one after the other.",
         )
     return question
+
+
+def _describe_set(proposal: ProposedSet) -> Iterator[str]:
+    """Exactly which endpoints, each with its state and price; of a few also what they run."""
+    if proposal.effect is Effect.DESTROYS:
+        yield f"To approve, type {len(proposal.members)} and: {proposal.pattern}"
+    namespaces = {member.namespace for member in proposal.members}
+    chosen = f"Those that match {proposal.where}, in" if proposal.where else "In"
+    yield f"{chosen} {', '.join(named(one) for one in sorted(namespaces))}:"
+    for member in proposal.members:
+        name = member.name if len(namespaces) == 1 else member.subject
+        state = clean_line(member.current.state.value, 40) if member.current else "new"
+        price = member.cost.per_hour_now
+        costs = "at an unknown price" if price is None else f"${price:g}/h"
+        detail = f". {_describe_endpoint(member)}" if len(proposal.members) <= MOST_IN_DETAIL else ""
+        yield f"- {name}: {state}, {costs}{detail}"
 
 
 def _describe_endpoint(proposal: Proposal) -> str:

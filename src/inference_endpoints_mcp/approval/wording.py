@@ -8,7 +8,7 @@ from typing import Any
 from inference_endpoints.deploy.exposure import Exposure, ExposureKind
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.models import EndpointConfiguration
-from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.approval.proposal import Proposal, ProposedSet
 from inference_endpoints_mcp.policy.plain_values import is_plain
 
 LONGEST_QUOTE = 100
@@ -33,23 +33,39 @@ def named(text: str) -> str:
 
 def describe_cost(proposal: Proposal) -> str:
     """What the endpoint costs now, and what it can come to cost."""
-    plan, cost = proposal.plan, proposal.plan.cost
-    if proposal.current is None or plan.per_hour_now == 0:
+    cost = proposal.plan.cost
+    if cost.per_hour_now == 0:
         now = "It costs nothing now"
     else:
-        now = f"It costs ${plan.per_hour_now:g} per hour now" if plan.per_hour_now else "What it costs now is unknown"
-    if cost.per_hour_at_max is None:
+        now = f"It costs ${cost.per_hour_now:g} per hour now" if cost.per_hour_now else "What it costs now is unknown"
+    if cost.per_hour_at_most is None:
         return f"{now}. Its price is not published."
-    if cost.per_hour_at_max == 0:
+    if cost.per_hour_at_most == 0:
         return f"{now}, and nothing afterwards."
     hardware = named(cost.hardware_id)
     if proposal.backend == "local":
         return f"{now}. It runs on {hardware}, which costs nothing."
     simulated = "; simulated, so nothing is billed" if proposal.backend == "simulated" else ""
-    return (
-        f"{now}. It may then cost ${cost.per_hour_at_min:g} to ${cost.per_hour_at_max:g} per hour on {hardware} "
-        f"(${cost.per_month_at_max:g} a month at most{simulated})."
+    most, month = f"${cost.per_hour_at_most:g} per hour", f"${cost.per_month_at_most:g} a month at most"
+    if cost.per_hour_after == 0:
+        later = "once it is resumed" if proposal.is_paused else "once a call wakes it"
+        return f"{now}, and nothing afterwards; {later}, at most {most} on {hardware} ({month}{simulated})."
+    after = f"It then costs ${cost.per_hour_after:g}"
+    grows = cost.per_hour_after != cost.per_hour_at_most
+    after += f", and at most {most}," if grows else " per hour"
+    return f"{now}. {after} on {hardware} ({month}{simulated})."
+
+
+def describe_sum(proposal: ProposedSet) -> str:
+    """What a set costs now, and what it can come to cost: sums of known prices."""
+    cost = proposal.cost
+    now, after, most = (
+        "an unknown price" if usd is None else f"${usd:g} per hour" if usd else "nothing"
+        for usd in (cost.per_hour_now, cost.per_hour_after, cost.per_hour_at_most)
     )
+    grows = f", and at most {most}" if most != after else ""
+    where = {"simulated": " They are simulated, so nothing is billed.", "local": " They run on this machine."}
+    return f"Together they cost {now} now, and {after} afterwards{grows}.{where.get(proposal.backend, '')}"
 
 
 def describe_exposures(plan: Plan, after: EndpointConfiguration) -> Iterator[str]:

@@ -103,7 +103,7 @@ async def _deploy_and_chat(host: ConsoleHost) -> dict[str, Any]:
     async with host.step("plan", "A plan first, with its price"):
         planned = await host.call("create_endpoint", endpoint_name="assistant", repository=CHAT_MODEL, dry_run=True)
         _verify(planned["changed"] is False, "a dry run changes nothing")
-        host.show("plan", f"{planned['hardware']}, ${planned['plan']['per_hour_at_max_usd']:g}/h at most")
+        host.show("plan", f"{planned['hardware']}, ${planned['plan']['per_hour_at_most_usd']:g}/h at most")
     async with host.step("deploy_chat", f"Deploy a real chat model on this machine: {CHAT_MODEL}"):
         await host.call("create_endpoint", endpoint_name="assistant", repository=CHAT_MODEL)
         await _wait(host, "assistant")

@@ -1,6 +1,7 @@
 """Checks starts against the price limits, from live prices and the endpoints that already run."""
 
 import asyncio
+import itertools
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,10 +18,11 @@ from inference_endpoints_mcp.policy.rules import OwnedLimits
 
 @dataclass(frozen=True)
 class Spending:
-    """USD per hour that one endpoint may come to cost: infinite where no price is published."""
+    """USD per hour that endpoints of a namespace, started together, may come to cost: infinite where no price is
+    published."""
 
     namespace: str
-    name: str
+    names: frozenset[str]
     replicas: int
     per_hour: float
 
@@ -42,32 +44,35 @@ class Budget:
         Raises `Refused` if an enforced limit would be exceeded; yields the warnings of the others.
         """
         async with self._deciding:
-            spending = _spending(start)
-            warnings = [warning for owned in owned_limits for warning in await self._check(owned, spending)]
+            (spending,) = _spendings([start])
+            warnings = [warning for owned in owned_limits for warning in await self._check(owned, [spending])]
             self._under_way.append(spending)
         try:
             yield warnings
         finally:
             self._under_way.remove(spending)
 
-    async def refusals(self, start: PlannedStart, owned_limits: Sequence[OwnedLimits]) -> list[Refused]:
-        """Every refusal a start would meet now. Nothing is counted."""
+    async def refusals(self, starts: Sequence[PlannedStart], owned_limits: Sequence[OwnedLimits]) -> list[Refused]:
+        """Every refusal these starts would meet now, all of them together. Nothing is counted."""
         async with self._deciding:
-            spending, found = _spending(start), []
-            for owned in owned_limits:
+            found, spendings = [], _spendings(starts)
+            for owned, first in itertools.product(owned_limits, spendings):
                 try:
-                    await self._check(owned, spending)
+                    await self._check(owned, [first, *(other for other in spendings if other is not first)])
                 except Refused as refusal:
                     found.append(refusal)
             return found
 
-    async def _check(self, owned: OwnedLimits, spending: Spending) -> list[str]:
-        """The warnings of limits that only warn. Raises `Refused` if an enforced limit would be exceeded."""
-        warnings = []
+    async def _check(self, owned: OwnedLimits, together: Sequence[Spending]) -> list[str]:
+        """Check the first of what starts together. Returns the warnings of limits that only warn.
+
+        Raises `Refused` if an enforced limit would be exceeded.
+        """
+        warnings, spending = [], together[0]
         for rule, limit in owned.limits.price_limits.items():
             elsewhere = (await self._client.whoami()).namespaces if rule == TOTAL_PRICE_LIMIT else []
             try:
-                running = await self._running({spending.namespace, *elsewhere}, spending)
+                running = await self._running({spending.namespace, *elsewhere}, together)
                 reason = _reason_if_exceeded(limit, spending, running)
             except (Unauthorized, Forbidden):
                 reason = (
@@ -81,15 +86,23 @@ class Budget:
             warnings.append(reason)
         return warnings
 
-    async def _running(self, namespaces: set[str], excluded: Spending) -> tuple[float, int]:
-        """USD per hour that everything else there may come to cost, and how many endpoints have no known price."""
-        totals = await asyncio.gather(*(self._running_in(namespace, excluded) for namespace in namespaces))
+    async def _running(self, namespaces: set[str], together: Sequence[Spending]) -> tuple[float, int]:
+        """USD per hour that everything but the first may come to cost there, and how many endpoints have no known
+        price."""
+        totals = await asyncio.gather(*(self._running_in(namespace, together) for namespace in namespaces))
         return sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
 
-    async def _running_in(self, namespace: str, excluded: Spending) -> tuple[float, int]:
-        allowed = {each.name: each.per_hour for each in self._under_way if each.namespace == namespace}
-        counted = {*allowed, excluded.name} if namespace == excluded.namespace else set(allowed)
-        allowed.pop(excluded.name if namespace == excluded.namespace else "", None)
+    async def _running_in(self, namespace: str, together: Sequence[Spending]) -> tuple[float, int]:
+        here = [each for each in together if each.namespace == namespace]
+        starting = {name for each in here for name in each.names}
+        under_way = {
+            name: each.per_hour
+            for each in self._under_way
+            for name in each.names
+            if each.namespace == namespace and name not in starting
+        }
+        allowed = [*under_way.values(), *(each.per_hour for each in here if each is not together[0])]
+        counted = {*under_way, *starting}
         try:
             others = await self._client.list(namespace)
         except NotFound:
@@ -98,12 +111,23 @@ class Budget:
         prices = Prices(await self._hardware_cache.fresh_listing(namespace)) if running else None
         costs = [prices.at_most(other) for other in running] if prices else []
         known = [cost for cost in costs if cost is not None]
-        return sum(known) + sum(allowed.values()), len(costs) - len(known)
+        return sum(known) + sum(allowed), len(costs) - len(known)
 
 
-def _spending(start: PlannedStart) -> Spending:
-    per_hour = start.per_hour_at_most
-    return Spending(start.namespace, start.name, start.most_replicas, math.inf if per_hour is None else per_hour)
+def _spendings(starts: Sequence[PlannedStart]) -> list[Spending]:
+    """What these starts may come to cost, one sum for each namespace."""
+    by_namespace: dict[str, list[PlannedStart]] = {}
+    for start in starts:
+        by_namespace.setdefault(start.namespace, []).append(start)
+    return [
+        Spending(
+            namespace,
+            frozenset(start.name for start in group),
+            sum(start.most_replicas for start in group),
+            sum(math.inf if start.per_hour_at_most is None else start.per_hour_at_most for start in group),
+        )
+        for namespace, group in by_namespace.items()
+    ]
 
 
 def _reason_if_exceeded(limit: float, spending: Spending, running: tuple[float, int]) -> str | None:

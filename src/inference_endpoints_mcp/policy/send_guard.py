@@ -1,8 +1,10 @@
 """Checks the policy at every send of the model layer, so that no tool, prompt or resource can bypass the limits or the
 audit trail."""
 
+import asyncio
+import itertools
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -22,6 +24,9 @@ from inference_endpoints_mcp.policy.policy import Policy
 
 log = logging.getLogger(__name__)
 
+MAX_READS_AT_ONCE = 8
+"""Endpoints that are read at the same time before several are changed."""
+
 
 class SendGuard:
     """Implements the model layer's `Guard`.
@@ -36,6 +41,7 @@ class SendGuard:
         self._hardware_cache = hardware_cache
         self._budget = Budget(reader, hardware_cache)
         self._connections = ConnectionShares()
+        self._reading = asyncio.Semaphore(MAX_READS_AT_ONCE)
 
     @asynccontextmanager
     async def guard_request(self, request: Request) -> AsyncIterator[None]:
@@ -63,28 +69,39 @@ class SendGuard:
                 await self._check_start(stack, await self._planned_start(call), facts)
             yield
 
-    async def refusals(self, request: Request | EndpointCall) -> list[Refused]:
-        """Every refusal this would meet if it were sent now. Nothing is sent, counted or audited."""
+    async def refusals(self, *requests: Request | EndpointCall) -> list[Refused]:
+        """Every refusal these would meet if all of them were sent now. Nothing is sent, counted or audited."""
+        try:
+            planned = await asyncio.gather(*map(self._start_of, requests))
+            starts = [start for start in planned if start is not None]
+            owned_limits = self._policy.all_limits()
+            found = [
+                owned.refuse(*rule)
+                for owned, start in itertools.product(owned_limits, starts)
+                for rule in rules.violations(owned.limits, start)
+            ]
+            priced = [start for start in starts if self._price_limits(start)]
+            found += await self._budget.refusals(priced, self._price_limits(priced[0])) if priced else []
+        except Refused as refusal:
+            found = [refusal]
+        return list({refusal.message: refusal for refusal in found}.values())
+
+    async def _start_of(self, request: Request | EndpointCall) -> PlannedStart | None:
+        """What this would start; None for what starts nothing. Raises `Refused` where its effect is not allowed."""
         if isinstance(request, EndpointCall):
             effect, namespace = request.effect, request.namespace
         else:
             effect, namespace = request.operation.effect, request.arguments["namespace"]
-        try:
-            self._policy.check_effect(effect, namespace)
-            if not isinstance(request, EndpointCall) and request.operation.name not in START_OPERATIONS:
-                return []
-            start = await self._planned_start(request)
-            owned_limits = self._policy.all_limits()
-            found = [owned.refuse(*rule) for owned in owned_limits for rule in rules.violations(owned.limits, start)]
-            priced = self._price_limits(start)
-            return found + (await self._budget.refusals(start, priced) if priced else [])
-        except Refused as refusal:
-            return [refusal]
+        self._policy.check_effect(effect, namespace)
+        if not isinstance(request, EndpointCall) and request.operation.name not in START_OPERATIONS:
+            return None
+        async with self._reading:
+            return await self._planned_start(request)
 
-    async def check(self, request: Request | EndpointCall, facts: Mapping[str, Any]) -> None:
-        """Raises the first refusal this would meet if it were sent now, and audits it."""
+    async def check(self, requests: Sequence[Request | EndpointCall], facts: Mapping[str, Any]) -> None:
+        """Raises the first refusal these would meet if all of them were sent now, and audits it."""
         with self._policy.auditing_refusals(facts):
-            for refusal in await self.refusals(request):
+            for refusal in await self.refusals(*requests):
                 raise refusal
 
     async def _check_model_file(self, request: Request) -> None:

@@ -12,18 +12,20 @@ from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
 from inference_endpoints_mcp.approval.approval_policy import (
     ApprovalMethod,
+    Drifted,
     NotAsPlanned,
     Outcome,
     cannot_ask,
     not_approved,
     nothing_done,
 )
-from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.approval.proposal import AnyProposal, Proposal
 from inference_endpoints_mcp.approval.questions import render_question
 from inference_endpoints_mcp.policy.effects import EFFECTS, gravest_first, reasons
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.elicitation import ask_person, can_ask
-from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, backend_of_hardware, plan_summary
+from inference_endpoints_mcp.tools.outputs import EndpointOutput, NextCall, backend_of_hardware
+from inference_endpoints_mcp.tools.plan_summary import summarize
 
 PLAN_META = "io.github.inference-endpoints-mcp/plan_token"
 """Where a token travels that no model reads (`--confirm host`): in `_meta` of the answer, and of the next request."""
@@ -35,7 +37,7 @@ LONGEST_CALL = 2_000
 class ProposedChange:
     """A change a tool proposes. `preview` is its output as long as nothing is done, `apply` does what was planned."""
 
-    proposal: Proposal
+    proposal: AnyProposal
     preview: EndpointOutput
     apply: Callable[[], Awaitable[EndpointOutput]]
 
@@ -69,18 +71,25 @@ async def carry_out(
     if dry_run:
         return await _preview(call, change)
 
-    async def proposed_now() -> Proposal | None:
-        now = await propose()
-        return now.proposal if isinstance(now, ProposedChange) else None
+    latest: ProposedChange | EndpointOutput = change
 
-    if await approve_without_token(call, change.proposal, proposed_now):
+    async def proposed_now() -> AnyProposal | None:
+        nonlocal latest
+        latest = await propose()
+        return latest.proposal if isinstance(latest, ProposedChange) else None
+
+    try:
+        approved = await approve_without_token(call, change.proposal, proposed_now)
+    except Drifted as drifted:
+        raise NotAsPlanned(drifted.message, _shown(latest)) from drifted
+    if approved:
         return _with_approval(await change.apply(), how_approved(call, change.proposal))
     token = str((call.mcp.request_context.meta or {}).get(PLAN_META) or "") if by_host else plan_token
     return await _by_token(call, change, token)
 
 
 async def approve_without_token(
-    call: CallContext, proposal: Proposal, proposed_now: Callable[[], Awaitable[Proposal | None]]
+    call: CallContext, proposal: AnyProposal, proposed_now: Callable[[], Awaitable[AnyProposal | None]]
 ) -> bool:
     """True if no approval is needed or a person approved; False if a plan token must decide.
 
@@ -90,10 +99,13 @@ async def approve_without_token(
     """
     approvals = call.approvals
     needed = approvals.policy.effects_to_approve(proposal)
+    if not needed and len(proposal.members) == 1:
+        return True
+    question = render_question(proposal, call.redactor) if needed else ""
+    requests = [member.request_to_send for member in proposal.members]
+    await call.guard.check(requests, {"operation": proposal.operation, "endpoint": proposal.subject})
     if not needed:
         return True
-    plan, question = proposal.plan, render_question(proposal, call.redactor)
-    await call.guard.check(proposal.request_to_send, {"operation": plan.operation, "endpoint": plan.endpoint})
     if approvals.policy.method is not ApprovalMethod.ELICIT:
         return False
     if not can_ask(call.mcp):
@@ -131,7 +143,7 @@ def _with_approval(output: EndpointOutput, how: str) -> EndpointOutput:
     return output.model_copy(update={"now": f"{output.now} {how}"}) if output.changed else output
 
 
-def how_approved(call: CallContext, proposal: Proposal) -> str:
+def how_approved(call: CallContext, proposal: AnyProposal) -> str:
     """Whether a person approved this proposal, and why, or why nobody was asked."""
     policy = call.approvals.policy
     needed = policy.effects_to_approve(proposal)
@@ -140,10 +152,17 @@ def how_approved(call: CallContext, proposal: Proposal) -> str:
     return f"Nobody was asked: {policy.reason_not_to_ask(proposal)}."
 
 
+def _shown(change: ProposedChange | EndpointOutput) -> EndpointOutput:
+    """What would be done now, without a token."""
+    if isinstance(change, EndpointOutput):
+        return change
+    return change.preview.model_copy(update={"plan": summarize(change.proposal)})
+
+
 def _planned(call: CallContext, change: ProposedChange, now: str) -> EndpointOutput:
     """The plan with a new token, where the model reads it or where only the host does."""
     token = call.approvals.issue(call.caller, change.proposal, by="token")
-    output = change.preview.model_copy(update={"plan": plan_summary(change.proposal.plan), "now": now})
+    output = _shown(change).model_copy(update={"now": now})
     if call.approvals.policy.method is ApprovalMethod.HOST:
         return output.for_host({PLAN_META: token})
     sent = call.mcp.request_context.params or {}
@@ -157,8 +176,9 @@ def _planned(call: CallContext, change: ProposedChange, now: str) -> EndpointOut
 async def _preview(call: CallContext, change: ProposedChange) -> EndpointOutput:
     """The plan, with every refusal it would meet now."""
     proposal = change.proposal
-    refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(proposal.request_to_send)]
+    requests = [member.request_to_send for member in proposal.members]
+    refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(*requests)]
     effects = call.approvals.policy.effects_to_approve(proposal)
     needed = f"Carrying it out needs approval, because it {reasons(effects)}." if effects else ""
-    plan = plan_summary(proposal.with_warnings(*refusals).plan)
-    return change.preview.model_copy(update={"plan": plan, "now": f"Dry run: nothing was changed. {needed}"})
+    now = f"Dry run: nothing was changed. {needed}"
+    return change.preview.model_copy(update={"plan": summarize(proposal, *refusals), "now": now})

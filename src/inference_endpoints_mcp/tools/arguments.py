@@ -9,6 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="name or namespace/name.")]
+OneName = Annotated[str, Field(max_length=130, description="name or namespace/name.")]
+Names = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=130)]],
+    Field(max_length=100, description="Several instead, approved once."),
+]
+Where = Annotated[str, Field(max_length=200, description="All that match instead: see list_endpoints.")]
 Namespace = Annotated[str, Field(max_length=96, description="User or organization. Default: your own.")]
 NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all your namespaces.')]
 Limit = Annotated[int, Field(ge=1, le=100)]

@@ -13,7 +13,7 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from pydantic import ValidationError
 
 from inference_endpoints_mcp.approval.approval_policy import Outcome
-from inference_endpoints_mcp.approval.proposal import Proposal
+from inference_endpoints_mcp.approval.proposal import AnyProposal
 from inference_endpoints_mcp.approval.questions import choose_form
 from inference_endpoints_mcp.tools.call_context import CallContext, InputNeeded
 
@@ -32,7 +32,7 @@ def can_ask(context: Context[Any, Any]) -> bool:
 
 
 async def ask_person(
-    call: CallContext, proposal: Proposal, question: str, proposed_now: Callable[[], Awaitable[Proposal | None]]
+    call: CallContext, proposal: AnyProposal, question: str, proposed_now: Callable[[], Awaitable[AnyProposal | None]]
 ) -> Outcome:
     """The person's answer to this question, for the proposal as it is after the answer.
 
@@ -47,7 +47,7 @@ async def ask_person(
     return outcome
 
 
-def _ask_between_calls(call: CallContext, proposal: Proposal, question: str) -> Outcome:
+def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) -> Outcome:
     """The modern era: the call ends with the question, and is made again with the answer and the question's token."""
     answers = call.mcp.input_responses
     if not answers:
@@ -62,7 +62,7 @@ def _ask_between_calls(call: CallContext, proposal: Proposal, question: str) -> 
     return rejection.outcome if rejection else _outcome(answers, proposal)
 
 
-async def _ask_within_call(call: CallContext, proposal: Proposal, question: str) -> Outcome:
+async def _ask_within_call(call: CallContext, proposal: AnyProposal, question: str) -> Outcome:
     """The legacy era. Some hosts that declare that they can ask show nothing and never answer."""
     call.approvals.audit("plan", proposal, by="person")
     with anyio.move_on_after(call.approvals.policy.answer_timeout_s):
@@ -76,7 +76,7 @@ async def _ask_within_call(call: CallContext, proposal: Proposal, question: str)
     return Outcome.TIMED_OUT
 
 
-def _outcome(answers: Mapping[str, object], proposal: Proposal) -> Outcome:
+def _outcome(answers: Mapping[str, object], proposal: AnyProposal) -> Outcome:
     answer = answers.get(_APPROVAL)
     if not isinstance(answer, ElicitResult):
         return Outcome.MALFORMED

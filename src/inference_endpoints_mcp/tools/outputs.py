@@ -1,6 +1,5 @@
 """The outputs of tools: typed fields, with prose only in `now`. Fields that are None are left out."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -14,7 +13,6 @@ from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.answer_text import (
     Fenced,
-    LinesOfData,
     Name,
     Ours,
     RepositoryLine,
@@ -25,11 +23,8 @@ from inference_endpoints_mcp.privacy.answer_text import (
 from inference_endpoints_mcp.privacy.token_bound import token_bound
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.plan_summary import PlanSummary
 
-MAX_PAYLOAD_TOKENS = 2_500
-"""Longest payload that is shown."""
-MAX_CHANGES, MAX_VALUE_CHARACTERS = 40, 200
-MAX_CHANGES_TOKENS = 2_500
 MAX_MESSAGE_CHARACTERS, MAX_STATE_CHARACTERS = 200, 40
 MAX_ROW_TOKENS = 6_800
 """All rows of a list as JSON. The whole output then keeps to the size of an answer."""
@@ -91,23 +86,22 @@ class RefusedNamespace(BaseModel):
 RefusedNamespaces = Annotated[list[RefusedNamespace] | None, Field(description="Namespaces without results, and why.")]
 
 
-class PlanSummary(BaseModel):
-    """The planned request, and its price in USD at minimum and maximum replicas."""
+class EndpointOutcome(BaseModel):
+    """One of several endpoints: its state, what is done to it, and what it costs in USD per hour."""
 
-    effect: Word
-    exposes: list[Ours] = Field(default_factory=list)
-    interrupts: Ours | None = None
-    payload: LinesOfData | None = None
-    changes: list[LinesOfData] = Field(default_factory=list)
-    per_hour_at_min_usd: float | None = None
-    per_hour_at_max_usd: float | None = None
-    per_month_at_max_usd: float | None = None
-    quota_left: int | None = None
-    warnings: list[Ours] = Field(default_factory=list)
+    endpoint_name: Name
+    namespace: Name | None = Field(default=None, description="Where they are in several.")
+    state: Word | None = None
+    outcome: Literal["planned", "changed", "unchanged", "refused", "failed", "reached", "waiting"]
+    cost_now_usd: float | None = None
+    cost_after_usd: float | None = None
+    cost_at_most_usd: float | None = Field(default=None, description="Left out where it is cost_after_usd.")
+    changes: list[ShortLine] | None = None
+    why: Ours | None = None
 
 
 class EndpointOutput(ToolOutput):
-    endpoint_name: Name
+    endpoint_name: Name | None = Field(default=None, description="Left out of an answer about several.")
     namespace: Name
     state: Word | None = None
     changed: bool | None = Field(default=None, description="Whether this call changed anything.")
@@ -126,10 +120,17 @@ class EndpointOutput(ToolOutput):
     message: Fenced | None = Field(default=None, description="Fenced: from the control plane.")
     chosen: list[Ours] | None = Field(default=None, description="What the server chose, and why.")
     model_facts: list[Ours] | None = Field(default=None, description="The model on the Hub, and the memory it needs.")
+    endpoints: list[EndpointOutcome] | None = Field(default=None, description="Of a call for several: each of them.")
     plan: PlanSummary | None = None
     plan_token: Ours | None = Field(
         default=None, description="Pass it in the same call to carry the plan out. Valid once."
     )
+
+
+class WaitOutput(EndpointOutput):
+    reached: bool
+    waited_s: float
+    states_seen: list[Name] = Field(default_factory=list)
 
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -223,34 +224,6 @@ def last_used(endpoint: Endpoint) -> str | None:
     return rfc3339(used) if used else None
 
 
-def plan_summary(plan: Plan) -> PlanSummary:
-    """The plan, shortened where it is too long to show."""
-    payload, warnings = plan.masked(), list(plan.warnings)
-    if token_bound(json.dumps(payload, ensure_ascii=False)) > MAX_PAYLOAD_TOKENS:
-        payload = None
-        warnings.append("The payload is too long to show.")
-    changes = [
-        {"setting": change.setting, "before": _shortened(change.before), "after": _shortened(change.after)}
-        for change in plan.changes[:MAX_CHANGES]
-    ]
-    while token_bound(json.dumps(changes, ensure_ascii=False)) > MAX_CHANGES_TOKENS:
-        changes.pop()
-    if len(plan.changes) > len(changes):
-        warnings.append(f"{len(plan.changes) - len(changes)} more changes are not shown.")
-    return PlanSummary(
-        effect=plan.effect.value,
-        exposes=[exposure.subject for exposure in plan.exposes],
-        interrupts=plan.interrupts or None,
-        payload=payload,
-        changes=changes,
-        per_hour_at_min_usd=plan.cost.per_hour_at_min,
-        per_hour_at_max_usd=plan.cost.per_hour_at_max,
-        per_month_at_max_usd=plan.cost.per_month_at_max,
-        quota_left=plan.quota_left,
-        warnings=warnings,
-    )
-
-
 def preview_output(
     backend: str, plan: Plan, namespace: str, name: str, current: Endpoint | None = None
 ) -> EndpointOutput:
@@ -260,12 +233,6 @@ def preview_output(
         fields = endpoint_fields(current, namespace, None, backend)
     fields |= {"hardware": plan.cost.hardware_id, "backend": backend_of_hardware(plan.cost.hardware_id, backend)}
     return EndpointOutput(**fields, changed=False)
-
-
-def _shortened(value: Any) -> Any:
-    """The value; its length where it is too long."""
-    length = len(json.dumps(value))
-    return value if length <= MAX_VALUE_CHARACTERS else f"({length} characters)"
 
 
 def next_call(tool: str, namespace: str, name: str, **more: Any) -> NextCall:

@@ -55,7 +55,7 @@ def _forbid_unknown(model: type[Arguments]) -> type[Arguments]:
 
 
 def flatten(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with its references inlined, and without titles, null arms and empty defaults."""
+    """The schema with its references inlined, and without titles, lengths, null arms and empty defaults."""
     definitions = schema.get("$defs", {})
     flattened = _flattened({key: value for key, value in schema.items() if key != "$defs"}, definitions)
     assert isinstance(flattened, dict)
@@ -93,6 +93,8 @@ def _is_left_out(key: str, value: Any) -> bool:
             return isinstance(value, str)
         case "default":
             return value is None or value in ("", [], {})
+        case "maxLength" | "minLength" | "maxItems":
+            return isinstance(value, int)  # no model counts them, and whoever passes them is told
         case "additionalProperties":
             return isinstance(value, bool)  # Google's converter fails at it
     return False

@@ -56,8 +56,8 @@ def current() -> Endpoint:
 def test_a_creation_costs_from_its_fewest_to_its_most_replicas() -> None:
     plan = plan_create(creation(1, 3), "acme", LISTING)
     cost = plan.cost
-    assert (cost.hardware_id, cost.per_hour_at_min, cost.per_hour_at_max) == ("aws-east-l4-x1", 0.8, 2.4)
-    assert cost.per_month_at_max == pytest.approx(2.4 * 730)
+    assert (cost.hardware_id, cost.per_hour_after, cost.per_hour_at_most) == ("aws-east-l4-x1", 0.8, 2.4)
+    assert cost.per_month_at_most == pytest.approx(2.4 * 730)
     assert (plan.effect, plan.endpoint, plan.quota_left) == (Effect.SPENDS, "acme/chat", 0)
 
 
@@ -80,7 +80,7 @@ def test_a_harmless_creation_has_no_warnings() -> None:
 
 def test_hardware_without_a_price_has_no_cost_rather_than_none_at_all() -> None:
     cost = plan_create(creation(type_="b300"), "acme", LISTING).cost
-    assert (cost.per_hour_at_min, cost.per_hour_at_max, cost.per_month_at_max) == (None, None, None)
+    assert (cost.per_hour_after, cost.per_hour_at_most, cost.per_month_at_most) == (None, None, None)
 
 
 @pytest.mark.parametrize("replicas", ["many", [1], 1.5, True, -1, float("nan"), float("inf"), {}])
@@ -96,7 +96,7 @@ def test_an_update_shows_each_difference_and_keeps_what_is_not_given(current: En
     assert [change.model_dump() for change in plan.changes] == [
         {"setting": "compute.scaling.maxReplica", "before": 2, "after": 3}
     ]
-    assert (plan.cost.per_hour_at_min, plan.cost.per_hour_at_max) == (0.8, 2.4)
+    assert (plan.cost.per_hour_after, plan.cost.per_hour_at_most) == (0.8, 2.4)
     assert plan.effect is Effect.DISRUPTS
 
 
@@ -107,14 +107,14 @@ def test_an_update_without_a_difference_has_no_effect(current: Endpoint) -> None
 
 def test_an_update_to_other_hardware_costs_that(current: Endpoint) -> None:
     plan = plan_update(change({"compute": {"instanceType": "k80"}}), current, "acme", LISTING)
-    assert (plan.cost.hardware_id, plan.cost.per_hour_at_max) == ("aws-east-k80-x1", 0.4)
+    assert (plan.cost.hardware_id, plan.cost.per_hour_at_most) == ("aws-east-k80-x1", 0.4)
 
 
 @pytest.mark.parametrize(
     ("operation", "costs"),
     [
         (operations.PAUSE, (0, 0)),
-        (operations.SCALE_TO_ZERO, (0, 0)),
+        (operations.SCALE_TO_ZERO, (0, 1.6)),
         (operations.DELETE, (0, 0)),
         (operations.RESUME, (0.8, 1.6)),
     ],
@@ -124,7 +124,7 @@ def test_a_step_costs_what_runs_after_it(
 ) -> None:
     current.compute.scaling.scale_to_zero_timeout = 15
     plan = plan_state_change(operation, current, "acme", LISTING)
-    assert (plan.cost.per_hour_at_min, plan.cost.per_hour_at_max) == costs
+    assert (plan.cost.per_hour_after, plan.cost.per_hour_at_most) == costs
     assert plan.effect is operation.effect
 
 
@@ -182,7 +182,7 @@ def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoi
         "scale_endpoint_to_zero": False,
     }
     wake = plan_wake(current, "acme", LISTING)
-    assert (wake.spends, wake.cost.per_hour_at_max) == (True, 1.6)
+    assert (wake.spends, wake.cost.per_hour_at_most) == (True, 1.6)
 
 
 def _is_step(operation: operations.Operation[Any]) -> bool:

@@ -83,7 +83,7 @@ async def test_the_question_shows_the_plan_and_its_price_and_approval_carries_it
     assert lines[:2] == ["Create endpoint acme/new?", "Anyone on the internet may call it, without a token."]
     assert lines[2].startswith("It costs nothing now. ")
     assert f'It will run "org/model" in a huggingface container on {L4}.' in lines
-    assert "$0 to $1.6 per hour" in question
+    assert "$0.8, and at most $1.6 per hour," in question
     assert "a month" in question
     assert "simulated, so nothing is billed" in question
     assert 'type: "public"' in question

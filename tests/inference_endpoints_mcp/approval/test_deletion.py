@@ -98,7 +98,8 @@ async def test_a_dry_run_and_what_does_not_exist_ask_nobody(driver: Driver, host
 
     async with host_of(mode, answer=never) as host:
         facts = await host.call("delete_endpoint", **CHAT)
-        assert (facts["changed"], facts["now"]) == (False, "There is no such endpoint: nothing to delete.")
+        assert facts["changed"] is False
+        assert facts["now"].startswith("There is no such endpoint: nothing to delete.")
         await driver.create()
         facts = await host.call("delete_endpoint", **CHAT, dry_run=True)
         assert (facts["changed"], facts["plan"]["effect"]) == (False, "destroys")

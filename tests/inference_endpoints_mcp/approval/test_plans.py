@@ -60,7 +60,7 @@ async def test_the_first_call_shows_the_plan_and_the_second_carries_it_out_once(
         assert await world(driver) == before
         assert facts["changed"] is False
         assert "nothing was changed" in facts["now"]
-        assert "per_hour_at_max_usd" in facts["plan"]
+        assert "per_hour_at_most_usd" in facts["plan"]
         (proposed,) = facts["next"]
         assert proposed == {"tool": tool, "arguments": CHANGES[tool] | {"plan_token": facts["plan_token"]}}
         done = await host.call(proposed["tool"], **proposed["arguments"])

@@ -67,7 +67,7 @@ async def test_a_creation_that_was_not_done_is_not_held_against_the_next(driver:
 
 async def test_a_dry_run_is_never_refused(driver: Driver, host_of: HostOf) -> None:
     async with host_of(limits=Limits(max_price_per_hour=0.01)) as host:
-        assert (await host.call("create_endpoint", **SPEC, dry_run=True))["plan"]["per_hour_at_max_usd"] == 0.8
+        assert (await host.call("create_endpoint", **SPEC, dry_run=True))["plan"]["per_hour_at_most_usd"] == 0.8
 
 
 async def test_resuming_counts_what_runs_beside_it(driver: Driver, host_of: HostOf) -> None:

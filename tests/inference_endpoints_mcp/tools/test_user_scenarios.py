@@ -34,7 +34,7 @@ async def test_deploy_the_cheapest_that_runs_a_large_model_within_a_price(driver
         created = await agent.follow(config["next"][0], max_replica=1)
         await finish_starts(driver)
         assert (await agent.follow(created["next"][0]))["reached"] is True
-    assert created["plan"]["per_hour_at_max_usd"] == cheapest <= 10
+    assert created["plan"]["per_hour_at_most_usd"] == cheapest <= 10
     document = await driver.get(created["endpoint_name"])
     accelerators = int(document["compute"]["instanceSize"].removeprefix("x"))
     assert accelerators > 1

@@ -43,10 +43,10 @@ from inference_endpoints_mcp.tools.outputs import (
     billing_note,
     describe_endpoint,
     next_call,
-    plan_summary,
     preview_output,
     state_word,
 )
+from inference_endpoints_mcp.tools.plan_summary import plan_summary
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 

@@ -1,4 +1,4 @@
-"""Delete an endpoint."""
+"""Delete endpoints."""
 
 from functools import partial
 from typing import Annotated
@@ -8,9 +8,11 @@ from pydantic import Field
 from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
-from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace, PlanToken
+from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
+from inference_endpoints_mcp.tools.arguments import DryRun, Names, Namespace, OneName, PlanToken, Where
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
+from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
 from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of, describe_endpoint
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -18,24 +20,25 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 @tool(uses=operations.DELETE, toolset=Toolset.LIFECYCLE, title="Delete an endpoint")
 async def delete_endpoint(
     call: Call,
-    endpoint_name: EndpointName,
+    endpoint_name: OneName = "",
+    names: Names = [],  # noqa: B006
+    where: Where = "",
     namespace: Namespace = "",
     dry_run: DryRun = False,
     confirm: Annotated[bool, Field(description="Ignored. It does not approve the deletion.")] = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Delete an endpoint permanently. To only stop its billing, pause it."""
-    propose = partial(_propose, call, endpoint_name, namespace)
-    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
+    """Delete endpoints permanently. To only stop their billing, pause them."""
+    choice, words = Choice(endpoint_name, names, where, namespace), SetWords("are deleted")
+    propose = partial(_propose, call)
+    return await carry_out_on(call, choice, propose, words, dry_run=dry_run, plan_token=plan_token)
 
 
-async def _propose(call: CallContext, endpoint_name: str, namespace: str) -> ProposedChange | EndpointOutput:
-    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    try:
-        current = await call.endpoints.get(name, namespace)
-    except NotFound:
-        return _not_found_output(call, namespace, name)
-    plan = plan_state_change(operations.DELETE, current, namespace, await call.hardware_cache.fresh_listing(namespace))
+async def _propose(call: CallContext, target: Target) -> ProposedChange | EndpointOutput:
+    namespace, name, current = target.namespace, target.name, target.current
+    if current is None:
+        return _not_found_output(call, namespace, name, target.similar)
+    plan = plan_state_change(operations.DELETE, current, namespace, target.listing)
     return ProposedChange(
         proposal=proposal_of(call, plan, namespace, name, current),
         preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
@@ -59,7 +62,7 @@ async def _delete(call: CallContext, namespace: str, name: str, backend: Backend
     )
 
 
-def _not_found_output(call: CallContext, namespace: str, name: str) -> EndpointOutput:
+def _not_found_output(call: CallContext, namespace: str, name: str, similar: str = "") -> EndpointOutput:
     backend = backend_of(None, call.endpoints.backend.name)
-    now = "There is no such endpoint: nothing to delete."
+    now = f"There is no such endpoint: nothing to delete. {similar}".strip()
     return EndpointOutput(endpoint_name=name, namespace=namespace, backend=backend, changed=False, now=now)

@@ -1,11 +1,14 @@
 """List the endpoints of one namespace, or of all."""
 
 from collections import Counter
-from typing import Annotated
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from inference_endpoints.all_namespaces import ALL_NAMESPACES
+from inference_endpoints.deploy.costs import idle_time
 from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
@@ -14,6 +17,7 @@ from inference_endpoints_mcp.privacy.answer_text import Name, RepositoryLine, Wo
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset, State
 from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.lifecycle.endpoint_filter import EndpointFilter
 from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
@@ -26,6 +30,11 @@ from inference_endpoints_mcp.tools.outputs import (
     take_page,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
+
+Sort = Annotated[
+    Literal["newest", "name", "price", "idle"],
+    Field(description="price: by what it costs now, highest first; idle: longest first."),
+]
 
 
 class EndpointRow(BaseModel):
@@ -59,28 +68,39 @@ async def list_endpoints(
     namespace: NamespaceOrAll = "",
     state: Annotated[State, Field(description="Only endpoints in this state.")] = "any",
     search: Annotated[str, Field(max_length=100, description="Part of a name or model.")] = "",
+    where: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="Conditions that all hold: state=paused,failed name=ci-* tag=eval idle>7d; "
+            "also model=, type=, task=, hardware=.",
+        ),
+    ] = "",
+    sort: Sort = "newest",
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> EndpointListOutput:
-    """List endpoints with state, hardware and price, and what all of them cost per hour now."""
+    """List endpoints with state, hardware and price, and what all of them cost per hour now. Tools that change
+    endpoints take the same `where`."""
     backend = call.endpoints.backend.name
+    wanted, at = EndpointFilter.parse(where), datetime.now(UTC)
 
     async def fetch(namespace: str) -> tuple[list[Endpoint], Prices]:
-        found = [one for one in await call.endpoints.list(namespace) if _matches(one, state, search)]
+        listed = await call.endpoints.list(namespace, **wanted.query)
+        found = [one for one in listed if _matches(one, state, search) and wanted.matches(one, at)]
         return found, await call.hardware_cache.prices(namespace)
 
     queried = await query_namespaces(call, namespace, fetch)
     in_all = namespace == ALL_NAMESPACES
     namespace = ALL_NAMESPACES if in_all else next(iter(queried.results))
-    rows = [
-        _row(one if in_all else None, prices, endpoint, backend)
-        for one, (endpoints, prices) in queried.results.items()
-        for endpoint in endpoints
-    ]
+    found = [(one, prices, each) for one, (endpoints, prices) in queried.results.items() for each in endpoints]
+    found.sort(key=lambda row: _ORDER[sort](row[2], row[1], at))
+    rows = [_row(one if in_all else None, prices, endpoint, backend) for one, prices, endpoint in found]
     totals = [prices.total(endpoints) for endpoints, prices in queried.results.values()]
     cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
     page, following = take_page(rows, offset, limit)
-    arguments = {"namespace": namespace, "state": state, "search": search, "limit": limit, "offset": following}
+    given = {"namespace": namespace, "state": state, "search": search, "where": where, "sort": sort}
+    arguments = given | {"limit": limit, "offset": following}
     return EndpointListOutput(
         namespace=namespace,
         endpoints=page,
@@ -92,6 +112,15 @@ async def list_endpoints(
         now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + refused_note(queried.errors),
         next=[NextCall(tool="list_endpoints", arguments=arguments)] if following else [],
     )
+
+
+_ORDER: dict[str, Callable[[Endpoint, Prices, datetime], Any]] = {
+    "newest": lambda endpoint, _, at: at - (endpoint.status.created_at or at),
+    "name": lambda endpoint, *_: endpoint.name,
+    "price": lambda endpoint, prices, _: -(prices.now(endpoint) or 0.0),
+    "idle": lambda endpoint, _, at: -(idle_time(endpoint, at) or timedelta(0)),
+}
+"""By what a list is sorted. What is equal stays in the service's order: newest first."""
 
 
 def _row(namespace: str | None, prices: Prices, endpoint: Endpoint, backend: str) -> EndpointRow:

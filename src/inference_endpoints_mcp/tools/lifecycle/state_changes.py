@@ -10,9 +10,11 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect, Operation
-from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
-from inference_endpoints_mcp.tools.arguments import DryRun, EndpointName, Namespace, PlanToken
+from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
+from inference_endpoints_mcp.tools.arguments import DryRun, Names, Namespace, OneName, PlanToken, Where
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
+from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
 from inference_endpoints_mcp.tools.outputs import (
     STATE_SENTENCES,
     EndpointOutput,
@@ -31,33 +33,38 @@ _NOTHING_FOLLOWS = {State.RUNNING, State.UPDATE_FAILED}
 @tool(uses=operations.PAUSE, toolset=Toolset.LIFECYCLE, title="Pause an endpoint")
 async def pause_endpoint(
     call: Call,
-    endpoint_name: EndpointName,
+    endpoint_name: OneName = "",
+    names: Names = [],  # noqa: B006
+    where: Where = "",
     namespace: Namespace = "",
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Stop an endpoint and its billing. It stays stopped until resumed; use scale_endpoint_to_zero if it should wake
-    by itself."""
+    """Stop endpoints and their billing. They stay stopped until resumed; use scale_endpoint_to_zero if calls should
+    wake them."""
     change = _StateChange(
         call,
         operations.PAUSE,
         call.endpoints.pause,
         unchanged_in={State.PAUSED},
         done=STATE_SENTENCES[State.PAUSED],
+        words=SetWords("are paused"),
         next_tool="resume_endpoint",
     )
-    return await change.carry_out(endpoint_name, namespace, dry_run, plan_token)
+    return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
 
 
 @tool(uses=operations.RESUME, toolset=Toolset.LIFECYCLE, title="Resume an endpoint")
 async def resume_endpoint(
     call: Call,
-    endpoint_name: EndpointName,
+    endpoint_name: OneName = "",
+    names: Names = [],  # noqa: B006
+    where: Where = "",
     namespace: Namespace = "",
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Start a paused, failed or scaled-to-zero endpoint again. Billing starts. Returns once accepted: then call
+    """Start paused, failed or scaled-to-zero endpoints again. Billing starts. Returns once accepted: then call
     wait_for_endpoint."""
     change = _StateChange(
         call,
@@ -65,35 +72,40 @@ async def resume_endpoint(
         call.endpoints.resume,
         unchanged_in={State.RUNNING, State.PENDING, State.INITIALIZING, State.UPDATING, State.UPDATE_FAILED},
         done="Accepted: it is starting.",
+        words=SetWords("are starting", "wait_for_endpoint"),
         next_tool="wait_for_endpoint",
     )
-    return await change.carry_out(endpoint_name, namespace, dry_run, plan_token)
+    return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
 
 
 @tool(uses=operations.SCALE_TO_ZERO, toolset=Toolset.LIFECYCLE, title="Scale an endpoint to zero")
 async def scale_endpoint_to_zero(
     call: Call,
-    endpoint_name: EndpointName,
+    endpoint_name: OneName = "",
+    names: Names = [],  # noqa: B006
+    where: Where = "",
     namespace: Namespace = "",
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Stop all replicas and their billing now. The endpoint keeps its URL, and the next call wakes it."""
+    """Stop all replicas and their billing now. Endpoints keep their URLs, and the next call wakes them."""
     change = _StateChange(
         call,
         operations.SCALE_TO_ZERO,
         call.endpoints.scale_to_zero,
         unchanged_in={State.SCALED_TO_ZERO},
         done=STATE_SENTENCES[State.SCALED_TO_ZERO],
+        words=SetWords("are scaled to zero"),
     )
-    return await change.carry_out(endpoint_name, namespace, dry_run, plan_token)
+    return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
 
 
 @dataclass(frozen=True)
 class _StateChange:
     """An operation without arguments.
 
-    In the `unchanged_in` states nothing is sent. `next_tool` is called next; None calls the endpoint itself.
+    In the `unchanged_in` states nothing is sent. `done` tells what is done to one, `words` to several. `next_tool` is
+    called next; None calls the endpoint itself.
     """
 
     call: CallContext
@@ -101,26 +113,26 @@ class _StateChange:
     send: Callable[[str, str], Awaitable[Endpoint]]
     unchanged_in: set[State]
     done: str
+    words: SetWords
     next_tool: str | None = None
 
-    async def carry_out(self, endpoint_name: str, namespace: str, dry_run: bool, plan_token: str) -> EndpointOutput:
-        propose = partial(self._propose, endpoint_name, namespace, dry_run)
-        return await carry_out(self.call, propose, dry_run=dry_run, plan_token=plan_token)
+    async def carry_out(self, choice: Choice, dry_run: bool, plan_token: str) -> EndpointOutput:
+        # A dry run for one shows the plan also where nothing would be sent.
+        propose = partial(self._propose, dry_run=dry_run and not choice.is_several)
+        return await carry_out_on(self.call, choice, propose, self.words, dry_run=dry_run, plan_token=plan_token)
 
-    async def _propose(self, endpoint_name: str, namespace: str, dry_run: bool) -> ProposedChange | EndpointOutput:
-        call = self.call
-        namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-        current = await call.endpoints.get(name, namespace)
+    async def _propose(self, target: Target, *, dry_run: bool) -> ProposedChange | EndpointOutput:
+        call, namespace, current = self.call, target.namespace, target.require()
         unchanged = current.state in self.unchanged_in
         if unchanged and not dry_run:
             return await self._output(current, namespace, changed=False)
-        plan = plan_state_change(self.operation, current, namespace, await call.hardware_cache.fresh_listing(namespace))
-        proposal = proposal_of(call, plan, namespace, name, current)
+        plan = plan_state_change(self.operation, current, namespace, target.listing)
+        proposal = proposal_of(call, plan, namespace, current.name, current)
         warnings = [f"It already is {state_word(current)}: nothing would be sent."] if unchanged else []
         return ProposedChange(
             proposal=proposal.with_warnings(*warnings),
             preview=EndpointOutput(**await describe_endpoint(call, current, namespace), changed=False),
-            apply=partial(self._apply, namespace, name),
+            apply=partial(self._apply, namespace, current.name),
         )
 
     async def _apply(self, namespace: str, name: str) -> EndpointOutput:

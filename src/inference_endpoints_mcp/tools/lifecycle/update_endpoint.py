@@ -1,4 +1,4 @@
-"""Change an endpoint: planned first, and sent exactly as the plan shows."""
+"""Change endpoints: planned first, and sent exactly as the plan shows."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -15,20 +15,24 @@ from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.policy.model_bounds import check_bindings
-from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
+from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
 from inference_endpoints_mcp.tools.arguments import (
     ClearableSetting,
     Config,
     DryRun,
-    EndpointName,
     HardwareId,
+    Names,
     Namespace,
+    OneName,
     PlanToken,
     SecretNames,
     Variables,
+    Where,
     object_or_text,
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
+from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
     check_planned_model,
@@ -39,10 +43,10 @@ from inference_endpoints_mcp.tools.outputs import (
     EndpointOutput,
     describe_endpoint,
     next_call,
-    plan_summary,
     preview_output,
     state_word,
 )
+from inference_endpoints_mcp.tools.plan_summary import plan_summary
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 _CHECKED = ("model.", "compute.accelerator", "compute.instance")
@@ -63,7 +67,9 @@ def _none_if_zero(minutes: Any) -> Any:
 )
 async def update_endpoint(
     call: Call,
-    endpoint_name: EndpointName,
+    endpoint_name: OneName = "",
+    names: Names = [],  # noqa: B006
+    where: Where = "",
     namespace: Namespace = "",
     hardware: Annotated[HardwareId, Field(description="In another region: it moves there.")] = "",
     repository: Annotated[str, Field(max_length=512)] = "",
@@ -79,13 +85,11 @@ async def update_endpoint(
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
-    """Change settings of an endpoint; settings that are not given stay unchanged. Replicas are replaced, and the price
+    """Change settings of endpoints; settings that are not given stay unchanged. Replicas are replaced, and the price
     can change. Returns once accepted: then call wait_for_endpoint."""
 
-    async def propose() -> ProposedChange | EndpointOutput:
-        where, name = await call.resolve_endpoint(endpoint_name, namespace)
-        current = await call.endpoints.get(name, where)
-        listing = await call.hardware_cache.fresh_listing(where)
+    async def propose(target: Target) -> ProposedChange | EndpointOutput:
+        where_it_is, current, listing = target.namespace, target.require(), target.listing
         change = EndpointChange.checked(
             **(_hardware_change(current, list_offers(listing), hardware) if hardware else {}),
             repository=repository or None,
@@ -102,28 +106,31 @@ async def update_endpoint(
         preflight.check_request(request, offer.accelerators if offer else 1, current)
         preflight.check_accelerator(request, offer)
         check_bindings(request.applied_to(current).model, call.lent_secrets.bindings)
-        plan = plan_update(request, current, where, listing)
+        plan = plan_update(request, current, where_it_is, listing)
         if any(change.setting.startswith(_CHECKED) for change in plan.changes):
-            check = await check_planned_model(call, where, request, current)
+            check = await check_planned_model(call, where_it_is, request, current)
         else:
             check = ModelCheck()
         plan = plan.with_warnings(*check.warnings)
-        preview = preview_output(call.endpoints.backend.name, plan, where, name, current).model_copy(
+        preview = preview_output(call.endpoints.backend.name, plan, where_it_is, current.name, current).model_copy(
             update={"model_facts": [*check.facts] or None}
         )
-        if not plan.changes and not dry_run:
+        if not plan.changes and not show_unchanged:
             return preview.model_copy(
                 update={"plan": plan_summary(plan), "now": "It already has these settings: nothing was sent."}
             )
         return ProposedChange(
-            proposal=proposal_of(call, plan, where, name, current).with_warnings(
+            proposal=proposal_of(call, plan, where_it_is, current.name, current).with_warnings(
                 *(await local_run_warnings(call, plan) if dry_run else [])
             ),
             preview=preview,
-            apply=partial(_update, call, plan, request, where, name),
+            apply=partial(_update, call, plan, request, where_it_is, current.name),
         )
 
-    return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
+    choice = Choice(endpoint_name, names, where, namespace)
+    show_unchanged = dry_run and not choice.is_several
+    words = SetWords("are updated", "wait_for_endpoint")
+    return await carry_out_on(call, choice, propose, words, dry_run=dry_run, plan_token=plan_token)
 
 
 async def _update(call: CallContext, plan: Plan, request: UpdateRequest, namespace: str, name: str) -> EndpointOutput:

@@ -15,13 +15,14 @@ from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
 from inference_endpoints.watching.watcher import add_last_log_lines
-from inference_endpoints_mcp.privacy.answer_text import Name
 from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
-from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, TimeoutSeconds, WaitGoal
+from inference_endpoints_mcp.tools.arguments import Names, Namespace, OneName, TimeoutSeconds, WaitGoal, Where
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext
+from inference_endpoints_mcp.tools.lifecycle.choice import Choice
+from inference_endpoints_mcp.tools.lifecycle.waits_for_several import wait_for_several
 from inference_endpoints_mcp.tools.outputs import (
     STATE_SENTENCES,
-    EndpointOutput,
+    WaitOutput,
     backend_of,
     describe_endpoint,
     next_call,
@@ -31,24 +32,24 @@ from inference_endpoints_mcp.tools.outputs import (
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
-class WaitOutput(EndpointOutput):
-    reached: bool
-    waited_s: float
-    states_seen: list[Name] = Field(default_factory=list)
-
-
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Wait for an endpoint", waits=True)
 async def wait_for_endpoint(
     call: Call,
-    endpoint_name: EndpointName,
+    endpoint_name: OneName = "",
+    names: Annotated[Names, Field(description="Several instead.")] = [],  # noqa: B006
+    where: Where = "",
     namespace: Namespace = "",
     until: Annotated[
         WaitGoal, Field(description="running: healthy too. updated: running the latest configuration.")
     ] = "running",
+    first: Annotated[bool, Field(description="Of several, wait for the first only.")] = False,
     timeout_s: TimeoutSeconds = 600,
 ) -> WaitOutput:
-    """Wait until an endpoint is ready, with progress. Fails at once, with the cause, if it cannot become ready. If
-    this host's time limit ends first, returns reached=false and the call that continues."""
+    """Wait until an endpoint is ready, or all of several, with progress. Ends at once, with the cause, if that cannot
+    be. If this host's time limit ends first, returns reached=false and the call that continues."""
+    choice = Choice(endpoint_name, names, where, namespace)
+    if choice.is_several:
+        return await wait_for_several(call, choice, Goal(until), first=first, timeout_s=timeout_s)
     history = _WaitHistory(clean_line(endpoint_name, 64), call.fence)
     goal, timeout = Goal(until), min(float(timeout_s), call.host_timeout_s)
     try:

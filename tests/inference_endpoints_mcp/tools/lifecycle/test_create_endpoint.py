@@ -59,7 +59,7 @@ async def test_a_dry_run_shows_payload_and_price_and_creates_nothing(driver: Dri
     facts = await host.call("create_endpoint", **CHAT, max_replica=3, min_replica=1, dry_run=True)
     plan = facts["plan"]
     assert (facts["changed"], facts["backend"], facts["hardware"]) == (False, "simulated", L4)
-    assert (plan["per_hour_at_min_usd"], plan["per_hour_at_max_usd"]) == (0.8, 2.4)
+    assert (plan["per_hour_after_usd"], plan["per_hour_at_most_usd"]) == (0.8, 2.4)
     assert plan["payload"]["compute"]["scaling"] == {"minReplica": 1, "maxReplica": 3}
     assert "always run" in plan["warnings"][0]
     assert (await driver.call("GET", "/v2/endpoint/acme")).body["items"] == []

@@ -96,3 +96,40 @@ async def test_an_endpoint_at_zero_shows_its_last_call(driver: Driver, host: Hos
     await driver.put_to_sleep("chat")
     (row,) = (await host.call("list_endpoints"))["endpoints"]
     assert row["last_used_at"] == (await host.call("get_endpoint", endpoint_name="chat"))["last_used_at"]
+
+
+async def test_a_filter_and_an_order_are_those_of_changes_of_several(driver: Driver, modern: Host) -> None:
+    gpu = {"accelerator": "gpu", "instanceType": "nvidia-l4"}
+    await driver.create("ci-1", compute=gpu, tags=["eval"], type="private")
+    await driver.create("ci-2", tags=["eval", "old"])
+    await driver.create("prod", model={"task": "text-generation"})
+    await driver.advance(850)
+    await driver.do("ci-2", "pause")
+    found = {
+        where: [row["endpoint_name"] for row in (await modern.call("list_endpoints", where=where))["endpoints"]]
+        for where in (
+            "tag=eval",
+            "name=ci-* state=paused",
+            "state=running,paused type=private",
+            "task=text-*",
+            "hardware=*-l4-*",
+            "idle>1d",
+            "model=GPT*",
+            "tag=old,eval name=*1",
+        )
+    }
+    assert found == {
+        "tag=eval": ["ci-2", "ci-1"],
+        "name=ci-* state=paused": ["ci-2"],
+        "state=running,paused type=private": ["ci-1"],
+        "task=text-*": ["prod"],
+        "hardware=*-l4-*": ["ci-1"],
+        "idle>1d": [],
+        "model=GPT*": ["prod", "ci-2", "ci-1"],
+        "tag=old,eval name=*1": ["ci-1"],
+    }
+    for order, names in {"price": ["ci-1", "prod", "ci-2"], "name": ["ci-1", "ci-2", "prod"]}.items():
+        listed = (await modern.call("list_endpoints", sort=order))["endpoints"]
+        assert [row["endpoint_name"] for row in listed] == names
+    page = await modern.call("list_endpoints", where="tag=eval", sort="name", limit=1)
+    assert page["next"][0]["arguments"]["where"] == "tag=eval"

@@ -21,7 +21,7 @@ async def planned(host: Host, **arguments: Any) -> dict[str, Any]:
 
 async def test_a_model_alone_is_enough_and_each_choice_is_explained(cloud: Host) -> None:
     facts = await planned(cloud, repository=LLAMA)
-    assert (facts["hardware"], facts["plan"]["per_hour_at_max_usd"]) == (L4, 0.8)
+    assert (facts["hardware"], facts["plan"]["per_hour_at_most_usd"]) == (L4, 0.8)
     model = facts["plan"]["payload"]["model"]
     assert (model["task"], model["framework"]) == ("text-generation", "custom")
     assert model["image"]["vLLM"]["url"].startswith("vllm/")

@@ -19,7 +19,7 @@ async def test_a_dry_run_of_a_state_change_changes_nothing_and_shows_a_price(
 ) -> None:
     facts = await host.call(tool, endpoint_name="chat", dry_run=True)
     assert facts["changed"] is False
-    assert "per_hour_at_max_usd" in facts["plan"]
+    assert "per_hour_at_most_usd" in facts["plan"]
     assert await driver.get("chat") == running
 
 

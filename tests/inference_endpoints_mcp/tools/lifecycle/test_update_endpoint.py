@@ -63,7 +63,7 @@ async def test_a_dry_run_of_an_update_shows_difference_and_price(
 ) -> None:
     hardware = "aws-us-east-1-nvidia-l4-x1"
     facts = await host.call("update_endpoint", endpoint_name="chat", hardware=hardware, max_replica=2, dry_run=True)
-    assert facts["plan"]["per_hour_at_max_usd"] == 1.6
+    assert facts["plan"]["per_hour_at_most_usd"] == 1.6
     changes = {change["setting"]: (change["before"], change["after"]) for change in facts["plan"]["changes"]}
     assert changes["compute.instanceType"] == ("intel-spr", "nvidia-l4")
     assert await driver.get("chat") == running
@@ -82,7 +82,7 @@ async def test_other_hardware_in_another_region_moves_the_endpoint(
     assert changes["provider.region"] == ("us-east-1", "us-east4")
     assert await driver.get("chat") == running
     facts = await host.call("update_endpoint", **wish)
-    assert (facts["hardware"], facts["price_per_hour_usd"]) == (wish["hardware"], planned["per_hour_at_max_usd"])
+    assert (facts["hardware"], facts["price_per_hour_usd"]) == (wish["hardware"], planned["per_hour_at_most_usd"])
     after = await driver.get("chat")
     assert after["provider"] == {"vendor": "gcp", "region": "us-east4"}
     assert after["model"] == running["model"]

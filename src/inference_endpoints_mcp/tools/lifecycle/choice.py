@@ -1,0 +1,131 @@
+"""Which endpoints a call means: one by its name, several by their names, or those that match a filter."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from inference_endpoints.all_namespaces import ALL_NAMESPACES
+from inference_endpoints.deploy.request_validation import nearest
+from inference_endpoints.errors import BadRequest, InferenceEndpointError, NotFound
+from inference_endpoints.models import Endpoint, HardwareListing
+from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.lifecycle.endpoint_filter import EndpointFilter
+
+MOST_AT_ONCE = 100
+"""Endpoints of one call: a person reads all of them before approving."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Target:
+    """An endpoint that a call means, None where it does not exist, and the hardware listing of its namespace.
+
+    `similar` names those whose names are like one that does not exist.
+    """
+
+    namespace: str
+    name: str
+    current: Endpoint | None
+    listing: HardwareListing
+    similar: str = ""
+
+    def require(self) -> Endpoint:
+        """The endpoint. Raises `NotFound` with similar names."""
+        if self.current is None:
+            raise NotFound(f"Endpoint {self.namespace}/{self.name} does not exist.", hint=self.similar)
+        return self.current
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The arguments that say which endpoints are meant. Exactly one of the first three is given."""
+
+    endpoint_name: str = ""
+    names: Sequence[str] = ()
+    where: str = ""
+    namespace: str = ""
+
+    @property
+    def is_several(self) -> bool:
+        """Whether several may be meant. Raises `BadRequest` where it is not clear which."""
+        if sum(map(bool, (self.endpoint_name, self.names, self.where))) != 1:
+            raise BadRequest(
+                "It is not clear which endpoints are meant: nothing was done.",
+                hint="Give one of endpoint_name, names (several) and where (a filter).",
+            )
+        return not self.endpoint_name
+
+    async def find_one(self, call: CallContext) -> Target:
+        """The endpoint of this name, or that there is none."""
+        namespace, name = await call.resolve_endpoint(self.endpoint_name, self.namespace)
+        return await _target(call, namespace, name, await call.hardware_cache.fresh_listing(namespace))
+
+    async def find_all(self, call: CallContext) -> list[Target]:
+        """All that are meant, by namespace and name; those that are named may not exist.
+
+        Raises `BadRequest` for more than `MOST_AT_ONCE`.
+        """
+        if self.where:
+            return await self._find_matching(call)
+        names = {await call.resolve_endpoint(name, self.namespace) for name in self.names}
+        _check_number(len(names))
+        namespaces = sorted({namespace for namespace, _ in names})
+        listed = dict(zip(namespaces, await asyncio.gather(*map(call.endpoints.list, namespaces)), strict=True))
+        there = {(namespace, one.name): one for namespace, found in listed.items() for one in found}
+        listings = {one: await call.hardware_cache.fresh_listing(one) for one in namespaces}
+        return [
+            Target(
+                namespace, name, there.get((namespace, name)), listings[namespace], _similar(name, listed[namespace])
+            )
+            for namespace, name in sorted(names)
+        ]
+
+    async def _find_matching(self, call: CallContext) -> list[Target]:
+        if self.namespace == ALL_NAMESPACES:
+            raise BadRequest("A filter chooses within one namespace: nothing was done.", hint="Name the namespace.")
+        wanted, namespace = EndpointFilter.parse(self.where), await call.resolve_namespace(self.namespace)
+        at = datetime.now(UTC)
+        found = [one for one in await call.endpoints.list(namespace, **wanted.query) if wanted.matches(one, at)]
+        _check_number(len(found))
+        listing = await call.hardware_cache.fresh_listing(namespace)
+        return [Target(namespace, one.name, one, listing) for one in sorted(found, key=lambda one: one.name)]
+
+
+async def find_endpoint(call: CallContext, endpoint_name: str, namespace: str) -> tuple[str, Endpoint]:
+    """The namespace and the endpoint of this name. Raises `NotFound` with similar names."""
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
+    try:
+        return namespace, await call.endpoints.get(name, namespace)
+    except NotFound as error:
+        error.hint = await similar_names(call, namespace, name)
+        raise
+
+
+async def similar_names(call: CallContext, namespace: str, name: str) -> str:
+    """A hint for a name that does not exist."""
+    try:
+        return _similar(name, await call.endpoints.list(namespace))
+    except InferenceEndpointError:
+        return _similar(name, [])
+
+
+async def _target(call: CallContext, namespace: str, name: str, listing: HardwareListing) -> Target:
+    try:
+        return Target(namespace, name, await call.endpoints.get(name, namespace), listing)
+    except NotFound:
+        return Target(namespace, name, None, listing, await similar_names(call, namespace, name))
+
+
+def _similar(name: str, endpoints: Sequence[Endpoint]) -> str:
+    near = nearest(name, [one.name for one in endpoints if _NAME.fullmatch(one.name)])
+    return f"{near} list_endpoints shows all.".strip()
+
+
+def _check_number(count: int) -> None:
+    if count > MOST_AT_ONCE:
+        raise BadRequest(
+            f"{count} endpoints are meant, and one call changes at most {MOST_AT_ONCE}: nothing was done.",
+            hint="Narrow the filter, e.g. name=ci-1*, and call several times.",
+        )
