@@ -1,6 +1,12 @@
 """What all tests share."""
 
+import signal
+
 import pytest
+
+# A shell ignores Ctrl-C for what runs in its background, and every process that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
     "tests.support.scripted_upstream",
