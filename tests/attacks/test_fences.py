@@ -25,7 +25,7 @@ from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.privacy.answer_text import FencedMark, Line, Lines, UnchangedMark
 from inference_endpoints_mcp.privacy.token_bound import token_bound
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.tools.registry import TOOLS
+from inference_endpoints_mcp.tools.registry import APP_TOOLS, TOOLS
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +88,9 @@ class Leaky(BaseModel):
 
 
 def test_every_string_of_every_output_says_which_door_it_came_through() -> None:
-    outputs = {tool.name: typing.get_type_hints(tool.fn, include_extras=True)["return"] for tool in TOOLS}
+    outputs = {
+        tool.name: typing.get_type_hints(tool.fn, include_extras=True)["return"] for tool in (*TOOLS, *APP_TOOLS)
+    }
     assert [path for name, kind in outputs.items() for path in strings_without_door(kind, name)] == []
     assert len(list(strings_without_door(Leaky, "Leaky"))) == 3, "the walk misses what it has to find"
 

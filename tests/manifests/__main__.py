@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.manifests import host_configs, python_api, registry_entry, settings_table, tools_page
 from tests.manifests.host_configs import to_json
 
-from inference_endpoints_mcp.tools.registry import TOOLS
+from inference_endpoints_mcp.tools.registry import APP_TOOLS, TOOLS
 from inference_endpoints_mcp.tools.schema import contract
 
 REPOSITORY = Path(__file__).parents[2]
@@ -23,6 +23,7 @@ def generate() -> dict[Path, str]:
     readme = REPOSITORY / "README.md"
     return {
         PACKAGE / "contract.json": to_json(contracts),
+        PACKAGE / "app_contract.json": to_json([contract(spec) for spec in APP_TOOLS]),
         MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True))),
         MANIFESTS / "API.md": python_api.render_api_page(),
         readme: settings_table.render_readme(readme.read_text("utf-8")),

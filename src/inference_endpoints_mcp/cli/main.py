@@ -55,6 +55,13 @@ def _run_serve(arguments: list[str]) -> int:
     return run_serve(parse_arguments(ServeSettings, arguments))
 
 
+def _run_dashboard(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.dashboard import run_dashboard
+    from inference_endpoints_mcp.cli.settings import DashboardSettings, parse_arguments
+
+    return run_dashboard(parse_arguments(DashboardSettings, arguments))
+
+
 def _run_demo(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.settings import DemoSettings, parse_arguments
     from inference_endpoints_mcp.demo.script import run_demo
@@ -120,6 +127,7 @@ def _stop_control_plane(arguments: list[str]) -> int:
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "serve": _run_serve,
+    "dashboard": _run_dashboard,
     "demo": _run_demo,
     "doctor": _run_doctor,
     "keys": _run_keys,

@@ -117,7 +117,7 @@ class ServerSettings(PlaneSettings, Limits):
     """An MCP server for Hugging Face Inference Endpoints, over stdio.
 
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
-    `hf auth login`. Further commands, each with --help: serve --http, keys, demo, doctor,
+    `hf auth login`. Further commands, each with --help: serve --http, dashboard, keys, demo, doctor,
     control-plane, control-plane stop.
     Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR. Lists are separated by commas.
     """
@@ -255,6 +255,18 @@ class KeySettings(CommandSettings):
     keys: Path = Field(description="File of the keys. It holds no key, only what is needed to recognize one.")
     name: str | None = Field(default=None, description="Whose key: a person, a bot, a team.")
     days: int = Field(default=90, ge=0, description="Days for which a new key is valid; 0 for no end.")
+
+
+class DashboardSettings(ServerSettings):
+    """Show endpoints in a browser: what runs, what it costs, how it does; and change them, with the usual approvals.
+
+    It listens on this machine only, and opens with a link that is good once.
+    """
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp dashboard")
+
+    port: int = Field(default=0, ge=0, le=65_535, description="Port to listen on. Default: any free port.")
+    no_browser: bool = Field(default=False, description="Only print the link; do not open a browser.")
 
 
 class ControlPlaneSettings(PlaneSettings):

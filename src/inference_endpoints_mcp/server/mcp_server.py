@@ -20,6 +20,7 @@ from mcp.types import (
     GetPromptResult,
     InputRequiredResult,
     ListResourcesResult,
+    ListToolsResult,
     PaginatedRequestParams,
     Prompt,
     ResourceTemplate,
@@ -45,6 +46,7 @@ from inference_endpoints_mcp.server.application import RunningApplication, Serve
 from inference_endpoints_mcp.server.caller import track_caller
 from inference_endpoints_mcp.server.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.http.header_limits import apply_header_limits
+from inference_endpoints_mcp.server.mcp_app import APP_URI, AppExtension, read_app, shows_app
 from inference_endpoints_mcp.server.prompts import Prompts
 from inference_endpoints_mcp.server.resources.endpoint_resources import JSON, EndpointResources
 from inference_endpoints_mcp.server.resources.subscriptions import Subscriptions
@@ -105,9 +107,11 @@ class EndpointsServer(MCPServer[Application]):
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.approval.answer_timeout_s),
             log_level="WARNING",
             subscriptions=bus if options.max_subscriptions else False,
+            extensions=[AppExtension()],
         )
-        # The SDK has no public way to serve these: pages of resources, completion with the caller's context, and the
-        # subscriptions of the older protocol.
+        # The SDK has no public way to serve these: tools by what the host can show, pages of resources, completion with
+        # the caller's context, and the subscriptions of the older protocol.
+        self._lowlevel_server.add_request_handler("tools/list", PaginatedRequestParams, self._list_tools_of_host)
         self._lowlevel_server.add_request_handler("resources/list", PaginatedRequestParams, self._list_resource_page)
         self._lowlevel_server.add_request_handler(
             "completion/complete", CompleteRequestParams, ArgumentCompleter(policy).complete
@@ -122,6 +126,11 @@ class EndpointsServer(MCPServer[Application]):
     async def list_tools(self) -> list[ListedTool]:
         return list(self._tool_calls.list_tools())
 
+    async def _list_tools_of_host(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams
+    ) -> ListToolsResult:
+        return ListToolsResult(tools=list(self._tool_calls.list_tools(with_app=shows_app(ctx))))
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Application, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
@@ -133,6 +142,8 @@ class EndpointsServer(MCPServer[Application]):
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Application, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        if str(uri) == APP_URI:
+            return [read_app()]
         endpoint_uri = EndpointUri.parse(str(uri))
         if endpoint_uri is None:
             return await super().read_resource(uri, context)

@@ -31,6 +31,12 @@ def render_result(output: BaseModel, redactor: Redactor) -> CallToolResult:
     return CallToolResult(content=content, structured_content=data, _meta=_host_metadata(output))
 
 
+def render_for_app(output: BaseModel, redactor: Redactor) -> CallToolResult:
+    """All of the data, without secrets, as structured content. No model reads it, so it has no limit of tokens."""
+    data = redactor.data(output.model_dump(mode="json", exclude_none=True))
+    return CallToolResult(content=[TextContent(type="text", text=data.get("now", ""))], structured_content=data)
+
+
 def render_error(error: InferenceEndpointError, redactor: Redactor) -> CallToolResult:
     """`CODE: the fact. The next step.` Below it a plan, and untrusted text in a fence: many hosts pass on one block.
 

@@ -27,6 +27,7 @@ from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
+from inference_endpoints_mcp.server.mcp_app import SHOWN_IN_APP, link_to_app, shows_app
 from inference_endpoints_mcp.tools.call_context import InputNeeded, given_arguments
 from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
 
@@ -41,9 +42,22 @@ def tool_specs() -> dict[str, ToolSpec]:
     return {spec.name: spec for spec in TOOLS}
 
 
+@cache
+def app_tool_specs() -> dict[str, ToolSpec]:
+    from inference_endpoints_mcp.tools.registry import APP_TOOLS
+
+    return {spec.name: spec for spec in APP_TOOLS}
+
+
 def is_offered(policy: Policy, tool: str) -> bool:
     """Whether policy allows a tool. If it allows all, the tools are not loaded."""
-    return policy.allows_every_tool or policy.offers(tool_specs()[tool])
+    return policy.allows_every_tool or all(policy.offers(spec) for spec in _allowed_with(tool))
+
+
+def _allowed_with(tool: str) -> list[ToolSpec]:
+    """The tools that policy must allow for this one: itself, or for one of the app those whose answers it shows."""
+    of_app = app_tool_specs().get(tool)
+    return [tool_specs()[name] for name in of_app.shows] if of_app else [tool_specs()[tool]]
 
 
 def find_unknown_tools(limits: Limits) -> dict[str, set[str]]:
@@ -57,7 +71,18 @@ def find_unknown_tools(limits: Limits) -> dict[str, set[str]]:
 @cache
 def published_tools() -> Sequence[ListedTool]:
     """The generated contract (`make manifests`)."""
-    contract = resources.files("inference_endpoints_mcp").joinpath("contract.json").read_text("utf-8")
+    return _read_contract("contract.json")
+
+
+@cache
+def published_app_tools() -> Sequence[ListedTool]:
+    """The contract of the app's tools. Hosts keep them from the model, as their visibility says."""
+    tools = _read_contract("app_contract.json")
+    return [tool.model_copy(update={"meta": link_to_app(app_only=True)}) for tool in tools]
+
+
+def _read_contract(name: str) -> list[ListedTool]:
+    contract = resources.files("inference_endpoints_mcp").joinpath(name).read_text("utf-8")
     return [ListedTool.model_validate(tool) for tool in json.loads(contract)]
 
 
@@ -69,8 +94,14 @@ class ToolCalls:
         self._concurrency = concurrency
         self._redactor = redactor
 
-    def list_tools(self) -> Sequence[ListedTool]:
-        return [tool for tool in published_tools() if is_offered(self._policy, tool.name)]
+    def list_tools(self, *, with_app: bool = False) -> Sequence[ListedTool]:
+        """The tools; for a host that shows the app with links to it, and with the app's own."""
+        tools: Sequence[ListedTool] = published_tools()
+        if with_app:
+            linked = {name: link_to_app() for name in SHOWN_IN_APP}
+            tools = [tool.model_copy(update={"meta": linked.get(tool.name)}) for tool in tools]
+            tools = [*tools, *published_app_tools()]
+        return [tool for tool in tools if is_offered(self._policy, tool.name)]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
@@ -89,19 +120,22 @@ class ToolCalls:
     async def _call(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
     ) -> CallToolResult | InputRequiredResult:
-        spec = tool_specs().get(name)
+        of_app = app_tool_specs().get(name) if shows_app(context) else None
+        spec = of_app or tool_specs().get(name)
         if spec is None:
             near = rendering.find_similar_name(name[:100], tool_specs())
             raise MCPError(INVALID_PARAMS, "Unknown tool." + (f" Did you mean {near}?" if near else ""))
         try:
-            self._policy.check_tool(spec)
+            for allowed in _allowed_with(name):
+                self._policy.check_tool(allowed)
             with self._concurrency.counted(caller_id(), waits=spec.waits):
                 result = await _build(spec).run(given_arguments(arguments), context)
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)
         except ToolError as error:
             return self._render_tool_error(spec, error)
-        return rendering.render_result(result, self._redactor)
+        render = rendering.render_for_app if of_app else rendering.render_result
+        return render(result, self._redactor)
 
     def _render_tool_error(self, spec: ToolSpec, error: ToolError) -> CallToolResult | InputRequiredResult:
         for cause in _causes(error):

@@ -21,6 +21,9 @@ from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 if TYPE_CHECKING:
     import uvicorn
     from mcp.server.auth.provider import TokenVerifier
+    from starlette.types import ASGIApp
+
+    from inference_endpoints_mcp.server.http.page import OneTimeLinks
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class HttpOptions:
     """Where to listen, and who may call.
 
     `keys_file` has the keys of named callers, `api_key_file` one that they share; without both nobody signs in.
+    With `links`, the page of the app is served as well, to whoever opens one of them.
     `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
     `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all.
     """
@@ -44,6 +48,7 @@ class HttpOptions:
     trusted_proxies: tuple[str, ...] = ()
     max_sessions: int = 64
     max_connections: int = 2_000
+    links: "OneTimeLinks | None" = None
 
 
 def serve_stdio(options: ServerOptions) -> int:
@@ -66,14 +71,25 @@ def serve_http(
     create_server: Callable[[ServerOptions, Redactor], EndpointsServer] = EndpointsServer,
 ) -> int:
     """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `ListenError` and `KeyFileError`."""
-    import uvicorn
+
+    def announce(address: str) -> None:
+        sys.stderr.write(f"Serving {address}\n")
+        sys.stderr.flush()
 
     redactor = Redactor()
     log_to_stderr(redactor)
-    config = build_http_config(create_server(options, redactor), http)
-    with http.listening.listen() as (listener, address):
-        sys.stderr.write(f"Serving {address}\n")
-        sys.stderr.flush()
+    return run_until_stopped(build_http_config(create_server(options, redactor), http), http.listening, announce)
+
+
+def run_until_stopped(config: "uvicorn.Config", listening: Listening, announce: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT; `announce` gets the address of `/mcp`. Returns the exit code.
+
+    Raises `ListenError`.
+    """
+    import uvicorn
+
+    with listening.listen() as (listener, address):
+        announce(address)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
     return 0
@@ -97,8 +113,13 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
     )
     limited = SessionLimits(app, http.max_sessions)
     verifiers = _verifiers(server, http)
+    whole: ASGIApp = AuthenticationMiddleware(limited, verifiers) if verifiers else limited
+    if http.links is not None:
+        from inference_endpoints_mcp.server.http.page import PageRoutes
+
+        whole = PageRoutes(whole, http.links)
     return uvicorn.Config(
-        AccessMiddleware(AuthenticationMiddleware(limited, verifiers) if verifiers else limited, http.access),
+        AccessMiddleware(whole, http.access),
         http=OpenConnections(connections_possible(http.max_connections)).protocol(),
         timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
@@ -120,6 +141,8 @@ def _verifiers(server: EndpointsServer, http: HttpOptions) -> "list[TokenVerifie
         server.audit.write("keys", outcome=event, changed=names or None)
 
     verifiers: list[TokenVerifier] = []
+    if http.links is not None:
+        verifiers.append(SharedKey(http.links.key))
     if http.api_key_file:
         verifiers.append(SharedKey.read(http.api_key_file))
     if http.keys_file:

@@ -4,6 +4,8 @@ from inference_endpoints_mcp.tools.account.get_audit_logs import get_audit_logs
 from inference_endpoints_mcp.tools.account.get_costs import get_costs
 from inference_endpoints_mcp.tools.account.get_quotas import get_quotas
 from inference_endpoints_mcp.tools.account.whoami import whoami
+from inference_endpoints_mcp.tools.app.get_endpoint_graphs import get_endpoint_graphs
+from inference_endpoints_mcp.tools.app.get_fleet import get_fleet
 from inference_endpoints_mcp.tools.catalog.catalog_items import has_catalog_item, list_catalog_items
 from inference_endpoints_mcp.tools.catalog.get_recommended_config import get_recommended_config
 from inference_endpoints_mcp.tools.catalog.get_vendors import get_vendors
@@ -51,3 +53,6 @@ TOOLS: tuple[ToolSpec, ...] = (
     get_audit_logs,
     whoami,
 )
+
+APP_TOOLS: tuple[ToolSpec, ...] = (get_fleet, get_endpoint_graphs)
+"""The tools of the app alone: no model reads them or calls them."""

@@ -22,7 +22,10 @@ class Toolset(StrEnum):
 @dataclass(frozen=True)
 class ToolSpec:
     """One tool: a typed function, its toolset, the worst effect of its operation, further effects that it can have,
-    and whether it may take minutes."""
+    and whether it may take minutes.
+
+    Only a tool of the app has `shows`: the tools whose answers it has in another form. Policy must allow those.
+    """
 
     fn: ToolFunction
     title: str
@@ -30,6 +33,7 @@ class ToolSpec:
     effect: Effect
     further: frozenset[Effect] = frozenset()
     waits: bool = False
+    shows: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,12 +67,13 @@ def tool(
     title: str,
     further: Iterable[Effect] = (),
     waits: bool = False,
+    shows: tuple[str, ...] = (),
 ) -> Callable[[ToolFunction], ToolSpec]:
     """Make a tool of a function. `uses` is its main operation, or its effect where it has none; `further` are effects
     that only some of its calls have."""
     effect = uses if isinstance(uses, Effect) else uses.effect
 
     def make(fn: ToolFunction) -> ToolSpec:
-        return ToolSpec(fn, title, toolset, effect, frozenset(further), waits)
+        return ToolSpec(fn, title, toolset, effect, frozenset(further), waits, shows)
 
     return make

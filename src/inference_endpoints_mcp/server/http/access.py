@@ -65,6 +65,11 @@ class AccessRules:
         exposure.check(has_key=has_key, has_host_names=bool(allowed_hosts))
         return cls(frozenset(name.lower() for name in allowed_hosts), exposure.is_local)
 
+    @classmethod
+    def on_loopback(cls) -> "AccessRules":
+        """For a server whose callers are on this machine."""
+        return cls(frozenset(), is_local=True)
+
     def refuse(self, headers: Headers) -> Response | None:
         """The response to a caller that may not call; None for one that may."""
         hosts = headers.getlist("host")

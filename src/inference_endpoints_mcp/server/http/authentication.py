@@ -24,7 +24,7 @@ class AuthenticationMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        token = await self._verify(_bearer(Headers(scope=scope)))
+        token = await self._verify(bearer(Headers(scope=scope)))
         if token is None:
             challenge = {"WWW-Authenticate": "Bearer"}
             refusal = JSONResponse({"error": "A valid key is required: Authorization: Bearer …"}, 401, challenge)
@@ -39,6 +39,7 @@ class AuthenticationMiddleware:
         return None
 
 
-def _bearer(headers: Headers) -> str:
+def bearer(headers: Headers) -> str:
+    """What a caller signs in with; empty if it sends nothing."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" else ""

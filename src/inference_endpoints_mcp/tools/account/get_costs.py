@@ -1,20 +1,22 @@
 """Show what endpoints cost, and which calls save how much."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from inference_endpoints.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.costs import EndpointCost, Per, cost_of
 from inference_endpoints.deploy.prices import HOURS_PER_MONTH
+from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import Endpoint, HardwareListing
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.answer_text import Name, Ours, Word
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
-from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
@@ -69,7 +71,7 @@ class CostsOutput(PagedOutput):
 
 
 @dataclass(frozen=True)
-class _NamespacedCost:
+class NamespacedCost:
     namespace: str
     cost: EndpointCost
 
@@ -81,21 +83,11 @@ async def get_costs(
     """Show what endpoints cost per hour, now and at most, most expensive first; how long each is idle, and which calls
     save how much."""
 
-    async def fetch(namespace: str) -> tuple[Sequence[Endpoint], HardwareListing]:
-        return await call.endpoints.list(namespace), await call.hardware_cache.listing(namespace)
-
-    queried = await query_namespaces(call, namespace, fetch)
-    at = datetime.now(UTC)
-    costs = [
-        _NamespacedCost(one, cost_of(endpoint, listing, at))
-        for one, (endpoints, listing) in queried.results.items()
-        for endpoint in endpoints
-    ]
-    costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
+    costs, errors = await query_costs(call, namespace)
     backend = call.endpoints.backend.name
     page, following = take_page([_row(one, backend) for one in costs], offset, limit)
-    savings = _savings(costs)
-    now, at_most = (round(sum(values), 4) for values in (_known_values(costs, "now"), _known_values(costs, "at_most")))
+    savings = list_savings(costs)
+    now, at_most = sum_known(costs, "now"), sum_known(costs, "at_most")
     return CostsOutput(
         endpoints=page,
         total=len(costs),
@@ -105,18 +97,38 @@ async def get_costs(
         cost_at_most_per_hour_usd=at_most,
         unpriced=sum(one.cost.now is None for one in costs),
         savings=savings[:MAX_SAVINGS],
-        refused=refused_namespaces(queried.errors),
-        now=_summary(costs, now, at_most, savings, backend) + refused_note(queried.errors),
+        refused=refused_namespaces(errors),
+        now=_summary(costs, now, at_most, savings, backend) + refused_note(errors),
         next=[saving.call for saving in savings[:2]],
     )
 
 
-def _known_values(costs: Sequence[_NamespacedCost], which: str) -> list[float]:
-    values = (getattr(one.cost, which) for one in costs)
-    return [value for value in values if value is not None]
+async def query_costs(
+    call: CallContext, namespace: str
+) -> tuple[list[NamespacedCost], Mapping[str, InferenceEndpointError]]:
+    """What each endpoint costs, most expensive first; and the namespaces without an answer."""
+
+    async def fetch(namespace: str) -> tuple[Sequence[Endpoint], HardwareListing]:
+        return await call.endpoints.list(namespace), await call.hardware_cache.listing(namespace)
+
+    queried = await query_namespaces(call, namespace, fetch)
+    at = datetime.now(UTC)
+    costs = [
+        NamespacedCost(one, cost_of(endpoint, listing, at))
+        for one, (endpoints, listing) in queried.results.items()
+        for endpoint in endpoints
+    ]
+    costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
+    return costs, queried.errors
 
 
-def _row(priced: _NamespacedCost, backend: str) -> CostRow:
+def sum_known(costs: Sequence[NamespacedCost], which: Literal["now", "at_most"]) -> float:
+    """The sum of all that are known, in USD per hour."""
+    values = (one.cost.now if which == "now" else one.cost.at_most for one in costs)
+    return round(sum((value for value in values if value is not None), 0.0), 4)
+
+
+def _row(priced: NamespacedCost, backend: str) -> CostRow:
     cost, endpoint = priced.cost, priced.cost.endpoint
     return CostRow(
         endpoint_name=endpoint.name,
@@ -131,7 +143,7 @@ def _row(priced: _NamespacedCost, backend: str) -> CostRow:
     )
 
 
-def _savings(costs: Sequence[_NamespacedCost]) -> list[SavingRow]:
+def list_savings(costs: Sequence[NamespacedCost]) -> list[SavingRow]:
     """Savings per hour come before savings that happen only sometimes; the largest first."""
     found = [
         SavingRow(
@@ -148,7 +160,7 @@ def _savings(costs: Sequence[_NamespacedCost]) -> list[SavingRow]:
 
 
 def _summary(
-    costs: Sequence[_NamespacedCost], now: float, at_most: float, savings: Sequence[SavingRow], backend: str
+    costs: Sequence[NamespacedCost], now: float, at_most: float, savings: Sequence[SavingRow], backend: str
 ) -> str:
     if not costs:
         return "There are no endpoints: nothing is billed."

@@ -24,7 +24,7 @@ _TREND_THRESHOLD = 0.2
 Trend = Literal["rising", "falling", "steady"]
 
 # The service publishes no units; these are the embedded control plane's.
-_UNITS = {
+UNITS = {
     "response-status-code": "responses per window",
     "response-elapsed": "seconds",
     "pending-request": "requests",
@@ -98,7 +98,7 @@ async def get_endpoint_metric(
     backend = backend_of(endpoint, call.endpoints.backend.name)
     start = datetime.now(UTC) - timedelta(minutes=minutes)
     graphs = await call.endpoints.metrics(name, namespace, start=start, replica=replica or None)
-    found = [(kind, of, one) for kind, of, one in _series(graphs, metric) if any(p.y is not None for p in one.data)]
+    found = [(kind, of, one) for kind, of, one in list_series(graphs, metric) if any(p.y is not None for p in one.data)]
     shown = MAX_POINTS // max(1, len(found)) if series else 0
     measured = [_row(kind, of, one, shown, backend) for kind, of, one in found]
     rows = fit_rows(measured)
@@ -109,12 +109,12 @@ async def get_endpoint_metric(
         minutes=minutes,
         window_s=graphs.time_window_seconds,
         metrics=rows,
-        replica_stages=_stages(graphs.replicas_status) if metric in ("all", "replica-status") else None,
+        replica_stages=list_stages(graphs.replicas_status) if metric in ("all", "replica-status") else None,
         now=_summary(graphs, minutes, backend) + _left_out_note(found, len(rows), shown),
     )
 
 
-def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Series]]:
+def list_series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Series]]:
     """Yields (metric, what it measures, series)."""
     codes = graphs.response_status_code_grouped if metric == "all" else graphs.response_status_code
     table: list[tuple[Metric, str, Graph]] = [
@@ -142,7 +142,7 @@ def _series(graphs: AllGraphs, metric: Metric) -> Iterator[tuple[str, str, Serie
                 yield kind, _of(one), one
 
 
-def _stages(graph: StageGraph) -> list[StageRow] | None:
+def list_stages(graph: StageGraph) -> list[StageRow] | None:
     rows = [
         StageRow(
             stage=clean_line(one.stage, 40),
@@ -181,7 +181,7 @@ def _row(kind: str, of: str, series: Series, points: int, backend: BackendName) 
     return MetricRow(
         metric=kind,
         of=of,
-        unit=_UNITS.get(kind) if backend != "huggingface" else None,
+        unit=UNITS.get(kind) if backend != "huggingface" else None,
         now=values[-1],
         minimum=ranked[0],
         maximum=ranked[-1] if series.max is None else max(series.max, ranked[-1]),

@@ -1,0 +1,1 @@
+"""The page that shows endpoints: in hosts of MCP Apps, and in a browser as the dashboard."""

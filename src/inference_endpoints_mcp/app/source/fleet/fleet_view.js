@@ -1,0 +1,110 @@
+import { announce, button, el, fill } from "../dom.js";
+import { idleTime, money, words } from "../format.js";
+import { VirtualGrid } from "./endpoint_grid.js";
+
+/**
+ * All endpoints: what they cost together, a grid of them, and what could be saved.
+ *
+ * @typedef {import("../types.js").FleetRow} FleetRow
+ */
+export class FleetView {
+  /**
+   * @param {(namespace: string, name: string) => void} open
+   * @param {((change: import("../types.js").Change) => void) | null} change null where nothing can be changed
+   */
+  constructor(open, change) {
+    this.change = change;
+    /** @type {FleetRow[]} */
+    this.rows = [];
+    this.summary = el("p", { class: "summary" });
+    this.note = el("p", { class: "quiet" });
+    this.search = el("input", { type: "search", placeholder: "Name or model", "aria-label": "Search", oninput: () => this.filter() });
+    this.state = el("select", { "aria-label": "State", onchange: () => this.filter() });
+    this.savings = el("section", { "aria-label": "Savings", hidden: true });
+    this.grid = new VirtualGrid("Endpoints", COLUMNS, keyOf, (row) => open(row.namespace, row.endpoint_name));
+    this.element = el(
+      "section",
+      { "aria-labelledby": "fleet-title" },
+      el("h1", { id: "fleet-title" }, "Endpoints"),
+      this.summary,
+      el("div", { class: "filters" }, this.search, this.state),
+      this.grid.element,
+      this.note,
+      this.savings,
+    );
+  }
+
+  /** @param {any} fleet */
+  show(fleet) {
+    this.rows = fleet.endpoints;
+    this.total = fleet.total ?? this.rows.length;
+    const simulated = this.rows.some((row) => row.backend !== "huggingface") ? " Nothing is billed on this machine." : "";
+    const most = fleet.cost_at_most_per_hour_usd === undefined ? "" : `, ${money(fleet.cost_at_most_per_hour_usd)} at most`;
+    fill(this.summary, `${this.total} endpoint${this.total === 1 ? "" : "s"}: ${money(fleet.cost_now_per_hour_usd)} now${most}.${simulated}`);
+    const states = [...new Set(this.rows.map((row) => row.state))].sort();
+    const chosen = states.includes(this.state.value) ? this.state.value : "";
+    fill(this.state, el("option", { value: "" }, "Any state"), ...states.map((state) => el("option", { value: state }, words(state))));
+    this.state.value = chosen;
+    this.showSavings(fleet.savings ?? []);
+    this.filter();
+  }
+
+  filter() {
+    const sought = this.search.value.toLowerCase();
+    const state = this.state.value;
+    const found = this.rows.filter(
+      (row) => (!state || row.state === state) && `${row.namespace}/${row.endpoint_name} ${row.repository}`.toLowerCase().includes(sought),
+    );
+    this.grid.show(found);
+    const missing = (this.total ?? 0) - this.rows.length;
+    fill(this.note, `${found.length} shown.${missing > 0 ? ` ${missing} more are not in this answer.` : ""}`);
+    if (sought || state) announce(`${found.length} endpoints match.`);
+  }
+
+  /** @param {any[]} savings */
+  showSavings(savings) {
+    this.savings.hidden = savings.length === 0;
+    const { change } = this;
+    const items = savings.map((saving) => {
+      const verb = `${words(saving.call.tool.replace("_endpoint", ""))}…`;
+      const made = { title: saving.endpoint_name, verb: "Go on", tool: saving.call.tool, given: saving.call.arguments };
+      return el(
+        "li",
+        {},
+        el("b", {}, saving.endpoint_name),
+        ` could save ${money(saving.saves_usd).replace("/h", "")} per ${saving.per}: ${saving.why}. `,
+        change ? button(verb, () => change(made)) : null,
+      );
+    });
+    fill(this.savings, el("h2", {}, "What could be saved"), el("ul", {}, ...items));
+  }
+}
+
+/** @param {FleetRow} row */
+function keyOf(row) {
+  return `${row.namespace}/${row.endpoint_name}`;
+}
+
+/** A state as a coloured word. @param {string} state */
+export function stateBadge(state) {
+  return el("span", { class: "state", "data-state": state }, words(state));
+}
+
+/** @type {{title: string, cells: (row: FleetRow) => Node | string, sort?: (row: FleetRow) => string | number}[]} */
+const COLUMNS = [
+  {
+    title: "Endpoint",
+    cells: (row) => el("span", { class: "named" }, el("b", {}, row.endpoint_name), el("small", {}, `${row.repository} · ${row.namespace}`)),
+    sort: (row) => row.endpoint_name,
+  },
+  { title: "State", cells: (row) => stateBadge(row.state), sort: (row) => row.state },
+  {
+    title: "Replicas",
+    cells: (row) => `${row.ready_replicas} of ${row.target_replicas}`,
+    sort: (row) => row.target_replicas,
+  },
+  { title: "Hardware", cells: (row) => row.hardware, sort: (row) => row.hardware },
+  { title: "Now", cells: (row) => money(row.cost_now_per_hour_usd), sort: (row) => row.cost_now_per_hour_usd ?? -1 },
+  { title: "At most", cells: (row) => money(row.cost_at_most_per_hour_usd), sort: (row) => row.cost_at_most_per_hour_usd ?? -1 },
+  { title: "Idle", cells: (row) => idleTime(row.idle_minutes), sort: (row) => row.idle_minutes ?? -1 },
+];

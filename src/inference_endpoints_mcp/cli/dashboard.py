@@ -1,0 +1,29 @@
+"""`dashboard`: the server with its page, for the person at this machine."""
+
+import sys
+import webbrowser
+
+from inference_endpoints_mcp.cli.serve import build_options
+from inference_endpoints_mcp.cli.settings import DashboardSettings
+from inference_endpoints_mcp.policy.audit_trail import AuditError
+from inference_endpoints_mcp.policy.limits import LimitsError
+from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError
+from inference_endpoints_mcp.server.dashboard import serve_dashboard
+from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress
+
+
+def run_dashboard(settings: DashboardSettings) -> int:
+    def open_first(link: str) -> None:
+        print(f"Dashboard: {link}\nThe link is good once. Ctrl-C ends it.", flush=True)
+        if not settings.no_browser:
+            webbrowser.open(link)
+
+    def print_next(link: str) -> None:
+        print(f"Opened. Another link: {link}", flush=True)
+
+    try:
+        options = build_options(settings, http=True)
+        return serve_dashboard(options, TcpAddress("127.0.0.1", settings.port), open_first, print_next)
+    except (LimitsError, LentSecretsError, AuditError, ListenError) as error:
+        print(error, file=sys.stderr)
+        return 2

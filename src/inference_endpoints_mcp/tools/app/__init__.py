@@ -1,0 +1,1 @@
+"""Tools that only the MCP App calls: all rows and points at once, more than a model should read."""
