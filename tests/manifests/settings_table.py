@@ -1,9 +1,10 @@
-"""The tables in `README.md`: the flags of the server with the texts of their help, and what needs approval."""
+"""The tables in `README.md`: hosts, the flags of the server with the texts of their help, and what needs approval."""
 
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
+from tests.manifests.host_configs import render_hosts_table, render_links
 
 from inference_endpoints_mcp.cli.settings import ServerSettings
 from inference_endpoints_mcp.policy.effects import EFFECTS, EffectRule
@@ -14,7 +15,13 @@ _PLACEHOLDERS: dict[Any, str] = {bool: "", int: " N", float: " NUMBER", str: " N
 
 def render_readme(text: str) -> str:
     """The text of `README.md` with each current table between its two marks."""
-    for name, table in (("approvals", _approvals()), ("settings", _settings())):
+    tables = {
+        "hosts": render_hosts_table(),
+        "links": render_links(),
+        "approvals": _approvals(),
+        "settings": _settings(),
+    }
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)

@@ -1,18 +1,25 @@
 """The published files are what the code generates, in the forms that their readers require."""
 
+import base64
 import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
 import pytest
+import yaml
 from tests.manifests import host_configs, registry_entry
 from tests.manifests.__main__ import MANIFESTS, REPOSITORY, generate
 
 import inference_endpoints
 from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX, ServerSettings
+from inference_endpoints_mcp.install.hosts import DEFAULT_FLAGS
+from inference_endpoints_mcp.install.links import install_links
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 SCHEMAS = os.environ.get("PUBLISHED_SCHEMAS")
@@ -46,12 +53,22 @@ def test_the_registry_entry_names_every_setting_and_marks_the_token_secret() -> 
 
 
 def test_every_host_configuration_parses_and_holds_no_secret() -> None:
+    readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".yaml": yaml.safe_load, ".json": json.loads}
     for name, text in host_configs.build_host_configs().items():
-        parsed = tomllib.loads(text) if name.endswith(".toml") else json.loads(text)
-        servers = parsed.get("mcpServers") or parsed.get("servers") or parsed["mcp_servers"]
+        parsed = readers[Path(name).suffix](text)
+        (servers,) = parsed.values()
         assert set(servers) == {"inference-endpoints"}
         assert ("--local" in text) is (".local." in name)
         assert not re.search(r"hf_[A-Za-z0-9]{8,}", text)
+
+
+def test_each_link_holds_the_entry_of_its_host() -> None:
+    for host, link in install_links(DEFAULT_FLAGS, local=False).items():
+        (name,), (config,) = (parse_qs(urlsplit(link).query)[part] for part in ("name", "config"))
+        entry = json.loads(config if host == "vscode" else base64.b64decode(config, validate=True))
+        written = json.loads(next(MANIFESTS.glob(f"hosts/{host}.mcp.json")).read_text("utf-8"))
+        assert {name: entry} in written.values()
+        assert link in (REPOSITORY / "README.md").read_text("utf-8")
 
 
 def test_the_page_of_tools_shows_every_tool() -> None:

@@ -14,9 +14,13 @@ _PLACEHOLDER = re.compile(r"\$|%.*%$|[<{\[]")
 def hugging_face_token() -> str | None:
     """The token in HF_TOKEN, else the one `hf auth login` saved (locations: huggingface_hub 2.4.0, `constants.py`).
 
+    Some hosts of MCP servers pass on the text `${HF_TOKEN}` where the user has no such variable. A saved token wins
+    over that.
+
     There is no command-line argument for it: other users of the machine can read the command line.
     """
-    return _from_variable() or _saved()
+    token = _from_variable()
+    return _saved() or token if token is None or _PLACEHOLDER.match(token) else token
 
 
 def validated_token(token: str) -> str:

@@ -87,6 +87,18 @@ def _run_keys(arguments: list[str]) -> int:
     return run_keys(action, parse_arguments(KeySettings, flags))
 
 
+def _run_install(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.install import run_install
+
+    return run_install(arguments)
+
+
+def _run_uninstall(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.install import run_uninstall
+
+    return run_uninstall(arguments)
+
+
 def _run_control_plane(arguments: list[str]) -> int:
     return _stop_control_plane(arguments[1:]) if arguments[:1] == ["stop"] else _exec_control_plane(arguments)
 
@@ -132,4 +144,6 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "doctor": _run_doctor,
     "keys": _run_keys,
     "control-plane": _run_control_plane,
+    "install": _run_install,
+    "uninstall": _run_uninstall,
 }

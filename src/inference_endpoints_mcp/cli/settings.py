@@ -117,8 +117,8 @@ class ServerSettings(PlaneSettings, Limits):
     """An MCP server for Hugging Face Inference Endpoints, over stdio.
 
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
-    `hf auth login`. Further commands, each with --help: serve --http, dashboard, keys, demo, doctor,
-    control-plane, control-plane stop.
+    `hf auth login`. Further commands, each with --help: install, uninstall, serve --http, dashboard, keys, demo,
+    doctor, control-plane, control-plane stop.
     Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR. Lists are separated by commas.
     """
 

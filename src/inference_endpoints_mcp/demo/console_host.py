@@ -2,12 +2,10 @@
 
 import json
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TextIO
 
 from mcp import Client
@@ -23,6 +21,7 @@ from mcp.types import (
 )
 
 from inference_endpoints_mcp import __version__
+from inference_endpoints_mcp.install.launch import find_command
 
 HOST = Implementation(name="inference-endpoints-demo", version=__version__)
 
@@ -143,12 +142,6 @@ async def start_host(arguments: list[str], approve: Callable[[str], str]) -> Asy
     server = StdioServerParameters(command=command[0], args=command[1:], env=_environment())
     async with Client(stdio_client(server), client_info=HOST, elicitation_callback=on_elicitation) as client:
         yield client
-
-
-def find_command() -> list[str]:
-    """The command line that runs this installation from any folder."""
-    script = Path(sys.executable).with_name("inference-endpoints-mcp")
-    return [str(script)] if script.exists() else [sys.executable, "-m", "inference_endpoints_mcp"]
 
 
 def _environment() -> dict[str, str]:

@@ -14,10 +14,10 @@ from inference_endpoints_mcp.demo.console_host import (
     ConsoleHost,
     DemoReport,
     StepFailed,
-    find_command,
     start_host,
     strip_fence,
 )
+from inference_endpoints_mcp.install.launch import find_command
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -30,16 +30,12 @@ PARAPHRASE = "A kitten naps on the couch."
 UNRELATED = "Interest rates rose again in March."
 
 HOST_INSTRUCTIONS = """
-To use it in your own assistant:
+To use it in your own assistant, with this machine:
 
-  Claude Code   claude mcp add inference-endpoints -- {command} --local
-  Codex         codex mcp add inference-endpoints -- {command} --local
-  Cursor        ~/.cursor/mcp.json, below "mcpServers"
-  VS Code       .vscode/mcp.json, below "servers"
-                  "inference-endpoints": {server}
+  {command} install                       shows which hosts are found here
+  {command} install claude-code --local   or cursor, vscode, codex, …
 
-This uses your machine. For your real endpoints omit --local, and set HF_TOKEN in the server's environment.
-With --max-price-per-hour 5 it starts nothing that costs more than $5/h. manifests/hosts/ has complete files.
+For your real endpoints leave out --local: the server finds the token of HF_TOKEN or `hf auth login`.
 """
 
 
@@ -60,7 +56,7 @@ def run_demo(*, as_json: bool) -> int:
         seen = {"states_seen": report.states_seen, "progress_notifications": report.progress_notifications}
         print(json.dumps(result | {"steps": steps} | seen, ensure_ascii=False))
     elif ok:
-        print(_format_host_instructions())
+        print(HOST_INSTRUCTIONS.format(command=shlex.join(find_command())))
     return 0 if ok else 1
 
 
@@ -199,12 +195,6 @@ async def _clean_up(host: ConsoleHost, approved: list[str]) -> int:
 async def _wait(host: ConsoleHost, name: str) -> None:
     facts = await host.call("wait_for_endpoint", endpoint_name=name, timeout_s=300)
     _verify(facts["reached"] is True and facts["state"] == "running", f"{name} is running")
-
-
-def _format_host_instructions() -> str:
-    command, *arguments = find_command()
-    server = {"command": command, "args": [*arguments, "--local"]}
-    return HOST_INSTRUCTIONS.format(command=shlex.join([command, *arguments]), server=json.dumps(server))
 
 
 def _verify(condition: bool, claim: str) -> None:

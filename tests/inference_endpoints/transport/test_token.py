@@ -62,7 +62,20 @@ async def test_white_space_around_a_token_is_removed(upstream: Upstream, backend
     assert upstream.seen[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-@pytest.mark.parametrize(("variable", "source"), [("${HF_TOKEN}", "in HF_TOKEN"), ("", "that `hf auth login` saved")])
+@pytest.mark.parametrize("reference", ["${HF_TOKEN}", "$HF_TOKEN", "{env:HF_TOKEN}", ""])
+async def test_a_saved_token_wins_over_a_reference_that_a_host_passed_on_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reference: str
+) -> None:
+    saved = tmp_path / "token"
+    saved.write_text("hf_saved")
+    monkeypatch.setenv("HF_TOKEN", reference)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(saved))
+    assert hugging_face_token() == "hf_saved"
+    saved.unlink()
+    assert hugging_face_token() == (reference or None)
+
+
+@pytest.mark.parametrize(("variable", "source"), [("hf tökén", "in HF_TOKEN"), ("", "that `hf auth login` saved")])
 async def test_a_malformed_token_is_reported_with_its_source(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, source: str
 ) -> None:

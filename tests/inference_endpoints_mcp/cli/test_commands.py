@@ -11,13 +11,17 @@ from tests.support.hang import HANG_TIMEOUT_S
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.cli.settings import ServerSettings
 
+COMMANDS = [
+    [], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"], ["install"], ["uninstall"]
+]  # fmt: skip
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"]])
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_on_its_own_settings(run: Run, command: list[str]) -> None:
     ended = run(*command, "--help")
     assert ended.returncode == 0
-    assert ("--data-dir" in ended.stdout) is (command != ["demo"])
-    assert ("--simulated" in ended.stdout) is (command not in (["demo"], ["control-plane", "stop"]))
+    assert ("--data-dir" in ended.stdout) is (command not in (["demo"], ["install"], ["uninstall"]))
+    assert ("--simulated" in ended.stdout) is (command in ([], ["serve"], ["doctor"], ["control-plane"]))
 
 
 def test_every_setting_of_the_server_has_a_line_of_help(run: Run) -> None:
