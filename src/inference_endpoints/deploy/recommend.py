@@ -115,7 +115,7 @@ def _choose_hardware(known: KnownModel, available: Sequence[Offer], task: str | 
 
 
 def _choose_by_memory(available: Sequence[Offer], known: KnownModel, task: str | None) -> tuple[list[Offer], str]:
-    fitting = cheapest_first(one for one in available if _fits(one, known, task))
+    fitting = cheapest_first(one for one in available if holds(one, known, task))
     if not fitting:
         largest = max(available, key=lambda one: one.instance.gpu_memory_gb or 0, default=None)
         memory = known.memory(_settings(task), largest.accelerators if largest else 1)
@@ -130,7 +130,8 @@ def _choose_by_memory(available: Sequence[Offer], known: KnownModel, task: str |
     return fitting, f"the cheapest available that holds it: it needs {memory.need()}{source}"
 
 
-def _fits(offer: Offer, known: KnownModel, task: str | None) -> bool:
+def holds(offer: Offer, known: KnownModel, task: str | None) -> bool:
+    """Whether hardware holds a model that a new engine serves with its usual context; on a CPU only a small one."""
     instance, memory = offer.instance, known.memory(_settings(task), offer.accelerators)
     if isinstance(memory, Unknown):
         return False

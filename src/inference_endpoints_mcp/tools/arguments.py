@@ -15,7 +15,7 @@ Names = Annotated[
     Field(max_length=100, description="Several instead, approved once."),
 ]
 Where = Annotated[str, Field(max_length=200, description="All that match instead: see list_endpoints.")]
-Namespace = Annotated[str, Field(max_length=96, description="User or organization. Default: your own.")]
+Namespace = Annotated[str, Field(max_length=96, description="Default: your own.")]
 NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all your namespaces.')]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0)]

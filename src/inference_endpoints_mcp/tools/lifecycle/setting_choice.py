@@ -1,11 +1,13 @@
 """Chooses the settings a caller does not give, and the alternatives to hardware that is not available."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.model_check import ModelCheck, check_model
 from inference_endpoints.deploy.offers import (
+    Offer,
     choose_default_hardware,
     count_accelerators,
     find_alternatives,
@@ -62,7 +64,7 @@ async def choose_settings(
     available = list_offers(listing)
     offer = require_offer(available, given.hardware) if given.hardware else None
     if offer is None and any(one.is_this_machine for one in available):
-        offer = choose_default_hardware(available)  # simulated hardware is used only where it is named
+        offer = await _this_machine(call, available, given)
     if offer is not None and offer.is_this_machine:
         why = [] if given.hardware else [f"Hardware: {offer.id}, this machine."]
         return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
@@ -79,6 +81,22 @@ async def choose_settings(
         args=found.args or None,
         why=[*found.why],
     )
+
+
+async def _this_machine(call: CallContext, available: Sequence[Offer], given: GivenSettings) -> Offer | None:
+    """This machine, unless the model is known to need hardware that this backend simulates."""
+    if not local_path(given.repository):
+        known = await gather_known(call, given.repository, given.revision)
+        suggested = (known.suggestion and known.suggestion.suggested_compute) or ""
+        elsewhere = suggested or known.weights_gb is not None or known.item is not None
+        if elsewhere and not is_this_machine(suggested) and not all(one.is_this_machine for one in available):
+            return None
+    return choose_default_hardware(available)
+
+
+def local_path(repository: str) -> bool:
+    """Whether this names a model file of this machine."""
+    return repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf")
 
 
 async def with_model_path(call: CallContext, request: CreateRequest) -> CreateRequest:
@@ -115,7 +133,7 @@ async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
     """Warns of a model that is not in the list for this machine. Model files are not checked before they are loaded."""
     repository = (plan.request and plan.request.repository) or ""
     here = call.endpoints.backend.name == LOCAL and is_this_machine(plan.cost.hardware_id)
-    if not here or not repository or repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf"):
+    if not here or not repository or local_path(repository):
         return []
     try:
         suggested = (await call.endpoints.suggestion(repository)).suggested_compute or ""

@@ -199,3 +199,12 @@ async def test_an_invalid_name_is_refused_with_the_rule_and_a_valid_name(host: H
     message = await host.refused("create_endpoint", "BAD_REQUEST", endpoint_name="My Chat!", repository="org/model")
     assert "up to 32 lower-case letters" in message
     assert "like my-chat" in message
+
+
+async def test_without_hardware_a_model_lands_where_it_is_known_to_run(driver: Driver, modern: Host) -> None:
+    large = {"endpoint_name": "mistral", "repository": "mistralai/Mistral-7B-Instruct-v0.3", "dry_run": True}
+    planned = await modern.call("create_endpoint", **large)
+    assert planned["backend"] == "simulated"
+    assert planned["chosen"][0].startswith(f"Hardware: {planned['hardware']}, ")
+    here = await modern.call("create_endpoint", endpoint_name="tiny", repository="tiny/echo", dry_run=True)
+    assert here["hardware"] == "local-machine-cpu-x1"
