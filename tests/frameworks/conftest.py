@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.frameworks.environments import Environment
+from tests.frameworks.environments import JOB_SUPPORT, Environment
 from tests.frameworks.model.server import ScriptedModel, served
 from tests.frameworks.model.stories import Story, World
 from tests.frameworks.wire.recorded import Recorded, read_recorded
@@ -23,7 +23,6 @@ from inference_endpoints_local.daemon.connect import StartOptions, connect_plane
 SPEED = 14
 """A simulated endpoint of a small model starts in 11 s, one of 7B parameters in 33 s."""
 ON_THIS_MACHINE = ("--local", "--simulated", "--simulated-speed", str(SPEED), "--confirm-simulated")
-JOB_SUPPORT = Path(__file__).parent / "job_support"
 PROMPT = "Deploy the small chat model on this machine, say hello to it, and delete it."
 TRANSPORTS = ("stdio", "http")
 
@@ -45,9 +44,15 @@ class Result:
     """How a job ended."""
 
     model: ScriptedModel
-    recorded: Recorded
+    records: Path
     exit_code: int
     output: str
+
+    def check(self) -> Recorded:
+        """The story went to its end and the client ended well. Gives what the client sent."""
+        assert self.model.failure is None, f"{self.model.failure}\n{self.output}"
+        assert (self.model.ended, self.exit_code) == (True, 0), self.output
+        return read_recorded(self.records)
 
 
 Job = Callable[..., Result]
@@ -105,7 +110,7 @@ def job(site: Site, tmp_path: Path) -> Job:
                 timeout=HANG_TIMEOUT_S,
                 check=False,
             )
-        return Result(model, read_recorded(records), ended.returncode, ended.stdout + ended.stderr)
+        return Result(model, records, ended.returncode, ended.stdout + ended.stderr)
 
     return ran
 

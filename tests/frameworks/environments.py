@@ -16,6 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CLIENTS = HERE / "clients"
+JOB_SUPPORT = HERE / "job_support"
 ROOT = Path(sys.prefix, "frameworks")
 LOCKED = {"requirements.txt", "package-lock.json"}
 """Every version of what an environment has: of Python packages, or of Node's."""
@@ -62,16 +63,19 @@ class Environment:
         """Raises `CalledProcessError` if a package cannot be had."""
         lock = next(path for path in self.folder.iterdir() if path.name in LOCKED)
         stamp = self.installed / "locked"
+        if self.uses_node:
+            # Node looks for packages beside the program.
+            self.installed.mkdir(parents=True, exist_ok=True)
+            for program in (self.folder / "run.mjs", JOB_SUPPORT / "job.mjs"):
+                shutil.copy(program, self.installed)
         if stamp.exists() and stamp.read_text("utf-8") == lock.read_text("utf-8"):
             return
-        shutil.rmtree(self.installed, ignore_errors=True)
         if self.uses_node:
-            self.installed.mkdir(parents=True)
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(self.folder / name, self.installed)
             run("npm", "ci", "--prefix", str(self.installed), "--loglevel=error", "--no-fund", "--no-audit")
         else:
-            run("uv", "venv", "--quiet", "--python", sys.executable, str(self.installed))
+            run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(self.installed))
             run("uv", "pip", "install", "--quiet", "--python", str(self.python), "--requirement", str(lock))
         stamp.write_text(lock.read_text("utf-8"), "utf-8")
 

@@ -14,9 +14,5 @@ def test_a_model_deploys_waits_chats_is_refused_and_deletes(
     environment: Environment, transport: str, site: Site, job: Job
 ) -> None:
     name = f"{environment.name}-{transport}"
-    first = job(environment, transport, stories.lifecycle(site.world, name))
-    assert first.model.failure is None, f"{first.model.failure}\n{first.output}"
-    assert (first.model.ended, first.exit_code) == (True, 0), first.output
-    last = job(environment, transport, stories.deletion(site.world, name), approval="plan")
-    assert last.model.failure is None, f"{last.model.failure}\n{last.output}"
-    assert (last.model.ended, last.exit_code) == (True, 0), last.output
+    job(environment, transport, stories.lifecycle(site.world, name)).check()
+    job(environment, transport, stories.deletion(site.world, name), approval="plan").check()

@@ -1,10 +1,11 @@
-"""What the job of each client is given. It runs in the client's own environment, so only the standard library is here.
+"""What the job of each client is given. It runs in the client's own environment: only the standard library is there.
 
-`config()` has `url` (HTTP) or `command` and `args` (stdio) of the server, `model_url`, `person` (whether a person
-answers questions), `name` (the endpoint that the person names to delete it), and `prompt`.
+`config()` has `url` (HTTP) or `command` and `args` (stdio) of the server, `model_url`, `prompt`, and `person_types`:
+the name that a person types to delete an endpoint, empty where nobody can be asked.
 """
 
 import json
+import os
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,17 @@ def config() -> dict[str, Any]:
     if not _given:
         _given.update(json.loads(sys.stdin.read()))
     return _given
+
+
+def provide(provider: str) -> None:
+    """Point a provider's own library at the scripted model, by the variables it reads."""
+    address = {
+        "ANTHROPIC": "ANTHROPIC_BASE_URL",
+        "GEMINI": "GOOGLE_GEMINI_BASE_URL",
+        "OPENAI": "OPENAI_BASE_URL",
+    }[provider]
+    os.environ[address] = config()["model_url"] + ("/v1" if provider == "OPENAI" else "")
+    os.environ[f"{provider}_API_KEY"] = "none"
 
 
 def answer_form(schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.frameworks.model import anthropic, gemini, openai_chat, openai_responses, steps
+from tests.frameworks.model.arguments import complete
 from tests.frameworks.model.stories import Call, Story
 
 Body = dict[str, Any]
@@ -40,6 +41,9 @@ class ScriptedModel:
     failure: str | None = None
     _started: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def declared(self, name: str) -> dict[str, Any]:
+        return next((tool for tool in self.tools if tool.get("name") == name), {})
 
     def step(self, text: str) -> Call | None:
         """The next call after an answer; None at the end."""
@@ -94,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
         step = self._model.step(speak.last_text(body))
         if step is None and any(tool.get("name") == ENDED.tool for tool in declared):
             step = ENDED
+        if step is not None:
+            step = Call(step.tool, complete(step.arguments, self._model.declared(step.tool)))
         streams = bool(body.get("stream")) or path.endswith(":streamGenerateContent")
         kind = "text/event-stream" if streams else "application/json"
         render: Callable[[Body, Call | None, bool], bytes] = speak.render

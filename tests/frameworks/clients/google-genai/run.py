@@ -1,0 +1,35 @@
+"""Google's Gen AI SDK: a session of the Python SDK as a tool, called automatically."""
+
+import asyncio
+
+import job
+from google import genai
+from google.genai import types
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+
+
+async def main():
+    given = job.config()
+    if "url" in given:
+        streams = streamable_http_client(given["url"])
+    else:
+        streams = stdio_client(StdioServerParameters(command=given["command"], args=given["args"]))
+    async with streams as (read, write), ClientSession(read, write) as session:
+        await session.initialize()
+        # A chat, or a GenerateContentConfig, copies the session and fails: python-genai#2669.
+        config = {"tools": [session]}
+        contents = [types.UserContent(given["prompt"])]
+        while True:
+            answer = await genai.Client().aio.models.generate_content(
+                model="gemini-2.5-flash", contents=contents, config=config
+            )
+            if answer.text:
+                return
+            # It makes ten calls for one request.
+            contents = [*answer.automatic_function_calling_history, types.UserContent("Go on.")]
+
+
+job.provide("GEMINI")
+asyncio.run(main())
