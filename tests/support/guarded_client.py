@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints_mcp.policy.audit_trail import AuditTrail
+from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.policy.send_guard import SendGuard

@@ -8,7 +8,7 @@ from typing import Literal
 from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy, Outcome
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
 from inference_endpoints_mcp.approval.proposal import AnyProposal
-from inference_endpoints_mcp.policy.audit_trail import AuditTrail
+from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 
 PLAN_VALID_S = 600.0
 """Seconds for which a plan's token is valid. A question is open for as long as the operator lets a person take."""
@@ -31,9 +31,9 @@ class Approvals:
         self._tokens = PlanTokens(folder, now)
         self._audit = audit
 
-    def issue(self, caller: str, proposal: AnyProposal, by: Approver) -> str:
+    def issue(self, caller: str, proposal: AnyProposal, by: Approver, question: str | None = None) -> str:
         """A token for this plan: for a model or host to return, or beside a question that a person answers."""
-        self.audit("plan", proposal, by=by)
+        self.audit("plan", proposal, by=by, question=question)
         valid_for = PLAN_VALID_S if by == "token" else self.policy.answer_timeout_s
         return self._tokens.issue(_bound(caller, proposal, by), valid_for)
 
@@ -49,8 +49,9 @@ class Approvals:
         *,
         by: Approver,
         reason: str | None = None,
+        question: str | None = None,
     ) -> None:
-        """A line about a plan that was shown for approval, or about how that ended."""
+        """A line about a plan that was shown for approval, with the words for a person, or about how that ended."""
         self._audit.write(
             event,
             operation=proposal.operation,
@@ -61,6 +62,7 @@ class Approvals:
             by=by,
             outcome=outcome.value if outcome else None,
             message=reason,
+            question=question,
         )
 
 

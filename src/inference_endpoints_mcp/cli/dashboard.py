@@ -5,7 +5,7 @@ import webbrowser
 
 from inference_endpoints_mcp.cli.serve import build_options
 from inference_endpoints_mcp.cli.settings import DashboardSettings
-from inference_endpoints_mcp.policy.audit_trail import AuditError
+from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError
 from inference_endpoints_mcp.server.dashboard import serve_dashboard

@@ -99,6 +99,16 @@ def _run_uninstall(arguments: list[str]) -> int:
     return run_uninstall(arguments)
 
 
+def _run_audit(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.audit import run_verify
+    from inference_endpoints_mcp.cli.settings import AuditSettings, parse_arguments
+
+    if arguments[:1] != ["verify"]:
+        parse_arguments(AuditSettings, ["--help"])
+        return USAGE_ERROR
+    return run_verify(parse_arguments(AuditSettings, arguments[1:]))
+
+
 def _run_control_plane(arguments: list[str]) -> int:
     return _stop_control_plane(arguments[1:]) if arguments[:1] == ["stop"] else _exec_control_plane(arguments)
 
@@ -143,6 +153,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "demo": _run_demo,
     "doctor": _run_doctor,
     "keys": _run_keys,
+    "audit": _run_audit,
     "control-plane": _run_control_plane,
     "install": _run_install,
     "uninstall": _run_uninstall,

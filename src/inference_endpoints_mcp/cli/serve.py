@@ -6,7 +6,7 @@ from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, absolute, merge_limits
-from inference_endpoints_mcp.policy.audit_trail import AuditError
+from inference_endpoints_mcp.policy.audit.audit_trail import STANDARD_OUTPUT, AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
@@ -56,7 +56,12 @@ def _http_options(settings: ServeSettings) -> HttpOptions:
 
 
 def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOptions:
-    """The options of a server. Over HTTP subscriptions are off by default, since anyone could make the server poll."""
+    """The options of a server. Raises `LimitsError`, `LentSecretsError` and `AuditError`.
+
+    Over HTTP subscriptions are off by default, since anyone could make the server poll.
+    """
+    if settings.audit_file == STANDARD_OUTPUT and not http:
+        raise AuditError("Over stdio, standard output carries the protocol: name a file with --audit-file.")
     local = build_local_connector(settings) if settings.local else None
     default_subscriptions = 0 if http else MAX_SUBSCRIPTIONS
     return ServerOptions(

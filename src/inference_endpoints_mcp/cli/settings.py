@@ -117,8 +117,8 @@ class ServerSettings(PlaneSettings, Limits):
     """An MCP server for Hugging Face Inference Endpoints, over stdio.
 
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
-    `hf auth login`. Further commands, each with --help: install, uninstall, serve --http, dashboard, keys, demo,
-    doctor, control-plane, control-plane stop.
+    `hf auth login`. Further commands, each with --help: install, uninstall, serve --http, dashboard, keys,
+    audit verify, demo, doctor, control-plane, control-plane stop.
     Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR. Lists are separated by commas.
     """
 
@@ -161,7 +161,9 @@ class ServerSettings(PlaneSettings, Limits):
         description="TOML file with limits, by the names of these flags. Flags and variables override it.",
     )
     audit_file: Path | None = Field(
-        default=None, description="Append a line of JSON for each plan, approval, refusal and change."
+        default=None,
+        description="Append a line of JSON for each plan, approval, refusal and change, with a hash of all before it. "
+        "Over HTTP, - is standard output.",
     )
     hold: float | None = Field(
         default=None,
@@ -267,6 +269,17 @@ class DashboardSettings(ServerSettings):
 
     port: int = Field(default=0, ge=0, le=65_535, description="Port to listen on. Default: any free port.")
     no_browser: bool = Field(default=False, description="Only print the link; do not open a browser.")
+
+
+class AuditSettings(CommandSettings):
+    """Check that an audit trail is as it was written: audit verify. Its last hash, kept elsewhere, shows later that
+    nothing was cut off.
+    """
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp audit verify")
+
+    audit_file: Path = Field(description="The file; those before it (.1, .2, …) are checked too.")
+    expect: str | None = Field(default=None, description="A hash of a line that must be in the trail.")
 
 
 class ControlPlaneSettings(PlaneSettings):

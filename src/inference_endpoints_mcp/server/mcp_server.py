@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from mcp import MCPError
@@ -35,7 +35,7 @@ from pydantic.networks import AnyUrl
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.approval.approvals import Approvals
-from inference_endpoints_mcp.policy.audit_trail import AuditTrail
+from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.caller import caller_id
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
@@ -90,9 +90,8 @@ class EndpointsServer(MCPServer[Application]):
 
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
-            with closing(audit):
-                async with aclosing(RunningApplication(options, redactor, policy, approvals)) as application:
-                    yield application
+            async with aclosing(RunningApplication(options, redactor, policy, approvals)) as application:
+                yield application
 
         bus = InMemorySubscriptionBus()
         super().__init__(

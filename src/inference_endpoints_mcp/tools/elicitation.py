@@ -55,7 +55,7 @@ def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) 
             message=question,
             requested_schema=render_elicitation_schema(choose_form(proposal)),
         )
-        token = call.approvals.issue(call.caller, proposal, by="person")
+        token = call.approvals.issue(call.caller, proposal, by="person", question=question)
         inputs = {_APPROVAL: ElicitRequest(params=request)}
         raise InputNeeded(InputRequiredResult(input_requests=inputs, request_state=token))
     rejection = call.approvals.redeem(call.mcp.request_state or "", call.caller, proposal, by="person")
@@ -64,7 +64,7 @@ def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) 
 
 async def _ask_within_call(call: CallContext, proposal: AnyProposal, question: str) -> Outcome:
     """The legacy era. Some hosts that declare that they can ask show nothing and never answer."""
-    call.approvals.audit("plan", proposal, by="person")
+    call.approvals.audit("plan", proposal, by="person", question=question)
     with anyio.move_on_after(call.approvals.policy.answer_timeout_s):
         try:
             answer = await call.mcp.elicit(question, choose_form(proposal))

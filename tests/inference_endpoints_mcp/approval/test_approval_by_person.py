@@ -319,6 +319,7 @@ async def test_each_plan_and_each_approval_is_a_line_of_the_audit_trail(
     for line in (plan, approval):
         assert (line["operation"], line["endpoint"], line["effect"]) == ("create_endpoint", "acme/new", "spends")
         assert (line["price_per_hour_at_most_usd"], line["by"]) == (1.6, "person")
+    assert "acme/new" in plan["question"]
     assert approval["outcome"] == outcome
     assert [line["event"] for line in change] == (["change"] if outcome == "approved" else [])
 

@@ -3,7 +3,7 @@
 import json
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
-from inference_endpoints_mcp.policy import audit_trail as audits
-from inference_endpoints_mcp.policy.audit_trail import AuditTrail
+from inference_endpoints_mcp.policy.audit import chained_file as audits
+from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 
@@ -150,9 +150,8 @@ async def test_a_change_whose_caller_goes_away_part_of_the_way_is_recorded_as_un
 @asynccontextmanager
 async def client_of(upstream: Upstream, trail: Path) -> AsyncIterator[AsyncEndpointsClient]:
     """A client under a policy that keeps a trail and forbids nothing."""
-    with closing(AuditTrail(trail, Redactor())) as audit:
-        async with guarded(local(upstream.url, TOKEN), Limits(), audit) as client:
-            yield client
+    async with guarded(local(upstream.url, TOKEN), Limits(), AuditTrail(trail, Redactor())) as client:
+        yield client
 
 
 async def test_no_line_shows_a_secret(driver: Driver, host_of: HostOf, trail: Path) -> None:
@@ -171,8 +170,7 @@ def test_the_file_is_its_owners_alone_and_rotates(trail: Path, monkeypatch: pyte
     audit = AuditTrail(trail, Redactor())
     for number in range(100):
         audit.write("change", number=number, text="x" * 40)
-    audit.close()
-    kept = sorted(trail.parent.iterdir())
+    kept = sorted(path for path in trail.parent.iterdir() if path.suffix != ".lock")
     assert [path.name for path in kept] == [trail.name, *(f"{trail.name}.{each}" for each in range(1, 6))]
     assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
     assert all(path.stat().st_size <= 500 for path in kept)
@@ -183,7 +181,6 @@ def test_two_servers_append_to_one_file(trail: Path) -> None:
     for number in range(2):
         audit = AuditTrail(trail, Redactor())
         audit.write("change", number=number)
-        audit.close()
     assert [line["number"] for line in lines(trail)] == [0, 1]
 
 
