@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support.host import Answer, Host, Mode, serving
+from tests.support.host import PATIENT, Answer, Host, Mode, serving
 from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import Backend, local
@@ -29,7 +29,7 @@ def host_of(driver: Driver) -> HostOf:
         return local(driver.plane.url, TOKEN)
 
     def made(
-        mode: Mode = "auto", *, answer: Answer | None = None, name: str = "mcp", **options: Any
+        mode: Mode = "auto", *, answer: Answer | None = None, name: str = PATIENT, **options: Any
     ) -> AbstractAsyncContextManager[Host]:
         return serving(
             ServerOptions(**{"open_backend": open_backend, "poll_interval": 0.05, **options}),

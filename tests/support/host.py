@@ -30,6 +30,8 @@ Mode = Literal["auto", "legacy"]
 Answer = Callable[[str], Any]
 """Answers a question: with a name, True or False, None for a refusal, or an `ElicitResult`; may be awaitable."""
 
+PATIENT = "inference-endpoints-demo"
+"""The name of a host that is known to wait for minutes. One that is not known is held for seconds at first."""
 OUTPUT_LIMIT = 28_000
 """Characters of 8,000 tokens, at 3.5 each."""
 
@@ -79,7 +81,7 @@ class Host:
 
 @asynccontextmanager
 async def connected(
-    transport: Transport, mode: Mode, *, answer: Answer | None = None, name: str = "mcp"
+    transport: Transport, mode: Mode, *, answer: Answer | None = None, name: str = PATIENT
 ) -> AsyncIterator[Host]:
     """A host of this name; with `answer` a person can answer its questions."""
 
@@ -106,7 +108,7 @@ async def connected(
 
 @asynccontextmanager
 async def serving(
-    options: ServerOptions, mode: Mode = "auto", *, answer: Answer | None = None, name: str = "mcp"
+    options: ServerOptions, mode: Mode = "auto", *, answer: Answer | None = None, name: str = PATIENT
 ) -> AsyncIterator[Host]:
     """A host of a server in this process."""
     server = EndpointsServer(options, Redactor())

@@ -168,7 +168,7 @@ class ServerSettings(PlaneSettings, Limits):
     hold: float | None = Field(
         default=None,
         gt=0,
-        description="Longest duration of one call in seconds. Default: what the host is known to allow.",
+        description="Longest duration of one call in seconds. Default: found out for each host.",
     )
     endpoint_hosts: Annotated[CommaSeparated, AfterValidator(_validate_hosts)] = Field(
         default=(),

@@ -28,9 +28,12 @@ from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.server.caller import identify_caller
-from inference_endpoints_mcp.server.mcp_host import call_timeout_s
+from inference_endpoints_mcp.server.holding.held_call import HeldCall
+from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S
+from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.progress import report_progress
 from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
     from inference_endpoints.inference.async_inference import AsyncInference
@@ -44,9 +47,10 @@ class ServerOptions:
     """The operator's settings. Times are in seconds; `open_backend` is called once, on the first call of a tool.
 
     `poll_interval` is the longest time between two reads of an endpoint that is waited for. `host_timeout_s` overrides
-    the time that the host is known to wait for one call. `max_calls`, `max_waits` and `max_subscriptions` are limits
-    for each caller. `clock` gives seconds since the epoch, and with it how long plans and questions are valid. Servers
-    with the same `plan_folder` redeem each other's plan tokens; without one a token is good in its process.
+    what is learnt of how long the host waits for one call; of an unknown host that begins with `first_hold_s`.
+    `max_calls`, `max_waits` and `max_subscriptions` are limits for each caller. `clock` gives seconds since the epoch,
+    and with it how long plans and questions are valid. Servers with the same `data_folder` redeem each other's plan
+    tokens and share what they learnt of hosts; without one, each process is on its own.
     """
 
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -57,11 +61,12 @@ class ServerOptions:
     lent: LentSecrets = field(default_factory=LentSecrets)
     audit_file: Path | None = None
     host_timeout_s: float | None = None
+    first_hold_s: float = FIRST_HOLD_S
     poll_interval: float = STREAMED_INTERVAL_S
     max_subscriptions: int = MAX_SUBSCRIPTIONS
     max_calls: int = 64
     max_waits: int = 32
-    plan_folder: Path | None = None
+    data_folder: Path | None = None
     clock: Callable[[], float] = time.time
 
 
@@ -86,10 +91,12 @@ class RunningApplication:
         self._stack = AsyncExitStack()
         self._clients: _Clients | None = None
         self._opening = asyncio.Lock()
+        self._holds = LearnedHolds(options.data_folder, options.clock)
+        self._running_calls = RunningCalls()
 
     async def open_call(self, context: Context[Any, Any]) -> CallContext:
         clients = await self._get_clients()
-        timeout = self._options.host_timeout_s
+        caller = identify_caller(context, clients.endpoints.backend)
         return CallContext(
             endpoints=clients.endpoints,
             watcher=clients.watcher,
@@ -99,17 +106,26 @@ class RunningApplication:
             redactor=self._redactor,
             approvals=self._approvals,
             guard=clients.guard,
-            caller=identify_caller(context, clients.endpoints.backend),
+            caller=caller,
             mcp=context,
             lent_secrets=self._options.lent,
-            host_timeout_s=call_timeout_s(context) if timeout is None else timeout,
+            hold=HeldCall(
+                context,
+                caller,
+                self._holds,
+                first_s=self._options.first_hold_s,
+                operator_s=self._options.host_timeout_s,
+            ),
+            running_calls=self._running_calls,
             report_progress=partial(report_progress, context, redactor=self._redactor),
             check_namespace=partial(self._policy.check_namespace, _requested_operation(context)),
             fence=Fence(self._redactor.text),
         )
 
     async def aclose(self) -> None:
+        await self._running_calls.aclose()
         await self._stack.aclose()
+        self._holds.close()
 
     async def _get_clients(self) -> _Clients:
         async with self._opening:

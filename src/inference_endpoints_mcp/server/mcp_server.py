@@ -45,6 +45,7 @@ from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions
 from inference_endpoints_mcp.server.caller import track_caller
 from inference_endpoints_mcp.server.completion import ArgumentCompleter
+from inference_endpoints_mcp.server.holding.held_call import note_time
 from inference_endpoints_mcp.server.http.header_limits import apply_header_limits
 from inference_endpoints_mcp.server.mcp_app import APP_URI, AppExtension, read_app, shows_app
 from inference_endpoints_mcp.server.prompts import Prompts
@@ -79,7 +80,7 @@ class EndpointsServer(MCPServer[Application]):
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
         audit = self.audit = AuditTrail(options.audit_file, redactor)
         policy = Policy(options.limits, audit)
-        approvals = Approvals(options.approval, audit, options.plan_folder, options.clock)
+        approvals = Approvals(options.approval, audit, options.data_folder, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
         self._redactor = redactor
@@ -101,7 +102,7 @@ class EndpointsServer(MCPServer[Application]):
             instructions=INSTRUCTIONS,
             lifespan=lifespan,
             cache_hints={method: CacheHint(LIST_TTL_MS, "private") for method in ("tools/list", "prompts/list")},
-            middleware=[track_caller, apply_header_limits, self._render_failures, self._count_request],
+            middleware=[note_time, track_caller, apply_header_limits, self._render_failures, self._count_request],
             # The state outlives the question, so that a late answer gets an error in our own words.
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.approval.answer_timeout_s),
             log_level="WARNING",

@@ -13,6 +13,7 @@ import anyio
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.holding.departures import NoteDepartures
 from inference_endpoints_mcp.server.http.access import AccessMiddleware, AccessRules
 from inference_endpoints_mcp.server.http.listening import Listening
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
@@ -111,7 +112,7 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
         session_idle_timeout=SESSION_IDLE_S,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    limited = SessionLimits(app, http.max_sessions)
+    limited = SessionLimits(NoteDepartures(app), http.max_sessions)
     verifiers = _verifiers(server, http)
     whole: ASGIApp = AuthenticationMiddleware(limited, verifiers) if verifiers else limited
     if http.links is not None:

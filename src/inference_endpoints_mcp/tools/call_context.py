@@ -1,7 +1,7 @@
 """The context of one call of a tool: what the server provides for it."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -19,6 +19,7 @@ from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
+from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
     from inference_endpoints.inference.async_inference import AsyncInference
@@ -33,6 +34,24 @@ class Progress(Protocol):
 
     def report(self, message: ProgressMessage) -> None:
         """Set the message that is sent next. Never blocks; a newer message replaces one that was not sent yet."""
+
+
+class Hold(Protocol):
+    """How long this call may take before its host gives up."""
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until the answer must be sent."""
+
+    def begin_anew(self) -> None:
+        """The host has just answered a question: its time runs from now on."""
+
+    def holding(self, *, again: object, proof: object) -> AbstractContextManager[None]:
+        """While the call is held. `proof`: what only an earlier answer can have told the host. `again`: what a
+        repetition of the call has in common with it. Both are JSON."""
+
+    def cut_short(self, *, again: object, proof: object) -> None:
+        """The answer is sent before the call is done, and proposes a call with `proof`."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +71,8 @@ class CallContext:
     caller: str
     """Identifies the caller: a token may be used only by the caller it was given to."""
     lent_secrets: LentSecrets
-    host_timeout_s: float
-    """Seconds this host waits for one call."""
+    hold: Hold
+    running_calls: RunningCalls
     report_progress: Callable[[], AbstractAsyncContextManager[Progress]]
     """Sends progress notifications for as long as the context lasts."""
     check_namespace: Callable[[str], None]

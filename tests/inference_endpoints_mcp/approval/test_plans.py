@@ -183,13 +183,13 @@ async def test_a_token_that_was_made_up_is_refused(driver: Driver, host_of: Host
 async def test_a_token_is_valid_in_every_session_and_server_that_shares_its_folder(
     driver: Driver, host_of: HostOf, mode: Mode, tmp_path: Path
 ) -> None:
-    async with host_of(mode, **PLAN, plan_folder=tmp_path) as host:
+    async with host_of(mode, **PLAN, data_folder=tmp_path) as host:
         token = await planned(host, "create_endpoint", **NEW)
-    async with host_of(mode, **PLAN, plan_folder=tmp_path / "another") as host:
+    async with host_of(mode, **PLAN, data_folder=tmp_path / "another") as host:
         message = await host.refused("create_endpoint", "REFUSED", **NEW, plan_token=token)
         assert "not from this server" in message
         assert await world(driver) == []
-    async with host_of(mode, **PLAN, plan_folder=tmp_path, name="other") as host:
+    async with host_of(mode, **PLAN, data_folder=tmp_path, name="other") as host:
         assert (await host.call("create_endpoint", **NEW, plan_token=token))["changed"] is True
     assert (tmp_path / "plans.sqlite3").stat().st_mode & 0o777 == 0o600
 
@@ -198,7 +198,7 @@ async def test_where_the_folder_cannot_be_used_a_token_is_valid_in_its_server_an
     host_of: HostOf, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    async with host_of(**PLAN, plan_folder=tmp_path / "file") as host:
+    async with host_of(**PLAN, data_folder=tmp_path / "file") as host:
         token = await planned(host, "create_endpoint", **NEW)
         assert (await host.call("create_endpoint", **NEW, plan_token=token))["changed"] is True
     assert "plan tokens are good in this process only" in caplog.text

@@ -116,7 +116,7 @@ async def test_without_a_token_tools_are_listed_and_each_error_names_both_option
         assert len(tools) == len(published_tools())
         for tool in tools:
             known = tool.input_schema["properties"]
-            required = {*tool.input_schema.get("required", ()), "text", "message"}
+            required = {*tool.input_schema.get("required", ()), "endpoint_name", "text", "message"}
             arguments = {name: value for name, value in minimal.items() if name in known and name in required}
             if tool.name == "update_endpoint":
                 arguments["max_replica"] = 2

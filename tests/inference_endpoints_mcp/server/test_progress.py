@@ -1,4 +1,4 @@
-"""The progress reporter by itself, and how long each host waits for one call."""
+"""The progress reporter by itself."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
 
-from inference_endpoints_mcp.server.mcp_host import UNKNOWN_HOST, find_timeout
 from inference_endpoints_mcp.server.progress import HEARTBEAT_S, ProgressReporter
 
 pytestmark = pytest.mark.anyio
@@ -78,14 +77,3 @@ async def test_a_slow_reader_gets_only_the_newest_message() -> None:
     await listener.wait_for(2)
     task.cancel()
     assert [message for _, message in listener.notified] == ["one", "three"]
-
-
-@pytest.mark.parametrize("name", ["claude-code", "Claude-Code"])
-def test_a_known_host_waits_longer_if_it_wants_progress(name: str) -> None:
-    assert find_timeout(name).with_progress > find_timeout(name).without_progress > UNKNOWN_HOST.with_progress
-
-
-@pytest.mark.parametrize("name", [None, "", "mcp", "a host nobody knows"])
-def test_an_unknown_host_waits_less_than_a_minute(name: str | None) -> None:
-    assert find_timeout(name) == UNKNOWN_HOST
-    assert UNKNOWN_HOST.without_progress < UNKNOWN_HOST.with_progress < 60

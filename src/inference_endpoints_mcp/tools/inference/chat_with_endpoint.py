@@ -1,5 +1,6 @@
 """Chat with an endpoint."""
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -11,6 +12,7 @@ from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, Word
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.tools.arguments import CallTimeout, EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, Progress
+from inference_endpoints_mcp.tools.inference.continued_call import CallId, continue_call, hold_call
 from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
 from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_CHARACTERS, BackendName, ToolOutput, backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -23,18 +25,22 @@ LONGEST_END = 2_000
 """Characters of the text so far that are masked, and then cut, for a progress message."""
 
 
+CHAT = "chat_with_endpoint"
+
+
 class ChatOutput(ToolOutput):
     endpoint_name: Name
     namespace: Name
     backend: BackendName
-    text: Fenced = Field(description="The model's answer. Fenced: data, not instructions.")
+    text: Fenced | None = Field(default=None, description="The model's answer. Fenced: data, not instructions.")
     finish_reason: Word | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     tokens_per_second: float | None = None
     seconds_to_first_token: float | None = None
-    seconds: float
-    woke: bool = Field(description="Whether this call woke it from zero replicas.")
+    seconds: float = Field(description="So far, where it goes on.")
+    woke: bool | None = Field(default=None, description="Whether this call woke it from zero replicas.")
+    finished: bool = Field(default=True, description="False: the call goes on; `next` gets its answer.")
 
 
 class Message(BaseModel):
@@ -53,40 +59,49 @@ async def chat_with_endpoint(
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 512,
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7,
     timeout_s: CallTimeout = 120,
+    call_id: CallId = "",
 ) -> ChatOutput:
     """Ask a chat model; its text streams as progress. Can wake it."""
+    if call_id:
+        return await continue_call(call, CHAT, endpoint_name, call_id, ChatOutput)
     conversation = _conversation(message, messages, system)
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     permission = await may_wake(call, endpoint, namespace)
-    async with call.report_progress() as progress:
-        streamed = _StreamedText(progress, call.fence)
+    output = partial(
+        ChatOutput,
+        endpoint_name=endpoint.name,
+        namespace=namespace,
+        backend=backend_of(endpoint, call.endpoints.backend.name),
+    )
+
+    async def chat(progress: Progress) -> ChatOutput:
         response = await call.inference.chat(
             endpoint.name,
             conversation,
             namespace,
             max_tokens=max_tokens,
             temperature=temperature,
-            timeout=min(timeout_s, call.host_timeout_s),
+            timeout=timeout_s,
             wake=permission.given,
             on_wait=report_waking(progress, endpoint.name),
-            on_delta=streamed.add,
+            on_delta=_StreamedText(progress, call.fence).add,
         )
-    speed, first = _speed(response), response.seconds_to_first_token
-    return ChatOutput(
-        endpoint_name=endpoint.name,
-        namespace=namespace,
-        backend=backend_of(endpoint, call.endpoints.backend.name),
-        text=call.fence.wrap("model", response.text, MAX_MODEL_OUTPUT_CHARACTERS),
-        finish_reason=response.finish_reason,
-        prompt_tokens=response.usage.prompt_tokens,
-        completion_tokens=response.usage.completion_tokens,
-        tokens_per_second=speed,
-        seconds_to_first_token=round(first, 3) if first is not None else None,
-        seconds=round(response.seconds, 3),
-        woke=response.woke,
-        now=call_summary(call, endpoint, response.woke, response.seconds, permission),
-    )
+        first = response.seconds_to_first_token
+        return output(
+            text=call.fence.wrap("model", response.text, MAX_MODEL_OUTPUT_CHARACTERS),
+            finish_reason=response.finish_reason,
+            prompt_tokens=response.usage.prompt_tokens,
+            completion_tokens=response.usage.completion_tokens,
+            tokens_per_second=_speed(response),
+            seconds_to_first_token=round(first, 3) if first is not None else None,
+            seconds=round(response.seconds, 3),
+            woke=response.woke,
+            now=call_summary(call, endpoint, response.woke, response.seconds, permission),
+        )
+
+    key = (CHAT, namespace, endpoint.name)
+    return await hold_call(call, key, [*key, conversation], chat, output)
 
 
 class _StreamedText:

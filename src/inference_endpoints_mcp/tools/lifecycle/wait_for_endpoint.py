@@ -51,18 +51,23 @@ async def wait_for_endpoint(
     if choice.is_several:
         return await wait_for_several(call, choice, Goal(until), first=first, timeout_s=timeout_s)
     history = _WaitHistory(clean_line(endpoint_name, 64), call.fence)
-    goal, timeout = Goal(until), min(float(timeout_s), call.host_timeout_s)
+    goal = Goal(until)
+    again = _again(endpoint_name, goal)
     try:
-        async with call.report_progress() as progress:
+        with call.hold.holding(again=again, proof=[*again, timeout_s]):
+            async with call.report_progress() as progress:
 
-            def on_observation(observation: Observation) -> None:
-                if history.add(observation):
-                    progress.report(history.message)
+                def on_observation(observation: Observation) -> None:
+                    if history.add(observation):
+                        progress.report(history.message)
 
-            progress.report(history.message)
-            namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-            history.namespace, history.name = namespace, name
-            endpoint = await call.watcher.wait(name, namespace, goal, timeout=timeout, on_observation=on_observation)
+                progress.report(history.message)
+                namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
+                history.namespace, history.name = namespace, name
+                timeout = min(float(timeout_s), call.hold.remaining_s)
+                endpoint = await call.watcher.wait(
+                    name, namespace, goal, timeout=timeout, on_observation=on_observation
+                )
     except InferenceEndpointTimeoutError:
         return await _timed_out_output(call, history, goal, timeout_s)
     except DeploymentFailed as failure:
@@ -146,11 +151,18 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
     if starter is not None:
         now += f" No such change is in progress: call {starter}."
     elif left:
-        now += " The host's time limit for one call is reached: call again to continue."
+        now += " The host's time limit for one call is reached: make the call under `next` to continue."
+        again = _again(history.name, goal)
+        call.hold.cut_short(again=again, proof=[*again, left])
     output = await _output(call, history, history.last, reached=False, now=now)
-    again = {"until": goal.value, "timeout_s": left or timeout_s} if starter is None else {}
-    following = next_call(starter or "wait_for_endpoint", history.namespace, history.name, **again)
+    more = {"until": goal.value, "timeout_s": left or timeout_s} if starter is None else {}
+    following = next_call(starter or "wait_for_endpoint", history.namespace, history.name, **more)
     return output.model_copy(update={"next": [following]})
+
+
+def _again(name: str, goal: Goal) -> list[str]:
+    """What the waits for one goal of an endpoint have in common."""
+    return ["wait_for_endpoint", name.rpartition("/")[2], goal.value]
 
 
 _STARTED_BY = {

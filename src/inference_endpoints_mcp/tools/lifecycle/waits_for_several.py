@@ -21,22 +21,15 @@ async def wait_for_several(call: CallContext, choice: Choice, goal: Goal, *, fir
     """Wait for all, or with `first` for the first. Ends as soon as the outcome is certain; each is told."""
     targets = await choice.find_all(call)
     waits = _Waits(call, goal, first, targets)
-    timeout = min(float(timeout_s), call.host_timeout_s)
-    async with call.report_progress() as progress:
-        progress.report(waits.message)
-        tasks = [asyncio.create_task(waits.wait_for(target, timeout)) for target in targets]
-        try:
-            pending = set(tasks)
-            while pending and not waits.is_decided:
-                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-                progress.report(waits.message)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    return waits.output(timeout_s)
+    again = [goal.value, *(sorted(choice.names) or [choice.where])]
+    with call.hold.holding(again=again, proof=[*again, timeout_s]):
+        await waits.run(targets, min(float(timeout_s), call.hold.remaining_s))
+    output = waits.output(timeout_s)
+    for following in output.next:
+        if following.tool == "wait_for_endpoint" and following.arguments["timeout_s"] < timeout_s:
+            names = sorted(following.arguments["names"])
+            call.hold.cut_short(again=again, proof=[goal.value, *names, following.arguments["timeout_s"]])
+    return output
 
 
 def _as_it_is(target: Target) -> EndpointOutcome:
@@ -51,6 +44,23 @@ class _Waits:
         self._call, self._goal, self._first = call, goal, first
         self._rows = {(target.namespace, target.name): _as_it_is(target) for target in targets}
         self._started = time.monotonic()
+
+    async def run(self, targets: Sequence[Target], timeout: float) -> None:
+        """Wait until the outcome is certain, no longer than `timeout` seconds."""
+        async with self._call.report_progress() as progress:
+            progress.report(self.message)
+            tasks = [asyncio.create_task(self.wait_for(target, timeout)) for target in targets]
+            try:
+                pending = set(tasks)
+                while pending and not self.is_decided:
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                    progress.report(self.message)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def wait_for(self, target: Target, timeout: float) -> None:
         """Wait for one, no longer than `timeout` seconds; how it ends is in its row."""

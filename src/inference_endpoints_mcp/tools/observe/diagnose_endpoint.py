@@ -87,7 +87,7 @@ async def _service_diagnosis(call: CallContext, endpoint: Endpoint, namespace: s
         async with call.report_progress() as progress:
             progress.report(lambda: f"the service's debugger examines {endpoint.name}")
             with suppress(InferenceEndpointError, TimeoutError):
-                async with asyncio.timeout(min(DEBUGGER_TIMEOUT_S, call.host_timeout_s)):
+                async with asyncio.timeout(min(DEBUGGER_TIMEOUT_S, call.hold.remaining_s)):
                     message = (await call.endpoints.debug(endpoint.name, namespace)).status.agent_message
     return call.fence.wrap("service", call.redactor.text(clean(message)), MAX_QUOTES_CHARACTERS) if message else None
 

@@ -1,0 +1,41 @@
+"""How long the next call of a host is held, from what became of the answers before it."""
+
+from dataclasses import dataclass, replace
+
+FIRST_HOLD_S = 3.5
+"""Seconds for which the first call of an unknown host is held. Some frameworks give up after five."""
+MAX_LOSSES = 4
+_NEAR = 0.8
+"""A call that was held for this part of the hold, or more, shows that the host bears the hold."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Seconds for which calls are held now, how often one was lost, and how many answers arrived since the last change.
+
+    After each loss four times as many answers must arrive before a longer hold is tried: a host with a limit of five
+    seconds loses one call now and then, not every other.
+    """
+
+    seconds: float
+    losses: int = 0
+    arrivals: int = 0
+
+    def after_arrival(self, held_s: float, limit: float) -> "Hold":
+        """An answer that came after `held_s` seconds has arrived. Doubles, up to the limit."""
+        if held_s < self.seconds * _NEAR:
+            return self
+        if self.arrivals + 1 < 4**self.losses:
+            return replace(self, arrivals=self.arrivals + 1)
+        if self.seconds < limit:
+            return Hold(min(2 * self.seconds, limit), self.losses)
+        return Hold(self.seconds, max(0, self.losses - 1))
+
+    def after_loss(self, allowed_s: float, least: float) -> "Hold":
+        """The host gave up on a call that could be held for `allowed_s` seconds. Halves, but not below `least`.
+
+        One that was allowed more than is now tells nothing new: of several calls lost together, the first counts.
+        """
+        if allowed_s * _NEAR > self.seconds:
+            return self
+        return Hold(max(self.seconds / 2, least), min(self.losses + 1, MAX_LOSSES))

@@ -1,0 +1,136 @@
+"""What was learnt of each client, and the calls proposed to it, for all servers with the same data folder."""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from inference_endpoints_mcp.server.holding.hold import Hold
+
+log = logging.getLogger(__name__)
+
+MAX_CLIENTS, MAX_PROPOSALS = 200, 500
+PROPOSAL_VALID_S = 600
+"""Seconds after which a proposed call no longer tells whether its answer arrived."""
+_LOCK_TIMEOUT_S = 1.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS hold
+    (client TEXT PRIMARY KEY, seconds REAL, losses INTEGER, arrivals INTEGER, changed REAL);
+CREATE TABLE IF NOT EXISTS proposal (proof BLOB PRIMARY KEY, again BLOB, held REAL, made REAL);
+"""
+_FIND = "SELECT seconds, losses, arrivals FROM hold WHERE client = ?"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an answer that proposed a call: whether it arrived, and how long that call could be held."""
+
+    arrived: bool
+    allowed_s: float
+
+
+class LearnedHolds:
+    """A small database that its owner alone can read; one in memory where there is no folder, or none that can be used.
+
+    `clock` gives seconds since the epoch. What changed longest ago is forgotten first.
+    """
+
+    def __init__(self, folder: Path | None, clock: Callable[[], float]) -> None:
+        self._path = folder / "holds.sqlite3" if folder else None
+        self._clock = clock
+        self._renewed = False
+        self._memory: sqlite3.Connection | None = None
+
+    def find(self, client: str) -> Hold | None:
+        def read(db: sqlite3.Connection) -> Hold | None:
+            row = db.execute(_FIND, [client]).fetchone()
+            return Hold(*row) if row else None
+
+        return self._run(read)
+
+    def change(self, client: str, start: Hold, change: Callable[[Hold], Hold]) -> None:
+        """Change what is known of a client, or else `start`."""
+
+        def write(db: sqlite3.Connection) -> None:
+            row = db.execute(_FIND, [client]).fetchone()
+            hold = change(Hold(*row) if row else start)
+            db.execute("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?)", [client, *astuple(hold), self._clock()])
+            _keep_newest(db, "hold", "client", "changed", MAX_CLIENTS)
+
+        self._run(write)
+
+    def propose(self, proof: bytes, again: bytes, allowed_s: float) -> None:
+        """Note an answer. A call with `proof` shows that it arrived; one with `again` repeats what it answered."""
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute("INSERT OR REPLACE INTO proposal VALUES (?, ?, ?, ?)", [proof, again, allowed_s, self._clock()])
+            _keep_newest(db, "proposal", "proof", "made", MAX_PROPOSALS)
+
+        self._run(write)
+
+    def take(self, proof: bytes, again: bytes) -> Outcome | None:
+        """What a call tells of an answer before it. It tells it once; None if it tells nothing."""
+        since = self._clock() - PROPOSAL_VALID_S
+
+        def read(db: sqlite3.Connection) -> Outcome | None:
+            for column, value in (("proof", proof), ("again", again)):
+                query = f"SELECT held FROM proposal WHERE {column} = ? AND made >= ?"  # noqa: S608
+                row = db.execute(query, [value, since]).fetchone()
+                if row is not None:
+                    db.execute(f"DELETE FROM proposal WHERE {column} = ?", [value])  # noqa: S608
+                    return Outcome(column == "proof", row[0])
+            return None
+
+        return self._run(read)
+
+    def close(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it in one transaction. A file that is no database is begun anew: nothing in it is worth a repair."""
+        while self._path is not None:
+            try:
+                return _run_in(self._path, work)
+            except (OSError, sqlite3.Error) as error:
+                broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+                if broken and not self._renewed:
+                    self._renewed = True
+                    self._path.unlink(missing_ok=True)
+                    continue
+                log.warning("%s cannot be used (%s): what hosts bear is learnt for this process", self._path, error)
+                self._path = None
+        if self._memory is None:
+            self._memory = _prepare(sqlite3.connect(":memory:", isolation_level=None))
+        return work(self._memory)
+
+
+def _run_in(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=_LOCK_TIMEOUT_S)) as db:
+        # What is lost with the power is learnt again.
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("BEGIN IMMEDIATE")
+        done = work(_prepare(db))
+        db.execute("COMMIT")
+        return done
+
+
+def _prepare(db: sqlite3.Connection) -> sqlite3.Connection:
+    for statement in _SCHEMA.split(";"):
+        db.execute(statement)
+    return db
+
+
+def _keep_newest(db: sqlite3.Connection, table: str, key: str, order: str, most: int) -> None:
+    db.execute(
+        f"DELETE FROM {table} WHERE {key} NOT IN (SELECT {key} FROM {table} ORDER BY {order} DESC LIMIT ?)",  # noqa: S608
+        [most],
+    )

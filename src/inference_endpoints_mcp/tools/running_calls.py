@@ -1,0 +1,98 @@
+"""Calls of endpoints that take longer than their host waits: they go on, and a later call of the host gets the answer.
+
+What a model has begun to compute is paid for, so it is not computed again.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from inference_endpoints_mcp.policy.caller import caller_id
+
+if TYPE_CHECKING:
+    from inference_endpoints_mcp.tools.call_context import Progress, ProgressMessage
+
+MAX_CALLS = 16
+"""Calls of one caller that may go on at the same time, and answers that nobody has taken."""
+KEPT_S = 600.0
+"""Seconds for which an answer is kept."""
+
+Output = TypeVar("Output")
+
+
+class RunningCall(Generic[Output]):
+    """One call, which reports its progress to the request that waits for it at the time."""
+
+    def __init__(
+        self,
+        caller: str,
+        key: tuple[str, str, str],
+        work: Callable[["Progress"], Coroutine[Any, Any, Output]],
+        output: Callable[..., Output],
+    ) -> None:
+        """`key`: the tool, the namespace and the name of the endpoint. `output` makes an output of that tool."""
+        self.caller, self.key, self.output = caller, key, output
+        self.counted_for = caller_id()
+        self.id = secrets.token_hex(4)
+        self.answers = 0
+        """Answers to the host so far, none of which had the result."""
+        self._began = time.monotonic()
+        self._message: ProgressMessage | None = None
+        self._progress: Progress | None = None
+        self.task = asyncio.create_task(work(self), name=f"call {key[-1]}")
+        # Nobody may come for its error.
+        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._began
+
+    def report(self, message: "ProgressMessage") -> None:
+        self._message = message
+        if self._progress is not None:
+            self._progress.report(message)
+
+    def report_to(self, progress: "Progress") -> None:
+        """From now on. What was reported last is repeated."""
+        self._progress = progress
+        if self._message is not None:
+            progress.report(self._message)
+
+
+class RunningCalls:
+    """The calls that go on in this process, until their answers are taken."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, RunningCall[Any]] = {}
+
+    def keep(self, call: RunningCall[Any]) -> bool:
+        """Whether the call may go on: a caller with too many loses its oldest untaken answer, but no running call."""
+        for kept in list(self._calls.values()):
+            if kept.task.done() and kept.elapsed_s > KEPT_S:
+                self.end(kept)
+        own = [kept for kept in self._calls.values() if kept.counted_for == call.counted_for and kept is not call]
+        if len(own) >= MAX_CALLS:
+            untaken = [kept for kept in own if kept.task.done()]
+            if not untaken:
+                return False
+            self.end(untaken[0])
+        self._calls[call.id] = call
+        return True
+
+    def find(self, caller: str, call_id: str) -> RunningCall[Any] | None:
+        """A call of this caller; None if there is none, for example because another process has it."""
+        call = self._calls.get(call_id)
+        return call if call is not None and call.caller == caller else None
+
+    def end(self, call: RunningCall[Any]) -> None:
+        """End a call if it still runs, and forget it."""
+        self._calls.pop(call.id, None)
+        call.task.cancel()
+
+    async def aclose(self) -> None:
+        calls = list(self._calls.values())
+        for call in calls:
+            self.end(call)
+        await asyncio.gather(*(call.task for call in calls), return_exceptions=True)

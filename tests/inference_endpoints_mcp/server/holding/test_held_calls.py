@@ -1,0 +1,208 @@
+"""Calls of hosts that nobody knows: held for a moment at first, then for as long as each host turns out to bear."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client.streamable_http import streamable_http_client
+from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.hang import HANG_TIMEOUT_S
+from tests.support.host import Host, Mode, connected
+from tests.support.http_server import http_server
+from tests.support.plane_driver import TOKEN, Driver
+from tests.support.polling import eventually
+
+from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints.transport.http import httpx
+from inference_endpoints_mcp.server.application import ServerOptions
+
+pytestmark = pytest.mark.anyio
+
+FIRST_S = 0.3
+READY_S = 200
+Learnt = Callable[[], list[float]]
+
+
+@pytest.fixture
+def learning(tmp_path: Path) -> dict[str, Any]:
+    """Options of a server that begins with a short hold, and keeps what it learns."""
+    return {"data_folder": tmp_path / "data", "first_hold_s": FIRST_S}
+
+
+@pytest.fixture
+def learnt(tmp_path: Path) -> Learnt:
+    """The holds in the data folder, in seconds."""
+
+    def read() -> list[float]:
+        with closing(sqlite3.connect(tmp_path / "data" / "holds.sqlite3")) as db:
+            return [round(seconds, 3) for (seconds,) in db.execute("SELECT seconds FROM hold ORDER BY client")]
+
+    return read
+
+
+def options_for(driver: Driver, learning: dict[str, Any]) -> ServerOptions:
+    async def open_backend(_: AsyncExitStack) -> Backend:
+        return local(driver.plane.url, TOKEN)
+
+    return ServerOptions(open_backend=open_backend, poll_interval=0.05, **learning)
+
+
+@asynccontextmanager
+async def signed_host(address: str, key: str) -> AsyncIterator[Host]:
+    """A host that nobody knows, whose requests carry this key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        httpx.AsyncClient(headers=headers, timeout=HANG_TIMEOUT_S) as client,
+        connected(streamable_http_client(address, http_client=client), "auto", name="new") as host,
+    ):
+        yield host
+
+
+async def follow(host: Host, facts: dict[str, Any]) -> dict[str, Any]:
+    (following,) = facts["next"]
+    return await host.call(following["tool"], **following["arguments"])
+
+
+async def wait(host: Host) -> dict[str, Any]:
+    return await host.call("wait_for_endpoint", endpoint_name="chat", timeout_s=600)
+
+
+async def test_each_answer_that_is_followed_doubles_what_an_unknown_host_is_held(
+    driver: Driver, host_of: HostOf, mode: Mode, learning: dict[str, Any], learnt: Learnt
+) -> None:
+    await driver.create()
+    async with host_of(mode, name="new", **learning) as host:
+        first = await wait(host)
+        assert first["reached"] is False
+        second = await follow(host, first)
+        assert second["waited_s"] > FIRST_S
+        assert learnt() == [2 * FIRST_S]
+    async with host_of(mode, name="new", **learning) as host:
+        third = await follow(host, second)
+        assert learnt() == [4 * FIRST_S]
+        await driver.advance(READY_S)
+        assert (await follow(host, third))["reached"] is True
+    async with host_of(mode, name="newer", **learning) as host:
+        assert (await wait(host))["reached"] is True
+        assert learnt() == [8 * FIRST_S], "of another host nothing is known"
+
+
+async def test_a_host_that_gives_up_in_silence_makes_its_call_again_and_is_held_for_less(
+    driver: Driver, host_of: HostOf, learning: dict[str, Any], learnt: Learnt
+) -> None:
+    await driver.create()
+    async with host_of(name="silent", **learning) as host:
+        await follow(host, await wait(host))
+        assert learnt() == [2 * FIRST_S]
+        await wait(host)
+        assert learnt() == [FIRST_S]
+
+
+async def test_a_cancel_halves_the_hold(
+    driver: Driver, host_of: HostOf, mode: Mode, learning: dict[str, Any], learnt: Learnt
+) -> None:
+    await driver.create()
+    async with host_of(mode, name="hasty", **learning) as host:
+        second = await follow(host, await wait(host))
+        task = asyncio.create_task(follow(host, second))
+        await eventually(lambda: learnt() == [4 * FIRST_S])
+        await asyncio.sleep(FIRST_S)  # one that a person stops at once tells nothing
+        task.cancel()
+        await eventually(lambda: learnt() == [2 * FIRST_S])
+
+
+async def test_a_host_that_leaves_over_http_is_held_for_less(
+    driver: Driver, learning: dict[str, Any], learnt: Learnt, mode: Mode
+) -> None:
+    await driver.create()
+    async with (
+        http_server(options_for(driver, learning)) as address,
+        httpx.AsyncClient(timeout=FIRST_S * 0.7) as client,
+    ):
+        async with connected(streamable_http_client(address), mode) as host:
+            await host.call("whoami")  # the first call of a process takes longer
+        headers, meta = _MODERN_HEADERS, _MODERN_META
+        if mode == "legacy":
+            session = (await client.post(address, json=_INITIALIZE, headers=_ACCEPT)).headers["mcp-session-id"]
+            headers, meta = {"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"}, {}
+        call = _WAIT | {"params": _WAIT["params"] | {"_meta": meta}}
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(address, json=call, headers=_ACCEPT | headers)
+        await eventually(lambda: learnt() == [FIRST_S / 2])
+
+
+async def test_a_known_host_is_held_at_once_for_as_long_as_it_waits(
+    driver: Driver, host_of: HostOf, learning: dict[str, Any]
+) -> None:
+    await driver.create()
+    async with host_of(name="claude-code", **learning) as host:
+        waiting = asyncio.create_task(wait(host))
+        await host.wait_for_progress("pending")
+        await asyncio.sleep(2 * FIRST_S)
+        assert not waiting.done()
+        await driver.advance(READY_S)
+        assert (await waiting)["reached"] is True
+
+
+async def test_a_call_that_takes_longer_goes_on_and_the_next_call_gets_its_answer(
+    driver: Driver, host_of: HostOf, mode: Mode, learning: dict[str, Any], learnt: Learnt, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    await driver.create_local(model={"env": {"TINY_HOLDS_UNTIL": str(gate)}})
+    await driver.reach("tiny", "running")
+    async with host_of(mode, name="new", **learning) as host:
+        first = await host.call("call_endpoint", endpoint_name="tiny", path="/held", text="once")
+        assert (first["finished"], "output" in first, "goes on" in first["now"]) == (False, False, True)
+        second = await follow(host, first)
+        assert second["finished"] is False
+        assert learnt() == [2 * FIRST_S]
+        gate.touch()
+        third = await follow(host, second)
+        assert third["finished"] is True
+        assert "once" in third["output"]
+        message = await host.refused("call_endpoint", "NOT_FOUND", **first["next"][0]["arguments"])
+        assert "without call_id" in message
+
+
+async def test_the_answer_of_a_call_that_goes_on_is_for_its_caller_alone(
+    driver: Driver, learning: dict[str, Any], tmp_path: Path
+) -> None:
+    await driver.create_local(model={"env": {"TINY_HOLDS_UNTIL": str(tmp_path / "gate")}})
+    await driver.reach("tiny", "running")
+    async with http_server(options_for(driver, learning)) as address:
+        async with signed_host(address, "one") as host:
+            first = await host.call("call_endpoint", endpoint_name="tiny", path="/held", text="once")
+        async with signed_host(address, "another") as host:
+            await host.refused("call_endpoint", "NOT_FOUND", **first["next"][0]["arguments"])
+        (tmp_path / "gate").touch()
+        async with signed_host(address, "one") as host:
+            assert "once" in (await follow(host, first))["output"]
+
+
+_ACCEPT = {"Accept": "application/json, text/event-stream"}
+_MODERN_HEADERS = {
+    "MCP-Protocol-Version": "2026-07-28",
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "wait_for_endpoint",
+}
+_MODERN_META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "leaves", "version": "1"},
+}
+_INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "leaves", "version": "1"}},
+}
+_WAIT: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "wait_for_endpoint", "arguments": {"endpoint_name": "chat"}},
+}

@@ -1,0 +1,90 @@
+"""What is learnt of hosts is kept in the data folder."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from inference_endpoints_mcp.server.holding import learned_holds
+from inference_endpoints_mcp.server.holding.hold import Hold
+from inference_endpoints_mcp.server.holding.learned_holds import PROPOSAL_VALID_S, LearnedHolds, Outcome
+
+START = Hold(3.5)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def doubled(hold: Hold) -> Hold:
+    return Hold(hold.seconds * 2)
+
+
+def test_servers_with_the_same_folder_share_what_they_learnt(tmp_path: Path) -> None:
+    one, other = LearnedHolds(tmp_path, Clock()), LearnedHolds(tmp_path, Clock())
+    assert other.find("a 1") is None
+    one.change("a 1", START, doubled)
+    other.change("a 1", START, doubled)
+    assert one.find("a 1") == Hold(14)
+    assert one.find("a 2") is None
+    one.propose(b"proof", b"again", 3.5)
+    assert other.take(b"proof", b"") == Outcome(True, 3.5)
+    assert one.take(b"proof", b"") is None
+
+
+def test_an_answer_is_followed_or_its_call_is_repeated_and_that_is_told_once(tmp_path: Path) -> None:
+    holds = LearnedHolds(tmp_path, Clock())
+    holds.propose(b"proof", b"again", 7)
+    assert holds.take(b"other", b"another") is None
+    assert holds.take(b"other", b"again") == Outcome(False, 7)
+    assert holds.take(b"proof", b"again") is None
+
+
+def test_a_proposal_tells_nothing_after_ten_minutes(tmp_path: Path) -> None:
+    clock = Clock()
+    holds = LearnedHolds(tmp_path, clock)
+    holds.propose(b"proof", b"again", 7)
+    clock.now += PROPOSAL_VALID_S
+    assert holds.take(b"proof", b"again") is None
+
+
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
+    LearnedHolds(tmp_path / "new", Clock()).change("a", START, doubled)
+    (file,) = (tmp_path / "new").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 5_000])
+def test_a_file_that_is_damaged_is_begun_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "holds.sqlite3").write_bytes(content)
+    holds = LearnedHolds(tmp_path, Clock())
+    assert holds.find("a") is None
+    holds.change("a", START, doubled)
+    assert LearnedHolds(tmp_path, Clock()).find("a") == Hold(7)
+
+
+def test_without_a_usable_folder_a_process_learns_for_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    holds = LearnedHolds(tmp_path / "file", Clock())
+    holds.change("a", START, doubled)
+    assert holds.find("a") == Hold(7)
+    assert len(caplog.records) == 1
+    holds.close()
+
+
+def test_what_changed_longest_ago_is_forgotten_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learned_holds, "MAX_CLIENTS", 2)
+    monkeypatch.setattr(learned_holds, "MAX_PROPOSALS", 2)
+    holds = LearnedHolds(tmp_path, Clock())
+    for name in ("a", "b", "a", "c"):
+        holds.change(name, START, doubled)
+    assert [holds.find(name) for name in ("a", "b", "c")] == [Hold(14), None, Hold(7)]
+    for proof in (b"1", b"2", b"3"):
+        holds.propose(proof, proof, 1)
+    assert [holds.take(proof, b"") is not None for proof in (b"1", b"2", b"3")] == [False, True, True]
