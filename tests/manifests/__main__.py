@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-from tests.manifests import host_configs, python_api, registry_entry, settings_table, tools_page
+from tests.manifests import host_configs, mcpb_manifest, python_api, registry_entry, settings_table, tools_page
 from tests.manifests.host_configs import to_json
 
 from inference_endpoints_mcp.tools.registry import APP_TOOLS, TOOLS
@@ -27,6 +27,7 @@ def generate() -> dict[Path, str]:
         MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True))),
         MANIFESTS / "API.md": python_api.render_api_page(),
         readme: settings_table.render_readme(readme.read_text("utf-8")),
+        MANIFESTS / "mcpb.json": to_json(mcpb_manifest.build_mcpb_manifest()),
         MANIFESTS / "server.json": to_json(registry_entry.build_registry_entry()),
         **{MANIFESTS / "hosts" / name: text for name, text in host_configs.build_host_configs().items()},
     }

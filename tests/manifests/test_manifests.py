@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import jsonschema
 import pytest
 import yaml
-from tests.manifests import host_configs, registry_entry
+from tests.manifests import host_configs, mcpb_manifest, registry_entry
 from tests.manifests.__main__ import MANIFESTS, REPOSITORY, generate
 
 import inference_endpoints
@@ -35,6 +35,12 @@ def test_every_published_file_is_what_the_code_generates() -> None:
 def test_the_registry_entry_fits_its_published_schema() -> None:
     schema = json.loads((Path(SCHEMAS or "") / "server-2025-12-11.schema.json").read_text("utf-8"))
     jsonschema.validate(registry_entry.build_registry_entry(), schema)
+
+
+@pytest.mark.skipif(SCHEMAS is None, reason="PUBLISHED_SCHEMAS names no folder with the schema of bundles")
+def test_the_manifest_of_the_bundle_fits_its_published_schema() -> None:
+    schema = json.loads((Path(SCHEMAS or "") / "mcpb-manifest-0.4.schema.json").read_text("utf-8"))
+    jsonschema.validate(mcpb_manifest.build_mcpb_manifest(), schema)
 
 
 def test_the_registry_accepts_the_entry() -> None:

@@ -1,0 +1,1 @@
+"""The MCP bundle: `make mcpb` builds it, `make test-mcpb` starts it as a host does."""
