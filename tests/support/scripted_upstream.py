@@ -85,9 +85,10 @@ class Upstream:
         answers = [Answer(body=self.endpoint(each, **status)) for each in (state, *more)]
         self.answers("GET", "/v2/endpoint/acme/chat", *answers)
 
-    def runs(self, engine: str, env: Mapping[str, str] | None = None, **status: Any) -> None:
-        """Endpoint acme/chat runs with this engine and this environment."""
+    def runs(self, engine: str, env: Mapping[str, str] | None = None, task: str | None = None, **status: Any) -> None:
+        """Endpoint acme/chat runs with this engine and this environment; its task is text-generation by default."""
         document = self.endpoint("running", **status)
+        document["model"] |= {"task": task} if task else {}
         document["model"] |= {"image": {engine: {"url": "registry.example/engine:1"}}, "env": dict(env or {})}
         self.answers("GET", "/v2/endpoint/acme/chat", Answer(body=document))
 

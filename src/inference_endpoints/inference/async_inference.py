@@ -157,8 +157,7 @@ class AsyncInference:
         'POSITIVE'
         """
         given = parameters or {}
-        task.check_parameters(given)
-        checked = [task.check_input(each) for each in inputs]
+        checked = task.check(inputs, given)
         deadline = CallDeadline(**options, sleep=self._sleep)
         target = await self._engines.find(name, namespace, deadline, known)
         chosen = route or task.route_on(engine_name(target.endpoint.model))

@@ -35,6 +35,17 @@ _OF_ONE_INPUT = (BadRequest, Unavailable, RateLimited, InferenceEndpointTimeoutE
 """Errors that can concern one input alone. Others would meet every input."""
 
 
+class AnswerOfAnotherTask(BadRequest):
+    """The endpoint answered, but not in a form of the task. `response` is what it sent."""
+
+    def __init__(self, task: str, response: InferenceResponse) -> None:
+        super().__init__(
+            f"The endpoint's answer does not fit {task}: it seems to serve another task.",
+            hint="Use the task of its model. Call its route to see the raw answer.",
+        )
+        self.response = response
+
+
 @dataclass(frozen=True)
 class TaskRun:
     """What a task returned. `outputs` are in the order of the inputs; that of an input which failed is its error.
@@ -140,7 +151,4 @@ class TaskRunner:
         except NOT_OF_THIS_TASK as error:
             if count > 1:  # it may not take several inputs
                 self._target.facts.one_at_a_time.add(self._task.name)
-            raise BadRequest(
-                f"The endpoint's answer does not fit {self._task.name}: it seems to serve another task.",
-                hint="Use the task of its model. Call its route to see the raw answer.",
-            ) from error
+            raise AnswerOfAnotherTask(self._task.name, response) from error

@@ -51,6 +51,17 @@ class Fence:
         cut = f"[{len(text) - limit} earlier characters omitted]\n" if len(text) > limit else ""
         return f'<{self._mark} source="{source}">\n{cut}{text[-limit:]}\n</{self._mark}>'
 
+    def prepare(self, text: str) -> str:
+        """The text cleaned and masked, as it is between the marks."""
+        return self._redact(clean(text)).strip("\n")
+
+    def wrap_head(self, source: str, prepared: str, length: int) -> str:
+        """The first `length` characters of a prepared text between marks: of what a model wrote, the beginning counts
+        more than the end."""
+        left_out = len(prepared) - length
+        cut = f"\n[{left_out} later characters omitted]" if left_out > 0 else ""
+        return f'<{self._mark} source="{source}">\n{prepared[:length]}{cut}\n</{self._mark}>'
+
     def quote_line(self, text: str, limit: int) -> str:
         """The end of the cleaned text as one quoted line of at most `limit` characters; empty for no text.
 

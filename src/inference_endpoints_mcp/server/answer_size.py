@@ -8,10 +8,13 @@ from typing import Any
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS, token_bound
 
 _FENCED = re.compile(
-    r"(?P<open><(?P<mark>untrusted-[0-9a-f]{12})[^>\n]*>\n)(?:\[(?P<omitted>\d+) earlier characters omitted\]\n)?"
-    r"(?P<text>.*)(?P<close>\n</(?P=mark)>)",
+    r"(?P<open><(?P<mark>untrusted-[0-9a-f]{12}) source=\"(?P<source>[^\">\n]*)\">\n)"
+    r"(?:\[(?P<earlier>\d+) earlier characters omitted\]\n)?"
+    r"(?P<text>.*?)(?:\n\[(?P<later>\d+) later characters omitted\])?(?P<close>\n</(?P=mark)>)",
     re.DOTALL,
 )
+_FROM_THE_START = frozenset({"model"})
+"""Sources of which the beginning counts more than the end: a sorted list has its best there."""
 _SHORTEST = 200
 """Characters of a fenced text that are always left."""
 
@@ -25,7 +28,7 @@ def fit(data: dict[str, Any], limit: int = MAX_ANSWER_TOKENS) -> dict[str, Any]:
     left_out = 0
     while (excess := token_bound(to_compact_json(data)) - limit) > 0:
         texts = sorted(_fenced(data), key=lambda place: len(place[0][place[1]]), reverse=True)
-        if texts and (shorter := _without_beginning(texts[0][0][texts[0][1]], excess)) is not None:
+        if texts and (shorter := _shortened(texts[0][0][texts[0][1]], excess)) is not None:
             texts[0][0][texts[0][1]] = shorter
             continue
         longest = max(_lists(data), key=lambda items: len(to_compact_json(items)), default=None)
@@ -39,16 +42,19 @@ def fit(data: dict[str, Any], limit: int = MAX_ANSWER_TOKENS) -> dict[str, Any]:
     return data
 
 
-def _without_beginning(fenced: str, tokens: int) -> str | None:
-    """The fenced text without so much of its beginning that it has these tokens less; None if it is short already."""
+def _shortened(fenced: str, tokens: int) -> str | None:
+    """The fenced text without so much of its end or beginning that it has these tokens less; None if it is short."""
     parts = _FENCED.fullmatch(fenced)
     if parts is None or len(parts["text"]) <= _SHORTEST:
         return None
-    text = parts["text"]
+    text, from_the_start = parts["text"], parts["source"] in _FROM_THE_START
     share = min(1.0, (tokens + 50) / max(1, token_bound(text)))
-    kept = text[max(1, min(round(len(text) * share), len(text) - _SHORTEST)) :]
-    omitted = int(parts["omitted"] or 0) + len(text) - len(kept)
-    return f"{parts['open']}[{omitted} earlier characters omitted]\n{kept}{parts['close']}"
+    dropped = max(1, min(round(len(text) * share), len(text) - _SHORTEST))
+    if from_the_start:
+        later = int(parts["later"] or 0) + dropped
+        return f"{parts['open']}{text[:-dropped]}\n[{later} later characters omitted]{parts['close']}"
+    earlier = int(parts["earlier"] or 0) + dropped
+    return f"{parts['open']}[{earlier} earlier characters omitted]\n{text[dropped:]}{parts['close']}"
 
 
 def _fenced(data: Any) -> Iterator[tuple[Any, Any]]:

@@ -33,6 +33,7 @@ from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.progress import report_progress
 from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class RunningApplication:
         self._redactor = redactor
         self._approvals = approvals
         self._policy = policy
+        self._outputs = KeptOutputs(options.clock)
         self._stack = AsyncExitStack()
         self._clients: _Clients | None = None
         self._opening = asyncio.Lock()
@@ -119,6 +121,7 @@ class RunningApplication:
             running_calls=self._running_calls,
             report_progress=partial(report_progress, context, redactor=self._redactor),
             check_namespace=partial(self._policy.check_namespace, _requested_operation(context)),
+            outputs=self._outputs,
             fence=Fence(self._redactor.text),
         )
 

@@ -50,6 +50,12 @@ from inference_endpoints_mcp.server.http.header_limits import apply_header_limit
 from inference_endpoints_mcp.server.mcp_app import APP_URI, AppExtension, read_app, shows_app
 from inference_endpoints_mcp.server.prompts import Prompts
 from inference_endpoints_mcp.server.resources.endpoint_resources import JSON, EndpointResources
+from inference_endpoints_mcp.server.resources.output_resources import (
+    is_output,
+    list_outputs,
+    output_templates,
+    read_output,
+)
 from inference_endpoints_mcp.server.resources.subscriptions import Subscriptions
 from inference_endpoints_mcp.server.resources.uris import EndpointUri
 from inference_endpoints_mcp.server.stdio import stdio_messages
@@ -83,7 +89,7 @@ class EndpointsServer(MCPServer[Application]):
         approvals = Approvals(options.approval, audit, options.data_folder, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
-        self._redactor = redactor
+        self._redactor, self._policy = redactor, policy
         self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits)
         self._tool_calls = ToolCalls(policy, self._concurrency, redactor)
         self._endpoint_resources = EndpointResources(policy, redactor)
@@ -137,13 +143,16 @@ class EndpointsServer(MCPServer[Application]):
         return await self._tool_calls.call_tool(name, arguments, context or Context(mcp_server=self))
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
-        return [*self._endpoint_resources.templates, *await super().list_resource_templates()]
+        own = [*self._endpoint_resources.templates, *output_templates(self._policy)]
+        return [*own, *await super().list_resource_templates()]
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Application, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         if str(uri) == APP_URI:
             return [read_app()]
+        if is_output(str(uri)):
+            return [await read_output(context or Context(mcp_server=self), str(uri))]
         endpoint_uri = EndpointUri.parse(str(uri))
         if endpoint_uri is None:
             return await super().read_resource(uri, context)
@@ -165,7 +174,7 @@ class EndpointsServer(MCPServer[Application]):
     ) -> ListResourcesResult:
         page = await self._endpoint_resources.list_page(ctx, params.cursor)
         if page.next_cursor is None:
-            page.resources += await self.list_resources()
+            page.resources += [*await list_outputs(ctx, self._policy), *await self.list_resources()]
         return page
 
     def _serve_subscriptions(self, bus: InMemorySubscriptionBus, options: ServerOptions) -> None:

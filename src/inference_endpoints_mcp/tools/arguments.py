@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from inference_endpoints.models.json_text import parse_json
+
 EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="name or namespace/name.")]
 OneName = Annotated[str, Field(max_length=130, description="name or namespace/name.")]
 Names = Annotated[
@@ -71,6 +73,30 @@ AcceleratorKind = Annotated[Literal["any", "cpu", "gpu", "neuron"], _empty_is("a
 ClearableSetting = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
 ResponseFormat = Literal["concise", "detailed"]
 JsonObject = Annotated[dict[str, Any], _empty_is({})]
+
+
+def _read_json_texts(value: Any) -> Any:
+    """Each item of a list that is JSON text as what it states. The SDK does this for whole arguments."""
+    if not isinstance(value, list):
+        return value
+    return [_read_json_text(item) if isinstance(item, str) else item for item in value]
+
+
+def _read_json_text(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError:
+        return text
+
+
+JsonObjects = Annotated[
+    list[dict[str, Any]],
+    Field(max_length=256),
+    BeforeValidator(_read_json_texts),
+    WithJsonSchema(
+        {"type": "array", "items": {"anyOf": [{"type": "object"}, {"type": "string"}]}, "description": "Objects."}
+    ),
+]
 Config = Annotated[JsonObject, object_or_text("More settings, nested as in the API (compute, model, …). No secrets.")]
 Variables = Annotated[dict[str, str], _empty_is({})]
 Env = Annotated[Variables, object_or_text("Environment of the container. No secrets.")]

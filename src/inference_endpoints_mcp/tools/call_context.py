@@ -19,6 +19,7 @@ from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
+from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class CallContext:
     """Sends progress notifications for as long as the context lasts."""
     check_namespace: Callable[[str], None]
     """Raises `Refused` where the operator or the caller excluded a namespace."""
+    outputs: KeptOutputs
+    """What is too long or too large for an answer."""
     fence: Fence = field(default_factory=Fence)
 
     def record_change(self, namespace: str, endpoint: Endpoint) -> None:

@@ -1,7 +1,7 @@
 """The outputs of tools: typed fields, with prose only in `now`. Fields that are None are left out."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PrivateAttr
 
@@ -25,11 +25,16 @@ from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.plan_summary import PlanSummary
 
+if TYPE_CHECKING:
+    from inference_endpoints.inference.tasks.task import Task
+
 MAX_MESSAGE_CHARACTERS, MAX_STATE_CHARACTERS = 200, 40
 MAX_ROW_TOKENS = 6_800
 """All rows of a list as JSON. The whole output then keeps to the size of an answer."""
-MAX_MODEL_OUTPUT_CHARACTERS = 24_000
-"""Longest text of a model in one output; the size of an answer limits it further."""
+MAX_MODEL_OUTPUT_TOKENS = 5_500
+"""Longest text of a model in one output. The whole output then keeps to the size of an answer."""
+
+CHAT_TASKS = frozenset({"text-generation", "conversational", "image-text-to-text", "any-to-any"})
 
 BackendName = Literal["huggingface", "local", "simulated"]
 
@@ -168,10 +173,20 @@ def backend_of_hardware(hardware_id: str, backend: str) -> BackendName:
 
 
 def trial_call(endpoint: Endpoint, namespace: str) -> NextCall:
-    """A call that shows whether an endpoint answers: a chat message or an input, by the model's task."""
-    if endpoint.model.task in {"text-generation", "conversational", "image-text-to-text"}:
+    """A call that shows whether an endpoint answers: a chat message, or the example of its task."""
+    from inference_endpoints.inference.tasks.table import find_task  # not before a tool needs it: it has all tasks
+
+    if endpoint.model.task in CHAT_TASKS:
         return next_call("chat_with_endpoint", namespace, endpoint.name, message="Hello")
-    return next_call("call_endpoint", namespace, endpoint.name, text="Hello")
+    task = find_task(endpoint.model.task)
+    return next_call("call_endpoint", namespace, endpoint.name, **(example_arguments(task) if task else {"text": "Hi"}))
+
+
+def example_arguments(task: "Task") -> dict[str, Any]:
+    """The arguments of call_endpoint for the example of a task."""
+    parts = dict(task.example)
+    parameters = {"parameters": parts.pop("parameters")} if "parameters" in parts else {}
+    return (parts if list(parts) == ["text"] else {"inputs": [parts]}) | parameters
 
 
 def billing_note(backend: BackendName, price: float | None) -> str:

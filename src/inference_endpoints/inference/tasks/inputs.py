@@ -111,15 +111,6 @@ class QueryAndTexts(TaskInput):
     texts: list[Text] = Field(min_length=1)
 
 
-class AnyInput(TaskInput):
-    """The inputs of a container that has its own API."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    def wire(self) -> Any:
-        return self.model_extra
-
-
 def _base64(file: bytes) -> str:
     return b64encode(file).decode("ascii")
 

@@ -48,12 +48,6 @@ def merged(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) 
     return EngineRequest(route.path, {"inputs": _wire(inputs), **parameters})
 
 
-def bare(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
-    """What a container of its own may take: parameters only where they are given."""
-    given = {"parameters": dict(parameters)} if parameters else {}
-    return EngineRequest(route.path, {"inputs": _wire(inputs), **given})
-
-
 def media(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
     """A file as it is; with parameters as base64 in JSON."""
     if parameters:

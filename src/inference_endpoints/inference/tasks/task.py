@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -49,16 +49,24 @@ class Task:
     def route_on(self, engine: str) -> Route:
         return self.routes.get(engine, self.route)
 
+    def check(self, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> list[TaskInput]:
+        """All inputs, typed, with their parameters. Raises `BadRequest`."""
+        self.check_parameters(parameters)
+        return [self.check_input(each) for each in inputs]
+
     def check_input(self, inputs: Any) -> TaskInput:
         """The inputs, typed. One that has a single part may be given as that part. Raises `BadRequest`, which names
         the field and shows a valid example."""
         if isinstance(inputs, TaskInput):
             return inputs
-        required = [name for name, known in self.takes.model_fields.items() if known.is_required()]
-        try:
-            return self.takes.model_validate(
-                inputs if isinstance(inputs, Mapping) or len(required) != 1 else {required[0]: inputs}
+        parts = self.takes.model_fields
+        required = [name for name, known in parts.items() if known.is_required()]
+        if not isinstance(inputs, Mapping) and len(required) != 1:
+            raise BadRequest(
+                f"{self.name}: it takes {', '.join(parts)}, each by its name. Nothing was sent.", hint=self._hint
             )
+        try:
+            return self.takes.model_validate(inputs if isinstance(inputs, Mapping) else {required[0]: inputs})
         except ValidationError as error:
             raise BadRequest(f"{self.name}: {self._describe(error)}. Nothing was sent.", hint=self._hint) from error
 

@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import Field
 
 from inference_endpoints.deploy.copying import copy_settings
+from inference_endpoints.inference.tasks.table import find_task
 from inference_endpoints.models import Endpoint, rfc3339
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
-from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, ShortLine, Unchanged, Word, is_plain
+from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, Ours, ShortLine, Unchanged, Word, is_plain
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.token_bound import token_bound
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -25,6 +26,7 @@ from inference_endpoints_mcp.tools.outputs import (
     last_used,
     next_call,
     state_word,
+    trial_call,
 )
 from inference_endpoints_mcp.tools.plan_summary import MAX_PAYLOAD_TOKENS
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -49,6 +51,8 @@ class EndpointDetailsOutput(EndpointOutput):
     updated_at: Word | None = None
     last_used_at: Word | None = Field(default=None, description="Last call, or when it began to run, if later.")
     error: Fenced | None = Field(default=None, description="Fenced: the output of the failed container.")
+    takes: Ours | None = Field(default=None, description="What its task takes and returns.")
+    example: NextCall | None = Field(default=None, description="A call of its model.")
     config: Unchanged | None = Field(default=None, description="For create_endpoint, beside repository, hardware.")
 
 
@@ -79,12 +83,23 @@ async def get_endpoint(
         updated_at=rfc3339(status.updated_at) if status.updated_at else None,
         last_used_at=last_used(endpoint),
         error=call.fence.wrap("container", status.error_message, 2_000) if status.error_message else None,
+        takes=_describe_task(endpoint),
+        example=trial_call(endpoint, namespace),
         config=copied.settings if copied else None,
         now=STATE_SENTENCES.get(endpoint.state, f"It is {state_word(endpoint)}: not ready yet.")
         + (f" {not_shown} variables or arguments are left out." if not_shown else "")
         + (_config_note(copied, names) if copied else ""),
         next=_next_calls(endpoint, namespace),
     )
+
+
+def _describe_task(endpoint: Endpoint) -> str | None:
+    """What its task takes and returns; None for a task that is not known."""
+    task = find_task(endpoint.model.task)
+    if task is None:
+        return None
+    parameters = f"; parameters {', '.join(task.parameters)}" if task.parameters else ""
+    return f"{task.name}: takes {', '.join(task.takes.model_fields)}{parameters}. Returns {task.returns}."
 
 
 def _fence_settings(call: CallContext, source: str, settings: list[str]) -> str | None:

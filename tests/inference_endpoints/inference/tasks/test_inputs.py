@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 WRONG: list[tuple[str, Any, dict[str, Any], str]] = [
     ("question-answering", {"question": "why"}, {}, "context is missing"),
-    ("question-answering", "why", {}, "valid dictionary"),
+    ("question-answering", "why", {}, "it takes question, context, each by its name"),
     ("question-answering", {"question": "why", "context": "a", "top": 1}, {}, "it takes question, context"),
     ("text-classification", {"text": ""}, {}, "text: string should have at least 1 character"),
     ("text-classification", 7, {}, "text: input should be a valid string"),

@@ -75,8 +75,10 @@ async def test_metrics_are_summed_up_in_a_resource_as_in_a_tool(driver: Driver, 
 
 async def test_the_kinds_of_resources_are_templates(host: Host) -> None:
     templates = (await host.client.list_resource_templates()).resource_templates
-    assert [template.uri_template for template in templates] == [SHAPE, SHAPE + "/logs", SHAPE + "/metrics"]
-    assert all(template.description and template.mime_type == "application/json" for template in templates)
+    *kinds, output = templates
+    assert [template.uri_template for template in kinds] == [SHAPE, SHAPE + "/logs", SHAPE + "/metrics"]
+    assert all(template.description and template.mime_type == "application/json" for template in kinds)
+    assert output.uri_template == "endpoint-output://{output_id}/{offset}"
 
 
 async def test_endpoints_are_listed_page_by_page_while_others_come_and_go(driver: Driver, host: Host) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -26,8 +27,8 @@ def echoed(facts: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "sent"),
     [
-        ({"text": "a"}, {"inputs": "a"}),
-        ({"texts": ["a", "b"]}, {"inputs": ["a", "b"]}),
+        ({"text": "a"}, {"inputs": "a", "parameters": {}}),
+        ({"inputs": [{"text": "a"}]}, {"inputs": "a", "parameters": {}}),
         ({"body": {"prompt": "a"}}, {"prompt": "a"}),
         ({"text": "a", "parameters": {"k": 1}}, {"inputs": "a", "parameters": {"k": 1}}),
         (
@@ -36,7 +37,7 @@ def echoed(facts: dict[str, Any]) -> Any:
         ),
     ],
 )
-async def test_text_texts_or_body_reach_the_model(
+async def test_text_inputs_or_body_reach_the_model(
     tiny: Driver, modern: Host, arguments: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     facts = await modern.call("call_endpoint", endpoint_name="tiny", **arguments)
@@ -47,6 +48,15 @@ async def test_text_texts_or_body_reach_the_model(
 async def test_a_route_of_the_container_can_be_named(tiny: Driver, modern: Host) -> None:
     facts = await modern.call("call_endpoint", endpoint_name="tiny", body={"input": "a"}, path="/v1/embeddings?x=1")
     assert echoed(facts)[0] == "/v1/embeddings?x=1"
+
+
+@asynccontextmanager
+async def host_of_upstream(upstream: Upstream) -> AsyncIterator[Host]:
+    async def open_backend(_: AsyncExitStack) -> Backend:
+        return local(upstream.url, TOKEN)
+
+    async with serving(ServerOptions(open_backend=open_backend)) as host:
+        yield host
 
 
 NDJSON = Answer(200, b'{"a": 1}\n{"a": 2}\n', {"content-type": "application/x-ndjson"})
@@ -68,22 +78,16 @@ async def test_a_response_of_any_media_type_is_shown(upstream: Upstream, answer:
     upstream.shows("running")
     upstream.serves("/", answer)
 
-    async def open_backend(_: AsyncExitStack) -> Backend:
-        return local(upstream.url, TOKEN)
-
-    async with serving(ServerOptions(open_backend=open_backend)) as host:
+    async with host_of_upstream(upstream) as host:
         facts = await host.call("call_endpoint", endpoint_name="acme/chat", text="a")
     assert expected in facts["output"]
 
 
 async def test_more_texts_than_the_engine_takes_at_a_time_come_back_as_one_output(upstream: Upstream) -> None:
-    upstream.runs("tei")
+    upstream.runs("tei", task="feature-extraction")
     upstream.serves("/", Answer(body=[[0.5] * 9] * 32), Answer(body=[[0.25] * 9] * 8))
 
-    async def open_backend(_: AsyncExitStack) -> Backend:
-        return local(upstream.url, TOKEN)
-
-    async with serving(ServerOptions(open_backend=open_backend)) as host:
+    async with host_of_upstream(upstream) as host:
         facts = await host.call("call_endpoint", endpoint_name="acme/chat", texts=[str(n) for n in range(40)])
     assert (facts["vectors"], facts["dimensions"]) == (40, 9)
 
@@ -95,7 +99,7 @@ async def test_exactly_one_of_text_texts_and_body_is_needed(
     tiny: Driver, modern: Host, arguments: dict[str, Any]
 ) -> None:
     message = await modern.refused("call_endpoint", "BAD_REQUEST", endpoint_name="tiny", **arguments)
-    assert "exactly one of text, texts and body" in message
+    assert "exactly one of text, texts, inputs and body" in message
 
 
 async def test_parameters_of_a_body_that_are_not_an_object_are_refused(tiny: Driver, modern: Host) -> None:
