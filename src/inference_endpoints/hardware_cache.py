@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +24,7 @@ class HardwareCache:
     now: Callable[[], float] = time.monotonic
     _cached: dict[str, tuple[float, HardwareListing]] = field(default_factory=dict, repr=False)
     _changed_at: dict[str, float] = field(default_factory=dict, repr=False)
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), repr=False)
 
     def for_client(self, client: AsyncEndpointsClient) -> "HardwareCache":
         """This cache, read through another client, whose guard then applies."""
@@ -46,7 +47,7 @@ class HardwareCache:
         return Prices(await self._listed(namespace, MAX_PRICE_AGE_S))
 
     async def _listed(self, namespace: str, max_age: float) -> HardwareListing:
-        async with self._lock:
+        async with self._locks[namespace]:  # a namespace that does not answer delays no other
             cached = self._cached.get(namespace)
             if cached is None or self.now() - cached[0] >= max_age:
                 cached = (self.now(), await self.client.hardware(namespace))

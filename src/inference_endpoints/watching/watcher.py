@@ -3,8 +3,9 @@
 Polling finds every change. Event streams only make it earlier.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -54,6 +55,8 @@ class Watcher:
         self._limits = RequestLimits(poll_interval)
         self._pollers: dict[Key, Poller] = {}
         self._changed_at: dict[Key, datetime] = {}
+        self._waits: set[anyio.CancelScope] = set()
+        self._ended = False
 
     @property
     def polled(self) -> set[Key]:
@@ -137,8 +140,9 @@ class Watcher:
         """
         if timeout is not None and timeout < 0:
             raise ValueError("timeout must not be negative")
+        started = anyio.current_time()
         try:
-            with anyio.fail_after(timeout):
+            with anyio.fail_after(0 if self._ended else timeout) as limit, self._ending(limit):
                 async with self.watch(name, namespace, health=goal.needs_health) as subscription:
                     while True:
                         observation = await subscription.next()
@@ -149,8 +153,26 @@ class Watcher:
         except TimeoutError as error:
             if isinstance(error, InferenceEndpointTimeoutError):
                 raise
-            assert timeout is not None
-            raise wait_timeout_error(name, namespace, goal, timeout) from None
+            waited = round(anyio.current_time() - started, 1)
+            raise wait_timeout_error(name, namespace, goal, waited if timeout is None else timeout) from None
+
+    def end_waits(self) -> None:
+        """End all waits as if their time were up, and each later one: the process is about to end.
+
+        >>> watcher.end_waits()
+        """
+        self._ended = True
+        for limit in self._waits:
+            limit.deadline = -math.inf
+
+    @contextmanager
+    def _ending(self, limit: anyio.CancelScope) -> Iterator[None]:
+        """Let `end_waits` end what is in this block."""
+        self._waits.add(limit)
+        try:
+            yield
+        finally:
+            self._waits.discard(limit)
 
     def _is_reached(self, goal: Goal, observation: Observation, key: Key) -> bool:
         """Raises if the goal can no longer be reached."""

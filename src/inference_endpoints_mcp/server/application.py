@@ -125,6 +125,11 @@ class RunningApplication:
             fence=Fence(self._redactor.text),
         )
 
+    def end_waits(self) -> None:
+        """Let each wait that runs answer now, with how to go on."""
+        if self._clients is not None:
+            self._clients.watcher.end_waits()
+
     async def aclose(self) -> None:
         await self._running_calls.aclose()
         await self._stack.aclose()

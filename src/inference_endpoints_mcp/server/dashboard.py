@@ -11,7 +11,6 @@ from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 from inference_endpoints_mcp.server.transports import (
     HttpOptions,
-    build_http_config,
     run_until_stopped,
 )
 
@@ -35,4 +34,4 @@ def serve_dashboard(
         links.on_used = lambda: print_next(links.link(root))
         open_first(links.link(root))
 
-    return run_until_stopped(build_http_config(EndpointsServer(options, redactor), http), listening, announce)
+    return run_until_stopped(EndpointsServer(options, redactor), http, announce)

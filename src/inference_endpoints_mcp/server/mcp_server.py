@@ -89,6 +89,7 @@ class EndpointsServer(MCPServer[Application]):
         approvals = Approvals(options.approval, audit, options.data_folder, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
+        self._application: RunningApplication | None = None
         self._redactor, self._policy = redactor, policy
         self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits)
         self._tool_calls = ToolCalls(policy, self._concurrency, redactor)
@@ -98,6 +99,7 @@ class EndpointsServer(MCPServer[Application]):
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
             async with aclosing(RunningApplication(options, redactor, policy, approvals)) as application:
+                self._application = application
                 yield application
 
         bus = InMemorySubscriptionBus()
@@ -124,6 +126,11 @@ class EndpointsServer(MCPServer[Application]):
         )
         if options.max_subscriptions:
             self._serve_subscriptions(bus, options)
+
+    def end_waits(self) -> None:
+        """Let each wait that runs answer now, with how to go on: the server is about to end."""
+        if self._application is not None:
+            self._application.end_waits()
 
     async def run_stdio_async(self) -> None:
         async with stdio_messages() as (messages, answers):

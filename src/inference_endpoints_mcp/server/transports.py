@@ -79,20 +79,21 @@ def serve_http(
 
     redactor = Redactor()
     log_to_stderr(redactor)
-    return run_until_stopped(build_http_config(create_server(options, redactor), http), http.listening, announce)
+    return run_until_stopped(create_server(options, redactor), http, announce)
 
 
-def run_until_stopped(config: "uvicorn.Config", listening: Listening, announce: Callable[[str], None]) -> int:
+def run_until_stopped(server: EndpointsServer, http: HttpOptions, announce: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT; `announce` gets the address of `/mcp`. Returns the exit code.
 
-    Raises `ListenError`.
+    Raises `ListenError` and `KeyFileError`.
     """
-    import uvicorn
+    from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 
-    with listening.listen() as (listener, address):
+    config = build_http_config(server, http)
+    with http.listening.listen() as (listener, address):
         announce(address)
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            GracefulServer(config, server.end_waits).run(sockets=[listener])
     return 0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
+import anyio
 from pydantic import BaseModel, Field, PrivateAttr
 
 from inference_endpoints.deploy.offers import is_this_machine
@@ -220,9 +221,16 @@ def endpoint_fields(endpoint: Endpoint, namespace: str, prices: Prices | None, b
     }
 
 
-async def describe_endpoint(call: CallContext, endpoint: Endpoint, namespace: str) -> dict[str, Any]:
-    """`endpoint_fields` with the prices of the namespace, and the message of the service."""
-    prices = await call.hardware_cache.prices(namespace)
+async def describe_endpoint(
+    call: CallContext, endpoint: Endpoint, namespace: str, *, within: float | None = None
+) -> dict[str, Any]:
+    """`endpoint_fields` with the prices of the namespace, and the message of the service.
+
+    Without the prices if they do not come `within` this many seconds.
+    """
+    prices = None
+    with anyio.CancelScope() if within is None else anyio.move_on_after(within):
+        prices = await call.hardware_cache.prices(namespace)
     fields = endpoint_fields(endpoint, namespace, prices, call.endpoints.backend.name)
     message = clean_line(endpoint.status.message or "", MAX_MESSAGE_CHARACTERS)
     return fields | {"message": call.fence.wrap("service", message) if message else None}

@@ -80,21 +80,23 @@ def test_another_host_or_origin_is_refused_on_every_route(server: tuple[object, 
     assert httpx.get(address, headers={"Origin": "http://localhost.evil.example:80"}).status_code == 403
 
 
-async def test_sigterm_ends_it_though_a_wait_of_minutes_is_open(
-    server: tuple["subprocess.Popen[str]", str],
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_sigterm_lets_each_wait_answer_how_to_go_on(
+    server: tuple["subprocess.Popen[str]", str], mode: Mode
 ) -> None:
     process, address = server
-    async with connected(streamable_http_client(address), "auto") as host:
-        await host.call("create_endpoint", endpoint_name="x", repository="a/b", hardware=CLOUD)
-    async with (
-        httpx.AsyncClient(timeout=HANG_TIMEOUT_S) as client,
-        client.stream("POST", address, json=_WAIT, headers=_HEADERS) as waiting,
-    ):
-        lines = waiting.aiter_lines()
-        while "notifications/progress" not in await anext(lines):
-            pass
+    async with connected(streamable_http_client(address), mode) as host:
+        for name in ("x", "y"):
+            await host.call("create_endpoint", endpoint_name=name, repository="a/b", hardware=CLOUD)
+        one = asyncio.create_task(host.call("wait_for_endpoint", endpoint_name="x", timeout_s=600))
+        all_of = asyncio.create_task(host.call("wait_for_endpoint", names=["x", "y"], timeout_s=600))
+        await host.wait_for_progress("0/1 replicas")
+        await host.wait_for_progress("0/2 running")
         process.terminate()
-        await asyncio.to_thread(process.wait, 30)
+        for waited in (await one, await all_of):
+            assert waited["reached"] is False
+            assert waited["next"][0]["tool"] == "wait_for_endpoint"
+        await asyncio.to_thread(process.wait, HANG_TIMEOUT_S)
     assert "Traceback" not in (process.stderr.read() if process.stderr else "")
 
 
@@ -130,25 +132,3 @@ def test_an_address_that_others_can_reach_needs_a_key_and_host_names(
     assert ended.returncode == 2
     assert needed in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-_WAIT = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/call",
-    "params": {
-        "name": "wait_for_endpoint",
-        "arguments": {"endpoint_name": "x", "until": "deleted"},
-        "_meta": {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "progressToken": 0,
-        },
-    },
-}
-_HEADERS = {
-    "Accept": "application/json, text/event-stream",
-    "MCP-Protocol-Version": "2026-07-28",
-    "Mcp-Method": "tools/call",
-    "Mcp-Name": "wait_for_endpoint",
-}

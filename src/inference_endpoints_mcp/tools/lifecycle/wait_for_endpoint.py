@@ -31,6 +31,11 @@ from inference_endpoints_mcp.tools.outputs import (
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
+PRICES_WITHIN_S = 2.0
+"""An answer whose time is up waits no longer for them: the host waits no longer for the answer."""
+UNSEEN_S = 25.0
+"""Seconds without an observation that progress mentions. An endpoint is read every 15 s."""
+
 
 @tool(uses=operations.GET, toolset=Toolset.LIFECYCLE, title="Wait for an endpoint", waits=True)
 async def wait_for_endpoint(
@@ -95,7 +100,7 @@ class _WaitHistory:
         self._healthy: bool | None = None
         self.error: InferenceEndpointError | None = None
         self._fingerprint: tuple[object, ...] | None = None
-        self._started = time.monotonic()
+        self._started = self._seen = time.monotonic()
 
     @property
     def elapsed(self) -> float:
@@ -104,7 +109,7 @@ class _WaitHistory:
     def add(self, observation: Observation) -> bool:
         """Add an observation; returns whether it differs from the one before."""
         differs, self._fingerprint = observation.fingerprint != self._fingerprint, observation.fingerprint
-        self.error = observation.error
+        self.error, self._seen = observation.error, time.monotonic()
         if observation.endpoint is None:
             return differs
         self.last, self._healthy = observation.endpoint, observation.healthy
@@ -135,8 +140,11 @@ class _WaitHistory:
         return ""
 
     def _delay(self) -> list[str]:
+        unseen = time.monotonic() - self._seen
         if self.error is not None:
             return [f"{self.obstacle}, still trying"]
+        if unseen > UNSEEN_S:
+            return [f"seen {format_duration(unseen)} ago, still trying"]
         return [self.obstacle] if self.obstacle else []
 
 
@@ -179,6 +187,6 @@ async def _output(
     if endpoint is None:
         backend = backend_of(history.last, call.endpoints.backend.name)
         return WaitOutput(endpoint_name=history.name, namespace=history.namespace, backend=backend, **fields)
-    fields |= await describe_endpoint(call, endpoint, history.namespace)
+    fields |= await describe_endpoint(call, endpoint, history.namespace, within=PRICES_WITHIN_S)
     ready = reached and endpoint.state == "running"
     return WaitOutput(**fields, next=[trial_call(endpoint, history.namespace)] if ready else [])

@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Host, Mode, parts_of, pollers, serving
+from tests.support.options import options_for
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.polling import eventually
+from tests.support.scripted_upstream import SILENT, Upstream
 
-from inference_endpoints.errors import Unavailable
+from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.errors import NotFound, Unavailable
+from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.server.application import ServerOptions
@@ -20,6 +25,7 @@ from inference_endpoints_mcp.server.application import ServerOptions
 pytestmark = pytest.mark.anyio
 
 READY_S = 200
+HARDWARE = "/v2/provider/acme"
 STILL_TRYING = "the control plane does not answer, still trying"
 
 
@@ -142,3 +148,24 @@ async def test_continuing_after_each_host_limit_loses_no_time(
             left = again["arguments"]["timeout_s"]
         await driver.advance(READY_S)
         assert (await host.call(again["tool"], **again["arguments"]))["reached"] is True
+
+
+async def test_a_wait_whose_time_is_up_answers_though_the_prices_do_not_come(upstream: Upstream, mode: Mode) -> None:
+    upstream.shows("initializing")
+    upstream.answers("GET", HARDWARE, SILENT)
+    async with serving(options_for(local(upstream.url, TOKEN), host_timeout_s=1), mode) as host:
+        waited = await host.call("wait_for_endpoint", endpoint_name="chat")
+    assert (waited["reached"], waited["state"]) == (False, "initializing")
+    assert "price_per_hour_now_usd" not in waited
+
+
+async def test_a_namespace_that_does_not_answer_delays_no_other(upstream: Upstream) -> None:
+    upstream.answers("GET", HARDWARE, SILENT)
+    async with AsyncEndpointsClient(local(upstream.url, TOKEN)) as client:
+        cache = HardwareCache(client)
+        waiting = asyncio.create_task(cache.prices("acme"))
+        await eventually(lambda: bool(upstream.seen))
+        with pytest.raises(NotFound):
+            await cache.prices("lab")
+        assert not waiting.done()
+        waiting.cancel()
