@@ -16,7 +16,7 @@ LONG_S = 3_600
 GPU = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
 FOUR = {**GPU, "instanceSize": "x4"}
 VLLM = {"custom": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
-SOURCES = ["replicas", "logs", "metrics", "hardware and quota", "health route"]
+SOURCES = ["replicas", "logs", "metrics", "hardware and quota", "health route", "audit log"]
 SCALES_TO_ZERO = {"scaling": {"minReplica": 0, "maxReplica": 1, "scaleToZeroTimeout": 15}}
 
 

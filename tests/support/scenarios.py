@@ -13,10 +13,16 @@ from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
+from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.server.application import ServerOptions
 
 HOUR = 3_600
 L4: dict[str, Any] = {"accelerator": "gpu", "instanceType": "nvidia-l4", "instanceSize": "x1"}
+LENDS_A_TOKEN: dict[str, Any] = {
+    "answer": lambda _: True,
+    "lent": LentSecrets({"HF_TOKEN": "hf_" + "y" * 30}),
+}
+"""Options of a host whose operator lends a token for gated models, and whose person approves."""
 VLLM = {"vLLM": {"url": "vllm/vllm-openai:v0.11.0", "port": 8000}}
 
 

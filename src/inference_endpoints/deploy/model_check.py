@@ -17,7 +17,7 @@ from inference_endpoints.engines.memory import GB
 from inference_endpoints.engines.model_config import ModelConfig
 from inference_endpoints.models import EndpointConfiguration, ModelSettings
 
-_TOKEN_NAMES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
+TOKEN_NAMES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
 """Secrets in which engines look for a token of the Hub."""
 _CONTEXT_SETTING = {
     "sglang": 'args ["--context-length", "{}"]',
@@ -42,7 +42,7 @@ def check_model(
         near = f" Similar names: {', '.join(known.hub.near)}." if known.hub.near else ""
         missing = f"The Hub has no model {known.repository} that the token of this server may read.{near}"
         return ModelCheck(warnings=(missing,))
-    facts, warnings = [_describe(known)], list(_access_warnings(known, secrets, namespace))
+    facts, warnings = [_describe(known)], list(access_warnings(known, secrets, namespace))
     offer = find_offer(offers, after.hardware_id)
     if offer is not None:
         check = check_memory(known, after.model, offer)
@@ -74,14 +74,14 @@ def _describe(known: KnownModel) -> str:
     return f"Model: {', '.join(parts)}." if parts else ""
 
 
-def _access_warnings(known: KnownModel, secrets: Collection[str], namespace: str) -> list[str]:
-    """A gated model, or a private one of somebody else, needs a token in the endpoint."""
+def access_warnings(known: KnownModel, secrets: Collection[str], namespace: str) -> list[str]:
+    """What keeps an endpoint with these secrets from a gated model, or from a private one of somebody else."""
     info = known.hub.info
     owner = known.repository.partition("/")[0]
     if info is None or not (info.gated or (info.private and owner != namespace)):
         return []
     kind = "gated" if info.gated else "private"
-    if not _TOKEN_NAMES & {name.upper() for name in secrets}:
+    if not TOKEN_NAMES & {name.upper() for name in secrets}:
         return [f"The model is {kind}, and the endpoint has no secret HF_TOKEN: give it a token that may read it."]
     if known.hub.readable is False:
         return [

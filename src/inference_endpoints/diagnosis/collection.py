@@ -20,12 +20,13 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.hub_reader import HubReader
-from inference_endpoints.models import Endpoint, LogEntry, Replica
+from inference_endpoints.models import AuditEntry, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 SOURCE_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
 LOG_LINES = 1_000
+HISTORY_ENTRIES = 20
 MAX_REPLICAS_READ = 8
 """Replicas whose lines are read one by one."""
 MAX_METRICS_WINDOW, MIN_METRICS_WINDOW = timedelta(minutes=30), timedelta(minutes=1)
@@ -72,13 +73,18 @@ async def collect_evidence(
     since = min(max(earliest, endpoint.status.updated_at or earliest), latest)
     hub = hub_reader or HubReader(client)
     model = endpoint.model
-    replicas, newest, graphs, listing, health, facts = await asyncio.gather(
-        attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
-        attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
-        attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since)),
-        attempt(EvidenceSource.HARDWARE, lambda: hardware.listing(namespace)),
-        attempt(EvidenceSource.HEALTH, lambda: _read_health(client, endpoint, namespace, now)),
-        _no_facts() if endpoint.state in _NOT_FAILING else hub.read(model.repository, model.revision),
+    (replicas, newest, graphs), (listing, health, history, facts) = await asyncio.gather(
+        asyncio.gather(
+            attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
+            attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
+            attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since)),
+        ),
+        asyncio.gather(
+            attempt(EvidenceSource.HARDWARE, lambda: hardware.listing(namespace)),
+            attempt(EvidenceSource.HEALTH, lambda: _read_health(client, endpoint, namespace, now)),
+            attempt(EvidenceSource.HISTORY, lambda: _read_history(client, name, namespace)),
+            _no_facts() if endpoint.state in _NOT_FAILING else hub.read(model.repository, model.revision),
+        ),
     )
     logs: Sequence[LogEntry] | None = newest
     if replicas and newest:
@@ -93,8 +99,16 @@ async def collect_evidence(
         offers=list_offers(listing) if listing else None,
         health=health,
         hub=facts,
+        history=history,
         failed=frozenset(failed),
     )
+
+
+async def _read_history(client: AsyncEndpointsClient, name: str, namespace: str) -> Sequence[AuditEntry] | None:
+    """What was done to the endpoint; None where the namespace's plan has no audit log."""
+    with suppress(Forbidden):
+        return (await client.audit_logs(namespace, endpoint=name, limit=HISTORY_ENTRIES)).items
+    return None
 
 
 async def _no_facts() -> HubFacts:

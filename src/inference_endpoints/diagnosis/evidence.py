@@ -1,6 +1,7 @@
 """What is known of an endpoint at one moment, and what follows from it directly. No judgement, no I/O."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ from inference_endpoints.deploy.known_model import HubFacts, KnownModel
 from inference_endpoints.deploy.memory_check import MemoryCheck, check_memory
 from inference_endpoints.deploy.offers import Offer, find_offer
 from inference_endpoints.diagnosis.finding import EvidenceSource
+from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.errors import cut_text
-from inference_endpoints.models import AllGraphs, Endpoint, LogEntry, Replica
+from inference_endpoints.models import AllGraphs, AuditEntry, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 MAX_LINE_LENGTH = 2_000
@@ -19,6 +21,7 @@ MAX_LINE_LENGTH = 2_000
 LAST_LINES = 6
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FAILED = frozenset({State.FAILED, State.UPDATE_FAILED})
+_STARTS = frozenset({"created", "updated", "resumed"})
 _STOPPED = frozenset({State.PAUSED, State.SCALED_TO_ZERO})
 
 
@@ -37,6 +40,7 @@ class Evidence:
     """An endpoint and what was read about it. A source that is None was not read or did not answer.
 
     `health` is the HTTP status of the health route, 0 if nothing answered. `hub` is what the Hub knows of the model.
+    `history` is what was done to the endpoint, newest first.
     `failed` are the sources that were read and did not answer.
     """
 
@@ -48,6 +52,7 @@ class Evidence:
     offers: Sequence[Offer] | None = None
     health: int | None = None
     hub: HubFacts = field(default_factory=HubFacts)
+    history: Sequence[AuditEntry] | None = None
     failed: frozenset[EvidenceSource] = field(default=frozenset())
 
     @property
@@ -91,12 +96,54 @@ class Evidence:
         return KnownModel(self.endpoint.model.repository, hub=self.hub)
 
     @cached_property
-    def memory_shortage(self) -> MemoryCheck | None:
-        """What the model needs and its hardware has, where that is known and too little."""
+    def memory_check(self) -> MemoryCheck | None:
+        """What the model needs and its hardware has, where that is known."""
         if self.offer is None or self.runs_locally:
             return None
         check = check_memory(self.known_model, self.endpoint.model, self.offer)
-        return check if isinstance(check, MemoryCheck) and not check.fits else None
+        return check if isinstance(check, MemoryCheck) else None
+
+    @property
+    def memory_shortage(self) -> MemoryCheck | None:
+        """The same where it is too little."""
+        return self.memory_check if self.memory_check and not self.memory_check.fits else None
+
+    @property
+    def fits_for_certain(self) -> bool:
+        """Whether the model fits by computation, its KV cache included."""
+        check = self.memory_check
+        return check is not None and check.fits and not isinstance(check.need.kv_gb, Unknown)
+
+    @cached_property
+    def exit_codes(self) -> Counter[int]:
+        """How often replicas ended with which code since the last change, those that ended as asked left out."""
+        changed_at = self.endpoint.status.updated_at
+        ended = [replica.status for replica in self.replicas or () if replica.status.exit_code]
+        since = _assume_utc(changed_at) if changed_at and not self.has_failed else None
+        return Counter(
+            status.exit_code or 0
+            for status in ended
+            if since is None or status.stopped_at is None or _assume_utc(status.stopped_at) >= since
+        )
+
+    @cached_property
+    def last_change(self) -> AuditEntry | None:
+        """The newest change of the endpoint that starts replicas, after its creation; None if there is or is known
+        none."""
+        entries = [entry for entry in self.history or () if entry.action in _STARTS]
+        return entries[0] if entries and entries[0].action != "created" else None
+
+    @cached_property
+    def earlier_lines(self) -> list[EvidenceLine]:
+        """The log before that change, oldest first."""
+        at = self.last_change.created_at if self.last_change else None
+        if at is None:
+            return []
+        return [
+            EvidenceLine(_clean(entry.line), "logs", entry.replica_id, entry.time)
+            for entry in self.logs or ()
+            if entry.time is not None and entry.time < _assume_utc(at)
+        ]
 
     @property
     def accelerators(self) -> int:

@@ -36,6 +36,7 @@ class EvidenceSource(StrEnum):
     METRICS = "metrics"
     HARDWARE = "hardware and quota"
     HEALTH = "health route"
+    HISTORY = "audit log"
 
 
 class ActionKind(StrEnum):
@@ -81,7 +82,7 @@ class Remedy:
 
 
 def remedy_by_update(change: EndpointChange, text: str) -> Remedy:
-    return Remedy(text, (Action(ActionKind.UPDATE, change), WAIT))
+    return Remedy(text, (Action(ActionKind.UPDATE, change),))
 
 
 @dataclass(frozen=True)

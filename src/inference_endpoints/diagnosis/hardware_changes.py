@@ -12,26 +12,27 @@ from inference_endpoints.engines.engine_settings import engine_name
 _SHARDS_BY_ITSELF = frozenset({"tgi"})
 
 
-def move_to_available(evidence: Evidence) -> EndpointChange | None:
-    """A move to the cheapest available hardware of the same kind."""
+def cheapest_available(evidence: Evidence) -> Offer | None:
+    """The cheapest other hardware of the same kind that is available, and holds the model as far as that is known."""
     if evidence.offer is None:
         return None
+    if evidence.memory_check is not None:
+        return cheapest_with_enough_memory(evidence)
     available = comparable_offers(evidence.offers or (), evidence.offer, same_region=True)
-    others = [offer for offer in available if offer.id != evidence.offer.id]
-    return EndpointChange(**others[0].hardware.instance) if others else None
+    return next((offer for offer in available if offer.id != evidence.offer.id), None)
 
 
 def cheapest_with_enough_memory(evidence: Evidence) -> Offer | None:
-    """The cheapest available hardware in the same region that holds the model with its engine as it is set."""
+    """The cheapest other available hardware that holds the model with its engine as it is set."""
     if evidence.offer is None:
         return None
+    others = [offer for offer in evidence.offers or () if offer.id != evidence.offer.id]
     model = evidence.endpoint.model
-    offers = evidence.offers or ()
-    return cheapest_that_holds(evidence.known_model, model, offers, like=evidence.offer, same_place=True)
+    return cheapest_that_holds(evidence.known_model, model, others, like=evidence.offer, same_place=True)
 
 
-def move_to_more_accelerator_memory(evidence: Evidence) -> EndpointChange | None:
-    """A move to the cheapest hardware with more memory that the engine uses without other settings.
+def more_accelerator_memory(evidence: Evidence) -> Offer | None:
+    """The cheapest hardware with more memory that the engine uses without other settings.
 
     Only for an engine that shards a model by itself may the number of accelerators change.
     """
@@ -41,27 +42,27 @@ def move_to_more_accelerator_memory(evidence: Evidence) -> EndpointChange | None
         usable = shards_by_itself or offer.instance.num_accelerators == evidence.accelerators
         return (offer.instance.gpu_memory_gb or 0.0) if usable else 0.0
 
-    return _move_to_cheapest_with_more(evidence, usable_memory)
+    return _cheapest_with_more(evidence, usable_memory)
 
 
-def move_to_more_host_memory(evidence: Evidence) -> EndpointChange | None:
-    return _move_to_cheapest_with_more(evidence, lambda offer: offer.instance.memory_gb or 0.0)
+def more_host_memory(evidence: Evidence) -> Offer | None:
+    return _cheapest_with_more(evidence, lambda offer: offer.instance.memory_gb or 0.0)
 
 
-def remedy_by_move(change: EndpointChange | None, otherwise: str) -> Remedy:
-    """The remedy that moves an endpoint to hardware with more memory, or what is left if there is none."""
-    if change is None:
-        return Remedy(f"No hardware with more memory is available in its region. {otherwise}", (LIST_HARDWARE,))
-    return remedy_by_update(change, f"Move it to hardware with more memory. {otherwise}")
+def remedy_by_move(evidence: Evidence, offer: Offer | None, why: str, otherwise: str) -> Remedy:
+    """The remedy that moves an endpoint to hardware, with the price before and after; or what is left if there is
+    none. `why` follows the name of the hardware."""
+    if offer is None:
+        return Remedy(f"No hardware that would help is available in its region. {otherwise}", (LIST_HARDWARE,))
+    now = evidence.offer.price if evidence.offer else None
+    before = f", now ${now:g}/h" if now is not None else ""
+    there = f"{offer.id} ({offer.memory_gb:g} GB, ${offer.price or 0:g}/h for each replica{before})"
+    return remedy_by_update(EndpointChange(**offer.hardware.instance), f"Move it to {there}{why}. {otherwise}")
 
 
-def _move_to_cheapest_with_more(evidence: Evidence, memory: Callable[[Offer], float]) -> EndpointChange | None:
+def _cheapest_with_more(evidence: Evidence, memory: Callable[[Offer], float]) -> Offer | None:
     current = evidence.offer
     if current is None:
         return None
-    larger = [
-        offer
-        for offer in comparable_offers(evidence.offers or (), current, same_region=True)
-        if offer.price is not None and memory(offer) > memory(current)
-    ]
-    return EndpointChange(**larger[0].hardware.instance) if larger else None
+    available = comparable_offers(evidence.offers or (), current, same_region=True)
+    return next((one for one in available if one.price is not None and memory(one) > memory(current)), None)

@@ -134,6 +134,12 @@ def match_log_patterns(evidence: Evidence, cause: Cause) -> LogMatches:
     return LogMatches(weight, tuple(found))
 
 
+def match_earlier(evidence: Evidence, cause: Cause) -> bool:
+    """Whether the log from before the endpoint's last change indicates this cause."""
+    patterns = LOG_PATTERNS.get(cause, ())
+    return any(known.pattern.search(line.text) for line in evidence.earlier_lines for known in patterns)
+
+
 def find_listening_port(lines: Sequence[EvidenceLine]) -> tuple[int, EvidenceLine] | None:
     """The port that the container last reported to listen on, with the line that names it."""
     for line in reversed(lines):

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from inference_endpoints.diagnosis import runtime_causes, startup_causes, state_causes
+from inference_endpoints.diagnosis import memory_causes, runtime_causes, startup_causes, state_causes
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import Cause, EvidenceSource, Finding
+from inference_endpoints.diagnosis.past_remedies import reconsider
 
 MIN_CONFIDENCE = 0.15
 """A finding with less confidence is not reported."""
@@ -28,9 +29,9 @@ DETECTORS: dict[Detector, frozenset[EvidenceSource]] = {
     startup_causes.detect_image_pull_failure: frozenset({_LOGS}),
     startup_causes.detect_gated_model: frozenset({_LOGS}),
     startup_causes.detect_missing_model: frozenset({_LOGS}),
-    startup_causes.detect_missing_parallelism: frozenset({_LOGS, _HARDWARE}),
-    startup_causes.detect_out_of_accelerator_memory: frozenset({_LOGS, _HARDWARE}),
-    startup_causes.detect_out_of_host_memory: frozenset({_LOGS, _HARDWARE}),
+    memory_causes.detect_missing_parallelism: frozenset({_LOGS, _HARDWARE}),
+    memory_causes.detect_out_of_accelerator_memory: frozenset({_LOGS, _HARDWARE}),
+    memory_causes.detect_out_of_host_memory: frozenset({_LOGS, _HARDWARE}),
     startup_causes.detect_wrong_port_or_health_route: frozenset({_LOGS, _HEALTH}),
     startup_causes.detect_crash_loop: frozenset({_LOGS, _REPLICAS}),
     runtime_causes.detect_overload: frozenset({_LOGS, _METRICS}),
@@ -71,6 +72,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     found.sort(key=lambda finding: -finding.confidence)
     if not found:
         found = [runtime_causes.report_unknown(evidence)]
+    found = sorted((reconsider(finding, evidence) for finding in found), key=lambda finding: -finding.confidence)
     return Diagnosis(found[0], tuple(found[1:]))
 
 

@@ -6,7 +6,6 @@ from inference_endpoints.diagnosis.finding import (
     CALL,
     INSPECT,
     READ_LOGS,
-    RESUME,
     Cause,
     EvidenceSource,
     Finding,
@@ -117,12 +116,11 @@ def detect_healthy(evidence: Evidence) -> Finding | None:
 
 def report_unknown(evidence: Evidence) -> Finding:
     """The finding if no detector recognizes a cause."""
-    can_resume = evidence.state is not State.RUNNING and not evidence.is_starting
     return Finding(
         Cause.UNKNOWN,
         0.2,
         "No known cause fits the evidence",
-        Remedy("Read its whole log; the last lines are quoted.", (READ_LOGS, RESUME) if can_resume else (READ_LOGS,)),
+        Remedy("Read its whole log; the last lines are quoted.", (READ_LOGS,)),
         (f"{evidence.state_summary}.",),
         tuple(Quote(line.source, line.text) for line in evidence.last_lines),
     )

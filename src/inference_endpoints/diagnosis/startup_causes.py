@@ -1,13 +1,13 @@
-"""Causes that keep a replica from becoming ready: image, model, memory, port, settings, or a crash."""
+"""Causes that keep a replica from becoming ready: image, model, port, or a crash."""
 
-from inference_endpoints.deploy.memory_check import MemoryCheck
+import re
+
+from inference_endpoints.deploy.model_check import TOKEN_NAMES
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.engine_changes import (
     DEFAULT_PORT,
     change_image,
-    set_context,
     set_latest_tag,
-    set_parallelism,
 )
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import (
@@ -15,7 +15,6 @@ from inference_endpoints.diagnosis.finding import (
     INSPECT,
     READ_LOGS,
     RESUME,
-    WAIT,
     Action,
     ActionKind,
     Cause,
@@ -24,22 +23,18 @@ from inference_endpoints.diagnosis.finding import (
     Remedy,
     remedy_by_update,
 )
-from inference_endpoints.diagnosis.hardware_changes import (
-    cheapest_with_enough_memory,
-    move_to_more_accelerator_memory,
-    move_to_more_host_memory,
-    remedy_by_move,
-)
 from inference_endpoints.diagnosis.log_patterns import (
     LogMatches,
     find_listening_port,
     match_log_patterns,
     quote_lines,
 )
-from inference_endpoints.engines.engine_settings import accelerators_used, engine_name
 
 COMPUTED_CONFIDENCE = 0.6
-"""That memory is the cause if a failed endpoint's model does not fit, and no line shows it."""
+"""In a cause that follows from settings and the Hub, where no line shows it."""
+CONTRADICTED_FACTOR = 0.7
+"""Multiplies the confidence in a cause against which a fact stands."""
+_HUB_MODEL = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _UNAUTHORIZED = r"denied|unauthorized|authorization failed|\b401\b|\b403\b"
 
 
@@ -68,7 +63,7 @@ def _explain_image_pull(matches: LogMatches) -> tuple[str, ...]:
 
 def _choose_image_remedy(evidence: Evidence, matches: LogMatches) -> Remedy:
     if matches.contain(r"toomanyrequests|timeout|timed out|connection reset|\b50[0234]\b"):
-        return Remedy("The registry failed temporarily. Start the endpoint again.", (RESUME, WAIT))
+        return Remedy("The registry failed temporarily. Start the endpoint again.", (RESUME,))
     if matches.contain(_UNAUTHORIZED):
         return Remedy(
             "Use a public image, or set the registry's credentials in the web interface: no tool accepts them.",
@@ -81,25 +76,33 @@ def _choose_image_remedy(evidence: Evidence, matches: LogMatches) -> Remedy:
 
 
 def detect_gated_model(evidence: Evidence) -> Finding | None:
-    matches = match_log_patterns(evidence, Cause.GATED_MODEL)
-    if not matches.weight:
+    """The log says so, or the Hub, and there is no token. A person has to accept its terms first."""
+    matches, info = match_log_patterns(evidence, Cause.GATED_MODEL), evidence.hub.info
+    has_token = bool({name.upper() for name in evidence.endpoint.model.secrets} & TOKEN_NAMES)
+    computed = COMPUTED_CONFIDENCE if evidence.has_failed and info and info.gated and not has_token else 0.0
+    if not matches.weight and not computed:
         return None
-    names = {name.upper() for name in evidence.endpoint.model.secrets}
-    has_token = bool(names & {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
+    statements = [
+        "The endpoint has a secret with a Hub token, but that token's account has no access."
+        if has_token
+        else "The endpoint has no secret named HF_TOKEN."
+    ]
+    statements += [f"The model is {'gated' if info.gated else 'not gated'} on the Hub."] if info else []
+    is_contradicted = info is not None and not info.gated
+    model = evidence.endpoint.model.repository
+    page = f"https://huggingface.co/{model}" if _HUB_MODEL.fullmatch(model) else "the model's page"
+    accept = f"A person must accept the terms at {page}"
+    remedy = (
+        Remedy(f"{accept} with the account of its token. Then resume_endpoint starts it again.")
+        if has_token
+        else Remedy(f"{accept}. The endpoint then needs a token of that account in its secret HF_TOKEN.", (AUTHORIZE,))
+    )
     return Finding(
         Cause.GATED_MODEL,
-        matches.confidence,
+        max(matches.confidence, computed) * (CONTRADICTED_FACTOR if is_contradicted else 1.0),
         "The model is gated, and the endpoint has no access to it",
-        Remedy(
-            "A person must accept the terms on the model's page. The endpoint needs a token of that account in its "
-            "secret HF_TOKEN. Then start it again. Or use a model that is not gated.",
-            (AUTHORIZE, WAIT),
-        ),
-        (
-            "The endpoint has a secret with a Hub token, but that token's account has no access."
-            if has_token
-            else "The endpoint has no secret named HF_TOKEN.",
-        ),
+        remedy,
+        tuple(statements),
         quote_lines(matches.lines),
     )
 
@@ -129,62 +132,6 @@ def detect_missing_model(evidence: Evidence) -> Finding | None:
             *quote_lines(matches.lines),
             Quote("configuration", f"repository: {model.repository}, revision: {model.revision}"),
         ),
-    )
-
-
-def detect_out_of_accelerator_memory(evidence: Evidence) -> Finding | None:
-    matches = match_log_patterns(evidence, Cause.ACCELERATOR_MEMORY)
-    on_accelerator = evidence.endpoint.compute.accelerator != "cpu"
-    shortage = evidence.memory_shortage if on_accelerator else None
-    computed = COMPUTED_CONFIDENCE if shortage and evidence.has_failed else 0.0
-    if not matches.weight and not computed:
-        return None
-    memory = evidence.offer.instance.gpu_memory_gb if evidence.offer else None
-    has = (f"A replica has {evidence.accelerators} accelerator(s), {memory:g} GB in all.",) if memory else ()
-    return Finding(
-        Cause.ACCELERATOR_MEMORY,
-        max(matches.confidence, computed),
-        "The model does not fit into the accelerator's memory",
-        _choose_memory_remedy(evidence, shortage),
-        (*has, *([str(shortage)] if shortage else [])),
-        quote_lines(matches.lines),
-    )
-
-
-def _choose_memory_remedy(evidence: Evidence, shortage: MemoryCheck | None) -> Remedy:
-    """A shorter context where that suffices, else the cheapest hardware that holds the model as it is set."""
-    otherwise = "Or reduce what it needs: a shorter context, smaller batches, or quantized weights."
-    larger = cheapest_with_enough_memory(evidence) if shortage else None
-    there = f"{larger.id} ({larger.memory_gb:g} GB, ${larger.price or 0:g}/h)" if larger else ""
-    if shortage and shortage.shorter_context:
-        change = set_context(evidence.endpoint, shortage.shorter_context)
-        if change is not None:
-            also = f" The cheapest hardware that holds the whole context is {there}." if there else ""
-            return remedy_by_update(change, f"Set a context of {shortage.shorter_context:,} tokens, which fits.{also}")
-    if larger is not None:
-        change = EndpointChange(**larger.hardware.instance)
-        return remedy_by_update(change, f"Move it to {there}, the cheapest that holds it. {otherwise}")
-    return remedy_by_move(move_to_more_accelerator_memory(evidence), otherwise)
-
-
-def detect_out_of_host_memory(evidence: Evidence) -> Finding | None:
-    matches = match_log_patterns(evidence, Cause.HOST_MEMORY)
-    if not matches.weight:
-        return None
-    memory = evidence.offer.instance.memory_gb if evidence.offer else None
-    on_cpu = evidence.endpoint.compute.accelerator == "cpu"
-    # A container may also be killed because its accelerator lacked memory.
-    accelerator_too = bool(match_log_patterns(evidence, Cause.ACCELERATOR_MEMORY).weight)
-    return Finding(
-        Cause.HOST_MEMORY,
-        matches.confidence * (0.8 if accelerator_too else 1.0),
-        "The container was killed because it used more main memory than its hardware has",
-        remedy_by_move(move_to_more_host_memory(evidence), "Or use a smaller or quantized model."),
-        (
-            *((f"A replica has {memory:g} GB of main memory.",) if memory else ()),
-            *([str(evidence.memory_shortage)] if evidence.memory_shortage and on_cpu else []),
-        ),
-        quote_lines(matches.lines),
     )
 
 
@@ -233,26 +180,6 @@ def _health_settings_remedy(change: EndpointChange | None, text: str) -> Remedy:
     return remedy_by_update(change, text)
 
 
-def detect_missing_parallelism(evidence: Evidence) -> Finding | None:
-    """The engine's settings use another number of accelerators than a replica has."""
-    existing, used = evidence.accelerators, accelerators_used(evidence.endpoint.model)
-    if used is None or used == existing or evidence.is_stopped or evidence.endpoint.compute.accelerator == "cpu":
-        return None
-    change = set_parallelism(evidence.endpoint, existing)
-    memory_matches = match_log_patterns(evidence, Cause.ACCELERATOR_MEMORY)
-    setting = {"tgi": "--num-shard"}.get(engine_name(evidence.endpoint.model), "tensor parallelism")
-    text = f"Set {setting} to {existing}, or use hardware with {used} accelerator(s)."
-    return Finding(
-        Cause.PARALLELISM,
-        0.98 if memory_matches.weight > 0 or used > existing else 0.75,
-        f"The engine's settings use {'fewer' if used < existing else 'more'} accelerators than a replica has; "
-        "all of a replica's accelerators are billed",
-        remedy_by_update(change, text) if change else Remedy(text, (INSPECT,)),
-        (f"A replica has {existing} accelerator(s); the engine's settings use {used}.",),
-        quote_lines(memory_matches.lines, 2),
-    )
-
-
 def detect_crash_loop(evidence: Evidence) -> Finding | None:
     """The container ends again and again, for a reason that no other detector recognizes."""
     matches, ended = match_log_patterns(evidence, Cause.CRASH_LOOP), evidence.ended_replicas
@@ -262,6 +189,8 @@ def detect_crash_loop(evidence: Evidence) -> Finding | None:
         return None
     confidence = matches.weight + (0.1 if ended > 1 else 0.0) + (0.1 if matches.are_confirmed else 0.0)
     statements = [f"{ended} replica(s) ended since the last change."] if ended else []
+    if codes := ", ".join(f"{count} x {code}" for code, count in sorted(evidence.exit_codes.items())):
+        statements.append(f"Exit codes: {codes}.")
     if evidence.has_failed:
         statements.append("The control plane no longer tries to start it.")
     return Finding(
@@ -269,8 +198,8 @@ def detect_crash_loop(evidence: Evidence) -> Finding | None:
         matches.weight if serves else min(0.85, confidence),
         "The endpoint's container ends each time it is started",
         Remedy(
-            "Its last log lines name the reason. Correct model, settings or container, then start it again.",
-            (READ_LOGS, RESUME) if evidence.has_failed else (READ_LOGS,),
+            "Its last log lines name the reason. Correct model, settings or container: without that it fails again.",
+            (READ_LOGS,),
         ),
         tuple(statements),
         quote_lines([*matches.lines[-3:], *evidence.last_lines], 6),

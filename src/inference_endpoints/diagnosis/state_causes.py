@@ -1,5 +1,7 @@
 """Causes that follow from the endpoint's state: it is stopped, waits for hardware, or has not started yet."""
 
+from inference_endpoints.deploy.offers import QUOTAS_WITHOUT_PAYMENT_METHOD, cloud_quotas, lack_payment_method
+from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import (
     LIST_HARDWARE,
@@ -12,10 +14,10 @@ from inference_endpoints.diagnosis.finding import (
     Cause,
     Finding,
     Remedy,
-    remedy_by_update,
 )
-from inference_endpoints.diagnosis.hardware_changes import move_to_available
+from inference_endpoints.diagnosis.hardware_changes import cheapest_available, remedy_by_move
 from inference_endpoints.diagnosis.log_patterns import match_log_patterns, quote_lines
+from inference_endpoints.errors import ADD_PAYMENT_METHOD
 from inference_endpoints.models import format_duration
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
@@ -34,7 +36,7 @@ def detect_paused(evidence: Evidence) -> Finding | None:
         Cause.PAUSED,
         0.95,
         "The endpoint is paused: it has no replicas, is not billed, and does not answer until it is resumed",
-        Remedy("Resume it. A replica is billed from then on.", (RESUME, WAIT)),
+        Remedy("Resume it. A replica is billed from then on.", (RESUME,)),
         ("Its state is paused.",),
     )
 
@@ -47,7 +49,7 @@ def detect_scaled_to_zero(evidence: Evidence) -> Finding | None:
         Cause.SCALED_TO_ZERO,
         0.95,
         "The endpoint is scaled to zero: no replica runs or is billed, and the first call waits for a new one",
-        Remedy("Resume it, or call it. A minimum of one replica avoids the wait and is always billed.", (RESUME, WAIT)),
+        Remedy("Resume it, or call it. A minimum of one replica avoids the wait and is always billed.", (RESUME,)),
         ("Its state is scaledToZero.", *([f"It scales to zero after {minutes} idle minutes."] if minutes else [])),
     )
 
@@ -69,15 +71,20 @@ def detect_quota_exceeded(evidence: Evidence) -> Finding | None:
             )
     if not confidence:
         return None
-    change = move_to_available(evidence)
+    if lack_payment_method(cloud_quotas(evidence.offers or ())):
+        remedy = Remedy(f"{QUOTAS_WITHOUT_PAYMENT_METHOD} {ADD_PAYMENT_METHOD} Nothing else helps before that.")
+    else:
+        other = cheapest_available(evidence)
+        remedy = Remedy(
+            "Pause or delete an endpoint on this hardware. A person can request more quota. "
+            + remedy_by_move(evidence, other, "", "").text,
+            (LIST_RUNNING, *([Action(ActionKind.UPDATE, EndpointChange(**other.hardware.instance))] if other else [])),
+        )
     return Finding(
         Cause.QUOTA,
         confidence,
         "The namespace's quota for this hardware is used up: a start would be refused",
-        Remedy(
-            "Pause or delete an endpoint on this hardware, request more quota, or move this one to other hardware.",
-            (LIST_RUNNING, *([Action(ActionKind.UPDATE, change)] if change else [])),
-        ),
+        remedy,
         statements,
         quote_lines(matches.lines),
     )
@@ -98,16 +105,16 @@ def detect_no_capacity(evidence: Evidence) -> Finding | None:
     if not confidence:
         return None
     statements.append(f"{evidence.state_summary}.")
-    change = move_to_available(evidence)
+    other = cheapest_available(evidence)
+    unknown = "" if evidence.memory_check else " whether the model fits there is not known;"
     return Finding(
         Cause.NO_CAPACITY,
         confidence,
         "No replica can be scheduled: the endpoint's hardware is not available at the moment",
-        remedy_by_update(
-            change,
-            "Move it to other hardware, or wait until some is free. Another region needs a new endpoint.",
+        remedy_by_move(
+            evidence, other, ", which is available", f"Or wait until some is free;{unknown} see get_vendors."
         )
-        if change
+        if other
         else Remedy(
             "Pause an endpoint that is not needed, create a new endpoint on other hardware, or wait.",
             (LIST_RUNNING, LIST_HARDWARE),

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 from inference_endpoints_local.engines.engine import ReplicaStage, ReplicaState
 from inference_endpoints_local.engines.simulated_memory import memory_failure
-from inference_endpoints_local.models.hub_models import size_and_config
+from inference_endpoints_local.models.hub_models import find, size_and_config
 from inference_endpoints_local.state.record import Spec, instance_size
 
 FAULT_VARIABLE = "SIMULATED_FAULT"
-"""Tests cause failures with it. A model that is too large fails without."""
+"""Tests cause failures with it. Without it they follow from the configuration: a model that is too large, one that is
+gated without a token, a port on which the container does not listen."""
+TOKEN_NAMES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
+_USUAL_PORTS = {"vllm/vllm-openai": 8000, "lmsysorg/sglang": 30_000}
+"""Of containers that ignore the endpoint's port, unless their arguments name one."""
 SCHEDULED_S = 5.0
 SLOW_FACTOR = 10.0
 FOREVER = float("inf")
@@ -73,19 +77,42 @@ def startup_script(spec: Spec, times: StartTimes) -> tuple[ScriptPhase, ...]:
             return (ScriptPhase(FOREVER, waiting.state, "0/4 nodes are available: 4 Insufficient nvidia.com/gpu."),)
         case "image_pull_failure":
             return waiting, pulling, _exit(f'Failed to pull image "{url}": manifest unknown', None, fatal=True)
-        case "wrong_port":
-            port, route = settings.get("port") or 80, settings.get("healthRoute") or "/health"
-            lines = (
-                "Starting vLLM API server 0 on http://0.0.0.0:8000\n"
-                f'Readiness probe failed: Get "http://10.0.0.7:{port}{route}": dial tcp 10.0.0.7:{port}: '
-                "connect: connection refused"
-            )
-            unanswered = ReplicaState(ReplicaStage.STARTING, "waiting for the health route to answer")
-            return waiting, pulling, loading, ScriptPhase(FOREVER, unanswered, lines)
-    ready = ScriptPhase(FOREVER, ReplicaState(ReplicaStage.READY, "ready"), "Listening on 0.0.0.0:80")
-    if fault == "overload":
+    configured = settings.get("port") or 80
+    listens_on = 8000 if fault == "wrong_port" else listening_port(spec, configured)
+    ready = ScriptPhase(FOREVER, ReplicaState(ReplicaStage.READY, "ready"), f"Listening on 0.0.0.0:{listens_on}")
+    if listens_on != configured:
+        route = settings.get("healthRoute") or "/health"
+        lines = (
+            f"Starting vLLM API server 0 on http://0.0.0.0:{listens_on}\n"
+            f'Readiness probe failed: Get "http://10.0.0.7:{configured}{route}": dial tcp 10.0.0.7:{configured}: '
+            "connect: connection refused"
+        )
+        unanswered = ReplicaState(ReplicaStage.STARTING, "waiting for the health route to answer")
+        ready = ScriptPhase(FOREVER, unanswered, lines)
+    elif fault == "overload":
         ready = ScriptPhase(FOREVER, ready.state, f"{ready.log}\n{OVERLOADED}\nERROR Model is overloaded")
+    if fault in ("", "None") and _is_refused_by_hub(spec):
+        fault = "gated_model"
     return waiting, pulling, loading, _load_failure(fault, repository) or _memory_failure(spec) or ready
+
+
+def listening_port(spec: Spec, configured: int) -> int:
+    """The port on which a container listens: its own where it ignores the endpoint's."""
+    image, settings = next(iter(spec["model"]["image"].items()))
+    given = [*(spec["model"].get("command") or ()), *(spec["model"].get("args") or ())]
+    flags = " ".join(map(str, given)).replace("--port=", "--port ").split()
+    named = flags[flags.index("--port") + 1 : flags.index("--port") + 2] if "--port" in flags else []
+    usual = next((port for name, port in _USUAL_PORTS.items() if name in str(settings.get("url"))), configured)
+    if image != "custom" or (usual == configured and not named):
+        return configured
+    return int(named[0]) if named and named[0].isdecimal() else usual
+
+
+def _is_refused_by_hub(spec: Spec) -> bool:
+    """Whether the model is gated, and the endpoint has no token. Whether a token has access is not simulated."""
+    known = find(spec["model"]["repository"])
+    names = {name.upper() for name in spec["model"].get("secrets") or ()}
+    return known is not None and bool(known.gated) and not names & TOKEN_NAMES
 
 
 def _memory_failure(spec: Spec) -> ScriptPhase | None:

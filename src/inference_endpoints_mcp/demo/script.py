@@ -170,7 +170,7 @@ async def _simulate(host: ConsoleHost) -> None:
         created = await host.call(
             "create_endpoint",
             endpoint_name="cloud-llm",
-            repository="meta-llama/Llama-3.1-8B-Instruct",
+            repository="Qwen/Qwen2.5-7B-Instruct",
             hardware=CLOUD_HARDWARE,
         )
         _verify(created["backend"] == "simulated", "the result reports that it is simulated")

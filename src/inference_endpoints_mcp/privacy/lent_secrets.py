@@ -13,6 +13,8 @@ from inference_endpoints.models import UpdateRequest
 from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
 from inference_endpoints_mcp.privacy.redact import MIN_SECRET_LENGTH
 
+HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one
+"""The secret in which engines look for a token of the Hub."""
 RequestT = TypeVar("RequestT", bound=UpdateRequest)
 
 

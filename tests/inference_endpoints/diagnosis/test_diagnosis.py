@@ -354,7 +354,7 @@ def test_only_an_engine_that_shards_by_itself_gets_more_accelerators() -> None:
     listing = LISTING.model_copy(deep=True)
     del listing.vendors[0].regions[0].computes[2]
     for image, actions in (
-        (IMAGE, [ActionKind.UPDATE, ActionKind.WAIT]),
+        (IMAGE, [ActionKind.UPDATE]),
         ({"vLLM": {"url": "x"}}, [ActionKind.LIST_HARDWARE]),
     ):
         evidence = Evidence(endpoint(image=image), NOW, logs=log("CUDA out of memory"), offers=list_offers(listing))

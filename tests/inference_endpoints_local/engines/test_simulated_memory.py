@@ -8,7 +8,13 @@ from tests.support.plane_driver import Driver
 pytestmark = pytest.mark.anyio
 
 VLLM = {"vLLM": {"url": "vllm/vllm-openai:v0.23.0"}}
-LLAMA = {"repository": "meta-llama/Llama-3.1-8B-Instruct", "task": "text-generation", "image": VLLM}
+TOKEN = {"HF_TOKEN": "hf_" + "x" * 30}
+LLAMA = {
+    "repository": "meta-llama/Llama-3.1-8B-Instruct",
+    "task": "text-generation",
+    "image": VLLM,
+    "secrets": TOKEN,
+}
 HOUR_S = 3_600
 ALWAYS_ON = {"minReplica": 1, "maxReplica": 1}
 
@@ -67,3 +73,29 @@ async def test_a_first_start_takes_as_long_as_measured_and_waking_is_short(drive
     assert await driver.state("chat") == "initializing"
     await driver.advance(6)
     assert await driver.state("chat") == "running"
+
+
+async def test_a_gated_model_without_a_token_fails(driver: Driver) -> None:
+    state, logs = await outcome(driver, "gated", "nvidia-l40s", **LLAMA | {"secrets": {}})
+    assert (state, "Cannot access gated repo for url" in logs) == ("failed", True)
+    assert (await outcome(driver, "token", "nvidia-l40s", **LLAMA))[0] == "running"
+
+
+@pytest.mark.parametrize(
+    ("image", "args", "state"),
+    [
+        ({"url": "vllm/vllm-openai:v0.23.0", "port": 80}, [], "initializing"),
+        ({"url": "vllm/vllm-openai:v0.23.0"}, [], "initializing"),
+        ({"url": "vllm/vllm-openai:v0.23.0", "port": 8000}, [], "running"),
+        ({"url": "vllm/vllm-openai:v0.23.0", "port": 80}, ["--port", "80"], "running"),
+        ({"url": "vllm/vllm-openai:v0.23.0", "port": 8000}, ["--port=9000"], "initializing"),
+        ({"url": "registry.example/mine:1", "port": 5000}, [], "running"),
+    ],
+)
+async def test_a_container_that_listens_on_another_port_never_becomes_ready(
+    driver: Driver, image: dict[str, Any], args: list[str], state: str
+) -> None:
+    model = {"repository": "org/other", "image": {"custom": image}, "framework": "custom", "args": args}
+    await driver.create(model=model)
+    await driver.advance(850)
+    assert await driver.state("chat") == state

@@ -11,15 +11,15 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.budgeted_agent import at_work
 from tests.support.host import Host
 from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4, VLLM, age, configuration, finish_all_attempts, finish_starts
+from tests.support.scenarios import L4, LENDS_A_TOKEN, VLLM, age, configuration, finish_all_attempts, finish_starts
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_deploy_a_model_on_gpu_and_report_when_it_runs(driver: Driver, modern: Host) -> None:
+async def test_deploy_a_model_on_gpu_and_report_when_it_runs(driver: Driver, host_of: HostOf) -> None:
     """Deploy `meta-llama/Llama-3.2-1B-Instruct` on GPU under my org, with autoscaling between 0 and 3 replicas, and
     let me know once it's running."""
-    async with at_work(modern, at_most=3) as agent:
+    async with host_of(**LENDS_A_TOKEN) as host, at_work(host, at_most=3) as agent:
         config = await agent.call(
             "get_recommended_config", repository="meta-llama/Llama-3.2-1B-Instruct", namespace="acme"
         )

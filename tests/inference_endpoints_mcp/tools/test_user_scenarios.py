@@ -11,7 +11,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.budgeted_agent import at_work
 from tests.support.host import Host
 from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4, VLLM, age, configuration, finish_all_attempts, finish_starts
+from tests.support.scenarios import L4, LENDS_A_TOKEN, VLLM, age, configuration, finish_all_attempts, finish_starts
 from tests.support.scripted_upstream import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -22,13 +22,13 @@ LLAMA_GB = 141 * 1.3
 KEPT_AWAKE = L4 | {"scaling": {"minReplica": 1, "maxReplica": 1}}
 
 
-async def test_deploy_the_cheapest_that_runs_a_large_model_within_a_price(driver: Driver, modern: Host) -> None:
+async def test_deploy_the_cheapest_that_runs_a_large_model_within_a_price(driver: Driver, host_of: HostOf) -> None:
     """Deploy the cheapest thing that runs Llama-3.3-70B-Instruct; spend no more than $10 an hour."""
     vendors = (await driver.call("GET", "/v2/provider/acme")).body["vendors"]
     offers = [one for vendor in vendors for region in vendor["regions"] for one in region["computes"]]
     holding = [one for one in offers if (one["gpuMemoryGb"] or 0) >= LLAMA_GB and one["status"] == "available"]
     cheapest = min(one["pricePerHour"] for one in holding)
-    async with at_work(modern, at_most=3) as agent:
+    async with host_of(**LENDS_A_TOKEN) as host, at_work(host, at_most=3) as agent:
         config = await agent.call("get_recommended_config", repository=LLAMA)
         assert config["price_per_hour_usd"] <= 10
         created = await agent.follow(config["next"][0], max_replica=1)

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.known_model import KnownModel
-from inference_endpoints.deploy.offers import list_offers
+from inference_endpoints.deploy.model_check import access_warnings
+from inference_endpoints.deploy.offers import is_this_machine, list_offers
 from inference_endpoints.deploy.recommend import recommend
 from inference_endpoints.deploy.specs import LONGEST_NAME, name_like
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.answer_text import Name, Ours, RepositoryLine, Unchanged, is_plain
+from inference_endpoints_mcp.privacy.lent_secrets import HUB_TOKEN
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Namespace, Repository
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
@@ -25,6 +27,12 @@ Result = TypeVar("Result")
 
 LONGEST_SETTING = 200
 MAX_NAME_ATTEMPTS = 10
+
+
+ACCEPT_TERMS = (
+    "A person accepts its terms on the model's page, and the operator of this server lends a token of that account "
+    "with --lend HF_TOKEN."
+)
 
 
 class RecommendedConfigOutput(ToolOutput):
@@ -59,6 +67,11 @@ async def get_recommended_config(
         "hardware": found.offer.id,
         "config": config,
     }
+    lent = [HUB_TOKEN] if HUB_TOKEN in call.lent_secrets.values else []
+    needs_token = bool(access_warnings(known, [], namespace)) and not is_this_machine(found.offer.id)
+    missing = access_warnings(known, lent, namespace) if needs_token else []
+    if needs_token and lent:
+        create["secret_names"] = lent
     return RecommendedConfigOutput(
         repository=clean_line(repository, 512),
         hardware=found.offer.id,
@@ -69,8 +82,9 @@ async def get_recommended_config(
         alternatives=[f"{one.id} (${one.price or 0:g}/h)" for one in found.alternatives],
         in_catalog=known.item is not None,
         now="Nothing is created yet."
-        + (" It would be simulated: no model runs and nothing is billed." if backend == "simulated" else ""),
-        next=[NextCall(tool="create_endpoint", arguments=create)],
+        + (" It would be simulated: no model runs and nothing is billed." if backend == "simulated" else "")
+        + (f" It would fail: {' '.join(missing)} {ACCEPT_TERMS}" if missing else ""),
+        next=[] if missing else [NextCall(tool="create_endpoint", arguments=create)],
     )
 
 

@@ -15,13 +15,13 @@ from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import Endpoint, format_hardware_id
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, Ours, Word
+from inference_endpoints_mcp.privacy.lent_secrets import HUB_TOKEN
 from inference_endpoints_mcp.privacy.untrusted_text import clean, clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.outputs import BackendName, NextCall, ToolOutput, backend_of, next_call, trial_call
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one
 MAX_OTHER_CAUSES = 3
 MAX_QUOTE_CHARACTERS, MAX_QUOTES_CHARACTERS = 400, 4_000
 """Longest quote, and length of all quotes together."""
@@ -75,7 +75,7 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
             *(source.value for source in EvidenceSource if _was_read(evidence, source)),
         ],
         sources_failed=sorted(source.value for source in evidence.failed),
-        now=_summary(finding, evidence),
+        now=_summary(finding, evidence) + _operators_part(call, finding),
         next=_next_calls(call, finding, evidence.endpoint, namespace),
     )
 
@@ -101,6 +101,17 @@ def _summary(finding: Finding, evidence: Evidence) -> str:
     return f"{summary}{finding.remedy.text}{unseen}"
 
 
+def _operators_part(call: CallContext, finding: Finding) -> str:
+    """What the operator of this server has to do first; empty where nothing."""
+    needs_token = any(action.kind is ActionKind.AUTHORIZE for action in finding.remedy.actions)
+    if not needs_token or HUB_TOKEN in call.lent_secrets.values:
+        return ""
+    return (
+        f" No call helps before that: the operator of this server lends the token with --lend {HUB_TOKEN}, and then "
+        f'update_endpoint with secret_names ["{HUB_TOKEN}"] gives it to the endpoint.'
+    )
+
+
 def _was_read(evidence: Evidence, source: EvidenceSource) -> bool:
     results = {
         EvidenceSource.REPLICAS: evidence.replicas,
@@ -108,6 +119,7 @@ def _was_read(evidence: Evidence, source: EvidenceSource) -> bool:
         EvidenceSource.METRICS: evidence.graphs,
         EvidenceSource.HARDWARE: evidence.offers,
         EvidenceSource.HEALTH: evidence.health,
+        EvidenceSource.HISTORY: evidence.history,
     }
     return results[source] is not None
 
@@ -132,13 +144,14 @@ def _fence_quotes(quotes: tuple[Quote, ...], call: CallContext) -> str | None:
 
 def _next_calls(call: CallContext, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
     can_lend = HUB_TOKEN in call.lent_secrets.values
-    return [_next_call(action, endpoint, namespace, can_lend_token=can_lend) for action in finding.remedy.actions]
+    actions = [action for action in finding.remedy.actions if action.kind is not ActionKind.AUTHORIZE or can_lend]
+    return [_next_call(action, endpoint, namespace) for action in actions]
 
 
-def _next_call(action: Action, endpoint: Endpoint, namespace: str, *, can_lend_token: bool) -> NextCall:
+def _next_call(action: Action, endpoint: Endpoint, namespace: str) -> NextCall:
     name = endpoint.name
     match action.kind:
-        case ActionKind.AUTHORIZE if can_lend_token:
+        case ActionKind.AUTHORIZE:
             return next_call("update_endpoint", namespace, name, secret_names=[HUB_TOKEN])
         case ActionKind.UPDATE:
             assert action.change is not None
@@ -159,7 +172,6 @@ def _next_call(action: Action, endpoint: Endpoint, namespace: str, *, can_lend_t
 
 _TOOL_BY_ACTION = {
     ActionKind.RESUME: "resume_endpoint",
-    ActionKind.AUTHORIZE: "resume_endpoint",
     ActionKind.WAIT: "wait_for_endpoint",
     ActionKind.INSPECT: "get_endpoint",
     ActionKind.READ_LOGS: "get_endpoint_logs",

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Host, serving
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.scenarios import LENDS_A_TOKEN
 from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
@@ -33,11 +35,17 @@ async def deployed(host: Host, repository: str) -> tuple[dict[str, Any], dict[st
     return found, await host.call(found["next"][0]["tool"], **found["next"][0]["arguments"])
 
 
-async def test_the_recommended_call_deploys_every_model_of_the_catalogue(driver: Driver, modern: Host) -> None:
-    models = (await modern.call("list_catalog_items", limit=100))["models"]
+@pytest.fixture
+async def lending(host_of: HostOf, anyio_backend: str) -> AsyncIterator[Host]:
+    async with host_of(**LENDS_A_TOKEN) as host:
+        yield host
+
+
+async def test_the_recommended_call_deploys_every_model_of_the_catalogue(driver: Driver, lending: Host) -> None:
+    models = (await lending.call("list_catalog_items", limit=100))["models"]
     assert len(models) > len(catalogue.shipped_models())
     for model in models:
-        found, created = await deployed(modern, model["repository"])
+        found, created = await deployed(lending, model["repository"])
         assert found["in_catalog"] is True
         assert (created["changed"], created["hardware"]) == (True, found["hardware"])
         assert created["task"] == model["task"]
@@ -61,14 +69,21 @@ async def test_each_choice_has_a_reason_and_hardware_alternatives(driver: Driver
 
 
 async def test_hardware_over_quota_is_replaced_by_the_cheapest_that_holds_the_model(
-    driver: Driver, modern: Host
+    driver: Driver, lending: Host
 ) -> None:
-    first, _ = await deployed(modern, LARGE)
-    second, created = await deployed(modern, LARGE)
+    first, _ = await deployed(lending, LARGE)
+    second, created = await deployed(lending, LARGE)
     assert created["endpoint_name"] == "llama-3-3-70b-instruct-2"
     assert second["hardware"] == first["alternatives"][0].partition(" ")[0] != first["hardware"]
     assert f"as much memory as {first['hardware']}, which is suggested but not available" in second["why"][0]
     assert second["price_per_hour_usd"] > first["price_per_hour_usd"]
+
+
+async def test_a_gated_model_without_a_token_says_what_people_do_first_and_proposes_no_call(modern: Host) -> None:
+    found = await modern.call("get_recommended_config", repository=LARGE)
+    assert "It would fail: The model is gated, and the endpoint has no secret HF_TOKEN" in found["now"]
+    assert "--lend HF_TOKEN" in found["now"]
+    assert found["next"] == []
 
 
 async def test_an_unknown_model_gets_no_recommendation(driver: Driver, modern: Host) -> None:

@@ -40,7 +40,7 @@ async def test_a_paused_endpoint(driver: Driver, host: Host) -> None:
     await driver.do("chat", "pause")
     facts = await diagnose(host)
     assert (facts["cause"], facts["confidence"]) == ("paused", 0.95)
-    assert next_tools(facts) == ["resume_endpoint", "wait_for_endpoint"]
+    assert next_tools(facts) == ["resume_endpoint"]
     assert "quotes" not in facts
 
 
@@ -65,7 +65,7 @@ async def test_an_endpoint_scaled_to_zero_is_not_woken(driver: Driver, host: Hos
     facts = await diagnose(host)
     assert (facts["cause"], facts["state"]) == ("scaled_to_zero", "scaledToZero")
     assert "It scales to zero after 15 idle minutes." in facts["evidence"]
-    assert next_tools(facts) == ["resume_endpoint", "wait_for_endpoint"]
+    assert next_tools(facts) == ["resume_endpoint"]
     await driver.advance(1)
     assert await driver.state("chat") == "scaledToZero"
 

@@ -46,12 +46,14 @@ async def test_an_image_that_cannot_be_pulled(driver: Driver, host: Host) -> Non
 
 
 async def test_a_gated_model(driver: Driver, host: Host) -> None:
-    await create_broken(driver, "gated_model", model={"repository": "meta-llama/Llama-3.1-8B"})
+    await create_broken(driver, "", compute=GPU, model={"repository": "meta-llama/Llama-3.1-8B-Instruct"})
     facts = await diagnose(host)
     assert facts["cause"] == "gated_model"
-    assert facts["evidence"] == ["The endpoint has no secret named HF_TOKEN."]
+    assert facts["evidence"][0] == "The endpoint has no secret named HF_TOKEN."
     assert "you are not in the authorized list" in facts["quotes"]
-    assert next_tools(facts) == ["resume_endpoint", "wait_for_endpoint"]
+    assert "A person must accept the terms at https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct." in facts["now"]
+    assert "--lend HF_TOKEN" in facts["now"]
+    assert facts["next"] == [], "no call that spends helps before that"
 
 
 async def test_a_gated_model_gets_the_token_the_operator_lends(driver: Driver, host_of: HostOf) -> None:
@@ -65,7 +67,9 @@ async def test_a_gated_model_gets_the_token_the_operator_lends(driver: Driver, h
 
 async def test_a_gated_model_that_the_token_may_not_read(driver: Driver, modern: Host) -> None:
     await create_broken(driver, "gated_model", model={"secrets": {"HF_TOKEN": "hf_" + "x" * 30}})
-    assert "that token's account has no access" in (await diagnose(modern))["evidence"][0]
+    facts = await diagnose(modern)
+    assert "that token's account has no access" in facts["evidence"][0]
+    assert facts["next"] == []
 
 
 async def test_a_model_that_does_not_exist(driver: Driver, host: Host) -> None:
@@ -95,26 +99,34 @@ async def test_a_model_that_does_not_fit_into_the_accelerator(driver: Driver, ho
     assert "24 GB in all" in facts["evidence"][0]
     fix = facts["next"][0]
     assert fix["arguments"]["hardware"] == "aws-us-east-1-nvidia-l40s-x1", "the cheapest with more on each accelerator"
-    assert next_tools(facts) == ["update_endpoint", "wait_for_endpoint"]
+    assert next_tools(facts) == ["update_endpoint"]
     assert (await host.call(fix["tool"], **fix["arguments"], dry_run=True))["plan"]["changes"]
 
 
-LLAMA = {"repository": "meta-llama/Llama-3.1-8B-Instruct", "task": "text-generation", "image": VLLM}
+LLAMA = {
+    "repository": "meta-llama/Llama-3.1-8B-Instruct",
+    "task": "text-generation",
+    "image": VLLM,
+    "secrets": {"HF_TOKEN": "hf_" + "x" * 30},
+}
 
 
-async def test_a_context_that_does_not_fit_is_computed_and_set_to_what_fits(driver: Driver, modern: Host) -> None:
+async def test_a_context_that_does_not_fit_is_computed_and_set_to_what_fits(driver: Driver, host_of: HostOf) -> None:
     await create_broken(driver, "", compute=GPU, model=LLAMA)
-    facts = await diagnose(modern)
-    assert facts["cause"] == "out_of_accelerator_memory"
-    assert "16.00 GiB KV cache is needed" in facts["quotes"]
-    assert "It needs 38 GB (16.1 GB of weights, 17.2 GB of KV cache for 1 request of 131,072" in facts["evidence"][1]
-    assert facts["evidence"][1].endswith("aws-us-east-1-nvidia-l4-x1 has 24 GB.")
-    assert "aws-us-east-1-nvidia-l40s-x1 (48 GB, $1.8/h)" in facts["now"]
-    fix = facts["next"][0]
-    assert fix["arguments"]["config"]["model"]["args"] == ["--max-model-len", "33792"]
-    await modern.call(fix["tool"], **fix["arguments"])
-    await driver.advance(LONG_S)
-    assert await driver.state("chat") == "running", "what is proposed helps"
+    async with host_of(answer=lambda _: True) as host:
+        facts = await diagnose(host)
+        assert facts["cause"] == "out_of_accelerator_memory"
+        assert "16.00 GiB KV cache is needed" in facts["quotes"]
+        assert (
+            "It needs 38 GB (16.1 GB of weights, 17.2 GB of KV cache for 1 request of 131,072" in facts["evidence"][1]
+        )
+        assert facts["evidence"][1].endswith("aws-us-east-1-nvidia-l4-x1 has 24 GB.")
+        assert "aws-us-east-1-nvidia-l40s-x1 (48 GB, $1.8/h)" in facts["now"]
+        fix = facts["next"][0]
+        assert fix["arguments"]["config"]["model"]["args"] == ["--max-model-len", "33792"]
+        await host.call(fix["tool"], **fix["arguments"])
+        await driver.advance(LONG_S)
+        assert await driver.state("chat") == "running", "what is proposed helps"
 
 
 async def test_weights_that_do_not_fit_lead_to_the_cheapest_hardware_that_holds_them(
@@ -126,7 +138,24 @@ async def test_weights_that_do_not_fit_lead_to_the_cheapest_hardware_that_holds_
     assert "CUDA out of memory" in facts["quotes"]
     assert "It needs 20.1 GB" in facts["evidence"][1]
     assert facts["next"][0]["arguments"]["hardware"] == "aws-us-east-1-nvidia-l4-x1"
-    assert "the cheapest that holds it" in facts["now"]
+    there = "aws-us-east-1-nvidia-l4-x1 (24 GB, $0.8/h for each replica, now $0.5/h)"
+    assert f"Move it to {there}, the cheapest that holds it." in facts["now"], "the price before and after"
+
+
+async def test_a_remedy_that_did_not_help_is_not_proposed_again(driver: Driver, modern: Host) -> None:
+    await create_broken(driver, "out_of_memory", compute=GPU, model={"image": {"tei": {"url": "tei:1"}}})
+    first = await diagnose(modern)
+    fix = first["next"][0]
+    await modern.call(fix["tool"], **fix["arguments"])
+    for _ in range(4):
+        await driver.advance(LONG_S)
+    again = await diagnose(modern)
+    assert again["cause"] == "out_of_accelerator_memory"
+    assert again["confidence"] < first["confidence"]
+    tried = next(one for one in again["evidence"] if "did not help" in one)
+    assert tried.startswith("Its last change (updated instance.")
+    assert "update_endpoint" not in next_tools(again)
+    assert "look for another reason" in again["now"]
 
 
 async def test_an_engine_that_shards_by_itself_may_get_more_accelerators(driver: Driver, modern: Host) -> None:
@@ -148,15 +177,16 @@ async def test_a_container_that_takes_too_much_main_memory(driver: Driver, host:
 
 
 async def test_a_port_nobody_listens_on(driver: Driver, host: Host) -> None:
-    await create_broken(
-        driver, "wrong_port", compute=GPU, model={"image": {"custom": {"url": "vllm/vllm-openai:v0.11.0"}}}
-    )
+    await create_broken(driver, "", compute=GPU, model={"image": {"custom": {"url": "vllm/vllm-openai:v0.11.0"}}})
     facts = await diagnose(host)
     assert facts["cause"] == "wrong_port_or_health_route"
     assert "The container listens on port 8000; the endpoint is set to port 80." in facts["evidence"]
     assert "connect: connection refused" in facts["quotes"]
     fix = facts["next"][0]
     assert fix["arguments"]["config"]["model"]["image"] == VLLM
+    await host.call(fix["tool"], **fix["arguments"])
+    await driver.advance(LONG_S)
+    assert await driver.state("chat") == "running", "what is proposed helps"
 
 
 async def test_a_health_route_that_a_real_worker_does_not_have(driver: Driver, host: Host) -> None:
@@ -191,7 +221,8 @@ async def test_a_real_worker_that_crashes_each_time_it_starts(driver: Driver, ho
     assert "ValueError: the model is odd" in facts["quotes"]
     assert "[status] The worker exited with code 1." in facts["quotes"]
     assert "3 replica(s) ended since the last change." in facts["evidence"]
-    assert next_tools(facts) == ["get_endpoint_logs", "resume_endpoint"]
+    assert "Exit codes: 3 x 1." in facts["evidence"]
+    assert next_tools(facts) == ["get_endpoint_logs"], "starting it again would fail again"
 
 
 async def test_a_gguf_file_that_no_engine_can_load(driver: Driver, modern: Host, tmp_path: Path) -> None:
