@@ -10,11 +10,14 @@ import sys
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import Backend, hugging_face
+from inference_endpoints.transport.operations import Operation
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
@@ -26,6 +29,7 @@ from inference_endpoints_mcp.live.service_document import DocumentError, Service
 from inference_endpoints_mcp.live.walk import READING, Result, Walk
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.terminal import Activity, open_console
 
 DOCUMENT_VARIABLE = "SERVICE_OPENAPI"
 ENGINE_MODULES = {
@@ -95,10 +99,14 @@ async def _connect(settings: DoctorSettings, stack: AsyncExitStack) -> tuple[Bac
 
 async def _walk(client: AsyncEndpointsClient, settings: DoctorSettings, document: ServiceDocument | None) -> bool:
     """Call every operation that only reads. Returns whether none differs from what is documented."""
-    progress = Progress(len(READING))
-    walk = Walk(client, await client.resolve_namespace(), document, lambda operation: progress.show(operation.name))
-    outcomes = await walk.run()
-    progress.clear()
+    steps = count(1)
+
+    def show(operation: Operation[Any]) -> None:
+        step = next(steps)
+        activity.show(f"{step}/{len(READING)} {operation.name}", step, len(READING))
+
+    with Activity(open_console(sys.stderr)) as activity:
+        outcomes = await Walk(client, await client.resolve_namespace(), document, show).run()
     report = Report(outcomes, document)
     print(f"\nCompared with {report.compared_with}.")
     for outcome in outcomes:
@@ -110,26 +118,6 @@ async def _walk(client: AsyncEndpointsClient, settings: DoctorSettings, document
         report.write(settings.report)
         print(f"{settings.report} has the answers, without personal details: read it before you attach it to an issue.")
     return all(outcome.result is not Result.DIFFERS for outcome in outcomes)
-
-
-class Progress:
-    """One line in the terminal that shows what happens now; nothing where there is no terminal."""
-
-    def __init__(self, steps: int) -> None:
-        self._steps, self._step = steps, 0
-        self._shown = sys.stderr.isatty()
-
-    def show(self, name: str) -> None:
-        self._step += 1
-        self._write(f"{self._step}/{self._steps} {name}")
-
-    def clear(self) -> None:
-        self._write("")
-
-    def _write(self, text: str) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
 
 
 def _report_settings(settings: DoctorSettings, limits: Limits) -> Iterable[Check]:

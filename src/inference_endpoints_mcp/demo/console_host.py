@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from mcp import Client
 from mcp.client.context import ClientRequestContext
@@ -22,10 +23,15 @@ from mcp.types import (
 
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.install.launch import find_command
+from inference_endpoints_mcp.terminal import Activity
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HOST = Implementation(name="inference-endpoints-demo", version=__version__)
 
-_BOLD, _DIM, _GREEN, _RED, _OFF = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
+_DOWNLOAD = re.compile(r"\((\d+) of (\d+) MB\)")
+"""How the embedded control plane reports the download of weights."""
 
 
 class StepFailed(Exception):
@@ -52,26 +58,28 @@ class DemoReport:
 
 
 class ConsoleHost:
-    """Calls tools as a host does, and prints each call, its progress and its result to `out`."""
+    """Calls tools as a host does, and prints each call, its progress and its result.
 
-    def __init__(self, client: Client, report: DemoReport, out: TextIO) -> None:
+    In a terminal progress is one line that changes, else each notification has a line.
+    """
+
+    def __init__(self, client: Client, report: DemoReport, console: "Console") -> None:
         self._client = client
-        self._out = out
-        self._colour = out.isatty()
-        self._line_open = False
+        self._console = console
+        self._activity = Activity(console)
         self.report = report
 
     @asynccontextmanager
     async def step(self, name: str, title: str) -> AsyncIterator[None]:
         """One step. It fails if the block raises."""
-        self._write(f"\n{self._paint(_BOLD, title)}")
+        self._console.print(f"\n{title}", style="bold")
         started = time.monotonic()
         ok = False
         try:
             yield
             ok = True
         except StepFailed as failed:
-            self._write(self._paint(_RED, f"  ✗ {failed}"))
+            self._console.print(f"  ✗ {failed}", style="red")
             raise
         finally:
             self.report.steps.append(StepResult(name, ok, round(time.monotonic() - started, 2)))
@@ -83,7 +91,7 @@ class ConsoleHost:
             raise StepFailed(strip_fence(_text(result)))
         content = result.structured_content or {}
         self.report.add_states(content.get("states_seen") or [content["state"]] if content.get("state") else [])
-        self._write(f"  {self._paint(_GREEN, '←')} {content.get('now', '')}")
+        self._print("  ", "←", "green", content.get("now", ""))
         return content
 
     async def call_expecting_error(self, tool: str, code: str, /, **arguments: Any) -> str:
@@ -92,42 +100,33 @@ class ConsoleHost:
         text = _text(result)
         if not result.is_error or not text.startswith(f"{code}:"):
             raise StepFailed(f"{tool} should have returned {code}, but returned: {text[:200]}")
-        self._write(f"  {self._paint(_GREEN, '←')} {text}")
+        self._print("  ", "←", "green", text)
         return text
 
     def show(self, label: str, text: str) -> None:
         indented = text.strip().replace("\n", "\n    ")
-        self._write(f"    {self._paint(_DIM, label)} {indented}")
+        self._print("    ", label, "dim", indented)
 
     async def _send(self, tool: str, arguments: dict[str, Any]) -> CallToolResult:
         formatted = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
-        self._write(f"  {self._paint(_BOLD, '→')} {tool}({formatted})")
-        result = await self._client.call_tool(tool, arguments, progress_callback=self._on_progress)
-        self._end_line()
-        return result
+        self._print("  ", "→", "bold", f"{tool}({formatted})")
+        with self._activity:
+            self._activity.show("…")
+            return await self._client.call_tool(tool, arguments, progress_callback=self._on_progress)
 
     async def _on_progress(self, progress: float, total: float | None, message: str | None) -> None:
         self.report.progress_notifications += 1
-        text = f"    {self._paint(_DIM, '…')} {message}"
-        if not self._colour:
-            self._write(text)
+        if not self._activity.is_shown:
+            self._print("    ", "…", "dim", message or "")
             return
-        self._out.write(f"\r\x1b[2K{text}")
-        self._out.flush()
-        self._line_open = True
+        download = _DOWNLOAD.search(message or "")
+        done, total = (int(download[1]), int(download[2])) if download else (0, None)
+        self._activity.show(f"  {message}", done, total)
 
-    def _write(self, text: str) -> None:
-        self._end_line()
-        self._out.write(text + "\n")
-        self._out.flush()
+    def _print(self, indent: str, mark: str, style: str, text: str) -> None:
+        from rich.text import Text
 
-    def _end_line(self) -> None:
-        if self._line_open:
-            self._out.write("\n")
-            self._line_open = False
-
-    def _paint(self, style: str, text: str) -> str:
-        return f"{style}{text}{_OFF}" if self._colour else text
+        self._console.print(Text.assemble(indent, (mark, style), " ", text))
 
 
 @asynccontextmanager

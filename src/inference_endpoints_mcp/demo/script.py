@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from inference_endpoints_local.daemon.connect import PlaneError, stop_plane
 from inference_endpoints_mcp.demo.console_host import (
@@ -18,6 +18,10 @@ from inference_endpoints_mcp.demo.console_host import (
     strip_fence,
 )
 from inference_endpoints_mcp.install.launch import find_command
+from inference_endpoints_mcp.terminal import open_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -41,11 +45,11 @@ For your real endpoints leave out --local: the server finds the token of HF_TOKE
 
 def run_demo(*, as_json: bool) -> int:
     """Run the demo. The exit code is 0 only if every step was verified."""
-    out = sys.stderr if as_json else sys.stdout
+    console = open_console(sys.stderr if as_json else sys.stdout)
     report, result = DemoReport(), dict[str, Any]()
     with tempfile.TemporaryDirectory(prefix="inference-endpoints-demo-") as folder:
         try:
-            asyncio.run(_run_script(Path(folder), report, result, out))
+            asyncio.run(_run_script(Path(folder), report, result, console))
             ok = True
         except* StepFailed:  # the client's task group raises an exception group
             ok = False
@@ -60,19 +64,19 @@ def run_demo(*, as_json: bool) -> int:
     return 0 if ok else 1
 
 
-async def _run_script(folder: Path, report: DemoReport, result: dict[str, Any], out: TextIO) -> None:
+async def _run_script(folder: Path, report: DemoReport, result: dict[str, Any], console: "Console") -> None:
     arguments = ["--local", "--data-dir", str(folder), "--namespace", "demo"]
     arguments += ["--simulated", "--simulated-speed", str(SIMULATED_SPEED)]
     approved: list[str] = []
 
     def approve(question: str) -> str:
         name = question.removeprefix("Delete endpoint ").split("?")[0].rpartition("/")[2]
-        out.write(f"    ? {question}\n      a person types: {name}\n")
+        console.print(f"    ? {question}\n      a person types: {name}")
         approved.append(name)
         return name
 
     async with start_host(arguments, approve) as client:
-        host = ConsoleHost(client, report, out)
+        host = ConsoleHost(client, report, console)
         result["backend"] = "local"
         result["protocol_version"] = client.protocol_version
         await _list_what_exists(host)

@@ -2,8 +2,6 @@
 
 import json
 import re
-import sys
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.cli.checks import Check, check_account
-from inference_endpoints_mcp.cli.doctor import Progress
 
 WITH_MORE_QUOTAS: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -94,21 +91,6 @@ def test_the_account_comes_before_anything_else(run: Run, start: Start, tmp_path
     subjects = [line[8:24].strip() for line in ended.stdout.splitlines()[2:]]
     assert subjects[:4] == ["whoami", "permissions", "payment method", "backend"]
     assert "FAILED  payment method   Your quota reads 0 because no payment method is set" in ended.stdout
-
-
-def test_progress_is_shown_in_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    for stream, shown in ((Terminal(), "2/2 whoami"), (StringIO(), "")):
-        monkeypatch.setattr(sys, "stderr", stream)
-        progress = Progress(2)
-        progress.show("get_quotas")
-        progress.show("whoami")
-        assert stream.getvalue().rpartition("\x1b[K")[2] == shown
-        progress.clear()
-        assert "\n" not in stream.getvalue()
 
 
 @pytest.mark.anyio
