@@ -8,6 +8,7 @@ known of the host: many clients give up without a word.
 import asyncio
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from mcp.server.mcpserver import Context
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.holding.departures import has_left
 from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S, Hold
-from inference_endpoints_mcp.server.holding.host_limits import UNKNOWN_HOST, find_timeout
+from inference_endpoints_mcp.server.holding.host_limits import UNKNOWN_HOST, find_timeout, has_own_name
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.mcp_host import host_name, host_version, wants_progress
 
@@ -56,7 +57,9 @@ class HeldCall:
         known = find_timeout(name)
         self._limit = (known or UNKNOWN_HOST).limit(progress=progress, http=http)
         self._start = Hold(self._limit if known else first_s)
-        self._least_s = first_s / 2
+        self._first_s, self._least_s = first_s, first_s / 2
+        # What one program bears tells nothing of another with the same name: after a loss it begins anew.
+        self._most_after_loss = math.inf if has_own_name(name) else first_s
         self._learns_from_repeats = known is None
         # One client can bear more over another transport, or where it gets progress.
         way = f"{'http' if http else 'stdio'}, {'progress' if progress else 'no progress'}"
@@ -107,13 +110,14 @@ class HeldCall:
         if outcome.arrived:
             self._change(lambda hold: hold.after_arrival(outcome.allowed_s, self._limit))
         elif self._learns_from_repeats:
-            self._change(lambda hold: hold.after_loss(outcome.allowed_s, self._least_s))
+            # A model that does not do as `next` says repeats its call too.
+            self._change(lambda hold: hold.after_loss(outcome.allowed_s, self._first_s, self._most_after_loss))
 
     def _note_loss(self) -> None:
         """A call that is stopped at once tells nothing of the host's limit: a person stopped it."""
         if self._operator_s is None and time.monotonic() - self._began >= self._least_s:
             allowed = self._allowed()
-            self._change(lambda hold: hold.after_loss(allowed, self._least_s))
+            self._change(lambda hold: hold.after_loss(allowed, self._least_s, self._most_after_loss))
 
     def _change(self, change: Any) -> None:
         self._holds.change(self._client, self._start, change)

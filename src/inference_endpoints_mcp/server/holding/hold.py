@@ -1,5 +1,6 @@
 """How long the next call of a host is held, from what became of the answers before it."""
 
+import math
 from dataclasses import dataclass, replace
 
 FIRST_HOLD_S = 3.5
@@ -31,11 +32,12 @@ class Hold:
             return Hold(min(2 * self.seconds, limit), self.losses)
         return Hold(self.seconds, max(0, self.losses - 1))
 
-    def after_loss(self, allowed_s: float, least: float) -> "Hold":
-        """The host gave up on a call that could be held for `allowed_s` seconds. Halves, but not below `least`.
+    def after_loss(self, allowed_s: float, least: float, most: float = math.inf) -> "Hold":
+        """The host gave up on a call that could be held for `allowed_s` seconds. Halves, or falls to `most` where that
+        is less, but not below `least`.
 
         One that was allowed more than is now tells nothing new: of several calls lost together, the first counts.
         """
         if allowed_s * _NEAR > self.seconds:
             return self
-        return Hold(max(self.seconds / 2, least), min(self.losses + 1, MAX_LOSSES))
+        return Hold(max(min(self.seconds / 2, most), least), min(self.losses + 1, MAX_LOSSES))

@@ -34,6 +34,11 @@ _TIMEOUTS = {
 }
 
 
+def has_own_name(name: str | None) -> bool:
+    """Whether the name tells which program it is: many keep the default of the Python SDK."""
+    return (name or "").lower() not in {"", "mcp"}
+
+
 def find_timeout(name: str | None) -> HostTimeout | None:
     """The limits of a host by the name that it gives itself; None if they are not known."""
     return _TIMEOUTS.get((name or "").lower())
