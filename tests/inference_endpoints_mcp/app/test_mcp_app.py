@@ -2,51 +2,35 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from importlib import resources
 from typing import Any
 
 import jsonschema
 import pytest
 from mcp import Client, MCPError
-from mcp.client._memory import InMemoryTransport
-from mcp.client.extension import advertise
 from mcp.types import CallToolResult, TextResourceContents
+from pydantic import BaseModel
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.inference_endpoints_mcp.tools.test_contract import nodes
 from tests.manifests.__main__ import PACKAGE, generate
+from tests.support.app_host import MIME_TYPE, UI, app_host
 from tests.support.host import Host, Mode, text_of
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.plane_driver import Driver
 from tests.support.scripted_fleet import script_fleet
 from tests.support.scripted_upstream import Upstream
 
-from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.app.page import page_for_hosts
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_app import APP_URI, SHOWN_IN_APP
-from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.tools.app.get_endpoint_graphs import GraphSeries
+from inference_endpoints_mcp.tools.app.get_fleet import FleetRow
+from inference_endpoints_mcp.tools.outputs import EndpointOutcome
+from inference_endpoints_mcp.tools.plan_summary import PlanSummary
 from inference_endpoints_mcp.tools.registry import APP_TOOLS, TOOLS
 
-UI = "io.modelcontextprotocol/ui"
-MIME_TYPE = "text/html;profile=mcp-app"
 CHAT = {"endpoint_name": "chat"}
 
 pytestmark = pytest.mark.anyio
-
-
-@asynccontextmanager
-async def app_host(url: str, mode: Mode = "auto", **options: Any) -> AsyncIterator[Client]:
-    """A host that shows apps."""
-
-    async def open_backend(_: object) -> Any:
-        return local(url, TOKEN)
-
-    server = EndpointsServer(ServerOptions(open_backend=open_backend, **options), Redactor())
-    shows = advertise(UI, {"mimeTypes": [MIME_TYPE]})
-    async with Client(InMemoryTransport(server), mode=mode, extensions=[shows]) as client:
-        yield client
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -165,6 +149,20 @@ def test_the_page_knows_the_same_name_for_a_hidden_token_as_the_server() -> None
     from inference_endpoints_mcp.tools.approved_change import PLAN_META
 
     assert f'PLAN_META = "{PLAN_META}"' in page_for_hosts()
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("FleetRow", FleetRow), ("GraphSeries", GraphSeries), ("Plan", PlanSummary), ("Outcome", EndpointOutcome)],
+)
+def test_the_page_reads_fields_that_answers_have(name: str, model: type[BaseModel]) -> None:
+    types = resources.files("inference_endpoints_mcp").joinpath("app", "source", "types.js").read_text("utf-8")
+    described = (
+        types.partition(f"@typedef {{Object}} {name} ")[2] or types.partition(f"@typedef {{Object}} {name}\n")[2]
+    )
+    fields = set(re.findall(r"@property \{.*\} \[?(\w+)", described.partition("@typedef")[0]))
+    assert fields
+    assert fields <= model.model_fields.keys()
 
 
 async def test_answers_stay_complete_for_a_host_that_shows_no_apps(driver: Driver, host_of: HostOf) -> None:

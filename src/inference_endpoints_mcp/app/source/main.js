@@ -2,6 +2,7 @@ import { dataOf, reasonOf } from "./answers.js";
 import { approvalFor, ChangeDialog } from "./change/change_dialog.js";
 import { announce, button, el, fill } from "./dom.js";
 import { EndpointView } from "./endpoint/endpoint_view.js";
+import { words } from "./format.js";
 import { FleetView } from "./fleet/fleet_view.js";
 import { BrowserHost } from "./host/browser_host.js";
 import { MessageHost } from "./host/message_host.js";
@@ -66,7 +67,7 @@ class Page {
     if (this.view instanceof EndpointView) {
       if (answer.state || answer.plan) this.view.showEndpoint(answer);
       if (!this.host.canCall) this.view.showOnlyFacts();
-    } else if (Array.isArray(answer.endpoints)) {
+    } else if (Array.isArray(answer.endpoints) && answer.total !== undefined) {
       this.view.show(rowsOf(answer));
     }
     this.offerApproval(result, answer);
@@ -79,7 +80,7 @@ class Page {
     const tool = answer.next?.[0]?.arguments?.plan_token ? answer.next[0].tool : this.host.toolName;
     if (!approval || !tool || !this.host.canCall) return;
     const { plan_token, ...given } = answer.next?.[0]?.arguments?.plan_token ? answer.next[0].arguments : this.host.toolArguments;
-    const change = { title: `${tool.split("_")[0]} ${answer.endpoint_name}`, verb: "Approve", tool, given };
+    const change = { title: `${words(tool.replace("_endpoint", ""))}: ${answer.endpoint_name ?? `${answer.endpoints?.length ?? 0} endpoints`}`, verb: "Approve", tool, given };
     new ChangeDialog(this.host, () => this.watchChange()).openPlanned(change, answer, approval);
   }
 

@@ -21,10 +21,20 @@
  * @property {string} [interrupts]
  * @property {Record<string, any>} [payload]
  * @property {{setting: string, before?: any, after?: any}[]} [changes]
- * @property {number} [per_hour_at_min_usd]
- * @property {number} [per_hour_at_max_usd]
- * @property {number} [per_month_at_max_usd]
+ * @property {number} [per_hour_now_usd]
+ * @property {number} [per_hour_after_usd]
+ * @property {number} [per_hour_at_most_usd]
+ * @property {number} [per_month_at_most_usd]
  * @property {string[]} [warnings]
+ *
+ * @typedef {Object} Outcome one of several endpoints in an answer to a change
+ * @property {string} endpoint_name
+ * @property {string} [state]
+ * @property {string} outcome
+ * @property {number} [cost_now_usd]
+ * @property {number} [cost_after_usd]
+ * @property {string[]} [changes]
+ * @property {string} [why]
  *
  * @typedef {Object} GraphSeries
  * @property {string} metric
@@ -38,7 +48,6 @@
  * @property {string} verb the label of the button that goes on
  * @property {string} tool
  * @property {Record<string, any>} given its arguments
- * @property {number} [costNow] USD per hour, before it
  *
  * @typedef {(question: string, schema: any) => Promise<{action: string, content?: Record<string, any>}>} Ask
  *

@@ -86,9 +86,8 @@ export class ChangeDialog {
   }
 
   /** @param {import("../types.js").Change} change */
-  begin({ title, costNow }) {
+  begin({ title }) {
     fill(this.heading, title);
-    this.costNow = costNow;
   }
 
   /** Whoever closes the dialog has not approved. */
@@ -99,7 +98,7 @@ export class ChangeDialog {
 
   /** @param {any} answer */
   showPlan(answer) {
-    fill(this.plan, planText(answer.plan, answer.backend, answer.cost_now_per_hour_usd ?? this.costNow));
+    fill(this.plan, planText(answer));
   }
 
   /** @param {string} text @param {string} verb @param {() => void} goOn */

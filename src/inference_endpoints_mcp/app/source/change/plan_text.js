@@ -11,51 +11,59 @@ const EFFECTS = {
 const UNBILLED = { local: " It runs on this machine: nothing is billed.", simulated: " Simulated: nothing is billed." };
 
 /**
- * A plan as a person reads it: what it costs, what it opens and interrupts, and each setting before and after.
+ * A plan as a person reads it: what it costs, what it opens and interrupts, each setting before and after, and of a
+ * change of several endpoints each of them.
  *
- * @param {import("../types.js").Plan} plan
- * @param {string} backend
- * @param {number | undefined} costNow USD per hour
+ * @param {{plan: import("../types.js").Plan, backend: string, endpoints?: import("../types.js").Outcome[]}} answer
  */
-export function planText(plan, backend, costNow) {
+export function planText({ plan, backend, endpoints }) {
   const unbilled = UNBILLED[/** @type {keyof typeof UNBILLED} */ (backend)] ?? "";
   return el(
     "section",
     { "aria-label": "Plan", class: "plan" },
-    el("p", { class: "price" }, priceOf(plan, costNow), unbilled),
+    el("p", { class: "price" }, priceOf(plan), unbilled),
     el("p", {}, EFFECTS[/** @type {keyof typeof EFFECTS} */ (plan.effect)] ?? ""),
     plan.exposes?.length ? el("p", { class: "warning" }, `It opens to others: ${plan.exposes.join(", ")}.`) : null,
     plan.interrupts ? el("p", { class: "warning" }, plan.interrupts) : null,
     ...(plan.warnings ?? []).map((warning) => el("p", { class: "warning" }, warning)),
     settingsOf(plan),
+    endpoints?.length ? outcomesOf(endpoints) : null,
   );
 }
 
-/** @param {import("../types.js").Plan} plan @param {number | undefined} costNow */
-function priceOf(plan, costNow) {
-  const { per_hour_at_min_usd: least, per_hour_at_max_usd: most, per_month_at_max_usd: month } = plan;
-  const before = costNow === undefined ? "" : `Now ${money(costNow)}. `;
-  if (most === undefined) return `${before}Its price is not published.`;
-  const range = least === most ? money(most) : `${money(least)} to ${money(most)}`;
-  return `${before}After it: ${range}${month ? `, $${month.toFixed(0)} a month at most` : ""}.`;
+/** @param {import("../types.js").Plan} plan */
+function priceOf(plan) {
+  const { per_hour_now_usd: now, per_hour_after_usd: after, per_hour_at_most_usd: most, per_month_at_most_usd: month } = plan;
+  if (most === undefined) return `Now ${money(now)}. Its price afterwards is not published.`;
+  return `Now ${money(now)}, afterwards ${money(after)}, at most ${money(most)}${month ? ` ($${month.toFixed(0)} a month)` : ""}.`;
 }
 
 /** @param {import("../types.js").Plan} plan */
 function settingsOf(plan) {
   const changes = plan.changes?.length ? plan.changes : flat(plan.payload ?? {});
   if (!changes.length) return null;
+  const rows = changes.map(({ setting, before, after }) => [setting, valueText(before, "del"), valueText(after, "ins")]);
+  return table("Settings", ["Setting", "Before", "After"], rows);
+}
+
+/** @param {import("../types.js").Outcome[]} endpoints */
+function outcomesOf(endpoints) {
+  const rows = endpoints.map(({ endpoint_name, outcome, cost_now_usd, cost_after_usd, changes, why }) => [
+    endpoint_name,
+    [outcome, ...(changes ?? []), why ?? ""].filter(Boolean).join(" · "),
+    `${money(cost_now_usd)} → ${money(cost_after_usd)}`,
+  ]);
+  return table("Endpoints", ["Endpoint", "What happens", "Price"], rows);
+}
+
+/** @param {string} caption @param {string[]} titles @param {(Node | string)[][]} rows whose first cell is their head */
+function table(caption, titles, rows) {
   return el(
     "table",
     { class: "difference" },
-    el("caption", {}, "Settings"),
-    el("thead", {}, el("tr", {}, ...["Setting", "Before", "After"].map((title) => el("th", { scope: "col" }, title)))),
-    el(
-      "tbody",
-      {},
-      ...changes.map(({ setting, before, after }) =>
-        el("tr", {}, el("th", { scope: "row" }, setting), el("td", {}, valueText(before, "del")), el("td", {}, valueText(after, "ins"))),
-      ),
-    ),
+    el("caption", {}, caption),
+    el("thead", {}, el("tr", {}, ...titles.map((title) => el("th", { scope: "col" }, title)))),
+    el("tbody", {}, ...rows.map(([head, ...cells]) => el("tr", {}, el("th", { scope: "row" }, head ?? ""), ...cells.map((cell) => el("td", {}, cell))))),
   );
 }
 

@@ -10,11 +10,11 @@ const STOPPED = new Set(["paused", "scaledToZero", "failed"]);
  * @param {(change: import("../types.js").Change) => void} change
  */
 export function actionsOf(endpoint, change) {
-  const { endpoint_name, namespace, state, cost_now_per_hour_usd: costNow } = endpoint;
+  const { endpoint_name, namespace, state } = endpoint;
   const given = { endpoint_name, namespace };
   /** @param {string} verb @param {string} tool */
   const action = (verb, tool) =>
-    button(`${verb}…`, () => change({ title: `${verb} ${endpoint_name}`, verb, tool, given, costNow }), tool === "delete_endpoint" ? { class: "danger" } : {});
+    button(`${verb}…`, () => change({ title: `${verb} ${endpoint_name}`, verb, tool, given }), tool === "delete_endpoint" ? { class: "danger" } : {});
   return [
     STOPPED.has(state) ? action("Resume", "resume_endpoint") : null,
     state !== "paused" ? action("Pause", "pause_endpoint") : null,
@@ -32,7 +32,7 @@ function scalingForm(endpoint, change) {
     ["max_replica", "Most replicas", max_replica ?? 1],
     ["scale_to_zero_timeout", "Idle minutes", scale_to_zero_timeout ?? 15],
   ];
-  const inputs = settings.map(([name, , value]) => el("input", { type: "number", min: "0", max: "1000", name, value }));
+  const inputs = settings.map(([name, , value]) => el("input", { type: "number", min: "0", name, value }));
   /** @param {Event} event */
   const submit = (event) => {
     event.preventDefault();
@@ -44,7 +44,6 @@ function scalingForm(endpoint, change) {
         verb: "Change",
         tool: "update_endpoint",
         given: { endpoint_name, namespace, ...given },
-        costNow: endpoint.cost_now_per_hour_usd,
       });
     }
   };

@@ -57,7 +57,8 @@ export class FleetView {
     );
     this.grid.show(found);
     const missing = (this.total ?? 0) - this.rows.length;
-    fill(this.note, `${found.length} shown.${missing > 0 ? ` ${missing} more are not in this answer.` : ""}`);
+    const more = missing > 0 ? ` ${missing} more are not in this answer.` : "";
+    fill(this.note, this.rows.length ? `${found.length} shown.${more}` : "There is no endpoint yet. Ask your assistant to deploy a model.");
     if (sought || state) announce(`${found.length} endpoints match.`);
   }
 

@@ -1,6 +1,7 @@
 import { applyHostStyle } from "../theme.js";
 
 const PROTOCOL = "2026-01-26";
+const TALLEST = 760; // A taller page scrolls by itself, so that a dialog in its middle is in sight.
 
 /**
  * A host of MCP Apps around this page, which passes calls on to the server: JSON-RPC by postMessage.
@@ -100,6 +101,6 @@ export class MessageHost {
 
   reportSize() {
     const { width, height } = document.body.getBoundingClientRect();
-    this.notify("ui/notifications/size-changed", { width: Math.ceil(width), height: Math.ceil(height) });
+    this.notify("ui/notifications/size-changed", { width: Math.ceil(width), height: Math.min(Math.ceil(height), TALLEST) });
   }
 }
