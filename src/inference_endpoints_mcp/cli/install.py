@@ -25,6 +25,7 @@ from inference_endpoints_mcp.install.hosts import DEFAULT_FLAGS, HOSTS, VARIABLE
 from inference_endpoints_mcp.install.launch import PACKAGE, find_lasting_command
 from inference_endpoints_mcp.install.machine import Machine
 from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.privacy.untrusted_text import clean
 from inference_endpoints_mcp.terminal import open_console
 
 Scope = Literal["user", "project"]
@@ -100,7 +101,7 @@ def run_install(arguments: list[str]) -> int:
             print(f"Installed in {host.title}: restart it, or reload its servers.")
             print("\n".join(_notes(host, settings)))
     except InstallError as error:
-        print(error, file=sys.stderr)
+        print(clean(str(error)), file=sys.stderr)
         return 1
     return 0
 
@@ -116,7 +117,7 @@ def run_uninstall(arguments: list[str]) -> int:
         elif _carry_out(change, host, settings):
             print(f"Removed from {host.title}: restart it, or reload its servers.")
     except InstallError as error:
-        print(error, file=sys.stderr)
+        print(clean(str(error)), file=sys.stderr)
         return 1
     return 0
 
@@ -183,7 +184,7 @@ def _show(change: Change, host: Host) -> None:
     lines = change.difference()
     for line, masked in zip(lines, Redactor().lines(lines), strict=True):
         is_reference = re.fullmatch(rf'[+ -]\s*"{VARIABLE}": "{re.escape(host.variable or "")}"', line)
-        console.print(line if is_reference else masked, style=styles.get(line[:1], ""))
+        console.print(clean(line if is_reference else masked), style=styles.get(line[:1], ""))
 
 
 def _notes(host: Host, settings: InstallSettings) -> list[str]:
@@ -219,7 +220,7 @@ def _describe_installed(host: Host, machine: Machine) -> str:
             file = _open(host, scope, machine)
             entry = installed_entry(file, host)
         except InstallError as error:
-            found.append(str(error))
+            found.append(clean(str(error)))
             continue
         if entry is not None:
             found.append(f"{_short(file.path, machine)}{_mode(entry)}")

@@ -198,6 +198,14 @@ HOSTS: Mapping[str, Host] = {
             programs=("gemini",),
         ),
         Host(
+            "antigravity",
+            "Antigravity",
+            "https://antigravity.google/docs/mcp",
+            _in_home(".gemini", "config", "mcp_config.json"),
+            ".agents/mcp_config.json",
+            programs=("agy", "antigravity"),
+        ),
+        Host(
             "goose",
             "Goose",
             "https://block.github.io/goose/docs/guides/config-files",

@@ -191,6 +191,13 @@ def test_a_strangers_project_cannot_lead_the_change_out_of_itself(run: Run, mach
     assert list(outside.iterdir()) == []
 
 
+def test_what_a_stranger_wrote_cannot_control_the_terminal(run: Run, cursor: Path) -> None:
+    cursor.write_text('{\n  // \x1b]0;title\x07 \u202e reversed\n  "mcpServers": {}\n}\n', "utf-8")
+    shown = run("install", "cursor", "--dry-run").stdout
+    assert "reversed" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
 def test_without_a_terminal_or_a_yes_nothing_is_changed(run: Run, machine: Machine, cursor: Path) -> None:
     before = everything(machine.home)
     assert "--yes" in run("install", "cursor").stderr
