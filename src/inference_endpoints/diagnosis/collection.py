@@ -11,6 +11,7 @@ from inference_endpoints.deploy.known_model import HubFacts
 from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
+from inference_endpoints.diagnosis.start_times import read_start_durations
 from inference_endpoints.errors import (
     Forbidden,
     InferenceEndpointError,
@@ -73,7 +74,7 @@ async def collect_evidence(
     since = min(max(earliest, endpoint.status.updated_at or earliest), latest)
     hub = hub_reader or HubReader(client)
     model = endpoint.model
-    (replicas, newest, graphs), (listing, health, history, facts) = await asyncio.gather(
+    (replicas, newest, graphs), (listing, health, history, facts), starts = await asyncio.gather(
         asyncio.gather(
             attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
             attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
@@ -85,6 +86,7 @@ async def collect_evidence(
             attempt(EvidenceSource.HISTORY, lambda: _read_history(client, name, namespace)),
             _no_facts() if endpoint.state in _NOT_FAILING else hub.read(model.repository, model.revision),
         ),
+        attempt(EvidenceSource.METRICS, lambda: _read_starts(client, endpoint, namespace)),
     )
     logs: Sequence[LogEntry] | None = newest
     if replicas and newest:
@@ -100,6 +102,7 @@ async def collect_evidence(
         health=health,
         hub=facts,
         history=history,
+        earlier_starts=starts or (),
         failed=frozenset(failed),
     )
 
@@ -109,6 +112,10 @@ async def _read_history(client: AsyncEndpointsClient, name: str, namespace: str)
     with suppress(Forbidden):
         return (await client.audit_logs(namespace, endpoint=name, limit=HISTORY_ENTRIES)).items
     return None
+
+
+async def _read_starts(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str) -> list[float]:
+    return await read_start_durations(client, endpoint.name, namespace) if endpoint.state.changing else []
 
 
 async def _no_facts() -> HubFacts:

@@ -40,7 +40,7 @@ class Evidence:
     """An endpoint and what was read about it. A source that is None was not read or did not answer.
 
     `health` is the HTTP status of the health route, 0 if nothing answered. `hub` is what the Hub knows of the model.
-    `history` is what was done to the endpoint, newest first.
+    `history` is what was done to the endpoint, newest first. `earlier_starts` are the seconds that its starts took.
     `failed` are the sources that were read and did not answer.
     """
 
@@ -53,6 +53,7 @@ class Evidence:
     health: int | None = None
     hub: HubFacts = field(default_factory=HubFacts)
     history: Sequence[AuditEntry] | None = None
+    earlier_starts: Sequence[float] = ()
     failed: frozenset[EvidenceSource] = field(default=frozenset())
 
     @property

@@ -17,14 +17,15 @@ from inference_endpoints.diagnosis.finding import (
 )
 from inference_endpoints.diagnosis.hardware_changes import cheapest_available, remedy_by_move
 from inference_endpoints.diagnosis.log_patterns import match_log_patterns, quote_lines
+from inference_endpoints.diagnosis.start_times import estimate_start
 from inference_endpoints.errors import ADD_PAYMENT_METHOD
 from inference_endpoints.models import format_duration
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
-USUAL_START_S = 300.0
-"""From the service's quick start: a start takes three to five minutes."""
-LONG_START_S = 1_200.0
-"""How long a large model on several accelerators may take."""
+SLOW_SHARE, TOO_LONG_SHARE = 1.5, 4.0
+"""A start that takes so many times what is expected is slow, or too long."""
+SHORTEST_USUAL_S = 60.0
+"""No start is called slow because an earlier one was very short."""
 LONG_PENDING_S = 600.0
 """A longer wait for hardware is not an ordinary queue."""
 
@@ -129,23 +130,25 @@ def detect_slow_start(evidence: Evidence) -> Finding | None:
     if not evidence.is_starting:
         return None
     seconds = evidence.start_duration_s
-    if seconds < USUAL_START_S:
+    expected = estimate_start(evidence.endpoint, evidence.earlier_starts)
+    usual = max(SHORTEST_USUAL_S, expected.seconds)
+    if seconds < usual * SLOW_SHARE:
         confidence, summary = 0.8, "The endpoint is still starting, and has not taken longer than usual"
-    elif seconds < LONG_START_S:
-        confidence, summary = 0.7, "The endpoint is still starting, slower than usual; large models need this time"
+    elif seconds < usual * TOO_LONG_SHARE:
+        confidence, summary = 0.7, "The endpoint is still starting, slower than usual"
     else:
-        confidence, summary = 0.45, "The endpoint is still starting after a time in which even large models are ready"
+        confidence, summary = 0.45, f"The endpoint is still starting after {seconds / usual:.0f} times the usual time"
     return Finding(
         Cause.SLOW_START,
         confidence,
         summary,
         Remedy(
             "Wait for it. A minimum of one replica avoids cold starts and is always billed.",
-            (WAIT,) if seconds < LONG_START_S else (READ_LOGS, WAIT),
+            (WAIT,) if seconds < usual * TOO_LONG_SHARE else (READ_LOGS, WAIT),
         ),
         (
             f"{evidence.state_summary}. It has been starting for {format_duration(seconds)}.",
-            "A start usually takes 3 to 5 minutes; a large model on several accelerators takes up to 20.",
+            expected.basis,
         ),
         quote_lines([*evidence.status_lines[:1], *evidence.log_lines[-2:]]),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.mcpserver import Context
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.diagnosis.start_times import StartHistory
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.transport.backend import Backend
@@ -78,6 +79,7 @@ class _Clients:
     inference: "AsyncInference"
     hardware_cache: HardwareCache
     hub: HubReader
+    start_history: StartHistory
     guard: SendGuard
 
 
@@ -105,6 +107,7 @@ class RunningApplication:
             inference=clients.inference,
             hardware_cache=clients.hardware_cache,
             hub=clients.hub,
+            start_history=clients.start_history,
             redactor=self._redactor,
             approvals=self._approvals,
             guard=clients.guard,
@@ -156,7 +159,7 @@ class RunningApplication:
         from inference_endpoints.inference.async_inference import AsyncInference
 
         cache = hardware_cache.for_client(client)
-        return _Clients(client, watcher, AsyncInference(client), cache, HubReader(client), guard)
+        return _Clients(client, watcher, AsyncInference(client), cache, HubReader(client), StartHistory(client), guard)
 
 
 def _requested_operation(context: Context[Any, Any]) -> str:

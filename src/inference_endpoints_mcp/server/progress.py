@@ -27,6 +27,9 @@ class NoProgress:
     def report(self, message: ProgressMessage) -> None:
         pass
 
+    def expect(self, seconds: float) -> None:
+        pass
+
 
 class ProgressReporter:
     """Sends the newest message whenever it changes, and at every heartbeat.
@@ -47,10 +50,14 @@ class ProgressReporter:
         self._min_interval = min_interval
         self._message: ProgressMessage | None = None
         self._changed = asyncio.Event()
+        self._expected_s: float | None = None
 
     def report(self, message: ProgressMessage) -> None:
         self._message = message
         self._changed.set()
+
+    def expect(self, seconds: float) -> None:
+        self._expected_s = seconds
 
     async def run(self) -> None:
         started, last = self._now(), -1.0
@@ -62,7 +69,9 @@ class ProgressReporter:
             if self._message is None:
                 continue
             last = max(round(self._now() - started, 1), round(last + 0.1, 1))
-            await self._notify(last, None, self._message()[:MAX_PROGRESS_LENGTH])
+            # What takes longer than expected has no end that is known.
+            total = self._expected_s if self._expected_s is not None and last < self._expected_s else None
+            await self._notify(last, total, self._message()[:MAX_PROGRESS_LENGTH])
             await asyncio.sleep(self._min_interval)
 
 

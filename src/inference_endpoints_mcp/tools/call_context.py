@@ -9,6 +9,7 @@ from mcp.server.mcpserver import Context, Resolve
 from mcp.types import InputRequiredResult
 
 from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.diagnosis.start_times import StartHistory
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.hub_reader import HubReader
@@ -35,6 +36,9 @@ class Progress(Protocol):
 
     def report(self, message: ProgressMessage) -> None:
         """Set the message that is sent next. Never blocks; a newer message replaces one that was not sent yet."""
+
+    def expect(self, seconds: float) -> None:
+        """Set how long the call is expected to take in all, in seconds since it began."""
 
 
 class Hold(Protocol):
@@ -64,6 +68,7 @@ class CallContext:
     inference: "AsyncInference"
     hardware_cache: HardwareCache
     hub: HubReader
+    start_history: StartHistory
     redactor: Redactor
     approvals: Approvals
     guard: SendGuard

@@ -136,6 +136,7 @@ class EndpointOutput(ToolOutput):
 class WaitOutput(EndpointOutput):
     reached: bool
     waited_s: float
+    expected_left_s: int | None = Field(default=None, description="By its earlier starts, or those of its size.")
     states_seen: list[Name] = Field(default_factory=list)
 
 

@@ -54,6 +54,10 @@ class RunningCall(Generic[Output]):
         if self._progress is not None:
             self._progress.report(message)
 
+    def expect(self, seconds: float) -> None:
+        if self._progress is not None:
+            self._progress.expect(seconds)
+
     def report_to(self, progress: "Progress") -> None:
         """From now on. What was reported last is repeated."""
         self._progress = progress

@@ -228,7 +228,7 @@ def test_lines_from_before_the_last_change_count_only_for_a_failed_endpoint() ->
     [
         (60, "not taken longer than usual", [ActionKind.WAIT]),
         (600, "slower than usual", [ActionKind.WAIT]),
-        (4_000, "even large models are ready", [ActionKind.READ_LOGS, ActionKind.WAIT]),
+        (4_000, "after 13 times the usual time", [ActionKind.READ_LOGS, ActionKind.WAIT]),
     ],
 )
 def test_a_slow_start_is_judged_by_its_duration(seconds: int, text: str, actions: list[ActionKind]) -> None:

@@ -16,6 +16,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.notified: list[tuple[float, str | None]] = []
+        self.totals: list[float | None] = []
         self.reading = asyncio.Event()
         self.reading.set()
         self._changed = asyncio.Event()
@@ -23,6 +24,7 @@ class Listener:
     async def notify(self, progress: float, total: float | None, message: str | None) -> None:
         await self.reading.wait()
         self.notified.append((progress, message))
+        self.totals.append(total)
         self._changed.set()
 
     async def wait_for(self, count: int) -> None:
@@ -77,3 +79,11 @@ async def test_a_slow_reader_gets_only_the_newest_message() -> None:
     await listener.wait_for(2)
     task.cancel()
     assert [message for _, message in listener.notified] == ["one", "three"]
+
+
+async def test_a_total_is_given_only_while_it_can_still_be_true() -> None:
+    listener, clock = Listener(), iter(range(0, 1_000, 10))
+    reporter = ProgressReporter(listener.notify, now=lambda: float(next(clock)), heartbeat=0.01, min_interval=0)
+    reporter.expect(25.0)
+    await notify_while(listener, reporter, lambda: reporter.report(lambda: "x"), 4)
+    assert listener.totals[:4] == [25.0, 25.0, None, None]

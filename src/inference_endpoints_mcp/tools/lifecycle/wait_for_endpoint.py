@@ -1,10 +1,14 @@
 """Wait for an endpoint, no longer than the host waits. Ends at once when the goal cannot be reached."""
 
+import asyncio
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field
 
+from inference_endpoints.diagnosis.start_times import StartEstimate, estimate_start
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointError,
@@ -17,7 +21,7 @@ from inference_endpoints.watching.observation import Observation
 from inference_endpoints.watching.watcher import add_last_log_lines
 from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
 from inference_endpoints_mcp.tools.arguments import Names, Namespace, OneName, TimeoutSeconds, WaitGoal, Where
-from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext
+from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext, Progress
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice
 from inference_endpoints_mcp.tools.lifecycle.waits_for_several import wait_for_several
 from inference_endpoints_mcp.tools.outputs import (
@@ -56,6 +60,7 @@ async def wait_for_endpoint(
     if choice.is_several:
         return await wait_for_several(call, choice, Goal(until), first=first, timeout_s=timeout_s)
     history = _WaitHistory(clean_line(endpoint_name, 64), call.fence)
+    estimating: asyncio.Task[None] | None = None
     goal = Goal(until)
     again = _again(endpoint_name, goal)
     try:
@@ -63,8 +68,12 @@ async def wait_for_endpoint(
             async with call.report_progress() as progress:
 
                 def on_observation(observation: Observation) -> None:
+                    nonlocal estimating
                     if history.add(observation):
                         progress.report(history.message)
+                    seen = observation.endpoint
+                    if estimating is None and goal.needs_health and seen is not None and seen.state.changing:
+                        estimating = asyncio.create_task(_estimate(call, history, seen, progress))
 
                 progress.report(history.message)
                 namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
@@ -79,8 +88,22 @@ async def wait_for_endpoint(
         failure.hint = "diagnose_endpoint finds the cause and what helps."
         await add_last_log_lines(failure, call.endpoints, name, namespace)
         raise
+    finally:
+        if estimating is not None:
+            estimating.cancel()
     now = _REACHED.get(goal) or (STATE_SENTENCES[endpoint.state] if endpoint else "It does not exist any more.")
     return await _output(call, history, endpoint, reached=True, now=now)
+
+
+async def _estimate(call: CallContext, history: "_WaitHistory", endpoint: Endpoint, progress: Progress) -> None:
+    """Tell the host and the answer how long this start is expected to take, unless that cannot be read."""
+    changed_at = endpoint.status.updated_at
+    with suppress(InferenceEndpointError):
+        earlier = await call.start_history.durations(endpoint.name, history.namespace)
+        history.expected = estimate_start(endpoint, earlier)
+        began_before = (datetime.now(UTC) - changed_at).total_seconds() - history.elapsed if changed_at else 0.0
+        history.expected_s = history.expected.seconds - max(0.0, began_before)
+        progress.expect(history.expected_s)
 
 
 _REACHED = {
@@ -101,6 +124,15 @@ class _WaitHistory:
         self.error: InferenceEndpointError | None = None
         self._fingerprint: tuple[object, ...] | None = None
         self._started = self._seen = time.monotonic()
+        self.expected: StartEstimate | None = None
+        self.expected_s = 0.0
+        """Seconds of this wait after which the start should end."""
+
+    @property
+    def left_s(self) -> int | None:
+        """Seconds it should still take; None where that is not known, or it takes longer than expected."""
+        left = round(self.expected_s - self.elapsed)
+        return left if self.expected is not None and left > 0 else None
 
     @property
     def elapsed(self) -> float:
@@ -162,10 +194,14 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
         now += " The host's time limit for one call is reached: make the call under `next` to continue."
         again = _again(history.name, goal)
         call.hold.cut_short(again=again, proof=[*again, left])
+    if starter is None and history.expected is not None and history.error is None:
+        left_s = history.left_s
+        now += f" {history.expected.basis}"
+        now += f" About {format_duration(left_s)} are left." if left_s else " This one takes longer."
     output = await _output(call, history, history.last, reached=False, now=now)
     more = {"until": goal.value, "timeout_s": left or timeout_s} if starter is None else {}
     following = next_call(starter or "wait_for_endpoint", history.namespace, history.name, **more)
-    return output.model_copy(update={"next": [following]})
+    return output.model_copy(update={"next": [following], "expected_left_s": history.left_s})
 
 
 def _again(name: str, goal: Goal) -> list[str]:

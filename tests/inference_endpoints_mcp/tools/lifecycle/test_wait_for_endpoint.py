@@ -219,3 +219,14 @@ async def test_a_slow_reader_delays_no_other_caller(driver: Driver, host_of: Hos
         assert (await asyncio.wait_for(waiting, 30))["reached"] is True
         stalled.set()
         await asyncio.wait_for(held, 30)
+
+
+async def test_a_wait_that_is_cut_short_says_how_long_such_a_start_usually_takes(
+    driver: Driver, host_of: HostOf
+) -> None:
+    await driver.create(model={"repository": "org/model-7B"})
+    async with host_of(host_timeout_s=0.5) as host:
+        facts = await wait(host)
+    assert facts["reached"] is False
+    assert "A model of its size usually takes about 7 min" in facts["now"]
+    assert 300 < facts["expected_left_s"] < 440

@@ -1,0 +1,55 @@
+"""How long a start takes is measured by earlier ones, or by the model's size."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.inference_endpoints.diagnosis.test_diagnosis import NOW, endpoint, found
+
+from inference_endpoints.diagnosis.evidence import Evidence
+from inference_endpoints.diagnosis.start_times import estimate_start, start_durations
+from inference_endpoints.models import StageGraph
+
+BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def span(begin_s: float, end_s: float) -> dict[str, Any]:
+    return {"x": (BEGAN + timedelta(seconds=begin_s)).isoformat(), "x2": (BEGAN + timedelta(seconds=end_s)).isoformat()}
+
+
+def test_the_starts_of_an_endpoint_are_read_from_the_stages_of_its_replicas() -> None:
+    stages = StageGraph.model_validate(
+        {
+            "series": [
+                {"stage": "pending", "data": [span(0, 5), span(1_000, 1_010)]},
+                {"stage": "pulling", "data": [span(5, 60)]},
+                {"stage": "initializing", "data": [span(60, 150), span(1_010, 1_040), span(2_000, 2_500)]},
+                {"stage": "running", "data": [span(150, 900), span(1_040, 1_900)]},
+            ]
+        }
+    )
+    assert start_durations(stages) == [40.0, 150.0], "newest first, and without the start that never ran"
+
+
+@pytest.mark.parametrize(
+    ("state", "repository", "earlier", "seconds", "basis"),
+    [
+        ("initializing", "org/model-7B", [80.0, 70.0, 300.0], 80.0, "Its last 3 starts took 1 min 20 s"),
+        ("initializing", "org/model-7B", [], 434.2, "A model of its size usually takes about 7 min 14 s"),
+        ("initializing", "org/model-400B", [], 1_200.0, "about 20 min"),
+        ("initializing", "org/model", [], 300.0, "3 to 5 minutes"),
+        ("scaledToZero", "org/model", [], 40.0, "Waking usually takes about 40 s."),
+    ],
+)
+def test_a_start_is_estimated_by_the_nearest_that_is_known(
+    state: str, repository: str, earlier: list[float], seconds: float, basis: str
+) -> None:
+    expected = estimate_start(endpoint(state, repository=repository), earlier)
+    assert expected.seconds == pytest.approx(seconds)
+    assert basis in expected.basis
+
+
+def test_longer_than_usual_is_measured_against_its_own_starts() -> None:
+    for earlier, text in (([600.0], "not taken longer than usual"), ([60.0], "5 times the usual time")):
+        finding = found(Evidence(endpoint("initializing", ago_s=300), NOW, earlier_starts=earlier))
+        assert text in finding.summary
