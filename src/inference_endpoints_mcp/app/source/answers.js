@@ -19,7 +19,10 @@ export function dataOf(result) {
 /** @param {any} result */
 function textOf(result) {
   const blocks = result?.content ?? [];
-  return blocks.filter((/** @type {any} */ block) => block.type === "text").map((/** @type {any} */ block) => block.text).join("\n");
+  return blocks
+    .filter((/** @type {any} */ block) => block.type === "text")
+    .map((/** @type {any} */ block) => block.text)
+    .join("\n");
 }
 
 /** The text between the marks that tell a model whose words they are. A person sees where it stands. @param {string} text */

@@ -19,10 +19,19 @@ class Page {
     this.host = host;
     this.main = /** @type {HTMLElement} */ (document.getElementById("main"));
     this.error = el("p", { role: "alert", class: "warning", hidden: true });
-    fill(/** @type {Element} */ (document.getElementById("top")), el("span", { class: "brand" }, "Inference Endpoints"), button("Refresh", () => this.refresh()), this.error);
+    fill(
+      /** @type {Element} */ (document.getElementById("top")),
+      el("span", { class: "brand" }, "Inference Endpoints"),
+      button("Refresh", () => this.refresh()),
+      this.error,
+    );
     /** @type {((change: import("./types.js").Change) => void) | null} */
-    this.change = host.canCall ? (change) => void new ChangeDialog(host, () => this.watchChange()).open(change) : null;
+    this.change = host.canCall
+      ? (change) => void new ChangeDialog(host, (tool) => this.watchChange(tool)).open(change)
+      : null;
     this.soon = 0;
+    /** @type {FleetView | undefined} */
+    this.fleet = undefined;
     document.addEventListener("visibilitychange", () => this.refresh());
     window.addEventListener("popstate", (event) => this.go(event.state));
   }
@@ -45,7 +54,12 @@ class Page {
     const { route } = this;
     document.title = "Inference Endpoints";
     if (route) {
-      this.view = new EndpointView(route.name, () => this.navigate(null), () => this.refresh(), this.change);
+      this.view = new EndpointView(
+        route.name,
+        () => this.navigate(null),
+        () => this.refresh(),
+        this.change,
+      );
     } else {
       this.fleet ??= new FleetView((namespace, name) => this.navigate({ namespace, name }), this.change);
       this.view = this.fleet;
@@ -68,25 +82,32 @@ class Page {
       if (answer.state || answer.plan) this.view.showEndpoint(answer);
       if (!this.host.canCall) this.view.showOnlyFacts();
     } else if (Array.isArray(answer.endpoints) && answer.total !== undefined) {
-      this.view.show(rowsOf(answer));
+      this.view?.show(rowsOf(answer));
     }
     this.offerApproval(result, answer);
-    this.refresh();
+    const exists = answer.state || !answer.plan;
+    if (exists) this.refresh();
   }
 
   /** @param {any} result @param {any} answer */
   offerApproval(result, answer) {
     const approval = approvalFor(result, answer);
-    const tool = answer.next?.[0]?.arguments?.plan_token ? answer.next[0].tool : this.host.toolName;
+    const again = answer.next?.find((/** @type {any} */ call) => call.arguments?.plan_token);
+    const tool = again?.tool ?? this.host.toolName;
     if (!approval || !tool || !this.host.canCall) return;
-    const { plan_token, ...given } = answer.next?.[0]?.arguments?.plan_token ? answer.next[0].arguments : this.host.toolArguments;
-    const change = { title: `${words(tool.replace("_endpoint", ""))}: ${answer.endpoint_name ?? `${answer.endpoints?.length ?? 0} endpoints`}`, verb: "Approve", tool, given };
-    new ChangeDialog(this.host, () => this.watchChange()).openPlanned(change, answer, approval);
+    const given = { ...(again?.arguments ?? this.host.toolArguments) };
+    delete given.plan_token;
+    const subject = answer.endpoint_name ?? `${answer.endpoints?.length ?? 0} endpoints`;
+    const title = `${words(tool.replace("_endpoint", ""))}: ${subject}`;
+    const change = { title, verb: "Approve", tool, given };
+    new ChangeDialog(this.host, (tool) => this.watchChange(tool)).openPlanned(change, answer, approval);
   }
 
-  watchChange() {
+  /** Something was changed: look again soon, and at all endpoints if it was deleted. @param {string} tool */
+  watchChange(tool) {
     this.soon = REFRESHES_AFTER_CHANGE;
-    this.refresh();
+    if (tool === "delete_endpoint" && this.route) this.navigate(null);
+    else this.refresh();
   }
 
   /** Reads what is shown, and again after a while as long as anybody looks. */
@@ -132,8 +153,16 @@ class Page {
         view.timeline.showStages(graphs);
       }),
       part(read("get_endpoint_replicas"), ({ replicas }) => view.timeline.showReplicas(replicas)),
-      part(read("get_audit_logs", { limit: 50 }), ({ entries }) => view.timeline.showEntries(entries), (reason) => view.timeline.tell(reason)),
-      part(read("get_endpoint_logs", { tail: 200, level: view.log.level }), (log) => view.log.show(log), (reason) => view.log.tell(reason)),
+      part(
+        read("get_audit_logs", { limit: 50 }),
+        ({ entries }) => view.timeline.showEntries(entries),
+        (reason) => view.timeline.tell(reason),
+      ),
+      part(
+        read("get_endpoint_logs", { tail: 200, level: view.log.level }),
+        (log) => view.log.show(log),
+        (reason) => view.log.tell(reason),
+      ),
     ]);
     return SETTLED.has(endpoint.state);
   }
@@ -181,7 +210,10 @@ async function start() {
   host.onResult = (result) => {
     early = result;
   };
-  const problem = await host.connect().then(() => null, (error) => error);
+  const problem = await host.connect().then(
+    () => null,
+    (error) => error,
+  );
   const page = new Page(host);
   if (problem) {
     page.fail(problem);

@@ -10,7 +10,7 @@ import { askIn } from "./question_form.js";
 export class ChangeDialog {
   /**
    * @param {import("../types.js").Host} host
-   * @param {() => void} changed is called after something was changed
+   * @param {(tool: string) => void} changed is called after something was changed
    */
   constructor(host, changed) {
     this.host = host;
@@ -69,7 +69,7 @@ export class ChangeDialog {
         this.offer(answer.now, "Approve", () => this.carryOut(change, approval));
         return;
       }
-      if (answer.changed) this.changed();
+      if (answer.changed) this.changed(change.tool);
       this.finish(answer.now);
     });
   }

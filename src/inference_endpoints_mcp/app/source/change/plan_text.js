@@ -33,7 +33,12 @@ export function planText({ plan, backend, endpoints }) {
 
 /** @param {import("../types.js").Plan} plan */
 function priceOf(plan) {
-  const { per_hour_now_usd: now, per_hour_after_usd: after, per_hour_at_most_usd: most, per_month_at_most_usd: month } = plan;
+  const {
+    per_hour_now_usd: now,
+    per_hour_after_usd: after,
+    per_hour_at_most_usd: most,
+    per_month_at_most_usd: month,
+  } = plan;
   if (most === undefined) return `Now ${money(now)}. Its price afterwards is not published.`;
   return `Now ${money(now)}, afterwards ${money(after)}, at most ${money(most)}${month ? ` ($${month.toFixed(0)} a month)` : ""}.`;
 }
@@ -42,7 +47,11 @@ function priceOf(plan) {
 function settingsOf(plan) {
   const changes = plan.changes?.length ? plan.changes : flat(plan.payload ?? {});
   if (!changes.length) return null;
-  const rows = changes.map(({ setting, before, after }) => [setting, valueText(before, "del"), valueText(after, "ins")]);
+  const rows = changes.map(({ setting, before, after }) => [
+    setting,
+    valueText(before, "del"),
+    valueText(after, "ins"),
+  ]);
   return table("Settings", ["Setting", "Before", "After"], rows);
 }
 
@@ -63,7 +72,13 @@ function table(caption, titles, rows) {
     { class: "difference" },
     el("caption", {}, caption),
     el("thead", {}, el("tr", {}, ...titles.map((title) => el("th", { scope: "col" }, title)))),
-    el("tbody", {}, ...rows.map(([head, ...cells]) => el("tr", {}, el("th", { scope: "row" }, head ?? ""), ...cells.map((cell) => el("td", {}, cell))))),
+    el(
+      "tbody",
+      {},
+      ...rows.map(([head, ...cells]) =>
+        el("tr", {}, el("th", { scope: "row" }, head ?? ""), ...cells.map((cell) => el("td", {}, cell))),
+      ),
+    ),
   );
 }
 

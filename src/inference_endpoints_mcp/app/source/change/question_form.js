@@ -17,13 +17,21 @@ export function askIn(place, question, schema) {
         class: "question",
         onsubmit: (/** @type {Event} */ event) => {
           event.preventDefault();
-          resolve({ action: "accept", content: Object.fromEntries(fields.map((field) => [field.name, field.value()])) });
+          resolve({
+            action: "accept",
+            content: Object.fromEntries(fields.map((field) => [field.name, field.value()])),
+          });
         },
       },
       el("h3", {}, "The server asks"),
       el("pre", { class: "words", tabindex: "0", "aria-label": "Question" }, question),
       ...fields.map((field) => field.element),
-      el("div", { class: "buttons" }, button("Decline", () => resolve({ action: "decline" })), el("button", { class: "strong" }, "Send answer")),
+      el(
+        "div",
+        { class: "buttons" },
+        button("Decline", () => resolve({ action: "decline" })),
+        el("button", { class: "strong" }, "Send answer"),
+      ),
     );
     fill(place, form);
     form.querySelector("input")?.focus();
@@ -33,7 +41,10 @@ export function askIn(place, question, schema) {
 /** @param {string} name @param {any} property */
 function fieldFor(name, property) {
   const boolean = property.type === "boolean";
-  const input = el("input", boolean ? { type: "checkbox" } : { type: "text", autocomplete: "off", spellcheck: "false" });
+  const input = el(
+    "input",
+    boolean ? { type: "checkbox" } : { type: "text", autocomplete: "off", spellcheck: "false" },
+  );
   const label = property.title ?? name;
   const hint = property.description ? el("small", {}, property.description) : null;
   return {

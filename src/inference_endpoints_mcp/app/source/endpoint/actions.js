@@ -14,7 +14,11 @@ export function actionsOf(endpoint, change) {
   const given = { endpoint_name, namespace };
   /** @param {string} verb @param {string} tool */
   const action = (verb, tool) =>
-    button(`${verb}…`, () => change({ title: `${verb} ${endpoint_name}`, verb, tool, given }), tool === "delete_endpoint" ? { class: "danger" } : {});
+    button(
+      `${verb}…`,
+      () => change({ title: `${verb} ${endpoint_name}`, verb, tool, given }),
+      tool === "delete_endpoint" ? { class: "danger" } : {},
+    );
   return [
     STOPPED.has(state) ? action("Resume", "resume_endpoint") : null,
     state !== "paused" ? action("Pause", "pause_endpoint") : null,

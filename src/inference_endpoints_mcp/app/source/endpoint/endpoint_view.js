@@ -19,10 +19,13 @@ export class EndpointView {
    */
   constructor(name, back, reload, change) {
     this.change = change;
+    this.shownActions = "";
     this.state = el("span");
     this.facts = el("div");
     this.actions = el("div", { class: "buttons", role: "group", "aria-label": "Changes" });
-    const options = Object.entries(WINDOWS).map(([minutes, label]) => el("option", { value: minutes }, `Last ${label}`));
+    const options = Object.entries(WINDOWS).map(([minutes, label]) =>
+      el("option", { value: minutes }, `Last ${label}`),
+    );
     this.window = el("select", { "aria-label": "Time", onchange: reload }, ...options);
     this.timeline = new Timeline();
     this.plots = new Plots();

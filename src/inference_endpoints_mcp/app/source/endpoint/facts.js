@@ -5,13 +5,17 @@ import { clockTime, money } from "../format.js";
 /** The facts of an endpoint as a list of terms. @param {any} endpoint the answer of get_endpoint */
 export function factsOf(endpoint) {
   const { min_replica: least, max_replica: most, scale_to_zero_timeout: idle } = endpoint;
-  const atMost = endpoint.price_per_hour_usd === undefined ? undefined : endpoint.price_per_hour_usd * Math.max(most ?? 1, 1);
+  const atMost =
+    endpoint.price_per_hour_usd === undefined ? undefined : endpoint.price_per_hour_usd * Math.max(most ?? 1, 1);
   /** @type {[string, string | undefined][]} */
   const facts = [
     ["Model", endpoint.repository],
     ["Revision", endpoint.revision],
     ["Hardware", endpoint.hardware],
-    ["Replicas", `${endpoint.ready_replicas ?? 0} of ${endpoint.target_replicas ?? 0} ready; ${least ?? 0} to ${most ?? 1} allowed`],
+    [
+      "Replicas",
+      `${endpoint.ready_replicas ?? 0} of ${endpoint.target_replicas ?? 0} ready; ${least ?? 0} to ${most ?? 1} allowed`,
+    ],
     ["Costs now", money(endpoint.cost_now_per_hour_usd)],
     ["Costs at most", `${money(atMost)} with ${most ?? 1} replica(s)`],
     ["Scales to zero", least === 0 && idle ? `after ${idle} idle minutes` : "never"],
@@ -25,7 +29,9 @@ export function factsOf(endpoint) {
     "div",
     {},
     endpoint.message ? el("p", { class: "quiet" }, unfenced(endpoint.message)) : null,
-    endpoint.error ? el("pre", { class: "words error", tabindex: "0", "aria-label": "Error" }, unfenced(endpoint.error)) : null,
+    endpoint.error
+      ? el("pre", { class: "words error", tabindex: "0", "aria-label": "Error" }, unfenced(endpoint.error))
+      : null,
     el("dl", { class: "facts" }, ...told.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, String(value))])),
   );
 }

@@ -10,7 +10,13 @@ export class LogTail {
     const options = Object.entries(LEVELS).map(([value, label]) => el("option", { value }, label));
     this.select = el("select", { "aria-label": "Lines", onchange: reload }, ...options);
     this.lines = el("pre", { class: "words log", role: "log", "aria-live": "off", "aria-label": "Log", tabindex: "0" });
-    this.element = el("section", { "aria-labelledby": "log-title" }, el("h2", { id: "log-title" }, "Log"), this.select, this.lines);
+    this.element = el(
+      "section",
+      { "aria-labelledby": "log-title" },
+      el("h2", { id: "log-title" }, "Log"),
+      this.select,
+      this.lines,
+    );
   }
 
   get level() {

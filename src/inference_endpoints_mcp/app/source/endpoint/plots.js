@@ -30,7 +30,11 @@ export class Plots {
   /** @param {{series: import("../types.js").GraphSeries[], since: number, until: number}} graphs */
   show({ series, since, until }) {
     for (const plot of this.plots) {
-      plot.show(series.filter((one) => plot.metrics.includes(one.metric)), since, until);
+      plot.show(
+        series.filter((one) => plot.metrics.includes(one.metric)),
+        since,
+        until,
+      );
     }
   }
 }
@@ -42,6 +46,7 @@ class Plot {
     this.metrics = metrics;
     /** @type {import("../types.js").GraphSeries[]} */
     this.series = [];
+    /** @type {[number, number]} */
     this.range = [0, 1];
     this.canvas = el("div", { class: "canvas", role: "img", "aria-label": title });
     this.words = el("figcaption");
@@ -57,7 +62,8 @@ class Plot {
     this.values.hidden = series.length === 0;
     fill(this.words, series.length ? series.map(inWords).join(" · ") : "Nothing was measured in this time.");
     fill(this.values, el("summary", {}, "Values"), this.values.open ? valueTable(this.title, series) : null);
-    this.values.ontoggle = () => fill(this.values, el("summary", {}, "Values"), this.values.open ? valueTable(this.title, this.series) : null);
+    this.values.ontoggle = () =>
+      fill(this.values, el("summary", {}, "Values"), this.values.open ? valueTable(this.title, this.series) : null);
     if (this.chart && this.labels === this.labelsNow()) this.chart.setData(aligned(series));
     else this.draw();
   }
@@ -74,17 +80,39 @@ class Plot {
     const [text, line] = [colourOf("--quiet"), colourOf("--line")];
     const unit = this.series[0]?.unit;
     const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
-    const times = { ...axis, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((tick) => axisTime(tick, this.range)) };
-    // @ts-ignore uPlot is in the page before this script.
+    const times = {
+      ...axis,
+      values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((tick) => axisTime(tick, this.range)),
+    };
     this.chart = new uPlot(
       {
         width: this.canvas.clientWidth || 320,
         height: HEIGHT,
         legend: { show: false },
         cursor: { show: false },
-        scales: { x: { range: () => this.range }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ most) => [0, most * 1.1 || 1] } },
-        axes: [times, { ...axis, size: 64, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((tick) => measured(tick, unit)) }],
-        series: [{}, ...this.series.map((one, index) => ({ label: labelOf(one), stroke: colourOf(`--plot-${index % COLOURS}`), width: 1.5, points: { show: one.at.length < 3 } }))],
+        scales: {
+          x: { range: () => this.range },
+          y: {
+            range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ most) => [0, most * 1.1 || 1],
+          },
+        },
+        axes: [
+          times,
+          {
+            ...axis,
+            size: 64,
+            values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((tick) => measured(tick, unit)),
+          },
+        ],
+        series: [
+          {},
+          ...this.series.map((one, index) => ({
+            label: labelOf(one),
+            stroke: colourOf(`--plot-${index % COLOURS}`),
+            width: 1.5,
+            points: { show: one.at.length < 3 },
+          })),
+        ],
       },
       aligned(this.series),
       this.canvas,
@@ -97,7 +125,7 @@ class Plot {
   }
 }
 
-/** @param {number} seconds @param {number[]} range */
+/** @param {number} seconds @param {[number, number]} range */
 function axisTime(seconds, [since, until]) {
   const date = new Date(seconds * 1000);
   const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
@@ -116,7 +144,12 @@ function inWords(series) {
   return `${labelOf(series)}: now ${measured(last, unit)}, at most ${measured(Math.max(...values), unit)}`;
 }
 
-/** The series on one axis of time, as uPlot wants them. @param {import("../types.js").GraphSeries[]} series */
+/**
+ * The series on one axis of time, as uPlot wants them.
+ *
+ * @param {import("../types.js").GraphSeries[]} series
+ * @returns {[number[], ...(number | null)[][]]}
+ */
 function aligned(series) {
   const times = [...new Set(series.flatMap((one) => one.at))].sort((one, other) => one - other);
   const index = new Map(times.map((time, at) => [time, at]));
@@ -132,15 +165,32 @@ function aligned(series) {
   ];
 }
 
+/** @param {number | null | undefined} value @param {string | undefined} unit */
+function shownValue(value, unit) {
+  return value === null || value === undefined ? "–" : measured(value, unit);
+}
+
 /** @param {string} title @param {import("../types.js").GraphSeries[]} series */
 function valueTable(title, series) {
   const [times, ...columns] = aligned(series);
-  const newest = times.map((/** @type {number} */ _, /** @type {number} */ at) => at).slice(-ROWS).reverse();
+  const newest = times
+    .map((/** @type {number} */ _, /** @type {number} */ at) => at)
+    .slice(-ROWS)
+    .reverse();
   return el(
     "table",
     {},
     el("caption", {}, `${title}, newest first`),
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Time"), ...series.map((one) => el("th", { scope: "col" }, labelOf(one))))),
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        el("th", { scope: "col" }, "Time"),
+        ...series.map((one) => el("th", { scope: "col" }, labelOf(one))),
+      ),
+    ),
     el(
       "tbody",
       {},
@@ -148,8 +198,8 @@ function valueTable(title, series) {
         el(
           "tr",
           {},
-          el("th", { scope: "row" }, clockTime(new Date(times[at] * 1000).toISOString())),
-          ...columns.map((values, which) => el("td", {}, values[at] === null ? "–" : measured(values[at], series[which]?.unit))),
+          el("th", { scope: "row" }, clockTime(new Date((times[at] ?? 0) * 1000).toISOString())),
+          ...columns.map((values, which) => el("td", {}, shownValue(values[at], series[which]?.unit))),
         ),
       ),
     ),

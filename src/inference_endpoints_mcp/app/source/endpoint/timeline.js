@@ -13,7 +13,14 @@ export class Timeline {
     this.entries = [];
     /** @type {any[]} */
     this.replicas = [];
-    this.element = el("section", { "aria-labelledby": "timeline-title" }, el("h2", { id: "timeline-title" }, "Timeline"), this.lanes, this.events, this.note);
+    this.element = el(
+      "section",
+      { "aria-labelledby": "timeline-title" },
+      el("h2", { id: "timeline-title" }, "Timeline"),
+      this.lanes,
+      this.events,
+      this.note,
+    );
   }
 
   /** @param {any} graphs of get_endpoint_graphs */
@@ -43,9 +50,11 @@ export class Timeline {
   list() {
     const happened = [...this.entries.map(entryEvent), ...this.replicas.flatMap(replicaEvents)];
     happened.sort((one, other) => other.at.localeCompare(one.at));
-    const items = happened.slice(0, SHOWN).map(({ at, what, detail }) =>
-      el("li", {}, el("time", { datetime: at }, clockTime(at)), " ", el("b", {}, what), detail ? ` ${detail}` : null),
-    );
+    const items = happened
+      .slice(0, SHOWN)
+      .map(({ at, what, detail }) =>
+        el("li", {}, el("time", { datetime: at }, clockTime(at)), " ", el("b", {}, what), detail ? ` ${detail}` : null),
+      );
     fill(this.events, ...items);
   }
 }
@@ -80,7 +89,8 @@ function lane(replica, spans, since, until) {
   const ordered = [...spans].sort((one, other) => one.since.localeCompare(other.since));
   const told = ordered.map((span) => `${span.stage} ${clockTime(span.since)} to ${clockTime(span.until)}`).join("; ");
   const bars = ordered.map((span) => {
-    const share = (/** @type {string} */ at) => Math.min(Math.max((Date.parse(at) / 1000 - since) / (until - since), 0), 1) * 100;
+    const share = (/** @type {string} */ at) =>
+      Math.min(Math.max((Date.parse(at) / 1000 - since) / (until - since), 0), 1) * 100;
     const bar = el("span", { class: "stage", "data-stage": span.stage.toLowerCase(), title: span.stage });
     bar.style.left = `${share(span.since)}%`;
     bar.style.width = `${Math.max(share(span.until) - share(span.since), 0.4)}%`;

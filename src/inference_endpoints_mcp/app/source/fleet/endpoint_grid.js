@@ -30,8 +30,18 @@ export class VirtualGrid {
     this.scroller = el("div", { class: "scroller", role: "presentation" }, this.body);
     this.element = el(
       "div",
-      { role: "grid", class: "grid", tabindex: "0", "aria-label": label, onkeydown: (/** @type {KeyboardEvent} */ event) => this.press(event) },
-      el("div", { role: "rowgroup" }, el("div", { role: "row", class: "row heads", "aria-rowindex": "1" }, ...this.heads)),
+      {
+        role: "grid",
+        class: "grid",
+        tabindex: "0",
+        "aria-label": label,
+        onkeydown: (/** @type {KeyboardEvent} */ event) => this.press(event),
+      },
+      el(
+        "div",
+        { role: "rowgroup" },
+        el("div", { role: "row", class: "row heads", "aria-rowindex": "1" }, ...this.heads),
+      ),
       this.scroller,
     );
     let painting = false;
@@ -113,11 +123,19 @@ export class VirtualGrid {
     const at = this.activeIndex();
     const page = Math.max(1, Math.floor(this.scroller.clientHeight / ROW_HEIGHT) - 1);
     /** @type {Record<string, number>} */
-    const targets = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: this.rows.length - 1 };
+    const targets = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: this.rows.length - 1,
+    };
     const target = targets[event.key];
     const active = this.rows[at];
     if (event.key === "Enter" && active) this.open(active);
-    else if (target !== undefined && this.rows.length) this.activate(Math.min(Math.max(target, 0), this.rows.length - 1));
+    else if (target !== undefined && this.rows.length)
+      this.activate(Math.min(Math.max(target, 0), this.rows.length - 1));
     else return;
     event.preventDefault();
   }

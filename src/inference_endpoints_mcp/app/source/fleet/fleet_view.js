@@ -18,7 +18,12 @@ export class FleetView {
     this.rows = [];
     this.summary = el("p", { class: "summary" });
     this.note = el("p", { class: "quiet" });
-    this.search = el("input", { type: "search", placeholder: "Name or model", "aria-label": "Search", oninput: () => this.filter() });
+    this.search = el("input", {
+      type: "search",
+      placeholder: "Name or model",
+      "aria-label": "Search",
+      oninput: () => this.filter(),
+    });
     this.state = el("select", { "aria-label": "State", onchange: () => this.filter() });
     this.savings = el("section", { "aria-label": "Savings", hidden: true });
     this.grid = new VirtualGrid("Endpoints", COLUMNS, keyOf, (row) => open(row.namespace, row.endpoint_name));
@@ -38,12 +43,22 @@ export class FleetView {
   show(fleet) {
     this.rows = fleet.endpoints;
     this.total = fleet.total ?? this.rows.length;
-    const simulated = this.rows.some((row) => row.backend !== "huggingface") ? " Nothing is billed on this machine." : "";
-    const most = fleet.cost_at_most_per_hour_usd === undefined ? "" : `, ${money(fleet.cost_at_most_per_hour_usd)} at most`;
-    fill(this.summary, `${this.total} endpoint${this.total === 1 ? "" : "s"}: ${money(fleet.cost_now_per_hour_usd)} now${most}.${simulated}`);
+    const simulated = this.rows.some((row) => row.backend !== "huggingface")
+      ? " Nothing is billed on this machine."
+      : "";
+    const most =
+      fleet.cost_at_most_per_hour_usd === undefined ? "" : `, ${money(fleet.cost_at_most_per_hour_usd)} at most`;
+    fill(
+      this.summary,
+      `${this.total} endpoint${this.total === 1 ? "" : "s"}: ${money(fleet.cost_now_per_hour_usd)} now${most}.${simulated}`,
+    );
     const states = [...new Set(this.rows.map((row) => row.state))].sort();
     const chosen = states.includes(this.state.value) ? this.state.value : "";
-    fill(this.state, el("option", { value: "" }, "Any state"), ...states.map((state) => el("option", { value: state }, words(state))));
+    fill(
+      this.state,
+      el("option", { value: "" }, "Any state"),
+      ...states.map((state) => el("option", { value: state }, words(state))),
+    );
     this.state.value = chosen;
     this.showSavings(fleet.savings ?? []);
     this.filter();
@@ -53,12 +68,19 @@ export class FleetView {
     const sought = this.search.value.toLowerCase();
     const state = this.state.value;
     const found = this.rows.filter(
-      (row) => (!state || row.state === state) && `${row.namespace}/${row.endpoint_name} ${row.repository}`.toLowerCase().includes(sought),
+      (row) =>
+        (!state || row.state === state) &&
+        `${row.namespace}/${row.endpoint_name} ${row.repository}`.toLowerCase().includes(sought),
     );
     this.grid.show(found);
     const missing = (this.total ?? 0) - this.rows.length;
     const more = missing > 0 ? ` ${missing} more are not in this answer.` : "";
-    fill(this.note, this.rows.length ? `${found.length} shown.${more}` : "There is no endpoint yet. Ask your assistant to deploy a model.");
+    fill(
+      this.note,
+      this.rows.length
+        ? `${found.length} shown.${more}`
+        : "There is no endpoint yet. Ask your assistant to deploy a model.",
+    );
     if (sought || state) announce(`${found.length} endpoints match.`);
   }
 
@@ -95,7 +117,13 @@ export function stateBadge(state) {
 const COLUMNS = [
   {
     title: "Endpoint",
-    cells: (row) => el("span", { class: "named" }, el("b", {}, row.endpoint_name), el("small", {}, `${row.repository} · ${row.namespace}`)),
+    cells: (row) =>
+      el(
+        "span",
+        { class: "named" },
+        el("b", {}, row.endpoint_name),
+        el("small", {}, `${row.repository} · ${row.namespace}`),
+      ),
     sort: (row) => row.endpoint_name,
   },
   { title: "State", cells: (row) => stateBadge(row.state), sort: (row) => row.state },
@@ -106,6 +134,10 @@ const COLUMNS = [
   },
   { title: "Hardware", cells: (row) => row.hardware, sort: (row) => row.hardware },
   { title: "Now", cells: (row) => money(row.cost_now_per_hour_usd), sort: (row) => row.cost_now_per_hour_usd ?? -1 },
-  { title: "At most", cells: (row) => money(row.cost_at_most_per_hour_usd), sort: (row) => row.cost_at_most_per_hour_usd ?? -1 },
+  {
+    title: "At most",
+    cells: (row) => money(row.cost_at_most_per_hour_usd),
+    sort: (row) => row.cost_at_most_per_hour_usd ?? -1,
+  },
   { title: "Idle", cells: (row) => idleTime(row.idle_minutes), sort: (row) => row.idle_minutes ?? -1 },
 ];

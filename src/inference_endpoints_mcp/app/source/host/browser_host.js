@@ -31,7 +31,7 @@ export class BrowserHost {
     const code = new URLSearchParams(location.hash.slice(1)).get("code");
     if (code) {
       history.replaceState(null, "", location.pathname);
-      const answer = await fetch("/session", { method: "POST", headers: { Authorization: `Bearer ${code}` } });
+      const answer = await reach("/session", { method: "POST", headers: { Authorization: `Bearer ${code}` } });
       if (!answer.ok) throw new Error("This link was used before. The terminal shows a new one.");
       sessionStorage.setItem(KEY, (await answer.json()).key);
     }
@@ -49,7 +49,10 @@ export class BrowserHost {
       const result = await this.request("tools/call", name, { name, arguments: given, ...answered }, meta);
       if (result.resultType !== "input_required") return result;
       if (!ask) throw new Error("The server asks a question, and nobody can answer it here.");
-      answered = { inputResponses: await answerAll(result.inputRequests ?? {}, ask), requestState: result.requestState };
+      answered = {
+        inputResponses: await answerAll(result.inputRequests ?? {}, ask),
+        requestState: result.requestState,
+      };
     }
   }
 
@@ -62,22 +65,37 @@ export class BrowserHost {
    */
   async request(method, name, params, meta = {}) {
     const id = this.nextId++;
-    const answer = await fetch("/mcp", {
+    const answer = await reach("/mcp", {
       method: "POST",
       headers: {
-        "Authorization": `Bearer ${sessionStorage.getItem(KEY)}`,
+        Authorization: `Bearer ${sessionStorage.getItem(KEY)}`,
         "Content-Type": "application/json",
-        "Accept": "application/json, text/event-stream",
+        Accept: "application/json, text/event-stream",
         "MCP-Protocol-Version": REVISION,
         "Mcp-Method": method,
         "Mcp-Name": name,
       },
       body: JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: { ...meta, ...CLIENT } } }),
     });
-    if (answer.status === 401) throw new Error("The dashboard was started anew. Open the link that the terminal shows.");
+    if (answer.status === 401)
+      throw new Error("The dashboard was started anew. Open the link that the terminal shows.");
     const message = messageWithId(await answer.text(), id);
     if (message?.result) return message.result;
     throw new Error(message?.error?.message ?? `The server answered ${answer.status}.`);
+  }
+}
+
+/**
+ * The browser's own words for a server that does not answer help nobody.
+ *
+ * @param {string} path
+ * @param {RequestInit} request
+ */
+async function reach(path, request) {
+  try {
+    return await fetch(path, request);
+  } catch {
+    throw new Error("The dashboard does not answer. It may have ended: see the terminal.");
   }
 }
 
@@ -88,7 +106,10 @@ export class BrowserHost {
  * @param {number} id
  */
 function messageWithId(text, id) {
-  const lines = text.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
+  const lines = text
+    .split(/\r?\n/)
+    .filter((line) => line.startsWith("data:"))
+    .map((line) => line.slice(5));
   for (const json of lines.length ? lines : [text]) {
     const message = json.trim() ? JSON.parse(json) : null;
     if (message?.id === id) return message;

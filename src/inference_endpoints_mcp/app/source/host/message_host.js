@@ -89,7 +89,9 @@ export class MessageHost {
   /** @param {any} message */
   answer(message) {
     const known = message.method === "ping" || message.method === "ui/resource-teardown";
-    const outcome = known ? { result: {} } : { error: { code: -32601, message: "This page does not know this method." } };
+    const outcome = known
+      ? { result: {} }
+      : { error: { code: -32601, message: "This page does not know this method." } };
     this.post({ id: message.id, ...outcome });
   }
 
@@ -101,6 +103,9 @@ export class MessageHost {
 
   reportSize() {
     const { width, height } = document.body.getBoundingClientRect();
-    this.notify("ui/notifications/size-changed", { width: Math.ceil(width), height: Math.min(Math.ceil(height), TALLEST) });
+    this.notify("ui/notifications/size-changed", {
+      width: Math.ceil(width),
+      height: Math.min(Math.ceil(height), TALLEST),
+    });
   }
 }

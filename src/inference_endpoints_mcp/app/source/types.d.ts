@@ -1,0 +1,100 @@
+// The types of the server's answers that this page reads, and of what is around it.
+
+export interface FleetRow {
+  endpoint_name: string;
+  namespace: string;
+  state: string;
+  repository: string;
+  hardware: string;
+  ready_replicas: number;
+  target_replicas: number;
+  max_replica?: number;
+  cost_now_per_hour_usd?: number;
+  cost_at_most_per_hour_usd?: number;
+  idle_minutes?: number;
+  backend: string;
+}
+
+export interface Plan {
+  effect: string;
+  exposes?: string[];
+  interrupts?: string;
+  payload?: Record<string, any>;
+  changes?: Setting[];
+  per_hour_now_usd?: number;
+  per_hour_after_usd?: number;
+  per_hour_at_most_usd?: number;
+  per_month_at_most_usd?: number;
+  warnings?: string[];
+}
+
+/** A setting before and after a change. */
+export interface Setting {
+  setting: string;
+  before?: any;
+  after?: any;
+}
+
+/** One of several endpoints in an answer to a change. */
+export interface Outcome {
+  endpoint_name: string;
+  state?: string;
+  outcome: string;
+  cost_now_usd?: number;
+  cost_after_usd?: number;
+  changes?: string[];
+  why?: string;
+}
+
+export interface GraphSeries {
+  metric: string;
+  of: string;
+  unit?: string;
+  /** Seconds since the epoch. */
+  at: number[];
+  values: number[];
+}
+
+/** A call of a tool that changes something. */
+export interface Change {
+  title: string;
+  /** The label of the button that goes on. */
+  verb: string;
+  tool: string;
+  /** Its arguments. */
+  given: Record<string, any>;
+}
+
+export interface Answer {
+  action: "accept" | "decline" | "cancel";
+  content?: Record<string, any>;
+}
+
+/** Asks the person what the server asks. */
+export type Ask = (question: string, schema: any) => Promise<Answer>;
+
+export interface CallOptions {
+  meta?: Record<string, any>;
+  /** Not in a host, which asks by itself. */
+  ask?: Ask;
+}
+
+/** What is around this page, and calls the server's tools. */
+export interface Host {
+  /** Whether to read again by itself. */
+  refreshes: boolean;
+  canCall: boolean;
+  /** Of the call whose answer is shown; empty in a browser. */
+  toolName: string;
+  toolArguments: Record<string, any>;
+  onResult: (result: any) => void;
+  connect(): Promise<void>;
+  callTool(name: string, given: Record<string, any>, options?: CallOptions): Promise<any>;
+}
+
+declare global {
+  /** Of this server. `page.py` puts it before the modules. */
+  const VERSION: string;
+  /** uPlot, which is in the page before the modules. */
+  const uPlot: any;
+}
