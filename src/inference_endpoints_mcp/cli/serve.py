@@ -14,8 +14,11 @@ from inference_endpoints_mcp.server.backend_connectors import HuggingFaceConnect
 from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
 from inference_endpoints_mcp.server.http.keys import KeyFileError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
+from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings, ProviderSettingsError
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http, serve_stdio
+
+_HTTP_ERRORS = (UnprotectedServerError, KeyFileError, ProviderSettingsError, ListenError)
 
 
 def run_stdio(settings: ServerSettings) -> int:
@@ -31,7 +34,7 @@ def run_serve(settings: ServeSettings) -> int:
         return run_stdio(settings)
     try:
         return serve_http(build_options(settings, http=True), _http_options(settings))
-    except (LimitsError, LentSecretsError, AuditError, UnprotectedServerError, KeyFileError, ListenError) as error:
+    except (LimitsError, LentSecretsError, AuditError, *_HTTP_ERRORS) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -49,10 +52,18 @@ def _http_options(settings: ServeSettings) -> HttpOptions:
         access=AccessRules.from_settings(exposure, list(settings.allowed_hosts), has_key=settings.has_key),
         keys_file=settings.keys,
         api_key_file=settings.api_key_file,
+        oauth=_oauth(settings),
         trusted_proxies=settings.trusted_proxies,
         max_sessions=settings.max_sessions,
         max_connections=settings.max_connections,
     )
+
+
+def _oauth(settings: ServeSettings) -> OAuthSettings | None:
+    """Raises `ProviderSettingsError`."""
+    if settings.oauth_issuer is None or settings.oauth_resource is None:
+        return None
+    return OAuthSettings(settings.oauth_issuer, settings.oauth_resource)
 
 
 def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOptions:

@@ -216,6 +216,12 @@ class ServeSettings(ServerSettings):
     api_key_file: Path | None = Field(
         default=None, description="Private file with the key that callers send as `Authorization: Bearer …`."
     )
+    oauth_issuer: str | None = Field(
+        default=None, description="Identity provider at which callers sign in, as it names itself in its metadata."
+    )
+    oauth_resource: str | None = Field(
+        default=None, description="Address of this server as callers know it, for which their tokens must be issued."
+    )
     allow_local_users: bool = Field(
         default=False, description="Without a key, let every user of this machine act with your token."
     )
@@ -239,7 +245,14 @@ class ServeSettings(ServerSettings):
 
     @property
     def has_key(self) -> bool:
-        return bool(self.keys or self.api_key_file)
+        """Whether callers have to sign in."""
+        return bool(self.keys or self.api_key_file or self.oauth_issuer)
+
+    @model_validator(mode="after")
+    def _provider_and_resource_belong_together(self) -> Self:
+        if (self.oauth_issuer is None) != (self.oauth_resource is None):
+            raise PydanticCustomError("oauth", "--oauth-issuer and --oauth-resource need each other.")
+        return self
 
     @model_validator(mode="after")
     def _socket_has_no_address(self) -> Self:

@@ -44,6 +44,8 @@ def identify_caller(context: Context[Any, Any], backend: Backend) -> str:
 
 
 def _signed_in() -> str | None:
-    """The name of the caller's key."""
+    """The name of the caller's key, or whom its identity provider knows it as."""
     token = get_access_token()
-    return token.client_id if token else None
+    if token is None:
+        return None
+    return clean_line(f"{token.subject} of {(token.claims or {})['iss']}", 200) if token.subject else token.client_id

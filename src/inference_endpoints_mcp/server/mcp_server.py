@@ -58,6 +58,7 @@ from inference_endpoints_mcp.server.resources.output_resources import (
 )
 from inference_endpoints_mcp.server.resources.subscriptions import Subscriptions
 from inference_endpoints_mcp.server.resources.uris import EndpointUri
+from inference_endpoints_mcp.server.scopes import apply_scopes
 from inference_endpoints_mcp.server.stdio import stdio_messages
 from inference_endpoints_mcp.server.tool_calls import ToolCalls
 from inference_endpoints_mcp.tools.call_context import Application
@@ -110,7 +111,14 @@ class EndpointsServer(MCPServer[Application]):
             instructions=INSTRUCTIONS,
             lifespan=lifespan,
             cache_hints={method: CacheHint(LIST_TTL_MS, "private") for method in ("tools/list", "prompts/list")},
-            middleware=[note_time, track_caller, apply_header_limits, self._render_failures, self._count_request],
+            middleware=[
+                note_time,
+                track_caller,
+                apply_header_limits,
+                apply_scopes,
+                self._render_failures,
+                self._count_request,
+            ],
             # The state outlives the question, so that a late answer gets an error in our own words.
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.approval.answer_timeout_s),
             log_level="WARNING",

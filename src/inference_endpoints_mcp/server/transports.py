@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcp.server.auth.provider import TokenVerifier
     from starlette.types import ASGIApp
 
+    from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings
     from inference_endpoints_mcp.server.http.page import OneTimeLinks
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ SHUTDOWN_GRACE_S = 2
 class HttpOptions:
     """Where to listen, and who may call.
 
-    `keys_file` has the keys of named callers, `api_key_file` one that they share; without both nobody signs in.
+    `keys_file` has the keys of named callers, `api_key_file` one that they share, `oauth` names an identity provider.
+    Without any of them nobody signs in.
     With `links`, the page of the app is served as well, to whoever opens one of them.
     `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
     `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all.
@@ -46,6 +48,7 @@ class HttpOptions:
     access: AccessRules
     keys_file: Path | None = None
     api_key_file: Path | None = None
+    oauth: "OAuthSettings | None" = None
     trusted_proxies: tuple[str, ...] = ()
     max_sessions: int = 64
     max_connections: int = 2_000
@@ -115,7 +118,13 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
     )
     limited = SessionLimits(NoteDepartures(app), http.max_sessions)
     verifiers = _verifiers(server, http)
-    whole: ASGIApp = AuthenticationMiddleware(limited, verifiers) if verifiers else limited
+    whole: ASGIApp = limited
+    if http.oauth is not None:
+        from inference_endpoints_mcp.server.http.step_up import StepUpMiddleware
+
+        whole = StepUpMiddleware(whole, http.oauth)
+    if verifiers:
+        whole = AuthenticationMiddleware(whole, verifiers, http.oauth)
     if http.links is not None:
         from inference_endpoints_mcp.server.http.page import PageRoutes
 
@@ -149,4 +158,8 @@ def _verifiers(server: EndpointsServer, http: HttpOptions) -> "list[TokenVerifie
         verifiers.append(SharedKey.read(http.api_key_file))
     if http.keys_file:
         verifiers.append(NamedKeys(http.keys_file, report))
+    if http.oauth is not None:
+        from inference_endpoints_mcp.server.http.oauth import OAuthTokens
+
+        verifiers.append(OAuthTokens(http.oauth))
     return verifiers
