@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from inference_endpoints.errors import Unavailable as Unavailable
     from inference_endpoints.hub_functions import EndpointList as EndpointList
     from inference_endpoints.inference.async_inference import AsyncInference as AsyncInference
+    from inference_endpoints.inference.calls.responses import InferenceResponse as InferenceResponse
     from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient as AsyncInferenceClient
     from inference_endpoints.inference.hub_inference_client import InferenceClient as InferenceClient
-    from inference_endpoints.inference.responses import InferenceResponse as InferenceResponse
     from inference_endpoints.inference.tasks.outputs import Label as Label
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint as AsyncInferenceEndpoint
     from inference_endpoints.models import CreateRequest as CreateRequest
@@ -83,7 +83,7 @@ _NAMES_BY_MODULE = {
     "watching.goals": "Goal",
     "inference_endpoint": "AsyncInferenceEndpoint",
     "inference.async_inference": "AsyncInference",
-    "inference.responses": "InferenceResponse",
+    "inference.calls.responses": "InferenceResponse",
     "inference.tasks.outputs": "Label",
     "inference.hub_inference_client": "AsyncInferenceClient InferenceClient",
     "watching.observation": "StatusChange",

@@ -13,7 +13,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.inference.async_inference import AsyncInference
-from inference_endpoints.inference.chat import ChatMessage
+from inference_endpoints.inference.chat.messages import ChatMessage
 
 pytestmark = pytest.mark.anyio
 

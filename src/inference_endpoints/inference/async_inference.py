@@ -9,17 +9,18 @@ import anyio
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.errors import BadRequest, InferenceEndpointError
-from inference_endpoints.inference import chat
-from inference_endpoints.inference.chat import ChatDelta, ChatResponse, Messages
-from inference_endpoints.inference.cold_start import CallDeadline, CallOptions, OpenResponse
-from inference_endpoints.inference.engine_caller import EngineCaller
-from inference_endpoints.inference.responses import InferenceResponse
+from inference_endpoints.inference.calls.cold_start import CallDeadline, CallOptions, OpenResponse
+from inference_endpoints.inference.calls.engine_caller import EngineCaller
+from inference_endpoints.inference.calls.responses import InferenceResponse
+from inference_endpoints.inference.calls.whole_calls import WholeCalls
+from inference_endpoints.inference.chat.answer import ChatDelta, ChatResponse, Transcript
+from inference_endpoints.inference.chat.messages import Messages
+from inference_endpoints.inference.chat.stream import build_chat_request, stream_deltas
 from inference_endpoints.inference.task_runner import OnDone, TaskRun, TaskRunner
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.inference.tasks.routes import Route
 from inference_endpoints.inference.tasks.table import TASKS, find_task
 from inference_endpoints.inference.tasks.task import Task
-from inference_endpoints.inference.whole_calls import WholeCalls
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.http import Sleep
 
@@ -58,12 +59,14 @@ class AsyncInference:
         temperature: float | None = None,
         parameters: Parameters | None = None,
         on_delta: OnDelta | None = None,
+        transcript: Transcript | None = None,
         known: Endpoint | None = None,
         **options: Unpack[CallOptions],
     ) -> ChatResponse:
-        """Answer a conversation. `parameters`: other settings of the OpenAI API, such as stop or tools.
+        """Answer a conversation. `parameters`: other settings of the OpenAI API, such as stop, n or tools.
 
-        `on_delta` gets each delta when it arrives.
+        `on_delta` gets each delta when it arrives. A `transcript` that is given has, after an error, what the model
+        wrote until then.
 
         >>> response = await inference.chat("chat", [{"role": "user", "content": "Hi"}], max_tokens=20)
         >>> print(response.text, response.woke)
@@ -71,13 +74,15 @@ class AsyncInference:
         """
         deadline = CallDeadline(**options, sleep=self._sleep)
         settings = {"max_tokens": max_tokens, "temperature": temperature, **(parameters or {})}
-        transcript = chat.Transcript()
+        transcript = Transcript() if transcript is None else transcript
         async with self._open_chat(name, namespace, messages, settings, deadline, known) as (opened, deltas):
             async for delta in deltas:
                 transcript.add(delta, deadline.elapsed)
+                transcript.woke = opened.woke
                 if on_delta is not None:
                     await on_delta(delta)
-            return transcript.response(deadline.elapsed, woke=opened.woke)
+            transcript.seconds = deadline.elapsed
+            return transcript.response()
 
     async def stream_chat(
         self,
@@ -205,10 +210,10 @@ class AsyncInference:
         known: Endpoint | None,
     ) -> AsyncIterator[tuple[OpenResponse, AsyncGenerator[ChatDelta]]]:
         """The response to a conversation, and its deltas."""
-        build_request = chat.build_chat_request(messages, **settings)
+        build_request = build_chat_request(messages, settings)
         target = await self._engines.find(name, namespace, deadline, known)
         async with (
             self._engines.open(target, build_request, deadline) as opened,
-            aclosing(chat.stream_deltas(opened, deadline)) as deltas,
+            aclosing(stream_deltas(opened, deadline)) as deltas,
         ):
             yield opened, deltas

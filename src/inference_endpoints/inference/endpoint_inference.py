@@ -7,7 +7,7 @@ from typing import Any
 from inference_endpoints.client_pool import Api, client_of
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.async_inference import AsyncInference
-from inference_endpoints.inference.cold_start import CallOptions
+from inference_endpoints.inference.calls.cold_start import CallOptions
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
 
 _UNSUPPORTED_ARGUMENTS = {

@@ -14,10 +14,11 @@ import anyio
 
 from inference_endpoints.blocking import blocking
 from inference_endpoints.client_pool import client_of
-from inference_endpoints.inference.chat import ChatDelta, Messages
-from inference_endpoints.inference.completions import ChatCompletion, ChatCompletionChunk
+from inference_endpoints.inference.calls.responses import InferenceResponse
+from inference_endpoints.inference.chat.answer import ChatDelta
+from inference_endpoints.inference.chat.completions import ChatCompletion, ChatCompletionChunk
+from inference_endpoints.inference.chat.messages import Messages
 from inference_endpoints.inference.endpoint_inference import EndpointInference
-from inference_endpoints.inference.responses import InferenceResponse
 from inference_endpoints.inference.tasks.outputs import (
     Answer,
     DetectedObject,
@@ -37,6 +38,7 @@ MediaFile = bytes | str | Path
 def _chat_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a chat in the form of `AsyncInference`: two by name, the others as `parameters`."""
     given = {name: value for name, value in parameters.items() if value is not None}
+    given |= given.pop("extra_body", {})
     named = {name: given.pop(name, None) for name in ("max_tokens", "temperature")}
     return {**named, "parameters": given}
 

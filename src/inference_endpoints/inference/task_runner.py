@@ -13,15 +13,15 @@ from inference_endpoints.errors import (
     RateLimited,
     Unavailable,
 )
-from inference_endpoints.inference.cold_start import CallDeadline, must_start_first
-from inference_endpoints.inference.engine_caller import EngineCaller, EngineTarget
-from inference_endpoints.inference.responses import InferenceResponse
+from inference_endpoints.inference.calls.cold_start import CallDeadline, must_start_first
+from inference_endpoints.inference.calls.engine_caller import EngineCaller, EngineTarget
+from inference_endpoints.inference.calls.responses import InferenceResponse
+from inference_endpoints.inference.calls.whole_calls import WholeCalls
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.inference.tasks.inputs import TaskInput
 from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK
 from inference_endpoints.inference.tasks.routes import Route
 from inference_endpoints.inference.tasks.task import Task
-from inference_endpoints.inference.whole_calls import WholeCalls
 from inference_endpoints.models import Endpoint
 
 MAX_CONCURRENT_REQUESTS = 4

@@ -14,8 +14,8 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.inference.async_inference import AsyncInference
+from inference_endpoints.inference.calls.responses import MAX_RESPONSE_BYTES
 from inference_endpoints.inference.media import detect_media_type
-from inference_endpoints.inference.responses import MAX_RESPONSE_BYTES
 from inference_endpoints.inference.tasks.outputs import Label, Media
 from inference_endpoints.inference.tasks.table import TASKS
 
@@ -238,15 +238,35 @@ async def test_an_engines_own_text_is_in_upstream_and_never_in_the_message(
     assert type(caught.value) is error
     assert (caught.value.status, caught.value.upstream) == (status, "canary quota")
     assert "canary" not in str(caught.value)
-    assert len(upstream.calls()) == 1
+    assert len(upstream.calls()) == (3 if error is RateLimited else 1)
 
 
-async def test_an_overloaded_engine_reports_when_to_try_again(upstream: Upstream, inference: AsyncInference) -> None:
+async def test_an_overloaded_engine_is_asked_again_when_it_says(
+    upstream: Upstream, inference: AsyncInference, slept: list[float]
+) -> None:
     upstream.shows("running")
-    upstream.serves("/", Answer(429, b"", {"retry-after": "12"}), Answer(429, b""))
-    waits = []
-    for _ in range(2):
-        with pytest.raises(RateLimited) as caught:
-            await inference.call("chat", body={})
-        waits.append(caught.value.retry_after)
-    assert waits == [12.0, 5.0]
+    upstream.serves(
+        "/", Answer(429, b"", {"retry-after": "12"}), Answer(429, b""), Answer(body={"generated_text": "a"})
+    )
+    waits: list[str] = []
+
+    async def on_wait(sentence: str) -> None:
+        waits.append(sentence)
+
+    response = await inference.call("chat", body={}, on_wait=on_wait)
+    assert response.json() == {"generated_text": "a"}
+    assert slept[0] == 12
+    assert waits[0] == "overloaded · trying again in 12 s"
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize(("headers", "retry_after", "calls"), [({"retry-after": "500"}, 500, 1), ({}, 5, 3)])
+async def test_an_engine_that_stays_overloaded_reports_when_to_try_again(
+    upstream: Upstream, inference: AsyncInference, headers: dict[str, str], retry_after: float, calls: int
+) -> None:
+    upstream.shows("running")
+    upstream.serves("/", Answer(429, b"", headers))
+    with pytest.raises(RateLimited) as caught:
+        await inference.call("chat", body={})
+    assert caught.value.retry_after == retry_after
+    assert len(upstream.calls()) == calls

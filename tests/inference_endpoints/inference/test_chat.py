@@ -14,7 +14,9 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.inference.async_inference import AsyncInference
-from inference_endpoints.inference.chat import ChatDelta, ChatMessage
+from inference_endpoints.inference.chat.answer import ChatDelta, Transcript
+from inference_endpoints.inference.chat.completions import ChatCompletion
+from inference_endpoints.inference.chat.messages import ChatMessage
 
 pytestmark = pytest.mark.anyio
 
@@ -167,3 +169,89 @@ async def test_the_error_for_a_missing_route_names_the_deployed_task(
     upstream.shows("running")
     with pytest.raises(NotFound, match=r"POST /v1/chat/completions.*deployed for text-generation"):
         await inference.chat("chat", HELLO)
+
+
+async def test_all_choices_are_returned_with_their_log_probabilities(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    def chunk(index: int, text: str, **choice: Any) -> dict[str, Any]:
+        said = {"token": text, "logprob": -0.5, "top_logprobs": []}
+        delta = {"index": index, "delta": {"content": text}, "logprobs": {"content": [said]}, **choice}
+        return {"id": "a1", "created": 7, "model": "m", "choices": [delta]}
+
+    upstream.shows("running")
+    upstream.serves(
+        CHAT, events(chunk(1, "b"), chunk(0, "a", finish_reason="stop"), chunk(1, "c", finish_reason="length"), DONE)
+    )
+    answer = await inference.chat("chat", HELLO, parameters={"n": 2, "logprobs": True})
+    assert [(each.index, each.text, each.finish_reason) for each in answer.choices] == [
+        (0, "a", "stop"),
+        (1, "bc", "length"),
+    ]
+    assert [item["token"] for item in answer.choices[1].logprobs] == ["b", "c"]
+    assert (answer.answer.id, answer.answer.created, answer.answer.model) == ("a1", 7, "m")
+    upstream.serves(CHAT, events(chunk(0, "a", finish_reason="stop"), chunk(1, "b")))
+    with pytest.raises(Unavailable, match="broke off"):
+        await inference.chat("chat", HELLO, parameters={"n": 2})
+
+
+async def test_an_answer_can_be_sent_back_as_it_came(upstream: Upstream, inference: AsyncInference) -> None:
+    upstream.shows("running")
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    asked = {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+    upstream.serves(CHAT, events(asked, DONE))
+    answer = ChatCompletion.of(await inference.chat("chat", HELLO))
+    found = {"role": "tool", "tool_call_id": "a", "content": "[]", "name": None}
+    await inference.chat("chat", [*HELLO, answer.choices[0].message, found])
+    assert upstream.calls()[1].json["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "a", "content": "[]"},
+    ]
+
+
+USER = {"role": "user", "content": "a"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "settings", "said"),
+    [
+        ("hello", {}, "not a list of messages"),
+        ([], {}, "There is no message"),
+        ([{"content": "a"}], {}, "messages.0.role is missing"),
+        ([USER, 7], {}, "messages.1: "),
+        ([{"role": "user", "content": "\ud83d"}], {}, "messages.0.content"),
+        ([{"role": "user", "content": [{"text": "a"}]}], {}, "messages.0.content.0.type is missing"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], {}, "image_url.url is missing"),
+        (
+            [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}],
+            {},
+            "messages.0.tool_calls.0.function.arguments: is not valid JSON",
+        ),
+        ([USER], {"max_tokens": 0}, "max_tokens: "),
+        ([USER], {"max_tokns": 5}, "but max_tokens is"),
+        ([USER], {"tools": [{"a": 1}]}, "tools.0.type is missing"),
+        ([USER], {"n": 0}, "n: "),
+    ],
+)
+async def test_what_no_engine_could_read_is_refused_before_anything_is_sent(
+    upstream: Upstream, inference: AsyncInference, messages: Any, settings: dict[str, Any], said: str
+) -> None:
+    upstream.shows("running")
+    with pytest.raises(BadRequest) as caught:
+        await inference.chat("chat", messages, parameters=settings)
+    assert said in caught.value.message
+    assert upstream.calls() == []
+
+
+async def test_what_was_written_before_an_error_is_kept(upstream: Upstream, inference: AsyncInference) -> None:
+    upstream.shows("running")
+    upstream.serves(CHAT, events(delta_chunk("Gr"), {"error": "CUDA error"}))
+    transcript = Transcript()
+    with pytest.raises(Unavailable):
+        await inference.chat("chat", HELLO, transcript=transcript)
+    assert transcript.began
+    assert transcript.response().text == "Gr"

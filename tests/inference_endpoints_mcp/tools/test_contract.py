@@ -141,7 +141,7 @@ async def test_defaults_are_money_safe(modern: Host) -> None:
 
 async def test_no_tool_takes_more_than_its_share(modern: Host) -> None:
     for tool in await listed(modern):
-        most = {"create_endpoint": 2_800, "update_endpoint": 2_800, "call_endpoint": 1_300}.get(tool["name"], 1_150)
+        most = {"create_endpoint": 2_800, "update_endpoint": 2_800}.get(tool["name"], 1_200)
         assert count_model_characters(tool) <= most, tool["name"]
 
 

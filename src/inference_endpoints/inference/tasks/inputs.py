@@ -7,7 +7,8 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 from pydantic_core import PydanticCustomError
 
 
-def _check_text(text: str) -> str:
+def check_text(text: str) -> str:
+    """The text. Raises a pydantic error if it cannot be sent as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -15,7 +16,7 @@ def _check_text(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(min_length=1), AfterValidator(_check_text)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(check_text)]
 _FILES = ("image", "audio")
 File = Annotated[bytes, Strict(), Field(min_length=1)]
 

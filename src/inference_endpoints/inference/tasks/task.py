@@ -1,24 +1,21 @@
 """One task: what it takes and returns. Inputs and parameters are checked before anything is sent."""
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import ValidationError
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.media import UNKNOWN, detect_media_type, is_media_of
+from inference_endpoints.inference.parameter_types import ParameterTypes, describe_problem
 from inference_endpoints.inference.tasks.inputs import TaskInput
 from inference_endpoints.inference.tasks.outputs import Media
 from inference_endpoints.inference.tasks.readers import Reader
 from inference_endpoints.inference.tasks.routes import Route
 from inference_endpoints.models.json_text import parse_json
-
-MIN_SIMILARITY = 0.8
-"""How similar a parameter's name must be to a known one to count as a typing error of it."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +70,8 @@ class Task:
     def check_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Raises `BadRequest` for a parameter that is missing, has another type, or is nearly the name of a known one.
         Those of an engine's own pass."""
-        for name in parameters.keys() - self.parameters.keys():
-            near = difflib.get_close_matches(name, self.parameters, 1, MIN_SIMILARITY)
-            if near:
-                raise BadRequest(
-                    f"{self.name}: a parameter is not known, but {near[0]} is. Nothing was sent.", hint=self._hint
-                )
-        try:
-            self._parameter_model.model_validate(dict(parameters))
-        except ValidationError as error:
-            raise BadRequest(f"{self.name}: {self._describe(error)}. Nothing was sent.", hint=self._hint) from error
+        if problem := self._parameter_types.problem(parameters):
+            raise BadRequest(f"{self.name}: {problem}. Nothing was sent.", hint=self._hint)
 
     def read_response(self, content_type: str, content: bytes, count: int, route: Route) -> list[Any]:
         """The outputs of a response's body, one for each input. Raises one of `NOT_OF_THIS_TASK`."""
@@ -93,13 +82,8 @@ class Task:
         return (route.read or self.read)(parse_json(content), count)
 
     @cached_property
-    def _parameter_model(self) -> type[BaseModel]:
-        fields: dict[str, Any] = {
-            name: (kind, ...) if name in self.required else (kind | None, None)
-            for name, kind in self.parameters.items()
-        }
-        config = ConfigDict(extra="allow", hide_input_in_errors=True)
-        return create_model("Parameters", __config__=config, **fields)
+    def _parameter_types(self) -> ParameterTypes:
+        return ParameterTypes(self.parameters, self.required)
 
     @property
     def _hint(self) -> str:
@@ -107,17 +91,12 @@ class Task:
 
     def _describe(self, error: ValidationError) -> str:
         """The first problem, with its field and without its value."""
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        known = {*self.takes.model_fields, *self.parameters}
-        where = [str(part) for part in problem["loc"] if isinstance(part, int) or part in known]
+        problem, parts = error.errors(include_url=False, include_input=False)[0], self.takes.model_fields
         if problem["type"] == "extra_forbidden":
-            names = ", ".join(self.takes.model_fields)
-            return f"it takes {names}, and something else was given"
-        if problem["type"] == "missing":
-            return f"{'.'.join(where)} is missing"
-        if problem["type"] in {"bytes_type", "is_instance_of"}:
-            return f"{'.'.join(where)} takes a file as bytes"
-        return f"{'.'.join(where) or 'the input'}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+            return f"it takes {', '.join(parts)}, and something else was given"
+        if problem["type"] == "bytes_type":
+            return f"{problem['loc'][0]} takes a file as bytes"
+        return describe_problem(error, parts)
 
 
 def _is_json(content_type: str, content: bytes) -> bool:

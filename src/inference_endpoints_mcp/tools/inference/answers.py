@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints.inference.cold_start import CallOptions
-from inference_endpoints.inference.responses import InferenceResponse
+from inference_endpoints.inference.calls.cold_start import CallOptions
+from inference_endpoints.inference.calls.responses import InferenceResponse
 from inference_endpoints.inference.task_runner import AnswerOfAnotherTask
 from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK
 from inference_endpoints.inference.tasks.routes import Route

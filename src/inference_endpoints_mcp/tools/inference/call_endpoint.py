@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.inference.cold_start import CallOptions
+from inference_endpoints.inference.calls.cold_start import CallOptions
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, Ours, ShortLine, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_endpoints.errors import BadRequest, InferenceEndpointError
-from inference_endpoints.inference.responses import InferenceResponse
+from inference_endpoints.inference.calls.responses import InferenceResponse
 from inference_endpoints.inference.task_runner import AnswerOfAnotherTask
 from inference_endpoints.inference.tasks.outputs import Media, Output, Transcript
 from inference_endpoints.inference.tasks.task import Task

@@ -52,14 +52,12 @@ async def _wake_proposal(call: CallContext, endpoint: Endpoint, namespace: str) 
 
 
 def report_waking(progress: Progress, name: str) -> Callable[[str], Awaitable[None]]:
-    """Returns the `on_wait` that reports the wait for a woken endpoint."""
+    """Returns the `on_wait` that reports the wait for a woken endpoint, or for one that has too much to do."""
     started = time.monotonic()
 
-    def message() -> str:
-        return f"waking {name} · {format_duration(time.monotonic() - started)}"
-
-    async def on_wait(_: str) -> None:
-        progress.report(message)
+    async def on_wait(sentence: str) -> None:
+        what = f"{name} is overloaded" if sentence.startswith("overloaded") else f"waking {name}"
+        progress.report(lambda: f"{what} · {format_duration(time.monotonic() - started)}")
 
     return on_wait
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse, open_response
-from inference_endpoints.inference.engine_errors import classify_engine_error, names_unknown_model
-from inference_endpoints.inference.engine_facts import MODELS_ROUTE, EngineFacts, engine_facts, parse_model_names
+from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse, open_response
+from inference_endpoints.inference.calls.engine_errors import classify_engine_error, names_unknown_model
+from inference_endpoints.inference.calls.engine_facts import MODELS_ROUTE, EngineFacts, engine_facts, parse_model_names
 from inference_endpoints.inference.media import detect_media_type
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.models import Endpoint

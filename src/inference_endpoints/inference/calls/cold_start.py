@@ -26,6 +26,7 @@ OnWait = Callable[[str], Awaitable[None]]
 FetchEndpoint = Callable[[], Awaitable[Endpoint]]
 """Reads the endpoint's current state."""
 
+HTTP_TOO_MANY_REQUESTS = 429
 MAX_TRANSIENT_REFUSALS = 2
 """How often a running endpoint may answer that it is not ready before that counts as its answer."""
 
@@ -96,7 +97,11 @@ class CallDeadline:
 
     async def back_off(self, attempt: int) -> None:
         """Wait before the next attempt, but not beyond the deadline."""
-        await self._sleep(min(self.remaining, backoff_s(attempt)))
+        await self.pause(backoff_s(attempt))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so many seconds, but not beyond the deadline."""
+        await self._sleep(min(self.remaining, seconds))
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ async def open_response(
     `InferenceEndpointTimeoutError`. Once an engine began to answer, nothing is sent again.
     """
     ensure_callable(call, may_wake=deadline.may_wake)
-    woke, refusals = False, 0
+    woke, refusals, overloads = False, 0, 0
     for attempt in count(1):
         woke = woke or call.endpoint.state is InferenceEndpointStatus.SCALED_TO_ZERO
         headers = dict(call.headers)
@@ -143,7 +148,10 @@ async def open_response(
                 with deadline.limit(f"{call.label} did not finish its answer"):
                     refusal = await read_error(response)
             final = refusal is None or not refusal.not_ready
-            if not final:
+            delay = _overload_delay(refusal, overloads, deadline)
+            if delay is not None:
+                final, overloads = False, overloads + 1
+            elif not final:
                 refusals = 0 if must_start_first(call.endpoint) else refusals + 1
                 with deadline.limit(failing):
                     call = replace(call, endpoint=await fetch())
@@ -152,9 +160,26 @@ async def open_response(
             if final:
                 yield OpenResponse(response, call, woke, refusal)
                 return
+        if delay is not None:
+            await deadline.report_wait(f"overloaded · trying again in {format_duration(delay)}")
+            await deadline.pause(delay)
+            continue
         await deadline.report_wait(_describe_wait(call.endpoint, deadline))
         with deadline.limit(f"{call.label} did not become ready"):
             await deadline.back_off(attempt)
+
+
+def _overload_delay(refusal: ErrorResponse | None, overloads: int, deadline: CallDeadline) -> float | None:
+    """Seconds after which an engine that has too much to do is asked again; None if it is not that, or not in time.
+
+    An engine that does not say when is asked as often as one that is not ready.
+    """
+    if refusal is None or refusal.status != HTTP_TOO_MANY_REQUESTS:
+        return None
+    delay = refusal.retry_after
+    if delay is None:
+        delay = backoff_s(overloads + 1) if overloads < MAX_TRANSIENT_REFUSALS else None
+    return delay if delay is not None and delay < deadline.remaining else None
 
 
 def must_start_first(endpoint: Endpoint) -> bool:

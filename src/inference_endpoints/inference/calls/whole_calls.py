@@ -5,10 +5,10 @@ from dataclasses import replace
 from functools import cache
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference.batches import join_answers, split_request
-from inference_endpoints.inference.cold_start import CallDeadline
-from inference_endpoints.inference.engine_caller import BuildRequest, EngineCaller, EngineTarget
-from inference_endpoints.inference.responses import InferenceResponse, read_response
+from inference_endpoints.inference.calls.batches import join_answers, split_request
+from inference_endpoints.inference.calls.cold_start import CallDeadline
+from inference_endpoints.inference.calls.engine_caller import BuildRequest, EngineCaller, EngineTarget
+from inference_endpoints.inference.calls.responses import InferenceResponse, read_response
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.models import Endpoint
 

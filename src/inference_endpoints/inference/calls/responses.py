@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference.cold_start import CallDeadline, OpenResponse
+from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
 from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.http import read_up_to
 

@@ -1,0 +1,154 @@
+"""Build the request of a chat, and read its answer part by part.
+
+Sources: the published chat-completion schemas of huggingface.js, and the servers of llama.cpp, vLLM and TGI.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from inference_endpoints.errors import BadRequest, Unavailable
+from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
+from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, Usage
+from inference_endpoints.inference.chat.messages import SETTINGS, Messages, check_messages
+from inference_endpoints.inference.tasks.engine_request import EngineRequest
+from inference_endpoints.models import Endpoint
+from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
+from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events
+
+ROUTE = "/v1/chat/completions"
+MAX_STREAM_CHARACTERS = 32 * 1024 * 1024
+"""Characters of one answer, in all its chunks. A longer one is refused."""
+
+
+def build_chat_request(messages: Messages, settings: Mapping[str, Any]) -> Callable[[Endpoint, str], EngineRequest]:
+    """A function that builds the request for an endpoint and a model's name. Settings that are None are left out.
+
+    Raises `BadRequest` for messages or settings that no engine could read.
+    """
+    turns = check_messages(messages)
+    chosen = {key: value for key, value in settings.items() if value is not None}
+    if problem := SETTINGS.problem(chosen):
+        raise BadRequest(f"Chat: {problem}. Nothing was sent.", hint="Settings are those of the OpenAI API.")
+
+    def build(_: Endpoint, model: str) -> EngineRequest:
+        streamed = {"stream": True, "stream_options": {"include_usage": True}}
+        return EngineRequest(ROUTE, {"model": model, "messages": turns, **streamed, **chosen})
+
+    return build
+
+
+async def stream_deltas(opened: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[ChatDelta]:
+    """Yield the deltas of an answer. An answer that the engine does not stream is one delta for each choice."""
+    who = opened.call.label
+    failing = f"{who} did not finish its answer"
+    if "text/event-stream" not in opened.response.headers.get("content-type", ""):
+        with deadline.limit(failing):
+            content = await read_up_to(opened.response, MAX_STREAM_CHARACTERS)
+        for delta in parse_deltas(content, who):
+            yield delta
+        return
+    async with (
+        aclosing(_parse_stream(opened.response, who)) as deltas,
+        aclosing(deadline.limit_each(deltas, failing)) as timed,
+    ):
+        async for delta in timed:
+            yield delta
+
+
+async def _parse_stream(response: httpx.Response, who: str) -> AsyncGenerator[ChatDelta]:
+    """Yield the deltas of a streamed answer, up to its `[DONE]`.
+
+    Raises `Unavailable` if the engine reports an error in the stream, or ends the stream too early.
+    """
+    open_choices: set[int] = {0}
+    size = 0
+    async for data in server_sent_events(response):
+        if data.strip() == "[DONE]":
+            return
+        size += len(data)
+        if size > MAX_STREAM_CHARACTERS:
+            raise Unavailable(f"{who} sent more than 32 MiB and was still answering.", hint="Set max_tokens.")
+        for delta in parse_deltas(data.encode(), who):
+            open_choices |= {delta.index} if delta.is_written else set()
+            open_choices -= {delta.index} if delta.finish_reason is not None else set()
+            yield delta
+    if open_choices:
+        raise Unavailable(f"{who} broke off its answer.", hint="Try again. If it happens again, read its logs.")
+
+
+class _ChatMessage(BaseModel, defer_build=True):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+class _Logprobs(BaseModel, defer_build=True):
+    content: list[dict[str, Any]] | None = None
+
+
+class _Choice(BaseModel, defer_build=True):
+    index: int = 0
+    delta: _ChatMessage | None = None
+    message: _ChatMessage | None = None
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Chunk(BaseModel, defer_build=True):
+    """One chunk of a stream, or a whole answer that an engine did not stream."""
+
+    id: Any = None
+    created: Any = None
+    model: Any = None
+    system_fingerprint: Any = None
+    choices: list[_Choice] | None = None
+    usage: Usage | None = None
+    error: Any = None
+
+    def answer_id(self) -> AnswerId:
+        """What has another type than documented is left out: nothing depends on it."""
+        return AnswerId(
+            self.id if isinstance(self.id, str) else None,
+            int(self.created) if isinstance(self.created, int | float) else None,
+            self.model if isinstance(self.model, str) else None,
+            self.system_fingerprint if isinstance(self.system_fingerprint, str) else None,
+        )
+
+
+def parse_deltas(data: bytes, who: str) -> Sequence[ChatDelta]:
+    """The deltas of one chunk, one for each choice in it, or one without text if it has none.
+
+    Raises `Unavailable` if it reports an error, `BadRequest` if it is not a chunk.
+    """
+    try:
+        chunk = _Chunk.model_validate_json(data)
+    except ValidationError as error:
+        raise BadRequest(
+            f"{who} sent an answer that is not chat: it seems to serve another task.", hint="Check its task."
+        ) from error
+    if chunk.error:
+        raise Unavailable(f"{who} failed while answering.", hint=SEE_UPSTREAM, upstream=error_text(data))
+    answer = chunk.answer_id()
+    if not chunk.choices:
+        return [ChatDelta(usage=chunk.usage, answer=answer)]
+    return [_delta(choice, chunk.usage, answer) for choice in chunk.choices]
+
+
+def _delta(choice: _Choice, usage: Usage | None, answer: AnswerId) -> ChatDelta:
+    message = choice.delta or choice.message or _ChatMessage()
+    return ChatDelta(
+        text=message.content or "",
+        reasoning=message.reasoning_content or message.reasoning or "",
+        tool_calls=message.tool_calls or (),
+        finish_reason=choice.finish_reason,
+        usage=usage,
+        index=choice.index,
+        refusal=message.refusal or "",
+        logprobs=(choice.logprobs.content if choice.logprobs else None) or (),
+        answer=answer,
+    )

@@ -1,0 +1,53 @@
+"""Checks parameters by their names and types. What an engine has of its own passes; a typing error does not."""
+
+import difflib
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+MIN_SIMILARITY = 0.8
+"""How similar a name must be to a known one to count as a typing error of it."""
+
+
+@dataclass(frozen=True)
+class ParameterTypes:
+    """Types by name. `required` are the parameters that must be given, `members` names inside of structured ones."""
+
+    types: Mapping[str, Any]
+    required: tuple[str, ...] = ()
+    members: frozenset[str] = frozenset()
+
+    def problem(self, given: Mapping[str, Any]) -> str | None:
+        """What is wrong with the first wrong parameter, in our words and without its value; None if nothing is."""
+        for name in given.keys() - self.types.keys():
+            near = difflib.get_close_matches(name, self.types, 1, MIN_SIMILARITY)
+            if near:
+                return f"a parameter is not known, but {near[0]} is"
+        try:
+            self._model.model_validate(dict(given))
+        except ValidationError as error:
+            return describe_problem(error, {*self.types, *self.members})
+        return None
+
+    @cached_property
+    def _model(self) -> type[BaseModel]:
+        fields: dict[str, Any] = {
+            name: (kind, ...) if name in self.required else (kind | None, None) for name, kind in self.types.items()
+        }
+        return create_model("Parameters", __config__=ConfigDict(extra="allow", hide_input_in_errors=True), **fields)
+
+
+def describe_problem(error: ValidationError, names: Container[Any]) -> str:
+    """The problem deepest in the data, in our words: `messages.0.content: input should be a valid string`.
+
+    Only these names of ours are shown, and never a value.
+    """
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    problem = max(problems, key=lambda each: len(each["loc"]))
+    where = ".".join(str(part) for part in problem["loc"] if isinstance(part, int) or part in names)
+    if problem["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where or 'the input'}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
