@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SLOW   := mcpb container benchmarks crash conformance attacks fuzz frameworks app
+SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app
 # Three processes for two cores, as many tests wait.
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients test-app test-mcpb test-container check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients test-app test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -111,6 +111,9 @@ mcpb: $(VENV)/mcpb/.ready  ## build the MCP bundle into dist/, checked by its ow
 
 test-mcpb: mcpb  ## start the MCP bundle as a host does
 	@$(BIN)/python -m pytest tests/mcpb
+
+test-hosts: $(VENV)/hosts/.ready  ## let hosts read what `install` wrote, and start the server
+	@$(BIN)/python -m pytest tests/hosts -n 2
 
 # Binaries of others, in an environment of their own.
 $(VENV)/container/.ready: $(READY) tests/container/requirements.txt
