@@ -38,6 +38,8 @@ GENERIC = {
     "tools-list": [OLDER, NEWER],
 }
 """The scenarios that name no tool, prompt or resource of their own."""
+OF_EXTENSIONS = ("sep-2640-skills-enumeration", "sep-2640-skills-manifest")
+"""Scenarios of extensions, which belong to no revision. The directories of skills are optional, and not served."""
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,11 @@ def test_every_scenario_that_needs_no_fixture_passes_against_the_product(
 ) -> None:
     chosen = ("--scenario", scenario, "--spec-version", revision)
     conforms("--url", product, *chosen, "--expected-failures", str(EXPECTED_FAILURES))
+
+
+@pytest.mark.parametrize("scenario", OF_EXTENSIONS)
+def test_every_scenario_of_an_extension_passes_against_the_product(product: str, scenario: str) -> None:
+    conforms("--url", product, "--scenario", scenario, "--force")
 
 
 def conforms(*arguments: str) -> None:

@@ -99,6 +99,12 @@ def _run_uninstall(arguments: list[str]) -> int:
     return run_uninstall(arguments)
 
 
+def _run_skills(arguments: list[str]) -> int:
+    from inference_endpoints_mcp.cli.skills import run_skills
+
+    return run_skills(arguments)
+
+
 def _run_audit(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.audit import run_verify
     from inference_endpoints_mcp.cli.settings import AuditSettings, parse_arguments
@@ -157,4 +163,5 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "control-plane": _run_control_plane,
     "install": _run_install,
     "uninstall": _run_uninstall,
+    "skills": _run_skills,
 }

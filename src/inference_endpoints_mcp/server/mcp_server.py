@@ -59,6 +59,7 @@ from inference_endpoints_mcp.server.resources.output_resources import (
 from inference_endpoints_mcp.server.resources.subscriptions import Subscriptions
 from inference_endpoints_mcp.server.resources.uris import EndpointUri
 from inference_endpoints_mcp.server.scopes import apply_scopes
+from inference_endpoints_mcp.server.skills import SCHEME, SkillsExtension
 from inference_endpoints_mcp.server.stdio import stdio_messages
 from inference_endpoints_mcp.server.tool_calls import ToolCalls
 from inference_endpoints_mcp.tools.call_context import Application
@@ -104,6 +105,7 @@ class EndpointsServer(MCPServer[Application]):
                 yield application
 
         bus = InMemorySubscriptionBus()
+        self._skills = SkillsExtension(policy)
         super().__init__(
             "inference-endpoints-mcp",
             title="Inference Endpoints",
@@ -123,7 +125,7 @@ class EndpointsServer(MCPServer[Application]):
             request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.approval.answer_timeout_s),
             log_level="WARNING",
             subscriptions=bus if options.max_subscriptions else False,
-            extensions=[AppExtension()],
+            extensions=[AppExtension(), self._skills],
         )
         # The SDK has no public way to serve these: tools by what the host can show, pages of resources, completion with
         # the caller's context, and the subscriptions of the older protocol.
@@ -166,6 +168,8 @@ class EndpointsServer(MCPServer[Application]):
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         if str(uri) == APP_URI:
             return [read_app()]
+        if str(uri).startswith(SCHEME):
+            return [self._skills.read_file(str(uri))]
         if is_output(str(uri)):
             return [await read_output(context or Context(mcp_server=self), str(uri))]
         endpoint_uri = EndpointUri.parse(str(uri))
@@ -189,7 +193,11 @@ class EndpointsServer(MCPServer[Application]):
     ) -> ListResourcesResult:
         page = await self._endpoint_resources.list_page(ctx, params.cursor)
         if page.next_cursor is None:
-            page.resources += [*await list_outputs(ctx, self._policy), *await self.list_resources()]
+            page.resources += [
+                *await list_outputs(ctx, self._policy),
+                *self._skills.list_files(),
+                *await self.list_resources(),
+            ]
         return page
 
     def _serve_subscriptions(self, bus: InMemorySubscriptionBus, options: ServerOptions) -> None:

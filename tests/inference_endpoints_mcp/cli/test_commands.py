@@ -12,7 +12,8 @@ from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.cli.settings import ServerSettings
 
 COMMANDS = [
-    [], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"], ["install"], ["uninstall"]
+    [], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"],
+    ["install"], ["uninstall"], ["skills"]
 ]  # fmt: skip
 
 
@@ -20,7 +21,7 @@ COMMANDS = [
 def test_every_command_has_help_on_its_own_settings(run: Run, command: list[str]) -> None:
     ended = run(*command, "--help")
     assert ended.returncode == 0
-    assert ("--data-dir" in ended.stdout) is (command not in (["demo"], ["install"], ["uninstall"]))
+    assert ("--data-dir" in ended.stdout) is (command not in (["demo"], ["install"], ["uninstall"], ["skills"]))
     assert ("--simulated" in ended.stdout) is (command in ([], ["serve"], ["doctor"], ["control-plane"]))
 
 
