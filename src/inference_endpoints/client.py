@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, differences
@@ -293,7 +293,7 @@ class AsyncEndpointsClient(LogClient, ModelClient):
         1
         """
         namespace = await self.resolve_namespace(namespace)
-        span = (start, stop or datetime.now(UTC))
+        span = (start, stop or self.http.clock.now())
         first, last = (rfc3339(moment, "milliseconds") for moment in span)
         which = {"replica_id": replica} if replica else {}
         body = MetricsRequest(start=first, stop=last, **which)

@@ -4,15 +4,21 @@ No billing API exists. All of it follows from published prices, replicas and the
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.offers import Offer, comparable_offers, find_offer, list_offers
-from inference_endpoints.deploy.prices import Prices
+from inference_endpoints.deploy.prices import Prices, to_money
 from inference_endpoints.engines.model_config import Unknown
-from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, Endpoint, HardwareListing, format_duration
+from inference_endpoints.models import (
+    DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
+    Endpoint,
+    HardwareListing,
+    format_duration,
+    rfc3339,
+)
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Operation
@@ -21,15 +27,32 @@ IDLE = timedelta(hours=1)
 """An endpoint that is idle for longer should scale to zero."""
 UNUSED = timedelta(days=7)
 """An endpoint that is idle for longer should be paused, so that no accidental call wakes it."""
+BROKEN = timedelta(hours=1)
+"""A start that takes longer will not end: the longest measured ones take twenty minutes."""
 LONG_TIMEOUT_MIN = 60
 
 Per = Literal["hour", "idle stretch"]
 
 
 @dataclass(frozen=True)
-class Saving:
-    """A change that saves `usd` every hour, or each time the endpoint becomes idle."""
+class MeasuredRequests:
+    """When an endpoint was called last, by its metrics, which begin at `since`; None if not since then.
 
+    The service's own `lastUsedAt` also counts when it began to run.
+    """
+
+    since: datetime
+    last: datetime | None = None
+
+
+SavingName = Literal["broken", "unused", "kept_awake", "idle", "long_timeout", "oversized"]
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A change that saves `usd` every hour, or each time the endpoint becomes idle. `rule` names why."""
+
+    rule: SavingName
     operation: Operation[Any]
     usd: float
     why: str
@@ -41,7 +64,7 @@ class Saving:
 class EndpointCost:
     """USD per hour of one endpoint, now and at its maximum of replicas; None where no price is published.
 
-    `idle` is the time since the last call or change; None unless the endpoint is billed now.
+    `idle` is the time since the last call; None unless the endpoint is billed now.
     """
 
     endpoint: Endpoint
@@ -51,8 +74,11 @@ class EndpointCost:
     saving: Saving | None
 
 
-def cost_of(endpoint: Endpoint, listing: HardwareListing, at: datetime) -> EndpointCost:
-    """What an endpoint costs at a moment, in USD per hour, and the change that saves most.
+def cost_of(
+    endpoint: Endpoint, listing: HardwareListing, at: datetime, requests: MeasuredRequests | None = None
+) -> EndpointCost:
+    """What an endpoint costs at a moment, in USD per hour, and the change that saves most. `requests` are its calls,
+    where they were measured.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> client = EndpointsClient()
@@ -62,27 +88,35 @@ def cost_of(endpoint: Endpoint, listing: HardwareListing, at: datetime) -> Endpo
     """
     prices = Prices(listing)
     now = prices.now(endpoint)
-    idle = _idle(endpoint, at)
+    idle = idle_time(endpoint, at, requests) if endpoint.state.billed else None
     saving = None
     if now and idle is not None:
-        savings = (*(rule(endpoint, now, idle) for rule in _RULES), _smaller_hardware(endpoint, list_offers(listing)))
+        savings = (
+            _pause_broken(endpoint, now, at),
+            *(rule(endpoint, now, idle) for rule in _RULES),
+            _smaller_hardware(endpoint, list_offers(listing)),
+        )
         saving = next((one for one in savings if one is not None), None)
+        if saving is not None and requests is not None and saving.rule in {"unused", "kept_awake", "idle"}:
+            saving = replace(saving, why=f"{saving.why}{_by_metrics(requests)}")
     return EndpointCost(endpoint, now, _at_most(endpoint, prices), idle, saving)
 
 
-def idle_time(endpoint: Endpoint, at: datetime) -> timedelta | None:
-    """The time since its last call or change, whatever its state; None if neither is known."""
-    seen = _last_activity(endpoint)
-    return None if seen is None else max(at - seen, timedelta(0))  # the control plane's clock may be ahead of ours
-
-
-def _last_activity(endpoint: Endpoint) -> datetime | None:
+def idle_time(endpoint: Endpoint, at: datetime, requests: MeasuredRequests | None = None) -> timedelta | None:
+    """The time since its last call, whatever its state; None if nothing is known. What the service counts as use, or
+    where it knows none its last change, is the shortest that this can be; metrics may show that it is longer."""
     status = endpoint.status
-    return max((seen for seen in (status.last_used_at, status.updated_at) if seen), default=status.created_at)
+    known = status.last_used_at or status.updated_at or status.created_at
+    if requests is not None:
+        measured = requests.last or requests.since
+        known = min(known, measured) if known else measured
+    return None if known is None else max(at - known, timedelta(0))
 
 
-def _idle(endpoint: Endpoint, at: datetime) -> timedelta | None:
-    return idle_time(endpoint, at) if endpoint.state.billed else None
+def _by_metrics(requests: MeasuredRequests) -> str:
+    if requests.last is not None:
+        return " (by its metrics)"
+    return f" (no request in its metrics; no data before {rfc3339(requests.since, 'minutes')})"
 
 
 def _at_most(endpoint: Endpoint, prices: Prices) -> float | None:
@@ -90,13 +124,26 @@ def _at_most(endpoint: Endpoint, prices: Prices) -> float | None:
     if endpoint.state in {State.PAUSED, State.FAILED}:
         return 0.0
     replica = prices.replica(endpoint)
-    return None if replica is None else replica * max(endpoint.compute.scaling.max_replica, 1)
+    return to_money(None if replica is None else replica * max(endpoint.compute.scaling.max_replica, 1))
+
+
+def _pause_broken(endpoint: Endpoint, now: float, at: datetime) -> Saving | None:
+    """It is billed, and nothing answers: an update failed, or it has been starting for longer than any start takes."""
+    if endpoint.status.ready_replica or endpoint.state is State.RUNNING:
+        return None
+    changed = endpoint.status.updated_at
+    if endpoint.state is State.UPDATE_FAILED:
+        return Saving("broken", operations.PAUSE, now, "its update failed, no replica is ready, and it may be billed")
+    if changed is None or at - changed < BROKEN:
+        return None
+    since = format_duration((at - changed).total_seconds())
+    return Saving("broken", operations.PAUSE, now, f"it has been starting for {since}, and no replica is ready")
 
 
 def _pause_unused(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     if endpoint.state is not State.RUNNING or idle < UNUSED:
         return None
-    return Saving(operations.PAUSE, now, _describe_idle(idle))
+    return Saving("unused", operations.PAUSE, now, _describe_idle(idle))
 
 
 def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
@@ -105,14 +152,14 @@ def _stop_keeping_replicas(endpoint: Endpoint, now: float, idle: timedelta) -> S
         return None
     why = f"min_replica={kept} keeps it running, and {_describe_idle(idle)}; a call can wake it"
     settings = {"min_replica": 0, "scale_to_zero_timeout": DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN}
-    return Saving(operations.UPDATE, now, why, settings)
+    return Saving("kept_awake", operations.UPDATE, now, why, settings)
 
 
 def _scale_idle_to_zero(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
     if endpoint.state is not State.RUNNING or idle < IDLE:
         return None
     why = f"{_describe_idle(idle)}; the next call wakes it"
-    return Saving(operations.SCALE_TO_ZERO, now, why)
+    return Saving("idle", operations.SCALE_TO_ZERO, now, why)
 
 
 def _shorten_timeout(endpoint: Endpoint, now: float, idle: timedelta) -> Saving | None:
@@ -124,7 +171,7 @@ def _shorten_timeout(endpoint: Endpoint, now: float, idle: timedelta) -> Saving 
     why = f"it is billed for {timeout} idle minutes before it scales to zero; {enough} are enough"
     wasted = now * (timeout - enough) / 60
     settings = {"scale_to_zero_timeout": enough}
-    return Saving(operations.UPDATE, wasted, why, settings, per="idle stretch")
+    return Saving("long_timeout", operations.UPDATE, wasted, why, settings, per="idle stretch")
 
 
 def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | None:
@@ -156,7 +203,9 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
         f"{best.id} has {best.memory_gb:g} GB for ${best.price:g}/h, "
         f"the current hardware has {own.memory_gb:g} GB for ${own.price:g}/h"
     )
-    return Saving(operations.UPDATE, (own.price - (best.price or 0.0)) * replicas, why, {"hardware": best.id})
+    return Saving(
+        "oversized", operations.UPDATE, (own.price - (best.price or 0.0)) * replicas, why, {"hardware": best.id}
+    )
 
 
 def _describe_idle(idle: timedelta) -> str:
@@ -165,5 +214,10 @@ def _describe_idle(idle: timedelta) -> str:
 
 SavingRule = Callable[[Endpoint, float, timedelta], Saving | None]
 
-_RULES: tuple[SavingRule, ...] = (_pause_unused, _stop_keeping_replicas, _scale_idle_to_zero, _shorten_timeout)
+_RULES: tuple[SavingRule, ...] = (
+    _pause_unused,
+    _stop_keeping_replicas,
+    _scale_idle_to_zero,
+    _shorten_timeout,
+)
 """The first rule that applies wins; smaller hardware comes last."""

@@ -93,6 +93,7 @@ class Plan(BaseModel, defer_build=True):
     request: UpdateRequest | None = Field(default=None, repr=False)
     changes: list[SettingChange] = Field(default_factory=list)
     quota_left: int | None = Field(default=None, description="Accelerators of this type left at maximum replicas.")
+    quota_more: int | None = Field(default=None, description="Accelerators that it takes from the quota.")
     warnings: list[str] = Field(default_factory=list)
 
     def masked(self) -> dict[str, Any] | None:
@@ -132,8 +133,9 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
         cost=_cost(after, offer, max(1, scaling.min_replica), 0.0),
         exposes=find_exposures(request, None),
         request=request,
-        quota_left=_quota_left(offer, scaling.most_replicas),
-        warnings=_warnings(offer, scaling, known),
+        quota_left=_quota_left(offer, after, None, known),
+        quota_more=_quota_more(offer, after, None, known),
+        warnings=_warnings(offer, after, None, known),
     )
 
 
@@ -147,8 +149,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
     [('compute.scaling.maxReplica', 1, 2)]
     """
     found, after, known = differences(current, request), request.applied_to(current), list_offers(listing)
-    offer, scaling = find_offer(known, after.hardware_id), after.compute.scaling
-    held = current.status.target_replica if after.hardware_id == current.hardware_id else 0
+    offer = find_offer(known, after.hardware_id)
     return Plan(
         operation=operations.UPDATE.name,
         effect=operations.UPDATE.effect if found else Effect.READS,
@@ -162,8 +163,9 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
             SettingChange(setting=path, before=_masked_at(path, before), after=_masked_at(path, after))
             for path, (before, after) in found.items()
         ],
-        quota_left=_quota_left(offer, scaling.most_replicas - held),
-        warnings=[*_move_warnings(current, after), *_warnings(offer, scaling, known)],
+        quota_left=_quota_left(offer, after, current, known),
+        quota_more=_quota_more(offer, after, current, known),
+        warnings=[*_move_warnings(current, after), *_warnings(offer, after, current, known)],
     )
 
 
@@ -226,7 +228,9 @@ def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, li
         spends=True,
         endpoint=f"{namespace}/{current.name}",
         cost=_cost(current, offer, max(1, scaling.min_replica), Prices(listing).now(current)),
-        warnings=_warnings(offer, scaling, known),
+        quota_left=_quota_left(offer, current, current, known),
+        quota_more=_quota_more(offer, current, current, known),
+        warnings=_warnings(offer, current, current, known),
     )
 
 
@@ -268,19 +272,49 @@ def _idle_minutes(scaling: Scaling) -> float:
     return math.inf if scaling.scale_to_zero_timeout is None else float(scaling.scale_to_zero_timeout)
 
 
-def _quota_left(offer: Offer | None, replicas: int) -> int | None:
+def _quota_left(
+    offer: Offer | None, after: EndpointConfiguration, current: Endpoint | None, known: Sequence[Offer]
+) -> int | None:
+    more = _quota_more(offer, after, current, known)
+    quota = offer.instance.quota if offer else None
+    return None if quota is None or more is None else quota.left - more
+
+
+def _quota_more(
+    offer: Offer | None, after: EndpointConfiguration, current: Endpoint | None, known: Sequence[Offer]
+) -> int | None:
+    """Accelerators that a change takes from the quota of its hardware: replicas that are replaced count once.
+
+    Every endpoint that is not paused counts with its maximum of replicas (the service's documentation); on this machine
+    with those that run.
+    """
     if offer is None or offer.instance.quota is None:
         return None
-    return offer.instance.quota.left - replicas * offer.instance.num_accelerators
+    if current is not None and current.state is State.PAUSED and after is not current:
+        return 0  # it stays paused
+    wanted = after.compute.scaling.most_replicas * offer.instance.num_accelerators
+    before = find_offer(known, current.hardware_id) if current else None
+    if current is None or before is None or current.state is State.PAUSED or _quota_of(before) != _quota_of(offer):
+        return wanted
+    scaling, status = current.compute.scaling, current.status
+    held = status.target_replica if before.is_this_machine else scaling.most_replicas
+    return wanted - held * before.instance.num_accelerators
 
 
-def _warnings(offer: Offer | None, scaling: Scaling, known: Sequence[Offer]) -> list[str]:
+def _quota_of(offer: Offer) -> tuple[str, str]:
+    """A quota is for an instance type of a vendor, whatever the size and region."""
+    return offer.hardware.vendor, offer.hardware.instance_type
+
+
+def _warnings(
+    offer: Offer | None, after: EndpointConfiguration, current: Endpoint | None, known: Sequence[Offer]
+) -> list[str]:
     if offer is None:
         return ["This hardware is not in the current listing: its price and availability are unknown."]
     warnings = []
     if offer.instance.status != "available":
         warnings.append(f"This hardware is listed as {offer.instance.status.replace('_', ' ')}.")
-    left, kept = _quota_left(offer, scaling.most_replicas), scaling.min_replica
+    left, kept = _quota_left(offer, after, current, known), after.compute.scaling.min_replica
     if not offer.is_this_machine and lack_payment_method(cloud_quotas(known)):
         warnings.append(f"{QUOTAS_WITHOUT_PAYMENT_METHOD} {ADD_PAYMENT_METHOD}")
     elif left is not None and left < 0:

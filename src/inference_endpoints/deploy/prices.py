@@ -31,7 +31,8 @@ class Prices:
         if not endpoint.state.billed:
             return 0.0
         replica = self.replica(endpoint)
-        return None if replica is None else replica * max(endpoint.status.target_replica, endpoint.status.ready_replica)
+        held = max(endpoint.status.target_replica, endpoint.status.ready_replica)
+        return to_money(None if replica is None else replica * held)
 
     def at_most(self, endpoint: Endpoint) -> float | None:
         """USD per hour that an endpoint may grow to: at least one replica, whatever its status counts. A paused, failed
@@ -41,9 +42,9 @@ class Prices:
         prices = [price for price in map(self.of, endpoint.hardware_ids) if price is not None]
         replica, status = max(prices, default=None), endpoint.status
         most = max(endpoint.compute.scaling.most_replicas, status.target_replica, status.ready_replica)
-        return None if replica is None else replica * most
+        return to_money(None if replica is None else replica * most)
 
     def total(self, endpoints: Iterable[Endpoint]) -> tuple[float, int]:
         """USD per hour of all endpoints with a known price, and the number of endpoints without one."""
         prices = [self.now(endpoint) for endpoint in endpoints]
-        return sum(price for price in prices if price is not None), prices.count(None)
+        return round(sum(price for price in prices if price is not None), 4), prices.count(None)

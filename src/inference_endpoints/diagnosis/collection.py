@@ -58,7 +58,7 @@ async def collect_evidence(
     """
     namespace = await client.resolve_namespace(namespace)
     endpoint = await client.get(name, namespace)
-    now = datetime.now(UTC)
+    now = client.http.clock.now()
     failed: set[EvidenceSource] = set()
 
     async def attempt(source: EvidenceSource, read: Callable[[], Awaitable[T]]) -> T | None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.known_model import KnownModel
@@ -73,7 +73,7 @@ class StartHistory:
 
 async def read_start_durations(client: AsyncEndpointsClient, name: str, namespace: str) -> list[float]:
     """Seconds that the starts of an endpoint took in the last days, newest first, by the service's clock."""
-    graphs = await client.metrics(name, namespace, start=datetime.now(UTC) - HISTORY)
+    graphs = await client.metrics(name, namespace, start=client.http.clock.now() - HISTORY)
     return start_durations(graphs.replicas_status)
 
 

@@ -30,6 +30,7 @@ from inference_endpoints.transport.backend import LOCAL, Backend
 from inference_endpoints.transport.error_response import ErrorResponse, control_plane_error
 from inference_endpoints.transport.guard import EndpointCall, Guard
 from inference_endpoints.transport.operations import Effect, Operation, Request, Retry
+from inference_endpoints.transport.service_clock import ServiceClock
 from inference_endpoints.transport.token import validated_token
 
 httpx = httpx2
@@ -80,6 +81,7 @@ class HttpTransport:
         self.sleep = sleep
         self._user_agent = user_agent
         self._pool: httpx.AsyncClient | None = None
+        self.clock = ServiceClock()
 
     async def send(self, request: Request, operation: Operation[Result]) -> Result:
         """Send one operation to the control plane and return its answer, typed.
@@ -275,6 +277,7 @@ class HttpTransport:
             json=request.body.to_json() if request.body else None,
             headers=self._bearer() if self.backend.sends_token_to(request.operation.service) else {},
         ) as response:
+            self.clock.note(response.headers.get("date"))
             if not response.is_success:
                 refusal = await read_error(response)
                 raise control_plane_error(request.action, refusal, missing_kind=request.missing_kind)

@@ -45,9 +45,25 @@ def summarize(proposal: AnyProposal, *warnings: str) -> PlanSummary:
         exposes=shared_lines(proposal, lambda one: [exposure.subject for exposure in one.plan.exposes]),
         interrupts=" ".join(interrupted) or None,
         payload=first.payload if payloads.count(payloads[0]) == len(payloads) else None,
-        warnings=[*shared_lines(proposal, lambda one: one.plan.warnings), *warnings],
+        warnings=[*_quota_warnings(proposal), *shared_lines(proposal, lambda one: one.plan.warnings), *warnings],
         **_cost_fields(proposal.cost),
     )
+
+
+def _quota_warnings(proposal: AnyProposal) -> list[str]:
+    """The quotas that all together exceed, though each alone may not."""
+    taken: dict[str, int] = {}
+    left: dict[str, int] = {}
+    for plan in (member.plan for member in proposal.members):
+        if plan.quota_left is not None and plan.quota_more is not None:
+            kind = plan.cost.hardware_id.rpartition("-")[0]
+            taken[kind] = taken.get(kind, 0) + plan.quota_more
+            left[kind] = min(left.get(kind, plan.quota_left + plan.quota_more), plan.quota_left + plan.quota_more)
+    return [
+        f"Together they take {count} accelerators of {kind} from a quota that has {left[kind]} left."
+        for kind, count in taken.items()
+        if count > left[kind]
+    ]
 
 
 def _cost_fields(cost: PlannedCost) -> dict[str, float | None]:

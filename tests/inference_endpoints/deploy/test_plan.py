@@ -188,3 +188,25 @@ def test_what_starts_replicas_spends_and_what_ends_them_does_not(current: Endpoi
 def _is_step(operation: operations.Operation[Any]) -> bool:
     changes = operation.effect is not Effect.READS
     return changes and operation not in (operations.CREATE, operations.UPDATE)
+
+
+@pytest.mark.parametrize(
+    ("state", "wish", "left"),
+    [
+        ("running", {"compute": {"scaling": {"maxReplica": 2}}}, 3),
+        ("running", {"compute": {"scaling": {"maxReplica": 3}}}, 2),
+        ("running", {"compute": {"scaling": {"maxReplica": 1}}}, 4),
+        ("scaledToZero", {"model": {"env": {"A": "1"}}}, 3),
+        ("paused", {"compute": {"scaling": {"maxReplica": 3}}}, 3),
+    ],
+)
+def test_replicas_that_are_replaced_count_once_against_the_quota(
+    current: Endpoint, state: str, wish: dict[str, Any], left: int
+) -> None:
+    there = Endpoint.model_validate(current.raw | {"status": {"state": state}})
+    assert plan_update(change(wish), there, "acme", LISTING).quota_left == left
+
+
+def test_resuming_counts_all_its_replicas_against_the_quota(current: Endpoint) -> None:
+    paused = Endpoint.model_validate(current.raw | {"status": {"state": "paused"}})
+    assert plan_state_change(operations.RESUME, paused, "acme", LISTING).quota_left == 1

@@ -49,9 +49,9 @@ async def test_let_all_idle_endpoints_scale_to_zero(driver: Driver, modern: Host
         age(driver, name, timedelta(hours=5))
     await finish_starts(driver)
     await driver.call("POST", await driver.path_of("busy"), {"inputs": "hello"})
-    async with at_work(modern, at_most=1 + 2) as agent:
-        for saving in (await agent.call("get_costs"))["savings"]:
-            assert (await agent.follow(saving["call"]))["changed"] is True
+    async with at_work(modern, at_most=1 + 1) as agent:
+        (together,) = (await agent.call("get_costs"))["next"]
+        assert (await agent.follow(together))["changed"] is True
     least = {name: (await driver.get(name))["compute"]["scaling"]["minReplica"] for name in names}
     assert least == {"idle-a": 0, "idle-b": 0, "busy": 1}
 
@@ -124,7 +124,7 @@ async def test_pause_unused_endpoints_in_two_namespaces(organizations: Host, ups
     async with at_work(organizations, at_most=1 + 2) as agent:
         for saving in (await agent.call("get_costs"))["savings"]:
             await agent.follow(saving["call"])
-    changes = [seen.path for seen in upstream.seen if seen.method != "GET"]
+    changes = [seen.path for seen in upstream.seen if seen.method != "GET" and not seen.path.endswith("/metrics")]
     assert sorted(changes) == ["/v2/endpoint/acme/chat/pause", "/v2/endpoint/lab/chat/pause"]
 
 

@@ -1,17 +1,20 @@
 """Show what endpoints cost, and which calls save how much."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from inference_endpoints.all_namespaces import ALL_NAMESPACES
-from inference_endpoints.deploy.costs import EndpointCost, Per, cost_of
-from inference_endpoints.deploy.prices import HOURS_PER_MONTH
+from inference_endpoints.deploy.costs import EndpointCost, MeasuredRequests, Per, SavingName, cost_of
+from inference_endpoints.deploy.prices import HOURS_PER_MONTH, Prices
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints.models import Endpoint, HardwareListing
+from inference_endpoints.models import AllGraphs, Endpoint, HardwareListing
+from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.privacy.answer_text import Name, Ours, Word
@@ -31,8 +34,15 @@ from inference_endpoints_mcp.tools.outputs import (
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 MAX_SAVINGS = 10
+MAX_TOGETHER = 20
+"""Endpoints in one proposed call."""
+MAX_MEASURED, MAX_READS_AT_ONCE, READ_TIMEOUT_S = 20, 8, 5.0
+"""Endpoints whose metrics are read to find their last request: how many, how many at once, seconds for each."""
+MEASURED = timedelta(days=7)
+"""How far back."""
 COMPUTED_FROM = (
-    "Published prices times the replicas now, and the time of each endpoint's last call. No billing API exists: "
+    "Published prices times the replicas now, and the time of each endpoint's last call: by the service, and by the "
+    f"metrics of the last 7 days for the {MAX_MEASURED} dearest. No billing API exists: "
     "the invoice, discounts and past costs are unknown."
 )
 
@@ -53,6 +63,7 @@ class CostRow(BaseModel):
 
 class SavingRow(BaseModel):
     endpoint_name: Name
+    rule: SavingName
     saves_usd: float
     per: Per
     why: Ours
@@ -99,7 +110,7 @@ async def get_costs(
         savings=savings[:MAX_SAVINGS],
         refused=refused_namespaces(errors),
         now=_summary(costs, now, at_most, savings, backend) + refused_note(errors),
-        next=[saving.call for saving in savings[:2]],
+        next=_together(savings)[:2],
     )
 
 
@@ -112,14 +123,62 @@ async def query_costs(
         return await call.endpoints.list(namespace), await call.hardware_cache.listing(namespace)
 
     queried = await query_namespaces(call, namespace, fetch)
-    at = datetime.now(UTC)
+    at = call.endpoints.http.clock.now()
+    listings = {one: listing for one, (_, listing) in queried.results.items()}
+    everything = [(one, endpoint) for one, (endpoints, _) in queried.results.items() for endpoint in endpoints]
+    measured = await _measure_requests(call, everything, listings, at)
     costs = [
-        NamespacedCost(one, cost_of(endpoint, listing, at))
-        for one, (endpoints, listing) in queried.results.items()
-        for endpoint in endpoints
+        NamespacedCost(one, cost_of(endpoint, listings[one], at, measured.get((one, endpoint.name))))
+        for one, endpoint in everything
     ]
     costs.sort(key=lambda one: (-(one.cost.now or 0), -(one.cost.at_most or 0), one.namespace, one.cost.endpoint.name))
     return costs, queried.errors
+
+
+async def _measure_requests(
+    call: CallContext, everything: Sequence[tuple[str, Endpoint]], listings: Mapping[str, HardwareListing], at: datetime
+) -> dict[tuple[str, str], MeasuredRequests]:
+    """The last requests of the dearest endpoints that run, by their metrics, as far as these can be read."""
+    prices = {one: Prices(listing) for one, listing in listings.items()}
+    running = [each for each in everything if each[1].state is State.RUNNING and prices[each[0]].now(each[1])]
+    running.sort(key=lambda each: -(prices[each[0]].now(each[1]) or 0.0))
+    reading = asyncio.Semaphore(MAX_READS_AT_ONCE)
+
+    async def read(namespace: str, name: str) -> MeasuredRequests | None:
+        with suppress(InferenceEndpointError, TimeoutError):
+            async with reading, asyncio.timeout(READ_TIMEOUT_S):
+                return _last_request(await call.endpoints.metrics(name, namespace, start=at - MEASURED), at)
+        return None
+
+    chosen = [(namespace, endpoint.name) for namespace, endpoint in running[:MAX_MEASURED]]
+    results = await asyncio.gather(*(read(*each) for each in chosen))
+    return {each: found for each, found in zip(chosen, results, strict=True) if found is not None}
+
+
+def _last_request(graphs: AllGraphs, at: datetime) -> MeasuredRequests | None:
+    """When metrics begin, and the last window with a response; None for metrics that show no time at all."""
+    counted = [point for series in graphs.replicas_running.series for point in series.data if point.y is not None]
+    answered = [point for series in graphs.response_status_code.series for point in series.data if point.y]
+    times = [point.x for point in (*counted, *answered) if point.x.tzinfo and point.x <= at]
+    return MeasuredRequests(min(times), max((point.x for point in answered), default=None)) if times else None
+
+
+def _together(savings: Sequence[SavingRow]) -> list[NextCall]:
+    """The calls that save, those alike as one for several endpoints; the one that saves most first."""
+    alike: dict[str, list[SavingRow]] = {}
+    for saving in savings:
+        others = {name: value for name, value in saving.call.arguments.items() if name != "endpoint_name"}
+        alike.setdefault(f"{saving.call.tool} {sorted(others.items())}", []).append(saving)
+    calls = []
+    for group in alike.values():
+        call = group[0].call
+        if len(group) > 1:
+            others = {name: value for name, value in call.arguments.items() if name != "endpoint_name"}
+            call = NextCall(
+                tool=call.tool, arguments={"names": [one.endpoint_name for one in group[:MAX_TOGETHER]], **others}
+            )
+        calls.append((sum(one.saves_usd for one in group), call))
+    return [call for _, call in sorted(calls, key=lambda each: -each[0])]
 
 
 def sum_known(costs: Sequence[NamespacedCost], which: Literal["now", "at_most"]) -> float:
@@ -148,6 +207,7 @@ def list_savings(costs: Sequence[NamespacedCost]) -> list[SavingRow]:
     found = [
         SavingRow(
             endpoint_name=one.cost.endpoint.name,
+            rule=saving.rule,
             saves_usd=round(saving.usd, 4),
             per=saving.per,
             why=saving.why,
@@ -167,4 +227,16 @@ def _summary(
     simulated = " (simulated: nothing is billed)" if backend == LOCAL and now else ""
     summary = f"{len(costs)} endpoint(s) cost ${now:.2f}/h now and ${at_most:.2f}/h at most{simulated}."
     hourly = sum(row.saves_usd for row in savings if row.per == "hour")
-    return summary + (f" ${hourly:.2f}/h can be saved: see savings." if hourly else "")
+    if hourly:
+        return f"{summary} ${hourly:.2f}/h can be saved: see savings."
+    return summary if savings else f"{summary} {_why_none(costs)}"
+
+
+def _why_none(costs: Sequence[NamespacedCost]) -> str:
+    """Why no saving is offered."""
+    billed = [one for one in costs if one.cost.now]
+    if not billed:
+        return "Nothing is billed, so nothing can be saved."
+    unknown = sum(one.cost.idle is None for one in billed)
+    reason = "Each that is billed was used within the last hour or is starting, and its hardware is needed"
+    return f"No saving was found. {reason}" + (f", or it is not known when ({unknown})." if unknown else ".")

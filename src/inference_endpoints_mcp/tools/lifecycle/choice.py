@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from inference_endpoints.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.request_validation import nearest
@@ -86,8 +85,9 @@ class Choice:
         if self.namespace == ALL_NAMESPACES:
             raise BadRequest("A filter chooses within one namespace: nothing was done.", hint="Name the namespace.")
         wanted, namespace = EndpointFilter.parse(self.where), await call.resolve_namespace(self.namespace)
-        at = datetime.now(UTC)
-        found = [one for one in await call.endpoints.list(namespace, **wanted.query) if wanted.matches(one, at)]
+        listed = await call.endpoints.list(namespace, **wanted.query)
+        at = call.endpoints.http.clock.now()
+        found = [one for one in listed if wanted.matches(one, at)]
         _check_number(len(found))
         listing = await call.hardware_cache.fresh_listing(namespace)
         return [Target(namespace, one.name, one, listing) for one in sorted(found, key=lambda one: one.name)]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -83,14 +83,16 @@ async def list_endpoints(
     """List endpoints with state, hardware and price, and what all of them cost per hour now. Tools that change
     endpoints take the same `where`."""
     backend = call.endpoints.backend.name
-    wanted, at = EndpointFilter.parse(where), datetime.now(UTC)
+    wanted = EndpointFilter.parse(where)
 
     async def fetch(namespace: str) -> tuple[list[Endpoint], Prices]:
         listed = await call.endpoints.list(namespace, **wanted.query)
+        at = call.endpoints.http.clock.now()
         found = [one for one in listed if _matches(one, state, search) and wanted.matches(one, at)]
         return found, await call.hardware_cache.prices(namespace)
 
     queried = await query_namespaces(call, namespace, fetch)
+    at = call.endpoints.http.clock.now()
     in_all = namespace == ALL_NAMESPACES
     namespace = ALL_NAMESPACES if in_all else next(iter(queried.results))
     found = [(one, prices, each) for one, (endpoints, prices) in queried.results.items() for each in endpoints]

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -101,7 +100,8 @@ async def _estimate(call: CallContext, history: "_WaitHistory", endpoint: Endpoi
     with suppress(InferenceEndpointError):
         earlier = await call.start_history.durations(endpoint.name, history.namespace)
         history.expected = estimate_start(endpoint, earlier)
-        began_before = (datetime.now(UTC) - changed_at).total_seconds() - history.elapsed if changed_at else 0.0
+        now = call.endpoints.http.clock.now()
+        began_before = (now - changed_at).total_seconds() - history.elapsed if changed_at else 0.0
         history.expected_s = history.expected.seconds - max(0.0, began_before)
         progress.expect(history.expected_s)
 

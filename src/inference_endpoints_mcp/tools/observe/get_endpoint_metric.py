@@ -1,7 +1,7 @@
 """Summarize the metrics of an endpoint; with all points on request."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -96,7 +96,7 @@ async def get_endpoint_metric(
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     backend = backend_of(endpoint, call.endpoints.backend.name)
-    start = datetime.now(UTC) - timedelta(minutes=minutes)
+    start = call.endpoints.http.clock.now() - timedelta(minutes=minutes)
     graphs = await call.endpoints.metrics(name, namespace, start=start, replica=replica or None)
     found = [(kind, of, one) for kind, of, one in list_series(graphs, metric) if any(p.y is not None for p in one.data)]
     shown = MAX_POINTS // max(1, len(found)) if series else 0

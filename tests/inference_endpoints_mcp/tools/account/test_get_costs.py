@@ -142,3 +142,51 @@ async def test_a_thousand_endpoints_fit_into_one_output(upstream: Upstream, flee
     assert (facts["total"], len(facts["endpoints"]), len(facts["savings"])) == (1_000, 20, 10)
     assert len(str(facts)) < 8_000 * 3.5
     assert facts["cost_now_per_hour_usd"] == 800
+
+
+def measured(upstream: Upstream, name: str, *, since: timedelta, called: timedelta | None) -> None:
+    """The metrics of an endpoint begin so long ago, with one response."""
+    now = datetime.now(UTC)
+    running = [{"status": "running", "data": [{"x": (now - since).isoformat(), "y": 1}]}]
+    answered = [{"statusCode": "200", "data": [{"x": (now - called).isoformat(), "y": 1}]}] if called else []
+    graphs = {"replicasRunning": {"series": running}, "responseStatusCode": {"series": answered}}
+    upstream.answers("POST", f"/v2/endpoint/acme/{name}/metrics", Answer(body=graphs))
+
+
+async def test_metrics_show_that_nobody_called_since_it_was_started(upstream: Upstream, fleet: Host) -> None:
+    started, called = running(upstream, "started", called=timedelta(minutes=5)), timedelta(minutes=5)
+    measured(upstream, "started", since=timedelta(hours=30), called=timedelta(hours=26))
+    measured(upstream, "silent", since=timedelta(hours=3), called=None)
+    facts, savings = await costs(fleet, upstream, started, running(upstream, "silent", called=called))
+    assert savings["started"]["why"] == "nobody has called it for 26 h; the next call wakes it (by its metrics)"
+    assert "no request in its metrics; no data before" in savings["silent"]["why"]
+    assert {row["rule"] for row in facts["savings"]} == {"idle"}
+    assert facts["next"][0] == {
+        "tool": "scale_endpoint_to_zero",
+        "arguments": {"names": ["silent", "started"], "namespace": "acme"},
+    }, "one call for those alike"
+
+
+async def test_what_is_billed_and_broken_is_paused(upstream: Upstream, fleet: Host) -> None:
+    ages = {"stuck": timedelta(hours=9), "starting": timedelta(minutes=9)}
+    documents = []
+    for name, age in ages.items():
+        changed = (datetime.now(UTC) - age).isoformat()
+        document = upstream.endpoint("initializing", updatedAt=changed, lastUsedAt=changed, targetReplica=1)
+        documents.append(document | {"name": name, "compute": L4 | {"id": L4_ID, "scaling": {"maxReplica": 1}}})
+    _, savings = await costs(fleet, upstream, *documents)
+    assert savings.keys() == {"stuck"}
+    assert (savings["stuck"]["rule"], savings["stuck"]["call"]["tool"]) == ("broken", "pause_endpoint")
+    assert savings["stuck"]["why"] == "it has been starting for 9 h, and no replica is ready"
+
+
+async def test_no_saving_has_a_reason(upstream: Upstream, fleet: Host) -> None:
+    busy, _ = await costs(fleet, upstream, running(upstream, "busy", called=timedelta(minutes=1)))
+    assert "No saving was found. Each that is billed was used within the last hour" in busy["now"]
+    none, _ = await costs(fleet, upstream, upstream.endpoint("paused"))
+    assert none["now"].endswith("Nothing is billed, so nothing can be saved.")
+
+
+async def test_money_has_no_error_of_fractions(upstream: Upstream, fleet: Host) -> None:
+    facts, _ = await costs(fleet, upstream, running(upstream, "three", called=timedelta(minutes=1), replicas=3))
+    assert facts["endpoints"][0]["cost_now_per_hour_usd"] == facts["cost_now_per_hour_usd"] == 2.4
