@@ -166,13 +166,21 @@ def _carry_out(change: Change, host: Host, settings: _ChangeSettings) -> bool:
             raise InstallError(
                 "Nobody can be asked here, and nothing was changed. Add --yes to do it without a question."
             )
-        if input("Change this file? [y/N] ").strip().lower() not in ("y", "yes"):
+        if not _is_wanted():
             print("Nothing was changed.")
             return False
     copy = change.apply(_backups(change.file))
     if copy:
         print(f"The file as it was: {copy}")
     return True
+
+
+def _is_wanted() -> bool:
+    try:
+        return input("Change this file? [y/N] ").strip().lower() in ("y", "yes")
+    except (EOFError, KeyboardInterrupt):
+        print()
+        return False
 
 
 def _show(change: Change, host: Host) -> None:

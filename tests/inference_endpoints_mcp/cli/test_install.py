@@ -202,7 +202,7 @@ def test_without_a_terminal_or_a_yes_nothing_is_changed(run: Run, machine: Machi
     before = everything(machine.home)
     assert "--yes" in run("install", "cursor").stderr
     assert "dry run" in run("install", "cursor", "--dry-run").stdout
-    for answer, installed in ((b"n\n", False), (b"\n", False), (b"y\n", True)):
+    for answer, installed in ((b"n\n", False), (b"\n", False), (b"\x04", False), (b"y\n", True)):
         mine, theirs = pty.openpty()
         os.write(mine, answer)
         ended = subprocess.run(

@@ -13,6 +13,8 @@ from inference_endpoints_mcp.install.formats.text_format import KeyPath, TextFor
 _BLANK_OR_COMMENT = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _REST_OF_LINE = re.compile(r"(?:[ \t]*(?://[^\n\r]*|/\*[^\n]*?\*/))+")
 _DECODER = json.JSONDecoder()
+_DEEPEST = 2
+"""How deep the objects are of which members are found: the file, and one object in it."""
 DEFAULT_INDENT = "  "
 
 
@@ -63,18 +65,21 @@ class _Parser:
         self._at = match.end()
         return self._text[self._at : self._at + 1]
 
-    def _value(self) -> _Value:
+    def _value(self, depth: int = 0) -> _Value:
+        """Plain JSON that is deeper than any place of ours is left to the standard library, which is fast."""
         opening = self._next()
-        if opening in ("{", "["):
-            return self._object() if opening == "{" else self._array()
         start = self._at
-        try:
-            data, self._at = _DECODER.raw_decode(self._text, start)
-        except json.JSONDecodeError:
-            raise self._unexpected() from None
-        return _Value(start, self._at, data)
+        is_plain = opening not in ("{", "[")
+        if is_plain or depth >= _DEEPEST:
+            try:
+                data, self._at = _DECODER.raw_decode(self._text, start)
+                return _Value(start, self._at, data)
+            except json.JSONDecodeError:
+                if is_plain:
+                    raise self._unexpected() from None
+        return self._object(depth) if opening == "{" else self._array(depth)
 
-    def _object(self) -> _Value:
+    def _object(self, depth: int) -> _Value:
         start, members = self._at, list[_Member]()
         self._at += 1
         while self._next() != "}":
@@ -84,7 +89,7 @@ class _Parser:
             if self._next() != ":":
                 raise self._unexpected()
             self._at += 1
-            value = self._value()
+            value = self._value(depth + 1)
             members.append(_Member(key.data, key.start, value, self._comma("}")))
         self._at += 1
         data = {member.key: member.value.data for member in members}
@@ -92,11 +97,11 @@ class _Parser:
             raise Unreadable(f"line {self._line(start)}: this object has a key twice")
         return _Value(start, self._at, data, members)
 
-    def _array(self) -> _Value:
+    def _array(self, depth: int) -> _Value:
         start, items = self._at, list[Any]()
         self._at += 1
         while self._next() != "]":
-            items.append(self._value().data)
+            items.append(self._value(depth + 1).data)
             self._comma("]")
         self._at += 1
         return _Value(start, self._at, items)
