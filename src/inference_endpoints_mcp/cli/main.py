@@ -9,6 +9,8 @@ from typing import NoReturn
 from inference_endpoints_mcp import __version__
 
 USAGE_ERROR = 2
+INTERRUPTED = 130
+"""As shells report a program that SIGINT ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +35,8 @@ def _run_command(command: Callable[[list[str]], int], arguments: list[str]) -> i
     except BrokenPipeError:  # the reader of our output closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:  # what the command had open is closed by now
+        return INTERRUPTED
     return code
 
 

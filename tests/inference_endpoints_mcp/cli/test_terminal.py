@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -65,6 +66,23 @@ def test_a_long_walk_shows_where_it_is(terminal: Terminal, run: Run, walk: tuple
         quiet = run(*walk, **variables)
         assert quiet.stderr == ""
         assert "\x1b" not in quiet.stdout
+
+
+def test_an_interrupted_demo_leaves_without_a_traceback_and_leaves_nothing(
+    start: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
+    folders = tmp_path / "temporary"
+    folders.mkdir()
+    environment["TMPDIR"] = str(folders)
+    process = start("demo")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    while "whoami" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    assert process.wait(HANG_TIMEOUT_S) == 130
+    assert "Traceback" not in process.stderr.read()
+    assert list(folders.iterdir()) == []
 
 
 def test_a_difference_is_coloured_in_a_terminal_only(terminal: Terminal, run: Run) -> None:
