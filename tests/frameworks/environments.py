@@ -10,9 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from pydantic import BaseModel
 
 HERE = Path(__file__).parent
 CLIENTS = HERE / "clients"
@@ -21,6 +24,25 @@ ROOT = Path(sys.prefix, "frameworks")
 LOCKED = {"requirements.txt", "package-lock.json"}
 """Every version of what an environment has: of Python packages, or of Node's."""
 _PIN = re.compile(r"^([\w.-]+)(?:\[.*?\])?==(\S+)$", re.MULTILINE)
+
+
+class Fault(BaseModel, extra="forbid"):
+    """What a client itself does wrong, what this server does about it, and the client's own issue."""
+
+    what: str
+    here: str = ""
+    issue: str = ""
+
+
+class About(BaseModel, extra="forbid"):
+    """What is known of a client: whether a person can be asked through it, and after how many seconds it gives up a
+    call by default (None: later than any call takes here).
+    """
+
+    title: str
+    asks: bool = False
+    gives_up_after_s: int | None = None
+    faults: list[Fault] = []
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,10 @@ class Environment:
     def installed(self) -> Path:
         return ROOT / self.name
 
+    @cached_property
+    def about(self) -> About:
+        return About.model_validate(tomllib.loads((self.folder / "about.toml").read_text("utf-8")))
+
     @property
     def uses_node(self) -> bool:
         return (self.folder / "package.json").exists()
@@ -45,6 +71,11 @@ class Environment:
     @property
     def python(self) -> Path:
         return self.installed / "bin" / "python"
+
+    @property
+    def converter(self) -> Path:
+        """The program that converts the published tools as the client does for a model's provider."""
+        return self.folder / "convert.py"
 
     @cached_property
     def packages(self) -> dict[str, str]:
@@ -91,6 +122,15 @@ class Environment:
 
 def all_environments() -> list[Environment]:
     return [Environment(path.name) for path in sorted(CLIENTS.iterdir()) if path.is_dir()]
+
+
+def all_clients() -> list[Environment]:
+    """Those that are driven. The others only convert tools for a provider."""
+    return [environment for environment in all_environments() if (environment.folder / "about.toml").exists()]
+
+
+def all_converters() -> list[Environment]:
+    return [environment for environment in all_environments() if environment.converter.exists()]
 
 
 def run(*command: str) -> None:

@@ -6,7 +6,16 @@
 import sys
 from pathlib import Path
 
-from tests.manifests import host_configs, mcpb_manifest, python_api, registry_entry, settings_table, tools_page
+from tests.frameworks import measured
+from tests.manifests import (
+    clients_page,
+    host_configs,
+    mcpb_manifest,
+    python_api,
+    registry_entry,
+    settings_table,
+    tools_page,
+)
 from tests.manifests.host_configs import to_json
 
 from inference_endpoints_mcp.tools.registry import APP_TOOLS, TOOLS
@@ -25,6 +34,7 @@ def generate() -> dict[Path, str]:
         PACKAGE / "contract.json": to_json(contracts),
         PACKAGE / "app_contract.json": to_json([contract(spec) for spec in APP_TOOLS]),
         MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True))),
+        MANIFESTS / "CLIENTS.md": clients_page.render_clients_page(),
         MANIFESTS / "API.md": python_api.render_api_page(),
         readme: settings_table.render_readme(readme.read_text("utf-8")),
         MANIFESTS / "mcpb.json": to_json(mcpb_manifest.build_mcpb_manifest()),
@@ -40,7 +50,9 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(
                 f"{path.relative_to(REPOSITORY)} differs from what the code generates: run `make manifests`.\n"
             )
-        return 1 if stale else 0
+        for name in measured.outdated():
+            sys.stderr.write(f"{name} was not measured at this version: run `make clients-table`.\n")
+        return 1 if stale or measured.outdated() else 0
     for path, text in generate().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")

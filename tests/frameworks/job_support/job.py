@@ -20,6 +20,16 @@ def config() -> dict[str, Any]:
     return _given
 
 
+def tools() -> list[dict[str, Any]]:
+    """The published tools, to be converted."""
+    return config()["tools"]
+
+
+def show(rules: str, converted: list[tuple[str, dict[str, Any]]]) -> None:
+    """Print converted tools, to be checked by these rules of their provider."""
+    print(json.dumps({"rules": rules, "tools": dict(converted)}))
+
+
 def provide(provider: str) -> None:
     """Point a provider's own library at the scripted model, by the variables it reads."""
     address = {

@@ -1,4 +1,7 @@
-"""Serves a story as a model, on loopback. The model is the only part of these tests that is scripted."""
+"""Serves a story as a model, on loopback. The model is the only part of these tests that is scripted.
+
+It refuses the tools that its provider would refuse.
+"""
 
 import json
 import threading
@@ -10,6 +13,7 @@ from typing import Any
 
 from tests.frameworks.model import anthropic, gemini, openai_chat, openai_responses, steps
 from tests.frameworks.model.arguments import complete
+from tests.frameworks.model.provider_rules import refusals
 from tests.frameworks.model.stories import Call, Story
 
 Body = dict[str, Any]
@@ -95,6 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         declared = speak.declared_tools(body)
         self._model.tools = declared or self._model.tools
+        provider = speak.__name__.rpartition(".")[2]
+        if refused := [refusal for tool in declared for refusal in refusals(provider, tool)]:
+            self._model.failure = f"{provider} refuses {refused}"
+            self._send(400, "application/json", json.dumps({"error": {"message": self._model.failure}}).encode())
+            return
         step = self._model.step(speak.last_text(body))
         if step is None and any(tool.get("name") == ENDED.tool for tool in declared):
             step = ENDED

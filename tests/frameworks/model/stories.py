@@ -5,6 +5,7 @@ A story yields the calls of tools, and is sent the text of each answer as the fr
 
 import re
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,12 @@ from inference_endpoints_local.daemon.connect import RunningPlane
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 L4 = "aws-us-east-1-nvidia-l4-x1"
 MOST_WAITS = 40
+STARTS = {
+    5: ("Qwen/Qwen2.5-1.5B-Instruct", L4),
+    30: ("Qwen/Qwen2.5-7B-Instruct", L4),
+    60: ("Qwen/Qwen2.5-7B-Instruct", "aws-us-east-1-nvidia-l4-x4"),
+}
+"""A model and its hardware that start later than so many seconds, at the speed of the tests' simulation."""
 
 # An answer may arrive inside JSON, or as Python shows it.
 _TOKEN = re.compile(r"plan_token\W+([A-Za-z0-9_.=-]{40,})")
@@ -47,6 +54,11 @@ class World:
 
     def exists(self, name: str) -> bool:
         return self.state(name) is not None
+
+    def delete(self, name: str) -> None:
+        """Delete it if it exists."""
+        with suppress(NotFound):
+            self._client.delete(name)
 
     def close(self) -> None:
         self._client.close()
@@ -111,3 +123,32 @@ def wait_until_running(name: str) -> Story:
         if reached and reached[1].lower() == "true":
             return
     raise AssertionError(answer)
+
+
+@dataclass
+class LongWait:
+    """A wait for a simulated endpoint that starts later than a client gives up a call.
+
+    `answers` and `lost` count the calls that were and were not answered.
+    """
+
+    world: World
+    name: str
+    longer_than_s: int
+    answers: int = 0
+    lost: int = 0
+
+    def story(self) -> Story:
+        repository, hardware = next(start for limit, start in STARTS.items() if limit >= self.longer_than_s)
+        spec = {"endpoint_name": priced(self.name), "repository": repository, "hardware": hardware}
+        yield from by_token(self.world, priced(self.name), Call("create_endpoint", spec), exists_before=False)
+        for _ in range(MOST_WAITS):
+            answer = yield Call("wait_for_endpoint", {"endpoint_name": priced(self.name)})
+            reached = _REACHED.search(answer)
+            if reached is None:
+                self.lost += 1
+            else:
+                self.answers += 1
+                if reached[1].lower() == "true":
+                    return
+        raise AssertionError(answer)

@@ -8,6 +8,11 @@ from anthropic.lib.tools.mcp import async_mcp_tool
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
+
+
+async def answer(context, params):
+    return ElicitResult(action="accept", content=job.answer_form(params.requested_schema))
 
 
 async def main():
@@ -16,7 +21,8 @@ async def main():
         streams = streamable_http_client(given["url"])
     else:
         streams = stdio_client(StdioServerParameters(command=given["command"], args=given["args"]))
-    async with streams as (read, write), ClientSession(read, write) as session:
+    asking = {"elicitation_callback": answer} if given["person_types"] else {}
+    async with streams as (read, write), ClientSession(read, write, **asking) as session:
         await session.initialize()
         tools = [async_mcp_tool(tool, session) for tool in (await session.list_tools()).tools]
         messages = [{"role": "user", "content": given["prompt"]}]

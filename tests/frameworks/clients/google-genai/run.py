@@ -8,6 +8,11 @@ from google.genai import types
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
+
+
+async def answer(context, params):
+    return ElicitResult(action="accept", content=job.answer_form(params.requested_schema))
 
 
 async def main():
@@ -16,19 +21,20 @@ async def main():
         streams = streamable_http_client(given["url"])
     else:
         streams = stdio_client(StdioServerParameters(command=given["command"], args=given["args"]))
-    async with streams as (read, write), ClientSession(read, write) as session:
+    asking = {"elicitation_callback": answer} if given["person_types"] else {}
+    async with streams as (read, write), ClientSession(read, write, **asking) as session:
         await session.initialize()
         # A chat, or a GenerateContentConfig, copies the session and fails: python-genai#2669.
         config = {"tools": [session]}
         contents = [types.UserContent(given["prompt"])]
         while True:
-            answer = await genai.Client().aio.models.generate_content(
+            response = await genai.Client().aio.models.generate_content(
                 model="gemini-2.5-flash", contents=contents, config=config
             )
-            if answer.text:
+            if response.text:
                 return
             # It makes ten calls for one request.
-            contents = [*answer.automatic_function_calling_history, types.UserContent("Go on.")]
+            contents = [*response.automatic_function_calling_history, types.UserContent("Go on.")]
 
 
 job.provide("GEMINI")

@@ -1,0 +1,22 @@
+"""Clients that can ask a person, each by its own documented callback."""
+
+import pytest
+from tests.frameworks.conftest import TRANSPORTS, Job, Site
+from tests.frameworks.environments import Environment, all_clients
+from tests.frameworks.measured import record
+from tests.frameworks.model import stories
+
+pytestmark = pytest.mark.timeout(600)
+ASKING = [environment for environment in all_clients() if environment.about.asks]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("environment", ASKING, ids=lambda environment: environment.name)
+def test_a_person_approves_the_price_and_the_deletion(
+    environment: Environment, transport: str, site: Site, job: Job
+) -> None:
+    name = f"{environment.name}-{transport}"
+    story = stories.asking(site.world, name)
+    recorded = job(environment, transport, story, person_types=stories.priced(name)).check()
+    assert recorded.can_ask
+    record(environment, transport, "asking", {"asked": True})
