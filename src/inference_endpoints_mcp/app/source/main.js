@@ -8,6 +8,7 @@ import { BrowserHost } from "./host/browser_host.js";
 import { MessageHost } from "./host/message_host.js";
 
 const REFRESH_S = 10;
+const ENDPOINTS_PER_S = 50; // A large fleet is read less often.
 const REFRESH_SOON_S = 3;
 const REFRESHES_AFTER_CHANGE = 20;
 const SETTLED = new Set(["running", "paused", "scaledToZero", "failed", "updateFailed"]);
@@ -130,7 +131,9 @@ class Page {
     this.soon = Math.max(0, this.soon - 1);
     if (!this.host.refreshes && (settled || !this.soon)) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.refresh(), (settled ? REFRESH_S : REFRESH_SOON_S) * 1000);
+    const atLeast = this.view === this.fleet ? (this.fleet?.rows.length ?? 0) / ENDPOINTS_PER_S : 0;
+    const seconds = Math.max(settled ? REFRESH_S : REFRESH_SOON_S, atLeast);
+    this.timer = setTimeout(() => this.refresh(), seconds * 1000);
   }
 
   async readFleet() {

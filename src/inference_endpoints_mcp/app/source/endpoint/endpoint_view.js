@@ -7,7 +7,7 @@ import { LogTail } from "./log_tail.js";
 import { Plots } from "./plots.js";
 import { Timeline } from "./timeline.js";
 
-const WINDOWS = { 30: "30 minutes", 180: "3 hours", 1440: "1 day", 10080: "7 days" };
+const WINDOWS = { 5: "5 minutes", 30: "30 minutes", 180: "3 hours", 1440: "1 day", 10080: "7 days" };
 
 /** One endpoint: its facts, its life, its plots and its log. */
 export class EndpointView {
@@ -27,6 +27,7 @@ export class EndpointView {
       el("option", { value: minutes }, `Last ${label}`),
     );
     this.window = el("select", { "aria-label": "Time", onchange: reload }, ...options);
+    this.window.value = "30";
     this.timeline = new Timeline();
     this.plots = new Plots();
     this.log = new LogTail(reload);
