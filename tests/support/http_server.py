@@ -1,6 +1,6 @@
 """The MCP server over HTTP, in this process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -25,9 +25,12 @@ INITIALIZE = {
 
 
 @asynccontextmanager
-async def http_server(options: ServerOptions, http: HttpOptions = ON_LOOPBACK) -> AsyncIterator[str]:
+async def http_server(
+    options: ServerOptions, http: HttpOptions = ON_LOOPBACK, profiles: Mapping[str, ServerOptions] | None = None
+) -> AsyncIterator[str]:
     """Serves during a block. Yields the address that the command would print."""
-    config = build_http_config(EndpointsServer(options, Redactor()), http)
+    servers = {name: EndpointsServer(each, Redactor()) for name, each in (profiles or {}).items()}
+    config = build_http_config(EndpointsServer(options, Redactor()), http, servers)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

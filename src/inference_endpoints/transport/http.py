@@ -23,6 +23,7 @@ from inference_endpoints.errors import (
     NotConfigured,
     OutcomeUnknown,
     RateLimited,
+    Unauthorized,
     Unavailable,
 )
 from inference_endpoints.models.json_text import parse_json
@@ -57,9 +58,9 @@ Sleep = Callable[[float], Coroutine[Any, Any, None]]
 class HttpTransport:
     """One connection pool for one backend.
 
-    `reconnect` returns the backend again when nothing listens at its address: it restarts an embedded control plane
-    that has ended. `deadline` is the longest time of a control-plane request in seconds, retries included.
-    `transport` and `sleep` are for tests.
+    `reconnect` returns the backend again when nothing listens at its address, or its token is not accepted: it restarts
+    an embedded control plane that has ended, and reads a token that was replaced. `deadline` is the longest time of a
+    control-plane request in seconds, retries included. `transport` and `sleep` are for tests.
     """
 
     def __init__(
@@ -233,6 +234,7 @@ class HttpTransport:
     async def _send_with_retries(self, request: Request) -> tuple[Any, list[str]]:
         lost: Exception | None = None
         for attempt in range(1, MAX_ATTEMPTS + 1):
+            token = self.backend.token
             try:
                 return await self._send_once(request)
             except (httpx.RequestError, RateLimited, Unavailable) as error:
@@ -245,10 +247,20 @@ class HttpTransport:
                 if isinstance(error, _NEVER_SENT) and self.reconnect is not None:
                     self.backend = await self.reconnect(self.backend)
                 await self.sleep(delay)
+            except Unauthorized as error:
+                if attempt == MAX_ATTEMPTS or not await self._has_other_token(token):
+                    error.after_lost_answer = lost is not None
+                    raise
             except InferenceEndpointError as error:
                 error.after_lost_answer = lost is not None
                 raise
         raise AssertionError("the last attempt returns or raises")
+
+    async def _has_other_token(self, refused: str | None) -> bool:
+        """Whether the refused token was replaced; then the new one is used from now on."""
+        if self.reconnect is not None and self.backend.token == refused:
+            self.backend = await self.reconnect(self.backend)
+        return self.backend.token != refused
 
     def _final_error(self, request: Request, error: Exception) -> InferenceEndpointError:
         """The error after the last attempt. `error` is that of the last lost answer, if any: after a lost answer

@@ -18,11 +18,10 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints.transport.operations import Operation
-from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.cli.checks import Check, check_account, check_reads
-from inference_endpoints_mcp.cli.serve import build_local_connector, resolve_limits
+from inference_endpoints_mcp.cli.serve import build_connector, resolve_limits
 from inference_endpoints_mcp.cli.settings import DoctorSettings
 from inference_endpoints_mcp.live.report import Report, ReportError
 from inference_endpoints_mcp.live.service_document import DocumentError, ServiceDocument
@@ -85,16 +84,17 @@ async def _examine(settings: DoctorSettings, limits: Limits, document: ServiceDo
 
 
 async def _connect(settings: DoctorSettings, stack: AsyncExitStack) -> tuple[Backend, list[Check]]:
+    try:
+        backend = await build_connector(settings).open(stack)
+    except InferenceEndpointError as error:
+        subject = "control plane" if settings.local else "token"
+        return hugging_face(None), [Check(subject, str(error.__cause__ or error.message), ok=False)]
     if settings.local:
-        try:
-            return await build_local_connector(settings).open(stack), []
-        except InferenceEndpointError as error:
-            return hugging_face(None), [Check("control plane", str(error.__cause__ or error.message), ok=False)]
-    token = hugging_face_token()
-    if token is None:
+        return backend, []
+    if backend.token is None:
         missing = "none: set HF_TOKEN, or use --local to try everything without an account"
-        return hugging_face(None), [Check("token", missing, ok=False)]
-    return hugging_face(token), [Check("token", "configured")]
+        return backend, [Check("token", missing, ok=False)]
+    return backend, [Check("token", "configured")]
 
 
 async def _walk(client: AsyncEndpointsClient, settings: DoctorSettings, document: ServiceDocument | None) -> bool:

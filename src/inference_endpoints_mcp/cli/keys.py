@@ -35,9 +35,9 @@ def _add(settings: KeySettings, keys: list[NamedKey]) -> None:
         raise KeyFileError(f"There is a key with the name {name}: remove it first.")
     expires = None if settings.days == 0 else _today() + timedelta(days=settings.days)
     try:
-        added, key = NamedKey.create(name, expires)
+        added, key = NamedKey.create(name, expires, settings.profile)
     except ValueError:
-        raise KeyFileError("A name has letters, digits and . _ @ -, 64 at most.") from None
+        raise KeyFileError("The name of a key or a profile has letters, digits and . _ @ -, 64 at most.") from None
     _write(settings.keys, [*keys, added])
     print(f"{name} may call until {expires or 'its key is removed'}. This is its key, which is not shown again:")
     print(key)
@@ -55,7 +55,7 @@ def _remove(settings: KeySettings, keys: list[NamedKey]) -> None:
 def _list(keys: Sequence[NamedKey]) -> None:
     for key in keys:
         state = "" if key.is_valid(_today()) else "  expired"
-        print(f"{key.name:<24} {key.expires or NEVER}{state}")
+        print(f"{key.name:<24} {key.expires or NEVER}  {key.profile or ''}{state}".rstrip())
 
 
 def _required_name(settings: KeySettings) -> str:

@@ -1,10 +1,13 @@
 """Run the MCP server with the operator's settings: over stdio, or with `serve --http`."""
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
+from inference_endpoints_mcp.cli.profiles import Profile, ProfilesError, read_profiles
 from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, absolute, merge_limits
 from inference_endpoints_mcp.policy.audit.audit_trail import STANDARD_OUTPUT, AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
@@ -15,10 +18,17 @@ from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, Un
 from inference_endpoints_mcp.server.http.keys import KeyFileError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings, ProviderSettingsError
+from inference_endpoints_mcp.server.token_sources import (
+    TokenSource,
+    token_in_file,
+    token_in_variable,
+    token_of_command,
+    token_of_this_machine,
+)
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http, serve_stdio
 
-_HTTP_ERRORS = (UnprotectedServerError, KeyFileError, ProviderSettingsError, ListenError)
+_HTTP_ERRORS = (UnprotectedServerError, ProfilesError, KeyFileError, ProviderSettingsError, ListenError)
 
 
 def run_stdio(settings: ServerSettings) -> int:
@@ -33,15 +43,22 @@ def run_serve(settings: ServeSettings) -> int:
     if not settings.http:
         return run_stdio(settings)
     try:
-        return serve_http(build_options(settings, http=True), _http_options(settings))
+        profiles = read_profiles(settings.profiles, settings) if settings.profiles else {}
+        servers = {name: _options_of_profile(name, profile) for name, profile in profiles.items()}
+        return serve_http(build_options(settings, http=True), _http_options(settings, profiles), profiles=servers)
     except (LimitsError, LentSecretsError, AuditError, *_HTTP_ERRORS) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _http_options(settings: ServeSettings) -> HttpOptions:
+def _options_of_profile(name: str, profile: Profile) -> ServerOptions:
+    return replace(build_options(profile.settings, http=True), profile=name)
+
+
+def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> HttpOptions:
     """Raises `UnprotectedServerError` if others could use the server without protection."""
-    uses_token = not settings.local and hugging_face_token() is not None
+    has_source = settings.token_file or settings.token_variable or settings.token_command
+    uses_token = not settings.local and bool(has_source or hugging_face_token() is not None)
     exposure = Exposure(
         address=None if settings.uds else settings.host,
         has_secrets=uses_token or bool(settings.lend or settings.lend_file),
@@ -52,18 +69,19 @@ def _http_options(settings: ServeSettings) -> HttpOptions:
         access=AccessRules.from_settings(exposure, list(settings.allowed_hosts), has_key=settings.has_key),
         keys_file=settings.keys,
         api_key_file=settings.api_key_file,
-        oauth=_oauth(settings),
+        oauth=_oauth(settings, profiles),
         trusted_proxies=settings.trusted_proxies,
         max_sessions=settings.max_sessions,
         max_connections=settings.max_connections,
     )
 
 
-def _oauth(settings: ServeSettings) -> OAuthSettings | None:
+def _oauth(settings: ServeSettings, profiles: Mapping[str, Profile]) -> OAuthSettings | None:
     """Raises `ProviderSettingsError`."""
     if settings.oauth_issuer is None or settings.oauth_resource is None:
         return None
-    return OAuthSettings(settings.oauth_issuer, settings.oauth_resource)
+    groups = {group: name for name, profile in reversed(list(profiles.items())) for group in profile.groups}
+    return OAuthSettings(settings.oauth_issuer, settings.oauth_resource, groups, settings.oauth_groups_claim)
 
 
 def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOptions:
@@ -73,11 +91,11 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
     """
     if settings.audit_file == STANDARD_OUTPUT and not http:
         raise AuditError("Over stdio, standard output carries the protocol: name a file with --audit-file.")
-    local = build_local_connector(settings) if settings.local else None
+    connector = build_connector(settings)
     default_subscriptions = 0 if http else MAX_SUBSCRIPTIONS
     return ServerOptions(
-        open_backend=local.open if local else HuggingFaceConnector(hugging_face_token(), settings.endpoint_hosts).open,
-        reconnect=local.reconnect if local else None,
+        open_backend=connector.open,
+        reconnect=connector.reconnect,
         namespace=settings.namespace,
         limits=resolve_limits(settings),
         audit_file=settings.audit_file,
@@ -103,6 +121,19 @@ def resolve_limits(settings: ServerSettings) -> Limits:
     for setting, unknown in find_unknown_tools(limits).items():
         raise LimitsError(f"These {setting} do not exist: {', '.join(sorted(unknown))}.")
     return limits
+
+
+def build_connector(settings: ServerSettings) -> HuggingFaceConnector | LocalPlaneConnector:
+    if settings.local:
+        return build_local_connector(settings)
+    source: TokenSource = token_of_this_machine
+    if settings.token_file:
+        source = token_in_file(settings.token_file)
+    elif settings.token_variable:
+        source = token_in_variable(settings.token_variable)
+    elif settings.token_command:
+        source = token_of_command(settings.token_command)
+    return HuggingFaceConnector(source, settings.endpoint_hosts)
 
 
 def build_local_connector(settings: ServerSettings) -> LocalPlaneConnector:

@@ -127,6 +127,14 @@ class ServerSettings(PlaneSettings, Limits):
     local: bool = Field(
         default=False, description="Use the embedded control plane on this machine. It starts if none runs."
     )
+    token_file: Path | None = Field(
+        default=None, description="Private file with the Hugging Face token. Default: HF_TOKEN, or the saved one."
+    )
+    token_variable: str | None = Field(default=None, description="Variable with the token, instead of HF_TOKEN.")
+    token_command: str | None = Field(
+        default=None,
+        description="Command that prints the token. It runs again, as a file is read again, when the token is refused.",
+    )
     confirm: Literal["elicit", "plan", "host", "off"] = Field(
         default="elicit",
         description="How changes are approved: elicit asks a person through the host; plan needs two calls, which a "
@@ -186,6 +194,12 @@ class ServerSettings(PlaneSettings, Limits):
     )
 
     @model_validator(mode="after")
+    def _one_source_of_the_token(self) -> Self:
+        if sum(source is not None for source in (self.token_file, self.token_variable, self.token_command)) > 1:
+            raise PydanticCustomError("token", "--token-file, --token-variable and --token-command exclude each other.")
+        return self
+
+    @model_validator(mode="after")
     def _simulated_hardware_needs_the_plane(self) -> Self:
         for name in ("simulated", "simulated_speed"):
             if name in self.model_fields_set and not self.local:
@@ -222,6 +236,14 @@ class ServeSettings(ServerSettings):
     oauth_resource: str | None = Field(
         default=None, description="Address of this server as callers know it, for which their tokens must be issued."
     )
+    oauth_groups_claim: str = Field(
+        default="groups", description="Claim of a token that names the groups of its caller, which profiles can name."
+    )
+    profiles: Path | None = Field(
+        default=None,
+        description="TOML file of profiles: a table for each, with a token, limits and approval by the names of these "
+        "flags. A key names its profile, and groups of the identity provider have one.",
+    )
     allow_local_users: bool = Field(
         default=False, description="Without a key, let every user of this machine act with your token."
     )
@@ -249,6 +271,12 @@ class ServeSettings(ServerSettings):
         return bool(self.keys or self.api_key_file or self.oauth_issuer)
 
     @model_validator(mode="after")
+    def _profiles_need_callers_with_names(self) -> Self:
+        if self.profiles and not self.has_key:
+            raise PydanticCustomError("profiles", "--profiles needs callers who sign in: --keys or --oauth-issuer.")
+        return self
+
+    @model_validator(mode="after")
     def _provider_and_resource_belong_together(self) -> Self:
         if (self.oauth_issuer is None) != (self.oauth_resource is None):
             raise PydanticCustomError("oauth", "--oauth-issuer and --oauth-resource need each other.")
@@ -269,6 +297,7 @@ class KeySettings(CommandSettings):
 
     keys: Path = Field(description="File of the keys. It holds no key, only what is needed to recognize one.")
     name: str | None = Field(default=None, description="Whose key: a person, a bot, a team.")
+    profile: str | None = Field(default=None, description="Profile of a new key, from the file of --profiles.")
     days: int = Field(default=90, ge=0, description="Days for which a new key is valid; 0 for no end.")
 
 

@@ -50,9 +50,10 @@ class ServerOptions:
 
     `poll_interval` is the longest time between two reads of an endpoint that is waited for. `host_timeout_s` overrides
     what is learnt of how long the host waits for one call; of an unknown host that begins with `first_hold_s`.
-    `max_calls`, `max_waits` and `max_subscriptions` are limits for each caller. `clock` gives seconds since the epoch,
-    and with it how long plans and questions are valid. Servers with the same `data_folder` redeem each other's plan
-    tokens and share what they learnt of hosts; without one, each process is on its own.
+    `max_calls`, `max_waits` and `max_subscriptions` are limits for each caller. `profile` names these settings in the
+    audit trail. `clock` gives seconds since the epoch, and with it how long plans and questions are valid. Servers with
+    the same `data_folder` redeem each other's plan tokens and share what they learnt of hosts; without one, each is on
+    its own.
     """
 
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -70,6 +71,7 @@ class ServerOptions:
     max_waits: int = 32
     data_folder: Path | None = None
     clock: Callable[[], float] = time.time
+    profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,16 @@ class RunningApplication:
                 self._clients = await self._open_clients()
             return self._clients
 
+    async def _reconnect(self, lost: Backend) -> Backend:
+        assert self._options.reconnect is not None
+        backend = await self._options.reconnect(lost)
+        self._redactor.add(backend.token)
+        return backend
+
     async def _open_clients(self) -> _Clients:
         backend = await self._options.open_backend(self._stack)
         self._redactor.add(backend.token)
-        namespace, reconnect = self._options.namespace, self._options.reconnect
+        namespace, reconnect = self._options.namespace, self._reconnect if self._options.reconnect else None
         reader = AsyncEndpointsClient(backend, namespace=namespace, guard=ConnectionShares(), reconnect=reconnect)
         hardware_cache = HardwareCache(reader)
         guard = SendGuard(self._policy, reader, hardware_cache)

@@ -86,7 +86,7 @@ class EndpointsServer(MCPServer[Application]):
     """Serves what policy allows. Raises `AuditError` if the audit file cannot be written."""
 
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
-        audit = self.audit = AuditTrail(options.audit_file, redactor)
+        audit = self.audit = AuditTrail(options.audit_file, redactor, options.profile)
         policy = Policy(options.limits, audit)
         approvals = Approvals(options.approval, audit, options.data_folder, options.clock)
         for value in options.lent.values.values():

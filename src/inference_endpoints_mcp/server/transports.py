@@ -4,7 +4,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 if TYPE_CHECKING:
     import uvicorn
     from mcp.server.auth.provider import TokenVerifier
+    from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
     from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings
@@ -73,8 +74,12 @@ def serve_http(
     options: ServerOptions,
     http: HttpOptions,
     create_server: Callable[[ServerOptions, Redactor], EndpointsServer] = EndpointsServer,
+    profiles: Mapping[str, ServerOptions] | None = None,
 ) -> int:
-    """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `ListenError` and `KeyFileError`."""
+    """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `ListenError` and `KeyFileError`.
+
+    With `profiles`, each caller has the settings of its own, and `options` are those of the process: its audit trail.
+    """
 
     def announce(address: str) -> None:
         sys.stderr.write(f"Serving {address}\n")
@@ -82,42 +87,55 @@ def serve_http(
 
     redactor = Redactor()
     log_to_stderr(redactor)
-    return run_until_stopped(create_server(options, redactor), http, announce)
+    servers = {name: create_server(each, redactor) for name, each in (profiles or {}).items()}
+    return run_until_stopped(create_server(options, redactor), http, announce, servers)
 
 
-def run_until_stopped(server: EndpointsServer, http: HttpOptions, announce: Callable[[str], None]) -> int:
+def run_until_stopped(
+    server: EndpointsServer,
+    http: HttpOptions,
+    announce: Callable[[str], None],
+    profiles: Mapping[str, EndpointsServer] | None = None,
+) -> int:
     """Serve until SIGTERM or SIGINT; `announce` gets the address of `/mcp`. Returns the exit code.
 
     Raises `ListenError` and `KeyFileError`.
     """
     from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 
-    config = build_http_config(server, http)
+    def end_waits() -> None:
+        for each in [server, *(profiles or {}).values()]:
+            each.end_waits()
+
+    config = build_http_config(server, http, profiles)
     with http.listening.listen() as (listener, address):
         announce(address)
         with contextlib.suppress(KeyboardInterrupt):
-            GracefulServer(config, server.end_waits).run(sockets=[listener])
+            GracefulServer(config, end_waits).run(sockets=[listener])
     return 0
 
 
-def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Config":
-    """The application behind its checks, with the deadlines of its connections. Raises `KeyFileError`."""
+def build_http_config(
+    server: EndpointsServer, http: HttpOptions, profiles: Mapping[str, EndpointsServer] | None = None
+) -> "uvicorn.Config":
+    """The application behind its checks, with the deadlines of its connections. Raises `KeyFileError`.
+
+    With `profiles`, whose callers must sign in, `server` only keeps the audit trail of what belongs to none of them.
+    """
     import uvicorn
-    from mcp.server.transport_security import TransportSecuritySettings
 
     from inference_endpoints_mcp.server.http.authentication import AuthenticationMiddleware
     from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
-    from inference_endpoints_mcp.server.http.session_limits import MCP_PATH, SESSION_IDLE_S, SessionLimits
+    from inference_endpoints_mcp.server.http.session_limits import SessionLimits
 
-    # Responses stay streams (no json_response): otherwise progress and cancelling are lost for a modern host.
-    # AccessMiddleware checks Host and Origin on every route; the SDK's own check covers only one.
-    app = server.streamable_http_app(
-        streamable_http_path=MCP_PATH,
-        session_idle_timeout=SESSION_IDLE_S,
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-    )
+    app: ASGIApp = _mcp_app(server)
+    if profiles:
+        from inference_endpoints_mcp.server.http.profiles import ProfileRouter
+
+        app = ProfileRouter({name: _mcp_app(each) for name, each in profiles.items()})
     limited = SessionLimits(NoteDepartures(app), http.max_sessions)
-    verifiers = _verifiers(server, http)
+    verifiers = _verifiers(server, http, profiles or {})
+    assert verifiers or not profiles, "callers without a sign-in have no profile"
     whole: ASGIApp = limited
     if http.oauth is not None:
         from inference_endpoints_mcp.server.http.step_up import StepUpMiddleware
@@ -144,7 +162,21 @@ def build_http_config(server: EndpointsServer, http: HttpOptions) -> "uvicorn.Co
     )
 
 
-def _verifiers(server: EndpointsServer, http: HttpOptions) -> "list[TokenVerifier]":
+def _mcp_app(server: EndpointsServer) -> "Starlette":
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from inference_endpoints_mcp.server.http.session_limits import MCP_PATH, SESSION_IDLE_S
+
+    # Responses stay streams (no json_response): otherwise progress and cancelling are lost for a modern host.
+    # AccessMiddleware checks Host and Origin on every route; the SDK's own check covers only one.
+    return server.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        session_idle_timeout=SESSION_IDLE_S,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+
+
+def _verifiers(server: EndpointsServer, http: HttpOptions, profiles: Collection[str]) -> "list[TokenVerifier]":
     from inference_endpoints_mcp.server.http.keys import NamedKeys, SharedKey
 
     def report(event: str, names: Sequence[str]) -> None:
@@ -157,7 +189,7 @@ def _verifiers(server: EndpointsServer, http: HttpOptions) -> "list[TokenVerifie
     if http.api_key_file:
         verifiers.append(SharedKey.read(http.api_key_file))
     if http.keys_file:
-        verifiers.append(NamedKeys(http.keys_file, report))
+        verifiers.append(NamedKeys(http.keys_file, report, profiles))
     if http.oauth is not None:
         from inference_endpoints_mcp.server.http.oauth import OAuthTokens
 

@@ -28,11 +28,13 @@ class AuditError(Exception):
 class AuditTrail:
     """Appends to a file that its owner alone can read, or to standard output (`-`). Without a path, it writes nothing.
 
-    Raises `AuditError` at once where the file cannot be written.
+    `profile` names the settings under which its lines are written. Raises `AuditError` at once where the file cannot be
+    written.
     """
 
-    def __init__(self, path: Path | None, redactor: Redactor) -> None:
+    def __init__(self, path: Path | None, redactor: Redactor, profile: str | None = None) -> None:
         self._redactor = redactor
+        self._profile = profile
         self._sink = _open(path) if path is not None else None
 
     @property
@@ -46,7 +48,8 @@ class AuditTrail:
         """
         if self._sink is None:
             return
-        entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **_caller(), **facts}
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        entry = {"time": now, "event": event, **_caller(), "profile": self._profile, **facts}
         masked = self._redactor.data({key: value for key, value in entry.items() if value is not None})
         try:
             self._sink.append(masked)

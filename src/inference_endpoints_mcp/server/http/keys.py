@@ -1,14 +1,14 @@
 """Keys of callers. The file of named keys holds their digests, so whoever reads it can call nothing with it.
 
-Each line is a key: its name, the day from which it is no longer valid (or `never`), and its SHA-256. A slow hash is for
-passwords: these keys are random and long. Empty lines and those that begin with # are ignored.
+Each line is a key: its name, the day from which it is no longer valid (or `never`), its SHA-256, and its profile, if it
+has one. A slow hash is for passwords: these keys are random and long. Empty lines and comments (#) are ignored.
 """
 
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_
 
 MIN_KEY_LENGTH = 16
 NEVER = "never"
+PROFILE = "profile"
+"""The claim that says which profile a caller has."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -34,25 +36,26 @@ class NamedKey:
     name: str
     expires: date | None
     digest: str
+    profile: str | None = None
 
     @classmethod
     def parse(cls, line: str) -> "NamedKey":
         """Raises ValueError for a line that is not a key."""
-        name, expires, digest = line.split()
-        if not _NAME.fullmatch(name) or not _DIGEST.fullmatch(digest):
+        name, expires, digest, *profile = line.split()
+        if not all(map(_NAME.fullmatch, [name, *profile])) or not _DIGEST.fullmatch(digest) or len(profile) > 1:
             raise ValueError(line)
-        return cls(name, None if expires == NEVER else date.fromisoformat(expires), digest)
+        return cls(name, None if expires == NEVER else date.fromisoformat(expires), digest, *profile)
 
     @classmethod
-    def create(cls, name: str, expires: date | None) -> tuple["NamedKey", str]:
+    def create(cls, name: str, expires: date | None, profile: str | None = None) -> tuple["NamedKey", str]:
         """A new key, and the secret that its caller sends. Raises ValueError for a name that is none."""
-        if not _NAME.fullmatch(name):
+        if not all(map(_NAME.fullmatch, [name, profile or name])):
             raise ValueError(name)
         key = f"iemcp_{secrets.token_urlsafe(32)}"
-        return cls(name, expires, digest_of(key)), key
+        return cls(name, expires, digest_of(key), profile), key
 
     def __str__(self) -> str:
-        return f"{self.name} {self.expires or NEVER} {self.digest}"
+        return " ".join([self.name, str(self.expires or NEVER), self.digest, *([self.profile] if self.profile else [])])
 
     def is_valid(self, today: date) -> bool:
         return self.expires is None or today < self.expires
@@ -71,7 +74,9 @@ def parse_keys(text: str) -> list[NamedKey]:
         try:
             key = NamedKey.parse(line)
         except ValueError:
-            raise KeyFileError(f"line {number} is not a key: NAME, YYYY-MM-DD or never, sha256:…") from None
+            raise KeyFileError(
+                f"line {number} is not a key: NAME, YYYY-MM-DD or never, sha256:…, and a profile if it has one"
+            ) from None
         if any(key.name == other.name or key.digest == other.digest for other in keys):
             raise KeyFileError(f"line {number} repeats a name or a key")
         keys.append(key)
@@ -115,28 +120,38 @@ class NamedKeys:
     """Keys by caller (`--keys`), read again when the file changes: a line that is gone is refused from then on.
 
     A file that cannot be used changes nothing: the keys that were valid stay so. `report` gets each change, as one
-    sentence and the names.
+    sentence and the names. A key must have none but the profiles that exist: a server without any would give it all
+    rights.
     """
 
     def __init__(
         self,
         path: Path,
         report: Callable[[str, Sequence[str]], None],
+        profiles: Collection[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Raises `KeyFileError`."""
         self._path = path
         self._report = report
+        self._profiles = profiles
         self._clock = clock
         self._version = _version_of(path)
-        self._keys = _by_digest(read_keys(path))
+        self._keys = self._read()
 
     async def verify_token(self, token: str) -> AccessToken | None:
         self._read_again()
         key = self._keys.get(digest_of(token))
         if key is None or not key.is_valid(self._clock().date()):
             return None
-        return AccessToken(token="", client_id=key.name, scopes=[])
+        return AccessToken(token="", client_id=key.name, scopes=[], claims={PROFILE: key.profile})
+
+    def _read(self) -> Mapping[str, NamedKey]:
+        keys = read_keys(self._path)
+        for key in keys:
+            if key.profile is not None and key.profile not in self._profiles:
+                raise KeyFileError(f"The key {key.name} has the profile {key.profile}, which --profiles does not have.")
+        return {key.digest: key for key in keys}
 
     def _read_again(self) -> None:
         version = _version_of(self._path)
@@ -144,7 +159,7 @@ class NamedKeys:
             return
         self._version = version
         try:
-            keys = _by_digest(read_keys(self._path))
+            keys = self._read()
         except KeyFileError as error:
             self._report(f"The keys are unchanged: {error}", ())
             return
@@ -152,10 +167,6 @@ class NamedKeys:
         names = [*(f"+{keys[each].name}" for each in added), *(f"-{self._keys[each].name}" for each in removed)]
         self._keys = keys
         self._report("The keys were read again.", sorted(names))
-
-
-def _by_digest(keys: Sequence[NamedKey]) -> Mapping[str, NamedKey]:
-    return {key.digest: key for key in keys}
 
 
 def _version_of(path: Path) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from mcp.server.auth.provider import AccessToken
 from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
+from inference_endpoints_mcp.server.http.keys import PROFILE
 from inference_endpoints_mcp.server.http.oauth_settings import (
     OAuthSettings,
     ProviderUnavailable,
@@ -122,7 +123,7 @@ class OAuthTokens:
             expires_at=int(claims["exp"]),
             resource=self._settings.resource,
             subject=str(claims["sub"]),
-            claims={"iss": claims["iss"]},
+            claims={"iss": claims["iss"], PROFILE: self._settings.profile_of(claims)},
         )
 
 

@@ -1,7 +1,8 @@
 """Where callers sign in, and what for: this server is a resource server of OAuth 2.1 (RFC 9728, RFC 8707)."""
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,16 +22,27 @@ class ProviderSettingsError(ValueError):
 
 @dataclass(frozen=True)
 class OAuthSettings:
-    """`issuer` is the provider, as it names itself; `resource` is this server's address, as callers know it."""
+    """`issuer` is the provider, as it names itself; `resource` is this server's address, as callers know it.
+
+    `groups` are the profiles of the groups that a token can name in `groups_claim`, in the order in which they count.
+    """
 
     issuer: str
     resource: str
+    groups: Mapping[str, str] = field(default_factory=dict)
+    groups_claim: str = "groups"
 
     def __post_init__(self) -> None:
         """Raises `ProviderSettingsError`."""
         for flag, url in (("--oauth-issuer", self.issuer), ("--oauth-resource", self.resource)):
             if not is_safe(url):
                 raise ProviderSettingsError(f"{flag} must be an https address, or http on this machine.")
+
+    def profile_of(self, claims: Mapping[str, Any]) -> str | None:
+        """The profile of the first group that a token names; None if it names none that has one."""
+        named = claims.get(self.groups_claim)
+        named = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+        return next((profile for group, profile in self.groups.items() if group in named), None)
 
     @property
     def metadata_path(self) -> str:

@@ -119,7 +119,7 @@ def test_a_key_ends_on_its_day_and_a_broken_file_changes_nothing(keys_file: Path
     reported: list[str] = []
     named, key = NamedKey.create("alice", date(2027, 1, 1))
     write(keys_file, str(named))
-    keys = NamedKeys(keys_file, lambda event, names: reported.append(event), lambda: now)
+    keys = NamedKeys(keys_file, lambda event, names: reported.append(event), clock=lambda: now)
     assert asyncio.run(keys.verify_token(key))
     write(keys_file, f"{named}\nmallory never sha256:short")
     assert asyncio.run(keys.verify_token(key))
