@@ -130,13 +130,14 @@ async def _embed(host: ConsoleHost) -> int:
         await _wait(host, "search")
         pair = {"inputs": {"source_sentence": SENTENCE, "sentences": [PARAPHRASE, UNRELATED]}}
         result = await host.call("call_endpoint", endpoint_name="search", body=pair)
-        near, far = json.loads(strip_fence(result["output"]))
+        rows = [json.loads(line) for line in strip_fence(result["output"]).splitlines()]
+        near, far = (row["similarity"] for row in sorted(rows, key=lambda row: row["index"]))
         host.show("sentence", SENTENCE)
         host.show(f"{near:.2f}", PARAPHRASE)
         host.show(f"{far:.2f}", UNRELATED)
         _verify(near > far + 0.2, "the paraphrase is more similar than the unrelated sentence")
-        texts = {"input": [SENTENCE, PARAPHRASE]}
-        vectors = await host.call("call_endpoint", endpoint_name="search", path="/v1/embeddings", body=texts)
+        texts = [SENTENCE, PARAPHRASE]
+        vectors = await host.call("call_endpoint", endpoint_name="search", path="/v1/embeddings", texts=texts)
         host.show("vectors", f"{vectors['vectors']} of {vectors['dimensions']} dimensions")
         _verify(vectors["vectors"] == 2, "each text has a vector")
         return int(vectors["dimensions"])

@@ -20,7 +20,7 @@ from mcp.server.mcpserver import Context
 
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.holding.departures import has_left
-from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S, Hold
+from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S, Hold, is_near
 from inference_endpoints_mcp.server.holding.host_limits import UNKNOWN_HOST, find_timeout, has_own_name
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.mcp_host import host_name, host_version, wants_progress
@@ -99,7 +99,10 @@ class HeldCall:
     def cut_short(self, *, again: object, proof: object) -> None:
         """The answer is sent before the call is done, and proposes a call with `proof`."""
         if self._operator_s is None and not has_left(self._request):
-            self._holds.propose(self._digest(proof), self._digest(again), self._allowed())
+            allowed = self._allowed()
+            # A server that ends answers all waits at once.
+            if is_near(time.monotonic() - self._began, allowed):
+                self._holds.propose(self._digest(proof), self._digest(again), allowed)
 
     def _learn(self, again: object, proof: object) -> None:
         if self._operator_s is not None:

@@ -7,7 +7,11 @@ FIRST_HOLD_S = 3.5
 """Seconds for which the first call of an unknown host is held. Some frameworks give up after five."""
 MAX_LOSSES = 4
 _NEAR = 0.8
-"""A call that was held for this part of the hold, or more, shows that the host bears the hold."""
+
+
+def is_near(seconds: float, hold: float) -> bool:
+    """Whether a host that bears so many seconds bears the hold."""
+    return seconds >= hold * _NEAR
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,9 @@ class Hold:
     losses: int = 0
     arrivals: int = 0
 
-    def after_arrival(self, held_s: float, limit: float) -> "Hold":
-        """An answer that came after `held_s` seconds has arrived. Doubles, up to the limit."""
-        if held_s < self.seconds * _NEAR:
+    def after_arrival(self, allowed_s: float, limit: float) -> "Hold":
+        """The answer of a call that was held for `allowed_s` seconds has arrived. Doubles, up to the limit."""
+        if not is_near(allowed_s, self.seconds):
             return self
         if self.arrivals + 1 < 4**self.losses:
             return replace(self, arrivals=self.arrivals + 1)
@@ -36,8 +40,8 @@ class Hold:
         """The host gave up on a call that could be held for `allowed_s` seconds. Halves, or falls to `most` where that
         is less, but not below `least`.
 
-        One that was allowed more than is now tells nothing new: of several calls lost together, the first counts.
+        A call that could be held for longer than calls are now tells nothing: of several lost together, one counts.
         """
-        if allowed_s * _NEAR > self.seconds:
+        if not is_near(self.seconds, allowed_s):
             return self
         return Hold(max(min(self.seconds / 2, most), least), min(self.losses + 1, MAX_LOSSES))

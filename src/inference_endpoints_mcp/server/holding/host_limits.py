@@ -20,13 +20,18 @@ class HostTimeout:
 UNKNOWN_HOST = HostTimeout(with_progress=50.0, without_progress=45.0)
 """Of a host that is not in the table, the longest that is tried: many give up after 60 s."""
 
+_A_MINUTE = HostTimeout(with_progress=50.0, without_progress=50.0)
+
 # From the hosts' documentation and users' reports as of November 2026, less a margin. A progress token alone does not
 # mean that a host waits longer. `--hold` overrides the table.
 _TIMEOUTS = {
     # Each progress notification restarts its timer: 30 min over stdio, 5 min over HTTP.
     "claude-code": HostTimeout(with_progress=600.0, without_progress=240.0, over_http=240.0),
-    # About 60 s, with or without progress.
-    "claude-ai": HostTimeout(with_progress=50.0, without_progress=50.0),
+    # About 60 s, with or without progress. The newest of some wait longer.
+    "claude-ai": _A_MINUTE,
+    "codex-mcp-client": _A_MINUTE,
+    "cursor-vscode": _A_MINUTE,
+    "gemini-cli-mcp-client": _A_MINUTE,
     # Each progress notification restarts its timer since June 2026.
     "opencode": HostTimeout(with_progress=600.0, without_progress=50.0),
     # Our own demo, which has no limit.

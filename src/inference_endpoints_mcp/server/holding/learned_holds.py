@@ -19,7 +19,7 @@ _LOCK_TIMEOUT_S = 1.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS hold
     (client TEXT PRIMARY KEY, seconds REAL, losses INTEGER, arrivals INTEGER, changed REAL);
-CREATE TABLE IF NOT EXISTS proposal (proof BLOB PRIMARY KEY, again BLOB, held REAL, made REAL);
+CREATE TABLE IF NOT EXISTS proposal (proof BLOB PRIMARY KEY, again BLOB, allowed REAL, made REAL);
 """
 _FIND = "SELECT seconds, losses, arrivals FROM hold WHERE client = ?"
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an answer that proposed a call: whether it arrived, and how long that call could be held."""
+    """What became of an answer: whether it arrived, and for how many seconds its call could be held."""
 
     arrived: bool
     allowed_s: float
@@ -79,7 +79,7 @@ class LearnedHolds:
 
         def read(db: sqlite3.Connection) -> Outcome | None:
             for column, value in (("proof", proof), ("again", again)):
-                query = f"SELECT held FROM proposal WHERE {column} = ? AND made >= ?"  # noqa: S608
+                query = f"SELECT allowed FROM proposal WHERE {column} = ? AND made >= ?"  # noqa: S608
                 row = db.execute(query, [value, since]).fetchone()
                 if row is not None:
                     db.execute(f"DELETE FROM proposal WHERE {column} = ?", [value])  # noqa: S608

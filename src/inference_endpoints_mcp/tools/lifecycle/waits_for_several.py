@@ -26,7 +26,7 @@ async def wait_for_several(call: CallContext, choice: Choice, goal: Goal, *, fir
         await waits.run(targets, min(float(timeout_s), call.hold.remaining_s))
     output = waits.output(timeout_s)
     for following in output.next:
-        if following.tool == "wait_for_endpoint" and following.arguments["timeout_s"] < timeout_s:
+        if following.tool == "wait_for_endpoint" and waits.elapsed < timeout_s:
             names = sorted(following.arguments["names"])
             call.hold.cut_short(again=again, proof=[goal.value, *names, following.arguments["timeout_s"]])
     return output
@@ -99,11 +99,15 @@ class _Waits:
         failed = self._outcomes["failed"]
         return self.reached or (failed == len(self._rows) if self._first else failed > 0)
 
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._started
+
     def message(self) -> str:
         """`3/5 running · 1 min 42 s · 2 initializing`."""
         states = Counter(row.state for row in self._rows.values() if row.outcome == "waiting" and row.state)
         waiting = ", ".join(f"{count} {state}" for state, count in states.most_common())
-        parts = [self._counted, format_duration(time.monotonic() - self._started), waiting]
+        parts = [self._counted, format_duration(self.elapsed), waiting]
         return clean_line(" · ".join(part for part in parts if part), MAX_PROGRESS_LENGTH)
 
     @property
@@ -114,7 +118,7 @@ class _Waits:
         rows = list(self._rows.values())
         namespaces = {row.namespace or "" for row in rows}
         namespace = namespaces.pop() if len(namespaces) == 1 else "*"
-        elapsed = time.monotonic() - self._started
+        elapsed = self.elapsed
         failed = [row for row in rows if row.outcome == "failed"]
         waiting = [row for row in rows if row.outcome == "waiting"]
         now = f"{self._counted} after {format_duration(elapsed)}"

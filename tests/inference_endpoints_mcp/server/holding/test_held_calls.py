@@ -91,6 +91,18 @@ async def test_each_answer_that_is_followed_doubles_what_an_unknown_host_is_held
         assert learnt() == [8 * FIRST_S], "of another host nothing is known"
 
 
+async def test_a_wait_for_several_is_held_as_long_too(
+    driver: Driver, host_of: HostOf, learning: dict[str, Any], learnt: Learnt
+) -> None:
+    for name in ("one", "two"):
+        await driver.create(name)
+    async with host_of(name="new", **learning) as host:
+        first = await host.call("wait_for_endpoint", names=["one", "two"], timeout_s=600)
+        assert first["reached"] is False
+        await follow(host, first)
+        assert learnt() == [2 * FIRST_S]
+
+
 async def test_a_host_that_gives_up_in_silence_makes_its_call_again_and_is_held_for_less(
     driver: Driver, host_of: HostOf, learning: dict[str, Any], learnt: Learnt
 ) -> None:
