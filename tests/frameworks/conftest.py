@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.frameworks.environments import JOB_SUPPORT, Environment
 from tests.frameworks.model.server import ScriptedModel, served
-from tests.frameworks.model.stories import Story, World
+from tests.frameworks.model.stories import Story, World, priced
 from tests.frameworks.wire.recorded import Recorded, read_recorded
 from tests.frameworks.wire.tap import recorded_address, recorded_command
 from tests.support.command import COMMAND, INHERITED, address_of
@@ -84,6 +84,16 @@ def http_server(flags: list[str]) -> Iterator[str]:
 
 
 @pytest.fixture
+def name(site: Site, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The endpoint of a test, which does not outlive it."""
+    given = request.node.callspec.params
+    name = f"{given['environment'].name}-{given['transport']}"
+    yield name
+    for each in (name, priced(name)):
+        site.world.delete(each)
+
+
+@pytest.fixture
 def job(site: Site, tmp_path: Path) -> Job:
     """Runs a client, with its defaults, for as long as the model's story goes."""
 
@@ -103,7 +113,7 @@ def job(site: Site, tmp_path: Path) -> Job:
             ended = subprocess.run(
                 environment.job_command(),
                 input=json.dumps(given),
-                env=job_variables(),
+                env=job_variables(tmp_path),
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,
@@ -115,7 +125,7 @@ def job(site: Site, tmp_path: Path) -> Job:
     return ran
 
 
-def job_variables() -> dict[str, str]:
-    """What a client may find in its environment: no key, no token, nothing of ours."""
-    kept = {name: os.environ[name] for name in (*INHERITED, "HOME") if name in os.environ}
-    return kept | {"PYTHONPATH": str(JOB_SUPPORT), "NO_PROXY": "127.0.0.1", "PYTHONWARNINGS": "ignore"}
+def job_variables(home: Path) -> dict[str, str]:
+    """What a client finds in its environment: no key, no token, an empty home."""
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return kept | {"HOME": str(home), "PYTHONPATH": str(JOB_SUPPORT), "PYTHONWARNINGS": "ignore"}

@@ -12,10 +12,9 @@ ASKING = [environment for environment in all_clients() if environment.about.asks
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("environment", ASKING, ids=lambda environment: environment.name)
-def test_a_person_approves_the_price_and_the_deletion(
-    environment: Environment, transport: str, site: Site, job: Job
+def test_a_person_refuses_and_then_approves_the_price_and_the_deletion(
+    environment: Environment, transport: str, site: Site, name: str, job: Job
 ) -> None:
-    name = f"{environment.name}-{transport}"
     story = stories.asking(site.world, name)
     recorded = job(environment, transport, story, person_types=stories.priced(name)).check()
     assert recorded.can_ask

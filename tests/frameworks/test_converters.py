@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,11 @@ LONGEST_NAME = 60
 
 
 @pytest.mark.parametrize("environment", all_converters(), ids=lambda environment: environment.name)
-def test_every_tool_is_converted_to_what_the_provider_takes(environment: Environment) -> None:
+def test_every_tool_is_converted_to_what_the_provider_takes(environment: Environment, tmp_path: Path) -> None:
     ended = subprocess.run(
         [environment.python, environment.converter],
         input=json.dumps({"tools": TOOLS}),
-        env=job_variables(),
+        env=job_variables(tmp_path),
         capture_output=True,
         text=True,
         timeout=HANG_TIMEOUT_S,

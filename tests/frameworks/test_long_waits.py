@@ -22,15 +22,11 @@ EACH = [
 
 @pytest.mark.parametrize(("environment", "transport"), EACH)
 def test_a_wait_is_called_again_until_it_reached_its_goal(
-    environment: Environment, transport: str, site: Site, job: Job
+    environment: Environment, transport: str, site: Site, name: str, job: Job
 ) -> None:
-    name = f"{environment.name}-{transport}"
     gives_up_after_s = environment.about.gives_up_after_s
     wait = stories.LongWait(site.world, name, gives_up_after_s or 5)
-    try:
-        job(environment, transport, wait.story()).check()
-    finally:
-        site.world.delete(stories.priced(name))
+    job(environment, transport, wait.story()).check()
     if gives_up_after_s is None or gives_up_after_s > HOLD_S:
         assert wait.lost == 0
     record(environment, transport, "long_wait", {"answered": wait.answers, "lost": wait.lost})

@@ -3,8 +3,14 @@ import { readFileSync } from "node:fs";
 
 export const given = JSON.parse(readFileSync(0, "utf8"));
 
-export const answerForm = (schema) =>
-  Object.fromEntries(Object.keys(schema.properties).map((field) => [field, field === "name" ? given.person_types : true]));
+let questions = 0;
+
+export function person(schema) {
+  questions += 1;
+  if (questions === 1) return { action: "decline" };
+  const fields = Object.keys(schema.properties);
+  return { action: "accept", content: Object.fromEntries(fields.map((field) => [field, field === "name" ? given.person_types : true])) };
+}
 
 async function step(text, tools = []) {
   const body = JSON.stringify({ text, tools: tools.map((name) => ({ name })) });

@@ -4,6 +4,7 @@
 the name that a person types to delete an endpoint, empty where nobody can be asked.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -41,9 +42,15 @@ def provide(provider: str) -> None:
     os.environ[f"{provider}_API_KEY"] = "none"
 
 
-def answer_form(schema: dict[str, Any]) -> dict[str, Any]:
-    """What the person fills in: the name of what is to be deleted, or yes."""
-    return {field: config()["person_types"] if field == "name" else True for field in schema["properties"]}
+_questions = itertools.count(1)
+
+
+def person(schema: dict[str, Any]) -> dict[str, Any]:
+    """What the person does: refuse the first time, then fill in the name of what is to be deleted, or yes."""
+    if next(_questions) == 1:
+        return {"action": "decline"}
+    content = {field: config()["person_types"] if field == "name" else True for field in schema["properties"]}
+    return {"action": "accept", "content": content}
 
 
 def step(text: str, tools: list[str] | None = None) -> dict[str, Any]:

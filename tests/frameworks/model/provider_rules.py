@@ -15,6 +15,7 @@ _GEMINI_FIELDS = frozenset(
     | {"propertyOrdering", "default", "minimum", "maximum"}
 )
 """The fields of `Schema` in its API reference."""
+_SNAKE = re.compile("_([a-z])")
 _COMPOSITION = frozenset({"allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"})
 _NOT_STRICT_OPENAI = _COMPOSITION | {
     *("minLength", "maxLength", "patternProperties", "unevaluatedProperties", "propertyNames", "minProperties"),
@@ -68,10 +69,12 @@ def _common(node: Schema) -> Iterator[str]:
 
 
 def _gemini(node: Schema) -> Iterator[str]:
+    # The API takes the names of fields in both forms, and Google's own library sends both.
+    node = {_SNAKE.sub(lambda match: match[1].upper(), key): value for key, value in node.items()}
     yield from _common(node)
     if unknown := set(node) - _GEMINI_FIELDS:
         yield f"unknown fields {unknown}"
-    if "anyOf" in node and set(node) > {"anyOf", "description", "nullable"}:
+    if "anyOf" in node and set(node) - {"anyOf", "description", "nullable"}:
         yield "fields beside anyOf"
     if "enum" in node and str(node.get("type")).lower() != "string":
         yield "choices that are no text"

@@ -33,7 +33,8 @@ PROTOCOLS = {
 
 @dataclass
 class ScriptedModel:
-    """A story that is served. `tools` are those that the framework declared, in the form of the provider.
+    """A story that is served. `tools` are those that the framework declared, in the form of the provider, and `answers`
+    what it passed on.
 
     `failure` is why the story stopped before its end: what did not hold, with the last answer.
     """
@@ -41,6 +42,7 @@ class ScriptedModel:
     story: Story
     url: str = ""
     tools: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     ended: bool = False
     failure: str | None = None
     _started: bool = False
@@ -56,6 +58,7 @@ class ScriptedModel:
                 return None
             try:
                 if self._started:
+                    self.answers.append(text)
                     return self.story.send(text)
                 self._started = True
                 return next(self.story)

@@ -93,8 +93,12 @@ def deletion(world: World, name: str) -> Story:
 
 
 def asking(world: World, name: str) -> Story:
-    """Create at a price and delete, each approved by a person."""
-    answer = yield Call("create_endpoint", gpu_endpoint(name))
+    """Create at a price and delete, each approved by a person, who refuses the first time."""
+    creation = Call("create_endpoint", gpu_endpoint(name))
+    answer = yield creation
+    assert not world.exists(priced(name)), answer
+    assert "It was not approved: nothing was changed" in answer, answer
+    answer = yield creation
     assert world.exists(priced(name)), answer
     assert "A person was asked" in answer, answer
     answer = yield Call("delete_endpoint", {"endpoint_name": priced(name)})

@@ -12,7 +12,7 @@ from mcp.types import ElicitResult
 
 
 async def answer(context, params):
-    return ElicitResult(action="accept", content=job.answer_form(params.requested_schema))
+    return ElicitResult(**job.person(params.requested_schema))
 
 
 async def main():

@@ -9,7 +9,7 @@ from fastmcp.client.transports import StdioTransport
 
 
 async def answer(message, response_type, params, context):
-    return ElicitResult(action="accept", content=job.answer_form(params.requested_schema))
+    return ElicitResult(**job.person(params.requested_schema))
 
 
 async def main():

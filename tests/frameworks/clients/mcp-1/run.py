@@ -11,7 +11,7 @@ from mcp.types import ElicitResult
 
 
 async def answer(context, params):
-    return ElicitResult(action="accept", content=job.answer_form(params.requestedSchema))
+    return ElicitResult(**job.person(params.requestedSchema))
 
 
 @asynccontextmanager

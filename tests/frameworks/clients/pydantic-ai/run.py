@@ -12,7 +12,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 
 async def answer(message, response_type, params, context):
-    return ElicitResult(action="accept", content=job.answer_form(params.requested_schema))
+    return ElicitResult(**job.person(params.requested_schema))
 
 
 async def main():

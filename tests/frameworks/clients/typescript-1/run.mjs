@@ -3,15 +3,12 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { answerForm, follow, given } from "./job.mjs";
+import { follow, given, person } from "./job.mjs";
 
 const asking = given.person_types ? { capabilities: { elicitation: {} } } : {};
 const client = new Client({ name: "a-host", version: "1" }, asking);
 if (given.person_types) {
-  client.setRequestHandler(ElicitRequestSchema, ({ params }) => ({
-    action: "accept",
-    content: answerForm(params.requestedSchema),
-  }));
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => person(params.requestedSchema));
 }
 await client.connect(
   given.url ? new StreamableHTTPClientTransport(new URL(given.url)) : new StdioClientTransport(given),
