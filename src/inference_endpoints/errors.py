@@ -313,7 +313,7 @@ class DeploymentFailed(InferenceEndpointError):
     code = "FAILED"
 
     def add_log_lines(self, lines: Iterable[str]) -> None:
-        """Add the container's last log lines to `upstream`. Lines that it already has are left out.
+        """Add the container's last log lines to `upstream`, each once: every attempt to start prints the same.
 
         >>> failure = DeploymentFailed("It failed to start.", upstream="Exit code 1")
         >>> failure.add_log_lines(["Exit code 1", "Out of memory"])
@@ -322,7 +322,7 @@ class DeploymentFailed(InferenceEndpointError):
         """
         known = self.upstream.splitlines()
         self.upstream = "\n".join(
-            [*known, *(cut_text(line, LOG_LINE_LIMIT) for line in lines if line and line not in known)]
+            [*known, *dict.fromkeys(cut_text(line, LOG_LINE_LIMIT) for line in lines if line and line not in known)]
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inference_endpoints.deploy.request_validation import nearest
+from inference_endpoints.deploy.request_validation import similar
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest, NoCapacity, PaymentRequired
 from inference_endpoints.models import HardwareListing, Instance, Quota
@@ -93,10 +93,17 @@ def require_offer(offers: Sequence[Offer], hardware_id: str) -> Offer:
     """The offer with this id. Raises `BadRequest` with the nearest ids if it is not listed."""
     if (offer := find_offer(offers, hardware_id)) is not None:
         return offer
+    near = [find_offer(offers, one) for one in similar(hardware_id, [offer.id for offer in offers])]
+    listed = ", ".join(_priced(offer) for offer in near if offer is not None)
     raise BadRequest(
-        "There is no such hardware.",
-        hint=nearest(hardware_id, [offer.id for offer in offers]) or "get_vendors lists all hardware.",
+        "There is no such hardware.", hint=f"Nearest: {listed}." if listed else "get_vendors lists all hardware."
     )
+
+
+def _priced(offer: Offer) -> str:
+    """The id, the price and what keeps it from being used, for a list."""
+    price = "no price" if offer.price is None else f"${offer.price:g}/h"
+    return f"{offer.id} ({price}{'' if offer.available else ', not available now'})"
 
 
 def choose_default_hardware(available: Sequence[Offer]) -> Offer:

@@ -24,8 +24,13 @@ _KEYED_BY_CALLERS = frozenset({"env", "secrets", "image"})
 
 def nearest(name: str, known: Collection[str]) -> str:
     """A hint with the names most like one that is not known; empty if none is like it."""
-    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    near = similar(name, known)
     return f"Nearest: {', '.join(near)}." if near else ""
+
+
+def similar(name: str, known: Collection[str]) -> list[str]:
+    """The names most like one that is not known, the nearest first."""
+    return difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
 
 
 def validated(make: Callable[[], T], *path: str) -> T:

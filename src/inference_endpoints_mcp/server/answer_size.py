@@ -1,4 +1,4 @@
-"""Keeps an answer to its promised size: shortens what is fenced, then lists; and says so in `now`."""
+"""Keeps an answer to its promised size: shortens what is fenced, then lists; and says so first."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def fit(data: dict[str, Any], limit: int = MAX_ANSWER_TOKENS) -> dict[str, Any]:
         dropped = (len(longest) + 1) // 2
         del longest[-dropped:]
         if not left_out:
-            data["now"] = f"{data.get('now', '')} Parts of this answer were too long and are left out.".strip()
+            data["now"] = f"Parts of this answer were too long and are left out. {data.get('now', '')}".strip()
         left_out += dropped
     return data
 

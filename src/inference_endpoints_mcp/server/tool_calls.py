@@ -20,7 +20,7 @@ from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult
 from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 
-from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints.errors import InferenceEndpointError, NotFound
 from inference_endpoints_mcp.policy.caller import caller_id
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.limits import Limits
@@ -133,6 +133,11 @@ class ToolCalls:
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)
         except ToolError as error:
+            missing = next((cause for cause in _causes(error) if isinstance(cause, NotFound)), None)
+            if missing is not None:
+                from inference_endpoints_mcp.server.similar_names import add_similar_names  # imports the tools
+
+                await add_similar_names(missing, arguments, context)
             return self._render_tool_error(spec, error)
         render = rendering.render_for_app if of_app else rendering.render_result
         return render(result, self._redactor)

@@ -70,7 +70,9 @@ Metric = Annotated[
 Access = Annotated[Literal["private", "authenticated", "public"], _empty_is("private")]
 Framework = Annotated[Literal["auto", "pytorch", "custom", "llamacpp"], _empty_is("auto")]
 AcceleratorKind = Annotated[Literal["any", "cpu", "gpu", "neuron"], _empty_is("any")]
-ClearableSetting = Literal["args", "command", "tags", "revision", "scale_to_zero_timeout"]
+ClearableSetting = Annotated[
+    str, Field(pattern=r"^(args|command|tags|revision|scale_to_zero_timeout|(env|secrets)\..+)$", max_length=200)
+]
 ResponseFormat = Literal["concise", "detailed"]
 JsonObject = Annotated[dict[str, Any], _empty_is({})]
 

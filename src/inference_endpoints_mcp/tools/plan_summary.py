@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from inference_endpoints.deploy.plan import Plan, PlannedCost
+from inference_endpoints.transport.operations import Effect
 from inference_endpoints_mcp.approval.proposal import AnyProposal, Proposal, shared_lines
 from inference_endpoints_mcp.privacy.answer_text import LinesOfData, Ours, Word
 from inference_endpoints_mcp.privacy.token_bound import token_bound
@@ -19,7 +20,7 @@ MAX_CHANGES_TOKENS = 2_500
 class PlanSummary(BaseModel):
     """The planned request, and what it costs in USD."""
 
-    effect: Word
+    effect: Word = Field(description="What it does now: none for a change of what is paused.")
     exposes: list[Ours] = Field(default_factory=list)
     interrupts: Ours | None = None
     payload: LinesOfData | None = None
@@ -41,7 +42,7 @@ def summarize(proposal: AnyProposal, *warnings: str) -> PlanSummary:
     payloads = [member.plan.masked() for member in proposal.members]
     interrupted = shared_lines(proposal, lambda one: [one.plan.interrupts] if one.plan.interrupts else [])
     return PlanSummary(
-        effect=proposal.effect.value,
+        effect=next(one for one in _EFFECTS if one in {_effect_now(member.plan) for member in proposal.members}),
         exposes=shared_lines(proposal, lambda one: [exposure.subject for exposure in one.plan.exposes]),
         interrupts=" ".join(interrupted) or None,
         payload=first.payload if payloads.count(payloads[0]) == len(payloads) else None,
@@ -64,6 +65,18 @@ def _quota_warnings(proposal: AnyProposal) -> list[str]:
         for kind, count in taken.items()
         if count > left[kind]
     ]
+
+
+_EFFECTS = ("destroys", "exposes", "spends", "disrupts", "reads", "none")
+
+
+def _effect_now(plan: Plan) -> str:
+    """The gravest effect that this change has now: changing what is paused interrupts nothing."""
+    if plan.effect is not Effect.DISRUPTS:
+        return plan.effect.value
+    if plan.exposes or plan.spends:
+        return "exposes" if plan.exposes else "spends"
+    return "disrupts" if plan.interrupts else "none"
 
 
 def _cost_fields(cost: PlannedCost) -> dict[str, float | None]:
@@ -90,7 +103,7 @@ def plan_summary(plan: Plan) -> PlanSummary:
     if len(plan.changes) > len(changes):
         warnings.append(f"{len(plan.changes) - len(changes)} more changes are not shown.")
     return PlanSummary(
-        effect=plan.effect.value,
+        effect=_effect_now(plan),
         exposes=[exposure.subject for exposure in plan.exposes],
         interrupts=plan.interrupts or None,
         payload=payload,

@@ -76,7 +76,7 @@ class Choice:
         listings = {one: await call.hardware_cache.fresh_listing(one) for one in namespaces}
         return [
             Target(
-                namespace, name, there.get((namespace, name)), listings[namespace], _similar(name, listed[namespace])
+                namespace, name, there.get((namespace, name)), listings[namespace], similar_to(name, listed[namespace])
             )
             for namespace, name in sorted(names)
         ]
@@ -93,22 +93,12 @@ class Choice:
         return [Target(namespace, one.name, one, listing) for one in sorted(found, key=lambda one: one.name)]
 
 
-async def find_endpoint(call: CallContext, endpoint_name: str, namespace: str) -> tuple[str, Endpoint]:
-    """The namespace and the endpoint of this name. Raises `NotFound` with similar names."""
-    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    try:
-        return namespace, await call.endpoints.get(name, namespace)
-    except NotFound as error:
-        error.hint = await similar_names(call, namespace, name)
-        raise
-
-
 async def similar_names(call: CallContext, namespace: str, name: str) -> str:
     """A hint for a name that does not exist."""
     try:
-        return _similar(name, await call.endpoints.list(namespace))
+        return similar_to(name, await call.endpoints.list(namespace))
     except InferenceEndpointError:
-        return _similar(name, [])
+        return similar_to(name, [])
 
 
 async def _target(call: CallContext, namespace: str, name: str, listing: HardwareListing) -> Target:
@@ -118,7 +108,8 @@ async def _target(call: CallContext, namespace: str, name: str, listing: Hardwar
         return Target(namespace, name, None, listing, await similar_names(call, namespace, name))
 
 
-def _similar(name: str, endpoints: Sequence[Endpoint]) -> str:
+def similar_to(name: str, endpoints: Sequence[Endpoint]) -> str:
+    """A hint with the names most like one that does not exist."""
     near = nearest(name, [one.name for one in endpoints if _NAME.fullmatch(one.name)])
     return f"{near} list_endpoints shows all.".strip()
 

@@ -17,7 +17,6 @@ from inference_endpoints_mcp.privacy.token_bound import token_bound
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import EndpointName, Namespace, ResponseFormat
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.choice import find_endpoint
 from inference_endpoints_mcp.tools.outputs import (
     STATE_SENTENCES,
     EndpointOutput,
@@ -62,7 +61,8 @@ async def get_endpoint(
 ) -> EndpointDetailsOutput:
     """Show one endpoint: state, replicas, price, URL and settings; of secrets only the names. detailed adds a `config`
     with which create_endpoint makes an identical endpoint."""
-    namespace, endpoint = await find_endpoint(call, endpoint_name, namespace)
+    namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
+    endpoint = await call.endpoints.get(name, namespace)
     model, status = endpoint.model, endpoint.status
     env = call.redactor.data({key: str(value) for key, value in model.env.items()})
     names, arguments = sorted(model.secrets), call.redactor.data(model.args or [])

@@ -41,9 +41,20 @@ def complete(
     _check_config(config)
     completed = validated(lambda: request.merged(config))
     for setting in clear:
+        _check_clearable(setting)
         completed = completed.merged(_UNSET[setting])
     _refuse_secrets(completed, call.redactor)
     return completed.with_secrets(lent)
+
+
+def _check_clearable(setting: str) -> None:
+    if setting not in _UNSET:
+        raise BadRequest(
+            "The service cannot remove a variable or a secret: an update keeps those that it does not name, and takes "
+            "no null (API 2.0.0). Nothing was sent.",
+            hint="Set it to an empty text with env, or create the endpoint again with the config of get_endpoint "
+            "(response_format=detailed).",
+        )
 
 
 def _check_config(config: dict[str, Any]) -> None:

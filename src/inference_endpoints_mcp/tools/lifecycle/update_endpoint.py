@@ -79,7 +79,10 @@ async def update_endpoint(
     max_replica: Annotated[int, Field(ge=-1, le=100, description="-1: unchanged.")] = -1,
     scale_to_zero_timeout: Annotated[IdleMinutes | None, BeforeValidator(_none_if_zero)] = None,
     env: Annotated[Variables, object_or_text("Variables to set; others stay. No secrets.")] = {},  # noqa: B006
-    clear: Annotated[list[ClearableSetting], Field(description="Settings to unset.")] = [],  # noqa: B006
+    clear: Annotated[
+        list[ClearableSetting],
+        Field(description="Settings to unset."),
+    ] = [],  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006
     config: Config = {},  # noqa: B006
     dry_run: DryRun = False,

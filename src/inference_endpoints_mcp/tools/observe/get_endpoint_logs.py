@@ -1,7 +1,7 @@
 """Read the logs of an endpoint."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.logs.log_client import LINES_SEARCHED
-from inference_endpoints.models import LogLines
+from inference_endpoints.models import LogEntry, LogLines
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Name
 from inference_endpoints_mcp.privacy.token_bound import token_bound
@@ -53,7 +53,7 @@ async def get_endpoint_logs(
         search=contains,
         since=_parse_since(since),
     )
-    newest = lines[-tail:]
+    newest, repeated = _without_retries(lines[-tail:])
     texts = call.redactor.lines([clean(one.line) for one in newest])
     shown = _fit_newest(
         f"{one.timestamp or ''} {clean_line(text, MAX_LINE_CHARACTERS)}"
@@ -65,7 +65,7 @@ async def get_endpoint_logs(
         namespace=namespace,
         shown=len(shown),
         lines=call.fence.wrap("logs", "\n".join(shown), limit=100_000),
-        now=_summary(len(shown), lines, filtered=filtered),
+        now=_summary(len(shown), lines, filtered=filtered, repeated=repeated),
     )
 
 
@@ -95,11 +95,29 @@ def _fit_newest(lines: Iterable[str]) -> list[str]:
     return kept[::-1]
 
 
-def _summary(shown: int, found: LogLines, *, filtered: bool) -> str:
+def _without_retries(lines: Sequence[LogEntry]) -> tuple[list[LogEntry], int]:
+    """Without the lines that a later attempt to start printed again, and how many these are.
+
+    Replicas that ran at the same time are no retries of each other.
+    """
+    spans: dict[str, list[int]] = {}
+    for index, entry in enumerate(lines):
+        if entry.replica_id:
+            spans.setdefault(entry.replica_id, []).append(index)
+    printed_later: dict[str, set[str]] = {
+        replica: {lines[at].line for later in spans.values() if later[0] > own[-1] for at in later}
+        for replica, own in spans.items()
+    }
+    kept = [entry for entry in lines if entry.line not in printed_later.get(entry.replica_id or "", ())]
+    return kept, len(lines) - len(kept)
+
+
+def _summary(shown: int, found: LogLines, *, filtered: bool, repeated: int) -> str:
+    again = f" {repeated} more were printed again by later attempts to start." if repeated else ""
     unsearched = "" if found.complete else f" Only the newest {LINES_SEARCHED} lines were searched."
     if shown:
         older = " Older matching lines are not shown." if filtered else " Older lines are not shown."
-        return f"{shown} line(s), oldest first.{older if len(found) > shown else ''}{unsearched}"
+        return f"{shown} line(s), oldest first.{older if len(found) > shown + repeated else ''}{again}{unsearched}"
     if filtered:
         return f"No line matches.{unsearched}"
     return "There are no lines: no replica has written anything yet."

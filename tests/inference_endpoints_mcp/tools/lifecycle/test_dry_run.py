@@ -103,7 +103,8 @@ async def test_a_dry_run_warns_of_a_model_unknown_on_this_machine(driver: Driver
         wish = {"endpoint_name": "x", "repository": repository, "dry_run": True, **more}
         return warnings(await modern.call("create_endpoint", **wish))
 
-    assert "list_catalog_items" in await warnings_for("meta-llama/Llama-3.1-70B-Instruct")
+    here = "local-machine-cpu-x1"
+    assert "list_catalog_items" in await warnings_for("meta-llama/Llama-3.1-70B-Instruct", hardware=here)
     assert "list_catalog_items" not in await warnings_for("HuggingFaceTB/SmolLM2-135M-Instruct")
     assert "list_catalog_items" not in await warnings_for("/models/any.gguf")
     assert "list_catalog_items" not in await warnings_for("org/model", hardware=L4)

@@ -109,3 +109,24 @@ async def test_an_update_to_unavailable_hardware_names_alternatives(
     message = await modern.refused("update_endpoint", code, **wish)
     assert "aws-us-east-1-nvidia-t4-x1 ($0.50/h)" in message
     assert "gcp" not in message
+
+
+async def test_a_variable_cannot_be_removed_and_hardware_that_does_not_exist_gets_the_nearest_with_prices(
+    driver: Driver, modern: Host
+) -> None:
+    await driver.create("chat", model={"env": {"A": "1"}})
+    message = await modern.refused("update_endpoint", "BAD_REQUEST", endpoint_name="chat", clear=["env.A"])
+    assert "The service cannot remove a variable" in message
+    message = await modern.refused(
+        "update_endpoint", "BAD_REQUEST", endpoint_name="chat", hardware="aws-us-east-1-nvidia-l4-x9"
+    )
+    assert "aws-us-east-1-nvidia-l4-x1 ($0.8/h)" in message
+
+
+async def test_changing_what_is_paused_has_no_effect_now(driver: Driver, modern: Host) -> None:
+    await driver.create("chat")
+    await driver.advance(850)
+    change = {"endpoint_name": "chat", "env": {"A": "1"}, "dry_run": True}
+    assert (await modern.call("update_endpoint", **change))["plan"]["effect"] == "disrupts"
+    await driver.do("chat", "pause")
+    assert (await modern.call("update_endpoint", **change))["plan"]["effect"] == "none"

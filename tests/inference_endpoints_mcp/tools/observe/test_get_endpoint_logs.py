@@ -111,3 +111,20 @@ async def test_get_endpoint_logs_accepts_the_listed_replica_ids(driver: Driver, 
     (replica,) = replicas["replicas"]
     assert (replica["stage"], replica["live"]) == ("running", True)
     assert (await modern.call("get_endpoint_logs", endpoint_name="chat", replica=replica["replica"]))["shown"] > 0
+
+
+async def test_lines_that_each_attempt_to_start_prints_are_shown_once(driver: Driver, modern: Host) -> None:
+    driver.plane.faults.clear()  # version 2 does not tell whose lines they are
+    await driver.create(model={"env": {"SIMULATED_FAULT": "crash_on_start"}})
+    for _ in range(4):
+        await driver.advance(3_600)
+    facts = await modern.call("get_endpoint_logs", endpoint_name="chat")
+    assert facts["lines"].count("weights are not in a known format") == 1
+    assert "more were printed again by later attempts to start." in facts["now"]
+
+
+async def test_a_name_that_does_not_exist_gets_similar_ones_from_every_tool(driver: Driver, modern: Host) -> None:
+    await driver.create("chat-large")
+    for tool in ("get_endpoint_logs", "diagnose_endpoint", "get_endpoint_metric", "wait_for_endpoint"):
+        message = await modern.refused(tool, "NOT_FOUND", endpoint_name="chat-larg")
+        assert message.endswith("Nearest: chat-large. list_endpoints shows all.")
