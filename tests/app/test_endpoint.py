@@ -75,6 +75,7 @@ async def test_an_endpoint_is_opened_by_keys_and_shows_its_life(
         await page.get_by_label("Lines").select_option("error")
         await expect(page.get_by_role("log")).to_have_text("No line matches.")
         await page.get_by_role("button", name="← All endpoints").click()
-        await expect(page.get_by_role("row", name="tiny")).to_be_visible()
+        await expect(page.get_by_role("row", name="tiny")).to_have_attribute("aria-selected", "true")
+        await expect(page.get_by_role("grid")).to_be_focused()
         await page.go_back()
         await expect(page.get_by_role("heading", name="tiny")).to_be_visible()

@@ -147,6 +147,7 @@ async def test_a_plan_of_the_model_is_approved_by_a_person_in_the_page(
         await expect(dialog).to_contain_text("This is the plan: nothing was changed.")
         await expect(dialog.get_by_role("row", name="model.repository")).to_contain_text("org/model-1B")
         await expect(dialog).to_contain_text("at most $0.80/h")
+        await expect(dialog.get_by_role("listitem").first).to_be_visible()  # what the server chose, and why
         assert (await driver.call("GET", "/v2/endpoint/acme/new")).status == 404
         assert "create_endpoint" not in shown.called(), "nothing is sent before the person approves"
         await dialog.get_by_role("button", name="Approve").click()

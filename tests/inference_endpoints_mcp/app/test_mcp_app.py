@@ -24,7 +24,7 @@ from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.server.mcp_app import APP_URI, SHOWN_IN_APP
 from inference_endpoints_mcp.tools.app.get_endpoint_graphs import GraphSeries
 from inference_endpoints_mcp.tools.app.get_fleet import FleetRow
-from inference_endpoints_mcp.tools.outputs import EndpointOutcome
+from inference_endpoints_mcp.tools.outputs import EndpointOutcome, EndpointOutput
 from inference_endpoints_mcp.tools.plan_summary import PlanSummary
 from inference_endpoints_mcp.tools.registry import APP_TOOLS, TOOLS
 
@@ -153,7 +153,13 @@ def test_the_page_knows_the_same_name_for_a_hidden_token_as_the_server() -> None
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    [("FleetRow", FleetRow), ("GraphSeries", GraphSeries), ("Plan", PlanSummary), ("Outcome", EndpointOutcome)],
+    [
+        ("FleetRow", FleetRow),
+        ("GraphSeries", GraphSeries),
+        ("Plan", PlanSummary),
+        ("Outcome", EndpointOutcome),
+        ("Planned", EndpointOutput),
+    ],
 )
 def test_the_page_reads_fields_that_answers_have(name: str, model: type[BaseModel]) -> None:
     types = resources.files("inference_endpoints_mcp").joinpath("app", "source", "types.d.ts").read_text("utf-8")

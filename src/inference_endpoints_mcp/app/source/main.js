@@ -1,6 +1,6 @@
 import { dataOf, reasonOf } from "./answers.js";
 import { approvalFor, ChangeDialog } from "./change/change_dialog.js";
-import { announce, button, el, fill } from "./dom.js";
+import { button, el, fill } from "./dom.js";
 import { EndpointView } from "./endpoint/endpoint_view.js";
 import { words } from "./format.js";
 import { FleetView } from "./fleet/fleet_view.js";
@@ -45,9 +45,11 @@ class Page {
 
   /** @param {{namespace: string, name: string} | null} route */
   go(route) {
+    const returns = this.route && !route;
     this.route = route;
     this.showRoute();
-    this.main.focus();
+    if (returns) this.fleet?.grid.element.focus();
+    else this.main.focus();
     this.refresh();
   }
 
@@ -173,9 +175,10 @@ class Page {
   /** @param {unknown} error */
   fail(error) {
     const reason = reasonOf(error);
-    fill(this.error, reason);
+    const isTold = !this.error.hidden && this.error.textContent === reason;
+    if (isTold) return; // else a screen reader would read it at every refresh
     this.error.hidden = false;
-    announce(reason);
+    fill(this.error, reason);
   }
 }
 

@@ -25,6 +25,7 @@ export interface Plan {
   per_hour_after_usd?: number;
   per_hour_at_most_usd?: number;
   per_month_at_most_usd?: number;
+  quota_left?: number;
   warnings?: string[];
 }
 
@@ -44,6 +45,15 @@ export interface Outcome {
   cost_after_usd?: number;
   changes?: string[];
   why?: string;
+}
+
+/** An answer with a plan that is not carried out yet. */
+export interface Planned {
+  plan: Plan;
+  backend: string;
+  endpoints?: Outcome[];
+  chosen?: string[];
+  model_facts?: string[];
 }
 
 export interface GraphSeries {

@@ -14,9 +14,9 @@ const UNBILLED = { local: " It runs on this machine: nothing is billed.", simula
  * A plan as a person reads it: what it costs, what it opens and interrupts, each setting before and after, and of a
  * change of several endpoints each of them.
  *
- * @param {{plan: import("../types.js").Plan, backend: string, endpoints?: import("../types.js").Outcome[]}} answer
+ * @param {import("../types.js").Planned} answer
  */
-export function planText({ plan, backend, endpoints }) {
+export function planText({ plan, backend, endpoints, chosen, model_facts }) {
   const unbilled = UNBILLED[/** @type {keyof typeof UNBILLED} */ (backend)] ?? "";
   return el(
     "section",
@@ -24,8 +24,10 @@ export function planText({ plan, backend, endpoints }) {
     el("p", { class: "price" }, priceOf(plan), unbilled),
     el("p", {}, EFFECTS[/** @type {keyof typeof EFFECTS} */ (plan.effect)] ?? ""),
     plan.exposes?.length ? el("p", { class: "warning" }, `It opens to others: ${plan.exposes.join(", ")}.`) : null,
+    plan.quota_left === undefined ? null : el("p", {}, `Accelerators left in the quota: ${plan.quota_left}.`),
     plan.interrupts ? el("p", { class: "warning" }, plan.interrupts) : null,
     ...(plan.warnings ?? []).map((warning) => el("p", { class: "warning" }, warning)),
+    reasonsOf([...(chosen ?? []), ...(model_facts ?? [])]),
     settingsOf(plan),
     endpoints?.length ? outcomesOf(endpoints) : null,
   );
@@ -53,6 +55,11 @@ function settingsOf(plan) {
     valueText(after, "ins"),
   ]);
   return table("Settings", ["Setting", "Before", "After"], rows);
+}
+
+/** What the server chose, and what it knows of the model. @param {string[]} reasons */
+function reasonsOf(reasons) {
+  return reasons.length ? el("ul", {}, ...reasons.map((reason) => el("li", {}, reason))) : null;
 }
 
 /** @param {import("../types.js").Outcome[]} endpoints */

@@ -87,7 +87,10 @@ export class VirtualGrid {
         class: active ? "row active" : "row",
         "aria-rowindex": index + 2,
         "aria-selected": String(active),
-        onclick: () => this.open(row),
+        onclick: () => {
+          this.activeKey = this.keyOf(row);
+          this.open(row);
+        },
       },
       ...this.columns.map((column) => el("div", { role: "gridcell" }, column.cells(row))),
     );
