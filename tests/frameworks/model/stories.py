@@ -27,6 +27,7 @@ STARTS = {
 # An answer may arrive inside JSON, or as Python shows it.
 _TOKEN = re.compile(r"plan_token\W+([A-Za-z0-9_.=-]{40,})")
 _REACHED = re.compile(r"reached\W+(true|false)", re.IGNORECASE)
+_FOLLOWING = re.compile(r"next\W+tool\W+wait_for_endpoint.*?timeout_s\W+(\d+)", re.DOTALL)
 _GENERATED = re.compile(r"completion_tokens\W+[1-9]")
 
 
@@ -133,7 +134,8 @@ def wait_until_running(name: str) -> Story:
 class LongWait:
     """A wait for a simulated endpoint that starts later than a client gives up a call.
 
-    `answers` and `lost` count the calls that were and were not answered.
+    It does as each answer says; a call that was lost is made again. `answers` and `lost` count the calls that were and
+    were not answered.
     """
 
     world: World
@@ -146,13 +148,16 @@ class LongWait:
         repository, hardware = next(start for limit, start in STARTS.items() if limit >= self.longer_than_s)
         spec = {"endpoint_name": priced(self.name), "repository": repository, "hardware": hardware}
         yield from by_token(self.world, priced(self.name), Call("create_endpoint", spec), exists_before=False)
+        wait: dict[str, Any] = {"endpoint_name": priced(self.name)}
         for _ in range(MOST_WAITS):
-            answer = yield Call("wait_for_endpoint", {"endpoint_name": priced(self.name)})
-            reached = _REACHED.search(answer)
+            answer = yield Call("wait_for_endpoint", wait)
+            reached, following = _REACHED.search(answer), _FOLLOWING.search(answer)
             if reached is None:
                 self.lost += 1
             else:
                 self.answers += 1
                 if reached[1].lower() == "true":
                     return
+                assert following, answer
+                wait |= {"timeout_s": int(following[1])}
         raise AssertionError(answer)
