@@ -17,8 +17,12 @@ _MAGIC = (
     (b"ID3", "audio/mpeg"),
     (b"\xff\xfb", "audio/mpeg"),
     (b"\xff\xf3", "audio/mpeg"),
+    (b"\xff\xfa", "audio/mpeg"),
+    (b"\xff\xf2", "audio/mpeg"),
     (b"\x1aE\xdf\xa3", "audio/webm"),
+    (b"%PDF-", "application/pdf"),
 )
+_ISO_BRANDS = {b"avif": "image/avif", b"heic": "image/heic", b"mif1": "image/heif"}
 _RIFF = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
 
 
@@ -27,7 +31,7 @@ def detect_media_type(content: bytes) -> str:
     if content.startswith(b"RIFF"):
         return _RIFF.get(content[8:12], UNKNOWN)
     if content[4:8] == b"ftyp":
-        return "audio/mp4"
+        return _ISO_BRANDS.get(content[8:12], "audio/mp4")
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), UNKNOWN)
 
 

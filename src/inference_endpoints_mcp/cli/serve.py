@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
+from inference_endpoints.confined_files import ConfinedFolders
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
@@ -27,6 +28,7 @@ from inference_endpoints_mcp.server.token_sources import (
 )
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http, serve_stdio
+from inference_endpoints_mcp.tools.media_access import MediaAccess
 
 _HTTP_ERRORS = (UnprotectedServerError, ProfilesError, KeyFileError, ProviderSettingsError, ListenError)
 
@@ -108,6 +110,11 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
             answer_timeout_s=settings.answer_within,
         ),
         lent=LentSecrets.load(settings.lend, settings.lend_file),
+        media=MediaAccess(
+            ConfinedFolders.of(settings.media_folders) if settings.media_folders else None,
+            settings.output_folder,
+            settings.media_hosts,
+        ),
         host_timeout_s=settings.hold,
         max_calls=settings.max_calls,
         max_waits=settings.max_waits,

@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    DirectoryPath,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 from typing_extensions import TypeAliasType
@@ -163,6 +171,17 @@ class ServerSettings(PlaneSettings, Limits):
     lend_file: Path | None = Field(
         default=None,
         description="Private file of NAME=value lines that endpoints may get as secrets. --lend NAME:pattern binds.",
+    )
+    media_folders: CommaSeparated = Field(
+        default=(), description="Folders whose images and sounds calls may send to endpoints. Default: none."
+    )
+    media_hosts: Annotated[CommaSeparated, AfterValidator(_validate_hosts)] = Field(
+        default=(),
+        description="Hosts from which images and sounds may be fetched to be sent to endpoints. Default: none.",
+    )
+    output_folder: DirectoryPath | None = Field(
+        default=None,
+        description="Folder for the images and sounds that endpoints make. Without one they are resources for a while.",
     )
     policy: Path | None = Field(
         default=None,

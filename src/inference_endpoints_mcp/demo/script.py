@@ -128,10 +128,11 @@ async def _embed(host: ConsoleHost) -> int:
             "create_endpoint", endpoint_name="search", repository=EMBEDDING_MODEL, task="sentence-similarity"
         )
         await _wait(host, "search")
-        pair = {"inputs": {"source_sentence": SENTENCE, "sentences": [PARAPHRASE, UNRELATED]}}
-        result = await host.call("call_endpoint", endpoint_name="search", body=pair)
-        rows = [json.loads(line) for line in strip_fence(result["output"]).splitlines()]
-        near, far = (row["similarity"] for row in sorted(rows, key=lambda row: row["index"]))
+        pair = {"source_sentence": SENTENCE, "sentences": [PARAPHRASE, UNRELATED]}
+        result = await host.call("call_endpoint", endpoint_name="search", inputs=[pair])
+        ranked = [json.loads(line) for line in strip_fence(result["output"]).splitlines()]
+        similarity = {sentence["index"]: sentence["similarity"] for sentence in ranked}
+        near, far = similarity[0], similarity[1]
         host.show("sentence", SENTENCE)
         host.show(f"{near:.2f}", PARAPHRASE)
         host.show(f"{far:.2f}", UNRELATED)

@@ -35,6 +35,7 @@ from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.progress import report_progress
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
+from inference_endpoints_mcp.tools.media_access import MediaAccess
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class ServerOptions:
     limits: Limits = field(default_factory=Limits)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     lent: LentSecrets = field(default_factory=LentSecrets)
+    media: MediaAccess = field(default_factory=MediaAccess)
     audit_file: Path | None = None
     host_timeout_s: float | None = None
     first_hold_s: float = FIRST_HOLD_S
@@ -127,6 +129,7 @@ class RunningApplication:
             report_progress=partial(report_progress, context, redactor=self._redactor),
             check_namespace=partial(self._policy.check_namespace, _requested_operation(context)),
             outputs=self._outputs,
+            media=self._options.media,
             fence=Fence(self._redactor.text),
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mcp import MCPError
-from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextContent
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, ContentBlock, TextContent
 from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError, describe
@@ -25,10 +25,11 @@ MAX_PLAN_TOKENS, MAX_UPSTREAM_TOKENS = 4_000, 2_500
 
 
 def render_result(output: BaseModel, redactor: Redactor) -> CallToolResult:
-    """The same data as text and as structured content: hosts forward only one or the other."""
+    """The same data as text and as structured content: hosts forward only one or the other. Then images and sounds."""
     data = to_answer(output, redactor)
-    content = [TextContent(type="text", text=to_compact_json(data))]
-    return CallToolResult(content=content, structured_content=data, _meta=_host_metadata(output))
+    text: ContentBlock = TextContent(type="text", text=to_compact_json(data))
+    blocks: list[ContentBlock] = getattr(output, "blocks", [])
+    return CallToolResult(content=[text, *blocks], structured_content=data, _meta=_host_metadata(output))
 
 
 def render_for_app(output: BaseModel, redactor: Redactor) -> CallToolResult:

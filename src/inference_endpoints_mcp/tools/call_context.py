@@ -21,6 +21,7 @@ from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
+from inference_endpoints_mcp.tools.media_access import MediaAccess
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class CallContext:
     """Raises `Refused` where the operator or the caller excluded a namespace."""
     outputs: KeptOutputs
     """What is too long or too large for an answer."""
+    media: MediaAccess
+    """Which files may be read and written."""
     fence: Fence = field(default_factory=Fence)
 
     def record_change(self, namespace: str, endpoint: Endpoint) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import anyio
+from mcp.types import ContentBlock
 from pydantic import BaseModel, Field, PrivateAttr
 
 from inference_endpoints.deploy.offers import is_this_machine
@@ -63,11 +64,22 @@ class ToolOutput(BaseModel):
     now: Ours = ""
     next: list[NextCall] = Field(default_factory=list, max_length=2)
     _meta: dict[str, str] = PrivateAttr(default_factory=dict)
+    _blocks: list[ContentBlock] = PrivateAttr(default_factory=list)
 
     @property
     def meta(self) -> dict[str, str]:
         """Data for the host, sent in `_meta`. No model reads it."""
         return self._meta
+
+    @property
+    def blocks(self) -> list[ContentBlock]:
+        """Images and sounds, sent after the text."""
+        return self._blocks
+
+    def with_blocks(self, blocks: list[ContentBlock]) -> Self:
+        """Set `blocks`."""
+        self._blocks = blocks
+        return self
 
     def for_host(self, meta: dict[str, str]) -> Self:
         """Set `meta`."""

@@ -222,6 +222,7 @@ USER = {"role": "user", "content": "a"}
         ("hello", {}, "not a list of messages"),
         ([], {}, "There is no message"),
         ([{"content": "a"}], {}, "messages.0.role is missing"),
+        ([{"role": "user"}], {}, "messages.0.content is missing"),
         ([USER, 7], {}, "messages.1: "),
         ([{"role": "user", "content": "\ud83d"}], {}, "messages.0.content"),
         ([{"role": "user", "content": [{"text": "a"}]}], {}, "messages.0.content.0.type is missing"),

@@ -52,7 +52,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("call_endpoint", {"endpoint_name": "chat", "texts": "a"}, "texts"),
     ("call_endpoint", {"endpoint_name": "chat", "texts": ["a"] * 300}, "texts"),
     ("call_endpoint", {"endpoint_name": "chat", "text": "a" * 300_000}, "text"),
-    ("chat_with_endpoint", {"endpoint_name": "chat", "messages": [{"role": "user"}]}, "messages"),
+    ("chat_with_endpoint", {"endpoint_name": "chat", "messages": ["hello"]}, "messages"),
     ("chat_with_endpoint", {"endpoint_name": "chat", "message": "a", "temperature": 9}, "temperature"),
     ("get_endpoint_logs", {"endpoint_name": "chat", "tail": 100_000}, "tail"),
 ]

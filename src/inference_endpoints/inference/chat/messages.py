@@ -136,6 +136,9 @@ def check_messages(messages: Messages) -> list[dict[str, Any]]:
         _messages.validate_python(turns)
     except ValidationError as error:
         raise BadRequest(f"messages.{describe_problem(error, _MEMBERS)}.", hint=_HINT) from error
+    for place, turn in enumerate(turns):
+        if turn["role"] != "assistant" and turn.get("content") is None:
+            raise BadRequest(f"messages.{place}.content is missing.", hint=_HINT)
     return [_as_sent(turn) for turn in turns]
 
 

@@ -30,16 +30,17 @@ class Answered:
     failures: dict[int, InferenceEndpointError] = field(default_factory=dict)
 
     @classmethod
-    def of_response(cls, response: InferenceResponse, meant: tuple[Task, Route] | None) -> "Answered":
+    def of_response(cls, response: InferenceResponse, meant: tuple[Task, Route] | None, inputs: int = 1) -> "Answered":
         """The outputs of a task, if the response has the form of one of its answers; else the response as it is."""
         shown, task = None, meant[0] if meant else None
         if meant is not None:
             try:
                 kind, content = response.content_type, response.content
-                shown = show_outputs(meant[0], meant[0].read_response(kind, content, 1, meant[1]))
+                shown = show_outputs(meant[0], meant[0].read_response(kind, content, inputs, meant[1]))
             except NOT_OF_THIS_TASK:
                 task = None
-        return cls(shown or show_response(response), response.content_type, response.seconds, response.woke, task)
+        shown, inputs = (shown, inputs) if shown else (show_response(response), 1)
+        return cls(shown, response.content_type, response.seconds, response.woke, task, inputs)
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,14 @@ class EndpointCaller:
         response = await self.context.inference.call(
             self.endpoint.name,
             self.namespace,
-            body=self.given.whole_body(),
+            body=self.given.whole_body() if self.given.file is None else None,
+            content=self.given.file,
             path=self.given.body_path(self.endpoint),
             accept=self.meant[0].accept if self.meant else "*/*",
             known=self.endpoint,
             **self._options(progress),
         )
-        return Answered.of_response(response, self.meant)
+        return Answered.of_response(response, self.meant, self.given.inputs_in_body())
 
     def _options(self, progress: Progress) -> CallOptions:
         return self.options | {"on_wait": report_waking(progress, self.endpoint.name)}

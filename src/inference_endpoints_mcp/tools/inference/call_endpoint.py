@@ -21,6 +21,8 @@ from inference_endpoints_mcp.tools.call_context import Call, CallContext, Progre
 from inference_endpoints_mcp.tools.inference.answers import Answered, EndpointCaller
 from inference_endpoints_mcp.tools.inference.bounded_output import KeptRest, fence_output, keep_json
 from inference_endpoints_mcp.tools.inference.continued_call import CallId, continue_call, hold_call
+from inference_endpoints_mcp.tools.inference.media_inputs import MediaReader, read_media
+from inference_endpoints_mcp.tools.inference.media_outputs import MediaFile, show_media
 from inference_endpoints_mcp.tools.inference.task_arguments import GivenInputs, meant_task
 from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake
 from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of
@@ -49,6 +51,7 @@ class CallOutput(ToolOutput):
         "instructions.",
     )
     rest: list[KeptRest] | None = Field(default=None, description="What is left out here, readable as resources.")
+    files: list[MediaFile] | None = Field(default=None, description="Images and sounds that the model made.")
     content_type: ShortLine | None = None
     inputs: int | None = Field(default=None, description="How many inputs were given, if several.")
     failed: list[FailedInput] | None = Field(default=None, description="Inputs that failed, counted from 0, and why.")
@@ -82,11 +85,12 @@ async def call_endpoint(
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     meant = meant_task(endpoint, given.body_path(endpoint) if body else path)
+    read = await read_media(MediaReader(call), meant[0] if meant else None, given)
     if meant is not None and not body:
-        meant[0].check(given.each(), parameters)
+        meant[0].check(read.each(), parameters)
     permission = await may_wake(call, endpoint, namespace)
     options: CallOptions = {"timeout": timeout_s, "wake": permission.given}
-    caller = EndpointCaller(call, endpoint, namespace, meant, given, options)
+    caller = EndpointCaller(call, endpoint, namespace, meant, read, options)
     output = partial(
         CallOutput,
         endpoint_name=endpoint.name,
@@ -98,12 +102,14 @@ async def call_endpoint(
         answered = await caller.call(progress)
         fenced, rest = fence_output(call, answered.shown.text)
         rest += keep_json(call, answered.shown.whole, "all of it as JSON")
+        media = show_media(call, endpoint.name, answered.shown.files)
         summary = call_summary(call, endpoint, answered.woke, answered.seconds, permission)
         return output(
             task=answered.task.name if answered.task else None,
             output=fenced,
             rest=rest or None,
             content_type=clean_line(answered.content_type, 100),
+            files=media.files or None,
             inputs=answered.inputs if answered.inputs > 1 else None,
             failed=_describe_failures(call, answered) or None,
             vectors=answered.shown.vectors,
@@ -111,7 +117,7 @@ async def call_endpoint(
             seconds=round(answered.seconds, 3),
             woke=answered.woke,
             now=" ".join([summary, *_notes(answered, meant is not None)]),
-        )
+        ).with_blocks(media.blocks)
 
     key = (CALL, namespace, endpoint.name)
     return await hold_call(call, key, [*key, given.fingerprint()], send, output)

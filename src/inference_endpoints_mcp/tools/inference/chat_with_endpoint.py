@@ -22,6 +22,7 @@ from inference_endpoints_mcp.tools.call_context import Call, Progress
 from inference_endpoints_mcp.tools.inference.bounded_output import fence_output
 from inference_endpoints_mcp.tools.inference.chat_output import ChatOutput, answer_fields, describe_end
 from inference_endpoints_mcp.tools.inference.continued_call import CallId, continue_call, hold_call
+from inference_endpoints_mcp.tools.inference.media_inputs import MediaReader
 from inference_endpoints_mcp.tools.inference.streamed_text import StreamedText
 from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
 from inference_endpoints_mcp.tools.outputs import backend_of
@@ -59,7 +60,8 @@ async def chat_with_endpoint(
     """Ask a chat model; its text streams as progress. Can wake it."""
     if call_id:
         return await continue_call(call, CHAT, endpoint_name, call_id, ChatOutput)
-    conversation = _conversation(message, messages, system)
+    given = _conversation(message, messages, system)
+    conversation = await MediaReader(call).messages(given)
     settings = _settings(max_tokens, temperature, parameters)
     build_chat_request(conversation, settings)
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
@@ -105,7 +107,7 @@ async def chat_with_endpoint(
         )
 
     key = (CHAT, namespace, endpoint.name)
-    return await hold_call(call, key, [*key, conversation, settings], chat, output)
+    return await hold_call(call, key, [*key, given, settings], chat, output)
 
 
 def _conversation(message: str, messages: list[dict[str, Any]], system: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from inference_endpoints.errors import BadRequest, InferenceEndpointError
 from inference_endpoints.inference.calls.responses import InferenceResponse
+from inference_endpoints.inference.media_facts import read_media_facts
 from inference_endpoints.inference.task_runner import AnswerOfAnotherTask
 from inference_endpoints.inference.tasks.outputs import Media, Output, Transcript
 from inference_endpoints.inference.tasks.task import Task
@@ -66,7 +67,13 @@ def show_response(response: InferenceResponse) -> Shown:
 
 
 def describe_file(file: Media) -> str:
-    return f"{len(file.content):,} bytes of {file.media_type or 'unknown type'}"
+    """What a file is: its size, its format, and what its header says."""
+    facts, what = read_media_facts(file.content), file.media_type or "unknown type"
+    if facts.width is not None:
+        what += f", {facts.width:,} by {facts.height:,} pixels"
+    if facts.seconds is not None:
+        what += f", {facts.seconds:g} seconds"
+    return f"{len(file.content):,} bytes of {what}"
 
 
 def _show_one(task: Task, output: Any, shown: Shown) -> str:

@@ -31,6 +31,8 @@ class GivenInputs:
     body: dict[str, Any]
     parameters: dict[str, Any]
     path: str
+    file: bytes | None = None
+    """The content of the one file that a container of its own gets."""
 
     def check(self) -> None:
         """Raises `BadRequest` unless exactly one of text, texts, inputs and body is given, and the path is a route."""
@@ -59,6 +61,11 @@ class GivenInputs:
         if not isinstance(own, dict):
             raise BadRequest("parameters in body is not an object: nothing was sent.", hint="Use body or parameters.")
         return body | {"parameters": own | self.parameters}
+
+    def inputs_in_body(self) -> int:
+        """How many inputs a whole body has: a list of texts, or of lists with one text each, is several."""
+        given = next((self.body[name] for name in ("inputs", "input", "prompt") if name in self.body), None)
+        return len(given) if isinstance(given, list) and all(isinstance(one, str | list) for one in given) else 1
 
     def body_path(self, endpoint: Endpoint) -> str:
         """The route for a whole body: the one that is named, or the one that an engine without `POST /` has for it."""

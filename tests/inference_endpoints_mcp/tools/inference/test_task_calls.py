@@ -172,6 +172,14 @@ async def test_an_answer_of_another_form_is_shown_as_it_came(upstream: Upstream,
     assert "another form than its task's" in facts["now"]
 
 
+async def test_the_outputs_of_a_whole_body_are_read_as_well(upstream: Upstream, asked: Host) -> None:
+    upstream.runs("tei", task="feature-extraction")
+    rows = [{"index": place, "embedding": [0.5] * 384} for place in range(2)]
+    upstream.serves("/v1/embeddings", Answer(body={"data": rows}))
+    facts = await asked.call("call_endpoint", **CHAT, path="/v1/embeddings", body={"input": ["a", "b"]})
+    assert (facts["vectors"], facts["dimensions"], facts["inputs"]) == (2, 384, 2)
+
+
 async def test_the_openai_api_of_an_engine_is_found_by_itself(upstream: Upstream, asked: Host) -> None:
     upstream.runs("custom")
     document = upstream.endpoint("running")
