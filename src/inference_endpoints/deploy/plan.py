@@ -171,7 +171,7 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
 
 def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
     """Plan pausing, resuming, scaling to zero or deleting. Raises `BadRequest` for what the service would refuse, and
-    for scaling a paused endpoint to zero: any call could start it again."""
+    for scaling a paused or failed endpoint to zero: a paused one, any call could start again."""
     if operation is operations.SCALE_TO_ZERO:
         _check_scale_to_zero(current, f"{namespace}/{current.name}")
     if operation is operations.RESUME:
@@ -206,6 +206,11 @@ def _check_scale_to_zero(current: Endpoint, label: str) -> None:
         raise BadRequest(
             f"Endpoint {label} is paused: it costs nothing, and no call wakes it.",
             hint="Resume it first if calls should wake it.",
+        )
+    if current.state is State.FAILED:
+        raise BadRequest(
+            f"Endpoint {label} has failed: it costs nothing, and no call wakes it.",
+            hint="diagnose_endpoint finds the cause and what helps.",
         )
     if current.compute.scaling.scale_to_zero_timeout is None:
         raise BadRequest(

@@ -3,7 +3,7 @@
 from inference_endpoints.deploy.memory_check import MemoryCheck
 from inference_endpoints.diagnosis.engine_changes import set_context, set_parallelism
 from inference_endpoints.diagnosis.evidence import Evidence
-from inference_endpoints.diagnosis.finding import INSPECT, READ_LOGS, Cause, Finding, Remedy, remedy_by_update
+from inference_endpoints.diagnosis.finding import READ_LOGS, Cause, Finding, Remedy, remedy_by_update
 from inference_endpoints.diagnosis.hardware_changes import (
     cheapest_with_enough_memory,
     more_accelerator_memory,
@@ -109,7 +109,7 @@ def detect_missing_parallelism(evidence: Evidence) -> Finding | None:
         0.98 if memory_matches.weight > 0 or used > existing else 0.75,
         f"The engine's settings use {'fewer' if used < existing else 'more'} accelerators than a replica has; "
         "all of a replica's accelerators are billed",
-        remedy_by_update(change, text) if change else Remedy(text, (INSPECT,)),
+        remedy_by_update(change, text) if change else Remedy(text),
         (f"A replica has {existing} accelerator(s); the engine's settings use {used}.",),
         quote_lines(memory_matches.lines, 2),
     )

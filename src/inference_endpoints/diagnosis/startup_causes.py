@@ -12,7 +12,6 @@ from inference_endpoints.diagnosis.engine_changes import (
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import (
     AUTHORIZE,
-    INSPECT,
     READ_LOGS,
     RESUME,
     Action,
@@ -67,11 +66,13 @@ def _choose_image_remedy(evidence: Evidence, matches: LogMatches) -> Remedy:
     if matches.contain(_UNAUTHORIZED):
         return Remedy(
             "Use a public image, or set the registry's credentials in the web interface: no tool accepts them.",
-            (INSPECT,),
         )
     change = set_latest_tag(evidence.endpoint)
     if change is None:
-        return Remedy("Correct the address of the image: its name and tag must exist.", (INSPECT,))
+        return Remedy(
+            "Correct the address of the image with update_endpoint: its name and tag must exist. Give the whole image "
+            'as config={"model": {"image": …}}.'
+        )
     return remedy_by_update(change, "Correct the image's tag. The tag latest probably exists.")
 
 

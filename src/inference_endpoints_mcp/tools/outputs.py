@@ -203,6 +203,11 @@ def example_arguments(task: "Task") -> dict[str, Any]:
     return (parts if list(parts) == ["text"] else {"inputs": [parts]}) | parameters
 
 
+def trial_calls(endpoint: Endpoint, namespace: str) -> list[NextCall]:
+    """The same as what is useful next: a simulated endpoint runs no model."""
+    return [] if endpoint.status.engine == "simulated" else [trial_call(endpoint, namespace)]
+
+
 def billing_note(backend: BackendName, price: float | None) -> str:
     """What a start of replicas costs. A simulated price must not look like a real one."""
     if backend == "simulated":

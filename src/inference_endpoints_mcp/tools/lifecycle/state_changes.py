@@ -18,12 +18,10 @@ from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
 from inference_endpoints_mcp.tools.outputs import (
     STATE_SENTENCES,
     EndpointOutput,
-    NextCall,
     billing_note,
     describe_endpoint,
     next_call,
     state_word,
-    trial_call,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -49,7 +47,7 @@ async def pause_endpoint(
         unchanged_in={State.PAUSED},
         done=STATE_SENTENCES[State.PAUSED],
         words=SetWords("are paused"),
-        next_tool="resume_endpoint",
+        reaches=State.PAUSED,
     )
     return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
 
@@ -96,6 +94,7 @@ async def scale_endpoint_to_zero(
         unchanged_in={State.SCALED_TO_ZERO},
         done=STATE_SENTENCES[State.SCALED_TO_ZERO],
         words=SetWords("are scaled to zero"),
+        reaches=State.SCALED_TO_ZERO,
     )
     return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
 
@@ -104,8 +103,8 @@ async def scale_endpoint_to_zero(
 class _StateChange:
     """An operation without arguments.
 
-    In the `unchanged_in` states nothing is sent. `done` tells what is done to one, `words` to several. `next_tool` is
-    called next; None calls the endpoint itself.
+    In the `unchanged_in` states nothing is sent. `done` tells what is done to one once its state is `reaches`, `words`
+    to several. `next_tool` is called next; empty for what ends here.
     """
 
     call: CallContext
@@ -114,7 +113,8 @@ class _StateChange:
     unchanged_in: set[State]
     done: str
     words: SetWords
-    next_tool: str | None = None
+    reaches: State | None = None
+    next_tool: str = ""
 
     async def carry_out(self, choice: Choice, dry_run: bool, plan_token: str) -> EndpointOutput:
         # A dry run for one shows the plan also where nothing would be sent.
@@ -142,15 +142,15 @@ class _StateChange:
 
     async def _output(self, endpoint: Endpoint, namespace: str, *, changed: bool) -> EndpointOutput:
         fields = await describe_endpoint(self.call, endpoint, namespace)
-        now = self.done if changed else f"It already is {state_word(endpoint)}: nothing was sent."
+        reached = self.reaches is None or endpoint.state is self.reaches
+        done = self.done if reached else f"Accepted. It still is {state_word(endpoint)}."
+        now = done if changed else f"It already is {state_word(endpoint)}: nothing was sent."
         if changed and self.operation.effect is Effect.SPENDS:
             now = f"{now} {billing_note(fields['backend'], fields['price_per_hour_usd'])}"
-        following = changed or endpoint.state not in _NOTHING_FOLLOWS
+        following = self.next_tool and (reached if changed else endpoint.state not in _NOTHING_FOLLOWS)
         return EndpointOutput(
-            **fields, changed=changed, now=now, next=[self._next_call(endpoint, namespace)] if following else []
+            **fields,
+            changed=changed,
+            now=now,
+            next=[next_call(self.next_tool, namespace, endpoint.name)] if following else [],
         )
-
-    def _next_call(self, endpoint: Endpoint, namespace: str) -> NextCall:
-        if self.next_tool is None:
-            return trial_call(endpoint, namespace)
-        return next_call(self.next_tool, namespace, endpoint.name)

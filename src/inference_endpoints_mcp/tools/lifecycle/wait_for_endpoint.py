@@ -30,7 +30,7 @@ from inference_endpoints_mcp.tools.outputs import (
     describe_endpoint,
     next_call,
     state_word,
-    trial_call,
+    trial_calls,
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -225,4 +225,4 @@ async def _output(
         return WaitOutput(endpoint_name=history.name, namespace=history.namespace, backend=backend, **fields)
     fields |= await describe_endpoint(call, endpoint, history.namespace, within=PRICES_WITHIN_S)
     ready = reached and endpoint.state == "running"
-    return WaitOutput(**fields, next=[trial_call(endpoint, history.namespace)] if ready else [])
+    return WaitOutput(**fields, next=trial_calls(endpoint, history.namespace) if ready else [])

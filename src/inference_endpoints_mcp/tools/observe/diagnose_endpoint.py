@@ -144,7 +144,11 @@ def _fence_quotes(quotes: tuple[Quote, ...], call: CallContext) -> str | None:
 
 def _next_calls(call: CallContext, finding: Finding, endpoint: Endpoint, namespace: str) -> list[NextCall]:
     can_lend = HUB_TOKEN in call.lent_secrets.values
-    actions = [action for action in finding.remedy.actions if action.kind is not ActionKind.AUTHORIZE or can_lend]
+    possible = {
+        ActionKind.AUTHORIZE: can_lend,
+        ActionKind.CALL: endpoint.status.engine != "simulated",  # it runs no model
+    }
+    actions = [action for action in finding.remedy.actions if possible.get(action.kind, True)]
     return [_next_call(action, endpoint, namespace) for action in actions]
 
 

@@ -195,6 +195,9 @@ async def test_a_wait_for_a_reached_goal_ends_at_the_first_observation(driver: D
     await driver.create(model={"image": {"tgi": {"url": "tgi:3"}}})
     await driver.advance(READY_S)
     facts = await asyncio.wait_for(wait(host), 30)
+    assert facts["next"] == [], "it is simulated: no model runs"
+    await driver.create_local("tiny")
+    facts = await asyncio.wait_for(wait(host, endpoint_name="tiny"), 30)
     assert facts["next"][0]["tool"] == "chat_with_endpoint"
 
 
