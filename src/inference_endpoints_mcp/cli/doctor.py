@@ -7,8 +7,9 @@ import asyncio
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -28,9 +29,12 @@ from inference_endpoints_mcp.live.service_document import DocumentError, Service
 from inference_endpoints_mcp.live.walk import READING, Result, Walk
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.terminal import Activity, open_console
 
 DOCUMENT_VARIABLE = "SERVICE_OPENAPI"
+MOST_HOSTS = 5
+"""Hosts of which is shown what was learnt."""
 ENGINE_MODULES = {
     "xllamacpp": "chat and text generation",
     "tokenizers": "embeddings",
@@ -127,7 +131,16 @@ def _report_settings(settings: DoctorSettings, limits: Limits) -> Iterable[Check
         Check("limits", " ".join(flags) or "none", None),
         Check("approval", _format_approval(settings), None),
         Check("data folder", str(settings.folder), None),
+        *_check_hosts(settings),
     ]
+
+
+def _check_hosts(settings: DoctorSettings) -> Iterable[Check]:
+    """What was learnt of hosts, of those that called last."""
+    with closing(LearnedHolds(settings.folder, time.time)) as holds:
+        known = holds.known()[:MOST_HOSTS] if holds.exists else []
+    for client, seconds in known:
+        yield Check("host", f"{client}: calls are held for up to {seconds:g} s", None)
 
 
 def _format_approval(settings: DoctorSettings) -> str:

@@ -99,7 +99,7 @@ class DataFolderSettings(CommandSettings):
 
     data_dir: Path | None = Field(
         default=None,
-        description="Folder of the embedded control plane and of what plan tokens need. Default: one of the user's.",
+        description="Folder of the embedded plane, plan tokens, and how long hosts wait. Default: one of the user's.",
     )
 
     @property

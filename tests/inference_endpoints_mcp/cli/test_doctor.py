@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.cli.checks import Check, check_account
+from inference_endpoints_mcp.server.holding.hold import Hold
+from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 
 WITH_MORE_QUOTAS: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -48,6 +51,11 @@ def test_without_a_token_both_ways_forward_are_named(run: Run) -> None:
     assert ended.returncode == 1
     assert "HF_TOKEN" in ended.stdout
     assert "--local" in ended.stdout
+
+
+def test_it_shows_what_was_learnt_of_hosts(run: Run, tmp_path: Path) -> None:
+    LearnedHolds(tmp_path, time.time).change("a-host 2, over stdio", Hold(3.5), lambda hold: Hold(2 * hold.seconds))
+    assert "a-host 2, over stdio: calls are held for up to 7 s" in run("doctor", "--data-dir", str(tmp_path)).stdout
 
 
 def test_it_shows_no_token(run: Run) -> None:

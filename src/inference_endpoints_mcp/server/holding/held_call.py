@@ -61,10 +61,11 @@ class HeldCall:
         # What one program bears tells nothing of another with the same name: after a loss it begins anew.
         self._most_after_loss = math.inf if has_own_name(name) else first_s
         self._learns_from_repeats = known is None
-        # One client can bear more over another transport, or where it gets progress.
-        way = f"{'http' if http else 'stdio'}, {'progress' if progress else 'no progress'}"
-        known_by = [clean_line(word, 100) for word in (name or "", host_version(context.session))]
-        self._client = json.dumps([*known_by, way])
+        # One client can bear more over another transport, or where it gets progress. Over HTTP, callers with the same
+        # client learn apart: none can make the calls of another short.
+        way = f"over HTTP, caller {caller[:16]}" if http else "over stdio"
+        known_by = " ".join(clean_line(word, 100) for word in (name or "(no name)", host_version(context.session)))
+        self._client = f"{known_by}, {way}, {'with' if progress else 'without'} progress"
         self._caller = caller
         self._request = context.request_context.request
         self._holds = holds

@@ -46,6 +46,15 @@ class LearnedHolds:
         self._renewed = False
         self._memory: sqlite3.Connection | None = None
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file. Reading what is not there would make one."""
+        return self._path is not None and self._path.exists()
+
+    def known(self) -> list[tuple[str, float]]:
+        """Clients, and for how many seconds their calls are held; the newest first."""
+        return self._run(lambda db: db.execute("SELECT client, seconds FROM hold ORDER BY changed DESC").fetchall())
+
     def find(self, client: str) -> Hold | None:
         def read(db: sqlite3.Connection) -> Hold | None:
             row = db.execute(_FIND, [client]).fetchone()

@@ -19,6 +19,7 @@ from tests.support.polling import eventually
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.tools import running_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -180,6 +181,29 @@ async def test_a_call_that_takes_longer_goes_on_and_the_next_call_gets_its_answe
         assert "once" in third["output"]
         message = await host.refused("call_endpoint", "NOT_FOUND", **first["next"][0]["arguments"])
         assert "without call_id" in message
+
+
+async def test_a_call_ends_with_its_hosts_time_where_too_many_go_on_already(
+    driver: Driver, host_of: HostOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_calls, "MAX_CALLS", 1)
+    await driver.create_local(model={"env": {"TINY_HOLDS_UNTIL": str(tmp_path / "gate")}})
+    await driver.reach("tiny", "running")
+    async with host_of(host_timeout_s=FIRST_S) as host:
+        first = await host.call("call_endpoint", endpoint_name="tiny", path="/held", text="one")
+        message = await host.refused("call_endpoint", "TIMEOUT", endpoint_name="tiny", path="/held", text="two")
+        assert "too many calls go on" in message
+        (tmp_path / "gate").touch()
+        assert "one" in (await follow(host, first))["output"]
+
+
+async def test_callers_over_http_learn_apart(driver: Driver, learning: dict[str, Any], learnt: Learnt) -> None:
+    await driver.create()
+    async with http_server(options_for(driver, learning)) as address:
+        for key in ("one", "another"):
+            async with signed_host(address, key) as host:
+                await follow(host, await wait(host))
+    assert learnt() == [2 * FIRST_S, 2 * FIRST_S]
 
 
 async def test_the_answer_of_a_call_that_goes_on_is_for_its_caller_alone(

@@ -31,6 +31,7 @@ def test_servers_with_the_same_folder_share_what_they_learnt(tmp_path: Path) -> 
     one.change("a 1", START, doubled)
     other.change("a 1", START, doubled)
     assert one.find("a 1") == Hold(14)
+    assert one.known() == [("a 1", 14)]
     assert one.find("a 2") is None
     one.propose(b"proof", b"again", 3.5)
     assert other.take(b"proof", b"") == Outcome(True, 3.5)
