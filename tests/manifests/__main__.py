@@ -33,7 +33,7 @@ def generate() -> dict[Path, str]:
     return {
         PACKAGE / "contract.json": to_json(contracts),
         PACKAGE / "app_contract.json": to_json([contract(spec) for spec in APP_TOOLS]),
-        MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True))),
+        MANIFESTS / "TOOLS.md": tools_page.render_tools_page(list(zip(TOOLS, contracts, strict=True)), APP_TOOLS),
         MANIFESTS / "CLIENTS.md": clients_page.render_clients_page(),
         MANIFESTS / "API.md": python_api.render_api_page(),
         readme: settings_table.render_readme(readme.read_text("utf-8")),

@@ -1,6 +1,7 @@
 """`TOOLS.md`: every tool with its arguments, and how many characters a model reads of it."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from inference_endpoints_mcp.tools.spec import ToolSpec
@@ -12,7 +13,7 @@ def count_model_characters(tool: dict[str, Any]) -> int:
     return len(json.dumps(visible, separators=(",", ":"), ensure_ascii=False))
 
 
-def render_tools_page(tools: list[tuple[ToolSpec, dict[str, Any]]]) -> str:
+def render_tools_page(tools: list[tuple[ToolSpec, dict[str, Any]]], app_tools: Iterable[ToolSpec]) -> str:
     total = sum(count_model_characters(tool) for _, tool in tools)
     rows = [
         f"| `{spec.name}` | {spec.toolset.value} | {spec.effect.value} | {count_model_characters(tool)} |"
@@ -30,6 +31,11 @@ def render_tools_page(tools: list[tuple[ToolSpec, dict[str, Any]]]) -> str:
             "|---|---|---|---|",
             *rows,
             f"| **{len(tools)} tools** | | | **{total}** |",
+            "",
+            "Hosts that show MCP Apps also get "
+            + " and ".join(f"`{spec.name}`" for spec in app_tools)
+            + ", which only",
+            "the app calls: no model reads them.",
             "",
             *sections,
         ]

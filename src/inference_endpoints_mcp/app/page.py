@@ -17,6 +17,8 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[a-z_/.]+\.js)";\n', re.
 _EXPORT = re.compile(r"^export (?=const |class |function |async function )", re.MULTILINE)
 _FOLDER = resources.files(__package__)
 _NO_REQUESTS = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; form-action 'none'"
+_NO_ICON = '<link rel="icon" href="data:,">\n'
+"""Else a browser asks the server for one."""
 
 
 @cache
@@ -28,7 +30,7 @@ def page_for_hosts() -> str:
 @cache
 def page_for_browser() -> str:
     """For a browser, served with `browser_policy`."""
-    return _join("")
+    return _join(_NO_ICON)
 
 
 @cache
@@ -37,8 +39,9 @@ def browser_policy() -> str:
     alone, and no text can become HTML."""
     script, style = (f"'sha256-{_digest(part)}'" for part in (_script(), _style()))
     return (
-        f"default-src 'none'; connect-src 'self'; script-src {script}; style-src {style}; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        f"default-src 'none'; connect-src 'self'; script-src {script}; style-src {style}; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
@@ -60,9 +63,9 @@ def script_modules() -> dict[str, str]:
     return joined
 
 
-def _join(policy: str) -> str:
+def _join(head: str) -> str:
     page = _read("source", "page.html")
-    for mark, part in (("POLICY", policy), ("STYLE", _style()), ("SCRIPT", _script())):
+    for mark, part in (("HEAD", head), ("STYLE", _style()), ("SCRIPT", _script())):
         page = page.replace(f"<!-- {mark} -->", part)
     return page
 

@@ -79,12 +79,9 @@ def test_the_page_has_a_policy_under_which_it_reaches_its_own_server_alone(
     assert page.headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", ["", "session", "mcp"])
-def test_another_host_or_origin_is_refused_everywhere(
-    dashboard: tuple["subprocess.Popen[str]", str], path: str
-) -> None:
+def test_another_host_or_origin_is_refused_everywhere(dashboard: tuple["subprocess.Popen[str]", str]) -> None:
     root, code = dashboard[1].split("#code=")
-    method = "GET" if path == "" else "POST"
-    for headers, status in (({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403)):
-        assert httpx.request(method, root + path, headers=headers | bearing(code)).status_code == status
+    for method, path in (("GET", ""), ("POST", "session"), ("POST", "mcp")):
+        for headers, status in (({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403)):
+            assert httpx.request(method, root + path, headers=headers | bearing(code)).status_code == status
     assert httpx.post(f"{root}session", headers=bearing(code)).status_code == 200, "no refusal used it up"
