@@ -23,7 +23,7 @@ from tests.manifests.__main__ import REPOSITORY
 from inference_endpoints_mcp.demo.script import CHAT_MODEL
 
 PICTURE = REPOSITORY / ".github" / "dashboard.png"
-SIZE = {"width": 1180, "height": 1040}
+SIZE = {"width": 1180, "height": 980}
 ASKED_S = 270
 L4, A100 = "aws-us-east-1-nvidia-l4-x1", "aws-us-east-1-nvidia-a100-x1"
 SIMULATED: list[dict[str, Any]] = [

@@ -32,6 +32,10 @@ export function factsOf(endpoint) {
     endpoint.error
       ? el("pre", { class: "words error", tabindex: "0", "aria-label": "Error" }, unfenced(endpoint.error))
       : null,
-    el("dl", { class: "facts" }, ...told.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, String(value))])),
+    el(
+      "dl",
+      { class: "facts" },
+      ...told.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, String(value)))),
+    ),
   );
 }

@@ -60,7 +60,7 @@ class Plot {
     this.series = series;
     this.canvas.hidden = series.length === 0;
     this.values.hidden = series.length === 0;
-    fill(this.words, series.length ? series.map(inWords).join(" · ") : "Nothing was measured in this time.");
+    fill(this.words, ...(series.length ? series.map(inWords) : ["Nothing was measured in this time."]));
     fill(this.values, el("summary", {}, "Values"), this.values.open ? valueTable(this.title, series) : null);
     this.values.ontoggle = () =>
       fill(this.values, el("summary", {}, "Values"), this.values.open ? valueTable(this.title, this.series) : null);
@@ -137,11 +137,12 @@ function labelOf({ metric, of }) {
   return of || metric;
 }
 
-/** @param {import("../types.js").GraphSeries} series */
-function inWords(series) {
+/** A series in words, in the colour of its line. @param {import("../types.js").GraphSeries} series @param {number} index */
+function inWords(series, index) {
   const { values, unit } = series;
   const last = /** @type {number} */ (values[values.length - 1]);
-  return `${labelOf(series)}: now ${measured(last, unit)}, at most ${measured(Math.max(...values), unit)}`;
+  const told = `${labelOf(series)}: now ${measured(last, unit)}, at most ${measured(Math.max(...values), unit)}`;
+  return el("span", { "data-colour": index % COLOURS }, told);
 }
 
 /**
