@@ -59,6 +59,7 @@ async def browser(anyio_backend: str) -> AsyncIterator["Browser"]:
     path = find_browser()
     if path is None:
         pytest.skip("no Chromium is here: `make test-app` gets one where it can, or set CHROMIUM to its path")
+    playwright.expect.set_options(timeout=WAIT_MS)
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=path)
         yield browser

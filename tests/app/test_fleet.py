@@ -1,7 +1,10 @@
 """The fleet in a real browser: what is on the page, by roles and words; not its pixels."""
 
+from pathlib import Path
+
 import pytest
 from tests.app.conftest import Dashboard, Open
+from tests.support.command import Run, Start
 from tests.support.scripted_fleet import script_fleet
 from tests.support.scripted_upstream import Upstream
 
@@ -79,3 +82,21 @@ async def test_a_link_that_was_used_says_where_the_next_one_is(
             )
             assert [problem for problem in visit.problems if "403" not in problem] == []
             visit.problems.clear()
+
+
+async def test_the_command_serves_the_page_and_its_plane(
+    start: Start, run: Run, tmp_path: Path, open_page: Open
+) -> None:
+    folder = ["--data-dir", str(tmp_path / "plane")]
+    process = start("dashboard", "--no-browser", "--local", *folder)
+    assert process.stdout is not None
+    try:
+        async with open_page(process.stdout.readline().split()[-1]) as visit:
+            await expect(visit.page.get_by_text("There is no endpoint yet.")).to_be_visible()
+            process.terminate()
+            process.wait()
+            await visit.page.get_by_role("button", name="Refresh").click()
+            await expect(visit.page.get_by_role("alert")).to_contain_text("The dashboard does not answer.")
+            visit.problems.clear()  # the browser tells of the connection, too
+    finally:
+        run("control-plane", "stop", *folder)

@@ -168,6 +168,11 @@ async def test_a_button_calls_the_tool_through_the_host(driver: Driver, open_pag
         await dialog.get_by_role("button", name="Pause", exact=True).click()
         await expect(dialog).to_contain_text("It is paused and not billed.")
         assert shown.called().count("pause_endpoint") == 2, "the plan, then the change"
+        (told,) = (one["params"] for one in shown.sent if one.get("method") == "ui/update-model-context")
+        assert told["content"][0]["text"].startswith("The user did this in the app. Pause chat: It is paused")
+        await dialog.get_by_role("button", name="Close").click()
+        await shown.view.get_by_role("button", name="Full screen").click()
+        await shown.page.wait_for_function("window.modes?.includes('fullscreen')")
     assert await driver.state("chat") == "paused"
 
 

@@ -23,6 +23,7 @@ class Page {
     fill(
       /** @type {Element} */ (document.getElementById("top")),
       el("span", { class: "brand" }, "Inference Endpoints"),
+      host.enlarge && button("Full screen", host.enlarge),
       button("Refresh", () => this.refresh()),
       this.error,
     );

@@ -98,8 +98,12 @@ export interface Host {
   toolName: string;
   toolArguments: Record<string, any>;
   onResult: (result: any) => void;
+  /** Shows this page larger; null where the host cannot. */
+  enlarge: (() => void) | null;
   connect(): Promise<void>;
   callTool(name: string, given: Record<string, any>, options?: CallOptions): Promise<any>;
+  /** Tells the model what the person did here; it would not know. */
+  tellModel(text: string): void;
 }
 
 declare global {

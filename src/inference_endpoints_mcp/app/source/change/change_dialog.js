@@ -69,7 +69,10 @@ export class ChangeDialog {
         this.offer(answer.now, "Approve", () => this.carryOut(change, approval));
         return;
       }
-      if (answer.changed) this.changed(change.tool);
+      if (answer.changed) {
+        this.host.tellModel(`The user did this in the app. ${change.title}: ${answer.now}`);
+        this.changed(change.tool);
+      }
       this.finish(answer.now);
     });
   }

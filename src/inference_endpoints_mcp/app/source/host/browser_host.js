@@ -21,6 +21,7 @@ export class BrowserHost {
     this.canCall = true;
     this.toolName = "";
     this.toolArguments = {};
+    this.enlarge = null;
     this.nextId = 1;
     /** @type {(result: any) => void} */
     this.onResult = () => {};
@@ -55,6 +56,8 @@ export class BrowserHost {
       };
     }
   }
+
+  tellModel() {} // there is none
 
   /**
    * @param {string} method

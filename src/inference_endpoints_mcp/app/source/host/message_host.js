@@ -14,6 +14,9 @@ export class MessageHost {
     this.canCall = false;
     this.toolName = "";
     this.toolArguments = {};
+    /** @type {(() => void) | null} */
+    this.enlarge = null;
+    this.informsModel = false;
     this.nextId = 1;
     /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
     this.waiting = new Map();
@@ -29,6 +32,10 @@ export class MessageHost {
       appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] },
     });
     this.canCall = known.hostCapabilities?.serverTools !== undefined;
+    this.informsModel = known.hostCapabilities?.updateModelContext !== undefined;
+    if (known.hostContext?.availableDisplayModes?.includes("fullscreen")) {
+      this.enlarge = () => this.offer("ui/request-display-mode", { mode: "fullscreen" });
+    }
     this.adopt(known.hostContext ?? {});
     this.notify("ui/notifications/initialized", {});
     new ResizeObserver(() => this.reportSize()).observe(document.body);
@@ -43,6 +50,11 @@ export class MessageHost {
     return this.request("tools/call", { name, arguments: given, ...(meta ? { _meta: meta } : {}) });
   }
 
+  /** @param {string} text */
+  tellModel(text) {
+    if (this.informsModel) this.offer("ui/update-model-context", { content: [{ type: "text", text }] });
+  }
+
   /** @param {string} method @param {Record<string, any>} params @returns {Promise<any>} */
   request(method, params) {
     const id = this.nextId++;
@@ -50,6 +62,11 @@ export class MessageHost {
       this.waiting.set(id, { resolve, reject });
       this.post({ id, method, params });
     });
+  }
+
+  /** Asks for what the host may refuse. @param {string} method @param {Record<string, any>} params */
+  offer(method, params) {
+    this.request(method, params).catch(() => {});
   }
 
   /** @param {string} method @param {Record<string, any>} params */
