@@ -17,6 +17,7 @@ from mcp.types import (
     ElicitRequestParams,
     ElicitResult,
     Implementation,
+    Resource,
     TextContent,
 )
 from tests.support.hang import HANG_TIMEOUT_S
@@ -25,6 +26,7 @@ from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.rendering import ERROR_META
+from inference_endpoints_mcp.tools.kept_outputs import SCHEME as OUTPUTS
 
 Mode = Literal["auto", "legacy"]
 Answer = Callable[[str], Any]
@@ -62,6 +64,11 @@ class Host:
         assert (result.meta or {})[ERROR_META]["code"] == code
         assert result.structured_content is None
         return parts_of(result)[0]
+
+    async def list_outputs(self) -> list[Resource]:
+        """The outputs of endpoints that can be read as resources."""
+        listed = (await self.client.list_resources()).resources
+        return [resource for resource in listed if resource.uri.startswith(OUTPUTS)]
 
     async def send(self, tool: str, /, **arguments: Any) -> CallToolResult:
         result = await self.client.call_tool(tool, arguments, progress_callback=self._on_progress)

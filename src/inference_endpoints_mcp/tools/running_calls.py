@@ -29,25 +29,38 @@ class RunningCall(Generic[Output]):
         self,
         caller: str,
         key: tuple[str, str, str],
+        again: object,
         work: Callable[["Progress"], Coroutine[Any, Any, Output]],
         output: Callable[..., Output],
     ) -> None:
-        """`key`: the tool, the namespace and the name of the endpoint. `output` makes an output of that tool."""
-        self.caller, self.key, self.output = caller, key, output
+        """`key`: the tool, the namespace and the name of the endpoint. `again`: what a repetition has in common with
+        it. `output` makes an output of that tool."""
+        self.caller, self.key, self.again, self.output = caller, key, again, output
         self.counted_for = caller_id()
         self.id = secrets.token_hex(4)
         self.answers = 0
         """Answers to the host so far, none of which had the result."""
+        self.is_taken = False
+        """Whether an answer had the result."""
         self._began = time.monotonic()
+        self._ended: float | None = None
         self._message: ProgressMessage | None = None
         self._progress: Progress | None = None
         self.task = asyncio.create_task(work(self), name=f"call {key[-1]}")
-        # Nobody may come for its error.
-        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self.task.add_done_callback(self._note_end)
 
     @property
     def elapsed_s(self) -> float:
-        return time.monotonic() - self._began
+        return (self._ended or time.monotonic()) - self._began
+
+    @property
+    def is_obsolete(self) -> bool:
+        return self._ended is not None and time.monotonic() - self._ended > KEPT_S
+
+    def _note_end(self, task: "asyncio.Task[Output]") -> None:
+        self._ended = time.monotonic()
+        if not task.cancelled():
+            task.exception()  # nobody may come for it
 
     def report(self, message: "ProgressMessage") -> None:
         self._message = message
@@ -66,22 +79,21 @@ class RunningCall(Generic[Output]):
 
 
 class RunningCalls:
-    """The calls that go on in this process, until their answers are taken."""
+    """The calls that go on in this process, and the answers that they had."""
 
     def __init__(self) -> None:
         self._calls: dict[str, RunningCall[Any]] = {}
 
     def keep(self, call: RunningCall[Any]) -> bool:
-        """Whether the call may go on: a caller with too many loses its oldest untaken answer, but no running call."""
-        for kept in list(self._calls.values()):
-            if kept.task.done() and kept.elapsed_s > KEPT_S:
-                self.end(kept)
+        """Whether the call may go on: a caller with too many loses its oldest answer, but no running call."""
+        for kept in [kept for kept in self._calls.values() if kept.is_obsolete]:
+            self.end(kept)
         own = [kept for kept in self._calls.values() if kept.counted_for == call.counted_for and kept is not call]
         if len(own) >= MAX_CALLS:
-            untaken = [kept for kept in own if kept.task.done()]
-            if not untaken:
+            answered = [kept for kept in own if kept.task.done()]
+            if not answered:
                 return False
-            self.end(untaken[0])
+            self.end(answered[0])
         self._calls[call.id] = call
         return True
 
@@ -89,6 +101,11 @@ class RunningCalls:
         """A call of this caller; None if there is none, for example because another process has it."""
         call = self._calls.get(call_id)
         return call if call is not None and call.caller == caller else None
+
+    def find_same(self, caller: str, again: object) -> RunningCall[Any] | None:
+        """A call of this caller that is the same, and whose result is still to come or was not taken."""
+        same = (call for call in self._calls.values() if (call.caller, call.again) == (caller, again))
+        return next((call for call in same if not call.is_taken and not call.is_obsolete), None)
 
     def end(self, call: RunningCall[Any]) -> None:
         """End a call if it still runs, and forget it."""

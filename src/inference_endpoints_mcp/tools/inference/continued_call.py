@@ -27,9 +27,10 @@ async def hold_call(
     """Do the work. Returns its output; where the host's time is up before, one that is not finished.
 
     `key`: the tool, the namespace and the name of the endpoint. `again`: what a repetition of the call has in common
-    with it, as JSON. `output` makes an output of this tool.
+    with it, as JSON. A repetition gets the answer of a call that still goes on. `output` makes an output of this tool.
     """
-    return await _hold(call, RunningCall(call.caller, key, work, output), again, proof=None)
+    running = call.running_calls.find_same(call.caller, again)
+    return await _hold(call, running or RunningCall(call.caller, key, again, work, output), again, proof=None)
 
 
 async def continue_call(call: CallContext, tool: str, endpoint_name: str, call_id: str, kind: type[Output]) -> Output:
@@ -51,10 +52,13 @@ async def _hold(call: CallContext, running: RunningCall[Output], again: object, 
             try:
                 await asyncio.wait({running.task}, timeout=call.hold.remaining_s)
             except asyncio.CancelledError:
-                call.running_calls.end(running)
+                # A host that knows the call's id may have given up this request only, and come back.
+                if not running.answers:
+                    call.running_calls.end(running)
                 raise
     if running.task.done():
-        call.running_calls.end(running)
+        # A host that knows the call's id can get it again: this answer may be lost too.
+        running.is_taken = True
         return running.task.result()
     return _unfinished(call, running, again)
 

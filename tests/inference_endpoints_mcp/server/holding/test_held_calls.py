@@ -179,8 +179,32 @@ async def test_a_call_that_takes_longer_goes_on_and_the_next_call_gets_its_answe
         third = await follow(host, second)
         assert third["finished"] is True
         assert "once" in third["output"]
-        message = await host.refused("call_endpoint", "NOT_FOUND", **first["next"][0]["arguments"])
-        assert "without call_id" in message
+        assert (await follow(host, second))["output"] == third["output"], "an answer may be lost, and is there again"
+        other = first["next"][0]["arguments"] | {"call_id": "0123abcd.1"}
+        assert "without call_id" in await host.refused("call_endpoint", "NOT_FOUND", **other)
+
+
+async def test_a_call_that_goes_on_is_not_made_twice(
+    driver: Driver, host_of: HostOf, learning: dict[str, Any], tmp_path: Path
+) -> None:
+    """Not where its host repeats it, as it does when the answer was lost, and not where it gives up the next one."""
+    gate = tmp_path / "gate"
+    await driver.create_local(model={"env": {"TINY_HOLDS_UNTIL": str(gate)}})
+    await driver.reach("tiny", "running")
+    asked = {"endpoint_name": "tiny", "path": "/held", "text": "once"}
+    async with host_of(name="new", **learning) as host:
+        first = await host.call("call_endpoint", **asked)
+        again = await host.call("call_endpoint", **asked)
+        ids = {facts["next"][0]["arguments"]["call_id"].partition(".")[0] for facts in (first, again)}
+        assert len(ids) == 1
+        waiting = asyncio.create_task(follow(host, again))
+        await host.call("whoami")
+        waiting.cancel()
+        gate.touch()
+        assert "once" in (await follow(host, again))["output"]
+        later = await host.call("call_endpoint", **asked)
+        assert later["finished"] is True
+        assert later["output"] != first.get("output")
 
 
 async def test_a_call_ends_with_its_hosts_time_where_too_many_go_on_already(

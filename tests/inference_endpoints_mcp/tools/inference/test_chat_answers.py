@@ -110,7 +110,7 @@ async def test_what_a_cancelled_chat_wrote_is_kept(upstream: Upstream, asked: Ho
     await asyncio.gather(call, return_exceptions=True)
 
     async def kept() -> list[Any]:
-        return list((await asked.client.list_resources()).resources)
+        return await asked.list_outputs()
 
     await eventually(kept)
     (resource,) = await kept()

@@ -215,7 +215,7 @@ async def test_an_answer_is_bounded_from_its_end_and_the_rest_is_a_resource(
     assert shown in facts["output"]
     assert token_bound(json.dumps(facts, ensure_ascii=False)) <= MAX_ANSWER_TOKENS
     (rest,) = facts["rest"]
-    (listed,) = (await asked.client.list_resources()).resources
+    (listed,) = await asked.list_outputs()
     assert rest["uri"].startswith(listed.uri)
     (page,) = (await asked.client.read_resource(rest["uri"])).contents
     assert isinstance(page, TextResourceContents)
