@@ -105,9 +105,9 @@ RefusedNamespaces = Annotated[list[RefusedNamespace] | None, Field(description="
 
 
 class EndpointOutcome(BaseModel):
-    """One of several endpoints: its state, what is done to it, and what it costs in USD per hour."""
+    """Of several endpoints those alike: their state, what is done to them, and what each costs in USD per hour."""
 
-    endpoint_name: Name
+    endpoint_names: list[Name]
     namespace: Name | None = Field(default=None, description="Where they are in several.")
     state: Word | None = None
     outcome: Literal["planned", "changed", "unchanged", "refused", "failed", "reached", "waiting"]
@@ -138,7 +138,9 @@ class EndpointOutput(ToolOutput):
     message: Fenced | None = Field(default=None, description="Fenced: from the control plane.")
     chosen: list[Ours] | None = Field(default=None, description="What the server chose, and why.")
     model_facts: list[Ours] | None = Field(default=None, description="The model on the Hub, and the memory it needs.")
-    endpoints: list[EndpointOutcome] | None = Field(default=None, description="Of a call for several: each of them.")
+    endpoints: list[EndpointOutcome] | None = Field(
+        default=None, description="Of a call for several: each of them, those alike together."
+    )
     plan: PlanSummary | None = None
     plan_token: Ours | None = Field(
         default=None, description="Pass it in the same call to carry the plan out. Valid once."
@@ -150,6 +152,17 @@ class WaitOutput(EndpointOutput):
     waited_s: float
     expected_left_s: int | None = Field(default=None, description="By its earlier starts, or those of its size.")
     states_seen: list[Name] = Field(default_factory=list)
+
+
+def alike_together(rows: Sequence[EndpointOutcome]) -> list[EndpointOutcome]:
+    """Rows of one endpoint each as rows of those alike, in the order of the first of them."""
+    groups: dict[str, list[EndpointOutcome]] = {}
+    for row in rows:
+        groups.setdefault(row.model_dump_json(exclude={"endpoint_names"}), []).append(row)
+    return [
+        group[0].model_copy(update={"endpoint_names": [name for row in group for name in row.endpoint_names]})
+        for group in groups.values()
+    ]
 
 
 Row = TypeVar("Row", bound=BaseModel)

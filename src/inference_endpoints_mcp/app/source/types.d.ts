@@ -36,9 +36,9 @@ export interface Setting {
   after?: any;
 }
 
-/** One of several endpoints in an answer to a change. */
+/** Endpoints with the same outcome in an answer to a change of several. */
 export interface Outcome {
-  endpoint_name: string;
+  endpoint_names: string[];
   state?: string;
   outcome: string;
   cost_now_usd?: number;

@@ -19,6 +19,7 @@ from inference_endpoints_mcp.tools.outputs import (
     EndpointOutcome,
     EndpointOutput,
     NextCall,
+    alike_together,
     backend_of,
     fit_rows,
     state_word,
@@ -78,7 +79,8 @@ class _ChangeSet:
             raise NotFound(f"{len(missing)} of the names do not exist: nothing was done. {named}")
         changes = [each for each in members if isinstance(each.proposed, ProposedChange)]
         rows = [_row(each) for each in members]
-        if len(fit_rows(rows)) < len(rows):
+        shown = alike_together(rows)
+        if len(fit_rows(shown)) < len(shown):
             raise BadRequest("These are too many to show at once: nothing was done.", hint="Narrow the choice.")
         if not changes:
             refused = [each.proposed for each in members if isinstance(each.proposed, InferenceEndpointError)]
@@ -146,21 +148,23 @@ class _ChangeSet:
         single = next(iter(namespaces)) if len(namespaces) == 1 else ""
         shown = [row.model_copy(update={"namespace": None}) for row in rows] if single else rows
         namespace = single or ("*" if namespaces else self.choice.namespace)
-        return EndpointOutput(namespace=namespace, backend=backend, changed=False, endpoints=shown, now=now)
+        return EndpointOutput(
+            namespace=namespace, backend=backend, changed=False, endpoints=alike_together(shown), now=now
+        )
 
 
 def naming(rows: Sequence[EndpointOutcome], namespace: str) -> dict[str, Any]:
-    """The arguments that mean these endpoints; `namespace` is "*" where they are in several."""
+    """The arguments that mean these endpoints, one of each row; `namespace` is "*" where they are in several."""
     if namespace != "*":
-        return {"names": [row.endpoint_name for row in rows], "namespace": namespace}
-    return {"names": [f"{row.namespace}/{row.endpoint_name}" for row in rows]}
+        return {"names": [row.endpoint_names[0] for row in rows], "namespace": namespace}
+    return {"names": [f"{row.namespace}/{row.endpoint_names[0]}" for row in rows]}
 
 
 def _row(member: _Member) -> EndpointOutcome:
     """What is planned for an endpoint, or why nothing is."""
     target, proposed = member.target, member.proposed
     row = EndpointOutcome(
-        endpoint_name=target.name,
+        endpoint_names=[target.name],
         namespace=target.namespace,
         state=state_word(target.current) if target.current else None,
         outcome="refused",

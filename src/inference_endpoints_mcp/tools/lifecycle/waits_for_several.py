@@ -14,7 +14,14 @@ from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, CallContext
 from inference_endpoints_mcp.tools.lifecycle.change_set import naming
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
-from inference_endpoints_mcp.tools.outputs import EndpointOutcome, NextCall, WaitOutput, backend_of, state_word
+from inference_endpoints_mcp.tools.outputs import (
+    EndpointOutcome,
+    NextCall,
+    WaitOutput,
+    alike_together,
+    backend_of,
+    state_word,
+)
 
 
 async def wait_for_several(call: CallContext, choice: Choice, goal: Goal, *, first: bool, timeout_s: int) -> WaitOutput:
@@ -34,7 +41,7 @@ async def wait_for_several(call: CallContext, choice: Choice, goal: Goal, *, fir
 
 def _as_it_is(target: Target) -> EndpointOutcome:
     state = state_word(target.current) if target.current else None
-    return EndpointOutcome(endpoint_name=target.name, namespace=target.namespace, state=state, outcome="waiting")
+    return EndpointOutcome(endpoint_names=[target.name], namespace=target.namespace, state=state, outcome="waiting")
 
 
 class _Waits:
@@ -137,11 +144,11 @@ class _Waits:
             backend=backend_of(None, self._call.endpoints.backend.name),
             reached=self.reached,
             waited_s=round(elapsed, 1),
-            endpoints=shown,
+            endpoints=alike_together(shown),
             now=now if rows else "No endpoint matches: there is nothing to wait for.",
             next=following,
         )
 
 
 def _one(row: EndpointOutcome) -> dict[str, str]:
-    return {"endpoint_name": row.endpoint_name, "namespace": row.namespace or ""}
+    return {"endpoint_name": row.endpoint_names[0], "namespace": row.namespace or ""}

@@ -29,7 +29,7 @@ async def names(driver: Driver) -> set[str]:
 
 
 def outcomes(facts: dict[str, Any]) -> dict[str, str]:
-    return {row["endpoint_name"]: row["outcome"] for row in facts["endpoints"]}
+    return {name: row["outcome"] for row in facts["endpoints"] for name in row["endpoint_names"]}
 
 
 async def test_named_endpoints_are_paused_in_one_call_with_the_outcome_of_each(driver: Driver, host: Host) -> None:
@@ -51,14 +51,16 @@ async def test_a_filter_shows_exactly_which_match_with_their_prices_before_anyth
     await fleet(driver, "ci-3", "prod")
     facts = await host.call("scale_endpoint_to_zero", where="name=ci-* tag=eval", dry_run=True)
     assert outcomes(facts) == {"ci-1": "planned", "ci-2": "planned"}
-    assert facts["endpoints"][0] == {
-        "endpoint_name": "ci-1",
-        "state": "running",
-        "outcome": "planned",
-        "cost_now_usd": 0.8,
-        "cost_after_usd": 0.0,
-        "cost_at_most_usd": 0.8,
-    }
+    assert facts["endpoints"] == [
+        {
+            "endpoint_names": ["ci-1", "ci-2"],
+            "state": "running",
+            "outcome": "planned",
+            "cost_now_usd": 0.8,
+            "cost_after_usd": 0.0,
+            "cost_at_most_usd": 0.8,
+        }
+    ], "those alike are one row"
     plan = facts["plan"]
     assert [plan[f"per_hour_{when}_usd"] for when in ("now", "after", "at_most")] == [1.6, 0.0, 1.6]
     assert plan["interrupts"] == "Its replicas end, and the next call waits for a new one."

@@ -64,8 +64,8 @@ function reasonsOf(reasons) {
 
 /** @param {import("../types.js").Outcome[]} endpoints */
 function outcomesOf(endpoints) {
-  const rows = endpoints.map(({ endpoint_name, outcome, cost_now_usd, cost_after_usd, changes, why }) => [
-    endpoint_name,
+  const rows = endpoints.map(({ endpoint_names, outcome, cost_now_usd, cost_after_usd, changes, why }) => [
+    endpoint_names.join(", "),
     [outcome, ...(changes ?? []), why ?? ""].filter(Boolean).join(" · "),
     `${money(cost_now_usd)} → ${money(cost_after_usd)}`,
   ]);
