@@ -30,6 +30,8 @@ from inference_endpoints.models import (
     WhoAmI,
     rfc3339,
 )
+from inference_endpoints.models.endpoint import EndpointPage
+from inference_endpoints.seen_endpoints import SeenEndpoints
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import Backend, default_backend
 from inference_endpoints.transport.guard import EndpointCall, Guard
@@ -65,6 +67,7 @@ class AsyncEndpointsClient(LogClient, ModelClient):
     ) -> None:
         self.http = HttpTransport(backend or default_backend(), guard=guard, reconnect=reconnect)
         self.namespace = namespace
+        self.seen = SeenEndpoints()
         self._own_namespace: str | None = None
         self._identifying = asyncio.Lock()
 
@@ -396,4 +399,15 @@ class AsyncEndpointsClient(LogClient, ModelClient):
         body: RequestPart | None = None,
         **arguments: str,
     ) -> "operations.Result":
-        return await self.http.send(operation.build(query=query, body=body, **arguments), operation)
+        namespace, name = arguments.get("namespace", ""), arguments.get("name", "")
+        if operation is operations.DELETE:
+            self.seen.forget(namespace, name)
+        try:
+            answer = await self.http.send(operation.build(query=query, body=body, **arguments), operation)
+        except NotFound:
+            self.seen.forget(namespace, name)
+            raise
+        if isinstance(answer, Endpoint | EndpointPage):
+            for endpoint in answer.items if isinstance(answer, EndpointPage) else [answer]:
+                self.seen.note(namespace, endpoint)
+        return answer

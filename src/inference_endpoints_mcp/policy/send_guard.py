@@ -12,6 +12,7 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.deploy.offers import Offer, list_offers
 from inference_endpoints.errors import InferenceEndpointError, OutcomeUnknown, Refused
 from inference_endpoints.hardware_cache import HardwareCache
+from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import CALL_EFFECT, Effect, Request
@@ -68,6 +69,13 @@ class SendGuard:
             if wakes and self._needs_planned_start:
                 await self._check_start(stack, await self._planned_start(call), facts)
             yield
+
+    def bounds_waking(self, endpoint: Endpoint) -> bool:
+        """Whether a limit could refuse that this endpoint is woken, or the audit trail wants it written: then its state
+        must be read for each call."""
+        limits = [owned.limits for owned in self._policy.all_limits()]
+        outside = any(rules.outside_model_folders(each, endpoint.model.repository) for each in limits)
+        return outside or self._needs_planned_start or not all(each.allows(CALL_EFFECT) for each in limits)
 
     async def refusals(self, *requests: Request | EndpointCall) -> list[Refused]:
         """Every refusal these would meet if all of them were sent now. Nothing is sent, counted or audited."""

@@ -119,12 +119,13 @@ class OpenResponse:
 
 @asynccontextmanager
 async def open_response(
-    http: HttpTransport, call: EndpointCall, fetch: FetchEndpoint, deadline: CallDeadline
+    http: HttpTransport, call: EndpointCall, fetch: FetchEndpoint, deadline: CallDeadline, *, is_assumed: bool = False
 ) -> AsyncIterator[OpenResponse]:
     """Send a call, repeatedly until a replica is ready to answer it.
 
-    `call.endpoint` is the endpoint's last known state. If that suffices, nothing is sent before these are raised:
-    `Paused`, `NotDeployed`, `DeploymentFailed`, and `ScaledToZero` if the call may not wake it. Also raises
+    `call.endpoint` is the endpoint's last known state; `is_assumed` if it was not read for this call. If the state
+    suffices, nothing is sent before these are raised: `Paused`, `NotDeployed`, `DeploymentFailed`, and `ScaledToZero`
+    if the call may not wake it. Also raises
     `InferenceEndpointTimeoutError`. Once an engine began to answer, nothing is sent again.
     """
     ensure_callable(call, may_wake=deadline.may_wake)
@@ -155,6 +156,8 @@ async def open_response(
                 refusals = 0 if must_start_first(call.endpoint) else refusals + 1
                 with deadline.limit(failing):
                     call = replace(call, endpoint=await fetch())
+                # It slept while it was taken to run: this call woke it.
+                woke = woke or (is_assumed and attempt == 1 and must_start_first(call.endpoint))
                 ensure_callable(call, may_wake=deadline.may_wake)
                 final = refusals > MAX_TRANSIENT_REFUSALS and not must_start_first(call.endpoint)
             if final:

@@ -1,11 +1,19 @@
 """Send a request to the engine of an endpoint, under the name by which it serves its model."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.errors import InferenceEndpointError
+from inference_endpoints.errors import (
+    Forbidden,
+    InferenceEndpointError,
+    NotDeployed,
+    NotFound,
+    Paused,
+    Unauthorized,
+    Unavailable,
+)
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse, open_response
 from inference_endpoints.inference.calls.engine_errors import classify_engine_error, names_unknown_model
 from inference_endpoints.inference.calls.engine_facts import MODELS_ROUTE, EngineFacts, engine_facts, parse_model_names
@@ -17,6 +25,9 @@ from inference_endpoints.transport.http import read_up_to
 
 BuildRequest = Callable[[Endpoint, str], EngineRequest]
 """Builds the request once the endpoint, and so its engine, and the name of its model are known."""
+
+_SIGNS_OF_A_CHANGE = (NotFound, Paused, NotDeployed, Unauthorized, Forbidden, Unavailable)
+"""Errors of an endpoint that has moved, was paused or is gone."""
 
 MAX_NAMES_BYTES = 1024 * 1024
 MAX_NAMES_SHOWN = 20
@@ -30,6 +41,8 @@ class EngineTarget:
     endpoint: Endpoint
     namespace: str
     facts: EngineFacts
+    is_assumed: bool = False
+    """Whether it was not read for this call: its state can be another by now."""
 
 
 class EngineCaller:
@@ -45,7 +58,8 @@ class EngineCaller:
         with deadline.limit("The control plane did not return the endpoint"):
             namespace = await self._endpoints.resolve_namespace(namespace)
             endpoint = known or await self._endpoints.get(name, namespace)
-        return EngineTarget(endpoint, namespace, engine_facts(self._endpoints, endpoint, namespace))
+        facts = engine_facts(self._endpoints, endpoint, namespace)
+        return EngineTarget(endpoint, namespace, facts, is_assumed=known is not None)
 
     @asynccontextmanager
     async def open(
@@ -58,12 +72,40 @@ class EngineCaller:
     ) -> AsyncIterator[OpenResponse]:
         """Open a successful response, whose body is not read yet. Any other response is raised as an error.
 
+        If the endpoint was not read for this call and does not answer properly, it is looked up. The call is repeated
+        if it has changed since it was read.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                opening = self._open_as_named(target, build_request, deadline, method, headers or {})
+                opened = await stack.enter_async_context(opening)
+            except _SIGNS_OF_A_CHANGE:
+                if not target.is_assumed:
+                    raise
+                now = await self.find(target.endpoint.name, target.namespace, deadline)
+                if _is_same(now.endpoint, target.endpoint):
+                    raise
+                opening = self._open_as_named(now, build_request, deadline, method, headers or {})
+                opened = await stack.enter_async_context(opening)
+            yield opened
+
+    @asynccontextmanager
+    async def _open_as_named(
+        self,
+        target: EngineTarget,
+        build_request: BuildRequest,
+        deadline: CallDeadline,
+        method: str,
+        headers: Mapping[str, str],
+    ) -> AsyncIterator[OpenResponse]:
+        """Open a successful response. Any other response is raised as an error.
+
         If the engine refuses the name that this layer gave its model, the engine's list of names is read, and the call
         repeated once.
         """
         model = target.facts.model(target.endpoint)
         request = build_request(target.endpoint, model)
-        async with self._open_once(target, request, deadline, method, headers or {}) as opened:
+        async with self._open_once(target, request, deadline, method, headers) as opened:
             if opened.refusal is None:
                 yield opened
                 return
@@ -77,7 +119,7 @@ class EngineCaller:
             raise self._classify(opened, served)
         target.facts.learned_model = served[0]
         woke = opened.woke
-        async with self._open_once(target, renamed, deadline, method, headers or {}) as opened:
+        async with self._open_once(target, renamed, deadline, method, headers) as opened:
             if opened.refusal is not None:
                 raise self._classify(opened, served)
             yield replace(opened, woke=woke or opened.woke)
@@ -100,7 +142,8 @@ class EngineCaller:
         if request.content is not None and "content-type" not in {key.lower() for key in headers}:
             headers["Content-Type"] = request.content_type or detect_media_type(request.content)
         call = EndpointCall(endpoint, namespace, request.path, method, request.body, request.content, headers)
-        async with open_response(self._endpoints.http, call, fetch, deadline) as opened:
+        http, assumed = self._endpoints.http, target.is_assumed
+        async with open_response(http, call, fetch, deadline, is_assumed=assumed) as opened:
             yield opened
 
     async def _read_model_names(self, target: EngineTarget, deadline: CallDeadline) -> list[str]:
@@ -118,3 +161,8 @@ class EngineCaller:
         if served:
             error.upstream = f"{error.upstream}\nIt serves: {', '.join(served[:MAX_NAMES_SHOWN])}"
         return error
+
+
+def _is_same(now: Endpoint, before: Endpoint) -> bool:
+    """Whether nothing has changed that a call could meet."""
+    return (now.state, now.url, now.identity) == (before.state, before.url, before.identity)

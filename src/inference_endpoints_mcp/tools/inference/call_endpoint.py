@@ -5,7 +5,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from inference_endpoints.errors import BadRequest, Refused
 from inference_endpoints.inference.calls.cold_start import CallOptions
+from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.inference.tasks.task import Task
+from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, Ours, ShortLine, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -24,7 +28,7 @@ from inference_endpoints_mcp.tools.inference.continued_call import CallId, conti
 from inference_endpoints_mcp.tools.inference.media_inputs import MediaReader, read_media
 from inference_endpoints_mcp.tools.inference.media_outputs import MediaFile, show_media
 from inference_endpoints_mcp.tools.inference.task_arguments import GivenInputs, meant_task
-from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake
+from inference_endpoints_mcp.tools.inference.waking import call_summary, find_endpoint, may_wake
 from inference_endpoints_mcp.tools.outputs import BackendName, ToolOutput, backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -83,11 +87,15 @@ async def call_endpoint(
     given = GivenInputs(text, texts, inputs, body, parameters, path)
     given.check()
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    endpoint = await call.endpoints.get(name, namespace)
-    meant = meant_task(endpoint, given.body_path(endpoint) if body else path)
-    read = await read_media(MediaReader(call), meant[0] if meant else None, given)
-    if meant is not None and not body:
-        meant[0].check(read.each(), parameters)
+    endpoint = await find_endpoint(call, namespace, name)
+    try:
+        meant, read = await _check(call, endpoint, given)
+    except (BadRequest, Refused):
+        now = await call.endpoints.get(name, namespace)
+        if now.configuration == endpoint.configuration:
+            raise
+        endpoint = now  # it was seen earlier, and serves something else by now
+        meant, read = await _check(call, endpoint, given)
     permission = await may_wake(call, endpoint, namespace)
     options: CallOptions = {"timeout": timeout_s, "wake": permission.given}
     caller = EndpointCaller(call, endpoint, namespace, meant, read, options)
@@ -121,6 +129,20 @@ async def call_endpoint(
 
     key = (CALL, namespace, endpoint.name)
     return await hold_call(call, key, [*key, given.fingerprint()], send, output)
+
+
+async def _check(
+    call: CallContext, endpoint: Endpoint, given: GivenInputs
+) -> tuple[tuple[Task, Route] | None, GivenInputs]:
+    """The task that is meant with its route, and the inputs with the content of their files.
+
+    Raises `BadRequest` or `Refused` for inputs that do not fit the task, or files that cannot be read.
+    """
+    meant = meant_task(endpoint, given.body_path(endpoint) if given.body else given.path)
+    read = await read_media(MediaReader(call), meant[0] if meant else None, given)
+    if meant is not None and not given.body:
+        meant[0].check(read.each(), given.parameters)
+    return meant, read
 
 
 def _describe_failures(call: CallContext, answered: Answered) -> list[FailedInput]:

@@ -24,7 +24,7 @@ from inference_endpoints_mcp.tools.inference.chat_output import ChatOutput, answ
 from inference_endpoints_mcp.tools.inference.continued_call import CallId, continue_call, hold_call
 from inference_endpoints_mcp.tools.inference.media_inputs import MediaReader
 from inference_endpoints_mcp.tools.inference.streamed_text import StreamedText
-from inference_endpoints_mcp.tools.inference.waking import call_summary, may_wake, report_waking
+from inference_endpoints_mcp.tools.inference.waking import call_summary, find_endpoint, may_wake, report_waking
 from inference_endpoints_mcp.tools.outputs import backend_of
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
@@ -65,7 +65,7 @@ async def chat_with_endpoint(
     settings = _settings(max_tokens, temperature, parameters)
     build_chat_request(conversation, settings)
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    endpoint = await call.endpoints.get(name, namespace)
+    endpoint = await find_endpoint(call, namespace, name)
     permission = await may_wake(call, endpoint, namespace)
     output = partial(
         ChatOutput,

@@ -14,6 +14,8 @@ from inference_endpoints_mcp.tools.approved_change import approve_without_token,
 from inference_endpoints_mcp.tools.call_context import CallContext, Progress
 from inference_endpoints_mcp.tools.outputs import backend_of
 
+SEEN_LATELY_S = 300.0
+
 
 @dataclass(frozen=True)
 class WakePermission:
@@ -21,6 +23,22 @@ class WakePermission:
 
     given: bool
     how: str
+
+
+async def find_endpoint(call: CallContext, namespace: str, name: str) -> Endpoint:
+    """The endpoint: as it was seen lately, if it ran then and it does not matter whether the call wakes it.
+
+    If it is no longer so, its answer shows that, and it is looked up.
+    """
+    seen = call.endpoints.seen.recent(namespace, name, SEEN_LATELY_S)
+    if seen is not None and seen.state is State.RUNNING and seen.url and not _wake_matters(call, seen):
+        return seen
+    return await call.endpoints.get(name, namespace)
+
+
+def _wake_matters(call: CallContext, endpoint: Endpoint) -> bool:
+    backend = backend_of(endpoint, call.endpoints.backend.name)
+    return call.approvals.policy.charges_need_approval(backend) or call.guard.bounds_waking(endpoint)
 
 
 async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> WakePermission:
