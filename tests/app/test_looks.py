@@ -1,6 +1,8 @@
 """Dark and light, and what a screen reader is told."""
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from tests.app.conftest import Dashboard, Open
@@ -12,6 +14,8 @@ from playwright.async_api import expect
 
 pytestmark = pytest.mark.anyio
 
+AXE = Path(sys.prefix, "page", "node_modules", "axe-core", "axe.min.js")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LEAST_CONTRAST = 4.5
 """Of text against what is behind it: WCAG 2.2, level AA."""
 
@@ -82,3 +86,28 @@ async def test_a_narrow_page_needs_no_scrolling_sideways(driver: Driver, dashboa
         assert await visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await open_endpoint(visit.page, "chat-that-has-a-name-of-32-signs")
         assert await visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="`make test-app` installs axe-core")
+async def test_axe_finds_nothing_that_hinders_anybody(driver: Driver, dashboard: Dashboard, open_page: Open) -> None:
+    await driver.create("chat")
+    await driver.advance(400)
+    async with dashboard(driver.plane.url) as link, open_page(link, bypass_csp=True) as visit:
+        page = visit.page
+
+        async def audit() -> None:
+            found = await page.evaluate("async (rules) => axe.run({runOnly: rules})", RULES)
+            assert len(found["passes"]) > 10
+            assert [(one["id"], one["help"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+        await expect(page.get_by_role("row", name="chat")).to_be_visible()
+        await page.add_script_tag(path=AXE)
+        await audit()
+        await open_endpoint(page, "chat")
+        await expect(page.get_by_role("log")).not_to_be_empty()
+        await page.get_by_text("Scaling").click()
+        await page.get_by_role("figure", name="Load").get_by_text("Values").click()
+        await audit()
+        await page.get_by_role("button", name="Pause…").click()
+        await expect(page.get_by_role("region", name="Plan")).to_be_visible()
+        await audit()
