@@ -9,16 +9,20 @@ from inference_endpoints_local.engines.child_process import end_leftovers
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, new_replica_id
 from inference_endpoints_local.engines.process_replica import ProcessReplica
 from inference_endpoints_local.engines.programs import ProgramResolver, find_in_time
+from inference_endpoints_local.models.catalogue import cores_of_replica
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore
-from inference_endpoints_local.state.record import Spec, instance_size
+from inference_endpoints_local.state.record import Spec
 from inference_endpoints_local.state.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
 
 
 class ProcessEngine:
-    """Runs replicas on this machine's `cores`. A replica has as many threads as the size of its instance."""
+    """Runs replicas on this machine's `cores`. A replica has as many threads as the size of its instance.
+
+    Those of light models share a core: they work for milliseconds at a time.
+    """
 
     name = "process"
 
@@ -47,10 +51,9 @@ class ProcessEngine:
         return bool(spec["model"]["task"] == "text-generation")  # of the workers, the one with llama.cpp does
 
     def free_replicas(self, spec: Spec) -> int:
-        used = sum(
-            replica.threads for replica in self._replicas.values() if replica.observe().stage is not ReplicaStage.EXITED
-        )
-        return max(0, self._cores - used) // instance_size(spec)
+        running = (replica for replica in self._replicas.values() if replica.observe().stage is not ReplicaStage.EXITED)
+        used = sum(cores_of_replica(replica.request.spec) for replica in running)
+        return int(max(0, self._cores - used) / cores_of_replica(spec))
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> ProcessReplica:
         replica_id = new_replica_id(request)

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from inference_endpoints_local.models import gguf, weights
 from inference_endpoints_local.models.artifacts import Artifact, OnProgress, WeightsError
 from inference_endpoints_local.models.model_files import ANYWHERE, ModelFile, ModelFolders, NoModelFile
+from inference_endpoints_local.state.record import Spec, instance_size
 
 GB = 1_000_000_000
 CREATED_AT = "2026-11-22T00:00:00.000Z"  # when the models entered this catalogue
@@ -61,7 +62,10 @@ class NotRunnable(ValueError):
 
 @dataclass(frozen=True)
 class LocalModel:
-    """One model that runs on this machine. The first task is the default. `license` is that of the weights."""
+    """One model that runs on this machine. The first task is the default. `license` is that of the weights.
+
+    `core_share` is how much of each of its threads' cores it takes: light models share them.
+    """
 
     repository: str
     title: str
@@ -70,6 +74,7 @@ class LocalModel:
     license: str
     memory_gb: float
     library: str
+    core_share: float = 1.0
     artifact: Artifact | None = None
 
     @property
@@ -131,6 +136,12 @@ def missing_package(worker: WorkerKind) -> str | None:
 def shipped_model(repository: str) -> LocalModel | None:
     """The shipped model with this repository, compared without case; None if there is none."""
     return next((model for model in shipped_models() if model.repository.lower() == repository.lower()), None)
+
+
+def cores_of_replica(spec: Spec) -> float:
+    """The cores of this machine that a replica takes."""
+    model = shipped_model(spec["model"]["repository"])
+    return instance_size(spec) * (model.core_share if model else 1.0)
 
 
 def _shipped(repository: str) -> LocalModel:

@@ -1,7 +1,7 @@
 """Chat worker: the OpenAI routes and the text-generation task over one GGUF model."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -10,12 +10,25 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from inference_endpoints_local.workers import text_generation
+from inference_endpoints_local.workers.choices import (
+    Chunk,
+    Generate,
+    as_chat,
+    bodies_of_choices,
+    merge_chunks,
+    stream_choices,
+)
 from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
-from inference_endpoints_local.workers.llama import Chunk, Llama
-from inference_endpoints_local.workers.worker_http import cancel_on_disconnect, error_body, read_json, record_tokens
+from inference_endpoints_local.workers.llama import Llama
+from inference_endpoints_local.workers.openai_requests import chat_request, completion_request
+from inference_endpoints_local.workers.worker_http import (
+    cancel_on_disconnect,
+    error_body,
+    read_json,
+    record_tokens,
+    unprocessable,
+)
 from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
-
-Generate = Callable[[dict[str, Any]], AsyncIterator[Chunk]]
 
 
 class ChatModel:
@@ -23,18 +36,37 @@ class ChatModel:
 
     def __init__(self, llama: Llama) -> None:
         self._llama = llama
+        self._takes_tools: bool | None = None
 
     async def chat_completions(self, request: Request) -> Response:
         """`POST /v1/chat/completions`."""
-        body = await read_json(request)
-        response_format = body.get("response_format")
-        if isinstance(response_format, dict) and "value" in response_format:  # TGI's spelling, sent by huggingface_hub
-            body["response_format"] = {"type": "json_object", "schema": response_format["value"]}
+        body = chat_request(await read_json(request))
+        if "tools" in body and not await self._tools_are_read(body):
+            raise unprocessable("The chat template of this model has no place for `tools`: leave them out", "tools")
         return await _openai(request, body, self._llama.chat, "chat.completion")
 
     async def completions(self, request: Request) -> Response:
         """`POST /v1/completions`."""
-        return await _openai(request, await read_json(request), self._llama.complete, "text_completion")
+        body = completion_request(await read_json(request))
+        return await _openai(request, body, self._llama.complete, "text_completion")
+
+    async def _tools_are_read(self, body: dict[str, Any]) -> bool:
+        """Whether the model's template writes tools into the prompt. Found out once, by the length of two prompts."""
+        if self._takes_tools is None:
+            short: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+            try:
+                lengths = [
+                    await self._prompt_tokens(short),
+                    await self._prompt_tokens(short | {"tools": body["tools"]}),
+                ]
+            except HTTPException:
+                lengths = [0, 0]
+            self._takes_tools = lengths[0] != lengths[1]
+        return self._takes_tools
+
+    async def _prompt_tokens(self, body: dict[str, Any]) -> int:
+        chunks = [chunk async for chunk in self._llama.chat(body)]
+        return next(int(chunk["usage"]["prompt_tokens"]) for chunk in chunks if chunk.get("usage"))
 
     async def text_generation(self, request: Request) -> Response:
         """`POST /`: continues `inputs`, without a chat template."""
@@ -53,7 +85,8 @@ class ChatModel:
 
 
 async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:
-    chunks = _with_token_counts(request, generate(body))
+    chunks = stream_choices(generate, bodies_of_choices(body), body.get("n", 1))
+    chunks = _with_token_counts(request, as_chat(chunks) if kind == "chat.completion" else chunks)
     if not body.get("stream"):
         return JSONResponse(merge_chunks(await cancel_on_disconnect(request, _collect(chunks)), kind))
     options = body.get("stream_options")
@@ -99,43 +132,6 @@ async def _sse(request: Request, events: AsyncIterator[dict[str, Any]], end: str
 
 def _data(event: dict[str, Any]) -> str:
     return f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
-
-
-def merge_chunks(chunks: list[Chunk], kind: str) -> dict[str, Any]:
-    """The whole response that the chunks of a stream add up to."""
-    response: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
-    for chunk in chunks:
-        for choice in chunk.pop("choices"):
-            _merge_into(choices.setdefault(choice["index"], {}), choice)
-        response |= chunk
-    for choice in choices.values():
-        if "delta" in choice:
-            choice["message"] = choice.pop("delta")
-            for call in choice["message"].get("tool_calls", []):
-                del call["index"]
-    return response | {"object": kind, "choices": [choices[index] for index in sorted(choices)]}
-
-
-def _merge_into(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Text is appended. Lists are extended, or merge_chunks where their items have an index. The rest is replaced."""
-    for name, value in part.items():
-        existing = whole.get(name)
-        if existing is None:
-            whole[name] = value
-        elif isinstance(value, str):
-            whole[name] = existing + value
-        elif isinstance(value, dict):
-            _merge_into(existing, value)
-        elif isinstance(value, list):
-            for item in value:
-                same = [old for old in existing if "index" in old and old["index"] == item.get("index")]
-                if same:
-                    _merge_into(same[0], item)
-                else:
-                    existing.append(item)
-        elif value is not None:
-            whole[name] = value
 
 
 def load(config: WorkerConfig) -> list[Route]:

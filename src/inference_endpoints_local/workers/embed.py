@@ -64,7 +64,7 @@ class EmbeddingModel:
         body = await read_json(request)
         inputs = texts(body.get("inputs"), "inputs")
         options = parameters(body)
-        labels = texts(options.get("candidate_labels"), "parameters.candidate_labels")
+        labels = _labels(options.get("candidate_labels"))
         template = options.get("hypothesis_template", DEFAULT_HYPOTHESIS)
         if not isinstance(template, str) or "{}" not in template:
             raise unprocessable("`parameters.hypothesis_template` must be a string with {} where the label goes")
@@ -105,7 +105,7 @@ class EmbeddingModel:
 
         if len(inputs) > MAX_TEXTS:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Send at most {MAX_TEXTS} texts at a time")
-        dimensions = options.get("dimensions") or self._encoder.dimensions
+        dimensions = self._encoder.dimensions if options.get("dimensions") is None else options["dimensions"]
         if type(dimensions) is not int or not 1 <= dimensions <= self._encoder.dimensions:
             raise unprocessable(f"`dimensions` must be a whole number from 1 to {self._encoder.dimensions}")
         if options.get("prompt_name"):
@@ -142,6 +142,12 @@ class EmbeddingModel:
             batch = [tokens[row] for row in rows]
             vectors[rows] = await anyio.to_thread.run_sync(self._encoder.embed, batch, limiter=self._limiter)
         return vectors
+
+
+def _labels(given: object) -> list[str]:
+    """Labels in a list, or in one text between commas, as transformers reads them."""
+    separate = [label.strip() for label in given.split(",") if label.strip()] if isinstance(given, str) else given
+    return texts(separate, "parameters.candidate_labels")
 
 
 def _scores(cosines: "Floats", *, multi_label: bool) -> "Floats":

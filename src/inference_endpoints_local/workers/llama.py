@@ -9,7 +9,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -58,17 +58,17 @@ class Llama:
         self._threads = ThreadPoolExecutor(config.parallel, thread_name_prefix="generate")
         self.metrics = EngineMetrics(kv_cache_tokens=options.n_ctx)
 
-    def chat(self, body: dict[str, Any]) -> AsyncIterator[Chunk]:
+    def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
         """The chunks of a chat completion, with the token counts. Raises HTTPException for a bad body."""
         return self._stream(self._server.handle_chat_completions, body)
 
-    def complete(self, body: dict[str, Any]) -> AsyncIterator[Chunk]:
+    def complete(self, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
         """The chunks of a text completion, with the token counts. Raises HTTPException for a bad body."""
         return self._stream(self._server.handle_completions, body)
 
     async def _stream(
         self, handle: Callable[[dict[str, Any], OnChunk], None], body: dict[str, Any]
-    ) -> AsyncIterator[Chunk]:
+    ) -> AsyncGenerator[Chunk, None]:
         """Always streams, whatever the caller requested: a generation can be cancelled only between chunks."""
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[Chunk | None] = asyncio.Queue()

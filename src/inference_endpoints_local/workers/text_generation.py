@@ -38,6 +38,9 @@ def read_request(body: dict[str, Any]) -> GenerationRequest:
     unknown = sorted(options.keys() - RENAMED.keys() - HANDLED)
     if unknown:
         raise unprocessable(f"Not supported here: {', '.join(unknown)}. Supported: {_supported()}")
+    limit = options.get("max_new_tokens", DEFAULT_NEW_TOKENS)
+    if type(limit) is not int or limit < 1:
+        raise unprocessable("`parameters.max_new_tokens` must be a whole number of at least 1")
     request = {"prompt": inputs, "max_tokens": DEFAULT_NEW_TOKENS, "logprobs": 1}
     request |= {RENAMED[name]: value for name, value in options.items() if name in RENAMED}
     if not options.keys() & (SAMPLING | {"do_sample"}):

@@ -5,7 +5,7 @@ Handlers raise starlette's HTTPException with a sentence that states what to cha
 
 import asyncio
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ def model_app(model: str, routes: Sequence[Route]) -> Starlette:
         detail = error.detail
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"This endpoint serves {', '.join(served)}"
-        return error_response(request.url.path, error.status_code, detail)
+        return error_response(request.url.path, error.status_code, detail, getattr(error, "field", None))
 
     async def on_disconnect(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -42,28 +42,43 @@ def model_app(model: str, routes: Sequence[Route]) -> Starlette:
     async def on_failure(request: Request, _: Exception) -> Response:
         return error_response(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, "The model failed on this input")
 
-    return Starlette(
+    app = Starlette(
         routes=[*routes, Route("/v1/models", models)],
         exception_handlers={HTTPException: on_http_error, ClientDisconnect: on_disconnect, Exception: on_failure},
     )
+    app.router.redirect_slashes = False  # to this process, whose address and secret no caller knows
+    return app
 
 
-def error_response(path: str, status: int, message: str) -> JSONResponse:
+class InputRefused(HTTPException):
+    """The route does not accept the request, because of `field` if that is known."""
+
+    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+        super().__init__(status, message)
+        self.field = field
+
+
+def error_response(path: str, status: int, message: str, field: str | None = None) -> JSONResponse:
     """An error as a response; see error_body."""
-    return JSONResponse(error_body(path, status, message), status)
+    return JSONResponse(error_body(path, status, message, field), status)
 
 
-def error_body(path: str, status: int, message: str) -> dict[str, Any]:
+def error_body(path: str, status: int, message: str, field: str | None = None) -> dict[str, Any]:
     """The OpenAI error object below /v1, `{"error": message}` on the task API."""
     if not path.startswith("/v1/"):
         return {"error": message}
     kind = "invalid_request_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    return {"error": {"message": message, "type": kind, "param": None, "code": status}}
+    return {"error": {"message": message, "type": kind, "param": field, "code": status}}
 
 
-def unprocessable(message: str) -> HTTPException:
-    """The request is well-formed JSON, but not one that this route accepts."""
-    return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+def malformed(message: str, field: str | None = None) -> InputRefused:
+    """400, as the OpenAI API answers what it does not understand."""
+    return InputRefused(HTTPStatus.BAD_REQUEST, message, field)
+
+
+def unprocessable(message: str, field: str | None = None) -> InputRefused:
+    """422: understood, but nothing that this model does; on the task API also what is not understood."""
+    return InputRefused(HTTPStatus.UNPROCESSABLE_ENTITY, message, field)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -77,11 +92,27 @@ async def read_json(request: Request) -> dict[str, Any]:
             )
     try:
         value = json.loads(body)
-    except ValueError:
+        # Python accepts NaN and half of a surrogate pair, which JSON cannot express and engines fail on.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        field = next(_not_text(value))
+        raise unprocessable(f"`{field}` contains half of a surrogate pair, which is no character", field) from None
+    except (ValueError, RecursionError):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The body is not valid JSON") from None
     if not isinstance(value, dict):
         raise HTTPException(HTTPStatus.BAD_REQUEST, "The body must be a JSON object")
     return value
+
+
+def _not_text(value: Any, *path: str) -> Iterator[str]:
+    """The paths of what cannot be encoded as UTF-8."""
+    if isinstance(value, dict | list):
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, member in members:
+            yield from _not_text(member, *path, str(name))
+            yield from _not_text(name, *path)
+    elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        yield ".".join(path).encode("utf-8", "replace").decode()
 
 
 def texts(value: object, name: str) -> list[str]:

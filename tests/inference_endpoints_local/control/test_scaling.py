@@ -6,13 +6,15 @@ import time
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.plane_driver import Driver, PlaneOf, tiny_programs
 from tests.support.polling import until_ended
 
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.engines.child_process import cpu_seconds
 from inference_endpoints_local.engines.process_replica import ProcessReplica
+from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.state.clock import ControllableClock
+from inference_endpoints_local.state.record import Spec
 
 pytestmark = pytest.mark.anyio
 
@@ -163,6 +165,19 @@ async def test_a_busy_worker_gets_another_beside_it_as_far_as_there_are_cores(wo
     assert quota == {"maxAccelerators": 2, "usedAccelerators": 2}
     for writer in writers:
         writer.close()
+
+
+async def test_workers_of_light_models_share_a_core(plane_of: PlaneOf) -> None:
+    def any_model(spec: Spec) -> Program:
+        return tiny_programs(spec | {"model": {"repository": "tiny/echo"}})
+
+    async with plane_of(programs=any_model) as driver:
+        for name in ("first", "second", "third", "fourth"):
+            assert (await driver.create_local(name, model={"repository": "fasttext/lid.176-ftz"})).status == 200
+            await driver.reach(name, "running")
+        assert (await driver.create_local("whole")).status == 200
+        await driver.reach("whole", "running")
+        assert (await driver.create_local("more")).body["error"] == "Conflict: Quota exceeded"
 
 
 async def test_a_worker_no_longer_needed_finishes_what_it_answers_and_gets_nothing_new(workers: Workers) -> None:

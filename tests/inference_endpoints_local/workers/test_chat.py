@@ -90,6 +90,117 @@ def test_a_parameter_that_cannot_be_honoured_is_refused_by_name(hub: InferenceCl
     assert refusal.value.response.status_code == 422
 
 
+def test_each_prompt_and_each_choice_is_answered_and_counted(openai: OpenAI) -> None:
+    answer = openai.completions.create(model="any", prompt=["One two", "Red green"], max_tokens=3, n=2, seed=1)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2, 3]
+    assert all(choice.text for choice in answer.choices)
+    assert answer.usage
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (4, 12)
+    chat = openai.chat.completions.create(model="any", messages=QUESTION, max_tokens=2, n=3)
+    assert [(choice.index, choice.message.role) for choice in chat.choices] == [(n, "assistant") for n in range(3)]
+
+
+def test_the_streams_of_several_prompts_keep_their_indexes_and_one_chunk_counts_all(openai: OpenAI) -> None:
+    prompts = ["One two three", "Red green blue"]
+    whole = openai.completions.create(model="any", prompt=prompts, max_tokens=4, temperature=0)
+    stream = openai.completions.create(
+        model="any", prompt=prompts, max_tokens=4, temperature=0, stream=True, stream_options={"include_usage": True}
+    )
+    *chunks, last = stream
+    texts = ["".join(c.text for chunk in chunks for c in chunk.choices if c.index == index) for index in (0, 1)]
+    assert texts == [choice.text for choice in whole.choices]
+    assert len({chunk.id for chunk in (*chunks, last)}) == 1
+    assert last.usage
+    assert whole.usage
+    assert (last.choices, last.usage.completion_tokens) == ([], whole.usage.completion_tokens)
+
+
+def test_a_whole_answer_can_be_sent_back_as_history(hub: InferenceClient) -> None:
+    message = hub.chat_completion(QUESTION, max_tokens=4).choices[0].message
+    again: Any = [*QUESTION, message, {"role": "assistant", "content": None, "tool_calls": None}, *QUESTION]
+    assert hub.chat_completion(again, max_tokens=2).choices[0].message.content is not None
+
+
+@pytest.mark.parametrize(
+    "options", [{"grammar": 'root ::= "😀 ok"', "max_tokens": 9}, {"stop": ["A"]}, {"max_tokens": 1}]
+)
+def test_role_and_content_are_there_however_the_answer_was_constrained(chat_worker: Any, options: Any) -> None:
+    body = {"messages": QUESTION, "temperature": 0, "max_tokens": 9, "grammar": 'root ::= "A 😀"', **options}
+    status, answer = chat_worker.post("/v1/chat/completions", body)
+    assert status == 200
+    assert answer["choices"][0]["message"]["role"] == "assistant"
+    assert isinstance(answer["choices"][0]["message"]["content"], str)
+    first = json.loads(raw_events(chat_worker, "/v1/chat/completions", body | {"stream": True})[0])
+    assert first["choices"][0]["delta"].keys() >= {"role", "content"}
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+BROKEN_CALL = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{"}}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": -1}, "max_completion_tokens"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"n": 0}, "n"),
+        ({"messages": []}, "messages"),
+        ({"messages": "hello"}, "messages"),
+        ({"messages": [{"content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content.0.type"),
+        ({"messages": [{"role": "user", "content": "\ud83d"}]}, "messages.0.content"),
+        ({"messages": [*QUESTION, BROKEN_CALL]}, "messages.1.tool_calls.0.function.arguments"),
+        ({"tools": [{"a": 1}]}, "tools.0"),
+        ({"tools": [TOOL], "tool_choice": "required"}, "tools"),  # the template of this model has no place for them
+        ({"tools": [TOOL], "tool_choice": {"function": {"name": "g"}}}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"response_format": {"type": "regex", "value": "[a-c]"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.json_schema.schema"),
+        ({"guided_regex": "[a-c]"}, "guided_regex"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_and_the_field_named(chat_worker: Any, changes: Any, field: str) -> None:
+    status, answer = chat_worker.post("/v1/chat/completions", {"messages": QUESTION, "max_tokens": 1} | changes)
+    assert (status in (400, 422), answer["error"]["param"]) == (True, field)
+    assert answer["error"]["message"].startswith(("`", "The chat template"))
+
+
+@pytest.mark.parametrize("prompt", ["", [], ["a", ""], [[]], None, 5])
+def test_an_empty_prompt_is_refused(chat_worker: Any, prompt: Any) -> None:
+    status, answer = chat_worker.post("/v1/completions", {"prompt": prompt, "max_tokens": 1})
+    assert (status, answer["error"]["param"].split(".")[0]) == (400, "prompt")
+
+
+def test_members_that_are_null_are_absent(chat_worker: Any) -> None:
+    names = (
+        "stop",
+        "temperature",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "seed",
+        "n",
+        "logprobs",
+        "stream",
+        "user",
+    )
+    body = {"messages": QUESTION, "max_tokens": 1} | dict.fromkeys(names)
+    assert chat_worker.post("/v1/chat/completions", body)[0] == 200
+
+
+def test_a_trailing_slash_is_not_found_and_leads_nowhere_else(chat_worker: Any) -> None:
+    status, answer = chat_worker.post("/v1/chat/completions/", {"messages": QUESTION})
+    assert (status, "/v1/chat/completions" in answer["error"]["message"]) == (404, True)
+
+
+def test_the_number_of_new_tokens_is_at_least_one(chat_worker: Any) -> None:
+    for limit in (0, -1, "5"):
+        status, answer = chat_worker.post("/", {"inputs": "a", "parameters": {"max_new_tokens": limit}})
+        assert (status, "`parameters.max_new_tokens`" in answer["error"]) == (422, True)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_prompt_longer_than_the_context_is_a_bad_request_also_when_streaming(openai: OpenAI, stream: bool) -> None:
     long: list[Any] = [{"role": "user", "content": "word " * 5000}]

@@ -70,6 +70,8 @@ def test_openai_reads_floats_and_base64_alike_with_usage(embed_worker: Any) -> N
         ("/", {"inputs": 5}, "`inputs` must be"),
         ("/", {"inputs": []}, "`inputs` must be"),
         ("/", {"inputs": "a", "dimensions": 385}, "from 1 to 384"),
+        ("/", {"inputs": "a", "dimensions": 0}, "from 1 to 384"),
+        ("/v1/embeddings", {"input": ["a", "\ud83d"]}, "`input.1` contains half of a surrogate pair"),
         ("/similarity", {"inputs": "a"}, "`source_sentence` and `sentences`"),
         ("/v1/embeddings", {"input": "a", "encoding_format": "hex"}, "float or base64"),
     ],
@@ -85,6 +87,11 @@ def test_zero_shot_ranks_the_fitting_label_first_and_scores_sum_to_one(zero_shot
     ranked = hub.zero_shot_classification("The striker scored twice in the final.", ["politics", "sports", "cooking"])
     assert ranked[0].label == "sports"
     assert sum(element.score for element in ranked) == pytest.approx(1)
+
+
+def test_labels_in_one_text_between_commas_are_several_labels(zero_shot_worker: Any) -> None:
+    body = {"inputs": "football", "parameters": {"candidate_labels": "sports, cooking"}}
+    assert [label["label"] for label in zero_shot_worker.post("/", body)[1]] == ["sports", "cooking"]
 
 
 def test_zero_shot_with_several_true_labels_scores_each_by_itself(zero_shot_worker: Any) -> None:
