@@ -35,11 +35,12 @@ class Fault(BaseModel, extra="forbid"):
 
 
 class About(BaseModel, extra="forbid"):
-    """What is known of a client: whether a person can be asked through it, and after how many seconds it gives up a
-    call by default (None: later than any call takes here).
+    """What is known of a client: whether it brings an agent, whether a person can be asked through it, and after how
+    many seconds it gives up a call by default (None: later than any call takes here).
     """
 
     title: str
+    agent: bool = True
     asks: bool = False
     gives_up_after_s: int | None = None
     faults: list[Fault] = []

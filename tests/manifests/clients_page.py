@@ -15,13 +15,15 @@ to delete it, deploys a second endpoint that has a price, and deletes both. Afte
 plane is checked. Only the model that chooses the calls is scripted: it reads what its framework passes on of an answer.
 `make clients-table` writes this page from such a run.
 
-*Connects*: once, or for each call. *Can ask a person*: by a callback of its own, with which the person was asked and
-approved. By default none can: then deleting is refused, until the operator chooses `--confirm plan`, and spending takes
-a plan's token. *Gives up*: after how many seconds it abandons a call by default. *Long wait*: how many calls it made
-for a wait longer than that, or of 13 s, and how many of them it abandoned, over stdio / HTTP.
+*Connects*: once, or for each call. *A model reads*: how often its framework passes the same answer on to it, as text
+and once more as structured data, and whether also what is meant for hosts (`_meta`). *Can ask a person*: by a callback
+of its own; with it the person refused, and then approved. By default none can: then deleting is refused, until the
+operator chooses `--confirm plan`, and spending takes a plan's token. *Gives up*: after how many seconds it abandons a
+call by default. *Lost*: how many answers of a wait longer than that (or of 13 s) it abandoned, over stdio / HTTP, as a
+client that the server has never met.
 
-| Client | Version | Names itself | Protocol | Connects | Progress | Can ask a person | Gives up | Long wait |
-|---|---|---|---|---|---|---|---|---|
+| Client | Version | Protocol | Connects | A model reads | Can ask a person | Gives up | Lost |
+|---|---|---|---|---|---|---|---|
 """
 FAULTS = """
 ## What they do wrong, and what this server does about it
@@ -54,17 +56,21 @@ def render_clients_page() -> str:
 def _row(environment: Environment, facts: dict[str, Any]) -> str:
     about, stdio, http = environment.about, facts["stdio"], facts["http"]
     cells = [
-        about.title,
+        f"{about.title}<br>`{stdio['client']}`",
         _versions(facts["packages"]),
-        _same(f"`{stdio['client']}`", f"`{http['client']}`"),
-        _same(stdio["protocol"], http["protocol"]),
+        stdio["protocol"] if stdio["protocol"] == http["protocol"] else f"{stdio['protocol']} / {http['protocol']}",
         "for each call" if stdio["sessions"] >= CALLS_OF_THE_LIFECYCLE else "once",
-        "yes" if stdio["wants_progress"] else "no",
+        _reads(stdio) if about.agent else "",
         "yes" if stdio.get("asked") and http.get("asked") else "no",
         f"{about.gives_up_after_s} s" if about.gives_up_after_s else "",
-        " / ".join(_wait(transport) for transport in (stdio, http) if "answered" in transport),
+        " / ".join(str(transport["lost"]) for transport in (stdio, http) if "lost" in transport),
     ]
     return f"| {' | '.join(cells)} |\n"
+
+
+def _reads(facts: dict[str, Any]) -> str:
+    times = {1: "once", 2: "twice"}.get(facts["copies"], f"{facts['copies']} times")
+    return f"{times}, with `_meta`" if facts["metadata"] else times
 
 
 def _converter(environment: Environment) -> str:
@@ -74,15 +80,6 @@ def _converter(environment: Environment) -> str:
 
 def _versions(packages: dict[str, str]) -> str:
     return "<br>".join(f"{name} {version}" for name, version in packages.items())
-
-
-def _same(stdio: str, http: str) -> str:
-    return stdio if stdio == http else f"{stdio}, over HTTP {http}"
-
-
-def _wait(facts: dict[str, Any]) -> str:
-    calls = facts["answered"] + facts["lost"]
-    return f"{calls}, {facts['lost']} lost" if facts["lost"] else str(calls)
 
 
 def _fault(environment: Environment, fault: Fault) -> str:

@@ -3,6 +3,7 @@
 A story yields the calls of tools, and is sent the text of each answer as the framework passed it on.
 """
 
+import json
 import re
 from collections.abc import Generator
 from contextlib import suppress
@@ -27,7 +28,7 @@ STARTS = {
 # An answer may arrive inside JSON, or as Python shows it.
 _TOKEN = re.compile(r"plan_token\W+([A-Za-z0-9_.=-]{40,})")
 _REACHED = re.compile(r"reached\W+(true|false)", re.IGNORECASE)
-_FOLLOWING = re.compile(r"next\W+tool\W+wait_for_endpoint.*?timeout_s\W+(\d+)", re.DOTALL)
+_NEXT = re.compile(r'"next":\s*\[\{"tool":\s*"(\w+)",\s*"arguments":\s*(\{[^{}]*\})')
 _GENERATED = re.compile(r"completion_tokens\W+[1-9]")
 
 
@@ -74,7 +75,7 @@ def lifecycle(world: World, name: str) -> Story:
     """Deploy, wait, chat; be refused to delete; deploy at a price, by a plan's token."""
     answer = yield Call("create_endpoint", {"endpoint_name": name, "repository": CHAT_MODEL})
     assert world.exists(name), answer
-    yield from wait_until_running(name)
+    yield from Wait(name).story()
     assert world.state(name) == "running"
     answer = yield Call("chat_with_endpoint", {"endpoint_name": name, "message": "Say hello.", "max_tokens": 8})
     assert _GENERATED.search(answer), answer
@@ -120,44 +121,39 @@ def by_token(world: World, name: str, call: Call, *, exists_before: bool) -> Sto
     assert world.exists(name) is not exists_before, answer
 
 
-def wait_until_running(name: str) -> Story:
-    """Wait as the tool says: call it again until it reached its goal."""
-    for _ in range(MOST_WAITS):
-        answer = yield Call("wait_for_endpoint", {"endpoint_name": name})
-        reached = _REACHED.search(answer)
-        if reached and reached[1].lower() == "true":
-            return
-    raise AssertionError(answer)
-
-
 @dataclass
-class LongWait:
-    """A wait for a simulated endpoint that starts later than a client gives up a call.
+class Wait:
+    """A wait. `answered` and `lost` count its calls by what became of their answers. A lost one is made again."""
 
-    It does as each answer says; a call that was lost is made again. `answers` and `lost` count the calls that were and
-    were not answered.
-    """
-
-    world: World
     name: str
-    longer_than_s: int
-    answers: int = 0
+    answered: int = 0
     lost: int = 0
 
     def story(self) -> Story:
-        repository, hardware = next(start for limit, start in STARTS.items() if limit >= self.longer_than_s)
-        spec = {"endpoint_name": priced(self.name), "repository": repository, "hardware": hardware}
-        yield from by_token(self.world, priced(self.name), Call("create_endpoint", spec), exists_before=False)
-        wait: dict[str, Any] = {"endpoint_name": priced(self.name)}
+        call = Call("wait_for_endpoint", {"endpoint_name": self.name})
         for _ in range(MOST_WAITS):
-            answer = yield Call("wait_for_endpoint", wait)
-            reached, following = _REACHED.search(answer), _FOLLOWING.search(answer)
+            answer = yield call
+            reached = _REACHED.search(answer)
             if reached is None:
                 self.lost += 1
-            else:
-                self.answers += 1
-                if reached[1].lower() == "true":
-                    return
-                assert following, answer
-                wait |= {"timeout_s": int(following[1])}
+                continue
+            self.answered += 1
+            if reached[1].lower() == "true":
+                return
+            call = proposed(answer) or call
         raise AssertionError(answer)
+
+
+def proposed(answer: str) -> Call | None:
+    """The call under `next`, if it is there."""
+    found = _NEXT.search(answer.replace('\\"', '"'))
+    return Call(found[1], json.loads(found[2])) if found else None
+
+
+def long_wait(world: World, wait: Wait, longer_than_s: int) -> Story:
+    """Wait for a simulated endpoint that starts later than in so many seconds."""
+    repository, hardware = next(start for limit, start in STARTS.items() if limit >= longer_than_s)
+    spec = {"endpoint_name": wait.name, "repository": repository, "hardware": hardware}
+    yield from by_token(world, wait.name, Call("create_endpoint", spec), exists_before=False)
+    yield from wait.story()
+    assert world.state(wait.name) == "running"
