@@ -121,6 +121,29 @@ async def test_a_change_of_settings_is_a_difference_with_its_price(
     assert (await driver.get("chat"))["compute"]["scaling"]["maxReplica"] == 3
 
 
+async def test_all_that_a_filter_leaves_are_changed_with_one_plan(
+    driver: Driver, dashboard: Dashboard, open_page: Open
+) -> None:
+    for name in ("chat-1", "chat-2", "other"):
+        await driver.create(name, **CONFIGURED)
+    await driver.advance(400)
+    async with dashboard(driver.plane.url) as link, open_page(link) as visit:
+        page = visit.page
+        await expect(page.get_by_role("row", name="other")).to_be_visible()
+        group = page.get_by_role("group", name="Changes of all shown")
+        await expect(group.get_by_role("button")).to_have_count(0)
+        await page.get_by_label("Search").fill("chat")
+        await group.get_by_role("button", name="Pause 2 endpoints…").click()
+        dialog = page.get_by_role("dialog", name="Pause 2 endpoints")
+        await expect(dialog).to_contain_text("Now $1.60/h, afterwards $0")
+        for name in ("chat-1", "chat-2"):
+            await expect(dialog.get_by_role("row", name=name)).to_contain_text("planned")
+        await dialog.get_by_role("button", name="Pause", exact=True).click()
+        for name in ("chat-1", "chat-2"):
+            await expect(dialog.get_by_role("row", name=name)).to_contain_text("changed")
+    assert [await driver.state(name) for name in ("chat-1", "chat-2", "other")] == ["paused", "paused", "running"]
+
+
 async def test_what_policy_forbids_is_refused_to_a_button_too(
     driver: Driver, dashboard: Dashboard, open_page: Open
 ) -> None:

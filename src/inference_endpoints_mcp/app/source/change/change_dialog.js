@@ -1,6 +1,6 @@
 import { dataOf, PLAN_META, reasonOf } from "../answers.js";
 import { announce, button, el, fill } from "../dom.js";
-import { planText } from "./plan_text.js";
+import { outcomesOf, planText } from "./plan_text.js";
 import { askIn } from "./question_form.js";
 
 /**
@@ -69,6 +69,7 @@ export class ChangeDialog {
         this.offer(answer.now, "Approve", () => this.carryOut(change, approval));
         return;
       }
+      if (answer.endpoints) fill(this.plan, outcomesOf(answer.endpoints));
       if (answer.changed) {
         this.host.tellModel(`The user did this in the app. ${change.title}: ${answer.now}`);
         this.changed(change.tool);

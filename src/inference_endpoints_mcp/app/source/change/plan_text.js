@@ -62,12 +62,14 @@ function reasonsOf(reasons) {
   return reasons.length ? el("ul", {}, ...reasons.map((reason) => el("li", {}, reason))) : null;
 }
 
-/** @param {import("../types.js").Outcome[]} endpoints */
-function outcomesOf(endpoints) {
+/** What happens, or has happened, to each of several. @param {import("../types.js").Outcome[]} endpoints */
+export function outcomesOf(endpoints) {
   const rows = endpoints.map(({ endpoint_names, outcome, cost_now_usd, cost_after_usd, changes, why }) => [
     endpoint_names.join(", "),
     [outcome, ...(changes ?? []), why ?? ""].filter(Boolean).join(" · "),
-    `${money(cost_now_usd)} → ${money(cost_after_usd)}`,
+    cost_now_usd === undefined && cost_after_usd === undefined
+      ? "–"
+      : `${money(cost_now_usd)} → ${money(cost_after_usd)}`,
   ]);
   return table("Endpoints", ["Endpoint", "What happens", "Price"], rows);
 }

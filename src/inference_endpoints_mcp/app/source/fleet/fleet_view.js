@@ -2,6 +2,9 @@ import { announce, button, el, fill } from "../dom.js";
 import { idleTime, money, words } from "../format.js";
 import { VirtualGrid } from "./endpoint_grid.js";
 
+const MOST_AT_ONCE = 100; // as the tools' argument `names`
+const CHANGES_OF_ALL = { pause_endpoint: "Pause", scale_endpoint_to_zero: "Scale to zero", resume_endpoint: "Resume" };
+
 /**
  * All endpoints: what they cost together, a grid of them, and what could be saved.
  *
@@ -25,6 +28,7 @@ export class FleetView {
       oninput: () => this.filter(),
     });
     this.state = el("select", { "aria-label": "State", onchange: () => this.filter() });
+    this.together = el("div", { class: "buttons", role: "group", "aria-label": "Changes of all shown" });
     this.savings = el("section", { "aria-label": "Savings", hidden: true });
     this.grid = new VirtualGrid("Endpoints", COLUMNS, keyOf, (row) => open(row.namespace, row.endpoint_name));
     this.element = el(
@@ -35,6 +39,7 @@ export class FleetView {
       el("div", { class: "filters" }, this.search, this.state),
       this.grid.element,
       this.note,
+      this.together,
       this.savings,
     );
   }
@@ -81,6 +86,8 @@ export class FleetView {
         ? `${found.length} shown.${more}`
         : "There is no endpoint yet. Ask your assistant to deploy a model.",
     );
+    const chosen = sought || state ? found : [];
+    fill(this.together, ...(this.change ? changesOfAll(chosen, this.change) : []));
     if (sought || state) announce(`${found.length} endpoints match.`);
   }
 
@@ -101,6 +108,21 @@ export class FleetView {
     });
     fill(this.savings, el("h2", {}, "What could be saved"), el("ul", {}, ...items));
   }
+}
+
+/**
+ * Buttons for a change of all endpoints that a filter leaves: one plan, and one approval.
+ *
+ * @param {FleetRow[]} rows
+ * @param {(change: import("../types.js").Change) => void} change
+ */
+function changesOfAll(rows, change) {
+  if (rows.length < 2 || rows.length > MOST_AT_ONCE) return [];
+  const given = { names: rows.map(keyOf) };
+  return Object.entries(CHANGES_OF_ALL).map(([tool, verb]) => {
+    const title = `${verb} ${rows.length} endpoints`;
+    return button(`${title}…`, () => change({ title, verb, tool, given }));
+  });
 }
 
 /** @param {FleetRow} row */
