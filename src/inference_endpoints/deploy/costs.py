@@ -109,6 +109,7 @@ def idle_time(endpoint: Endpoint, at: datetime, requests: MeasuredRequests | Non
     known = status.last_used_at or status.updated_at or status.created_at
     if requests is not None:
         measured = requests.last or requests.since
+        measured = max(measured, status.created_at) if status.created_at else measured
         known = min(known, measured) if known else measured
     return None if known is None else max(at - known, timedelta(0))
 

@@ -180,5 +180,5 @@ async def _preview(call: CallContext, change: ProposedChange) -> EndpointOutput:
     refusals = [f"It would be refused: {refusal}" for refusal in await call.guard.refusals(*requests)]
     effects = call.approvals.policy.effects_to_approve(proposal)
     needed = f"Carrying it out needs approval, because it {reasons(effects)}." if effects else ""
-    now = f"Dry run: nothing was changed. {needed}"
+    now = f"Dry run: nothing was changed. {needed}".strip()
     return change.preview.model_copy(update={"plan": summarize(proposal, *refusals), "now": now})

@@ -156,11 +156,18 @@ async def _measure_requests(
 
 
 def _last_request(graphs: AllGraphs, at: datetime) -> MeasuredRequests | None:
-    """When metrics begin, and the last window with a response; None for metrics that show no time at all."""
+    """When metrics begin, and when the last window with a response ends; None for metrics that show no time at all.
+
+    A window shows no shorter time than its width: what it says of the time within is rounded towards now.
+    """
     counted = [point for series in graphs.replicas_running.series for point in series.data if point.y is not None]
     answered = [point for series in graphs.response_status_code.series for point in series.data if point.y]
+    width = timedelta(seconds=graphs.time_window_seconds or 0)
     times = [point.x for point in (*counted, *answered) if point.x.tzinfo and point.x <= at]
-    return MeasuredRequests(min(times), max((point.x for point in answered), default=None)) if times else None
+    if not times:
+        return None
+    last = max((point.x for point in answered if point.x.tzinfo), default=None)
+    return MeasuredRequests(min(min(times) + width, at), min(last + width, at) if last else None)
 
 
 def _together(savings: Sequence[SavingRow]) -> list[NextCall]:

@@ -26,7 +26,7 @@ from inference_endpoints_mcp.tools.outputs import (
 )
 
 MOST_SENT_AT_ONCE = 4
-MAX_CHANGES_SHOWN = 5
+MAX_CHANGES_SHOWN, MAX_NAMED = 5, 5
 
 ProposeOne = Callable[[Target], Awaitable[ProposedChange | EndpointOutput]]
 """Proposes the change of one endpoint; an output where there is nothing to do."""
@@ -75,8 +75,11 @@ class _ChangeSet:
         members = [_Member(*each) for each in zip(targets, await self._propose_each(targets), strict=True)]
         missing = [each.target for each in members if isinstance(each.proposed, NotFound)]
         if missing:
-            named = ", ".join(f"{target.name} ({target.similar})" for target in missing[:5])
-            raise NotFound(f"{len(missing)} of the names do not exist: nothing was done. {named}")
+            named = ", ".join(f"{target.namespace}/{target.name}" for target in missing[:MAX_NAMED])
+            raise NotFound(
+                f"{len(missing)} of the names do not exist ({named}): nothing was done.",
+                hint=" ".join(dict.fromkeys(target.similar for target in missing[:MAX_NAMED])),
+            )
         changes = [each for each in members if isinstance(each.proposed, ProposedChange)]
         rows = [_row(each) for each in members]
         shown = alike_together(rows)
@@ -87,7 +90,9 @@ class _ChangeSet:
             if refused and len(refused) == len(members):
                 raise refused[0]
             now = f"None of {len(rows)} is to be changed." if rows else "No endpoint matches."
-            return self._output(rows, f"{now} Nothing was sent.", backend_of(None, self.call.endpoints.backend.name))
+            nothing = self._output(rows, f"{now} Nothing was sent.", backend_of(None, self.call.endpoints.backend.name))
+            where = nothing.namespace or await self.call.resolve_namespace(self.choice.namespace)
+            return nothing.model_copy(update={"namespace": where})
         proposals = [each.proposed.proposal for each in changes if isinstance(each.proposed, ProposedChange)]
         together = ProposedSet(
             tuple(one for one in proposals if isinstance(one, Proposal)), " ".join(self.choice.where.split())

@@ -190,3 +190,14 @@ async def test_no_saving_has_a_reason(upstream: Upstream, fleet: Host) -> None:
 async def test_money_has_no_error_of_fractions(upstream: Upstream, fleet: Host) -> None:
     facts, _ = await costs(fleet, upstream, running(upstream, "three", called=timedelta(minutes=1), replicas=3))
     assert facts["endpoints"][0]["cost_now_per_hour_usd"] == facts["cost_now_per_hour_usd"] == 2.4
+
+
+async def test_a_wide_window_of_metrics_makes_no_new_endpoint_idle(upstream: Upstream, fleet: Host) -> None:
+    new = running(upstream, "new", called=timedelta(minutes=2))
+    new["status"]["createdAt"] = (datetime.now(UTC) - timedelta(minutes=3)).isoformat()
+    point = {"x": (datetime.now(UTC) - timedelta(minutes=80)).isoformat(), "y": 0}
+    graphs = {"timeWindowSeconds": 5_040, "replicasRunning": {"series": [{"status": "running", "data": [point]}]}}
+    upstream.answers("POST", "/v2/endpoint/acme/new/metrics", Answer(body=graphs))
+    facts, savings = await costs(fleet, upstream, new)
+    assert savings == {}
+    assert facts["endpoints"][0]["idle_minutes"] <= 3

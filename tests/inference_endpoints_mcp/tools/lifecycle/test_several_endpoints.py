@@ -172,7 +172,7 @@ async def test_several_are_updated_alike_and_each_keeps_its_other_settings(drive
 async def test_names_that_do_not_exist_change_nothing_and_get_similar_ones(driver: Driver, host: Host) -> None:
     await fleet(driver, "chat-large", "prod")
     message = await host.refused("pause_endpoint", "NOT_FOUND", names=["prod", "chat-larg"])
-    assert "1 of the names do not exist: nothing was done. chat-larg (Nearest: chat-large." in message
+    assert "1 of the names do not exist (acme/chat-larg): nothing was done. Nearest: chat-large." in message
     assert "Nearest: chat-large." in await host.refused("resume_endpoint", "NOT_FOUND", endpoint_name="chat-larg")
     assert "Nearest: chat-large." in await host.refused("get_endpoint", "NOT_FOUND", endpoint_name="chat-larg")
     assert await driver.state("prod") == "running"
@@ -202,6 +202,7 @@ async def test_a_filter_that_matches_nothing_changes_nothing(driver: Driver, mod
     await driver.create("a")
     facts = await modern.call("delete_endpoint", where="state=failed")
     assert (facts["changed"], facts["now"]) == (False, "No endpoint matches. Nothing was sent.")
+    assert facts["namespace"] == "acme"
 
 
 async def test_a_wait_for_all_ends_when_the_last_is_there_and_for_the_first_at_once(
