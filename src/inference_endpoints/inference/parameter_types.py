@@ -1,6 +1,5 @@
 """Checks parameters by their names and types. What an engine has of its own passes; a typing error does not."""
 
-import difflib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-MIN_SIMILARITY = 0.8
-"""How similar a name must be to a known one to count as a typing error of it."""
+SHORTEST_MISTYPED = 3
+"""Characters of the shortest name that counts as a typing error."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,9 @@ class ParameterTypes:
     def problem(self, given: Mapping[str, Any]) -> str | None:
         """What is wrong with the first wrong parameter, in our words and without its value; None if nothing is."""
         for name in given.keys() - self.types.keys():
-            near = difflib.get_close_matches(name, self.types, 1, MIN_SIMILARITY)
-            if near:
-                return f"a parameter is not known, but {near[0]} is"
+            near = next((known for known in self.types if is_typing_error(name, known)), None)
+            if near is not None:
+                return f"a parameter is not known, but {near} is"
         try:
             self._model.model_validate(dict(given))
         except ValidationError as error:
@@ -51,3 +50,18 @@ def describe_problem(error: ValidationError, names: Container[Any]) -> str:
     if problem["type"] == "missing":
         return f"{where} is missing"
     return f"{where or 'the input'}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+
+
+def is_typing_error(name: str, known: str) -> bool:
+    """Whether a name differs from a known one in one letter: left out, added, changed, or two of them exchanged.
+
+    Names that differ more can be parameters of an engine's own: min_new_tokens is none of max_new_tokens.
+    """
+    if abs(len(name) - len(known)) > 1 or min(len(name), len(known)) < SHORTEST_MISTYPED:
+        return False
+    start = next((place for place, pair in enumerate(zip(name, known, strict=False)) if pair[0] != pair[1]), None)
+    if start is None:
+        return name != known
+    left, right = name[start:], known[start:]
+    exchanged = left[:2] == right[:2][::-1] and left[2:] == right[2:]
+    return exchanged or left[1:] == right[1:] or left[1:] == right or left == right[1:]

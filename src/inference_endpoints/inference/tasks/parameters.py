@@ -11,6 +11,7 @@ TOP_K: Types = {"top_k": int}
 CLASSIFIED = TOP_K | {"function_to_apply": Literal["sigmoid", "softmax", "none"]}
 GENERATED: Types = {
     "max_new_tokens": int,
+    "max_tokens": int,
     "temperature": float,
     "top_k": int,
     "top_p": float,

@@ -43,6 +43,12 @@ def nested(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) 
     return EngineRequest(route.path, {"inputs": _wire(inputs), "parameters": dict(parameters)})
 
 
+def generation(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+    """As `nested`, with the name that the task API has for the limit of tokens."""
+    renamed = {"max_new_tokens" if key == "max_tokens" else key: value for key, value in parameters.items()}
+    return EngineRequest(route.path, {"inputs": _wire(inputs), "parameters": renamed})
+
+
 def merged(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
     """Parameters beside the inputs."""
     return EngineRequest(route.path, {"inputs": _wire(inputs), **parameters})

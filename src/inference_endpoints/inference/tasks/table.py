@@ -24,6 +24,7 @@ _AUDIO = {"audio": "/path/to/speech.wav"}
 _LABELS = "labels with scores, best first"
 _GENERATED = read_texts("generated_text", "text", "content")
 
+_GENERATION = Route("/", routes.generation)
 _RERANK = Route("/v1/rerank", routes.jina_rerank)
 _CHAT = Route("/v1/chat/completions", routes.message)
 
@@ -39,7 +40,7 @@ _ALL = (
         "the text that goes on from the input",
         _GENERATED,
         {"text": "Once upon a time"},
-        ROOT_NESTED,
+        _GENERATION,
         parameters.GENERATED,
         routes=_on_openai("/v1/completions", routes.completion, takes_many=True),
     ),
@@ -49,7 +50,7 @@ _ALL = (
         "the model's answer",
         _GENERATED,
         {"text": "What is in this image?", **_IMAGE},
-        ROOT_NESTED,
+        _GENERATION,
         parameters.GENERATED,
         routes=dict.fromkeys((*OPENAI_ENGINES, "tgi", "tgineuron"), _CHAT),
     ),

@@ -1,6 +1,6 @@
 """The answer of a chat as a tool returns it: every choice, in fences, with why it ended and how to go on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.inference.chat.answer import ChatChoice, ChatResponse
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Name, Ours, Word
+from inference_endpoints_mcp.privacy.token_bound import token_bound
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.inference.bounded_output import KeptRest, fence_output
 from inference_endpoints_mcp.tools.inference.plain_json import to_line
@@ -16,8 +17,8 @@ from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_TOKENS, Backe
 MIN_TIMED_TOKENS = 16
 """The first tokens arrive together: with fewer tokens the speed means nothing."""
 MAX_TOOL_CALLS, MAX_CHOICES = 16, 8
-_SHARES = {"text": 0.6, "reasoning": 0.15, "calls": 0.2, "logprobs": 0.05}
-"""How the tokens of an output are shared between the parts of an answer that are there."""
+_SHARES = {"text": 0.6, "calls": 0.2, "reasoning": 0.15, "logprobs": 0.05}
+"""How the tokens of an output are shared between the parts of an answer that need more than there is."""
 
 
 class RequestedCall(BaseModel):
@@ -62,10 +63,11 @@ class ChatOutput(ToolOutput):
 def answer_fields(call: CallContext, response: ChatResponse) -> dict[str, Any]:
     """The fields of a chat's answer, as arguments of `ChatOutput`."""
     first, others = response.choices[0], response.choices[1:]
-    parts = {"text": True, "reasoning": first.reasoning, "calls": first.tool_calls, "logprobs": first.logprobs}
-    total = sum(_SHARES[name] for name, there in parts.items() if there)
-    room = {name: round(MAX_MODEL_OUTPUT_TOKENS * share / total) for name, share in _SHARES.items()}
-    each = room["text"] // (1 + len(others[:MAX_CHOICES]))
+    lines = "\n".join(map(_logprob_line, first.logprobs))
+    texts = "".join(choice.text or choice.refusal for choice in response.choices)
+    parts = {"text": texts, "calls": str(first.tool_calls), "reasoning": first.reasoning, "logprobs": lines}
+    room = share_out(parts, MAX_MODEL_OUTPUT_TOKENS)
+    each = _for_each(texts, 1 + len(others[:MAX_CHOICES]), room["text"])
     text, rest = fence_output(call, first.text or first.refusal, tokens=each)
     fields: dict[str, Any] = {"text": text}
     if first.reasoning:
@@ -78,7 +80,6 @@ def answer_fields(call: CallContext, response: ChatResponse) -> dict[str, Any]:
         fields["more_choices"], more = _more_choices(call, others, each)
         rest += more
     if first.logprobs:
-        lines = "\n".join(to_line(item) for item in first.logprobs)
         fields["logprobs"], more = fence_output(call, lines, "the other log probabilities", room["logprobs"])
         rest += more
     seconds_to_first = response.seconds_to_first_token
@@ -92,6 +93,35 @@ def answer_fields(call: CallContext, response: ChatResponse) -> dict[str, Any]:
         "seconds": round(response.seconds, 3),
         "woke": response.woke,
     }
+
+
+def _for_each(together: str, number: int, tokens: int) -> int:
+    """The tokens that each of several texts may have: what it needs, where all of them fit."""
+    return tokens if token_bound(to_line(together)) <= tokens else tokens // number
+
+
+def share_out(parts: Mapping[str, str], total: int) -> dict[str, int]:
+    """The tokens for each part: what it needs, where all have room; else at least its share of what is there."""
+    needed = {name: token_bound(to_line(text)) if text else 0 for name, text in parts.items()}
+    room, left, open_parts = dict[str, int](), total, dict(_SHARES)
+    while open_parts:
+        weight = sum(open_parts.values())
+        fits = [name for name, share in open_parts.items() if needed[name] <= left * share / weight]
+        if not fits:
+            return room | {name: int(left * share / weight) for name, share in open_parts.items()}
+        for name in fits:
+            room[name] = needed[name]
+            left -= needed[name]
+            del open_parts[name]
+    return room
+
+
+def _logprob_line(item: Mapping[str, Any]) -> str:
+    """A token with its log probability, and those of the other candidates."""
+    others = item.get("top_logprobs")
+    top = {str(one.get("token")): one.get("logprob") for one in others if isinstance(one, dict)} if others else None
+    line = {"token": item.get("token"), "logprob": item.get("logprob")}
+    return to_line(line | ({"top": top} if top else {}))
 
 
 def describe_end(response: ChatResponse, max_tokens: Any, error: InferenceEndpointError | None) -> str:
@@ -113,7 +143,7 @@ def describe_end(response: ChatResponse, max_tokens: Any, error: InferenceEndpoi
 def _requested_calls(
     call: CallContext, calls: Sequence[Any], tokens: int
 ) -> tuple[list[RequestedCall], list[KeptRest]]:
-    requested, rest, each = [], list[KeptRest](), tokens // len(calls[:MAX_TOOL_CALLS])
+    requested, rest, each = [], list[KeptRest](), _for_each(str(calls), len(calls[:MAX_TOOL_CALLS]), tokens)
     for one in calls[:MAX_TOOL_CALLS]:
         function = one.get("function") or {}
         what = "the rest of the arguments of a tool call"

@@ -4,6 +4,7 @@ from inference_endpoints.inference.chat.answer import ChatDelta
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Progress
 
+_BEFORE_QUOTE = " · "
 _QUOTES = len("“”")
 
 
@@ -27,12 +28,13 @@ class StreamedText:
         self._progress.report(self._message)
 
     def _message(self) -> str:
-        done = f"{'thinking' if self._thinks else 'writing'} · {self._tokens} tokens · "
-        room = MAX_PROGRESS_LENGTH - len(done) - _QUOTES
+        done = f"{'thinking' if self._thinks else 'writing'} · {self._tokens} tokens"
+        room = MAX_PROGRESS_LENGTH - len(done) - len(_BEFORE_QUOTE) - _QUOTES
         # Whole words, masked with all before them: half a secret would not be known for one.
         words = self._text[: max(self._text.rfind(" "), self._text.rfind("\n")) + 1]
         new = self._fence.prepare(words)[self._shown :]
         if len(new) > room:  # the rest is shown next time
             new = new[: new.rfind(" ", 0, room) + 1 or room]
         self._shown += len(new)
-        return done + self._fence.quote_line(new, room + _QUOTES)
+        quoted = self._fence.quote_line(new, room + _QUOTES)
+        return done + _BEFORE_QUOTE + quoted if quoted else done

@@ -7,6 +7,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.errors import BadRequest, Forbidden
 from inference_endpoints.inference.async_inference import AsyncInference
+from inference_endpoints.inference.parameter_types import is_typing_error
 from inference_endpoints.inference.tasks.table import TASKS, find_task
 from inference_endpoints.inference.tasks.task import Task
 
@@ -43,6 +44,40 @@ async def test_what_does_not_fit_a_task_is_refused_before_anything_is_sent(
     assert "Nothing was sent" in caught.value.message
     assert caught.value.hint.startswith("Valid is for example {")
     assert upstream.seen == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sent"),
+    [
+        ({"max_tokens": 5}, {"max_new_tokens": 5}),
+        ({"min_new_tokens": 5, "typical_p": 0.5}, {"min_new_tokens": 5, "typical_p": 0.5}),
+    ],
+)
+async def test_parameters_of_an_engines_own_and_other_names_of_known_ones_pass(
+    upstream: Upstream, inference: AsyncInference, parameters: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    upstream.shows("running")
+    upstream.serves("/", Answer(body={"generated_text": "on"}))
+    await inference.run("chat", "text-generation", "go", parameters=parameters)
+    assert upstream.calls()[0].json["parameters"] == sent
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "expected"),
+    [
+        ("top_k", "top_k", False),
+        ("topk", "top_k", True),
+        ("top_kk", "top_k", True),
+        ("tpo_k", "top_k", True),
+        ("tip_k", "top_k", True),
+        ("top_p", "top_k", True),
+        ("n", "k", False),
+        ("min_new_tokens", "max_new_tokens", False),
+        ("max_tokens", "max_new_tokens", False),
+    ],
+)
+def test_a_name_that_differs_in_one_letter_is_a_typing_error(name: str, known: str, expected: bool) -> None:
+    assert is_typing_error(name, known) is expected
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
