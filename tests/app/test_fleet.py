@@ -6,7 +6,7 @@ import pytest
 from tests.app.conftest import Dashboard, Open
 from tests.support.command import Run, Start
 from tests.support.scripted_fleet import script_fleet
-from tests.support.scripted_upstream import Upstream
+from tests.support.scripted_upstream import Answer, Upstream
 
 pytest.importorskip("playwright.async_api", reason="`make test-app` installs Playwright")
 from playwright.async_api import Page, expect
@@ -82,6 +82,16 @@ async def test_a_link_that_was_used_says_where_the_next_one_is(
             )
             assert [problem for problem in visit.problems if "403" not in problem] == []
             visit.problems.clear()
+
+
+async def test_a_namespace_that_cannot_be_read_is_named(
+    upstream: Upstream, dashboard: Dashboard, open_page: Open
+) -> None:
+    script_fleet(upstream, 2)
+    me = {"type": "user", "name": "acme", "orgs": [{"type": "org", "name": "locked"}]}
+    upstream.answers("GET", "/api/whoami-v2", Answer(body=me))
+    async with dashboard(upstream.url) as link, open_page(link) as visit:
+        await expect(visit.page.get_by_text("2 shown. Not covered: locked (NOT_FOUND).")).to_be_visible()
 
 
 async def test_the_command_serves_the_page_and_its_plane(

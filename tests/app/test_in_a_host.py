@@ -176,6 +176,18 @@ async def test_a_button_calls_the_tool_through_the_host(driver: Driver, open_pag
     assert await driver.state("chat") == "paused"
 
 
+async def test_after_a_deletion_by_the_model_the_others_are_shown(driver: Driver, open_page: Open) -> None:
+    await driver.create("chat")
+    await driver.create("other")
+    off = ApprovalPolicy(method=ApprovalMethod.OFF)
+    async with (
+        app_host(driver.plane.url, approval=off) as client,
+        shown_beside(open_page, client, "delete_endpoint", CHAT) as shown,
+    ):
+        await expect(shown.view.get_by_role("row", name="other")).to_be_visible()
+        await expect(shown.view.get_by_role("alert")).to_be_hidden()
+
+
 async def test_a_host_that_passes_no_calls_on_shows_the_answer_and_no_buttons(driver: Driver, open_page: Open) -> None:
     await driver.create("chat")
     async with app_host(driver.plane.url) as client:

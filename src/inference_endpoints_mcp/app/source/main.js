@@ -80,7 +80,9 @@ class Page {
       this.fail(error);
       return;
     }
-    this.route = answer.endpoint_name ? { namespace: answer.namespace, name: answer.endpoint_name } : null;
+    const isGone = this.host.toolName === "delete_endpoint" && answer.changed;
+    const isOne = answer.endpoint_name && !isGone;
+    this.route = isOne ? { namespace: answer.namespace, name: answer.endpoint_name } : null;
     this.showRoute();
     if (this.view instanceof EndpointView) {
       if (answer.state || answer.plan) this.view.showEndpoint(answer);
@@ -89,8 +91,8 @@ class Page {
       this.view?.show(rowsOf(answer));
     }
     this.offerApproval(result, answer);
-    const exists = answer.state || !answer.plan;
-    if (exists) this.refresh();
+    const isPlannedAnew = answer.plan && isOne && !answer.state;
+    if (!isPlannedAnew) this.refresh();
   }
 
   /** @param {any} result @param {any} answer */

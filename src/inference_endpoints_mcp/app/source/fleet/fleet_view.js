@@ -19,6 +19,7 @@ export class FleetView {
     this.change = change;
     /** @type {FleetRow[]} */
     this.rows = [];
+    this.refused = "";
     this.summary = el("p", { class: "summary" });
     this.note = el("p", { class: "quiet" });
     this.search = el("input", {
@@ -65,6 +66,8 @@ export class FleetView {
       ...states.map((state) => el("option", { value: state }, words(state))),
     );
     this.state.value = chosen;
+    const refused = (fleet.refused ?? []).map((/** @type {any} */ one) => `${one.namespace} (${one.code})`);
+    this.refused = refused.length ? ` Not covered: ${refused.join(", ")}.` : "";
     this.showSavings(fleet.savings ?? []);
     this.filter();
   }
@@ -80,12 +83,8 @@ export class FleetView {
     this.grid.show(found);
     const missing = (this.total ?? 0) - this.rows.length;
     const more = missing > 0 ? ` ${missing} more are not in this answer.` : "";
-    fill(
-      this.note,
-      this.rows.length
-        ? `${found.length} shown.${more}`
-        : "There is no endpoint yet. Ask your assistant to deploy a model.",
-    );
+    const none = "There is no endpoint yet. Ask your assistant to deploy a model.";
+    fill(this.note, this.rows.length ? `${found.length} shown.${more}` : none, this.refused);
     const chosen = sought || state ? found : [];
     fill(this.together, ...(this.change ? changesOfAll(chosen, this.change) : []));
     if (sought || state) announce(`${found.length} endpoints match.`);
