@@ -40,6 +40,7 @@ Result = TypeVar("Result")
 CONTROL_DEADLINE_S = 30.0
 """Longest time of a control-plane request, retries included."""
 CONNECT_TIMEOUT_S = 10.0
+REACHABLE_WITHIN_S = 3.0
 MAX_CONNECTIONS = 200
 """Connections of one client at a time. A request that finds none waits."""
 MAX_IDLE_CONNECTIONS = 20
@@ -131,6 +132,14 @@ class HttpTransport:
         url = call.url
         async with self._guarded(call), self._open_call(call, url) as response:
             yield response
+
+    async def is_reachable(self) -> bool:
+        """Whether something answers at the control plane's address: without a token, and without retries."""
+        try:
+            response = await self._client().get(self.backend.control_plane, timeout=REACHABLE_WITHIN_S)
+        except httpx.RequestError:
+            return False
+        return response.status_code < 500
 
     async def aclose(self) -> None:
         pool, self._pool = self._pool, None

@@ -1,7 +1,7 @@
 """Run the MCP server with the operator's settings: over stdio, or with `serve --http`."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from inference_endpoints.confined_files import ConfinedFolders
@@ -19,6 +19,7 @@ from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, Un
 from inference_endpoints_mcp.server.http.keys import KeyFileError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings, ProviderSettingsError
+from inference_endpoints_mcp.server.telemetry import NoTelemetry, Telemetry
 from inference_endpoints_mcp.server.token_sources import (
     TokenSource,
     token_in_file,
@@ -46,15 +47,34 @@ def run_serve(settings: ServeSettings) -> int:
         return run_stdio(settings)
     try:
         profiles = read_profiles(settings.profiles, settings) if settings.profiles else {}
-        servers = {name: _options_of_profile(name, profile) for name, profile in profiles.items()}
-        return serve_http(build_options(settings, http=True), _http_options(settings, profiles), profiles=servers)
+        measuring = _telemetry(settings)
+        options = replace(build_options(settings, http=True), telemetry=measuring(""))
+        servers = {
+            name: replace(build_options(profile.settings, http=True), profile=name, telemetry=measuring(name))
+            for name, profile in profiles.items()
+        }
+        return serve_http(options, _http_options(settings, profiles), profiles=servers)
     except (LimitsError, LentSecretsError, AuditError, *_HTTP_ERRORS) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _options_of_profile(name: str, profile: Profile) -> ServerOptions:
-    return replace(build_options(profile.settings, http=True), profile=name)
+def _telemetry(settings: ServeSettings) -> Callable[[str], Telemetry]:
+    """What measures a profile. Raises `ListenError` if the address of the metrics cannot be used."""
+    if settings.metrics is None:
+        return lambda profile: NoTelemetry()
+    try:
+        from inference_endpoints_mcp.server.http.prometheus import PrometheusMetrics, PrometheusTelemetry
+    except ImportError as error:
+        raise ListenError("--metrics needs the extra metrics: pip install inference-endpoints-mcp[metrics]") from error
+    metrics = PrometheusMetrics()
+    host, _, port = settings.metrics.rpartition(":")
+    try:
+        address = f"http://{host}:{metrics.serve(host.strip('[]'), int(port))}/metrics"
+    except OSError as error:
+        raise ListenError(f"Cannot serve metrics at {settings.metrics}: {error.strerror or error}.") from error
+    print(f"Metrics at {address}", file=sys.stderr, flush=True)
+    return lambda profile: PrometheusTelemetry(metrics, profile)
 
 
 def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> HttpOptions:
@@ -75,6 +95,7 @@ def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> H
         trusted_proxies=settings.trusted_proxies,
         max_sessions=settings.max_sessions,
         max_connections=settings.max_connections,
+        grace_s=settings.grace,
     )
 
 

@@ -78,6 +78,16 @@ def _validate_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
     return networks
 
 
+def _validate_address(address: str) -> str:
+    """A host and a port."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise PydanticCustomError(
+            "address", "{address} is not a host and a port, such as 127.0.0.1:9464", {"address": address}
+        )
+    return address
+
+
 class CommandSettings(BaseSettings):
     """How every command reads its settings."""
 
@@ -282,6 +292,13 @@ class ServeSettings(ServerSettings):
         ge=1,
         description="Most connections of all callers together, waits and streams included. One that waits for a "
         "request gives way to a new one.",
+    )
+
+    grace: int = Field(
+        default=2, ge=1, description="Seconds that running calls have to end after SIGTERM. Waits answer at once."
+    )
+    metrics: Annotated[str, AfterValidator(_validate_address)] | None = Field(
+        default=None, description="Address at which Prometheus finds metrics, such as 127.0.0.1:9464. Default: none."
     )
 
     @property

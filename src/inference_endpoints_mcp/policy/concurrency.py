@@ -1,7 +1,7 @@
 """How many calls and waits one caller may have at a time, so that no caller blocks the others."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +18,11 @@ class ConcurrencyLimits:
     max_waits: int
     _calls: Counter[str] = field(default_factory=Counter)
     _waits: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def running(self) -> Mapping[str, Callable[[], float]]:
+        """What runs now, of all callers. It may be read in another thread."""
+        return {"calls": lambda: sum(list(self._calls.values())), "waits": lambda: sum(list(self._waits.values()))}
 
     @contextmanager
     def counted(self, caller: str, *, waits: bool) -> Iterator[None]:

@@ -13,6 +13,7 @@ from mcp.server.mcpserver import Context
 
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.start_times import StartHistory
+from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.transport.backend import Backend
@@ -33,6 +34,7 @@ from inference_endpoints_mcp.server.holding.held_call import HeldCall
 from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.progress import report_progress
+from inference_endpoints_mcp.server.telemetry import MeasuredGuard, NoTelemetry, Telemetry
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
 from inference_endpoints_mcp.tools.media_access import MediaAccess
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
 
 MAX_SUBSCRIPTIONS = 20
 """Resources to which one caller may subscribe, unless the operator sets another number."""
+
+
+READY_VALID_S = 10.0
+"""Seconds for which the answer to whether the control plane can be reached is kept: probes come often."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class ServerOptions:
     data_folder: Path | None = None
     clock: Callable[[], float] = time.time
     profile: str | None = None
+    telemetry: Telemetry = field(default_factory=NoTelemetry)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ class RunningApplication:
         self._stack = AsyncExitStack()
         self._clients: _Clients | None = None
         self._opening = asyncio.Lock()
+        self._is_ready, self._ready_at = False, float("-inf")
         self._holds = LearnedHolds(options.data_folder, options.clock)
         self._running_calls = RunningCalls()
 
@@ -138,6 +146,16 @@ class RunningApplication:
         if self._clients is not None:
             self._clients.watcher.end_waits()
 
+    async def is_ready(self) -> bool:
+        """Whether the control plane can be reached. It is asked at most every `READY_VALID_S`."""
+        if time.monotonic() - self._ready_at > READY_VALID_S:
+            try:
+                self._is_ready = await (await self._get_clients()).endpoints.http.is_reachable()
+            except InferenceEndpointError:  # there is no token, or the plane cannot start
+                self._is_ready = False
+            self._ready_at = time.monotonic()
+        return self._is_ready
+
     async def aclose(self) -> None:
         await self._running_calls.aclose()
         await self._stack.aclose()
@@ -159,13 +177,20 @@ class RunningApplication:
         backend = await self._options.open_backend(self._stack)
         self._redactor.add(backend.token)
         namespace, reconnect = self._options.namespace, self._reconnect if self._options.reconnect else None
-        reader = AsyncEndpointsClient(backend, namespace=namespace, guard=ConnectionShares(), reconnect=reconnect)
+        reader = AsyncEndpointsClient(
+            backend,
+            namespace=namespace,
+            guard=MeasuredGuard(ConnectionShares(), self._options.telemetry),
+            reconnect=reconnect,
+        )
         hardware_cache = HardwareCache(reader)
         guard = SendGuard(self._policy, reader, hardware_cache)
-        client = AsyncEndpointsClient(backend, namespace=namespace, guard=guard, reconnect=reconnect)
+        measured = MeasuredGuard(guard, self._options.telemetry)
+        client = AsyncEndpointsClient(backend, namespace=namespace, guard=measured, reconnect=reconnect)
         for each in (reader, client):
             self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
+        self._options.telemetry.watch("polled_endpoints", lambda: len(watcher.polled))
         # The handshake does not wait for this import.
         from inference_endpoints.inference.async_inference import AsyncInference
 

@@ -86,7 +86,7 @@ class EndpointsServer(MCPServer[Application]):
     """Serves what policy allows. Raises `AuditError` if the audit file cannot be written."""
 
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
-        audit = self.audit = AuditTrail(options.audit_file, redactor, options.profile)
+        audit = self.audit = AuditTrail(options.audit_file, redactor, options.profile, options.telemetry.record_event)
         policy = Policy(options.limits, audit)
         approvals = Approvals(options.approval, audit, options.data_folder, options.clock)
         for value in options.lent.values.values():
@@ -94,7 +94,9 @@ class EndpointsServer(MCPServer[Application]):
         self._application: RunningApplication | None = None
         self._redactor, self._policy = redactor, policy
         self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits)
-        self._tool_calls = ToolCalls(policy, self._concurrency, redactor)
+        for measure, read in self._concurrency.running.items():
+            options.telemetry.watch(measure, read)
+        self._tool_calls = ToolCalls(policy, self._concurrency, redactor, options.telemetry)
         self._endpoint_resources = EndpointResources(policy, redactor)
         self._prompts = Prompts(policy, redactor)
 
@@ -141,6 +143,10 @@ class EndpointsServer(MCPServer[Application]):
         """Let each wait that runs answer now, with how to go on: the server is about to end."""
         if self._application is not None:
             self._application.end_waits()
+
+    async def is_ready(self) -> bool:
+        """Whether the control plane can be reached now."""
+        return self._application is not None and await self._application.is_ready()
 
     async def run_stdio_async(self) -> None:
         async with stdio_messages() as (messages, answers):

@@ -7,6 +7,7 @@ would double the time to the first answer.
 import json
 import logging
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
@@ -16,7 +17,7 @@ from mcp import MCPError
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult
+from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, TextContent
 from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 
@@ -28,6 +29,7 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server import rendering
 from inference_endpoints_mcp.server.mcp_app import SHOWN_IN_APP, link_to_app, shows_app
+from inference_endpoints_mcp.server.telemetry import CANCELLED, OK, Telemetry
 from inference_endpoints_mcp.tools.call_context import InputNeeded, given_arguments
 from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
 
@@ -89,10 +91,13 @@ def _read_contract(name: str) -> list[ListedTool]:
 class ToolCalls:
     """Lists and calls the tools that policy allows."""
 
-    def __init__(self, policy: Policy, concurrency: ConcurrencyLimits, redactor: Redactor) -> None:
+    def __init__(
+        self, policy: Policy, concurrency: ConcurrencyLimits, redactor: Redactor, telemetry: Telemetry
+    ) -> None:
         self._policy = policy
         self._concurrency = concurrency
         self._redactor = redactor
+        self._telemetry = telemetry
 
     def list_tools(self, *, with_app: bool = False) -> Sequence[ListedTool]:
         """The tools; for a host that shows the app with links to it, and with the app's own."""
@@ -107,15 +112,20 @@ class ToolCalls:
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool. Every error of a tool becomes a result; raises `MCPError` for a tool that does not exist."""
+        started, result = time.monotonic(), None
         try:
-            return await self._call(name, arguments, context)
+            result = await self._call(name, arguments, context)
         except MCPError:
             raise
         except Exception:
             # The SDK would put the error's own text into its answer.
             request_id = secrets.token_hex(6)
             log.exception("a call crashed [%s]", request_id)
-            return rendering.render_crash("the tool", request_id)
+            result = rendering.render_crash("the tool", request_id)
+        finally:
+            if name in tool_specs():
+                self._telemetry.record_call(name, *_measure(result, time.monotonic() - started))
+        return result
 
     async def _call(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
@@ -154,6 +164,14 @@ class ToolCalls:
         request_id = secrets.token_hex(6)
         log.error("tool %s crashed [%s]", spec.name, request_id, exc_info=error.__cause__)
         return rendering.render_crash(spec.name, request_id)
+
+
+def _measure(result: CallToolResult | InputRequiredResult | None, duration: float) -> tuple[str, float, int]:
+    """How a call ended, how long it took, and how many characters a model reads of it."""
+    if not isinstance(result, CallToolResult):
+        return CANCELLED if result is None else "INPUT_REQUIRED", duration, 0
+    outcome = (result.meta or {}).get(rendering.ERROR_META, {}).get("code", OK)
+    return outcome, duration, sum(len(part.text) for part in result.content if isinstance(part, TextContent))
 
 
 def _build(spec: ToolSpec) -> Tool:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN_GRACE_S = 2
-"""Seconds that running calls have to end after SIGTERM."""
-
 
 @dataclass(frozen=True)
 class HttpOptions:
@@ -43,6 +40,7 @@ class HttpOptions:
     With `links`, the page of the app is served as well, to whoever opens one of them.
     `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
     `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all.
+    `grace_s` are the seconds that running calls have to end after SIGTERM.
     """
 
     listening: Listening
@@ -53,6 +51,7 @@ class HttpOptions:
     trusted_proxies: tuple[str, ...] = ()
     max_sessions: int = 64
     max_connections: int = 2_000
+    grace_s: int = 2
     links: "OneTimeLinks | None" = None
 
 
@@ -147,8 +146,14 @@ def build_http_config(
         from inference_endpoints_mcp.server.http.page import PageRoutes
 
         whole = PageRoutes(whole, http.links)
+    from inference_endpoints_mcp.server.http.health import HealthRoutes
+
+    async def is_ready() -> bool:
+        return all([await each.is_ready() for each in (profiles or {"": server}).values()])
+
     return uvicorn.Config(
-        AccessMiddleware(whole, http.access),
+        # Probes come to an address of their own choice, which no list of host names has.
+        HealthRoutes(AccessMiddleware(whole, http.access), is_ready),
         http=OpenConnections(connections_possible(http.max_connections)).protocol(),
         timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
@@ -158,7 +163,7 @@ def build_http_config(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+        timeout_graceful_shutdown=http.grace_s,
     )
 
 

@@ -81,11 +81,10 @@ def test_another_host_or_origin_is_refused_on_every_route(server: tuple[object, 
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_sigterm_lets_each_wait_answer_how_to_go_on(
-    server: tuple["subprocess.Popen[str]", str], mode: Mode
-) -> None:
-    process, address = server
-    async with connected(streamable_http_client(address), mode) as host:
+async def test_sigterm_lets_each_wait_answer_how_to_go_on(start: Start, run: Run, tmp_path: Path, mode: Mode) -> None:
+    flags = ["--local", "--simulated", "--data-dir", str(tmp_path), "--grace", str(round(HANG_TIMEOUT_S))]
+    process = start("serve", "--http", "--port", "0", *flags)
+    async with connected(streamable_http_client(address_of(process)), mode) as host:
         for name in ("x", "y"):
             await host.call("create_endpoint", endpoint_name=name, repository="a/b", hardware=CLOUD)
         one = asyncio.create_task(host.call("wait_for_endpoint", endpoint_name="x", timeout_s=600))
@@ -97,6 +96,7 @@ async def test_sigterm_lets_each_wait_answer_how_to_go_on(
             assert waited["reached"] is False
             assert waited["next"][0]["tool"] == "wait_for_endpoint"
         await asyncio.to_thread(process.wait, HANG_TIMEOUT_S)
+    await asyncio.to_thread(run, "control-plane", "stop", "--data-dir", str(tmp_path))
     assert "Traceback" not in (process.stderr.read() if process.stderr else "")
 
 

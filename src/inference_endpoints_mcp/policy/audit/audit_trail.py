@@ -5,7 +5,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,19 @@ class AuditError(Exception):
 class AuditTrail:
     """Appends to a file that its owner alone can read, or to standard output (`-`). Without a path, it writes nothing.
 
-    `profile` names the settings under which its lines are written. Raises `AuditError` at once where the file cannot be
-    written.
+    `profile` names the settings under which its lines are written. `on_event` gets each event and outcome,
+    also without a path. Raises `AuditError` at once where the file cannot be written.
     """
 
-    def __init__(self, path: Path | None, redactor: Redactor, profile: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        redactor: Redactor,
+        profile: str | None = None,
+        on_event: Callable[[str, str], None] = lambda event, outcome: None,
+    ) -> None:
         self._redactor = redactor
+        self._on_event = on_event
         self._profile = profile
         self._sink = _open(path) if path is not None else None
 
@@ -46,6 +53,7 @@ class AuditTrail:
 
         A call does not fail because its line cannot be written: the line goes to the log instead.
         """
+        self._on_event(event, str(facts.get("outcome") or "") if event != "keys" else "")
         if self._sink is None:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")

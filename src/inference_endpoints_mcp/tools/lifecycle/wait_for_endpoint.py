@@ -34,7 +34,7 @@ from inference_endpoints_mcp.tools.outputs import (
 )
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
-PRICES_WITHIN_S = 2.0
+PRICES_WITHIN_S = 1.0
 """An answer whose time is up waits no longer for them: the host waits no longer for the answer."""
 UNSEEN_S = 25.0
 """Seconds without an observation that progress mentions. An endpoint is read every 15 s."""

@@ -111,7 +111,7 @@ async def test_a_simulated_cpu_without_a_language_model_has_neither_gpu_nor_engi
         ({"vLLM": {"url": "x"}}, [], True),
         ({"sGLang": {"url": "x"}}, ["--enable-metrics"], True),
         ({"sGLang": {"url": "x"}}, [], False),
-        ({"custom": {"url": "vllm/vllm-openai:v0.30.0"}}, [], True),
+        ({"custom": {"url": "vllm/vllm-openai:v0.30.0", "port": 8000}}, [], True),
         ({"tgi": {"url": "x"}}, [], False),
     ],
 )
