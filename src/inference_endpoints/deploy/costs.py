@@ -3,7 +3,7 @@
 No billing API exists. All of it follows from published prices, replicas and the time of the last call.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -86,20 +86,33 @@ def cost_of(
     >>> print(cost.now, cost.saving.operation.name, cost.saving.usd, cost.saving.why)
     0.8 pause_endpoint 0.8 nobody has called it for 8 days
     """
-    prices = Prices(listing)
-    now = prices.now(endpoint)
-    idle = idle_time(endpoint, at, requests) if endpoint.state.billed else None
-    saving = None
-    if now and idle is not None:
-        savings = (
-            _pause_broken(endpoint, now, at),
-            *(rule(endpoint, now, idle) for rule in _RULES),
-            _smaller_hardware(endpoint, list_offers(listing)),
-        )
-        saving = next((one for one in savings if one is not None), None)
-        if saving is not None and requests is not None and saving.rule in {"unused", "kept_awake", "idle"}:
-            saving = replace(saving, why=f"{saving.why}{_by_metrics(requests)}")
-    return EndpointCost(endpoint, now, _at_most(endpoint, prices), idle, saving)
+    return Costs(listing).of(endpoint, at, requests)
+
+
+class Costs:
+    """What many endpoints cost on the hardware of one listing, which is read once for all of them."""
+
+    def __init__(self, listing: HardwareListing) -> None:
+        self._prices = Prices(listing)
+        self._offers = list_offers(listing)
+
+    def of(self, endpoint: Endpoint, at: datetime, requests: MeasuredRequests | None = None) -> EndpointCost:
+        """As `cost_of`."""
+        now = self._prices.now(endpoint)
+        idle = idle_time(endpoint, at, requests) if endpoint.state.billed else None
+        saving = None
+        if now and idle is not None:
+            saving = next((one for one in self._savings(endpoint, now, idle, at) if one is not None), None)
+            if saving is not None and requests is not None and saving.rule in {"unused", "kept_awake", "idle"}:
+                saving = replace(saving, why=f"{saving.why}{_by_metrics(requests)}")
+        return EndpointCost(endpoint, now, _at_most(endpoint, self._prices), idle, saving)
+
+    def _savings(self, endpoint: Endpoint, now: float, idle: timedelta, at: datetime) -> Iterator[Saving | None]:
+        """Those that come first exclude the others. Each is computed when it is needed."""
+        yield _pause_broken(endpoint, now, at)
+        for rule in _RULES:
+            yield rule(endpoint, now, idle)
+        yield _smaller_hardware(endpoint, self._offers)
 
 
 def idle_time(endpoint: Endpoint, at: datetime, requests: MeasuredRequests | None = None) -> timedelta | None:
