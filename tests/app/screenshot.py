@@ -39,7 +39,7 @@ def command(*arguments: str) -> list[str]:
 
 @asynccontextmanager
 async def assistant(flags: list[str]) -> AsyncIterator[Client]:
-    program, *arguments = command(*flags, "--confirm", "off")
+    program, *arguments = command(*flags, "--confirm", "off", "--hold", "120")
     async with Client(stdio_client(StdioServerParameters(command=program, args=arguments))) as client:
         yield client
 

@@ -28,7 +28,8 @@ class Timeline:
 def run(rounds: int = 5) -> Report:
     """The round before the first fetches the weights, where they are not there yet, and does not count."""
     numbers = count()
-    with running_plane() as plane, Peer([*OUR_SERVER, *plane.server_options, "--confirm", "off"]) as server:
+    flags = ["--confirm", "off", "--hold", "600"]
+    with running_plane() as plane, Peer([*OUR_SERVER, *plane.server_options, *flags]) as server:
         server.begin()
         both = in_turns(
             rounds,
