@@ -110,3 +110,23 @@ async def test_the_command_serves_the_page_and_its_plane(
             visit.problems.clear()  # the browser tells of the connection, too
     finally:
         run("control-plane", "stop", *folder)
+
+
+async def test_a_refresh_takes_no_focus_away_and_draws_nothing_again_that_is_the_same(
+    upstream: Upstream, dashboard: Dashboard, open_page: Open
+) -> None:
+    script_fleet(upstream, 8)
+    async with dashboard(upstream.url) as link, open_page(link) as visit:
+        page = visit.page
+        await expect(page.get_by_text("8 endpoints:")).to_be_visible()
+        await page.get_by_label("State").select_option("paused")
+        resume = page.get_by_role("button", name="Resume 2 endpoints…")
+        await resume.focus()
+        row = await page.get_by_role("row", name="endpoint-0001").element_handle()
+        script_fleet(upstream, 9)  # one more that runs
+        await page.get_by_role("button", name="Refresh").dispatch_event("click")
+        await expect(page.get_by_text("9 endpoints:")).to_be_visible()
+        await expect(resume).to_be_focused()
+        assert row is not None
+        assert await row.evaluate("element => element.isConnected")
+        await expect(page.get_by_label("State")).to_have_value("paused")

@@ -1,4 +1,4 @@
-import { button, el, fill } from "../dom.js";
+import { button, el, fill, refill } from "../dom.js";
 import { words } from "../format.js";
 import { stateBadge } from "../fleet/fleet_view.js";
 import { actionsOf } from "./actions.js";
@@ -19,7 +19,6 @@ export class EndpointView {
    */
   constructor(name, back, reload, change) {
     this.change = change;
-    this.shownActions = "";
     this.state = el("span");
     this.facts = el("div");
     this.actions = el("div", { class: "buttons", role: "group", "aria-label": "Changes" });
@@ -57,12 +56,11 @@ export class EndpointView {
   /** @param {any} endpoint */
   showEndpoint(endpoint) {
     fill(this.state, stateBadge(endpoint.state ?? "not yet created"));
-    fill(this.facts, factsOf(endpoint));
-    const key = `${endpoint.state} ${endpoint.min_replica} ${endpoint.max_replica} ${endpoint.scale_to_zero_timeout}`;
-    if (this.change && key !== this.shownActions) {
-      this.shownActions = key; // so that a refresh takes no focus away
-      fill(this.actions, ...actionsOf(endpoint, this.change));
-    }
+    refill(this.facts, endpoint, () => [factsOf(endpoint)]);
+    const { change } = this;
+    const { state, min_replica, max_replica, scale_to_zero_timeout } = endpoint;
+    const shown = [state, min_replica, max_replica, scale_to_zero_timeout];
+    if (change) refill(this.actions, shown, () => actionsOf(endpoint, change));
     document.title = `${endpoint.endpoint_name} · ${words(endpoint.state ?? "")}`;
   }
 }

@@ -1,4 +1,4 @@
-import { el, fill } from "../dom.js";
+import { el, fill, refill } from "../dom.js";
 import { clockTime, measured } from "../format.js";
 import { colourOf, onThemeChange } from "../theme.js";
 
@@ -50,7 +50,8 @@ class Plot {
     this.range = [0, 1];
     this.canvas = el("div", { class: "canvas", role: "img", "aria-label": title });
     this.words = el("figcaption");
-    this.values = el("details");
+    this.table = el("div");
+    this.values = el("details", { ontoggle: () => this.showTable() }, el("summary", {}, "Values"), this.table);
     this.element = el("figure", { "aria-label": title }, el("h2", {}, title), this.canvas, this.words, this.values);
   }
 
@@ -60,12 +61,14 @@ class Plot {
     this.series = series;
     this.canvas.hidden = series.length === 0;
     this.values.hidden = series.length === 0;
-    fill(this.words, ...(series.length ? series.map(inWords) : ["Nothing was measured in this time."]));
-    fill(this.values, el("summary", {}, "Values"), this.values.open ? valueTable(this.title, series) : null);
-    this.values.ontoggle = () =>
-      fill(this.values, el("summary", {}, "Values"), this.values.open ? valueTable(this.title, this.series) : null);
+    refill(this.words, series, () => (series.length ? series.map(inWords) : ["Nothing was measured in this time."]));
+    this.showTable();
     if (this.chart && this.labels === this.labelsNow()) this.chart.setData(aligned(series));
     else this.draw();
+  }
+
+  showTable() {
+    if (this.values.open) refill(this.table, this.series, () => [valueTable(this.title, this.series)]);
   }
 
   labelsNow() {

@@ -1,4 +1,4 @@
-import { el, fill } from "../dom.js";
+import { el, fill, refill } from "../dom.js";
 import { clockTime, words } from "../format.js";
 
 const SHOWN = 50;
@@ -50,12 +50,12 @@ export class Timeline {
   list() {
     const happened = [...this.entries.map(entryEvent), ...this.replicas.flatMap(replicaEvents)];
     happened.sort((one, other) => other.at.localeCompare(one.at));
-    const items = happened
-      .slice(0, SHOWN)
-      .map(({ at, what, detail }) =>
+    const shown = happened.slice(0, SHOWN);
+    refill(this.events, shown, () =>
+      shown.map(({ at, what, detail }) =>
         el("li", {}, el("time", { datetime: at }, clockTime(at)), " ", el("b", {}, what), detail ? ` ${detail}` : null),
-      );
-    fill(this.events, ...items);
+      ),
+    );
   }
 }
 

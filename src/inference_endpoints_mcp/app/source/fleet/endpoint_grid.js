@@ -1,4 +1,4 @@
-import { el, fill } from "../dom.js";
+import { el, fill, refill } from "../dom.js";
 
 const ROW_HEIGHT = 44;
 const MOST_HEIGHT = 560;
@@ -70,7 +70,8 @@ export class VirtualGrid {
     const height = this.scroller.clientHeight || 600;
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
     const last = Math.min(this.rows.length, Math.ceil((this.scroller.scrollTop + height) / ROW_HEIGHT) + SPARE_ROWS);
-    fill(this.body, ...this.rows.slice(first, last).map((row, index) => this.line(row, first + index)));
+    const inSight = this.rows.slice(first, last);
+    refill(this.body, [first, this.activeKey, inSight], () => inSight.map((row, at) => this.line(row, first + at)));
     const active = this.activeIndex();
     if (active >= first && active < last) this.element.setAttribute("aria-activedescendant", `row-${active}`);
     else this.element.removeAttribute("aria-activedescendant");

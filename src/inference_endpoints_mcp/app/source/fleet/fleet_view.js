@@ -1,4 +1,4 @@
-import { announce, button, el, fill } from "../dom.js";
+import { announce, button, el, fill, refill } from "../dom.js";
 import { idleTime, money, words } from "../format.js";
 import { VirtualGrid } from "./endpoint_grid.js";
 
@@ -49,22 +49,21 @@ export class FleetView {
   show(fleet) {
     this.rows = fleet.endpoints;
     this.total = fleet.total ?? this.rows.length;
-    const simulated = this.rows.some((row) => row.backend !== "huggingface")
+    const unbilled = this.rows.some((row) => row.backend !== "huggingface")
       ? " Nothing is billed on this machine."
       : "";
     const most =
       fleet.cost_at_most_per_hour_usd === undefined ? "" : `, ${money(fleet.cost_at_most_per_hour_usd)} at most`;
     fill(
       this.summary,
-      `${this.total} endpoint${this.total === 1 ? "" : "s"}: ${money(fleet.cost_now_per_hour_usd)} now${most}.${simulated}`,
+      `${this.total} endpoint${this.total === 1 ? "" : "s"}: ${money(fleet.cost_now_per_hour_usd)} now${most}.${unbilled}`,
     );
     const states = [...new Set(this.rows.map((row) => row.state))].sort();
     const chosen = states.includes(this.state.value) ? this.state.value : "";
-    fill(
-      this.state,
+    refill(this.state, states, () => [
       el("option", { value: "" }, "Any state"),
       ...states.map((state) => el("option", { value: state }, words(state))),
-    );
+    ]);
     this.state.value = chosen;
     const refused = (fleet.refused ?? []).map((/** @type {any} */ one) => `${one.namespace} (${one.code})`);
     this.refused = refused.length ? ` Not covered: ${refused.join(", ")}.` : "";
@@ -86,7 +85,8 @@ export class FleetView {
     const none = "There is no endpoint yet. Ask your assistant to deploy a model.";
     fill(this.note, this.rows.length ? `${found.length} shown.${more}` : none, this.refused);
     const chosen = sought || state ? found : [];
-    fill(this.together, ...(this.change ? changesOfAll(chosen, this.change) : []));
+    const { change } = this;
+    refill(this.together, chosen.map(keyOf), () => (change ? changesOfAll(chosen, change) : []));
     if (sought || state) announce(`${found.length} endpoints match.`);
   }
 
@@ -94,19 +94,24 @@ export class FleetView {
   showSavings(savings) {
     this.savings.hidden = savings.length === 0;
     const { change } = this;
-    const items = savings.map((saving) => {
-      const verb = `${words(saving.call.tool.replace("_endpoint", ""))}…`;
-      const made = { title: saving.endpoint_name, verb: "Go on", tool: saving.call.tool, given: saving.call.arguments };
-      return el(
-        "li",
-        {},
-        el("b", {}, saving.endpoint_name),
-        ` could save ${money(saving.saves_usd).replace("/h", "")} per ${saving.per}: ${saving.why}. `,
-        change ? button(verb, () => change(made)) : null,
-      );
-    });
-    fill(this.savings, el("h2", {}, "What could be saved"), el("ul", {}, ...items));
+    refill(this.savings, savings, () => [
+      el("h2", {}, "What could be saved"),
+      el("ul", {}, ...savings.map((saving) => savingItem(saving, change))),
+    ]);
   }
+}
+
+/** @param {any} saving @param {((change: import("../types.js").Change) => void) | null} change */
+function savingItem({ endpoint_name, saves_usd, per, why, call }, change) {
+  const verb = words(call.tool.replace("_endpoint", ""));
+  const made = { title: `${verb} ${endpoint_name}`, verb: "Go on", tool: call.tool, given: call.arguments };
+  return el(
+    "li",
+    {},
+    el("b", {}, endpoint_name),
+    ` could save ${money(saves_usd).replace("/h", "")} per ${per}: ${why}. `,
+    change ? button(`${verb}…`, () => change(made)) : null,
+  );
 }
 
 /**
