@@ -1,5 +1,6 @@
 """Attacks on calls for several endpoints: what may not be done to one may not be done to it among others."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -127,3 +128,49 @@ async def test_more_than_a_person_reads_are_refused(driver: Driver, host_of: Hos
         assert "INVALID_ARGUMENTS" in await host.refused(
             "delete_endpoint", "INVALID_ARGUMENTS", names=[f"n{number}" for number in range(101)]
         )
+
+
+async def test_two_sets_at_the_same_time_cannot_pass_a_price_limit_together(driver: Driver, host_of: HostOf) -> None:
+    await paused(driver, "a", "b", "c", "d")
+    async with host_of(limits=TWO_DOLLARS, approval=OFF) as host:
+        await asyncio.gather(
+            host.send("resume_endpoint", names=["a", "b"]), host.send("resume_endpoint", where="name=c,d")
+        )
+    items = (await driver.call("GET", "/v2/endpoint/acme")).body["items"]
+    assert sum(document["status"]["state"] != "paused" for document in items) <= 2
+
+
+async def test_an_endpoint_replaced_under_its_name_leaves_the_set(driver: Driver, host_of: HostOf) -> None:
+    for name in ("a", "b"):
+        await driver.create(name)
+
+    async def replace(_: str) -> ElicitResult:
+        await driver.call("DELETE", "/v2/endpoint/acme/b")
+        await driver.create("b", model={"repository": "org/precious"})
+        return ElicitResult(action="accept", content={"count": 2, "pattern": "a"})
+
+    async with host_of(answer=replace) as host:
+        await host.refused("delete_endpoint", "REFUSED", names=["a", "b"])
+    assert (await driver.get("b"))["model"]["repository"] == "org/precious"
+    assert (await driver.get("a"))["name"] == "a"
+
+
+@pytest.mark.parametrize("limits", [Limits(read_only=True), Limits(tools=("list_endpoints",))])
+async def test_what_the_operator_excludes_is_excluded_for_sets(driver: Driver, host_of: HostOf, limits: Limits) -> None:
+    await driver.create("a")
+    async with host_of(limits=limits, approval=OFF) as host:
+        for tool in ("pause_endpoint", "delete_endpoint", "update_endpoint"):
+            await host.refused(tool, "REFUSED", where="name=*")
+    assert await states(driver) != {"paused"}
+
+
+async def test_one_start_that_breaks_a_rule_stops_the_whole_set(driver: Driver, host_of: HostOf) -> None:
+    await driver.create("small", compute=GPU | CAN_SLEEP)
+    await driver.create(
+        "large", compute=GPU | {"scaling": {"minReplica": 0, "maxReplica": 5, "scaleToZeroTimeout": 15}}
+    )
+    for name in ("small", "large"):
+        await driver.do(name, "pause")
+    async with host_of(limits=Limits(max_replicas=2), approval=OFF) as host:
+        assert "at most 2 replica(s)" in await host.refused("resume_endpoint", "REFUSED", where="name=*")
+    assert await states(driver) == {"paused"}

@@ -11,7 +11,7 @@ from inference_endpoints.deploy.known_model import HubFacts
 from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
-from inference_endpoints.diagnosis.start_times import read_start_durations
+from inference_endpoints.diagnosis.start_times import EarlierStarts, StartHistory
 from inference_endpoints.errors import (
     Forbidden,
     InferenceEndpointError,
@@ -45,6 +45,7 @@ async def collect_evidence(
     namespace: str | None = None,
     hardware_cache: HardwareCache | None = None,
     hub_reader: HubReader | None = None,
+    start_history: StartHistory | None = None,
 ) -> Evidence:
     """Read what is known of an endpoint now. This neither wakes the endpoint nor keeps it awake. The Hub is read where
     the endpoint does not run: its model may be the reason.
@@ -86,7 +87,9 @@ async def collect_evidence(
             attempt(EvidenceSource.HISTORY, lambda: _read_history(client, name, namespace)),
             _no_facts() if endpoint.state in _NOT_FAILING else hub.read(model.repository, model.revision),
         ),
-        attempt(EvidenceSource.METRICS, lambda: _read_starts(client, endpoint, namespace)),
+        attempt(
+            EvidenceSource.METRICS, lambda: _read_starts(start_history or StartHistory(client), endpoint, namespace)
+        ),
     )
     logs: Sequence[LogEntry] | None = newest
     if replicas and newest:
@@ -102,7 +105,7 @@ async def collect_evidence(
         health=health,
         hub=facts,
         history=history,
-        earlier_starts=starts or (),
+        earlier_starts=starts or EarlierStarts(),
         failed=frozenset(failed),
     )
 
@@ -114,8 +117,8 @@ async def _read_history(client: AsyncEndpointsClient, name: str, namespace: str)
     return None
 
 
-async def _read_starts(client: AsyncEndpointsClient, endpoint: Endpoint, namespace: str) -> list[float]:
-    return await read_start_durations(client, endpoint.name, namespace) if endpoint.state.changing else []
+async def _read_starts(history: StartHistory, endpoint: Endpoint, namespace: str) -> EarlierStarts:
+    return await history.earlier(endpoint, namespace) if endpoint.state.changing else EarlierStarts()
 
 
 async def _no_facts() -> HubFacts:

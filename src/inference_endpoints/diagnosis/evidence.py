@@ -11,6 +11,7 @@ from inference_endpoints.deploy.known_model import HubFacts, KnownModel
 from inference_endpoints.deploy.memory_check import MemoryCheck, check_memory
 from inference_endpoints.deploy.offers import Offer, find_offer
 from inference_endpoints.diagnosis.finding import EvidenceSource
+from inference_endpoints.diagnosis.start_times import EarlierStarts
 from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.errors import cut_text
 from inference_endpoints.models import AllGraphs, AuditEntry, Endpoint, LogEntry, Replica
@@ -40,7 +41,7 @@ class Evidence:
     """An endpoint and what was read about it. A source that is None was not read or did not answer.
 
     `health` is the HTTP status of the health route, 0 if nothing answered. `hub` is what the Hub knows of the model.
-    `history` is what was done to the endpoint, newest first. `earlier_starts` are the seconds that its starts took.
+    `history` is what was done to the endpoint, newest first. `earlier_starts` are how long starts took.
     `failed` are the sources that were read and did not answer.
     """
 
@@ -53,7 +54,7 @@ class Evidence:
     health: int | None = None
     hub: HubFacts = field(default_factory=HubFacts)
     history: Sequence[AuditEntry] | None = None
-    earlier_starts: Sequence[float] = ()
+    earlier_starts: EarlierStarts = field(default_factory=EarlierStarts)
     failed: frozenset[EvidenceSource] = field(default=frozenset())
 
     @property

@@ -1,6 +1,7 @@
 """How long a start takes: by the earlier starts of the endpoint, else by measured starts of models of its size."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ NEWEST_STARTS = 5
 """Earlier starts that count: a change of model or hardware makes older ones wrong."""
 MAX_AGE_S = 300.0
 """How long what was read is used."""
+MAX_READS, MAX_ALIKE = 64, 3
+"""Endpoints that are read in that time, and others alike for one of them: a large fleet is estimated by sizes alone."""
 _STARTING = frozenset({"pending", "downloading", "pulling", "initializing"})
 _GAP_S = 5.0
 """Two stages of one start follow each other within this time."""
@@ -33,17 +36,25 @@ class StartEstimate:
     basis: str
 
 
-def estimate_start(endpoint: Endpoint, earlier: Sequence[float]) -> StartEstimate:
-    """Estimate a start of this endpoint. `earlier` are the seconds that its earlier ones took, newest first.
+@dataclass(frozen=True)
+class EarlierStarts:
+    """Seconds that starts took, newest first: of the endpoint, and of others alike if it has none."""
 
-    >>> estimate_start(client.get("chat"), [70.0, 90.0, 80.0]).seconds
-    80.0
-    """
-    if earlier:
-        newest = earlier[:NEWEST_STARTS]
+    own: Sequence[float] = ()
+    alike: Sequence[float] = ()
+
+
+def estimate_start(endpoint: Endpoint, earlier: EarlierStarts) -> StartEstimate:
+    """Estimate a start of this endpoint by its earlier ones, those of others alike, or the size of its model."""
+    if earlier.own:
+        newest = earlier.own[:NEWEST_STARTS]
         typical = sorted(newest)[len(newest) // 2]
         counted = "start" if len(newest) == 1 else f"{len(newest)} starts"
         return StartEstimate(typical, f"Its last {counted} took {format_duration(typical)}{_middle(newest)}.")
+    if earlier.alike:
+        typical = sorted(earlier.alike)[len(earlier.alike) // 2]
+        what = f"{format_duration(typical)}{_middle(earlier.alike)}"
+        return StartEstimate(typical, f"Models of its size on the same hardware started in {what}.")
     if endpoint.state is State.SCALED_TO_ZERO:
         return StartEstimate(_WAKE_S, "Waking usually takes about 40 s.")
     weights = KnownModel(endpoint.model.repository).weights_gb
@@ -54,21 +65,42 @@ def estimate_start(endpoint: Endpoint, earlier: Sequence[float]) -> StartEstimat
 
 
 class StartHistory:
-    """How long the starts of endpoints took. Each is read once in a while, for however many callers."""
+    """How long starts took. Each endpoint is read once in a while, for however many callers.
+
+    The service keeps it, so it outlives this process. `now` returns seconds.
+    """
 
     def __init__(self, client: AsyncEndpointsClient, now: Callable[[], float] = time.monotonic) -> None:
         self._client, self._now = client, now
         self._reads: dict[tuple[str, str], tuple[float, asyncio.Task[list[float]]]] = {}
 
-    async def durations(self, name: str, namespace: str) -> Sequence[float]:
-        """Seconds that the starts of an endpoint took, newest first. Raises what reading them raises."""
+    async def earlier(self, endpoint: Endpoint, namespace: str) -> EarlierStarts:
+        """The starts of an endpoint; if it has none, of others in its namespace with a model of its size on the same
+        hardware. Raises what reading them raises."""
+        own = await self._durations(endpoint.name, namespace)
+        if own or len(self._reads) >= MAX_READS:
+            return EarlierStarts(own)
+        others = [one for one in await self._client.list(namespace) if one.name != endpoint.name]
+        alike = [one for one in others if _kind(one) == _kind(endpoint)][:MAX_ALIKE]
+        read = await asyncio.gather(*(self._durations(one.name, namespace) for one in alike))
+        return EarlierStarts(alike=[seconds for durations in read for seconds in durations[:1]])
+
+    async def _durations(self, name: str, namespace: str) -> Sequence[float]:
         at, now = (namespace, name), self._now()
         self._reads = {key: read for key, read in self._reads.items() if now - read[0] < MAX_AGE_S}
         if at not in self._reads:
+            if len(self._reads) >= MAX_READS:
+                return ()
             reading = asyncio.create_task(read_start_durations(self._client, name, namespace))
             reading.add_done_callback(lambda task: task.cancelled() or task.exception())
             self._reads[at] = now, reading
         return await asyncio.shield(self._reads[at][1])
+
+
+def _kind(endpoint: Endpoint) -> tuple[str, object]:
+    """What decides how long a start takes: the hardware, and the size of the model, to a factor of about one half."""
+    weights = KnownModel(endpoint.model.repository).weights_gb
+    return endpoint.hardware_id, round(2 * math.log2(weights)) if weights else endpoint.model.repository
 
 
 async def read_start_durations(client: AsyncEndpointsClient, name: str, namespace: str) -> list[float]:

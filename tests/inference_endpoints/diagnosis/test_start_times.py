@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.diagnosis.test_diagnosis import NOW, endpoint, found
+from tests.support.plane_driver import TOKEN, Driver
 
+from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.evidence import Evidence
-from inference_endpoints.diagnosis.start_times import estimate_start, start_durations
+from inference_endpoints.diagnosis.start_times import EarlierStarts, StartHistory, estimate_start, start_durations
 from inference_endpoints.models import StageGraph
+from inference_endpoints.transport.backend import local
 
+L40S = {"accelerator": "gpu", "instanceType": "nvidia-l40s", "instanceSize": "x1"}
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -44,12 +48,26 @@ def test_the_starts_of_an_endpoint_are_read_from_the_stages_of_its_replicas() ->
 def test_a_start_is_estimated_by_the_nearest_that_is_known(
     state: str, repository: str, earlier: list[float], seconds: float, basis: str
 ) -> None:
-    expected = estimate_start(endpoint(state, repository=repository), earlier)
+    expected = estimate_start(endpoint(state, repository=repository), EarlierStarts(earlier))
     assert expected.seconds == pytest.approx(seconds)
     assert basis in expected.basis
 
 
 def test_longer_than_usual_is_measured_against_its_own_starts() -> None:
     for earlier, text in (([600.0], "not taken longer than usual"), ([60.0], "5 times the usual time")):
-        finding = found(Evidence(endpoint("initializing", ago_s=300), NOW, earlier_starts=earlier))
+        finding = found(Evidence(endpoint("initializing", ago_s=300), NOW, earlier_starts=EarlierStarts(earlier)))
         assert text in finding.summary
+
+
+@pytest.mark.anyio
+async def test_an_endpoint_without_starts_is_estimated_by_others_alike(driver: Driver) -> None:
+    for name, repository in (("alike", "org/b-7.2B"), ("other", "org/c-1B")):
+        await driver.create(name, model={"repository": repository, "image": {"tgi": {"url": "tgi:3"}}}, compute=L40S)
+    await driver.advance(850)
+    await driver.create("new", model={"repository": "org/a-7B"}, compute=L40S)
+    async with AsyncEndpointsClient(local(driver.plane.url, TOKEN)) as client:
+        new, alike = await client.get("new", "acme"), await client.get("alike", "acme")
+        history = StartHistory(client)
+        found, own = await history.earlier(new, "acme"), await history.earlier(alike, "acme")
+    assert (len(found.own), len(found.alike), len(own.own)) == (0, 1, 1)
+    assert "Models of its size on the same hardware started in" in estimate_start(new, found).basis

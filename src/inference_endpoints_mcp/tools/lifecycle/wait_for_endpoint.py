@@ -98,7 +98,7 @@ async def _estimate(call: CallContext, history: "_WaitHistory", endpoint: Endpoi
     """Tell the host and the answer how long this start is expected to take, unless that cannot be read."""
     changed_at = endpoint.status.updated_at
     with suppress(InferenceEndpointError):
-        earlier = await call.start_history.durations(endpoint.name, history.namespace)
+        earlier = await call.start_history.earlier(endpoint, history.namespace)
         history.expected = estimate_start(endpoint, earlier)
         now = call.endpoints.http.clock.now()
         began_before = (now - changed_at).total_seconds() - history.elapsed if changed_at else 0.0

@@ -56,7 +56,9 @@ async def diagnose_endpoint(call: Call, endpoint_name: EndpointName, namespace: 
     """Find out why an endpoint does not start, answer or keep up. Reads its status, logs, metrics, replicas and health,
     and returns the most likely cause, the evidence, the confidence and the call that helps. Wakes nothing."""
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
-    evidence = await collect_evidence(call.endpoints, name, namespace, call.hardware_cache, call.hub)
+    evidence = await collect_evidence(
+        call.endpoints, name, namespace, call.hardware_cache, call.hub, call.start_history
+    )
     diagnosis = diagnose(evidence)
     finding = diagnosis.finding
     return DiagnosisOutput(
