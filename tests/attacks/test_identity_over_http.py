@@ -32,8 +32,8 @@ from inference_endpoints_mcp.cli.main import main
 from inference_endpoints_mcp.policy.caller import Caller, current_caller
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
-from inference_endpoints_mcp.server.http.keys import KeyFileError, SharedKey
 from inference_endpoints_mcp.server.http.listening import ListenError, UnixSocket
+from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError, SharedKey
 
 pytestmark = pytest.mark.anyio
 

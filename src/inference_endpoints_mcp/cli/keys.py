@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inference_endpoints_mcp.cli.settings import KeySettings
 from inference_endpoints_mcp.privacy.private_file import write_private_file
-from inference_endpoints_mcp.server.http.keys import NEVER, KeyFileError, NamedKey, read_keys
+from inference_endpoints_mcp.server.http.sign_in.keys import NEVER, KeyFileError, NamedKey, read_keys
 
 HEADER = "# Keys of callers. Written by `inference-endpoints-mcp keys`; a line that is removed is refused at once."
 

@@ -16,9 +16,9 @@ from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecret
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
 from inference_endpoints_mcp.server.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
 from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
-from inference_endpoints_mcp.server.http.keys import KeyFileError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
-from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings, ProviderSettingsError
+from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings, ProviderSettingsError
 from inference_endpoints_mcp.server.telemetry import NoTelemetry, Telemetry
 from inference_endpoints_mcp.server.token_sources import (
     TokenSource,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
-    from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings
     from inference_endpoints_mcp.server.http.page import OneTimeLinks
+    from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings
 
 log = logging.getLogger(__name__)
 
@@ -123,13 +123,13 @@ def build_http_config(
     """
     import uvicorn
 
-    from inference_endpoints_mcp.server.http.authentication import AuthenticationMiddleware
     from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
     from inference_endpoints_mcp.server.http.session_limits import SessionLimits
+    from inference_endpoints_mcp.server.http.sign_in.authentication import AuthenticationMiddleware
 
     app: ASGIApp = _mcp_app(server)
     if profiles:
-        from inference_endpoints_mcp.server.http.profiles import ProfileRouter
+        from inference_endpoints_mcp.server.http.sign_in.profiles import ProfileRouter
 
         app = ProfileRouter({name: _mcp_app(each) for name, each in profiles.items()})
     limited = SessionLimits(NoteDepartures(app), http.max_sessions)
@@ -137,7 +137,7 @@ def build_http_config(
     assert verifiers or not profiles, "callers without a sign-in have no profile"
     whole: ASGIApp = limited
     if http.oauth is not None:
-        from inference_endpoints_mcp.server.http.step_up import StepUpMiddleware
+        from inference_endpoints_mcp.server.http.sign_in.step_up import StepUpMiddleware
 
         whole = StepUpMiddleware(whole, http.oauth)
     if verifiers:
@@ -182,7 +182,7 @@ def _mcp_app(server: EndpointsServer) -> "Starlette":
 
 
 def _verifiers(server: EndpointsServer, http: HttpOptions, profiles: Collection[str]) -> "list[TokenVerifier]":
-    from inference_endpoints_mcp.server.http.keys import NamedKeys, SharedKey
+    from inference_endpoints_mcp.server.http.sign_in.keys import NamedKeys, SharedKey
 
     def report(event: str, names: Sequence[str]) -> None:
         log.warning("%s %s", event, " ".join(names))
@@ -196,7 +196,7 @@ def _verifiers(server: EndpointsServer, http: HttpOptions, profiles: Collection[
     if http.keys_file:
         verifiers.append(NamedKeys(http.keys_file, report, profiles))
     if http.oauth is not None:
-        from inference_endpoints_mcp.server.http.oauth import OAuthTokens
+        from inference_endpoints_mcp.server.http.sign_in.oauth import OAuthTokens
 
         verifiers.append(OAuthTokens(http.oauth))
     return verifiers

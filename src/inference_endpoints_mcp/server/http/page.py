@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference_endpoints_mcp.app.page import browser_policy, page_for_browser
-from inference_endpoints_mcp.server.http.authentication import bearer
+from inference_endpoints_mcp.server.http.sign_in.authentication import bearer
 
 _CODE_BYTES = 32
 

@@ -19,8 +19,8 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.http.keys import NamedKey
 from inference_endpoints_mcp.server.http.prometheus import PrometheusMetrics, PrometheusTelemetry
+from inference_endpoints_mcp.server.http.sign_in.keys import NamedKey
 
 pytestmark = pytest.mark.anyio
 

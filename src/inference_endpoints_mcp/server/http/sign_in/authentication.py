@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_endpoints_mcp.server.http.oauth_settings import WELL_KNOWN, OAuthSettings, ProviderUnavailable
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import WELL_KNOWN, OAuthSettings, ProviderUnavailable
 from inference_endpoints_mcp.server.scopes import READ
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from inference_endpoints_mcp.server.http.keys import PROFILE
+from inference_endpoints_mcp.server.http.sign_in.keys import PROFILE
 
 DEFAULT_PROFILE = "default"
 """The profile of a caller who has none. Without it such a caller is refused."""

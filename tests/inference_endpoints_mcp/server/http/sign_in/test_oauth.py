@@ -24,9 +24,9 @@ from tests.support.options import options_for
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.http import oauth
 from inference_endpoints_mcp.server.http.listening import TcpAddress
-from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings
+from inference_endpoints_mcp.server.http.sign_in import oauth
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings
 from inference_endpoints_mcp.server.scopes import MANAGE, READ
 from inference_endpoints_mcp.server.transports import HttpOptions
 

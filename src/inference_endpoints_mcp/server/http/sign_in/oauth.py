@@ -15,8 +15,8 @@ from mcp.server.auth.provider import AccessToken
 from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
-from inference_endpoints_mcp.server.http.keys import PROFILE
-from inference_endpoints_mcp.server.http.oauth_settings import (
+from inference_endpoints_mcp.server.http.sign_in.keys import PROFILE
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import (
     OAuthSettings,
     ProviderUnavailable,
     is_safe,

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference_endpoints.models.json_text import parse_json
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings
 from inference_endpoints_mcp.server.scopes import MANAGE, READ, may_manage
 from inference_endpoints_mcp.server.tool_calls import tool_specs
 

@@ -21,8 +21,8 @@ from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.cli.main import main
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.http.keys import NamedKey
-from inference_endpoints_mcp.server.http.oauth_settings import OAuthSettings
+from inference_endpoints_mcp.server.http.sign_in.keys import NamedKey
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings
 
 pytestmark = pytest.mark.anyio
 

@@ -22,7 +22,7 @@ from tests.support.scripted_upstream import SILENT, Upstream
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.http.keys import KeyFileError, NamedKey, NamedKeys, parse_keys
+from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError, NamedKey, NamedKeys, parse_keys
 
 pytestmark = pytest.mark.anyio
 
