@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX
+from inference_endpoints_mcp.cli.settings.base import VARIABLE_PREFIX
 from inference_endpoints_mcp.install.hosts import VARIABLE
 from inference_endpoints_mcp.install.launch import PACKAGE
 from inference_endpoints_mcp.tools.registry import TOOLS

@@ -3,7 +3,8 @@
 from typing import Any
 
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX, ServerSettings
+from inference_endpoints_mcp.cli.settings.base import VARIABLE_PREFIX
+from inference_endpoints_mcp.cli.settings.server import ServerSettings
 
 REGISTRY_NAME = "io.github.inference-endpoints-mcp/inference-endpoints-mcp"
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from tests.manifests.host_configs import render_hosts_table, render_links
 
-from inference_endpoints_mcp.cli.settings import ServerSettings
+from inference_endpoints_mcp.cli.settings.server import ServerSettings
 from inference_endpoints_mcp.policy.effects import EFFECTS, EffectRule
 from inference_endpoints_mcp.policy.rules import flag
 

@@ -17,7 +17,8 @@ from tests.manifests import host_configs, mcpb_manifest, registry_entry
 from tests.manifests.__main__ import MANIFESTS, REPOSITORY, generate
 
 import inference_endpoints
-from inference_endpoints_mcp.cli.settings import VARIABLE_PREFIX, ServerSettings
+from inference_endpoints_mcp.cli.settings.base import VARIABLE_PREFIX
+from inference_endpoints_mcp.cli.settings.server import ServerSettings
 from inference_endpoints_mcp.install.hosts import DEFAULT_FLAGS
 from inference_endpoints_mcp.install.links import install_links
 from inference_endpoints_mcp.tools.registry import TOOLS

@@ -2,7 +2,7 @@
 
 import sys
 
-from inference_endpoints_mcp.cli.settings import AuditSettings
+from inference_endpoints_mcp.cli.settings.commands import AuditSettings
 from inference_endpoints_mcp.policy.audit.verification import TamperedError, verify
 
 TAMPERED = 1

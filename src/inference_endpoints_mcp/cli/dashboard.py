@@ -4,7 +4,7 @@ import sys
 import webbrowser
 
 from inference_endpoints_mcp.cli.serve import build_options
-from inference_endpoints_mcp.cli.settings import DashboardSettings
+from inference_endpoints_mcp.cli.settings.commands import DashboardSettings
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError

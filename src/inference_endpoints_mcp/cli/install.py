@@ -11,12 +11,8 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, CliPositionalArg, PydanticBaseSettingsSource, SettingsConfigDict
 
-from inference_endpoints_mcp.cli.settings import (
-    CommandSettings,
-    DataFolderSettings,
-    ServerSettings,
-    parse_arguments,
-)
+from inference_endpoints_mcp.cli.settings.base import CommandSettings, DataFolderSettings, parse_arguments
+from inference_endpoints_mcp.cli.settings.server import ServerSettings
 from inference_endpoints_mcp.install.backups import Backups
 from inference_endpoints_mcp.install.changes import Change, installed_entry, plan_install, plan_uninstall
 from inference_endpoints_mcp.install.config_file import ConfigFile

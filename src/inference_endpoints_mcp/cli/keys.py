@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from inference_endpoints_mcp.cli.settings import KeySettings
+from inference_endpoints_mcp.cli.settings.commands import KeySettings
 from inference_endpoints_mcp.privacy.private_file import write_private_file
 from inference_endpoints_mcp.server.http.sign_in.keys import NEVER, KeyFileError, NamedKey, read_keys
 

@@ -45,7 +45,8 @@ def _run_server(arguments: list[str]) -> int:
     # tenth of the time to the first answer.
     gc.disable()
     from inference_endpoints_mcp.cli.serve import run_stdio
-    from inference_endpoints_mcp.cli.settings import ServerSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.server import ServerSettings
 
     gc.freeze()
     gc.enable()
@@ -54,20 +55,23 @@ def _run_server(arguments: list[str]) -> int:
 
 def _run_serve(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.serve import run_serve
-    from inference_endpoints_mcp.cli.settings import ServeSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.serve import ServeSettings
 
     return run_serve(parse_arguments(ServeSettings, arguments))
 
 
 def _run_dashboard(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.dashboard import run_dashboard
-    from inference_endpoints_mcp.cli.settings import DashboardSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.commands import DashboardSettings
 
     return run_dashboard(parse_arguments(DashboardSettings, arguments))
 
 
 def _run_demo(arguments: list[str]) -> int:
-    from inference_endpoints_mcp.cli.settings import DemoSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.commands import DemoSettings
     from inference_endpoints_mcp.demo.script import run_demo
 
     return run_demo(as_json=parse_arguments(DemoSettings, arguments).json_)
@@ -75,14 +79,16 @@ def _run_demo(arguments: list[str]) -> int:
 
 def _run_doctor(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.doctor import run_doctor
-    from inference_endpoints_mcp.cli.settings import DoctorSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.commands import DoctorSettings
 
     return run_doctor(parse_arguments(DoctorSettings, arguments))
 
 
 def _run_keys(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.keys import run_keys
-    from inference_endpoints_mcp.cli.settings import KeySettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.commands import KeySettings
 
     action, flags = (arguments[0], arguments[1:]) if arguments else ("", [])
     if action not in {"add", "list", "remove"}:
@@ -111,7 +117,8 @@ def _run_skills(arguments: list[str]) -> int:
 
 def _run_audit(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.audit import run_verify
-    from inference_endpoints_mcp.cli.settings import AuditSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.commands import AuditSettings
 
     if arguments[:1] != ["verify"]:
         parse_arguments(AuditSettings, ["--help"])
@@ -125,7 +132,9 @@ def _run_control_plane(arguments: list[str]) -> int:
 
 def _exec_control_plane(arguments: list[str]) -> NoReturn:
     """Replace this process by the embedded control plane, for any client of the REST API."""
-    from inference_endpoints_mcp.cli.settings import ControlPlaneSettings, absolute, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import parse_arguments
+    from inference_endpoints_mcp.cli.settings.commands import ControlPlaneSettings
+    from inference_endpoints_mcp.cli.settings.server import absolute
 
     settings = parse_arguments(ControlPlaneSettings, arguments)
     flags = ["--data-dir", str(settings.folder)]
@@ -146,7 +155,7 @@ def _stop_control_plane(arguments: list[str]) -> int:
     import asyncio
 
     from inference_endpoints_local.daemon import connect
-    from inference_endpoints_mcp.cli.settings import DataFolderSettings, parse_arguments
+    from inference_endpoints_mcp.cli.settings.base import DataFolderSettings, parse_arguments
 
     try:
         stopped = asyncio.run(connect.stop_plane(parse_arguments(DataFolderSettings, arguments).folder))

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError, create_model
 
-from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings
+from inference_endpoints_mcp.cli.settings.serve import ServeSettings
+from inference_endpoints_mcp.cli.settings.server import ServerSettings
 from inference_endpoints_mcp.policy.limits import CommaSeparated, Limits
 
 _OTHER_SETTINGS = {

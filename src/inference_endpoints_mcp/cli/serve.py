@@ -9,7 +9,8 @@ from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.cli.profiles import Profile, ProfilesError, read_profiles
-from inference_endpoints_mcp.cli.settings import ServerSettings, ServeSettings, absolute, merge_limits
+from inference_endpoints_mcp.cli.settings.serve import ServeSettings
+from inference_endpoints_mcp.cli.settings.server import ServerSettings, absolute, merge_limits
 from inference_endpoints_mcp.policy.audit.audit_trail import STANDARD_OUTPUT, AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError

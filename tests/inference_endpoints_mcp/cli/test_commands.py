@@ -9,7 +9,7 @@ from tests.support.command import Run, Start
 from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints.transport.http import httpx
-from inference_endpoints_mcp.cli.settings import ServerSettings
+from inference_endpoints_mcp.cli.settings.server import ServerSettings
 
 COMMANDS = [
     [], ["serve"], ["demo"], ["doctor"], ["control-plane"], ["control-plane", "stop"],

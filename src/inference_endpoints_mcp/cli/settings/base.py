@@ -1,0 +1,88 @@
+"""What all settings have in common: how a command reads them, and how it tells what is wrong with one."""
+
+import re
+import sys
+from argparse import Action, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import (
+    Field,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
+
+from inference_endpoints_mcp.policy.rules import flag
+
+VARIABLE_PREFIX = "INFERENCE_ENDPOINTS_"
+
+
+SettingsT = TypeVar("SettingsT", bound="CommandSettings")
+
+
+class CommandSettings(BaseSettings):
+    """How every command reads its settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=VARIABLE_PREFIX,
+        cli_prog_name="inference-endpoints-mcp",
+        env_ignore_empty=True,
+        enable_decoding=False,
+        cli_kebab_case=True,
+        cli_implicit_flags="toggle",
+        cli_avoid_json=True,
+        cli_hide_none_type=True,
+        extra="ignore",
+    )
+
+
+class DataFolderSettings(CommandSettings):
+    """The data folder of the embedded control plane. `control-plane stop` needs nothing else."""
+
+    data_dir: Path | None = Field(
+        default=None,
+        description="Folder of the embedded plane, plan tokens, and how long hosts wait. Default: one of the user's.",
+    )
+
+    @property
+    def folder(self) -> Path:
+        from inference_endpoints_local.daemon.connect import default_data_dir
+
+        return self.data_dir or default_data_dir()
+
+
+class PlaneSettings(DataFolderSettings):
+    """How an embedded control plane is started."""
+
+    namespace: str | None = Field(default=None, description="Namespace of calls that name none. Default: your own.")
+    simulated: bool = Field(
+        default=False, description="Let the embedded control plane also simulate public cloud hardware and its prices."
+    )
+    simulated_speed: float = Field(
+        default=1.0, gt=0, le=1_000, description="Speed of simulated time: 6 means six times real time."
+    )
+
+
+class _HelpFormatter(RawDescriptionHelpFormatter):
+    """Leaves out empty defaults."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        return re.sub(r" \(default: (None|False|\(\)|)\)$", "", action.help or "")
+
+
+def parse_arguments(settings_class: type[SettingsT], arguments: list[str]) -> SettingsT:
+    """Settings from flags, then variables, then defaults. Ends the process with a message if one is not valid."""
+    try:
+        return CliApp.run(
+            settings_class,
+            cli_args=arguments,
+            cli_settings_source=CliSettingsSource(settings_class, formatter_class=_HelpFormatter),
+        )
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in problem["loc"])
+            print(f"{flag(name)}: {problem['msg']}" if name else problem["msg"], file=sys.stderr)
+        raise SystemExit(2) from None
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,107 @@
+"""The settings of `serve --http`: where it listens, who may call, and what it shows of itself."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+from pydantic_settings import SettingsConfigDict
+
+from inference_endpoints_mcp.cli.settings.server import ServerSettings
+from inference_endpoints_mcp.cli.settings.values import validate_address, validate_names, validate_networks
+from inference_endpoints_mcp.policy.limits import CommaSeparated
+from inference_endpoints_mcp.policy.rules import flag
+
+
+class ServeSettings(ServerSettings):
+    """Serve MCP over streamable HTTP, at /mcp, for several hosts at once.
+
+    Calls act with your token. So on this machine it needs --keys, --api-key-file, --uds or --allow-local-users, and an
+    address that other machines can reach needs a key and --allowed-hosts.
+    """
+
+    model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp serve")
+
+    http: bool = Field(default=False, description="Serve over streamable HTTP. Without this flag: over stdio.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes any free port.")
+    uds: Path | None = Field(
+        default=None, description="Unix socket to listen on instead of a port. Only you can open it."
+    )
+    keys: Path | None = Field(
+        default=None,
+        description="Private file of named keys, each with its last day, read again when it changes; see "
+        "`inference-endpoints-mcp keys`.",
+    )
+    api_key_file: Path | None = Field(
+        default=None, description="Private file with the key that callers send as `Authorization: Bearer …`."
+    )
+    oauth_issuer: str | None = Field(
+        default=None, description="Identity provider at which callers sign in, as it names itself in its metadata."
+    )
+    oauth_resource: str | None = Field(
+        default=None, description="Address of this server as callers know it, for which their tokens must be issued."
+    )
+    oauth_groups_claim: str = Field(
+        default="groups", description="Claim of a token that names the groups of its caller, which profiles can name."
+    )
+    profiles: Path | None = Field(
+        default=None,
+        description="TOML file of profiles: a table for each, with a token, limits and approval by the names of these "
+        "flags. A key names its profile, and groups of the identity provider have one.",
+    )
+    allow_local_users: bool = Field(
+        default=False, description="Without a key, let every user of this machine act with your token."
+    )
+    allowed_hosts: Annotated[CommaSeparated, AfterValidator(validate_names)] = Field(
+        default=(), description="Host names of this server: mcp.acme.example, or with a port."
+    )
+    trusted_proxies: Annotated[CommaSeparated, AfterValidator(validate_networks)] = Field(
+        default=(),
+        description="Addresses and networks of reverse proxies whose X-Forwarded-For names the caller. From others "
+        "this header is ignored.",
+    )
+    max_sessions: int = Field(
+        default=64, ge=1, description="Most sessions that one caller can have in the older protocol (2025-11-25)."
+    )
+    max_connections: int = Field(
+        default=2_000,
+        ge=1,
+        description="Most connections of all callers together, waits and streams included. One that waits for a "
+        "request gives way to a new one.",
+    )
+
+    grace: int = Field(
+        default=2, ge=1, description="Seconds that running calls have to end after SIGTERM. Waits answer at once."
+    )
+    metrics: Annotated[str, AfterValidator(validate_address)] | None = Field(
+        default=None, description="Address at which Prometheus finds metrics, such as 127.0.0.1:9464. Default: none."
+    )
+
+    @property
+    def has_key(self) -> bool:
+        """Whether callers have to sign in."""
+        return bool(self.keys or self.api_key_file or self.oauth_issuer)
+
+    @model_validator(mode="after")
+    def _profiles_need_callers_with_names(self) -> Self:
+        if self.profiles and not self.has_key:
+            raise PydanticCustomError("profiles", "--profiles needs callers who sign in: --keys or --oauth-issuer.")
+        return self
+
+    @model_validator(mode="after")
+    def _provider_and_resource_belong_together(self) -> Self:
+        if (self.oauth_issuer is None) != (self.oauth_resource is None):
+            raise PydanticCustomError("oauth", "--oauth-issuer and --oauth-resource need each other.")
+        return self
+
+    @model_validator(mode="after")
+    def _socket_has_no_address(self) -> Self:
+        for name in ("host", "port", "trusted_proxies"):
+            if self.uds and name in self.model_fields_set:
+                raise PydanticCustomError("no_address", "{flag} has no meaning with --uds.", {"flag": flag(name)})
+        return self
