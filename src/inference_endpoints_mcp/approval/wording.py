@@ -41,7 +41,7 @@ def describe_cost(proposal: Proposal) -> str:
     if cost.per_hour_at_most is None:
         return f"{now}. Its price is not published."
     if cost.per_hour_at_most == 0:
-        return f"{now}, and nothing afterwards."
+        return f"{now}, and nothing afterwards." if cost.per_hour_now != 0 else "It costs nothing now or afterwards."
     hardware = named(cost.hardware_id)
     if proposal.backend == "local":
         return f"{now}. It runs on {hardware}, which costs nothing."
