@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def test_without_a_token_both_ways_forward_are_named(run: Run) -> None:
 
 
 def test_it_shows_what_was_learnt_of_hosts(run: Run, tmp_path: Path) -> None:
-    LearnedHolds(tmp_path, time.time).change("a-host 2, over stdio", Hold(3.5), lambda hold: Hold(2 * hold.seconds))
+    with closing(LearnedHolds(tmp_path, time.time)) as holds:
+        holds.change("a-host 2, over stdio", Hold(3.5), lambda hold: Hold(2 * hold.seconds))
     assert "a-host 2, over stdio: calls are held for up to 7 s" in run("doctor", "--data-dir", str(tmp_path)).stdout
 
 

@@ -3,7 +3,6 @@
 import logging
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -44,7 +43,7 @@ class LearnedHolds:
         self._path = folder / "holds.sqlite3" if folder else None
         self._clock = clock
         self._renewed = False
-        self._memory: sqlite3.Connection | None = None
+        self._db: sqlite3.Connection | None = None
 
     @property
     def exists(self) -> bool:
@@ -71,7 +70,7 @@ class LearnedHolds:
             db.execute("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?)", [client, *astuple(hold), self._clock()])
             _keep_newest(db, "hold", "client", "changed", MAX_CLIENTS)
 
-        self._run(write)
+        self._run(write, writes=True)
 
     def propose(self, proof: bytes, again: bytes, allowed_s: float) -> None:
         """Note an answer. A call with `proof` shows that it arrived; one with `again` repeats what it answered."""
@@ -80,33 +79,43 @@ class LearnedHolds:
             db.execute("INSERT OR REPLACE INTO proposal VALUES (?, ?, ?, ?)", [proof, again, allowed_s, self._clock()])
             _keep_newest(db, "proposal", "proof", "made", MAX_PROPOSALS)
 
-        self._run(write)
+        self._run(write, writes=True)
 
     def take(self, proof: bytes, again: bytes) -> Outcome | None:
         """What a call tells of an answer before it. It tells it once; None if it tells nothing."""
-        since = self._clock() - PROPOSAL_VALID_S
+        if self._run(lambda db: self._outcome(db, proof, again)) is None:
+            return None  # most calls: nothing is written
 
-        def read(db: sqlite3.Connection) -> Outcome | None:
-            for column, value in (("proof", proof), ("again", again)):
-                query = f"SELECT allowed FROM proposal WHERE {column} = ? AND made >= ?"  # noqa: S608
-                row = db.execute(query, [value, since]).fetchone()
-                if row is not None:
-                    db.execute(f"DELETE FROM proposal WHERE {column} = ?", [value])  # noqa: S608
-                    return Outcome(column == "proof", row[0])
-            return None
+        def write(db: sqlite3.Connection) -> Outcome | None:
+            outcome = self._outcome(db, proof, again)
+            if outcome is not None:
+                column, value = ("proof", proof) if outcome.arrived else ("again", again)
+                db.execute(f"DELETE FROM proposal WHERE {column} = ?", [value])  # noqa: S608
+            return outcome
 
-        return self._run(read)
+        return self._run(write, writes=True)
 
     def close(self) -> None:
-        if self._memory is not None:
-            self._memory.close()
+        if self._db is not None:
+            self._db.close()
+            self._db = None
 
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it in one transaction. A file that is no database is begun anew: nothing in it is worth a repair."""
+    def _outcome(self, db: sqlite3.Connection, proof: bytes, again: bytes) -> Outcome | None:
+        since = self._clock() - PROPOSAL_VALID_S
+        for column, value in (("proof", proof), ("again", again)):
+            query = f"SELECT allowed FROM proposal WHERE {column} = ? AND made >= ?"  # noqa: S608
+            row = db.execute(query, [value, since]).fetchone()
+            if row is not None:
+                return Outcome(column == "proof", row[0])
+        return None
+
+    def _run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = False) -> T:
+        """Do it, in one transaction. A file that is no database is begun anew: nothing in it is worth a repair."""
         while self._path is not None:
             try:
-                return _run_in(self._path, work)
+                return _do(self._open(self._path), work, writes)
             except (OSError, sqlite3.Error) as error:
+                self.close()
                 broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
                 if broken and not self._renewed:
                     self._renewed = True
@@ -114,28 +123,34 @@ class LearnedHolds:
                     continue
                 log.warning("%s cannot be used (%s): what hosts bear is learnt for this process", self._path, error)
                 self._path = None
-        if self._memory is None:
-            self._memory = _prepare(sqlite3.connect(":memory:", isolation_level=None))
-        return work(self._memory)
+        return _do(self._open(None), work, writes)
+
+    def _open(self, path: Path | None) -> sqlite3.Connection:
+        if self._db is None:
+            if path is not None:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.touch(mode=0o600)
+                path.chmod(0o600)
+            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=_LOCK_TIMEOUT_S)
+            # What is lost with the power is learnt again.
+            self._db.execute("PRAGMA synchronous = OFF")
+            for statement in _SCHEMA.split(";"):
+                self._db.execute(statement)
+        return self._db
 
 
-def _run_in(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=_LOCK_TIMEOUT_S)) as db:
-        # What is lost with the power is learnt again.
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute("BEGIN IMMEDIATE")
-        done = work(_prepare(db))
-        db.execute("COMMIT")
-        return done
-
-
-def _prepare(db: sqlite3.Connection) -> sqlite3.Connection:
-    for statement in _SCHEMA.split(";"):
-        db.execute(statement)
-    return db
+def _do(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T], writes: bool) -> T:
+    """Reading needs no transaction of its own; while one writes, no other process does."""
+    if not writes:
+        return work(db)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        done = work(db)
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+    return done
 
 
 def _keep_newest(db: sqlite3.Connection, table: str, key: str, order: str, most: int) -> None:

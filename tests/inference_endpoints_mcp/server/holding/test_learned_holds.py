@@ -1,6 +1,8 @@
 """What is learnt of hosts is kept in the data folder."""
 
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -21,12 +23,22 @@ class Clock:
         return self.now
 
 
+Opened = Callable[..., LearnedHolds]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Opens what is learnt in a folder. All are closed at the end."""
+    with ExitStack() as stack:
+        yield lambda folder, clock=None: stack.enter_context(closing(LearnedHolds(folder, clock or Clock())))
+
+
 def doubled(hold: Hold) -> Hold:
     return Hold(hold.seconds * 2)
 
 
-def test_servers_with_the_same_folder_share_what_they_learnt(tmp_path: Path) -> None:
-    one, other = LearnedHolds(tmp_path, Clock()), LearnedHolds(tmp_path, Clock())
+def test_servers_with_the_same_folder_share_what_they_learnt(opened: Opened, tmp_path: Path) -> None:
+    one, other = opened(tmp_path), opened(tmp_path)
     assert other.find("a 1") is None
     one.change("a 1", START, doubled)
     other.change("a 1", START, doubled)
@@ -38,51 +50,54 @@ def test_servers_with_the_same_folder_share_what_they_learnt(tmp_path: Path) -> 
     assert one.take(b"proof", b"") is None
 
 
-def test_an_answer_is_followed_or_its_call_is_repeated_and_that_is_told_once(tmp_path: Path) -> None:
-    holds = LearnedHolds(tmp_path, Clock())
+def test_an_answer_is_followed_or_its_call_is_repeated_and_that_is_told_once(opened: Opened, tmp_path: Path) -> None:
+    holds = opened(tmp_path)
     holds.propose(b"proof", b"again", 7)
     assert holds.take(b"other", b"another") is None
     assert holds.take(b"other", b"again") == Outcome(False, 7)
     assert holds.take(b"proof", b"again") is None
 
 
-def test_a_proposal_tells_nothing_after_ten_minutes(tmp_path: Path) -> None:
+def test_a_proposal_tells_nothing_after_ten_minutes(opened: Opened, tmp_path: Path) -> None:
     clock = Clock()
-    holds = LearnedHolds(tmp_path, clock)
+    holds = opened(tmp_path, clock)
     holds.propose(b"proof", b"again", 7)
     clock.now += PROPOSAL_VALID_S
     assert holds.take(b"proof", b"again") is None
 
 
-def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
-    LearnedHolds(tmp_path / "new", Clock()).change("a", START, doubled)
+def test_only_the_owner_can_read_the_file(opened: Opened, tmp_path: Path) -> None:
+    opened(tmp_path / "new").change("a", START, doubled)
     (file,) = (tmp_path / "new").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 5_000])
-def test_a_file_that_is_damaged_is_begun_anew(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_damaged_is_begun_anew(opened: Opened, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "holds.sqlite3").write_bytes(content)
-    holds = LearnedHolds(tmp_path, Clock())
+    holds = opened(tmp_path)
     assert holds.find("a") is None
     holds.change("a", START, doubled)
-    assert LearnedHolds(tmp_path, Clock()).find("a") == Hold(7)
+    assert opened(tmp_path).find("a") == Hold(7)
 
 
-def test_without_a_usable_folder_a_process_learns_for_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_usable_folder_a_process_learns_for_itself(
+    opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("not a folder")
-    holds = LearnedHolds(tmp_path / "file", Clock())
+    holds = opened(tmp_path / "file")
     holds.change("a", START, doubled)
     assert holds.find("a") == Hold(7)
     assert len(caplog.records) == 1
-    holds.close()
 
 
-def test_what_changed_longest_ago_is_forgotten_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_changed_longest_ago_is_forgotten_first(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(learned_holds, "MAX_CLIENTS", 2)
     monkeypatch.setattr(learned_holds, "MAX_PROPOSALS", 2)
-    holds = LearnedHolds(tmp_path, Clock())
+    holds = opened(tmp_path)
     for name in ("a", "b", "a", "c"):
         holds.change(name, START, doubled)
     assert [holds.find(name) for name in ("a", "b", "c")] == [Hold(14), None, Hold(7)]
