@@ -98,6 +98,8 @@ async def _serve(
         pid=os.getpid(),
         simulated=plane_options.simulated,
         model_folders=plane_options.model_folders,
+        simulated_speed=plane_options.simulated_speed,
+        cloud_quota=plane_options.cloud_quota,
     )
     await PlaneServer(plane, connection, folder, options.linger, ready).run(listener)
 

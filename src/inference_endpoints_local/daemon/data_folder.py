@@ -47,6 +47,8 @@ class RunningPlane:
     pid: int
     simulated: bool = False
     model_folders: tuple[str, ...] = ()
+    simulated_speed: float = 1.0
+    cloud_quota: int = 16
 
     @property
     def port(self) -> int:
@@ -119,6 +121,8 @@ class DataFolder:
                 pid=int(facts["pid"]),
                 simulated=facts["simulated"] is True,
                 model_folders=tuple(facts.get("model_folders", ())),
+                simulated_speed=float(facts.get("simulated_speed", 1.0)),
+                cloud_quota=int(facts.get("cloud_quota", 16)),
             )
             # The token is sent to this URL, so it must be on loopback.
             usable = _LOOPBACK.fullmatch(found.url) is not None
