@@ -60,7 +60,7 @@ class HeldCall:
         self._first_s, self._least_s = first_s, first_s / 2
         # What one program bears tells nothing of another with the same name: after a loss it begins anew.
         self._most_after_loss = math.inf if has_own_name(name) else first_s
-        self._learns_from_repeats = known is None
+        self._is_known = known is not None
         # One client can bear more over another transport, or where it gets progress. Over HTTP, callers with the same
         # client learn apart: none can make the calls of another short.
         way = f"over HTTP, caller {caller[:16]}" if http else "over stdio"
@@ -113,15 +113,19 @@ class HeldCall:
             return
         if outcome.arrived:
             self._change(lambda hold: hold.after_arrival(outcome.allowed_s, self._limit))
-        elif self._learns_from_repeats:
+        elif not self._is_known:
             # A model that does not do as `next` says repeats its call too.
             self._change(lambda hold: hold.after_loss(outcome.allowed_s, self._first_s, self._most_after_loss))
 
     def _note_loss(self) -> None:
-        """A call that is stopped at once tells nothing of the host's limit: a person stopped it."""
+        """A call that is stopped at once tells nothing of the host's limit: a person stopped it.
+
+        Where the limit is known, it was most likely a person too: the next answer that arrives brings the hold back.
+        """
         if self._operator_s is None and time.monotonic() - self._began >= self._least_s:
             allowed = self._allowed()
-            self._change(lambda hold: hold.after_loss(allowed, self._least_s, self._most_after_loss))
+            change = Hold.after_stop if self._is_known else Hold.after_loss
+            self._change(lambda hold: change(hold, allowed, self._least_s, self._most_after_loss))
 
     def _change(self, change: Any) -> None:
         self._holds.change(self._client, self._start, change)

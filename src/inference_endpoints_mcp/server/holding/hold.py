@@ -45,3 +45,7 @@ class Hold:
         if not is_near(self.seconds, allowed_s):
             return self
         return Hold(max(min(self.seconds / 2, most), least), min(self.losses + 1, MAX_LOSSES))
+
+    def after_stop(self, allowed_s: float, least: float, most: float = math.inf) -> "Hold":
+        """As after a loss, but the next answer that arrives doubles the hold again."""
+        return replace(self.after_loss(allowed_s, least, most), losses=self.losses)

@@ -116,6 +116,17 @@ async def test_a_host_that_gives_up_in_silence_makes_its_call_again_and_is_held_
             assert learnt() == [FIRST_S]
 
 
+async def test_a_known_host_whose_call_a_person_stopped_is_held_for_half_as_long_once(
+    driver: Driver, host_of: HostOf, learning: dict[str, Any], learnt: Learnt
+) -> None:
+    await driver.create()
+    async with host_of(name="claude-code", **learning) as host, host_of(name="clock", first_hold_s=FIRST_S) as clock:
+        task = asyncio.create_task(wait(host))
+        await wait(clock)
+        task.cancel()
+        await eventually(lambda: learnt() == [300])
+
+
 @pytest.mark.parametrize(("name", "then"), [("hasty", 2 * FIRST_S), ("mcp", FIRST_S)])
 async def test_a_cancel_halves_the_hold_and_a_name_that_many_have_begins_anew(
     driver: Driver, host_of: HostOf, mode: Mode, learning: dict[str, Any], learnt: Learnt, name: str, then: float

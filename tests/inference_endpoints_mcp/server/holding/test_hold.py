@@ -54,6 +54,12 @@ def test_a_host_whose_calls_a_person_stopped_is_trusted_again() -> None:
     assert arrived(hold, 200) == Hold(LIMIT)
 
 
+def test_where_a_person_stopped_a_call_the_next_answer_brings_the_hold_back() -> None:
+    stopped = Hold(LIMIT).after_stop(LIMIT, LEAST)
+    assert stopped.seconds == LIMIT / 2
+    assert arrived(stopped) == Hold(LIMIT)
+
+
 def test_the_hold_never_falls_to_nothing() -> None:
     hold = Hold(LIMIT)
     for _ in range(20):
