@@ -19,7 +19,7 @@ from tests.support.app_host import app_host
 from tests.support.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
-from inference_endpoints_mcp.server.mcp_app import APP_URI
+from inference_endpoints_mcp.server.features.mcp_app import APP_URI
 
 pytest.importorskip("playwright.async_api", reason="`make test-app` installs Playwright")
 from playwright.async_api import expect

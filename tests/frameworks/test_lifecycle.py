@@ -9,7 +9,7 @@ from tests.frameworks.environments import Environment, all_clients
 from tests.frameworks.measured import record
 from tests.frameworks.model import stories
 
-from inference_endpoints_mcp.server.rendering import ERROR_META
+from inference_endpoints_mcp.server.answers.rendering import ERROR_META
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
 

@@ -23,9 +23,9 @@ from mcp.types import (
 from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.server.answers.rendering import ERROR_META
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.rendering import ERROR_META
 from inference_endpoints_mcp.tools.kept_outputs import SCHEME as OUTPUTS
 
 Mode = Literal["auto", "legacy"]

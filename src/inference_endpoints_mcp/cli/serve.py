@@ -15,19 +15,19 @@ from inference_endpoints_mcp.policy.audit.audit_trail import STANDARD_OUTPUT, Au
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets, LentSecretsError
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
-from inference_endpoints_mcp.server.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
-from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
-from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
-from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError
-from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings, ProviderSettingsError
-from inference_endpoints_mcp.server.telemetry import NoTelemetry, Telemetry
-from inference_endpoints_mcp.server.token_sources import (
+from inference_endpoints_mcp.server.backends.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
+from inference_endpoints_mcp.server.backends.token_sources import (
     TokenSource,
     token_in_file,
     token_in_variable,
     token_of_command,
     token_of_this_machine,
 )
+from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
+from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
+from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings, ProviderSettingsError
+from inference_endpoints_mcp.server.telemetry import NoTelemetry, Telemetry
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http, serve_stdio
 from inference_endpoints_mcp.tools.media_access import MediaAccess

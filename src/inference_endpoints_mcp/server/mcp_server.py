@@ -41,14 +41,15 @@ from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
-from inference_endpoints_mcp.server import rendering
+from inference_endpoints_mcp.server.answers import rendering
 from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions
 from inference_endpoints_mcp.server.caller import track_caller
-from inference_endpoints_mcp.server.completion import ArgumentCompleter
+from inference_endpoints_mcp.server.features.completion import ArgumentCompleter
+from inference_endpoints_mcp.server.features.mcp_app import APP_URI, AppExtension, read_app, shows_app
+from inference_endpoints_mcp.server.features.prompts import Prompts
+from inference_endpoints_mcp.server.features.skills import SCHEME, SkillsExtension
 from inference_endpoints_mcp.server.holding.held_call import note_time
 from inference_endpoints_mcp.server.http.header_limits import apply_header_limits
-from inference_endpoints_mcp.server.mcp_app import APP_URI, AppExtension, read_app, shows_app
-from inference_endpoints_mcp.server.prompts import Prompts
 from inference_endpoints_mcp.server.resources.endpoint_resources import JSON, EndpointResources
 from inference_endpoints_mcp.server.resources.output_resources import (
     is_output,
@@ -59,7 +60,6 @@ from inference_endpoints_mcp.server.resources.output_resources import (
 from inference_endpoints_mcp.server.resources.subscriptions import Subscriptions
 from inference_endpoints_mcp.server.resources.uris import EndpointUri
 from inference_endpoints_mcp.server.scopes import apply_scopes
-from inference_endpoints_mcp.server.skills import SCHEME, SkillsExtension
 from inference_endpoints_mcp.server.stdio import stdio_messages
 from inference_endpoints_mcp.server.tool_calls import ToolCalls
 from inference_endpoints_mcp.tools.call_context import Application

@@ -27,8 +27,8 @@ from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server import rendering
-from inference_endpoints_mcp.server.mcp_app import SHOWN_IN_APP, link_to_app, shows_app
+from inference_endpoints_mcp.server.answers import rendering
+from inference_endpoints_mcp.server.features.mcp_app import SHOWN_IN_APP, link_to_app, shows_app
 from inference_endpoints_mcp.server.telemetry import CANCELLED, OK, Telemetry
 from inference_endpoints_mcp.tools.call_context import InputNeeded, given_arguments
 from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
@@ -145,7 +145,7 @@ class ToolCalls:
         except ToolError as error:
             missing = next((cause for cause in _causes(error) if isinstance(cause, NotFound)), None)
             if missing is not None:
-                from inference_endpoints_mcp.server.similar_names import add_similar_names  # imports the tools
+                from inference_endpoints_mcp.server.answers.similar_names import add_similar_names  # imports the tools
 
                 await add_similar_names(missing, arguments, context)
             return self._render_tool_error(spec, error)

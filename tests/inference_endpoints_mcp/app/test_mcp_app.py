@@ -21,7 +21,7 @@ from tests.support.scripted_upstream import Upstream
 
 from inference_endpoints_mcp.app.page import page_for_hosts
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.mcp_app import APP_URI, SHOWN_IN_APP
+from inference_endpoints_mcp.server.features.mcp_app import APP_URI, SHOWN_IN_APP
 from inference_endpoints_mcp.tools.app.get_endpoint_graphs import GraphSeries
 from inference_endpoints_mcp.tools.app.get_fleet import FleetRow
 from inference_endpoints_mcp.tools.outputs import EndpointOutcome, EndpointOutput

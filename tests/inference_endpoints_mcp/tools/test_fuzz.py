@@ -10,7 +10,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Host, text_of
 from tests.support.plane_driver import Driver
 
-from inference_endpoints_mcp.server.rendering import ERROR_META
+from inference_endpoints_mcp.server.answers.rendering import ERROR_META
 from inference_endpoints_mcp.server.tool_calls import published_tools
 
 pytestmark = pytest.mark.anyio

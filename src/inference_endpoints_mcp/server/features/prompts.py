@@ -14,8 +14,8 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS
 from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
-from inference_endpoints_mcp.server import rendering
-from inference_endpoints_mcp.server.answer_size import to_compact_json
+from inference_endpoints_mcp.server.answers import rendering
+from inference_endpoints_mcp.server.answers.answer_size import to_compact_json
 from inference_endpoints_mcp.server.tool_calls import is_offered, tool_specs
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 

@@ -9,7 +9,7 @@ from inference_endpoints.errors import Unavailable
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints_local.daemon import connect
-from inference_endpoints_mcp.server.token_sources import TokenSource
+from inference_endpoints_mcp.server.backends.token_sources import TokenSource
 
 
 class HuggingFaceConnector:

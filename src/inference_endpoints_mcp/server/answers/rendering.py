@@ -14,7 +14,7 @@ from inference_endpoints_mcp.privacy.answer_text import is_plain
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS
 from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
-from inference_endpoints_mcp.server.answer_size import fit, to_compact_json
+from inference_endpoints_mcp.server.answers.answer_size import fit, to_compact_json
 
 ERROR_META = "io.github.inference-endpoints-mcp/error"
 MIN_SIMILARITY = 0.7

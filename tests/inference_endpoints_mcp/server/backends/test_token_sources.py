@@ -11,7 +11,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.errors import NotConfigured
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.server.token_sources import (
+from inference_endpoints_mcp.server.backends.token_sources import (
     TokenSource,
     token_in_file,
     token_in_variable,

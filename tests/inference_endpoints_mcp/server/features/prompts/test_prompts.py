@@ -16,7 +16,7 @@ from tests.support.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.prompts import PROMPT_TEMPLATES
+from inference_endpoints_mcp.server.features.prompts import PROMPT_TEMPLATES
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +67,7 @@ def test_prompts_are_listed_before_the_tools_are_loaded() -> None:
         "from inference_endpoints_mcp.policy.limits import Limits\n"
         "from inference_endpoints_mcp.policy.policy import Policy\n"
         "from inference_endpoints_mcp.privacy.redact import Redactor\n"
-        "from inference_endpoints_mcp.server.prompts import Prompts\n"
+        "from inference_endpoints_mcp.server.features.prompts import Prompts\n"
         "print(len(Prompts(Policy(Limits()), Redactor()).list_prompts()))\n"
         "print(*(name for name in sys.modules if name == 'inference_endpoints_mcp.tools.registry'))"
     )

@@ -1,0 +1,1 @@
+"""What the server offers beside tools: prompts, completion, skills and the app."""
