@@ -143,7 +143,7 @@ async def test_a_plan_of_the_model_is_approved_by_a_person_in_the_page(
         app_host(driver.plane.url, approval=policy) as client,
         shown_beside(open_page, client, "create_endpoint", wish) as shown,
     ):
-        dialog = shown.view.get_by_role("dialog", name="create: new")
+        dialog = shown.view.get_by_role("dialog", name="Create new")
         await expect(dialog).to_contain_text("This is the plan: nothing was changed.")
         await expect(dialog.get_by_role("row", name="model.repository")).to_contain_text("org/model-1B")
         await expect(dialog).to_contain_text("at most $0.80/h")

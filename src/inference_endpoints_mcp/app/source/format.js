@@ -42,6 +42,12 @@ function short(value) {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(3)));
 }
 
+/** What a tool does, for a title: `scale_endpoint_to_zero` is `Scale to zero`. @param {string} tool */
+export function verbOf(tool) {
+  const verb = words(tool.replace("_endpoint", ""));
+  return verb.charAt(0).toUpperCase() + verb.slice(1);
+}
+
 /** A state as words: `scaledToZero` is `scaled to zero`. @param {string} state */
 export function words(state) {
   return state.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replaceAll("_", " ");

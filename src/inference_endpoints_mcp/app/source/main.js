@@ -2,7 +2,7 @@ import { dataOf, reasonOf } from "./answers.js";
 import { approvalFor, ChangeDialog } from "./change/change_dialog.js";
 import { button, el, fill } from "./dom.js";
 import { EndpointView } from "./endpoint/endpoint_view.js";
-import { words } from "./format.js";
+import { verbOf } from "./format.js";
 import { FleetView } from "./fleet/fleet_view.js";
 import { BrowserHost } from "./host/browser_host.js";
 import { MessageHost } from "./host/message_host.js";
@@ -104,7 +104,7 @@ class Page {
     const given = { ...(again?.arguments ?? this.host.toolArguments) };
     delete given.plan_token;
     const subject = answer.endpoint_name ?? `${answer.endpoints?.length ?? 0} endpoints`;
-    const title = `${words(tool.replace("_endpoint", ""))}: ${subject}`;
+    const title = `${verbOf(tool)} ${subject}`;
     const change = { title, verb: "Approve", tool, given };
     new ChangeDialog(this.host, (tool) => this.watchChange(tool)).openPlanned(change, answer, approval);
   }

@@ -1,9 +1,9 @@
 import { announce, button, el, fill, refill } from "../dom.js";
-import { idleTime, money, words } from "../format.js";
+import { idleTime, money, verbOf, words } from "../format.js";
 import { VirtualGrid } from "./endpoint_grid.js";
 
 const MOST_AT_ONCE = 100; // as the tools' argument `names`
-const CHANGES_OF_ALL = { pause_endpoint: "Pause", scale_endpoint_to_zero: "Scale to zero", resume_endpoint: "Resume" };
+const CHANGES_OF_ALL = ["pause_endpoint", "scale_endpoint_to_zero", "resume_endpoint"];
 
 /**
  * All endpoints: what they cost together, a grid of them, and what could be saved.
@@ -103,7 +103,7 @@ export class FleetView {
 
 /** @param {any} saving @param {((change: import("../types.js").Change) => void) | null} change */
 function savingItem({ endpoint_name, saves_usd, per, why, call }, change) {
-  const verb = words(call.tool.replace("_endpoint", ""));
+  const verb = verbOf(call.tool);
   const made = { title: `${verb} ${endpoint_name}`, verb: "Go on", tool: call.tool, given: call.arguments };
   return el(
     "li",
@@ -123,7 +123,8 @@ function savingItem({ endpoint_name, saves_usd, per, why, call }, change) {
 function changesOfAll(rows, change) {
   if (rows.length < 2 || rows.length > MOST_AT_ONCE) return [];
   const given = { names: rows.map(keyOf) };
-  return Object.entries(CHANGES_OF_ALL).map(([tool, verb]) => {
+  return CHANGES_OF_ALL.map((tool) => {
+    const verb = verbOf(tool);
     const title = `${verb} ${rows.length} endpoints`;
     return button(`${title}…`, () => change({ title, verb, tool, given }));
   });
