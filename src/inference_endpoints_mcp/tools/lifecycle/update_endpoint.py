@@ -124,7 +124,8 @@ async def update_endpoint(
             )
         return ProposedChange(
             proposal=proposal_of(call, plan, where_it_is, current.name, current).with_warnings(
-                *(await local_run_warnings(call, plan) if dry_run else [])
+                *([] if plan.changes else ["It already has these settings: nothing would be sent."]),
+                *(await local_run_warnings(call, plan) if dry_run else []),
             ),
             preview=preview,
             apply=partial(_update, call, plan, request, where_it_is, current.name),

@@ -130,3 +130,14 @@ async def test_changing_what_is_paused_has_no_effect_now(driver: Driver, modern:
     assert (await modern.call("update_endpoint", **change))["plan"]["effect"] == "disrupts"
     await driver.do("chat", "pause")
     assert (await modern.call("update_endpoint", **change))["plan"]["effect"] == "none"
+
+
+async def test_a_dry_run_that_changes_nothing_says_so_with_the_same_costs_and_quota(
+    driver: Driver, modern: Host
+) -> None:
+    await driver.create("chat", compute={"scaling": {"minReplica": 1, "maxReplica": 2}})
+    await driver.advance(850)
+    plan = (await modern.call("update_endpoint", endpoint_name="chat", max_replica=2, dry_run=True))["plan"]
+    assert "It already has these settings: nothing would be sent." in plan["warnings"]
+    costs = [plan[f"per_hour_{when}_usd"] for when in ("now", "after", "at_most")]
+    assert (costs, plan["quota_left"]) == ([0.033, 0.033, 0.066], 14)
