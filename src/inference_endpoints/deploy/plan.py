@@ -20,6 +20,7 @@ from inference_endpoints.deploy.offers import (
     list_offers,
 )
 from inference_endpoints.deploy.prices import HOURS_PER_MONTH, Prices, to_money
+from inference_endpoints.deploy.quota_use import quota_left, quota_taken
 from inference_endpoints.deploy.specs import differences
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest
 from inference_endpoints.models import (
@@ -133,8 +134,8 @@ def plan_create(request: CreateRequest, namespace: str, listing: HardwareListing
         cost=_cost(after, offer, max(1, scaling.min_replica), 0.0),
         exposes=find_exposures(request, None),
         request=request,
-        quota_left=_quota_left(offer, after, None, known),
-        quota_more=_quota_more(offer, after, None, known),
+        quota_left=quota_left(offer, after, None, known),
+        quota_more=quota_taken(offer, after, None, known),
         warnings=_warnings(offer, after, None, known),
     )
 
@@ -163,8 +164,8 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
             SettingChange(setting=path, before=_masked_at(path, before), after=_masked_at(path, after))
             for path, (before, after) in found.items()
         ],
-        quota_left=_quota_left(offer, after, current, known),
-        quota_more=_quota_more(offer, after, current, known),
+        quota_left=quota_left(offer, after, current, known),
+        quota_more=quota_taken(offer, after, current, known),
         warnings=[*_move_warnings(current, after), *_warnings(offer, after, current, known)],
     )
 
@@ -233,8 +234,8 @@ def _plan_start(name: str, effect: Effect, current: Endpoint, namespace: str, li
         spends=True,
         endpoint=f"{namespace}/{current.name}",
         cost=_cost(current, offer, max(1, scaling.min_replica), Prices(listing).now(current)),
-        quota_left=_quota_left(offer, current, current, known),
-        quota_more=_quota_more(offer, current, current, known),
+        quota_left=quota_left(offer, current, current, known),
+        quota_more=quota_taken(offer, current, current, known),
         warnings=_warnings(offer, current, current, known),
     )
 
@@ -277,40 +278,6 @@ def _idle_minutes(scaling: Scaling) -> float:
     return math.inf if scaling.scale_to_zero_timeout is None else float(scaling.scale_to_zero_timeout)
 
 
-def _quota_left(
-    offer: Offer | None, after: EndpointConfiguration, current: Endpoint | None, known: Sequence[Offer]
-) -> int | None:
-    more = _quota_more(offer, after, current, known)
-    quota = offer.instance.quota if offer else None
-    return None if quota is None or more is None else quota.left - more
-
-
-def _quota_more(
-    offer: Offer | None, after: EndpointConfiguration, current: Endpoint | None, known: Sequence[Offer]
-) -> int | None:
-    """Accelerators that a change takes from the quota of its hardware: replicas that are replaced count once.
-
-    Every endpoint that is not paused counts with its maximum of replicas (the service's documentation); on this machine
-    with those that run.
-    """
-    if offer is None or offer.instance.quota is None:
-        return None
-    if current is not None and current.state is State.PAUSED and after is not current:
-        return 0  # it stays paused
-    wanted = after.compute.scaling.most_replicas * offer.instance.num_accelerators
-    before = find_offer(known, current.hardware_id) if current else None
-    if current is None or before is None or current.state is State.PAUSED or _quota_of(before) != _quota_of(offer):
-        return wanted
-    scaling, status = current.compute.scaling, current.status
-    held = status.target_replica if before.is_this_machine else scaling.most_replicas
-    return wanted - held * before.instance.num_accelerators
-
-
-def _quota_of(offer: Offer) -> tuple[str, str]:
-    """A quota is for an instance type of a vendor, whatever the size and region."""
-    return offer.hardware.vendor, offer.hardware.instance_type
-
-
 def _warnings(
     offer: Offer | None, after: EndpointConfiguration, current: Endpoint | None, known: Sequence[Offer]
 ) -> list[str]:
@@ -319,7 +286,7 @@ def _warnings(
     warnings = []
     if offer.instance.status != "available":
         warnings.append(f"This hardware is listed as {offer.instance.status.replace('_', ' ')}.")
-    left, kept = _quota_left(offer, after, current, known), after.compute.scaling.min_replica
+    left, kept = quota_left(offer, after, current, known), after.compute.scaling.min_replica
     if not offer.is_this_machine and lack_payment_method(cloud_quotas(known)):
         warnings.append(f"{QUOTAS_WITHOUT_PAYMENT_METHOD} {ADD_PAYMENT_METHOD}")
     elif left is not None and left < 0:
