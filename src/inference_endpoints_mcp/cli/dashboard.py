@@ -1,7 +1,9 @@
 """`dashboard`: the server with its page, for the person at this machine."""
 
+import os
 import sys
 import webbrowser
+from threading import Thread
 
 from inference_endpoints_mcp.cli.serve import build_options
 from inference_endpoints_mcp.cli.settings.commands import DashboardSettings
@@ -15,8 +17,8 @@ from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddres
 def run_dashboard(settings: DashboardSettings) -> int:
     def open_first(link: str) -> None:
         print(f"Dashboard: {link}\nThe link is good once. Ctrl-C ends it.", flush=True)
-        if not settings.no_browser:
-            webbrowser.open(link)
+        if not settings.no_browser and _has_screen():
+            Thread(target=webbrowser.open, args=[link], daemon=True).start()  # some wait for the browser's end
 
     def print_next(link: str) -> None:
         print(f"Opened. Another link: {link}", flush=True)
@@ -27,3 +29,10 @@ def run_dashboard(settings: DashboardSettings) -> int:
     except (LimitsError, LentSecretsError, AuditError, ListenError) as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def _has_screen() -> bool:
+    """Without one, Python would open a browser of the terminal, and wait for its end."""
+    return sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    )

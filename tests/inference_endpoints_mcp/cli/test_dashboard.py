@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -77,6 +78,18 @@ def test_the_page_has_a_policy_under_which_it_reaches_its_own_server_alone(
         assert policy[directive] == f"'sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}'"
     assert page.headers["x-frame-options"] == "DENY"
     assert page.headers["referrer-policy"] == "no-referrer"
+
+
+def test_it_opens_the_link_in_the_browser_that_the_person_has(
+    start: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    os.mkfifo(opened)
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o700)
+    environment["BROWSER"] = f"{browser} %s"
+    process = start("dashboard", "--local", "--data-dir", str(tmp_path / "plane"))
+    assert opened.read_text("utf-8").strip() == next_link(process)
 
 
 def test_another_host_or_origin_is_refused_everywhere(dashboard: tuple["subprocess.Popen[str]", str]) -> None:
