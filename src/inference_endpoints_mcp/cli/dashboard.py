@@ -5,7 +5,7 @@ import sys
 import webbrowser
 from threading import Thread
 
-from inference_endpoints_mcp.cli.serve import build_options
+from inference_endpoints_mcp.cli.server_options import build_options
 from inference_endpoints_mcp.cli.settings.commands import DashboardSettings
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError

@@ -22,7 +22,7 @@ from inference_endpoints.transport.operations import Operation
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.cli.checks import Check, check_account, check_reads
-from inference_endpoints_mcp.cli.serve import build_connector, resolve_limits
+from inference_endpoints_mcp.cli.server_options import build_connector, resolve_limits
 from inference_endpoints_mcp.cli.settings.commands import DoctorSettings
 from inference_endpoints_mcp.live.report import Report, ReportError
 from inference_endpoints_mcp.live.service_document import DocumentError, ServiceDocument

@@ -44,9 +44,9 @@ def _run_server(arguments: list[str]) -> int:
     # The imports create many objects that live as long as the process. Garbage collections among them would take a
     # tenth of the time to the first answer.
     gc.disable()
-    from inference_endpoints_mcp.cli.serve import run_stdio
     from inference_endpoints_mcp.cli.settings.base import parse_arguments
     from inference_endpoints_mcp.cli.settings.server import ServerSettings
+    from inference_endpoints_mcp.cli.stdio import run_stdio
 
     gc.freeze()
     gc.enable()
