@@ -5,12 +5,23 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks import first_token, get_endpoint, lifecycle, listing, memory, startup, throughput, waiting
+from tests.benchmarks import (
+    first_token,
+    get_endpoint,
+    lifecycle,
+    light_call,
+    listing,
+    memory,
+    startup,
+    throughput,
+    waiting,
+)
 from tests.benchmarks.measure import Report
 
 BENCHMARKS: dict[str, Callable[..., Report]] = {
     "startup": startup.run,
     "get_endpoint": get_endpoint.run,
+    "light_call": light_call.run,
     "memory": memory.run,
     "lifecycle": lifecycle.run,
     "listing": listing.run,

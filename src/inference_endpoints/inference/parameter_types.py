@@ -21,6 +21,8 @@ class ParameterTypes:
 
     def problem(self, given: Mapping[str, Any]) -> str | None:
         """What is wrong with the first wrong parameter, in our words and without its value; None if nothing is."""
+        if not given and not self.required:
+            return None
         for name in given.keys() - self.types.keys():
             near = next((known for known in self.types if is_typing_error(name, known)), None)
             if near is not None:

@@ -102,9 +102,12 @@ class TaskRunner:
             except InferenceEndpointError as error:
                 failures.append(error)
 
-        async with anyio.create_task_group() as group:
-            for part in parts:
-                group.start_soon(run_part, part)
+        if len(parts) == 1:  # a group of one would only take time
+            await run_part(parts[0])
+        else:
+            async with anyio.create_task_group() as group:
+                for part in parts:
+                    group.start_soon(run_part, part)
         if failures and all(output is None for output in outputs):
             raise failures[0]
         outputs = [failures[0] if output is None else output for output in outputs]

@@ -1,5 +1,6 @@
 """Call an endpoint with a model of any task."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -141,7 +142,7 @@ async def _check(
     meant = meant_task(endpoint, given.body_path(endpoint) if given.body else given.path)
     read = await read_media(MediaReader(call), meant[0] if meant else None, given)
     if meant is not None and not given.body:
-        meant[0].check(read.each(), given.parameters)
+        read = replace(read, inputs=meant[0].check(read.each(), given.parameters))
     return meant, read
 
 

@@ -27,7 +27,7 @@ class GivenInputs:
 
     text: str
     texts: list[str]
-    inputs: list[dict[str, Any]]
+    inputs: Sequence[Any]
     body: dict[str, Any]
     parameters: dict[str, Any]
     path: str
@@ -84,5 +84,5 @@ def meant_task(endpoint: Endpoint, path: str) -> tuple[Task, Route] | None:
     return (task, task.route_on(engine)) if task else None
 
 
-def _single(items: list[Any]) -> Any:
+def _single(items: Sequence[Any]) -> Any:
     return items[0] if len(items) == 1 else items
