@@ -49,6 +49,8 @@ class _Waits:
 
     def __init__(self, call: CallContext, goal: Goal, first: bool, targets: Sequence[Target]) -> None:
         self._call, self._goal, self._first = call, goal, first
+        where = {backend_of(target.current, call.endpoints.backend.name) for target in targets if target.current}
+        self._backend = where.pop() if len(where) == 1 else backend_of(None, call.endpoints.backend.name)
         self._rows = {(target.namespace, target.name): _as_it_is(target) for target in targets}
         self._started = time.monotonic()
 
@@ -141,7 +143,7 @@ class _Waits:
         shown = rows if namespace == "*" else [row.model_copy(update={"namespace": None}) for row in rows]
         return WaitOutput(
             namespace=namespace,
-            backend=backend_of(None, self._call.endpoints.backend.name),
+            backend=self._backend,
             reached=self.reached,
             waited_s=round(elapsed, 1),
             endpoints=alike_together(shown),

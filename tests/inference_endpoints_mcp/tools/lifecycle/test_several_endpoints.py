@@ -213,7 +213,7 @@ async def test_a_wait_for_all_ends_when_the_last_is_there_and_for_the_first_at_o
     await driver.do("b", "pause")
     async with host_of(host_timeout_s=0.5) as host:
         first = await host.call("wait_for_endpoint", names=["a", "b"], first=True)
-        assert (first["reached"], outcomes(first)["a"]) == (True, "reached")
+        assert (first["reached"], outcomes(first)["a"], first["backend"]) == (True, "reached", "simulated")
         both = await host.call("wait_for_endpoint", where="state=paused", until="paused")
         assert (both["reached"], outcomes(both)) == (True, {"b": "reached", "c": "reached"})
         cannot = await host.call("wait_for_endpoint", names=["a", "b"])
