@@ -70,6 +70,7 @@ test-clients: $(READY)  ## let clients and frameworks of others deploy, wait, ch
 	@$(BIN)/python -m tests.frameworks.environments
 	@$(BIN)/python -m pytest tests/frameworks -n 4 --dist worksteal -rs
 
+clients-table: export MEASURE := 1
 clients-table: test-clients  ## write what the clients showed to manifests/CLIENTS.md
 	@$(BIN)/python -m tests.frameworks.measured
 	@$(BIN)/python -m tests.manifests
