@@ -6,11 +6,12 @@ Sources of the forms: the Inference Toolkit and hf-serve 0.2.0, TGI, Text Embedd
 llama.cpp, the OpenAI API, and the published task schemas of huggingface.js.
 """
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
 Reader = Callable[[Any, int], list[Any]]
-NOT_OF_THIS_TASK = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+NOT_OF_THIS_TASK = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, struct.error)
 
 
 def one_each(rows: Any, count: int) -> list[Any]:
