@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app
+SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media
 # Three processes for two cores, as many tests wait.
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-crash test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo demo-media test test-media coverage test-crash test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## deploy, call, pause, wake and delete a real model on this machine
 	@$(BIN)/inference-endpoints-mcp demo
+
+demo-media: $(VENV)/media/.ready  ## the same, and speech and images on this machine
+	@$(BIN)/inference-endpoints-mcp demo --media
 
 test: $(READY)  ## run the test suite
 	@$(BIN)/python -m pytest tests $(FAST)
@@ -86,6 +89,14 @@ $(VENV)/page/.ready: $(READY) tests/app/package.json tests/app/package-lock.json
 test-app: $(VENV)/page/.ready  ## try the page of the app and the dashboard in a real browser
 	@$(BIN)/python -m tests.app.browser
 	@$(BIN)/python -m pytest tests/app -n 2 --dist loadfile
+
+$(VENV)/media/.ready: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local-media]'
+	@mkdir -p $(@D)
+	@touch $@
+
+test-media: $(VENV)/media/.ready  ## speech and images on this machine, with real models
+	@$(BIN)/python -m pytest tests/media
 
 screenshot: $(VENV)/page/.ready  ## take the README's picture of the dashboard again, with a real model
 	@$(BIN)/python -m tests.app.screenshot

@@ -79,10 +79,11 @@ def test_a_file_of_the_hub_is_read_up_to_its_pinned_size(
 
 def test_every_shipped_weight_is_pinned_by_hash_size_version_and_commit() -> None:
     for model in catalogue.shipped_models():
-        assert model.artifact is not None
-        assert re.fullmatch(r"[\w-]+==[\d.]+", model.artifact.wheel.requirement)
-        if model.artifact.hub:
-            assert re.fullmatch(r"[0-9a-f]{40}", model.artifact.hub.revision)
-        for file in model.artifact.files:
-            assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
-            assert file.size > 0
+        assert model.artifacts
+        for artifact in model.artifacts:
+            assert re.fullmatch(r"[\w-]+==[\d.]+", artifact.wheel.requirement)
+            if artifact.hub:
+                assert re.fullmatch(r"[0-9a-f]{40}", artifact.hub.revision)
+            for file in artifact.files:
+                assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+                assert file.size > 0

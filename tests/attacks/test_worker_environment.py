@@ -32,7 +32,7 @@ HOSTILE = (
         "NEVER_SEEN",
     ),
 )
-MODELS = [model.repository for model in catalogue.shipped_models()]
+MODELS = [model.repository for model in catalogue.installed_models()]
 
 
 @pytest.mark.parametrize("kind", ["env", "secrets"])

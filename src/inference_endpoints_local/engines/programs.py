@@ -69,6 +69,6 @@ def from_catalogue(spec: Spec, folders: ModelFolders = ANYWHERE) -> Program:
     if package := catalogue.missing_package(worker):
         raise CannotRun(
             f"{model['repository']} needs {package}, which is not installed. "
-            "Install it with: pip install 'inference-endpoints-mcp[local]'"
+            f"Install it with: pip install 'inference-endpoints-mcp[{worker.extra}]'"
         )
     return Program(isolated(worker.module), runnable.task, runnable.files, catalogue.WORKER_VARIABLES[worker])

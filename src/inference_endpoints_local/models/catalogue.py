@@ -28,18 +28,40 @@ class WorkerKind(StrEnum):
     CHAT = "chat"
     EMBED = "embed"
     CLASSIFY = "classify"
+    TRANSCRIBE = "transcribe"
+    SPEAK = "speak"
+    NAME_IMAGES = "name-images"
 
     @property
     def module(self) -> str:
         """The module to run."""
-        return f"inference_endpoints_local.workers.{self}"
+        return f"inference_endpoints_local.workers.{_MEDIA_MODULES.get(self, self)}"
+
+    @property
+    def extra(self) -> str:
+        """The extra with its packages."""
+        return "local-media" if self in _MEDIA_MODULES else "local"
 
 
-# The packages of the `local` extra that each worker imports: module name to package name.
+_MEDIA_MODULES: Mapping[WorkerKind, str] = {
+    WorkerKind.TRANSCRIBE: "speech.transcribe",
+    WorkerKind.SPEAK: "speech.speak",
+    WorkerKind.NAME_IMAGES: "vision.name_images",
+}
+
+# The packages of its extra that each worker imports: module name to package name.
 WORKER_PACKAGES: Mapping[WorkerKind, Mapping[str, str]] = {
     WorkerKind.CHAT: {"xllamacpp": "xllamacpp"},
     WorkerKind.EMBED: {"numpy": "numpy", "tokenizers": "tokenizers"},
     WorkerKind.CLASSIFY: {"fasttext": "fasttext-predict"},
+    WorkerKind.TRANSCRIBE: {
+        "numpy": "numpy",
+        "tokenizers": "tokenizers",
+        "ctranslate2": "ctranslate2",
+        "miniaudio": "miniaudio",
+    },
+    WorkerKind.SPEAK: {"numpy": "numpy", "onnxruntime": "onnxruntime"},
+    WorkerKind.NAME_IMAGES: {"numpy": "numpy", "PIL": "pillow"},
 }
 
 WORKER_VARIABLES: Mapping[WorkerKind, frozenset[str]] = {
@@ -48,6 +70,9 @@ WORKER_VARIABLES: Mapping[WorkerKind, frozenset[str]] = {
     # Documented by tokenizers: whether it splits a batch among threads.
     WorkerKind.EMBED: frozenset({"TOKENIZERS_PARALLELISM"}),
     WorkerKind.CLASSIFY: frozenset(),
+    WorkerKind.TRANSCRIBE: frozenset(),
+    WorkerKind.SPEAK: frozenset(),
+    WorkerKind.NAME_IMAGES: frozenset(),
 }
 """The variables of an endpoint's environment that each worker is documented to read."""
 
@@ -75,14 +100,14 @@ class LocalModel:
     memory_gb: float
     library: str
     core_share: float = 1.0
-    artifact: Artifact | None = None
+    artifacts: tuple[Artifact, ...] = ()
 
     @property
     def gguf_file(self) -> str | None:
         """The name of the GGUF file that it is in; None if it is in another format."""
         if self.worker is not WorkerKind.CHAT:
             return None
-        return self.artifact.files[0].name if self.artifact else self.repository.rpartition("/")[2]
+        return self.artifacts[0].files[0].name if self.artifacts else self.repository.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
@@ -100,9 +125,10 @@ class RunnableModel:
                 return {"gguf": self.open_gguf()}
             except NotRunnable as error:
                 raise WeightsError(str(error)) from error
-        if self.model.artifact is None:
-            return {}
-        return weights.fetch_if_missing(self.model.artifact, cache_dir, on_progress)
+        files: dict[str, Path | ModelFile] = {}
+        for artifact in self.model.artifacts:
+            files |= weights.fetch_if_missing(artifact, cache_dir, on_progress)
+        return files
 
 
 @cache
@@ -126,11 +152,16 @@ def resolve_model(repository: str, task: str | None = None, folders: ModelFolder
 
 
 def missing_package(worker: WorkerKind) -> str | None:
-    """The package of the `local` extra that this worker needs and that is not installed; None if none is missing."""
+    """The package of its extra that this worker needs and that is not installed; None if none is missing."""
     for module, package in WORKER_PACKAGES[worker].items():
         if importlib.util.find_spec(module) is None:
             return package
     return None
+
+
+def installed_models() -> list[LocalModel]:
+    """The shipped models whose packages are installed."""
+    return [model for model in shipped_models() if missing_package(model.worker) is None]
 
 
 def shipped_model(repository: str) -> LocalModel | None:

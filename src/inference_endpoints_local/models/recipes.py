@@ -83,7 +83,7 @@ class RecipeCatalogue:
     def __init__(self, instances: InstanceCatalogue, folders: ModelFolders = ANYWHERE) -> None:
         self._instances = instances
         self._folders = folders
-        self._recipes = [self._shipped(model) for model in catalogue.shipped_models()]
+        self._recipes = [self._shipped(model) for model in catalogue.installed_models()]
         if instances.simulated:
             self._recipes += _simulated(instances)
 

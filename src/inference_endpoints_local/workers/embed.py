@@ -1,5 +1,6 @@
-"""Sentence embedding worker: vectors, similarity, and zero-shot classification by comparing vectors.
+"""Sentence embedding worker: vectors, similarity, ranking, and zero-shot classification by comparing vectors.
 
+Ranking compares vectors too: it is no cross-encoder, and a score is a cosine.
 Zero-shot classification uses a bi-encoder, not an entailment model: the score of a label is the similarity of its
 vector to the text's, on a hand-set scale. It ranks topics well and does not handle negation.
 """
@@ -73,6 +74,41 @@ class EmbeddingModel:
         cosines = vectors[: len(inputs)] @ vectors[len(inputs) :].T
         ranked = [_rank(labels, row) for row in _scores(cosines, multi_label=bool(options.get("multi_label")))]
         return JSONResponse(ranked if isinstance(body["inputs"], list) else ranked[0])
+
+    async def rank(self, request: Request) -> Response:
+        """`{"query", "texts"}` to index and score of each text, the best first (TEI's `/rerank`)."""
+        body = await read_json(request)
+        documents = texts(body.get("texts"), "texts")
+        scores = await self._similarities(request, body, documents)
+        ranked = _best_first(scores)
+        with_text = bool(body.get("return_text"))
+        return JSONResponse(
+            [{"index": at, "score": scores[at]} | ({"text": documents[at]} if with_text else {}) for at in ranked]
+        )
+
+    async def jina_rank(self, request: Request) -> Response:
+        """`POST /v1/rerank`: `{"query", "documents", "top_n"}`, as Jina and vLLM serve it."""
+        body = await read_json(request)
+        documents = texts(body.get("documents"), "documents")
+        scores = await self._similarities(request, body, documents)
+        top = len(documents) if body.get("top_n") is None else body["top_n"]
+        if type(top) is not int or top < 1:
+            raise unprocessable("`top_n` must be a whole number of at least 1", "top_n")
+        results = [
+            {"index": at, "relevance_score": scores[at], "document": {"text": documents[at]}}
+            for at in _best_first(scores)[:top]
+        ]
+        return JSONResponse(
+            {"model": self._model, "results": results, "usage": {"total_tokens": request.state.prompt_tokens}}
+        )
+
+    async def _similarities(self, request: Request, body: dict[str, Any], documents: list[str]) -> list[float]:
+        query = body.get("query")
+        if not isinstance(query, str) or not query:
+            raise unprocessable("`query` must be a non-empty string", "query")
+        vectors = await self._vectors(request, [query, *documents], {})
+        similarities: list[float] = (vectors[1:] @ vectors[0]).tolist()
+        return similarities
 
     async def openai_embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`, as floats or as base64 of little-endian float32."""
@@ -161,6 +197,10 @@ def _scores(cosines: "Floats", *, multi_label: bool) -> "Floats":
     return scores
 
 
+def _best_first(scores: list[float]) -> list[int]:
+    return sorted(range(len(scores)), key=lambda at: -scores[at])
+
+
 def _rank(labels: list[str], scores: "Floats") -> list[dict[str, Any]]:
     pairs = zip(labels, scores.tolist(), strict=True)
     return [{"label": label, "score": score} for label, score in sorted(pairs, key=lambda pair: -pair[1])]
@@ -184,12 +224,15 @@ def load(config: WorkerConfig) -> list[Route]:
         "feature-extraction": model.feature_extraction,
         "sentence-similarity": model.sentence_similarity,
         "zero-shot-classification": model.zero_shot_classification,
+        "text-ranking": model.rank,
     }[config.task]
     routes = {
         "/": task,
         "/predict": task,
         "/embed": model.feature_extraction,
         "/similarity": model.sentence_similarity,
+        "/rerank": model.rank,
+        "/v1/rerank": model.jina_rank,
         "/v1/embeddings": model.openai_embeddings,
     }
     return [Route(path, handler, methods=["POST"]) for path, handler in routes.items()]

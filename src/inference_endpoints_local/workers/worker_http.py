@@ -81,15 +81,23 @@ def unprocessable(message: str, field: str | None = None) -> InputRefused:
     return InputRefused(HTTPStatus.UNPROCESSABLE_ENTITY, message, field)
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises 400 for anything else and 413 above MAX_WORKER_BODY_BYTES."""
+async def read_body(request: Request, limit: int = MAX_WORKER_BODY_BYTES) -> bytearray:
+    """The body. Raises 413 above so many bytes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_WORKER_BODY_BYTES:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {MAX_WORKER_BODY_BYTES // 2**20} MiB"
-            )
+        if len(body) > limit:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {limit // 2**20} MiB")
+    return body
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises 400 for anything else and 413 above MAX_WORKER_BODY_BYTES."""
+    return parse_json(await read_body(request))
+
+
+def parse_json(body: bytes | bytearray) -> dict[str, Any]:
+    """A body as a JSON object. Raises 400, and 422 for text that is none."""
     try:
         value = json.loads(body)
         # Python accepts NaN and half of a surrogate pair, which JSON cannot express and engines fail on.

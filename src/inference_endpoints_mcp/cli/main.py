@@ -74,7 +74,8 @@ def _run_demo(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.settings.commands import DemoSettings
     from inference_endpoints_mcp.demo.script import run_demo
 
-    return run_demo(as_json=parse_arguments(DemoSettings, arguments).json_)
+    settings = parse_arguments(DemoSettings, arguments)
+    return run_demo(as_json=settings.json_, media=settings.media)
 
 
 def _run_doctor(arguments: list[str]) -> int:

@@ -1,7 +1,11 @@
-"""`demo`: tool calls of an assistant deploy a real model on this machine, chat with it, and delete everything."""
+"""`demo`: tool calls of an assistant deploy a real model on this machine, chat with it, and delete everything.
+
+With `--media` one endpoint speaks a sentence, another hears it, and a third names an image.
+"""
 
 import asyncio
 import json
+import re
 import shlex
 import sys
 import tempfile
@@ -17,6 +21,7 @@ from inference_endpoints_mcp.demo.console_host import (
     start_host,
     strip_fence,
 )
+from inference_endpoints_mcp.demo.drawing import draw_clock
 from inference_endpoints_mcp.install.launch import find_command
 from inference_endpoints_mcp.terminal import open_console
 
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+SPEECH_MODEL = "hexgrad/Kokoro-82M"
+HEARING_MODEL = "Systran/faster-whisper-tiny.en"
+IMAGE_MODEL = "google/efficientnet-lite0"
 CLOUD_HARDWARE = "aws-us-east-1-nvidia-l4-x1"
 SIMULATED_SPEED = 20
 """How many times faster than real time the simulated deployment runs."""
@@ -32,6 +40,11 @@ SIMULATED_SPEED = 20
 SENTENCE = "The cat is sleeping on the sofa."
 PARAPHRASE = "A kitten naps on the couch."
 UNRELATED = "Interest rates rose again in March."
+SPOKEN = "The weather is nice today."
+
+MEDIA_HINT = """
+Speech and images run on this machine too: {command} demo --media
+"""
 
 HOST_INSTRUCTIONS = """
 To use it in your own assistant, with this machine:
@@ -43,13 +56,13 @@ For your real endpoints leave out --local: the server finds the token of HF_TOKE
 """
 
 
-def run_demo(*, as_json: bool) -> int:
+def run_demo(*, as_json: bool, media: bool = False) -> int:
     """Run the demo. The exit code is 0 only if every step was verified."""
     console = open_console(sys.stderr if as_json else sys.stdout)
     report, result = DemoReport(), dict[str, Any]()
     with tempfile.TemporaryDirectory(prefix="inference-endpoints-demo-") as folder:
         try:
-            asyncio.run(_run_script(Path(folder), report, result, console))
+            asyncio.run(_run_script(Path(folder), report, result, console, media=media))
             ok = True
         except* StepFailed:  # the client's task group raises an exception group
             ok = False
@@ -60,11 +73,16 @@ def run_demo(*, as_json: bool) -> int:
         seen = {"states_seen": report.states_seen, "progress_notifications": report.progress_notifications}
         print(json.dumps(result | {"steps": steps} | seen, ensure_ascii=False))
     elif ok:
-        print(HOST_INSTRUCTIONS.format(command=shlex.join(find_command())))
+        command = shlex.join(find_command())
+        if not media:
+            print(MEDIA_HINT.format(command=command), end="")
+        print(HOST_INSTRUCTIONS.format(command=command))
     return 0 if ok else 1
 
 
-async def _run_script(folder: Path, report: DemoReport, result: dict[str, Any], console: "Console") -> None:
+async def _run_script(
+    folder: Path, report: DemoReport, result: dict[str, Any], console: "Console", *, media: bool
+) -> None:
     arguments = ["--local", "--data-dir", str(folder), "--namespace", "demo"]
     arguments += ["--simulated", "--simulated-speed", str(SIMULATED_SPEED)]
     approved: list[str] = []
@@ -84,8 +102,11 @@ async def _run_script(folder: Path, report: DemoReport, result: dict[str, Any], 
         result["embedding_dimensions"] = await _embed(host)
         await _pause_and_resume(host)
         await _scale_to_zero_and_wake(host)
+        if media:
+            result["heard"] = await _speak_and_hear(host)
+            result["image"] = await _name_an_image(host)
         await _simulate(host)
-        result["endpoints_left"] = await _clean_up(host, approved)
+        result["endpoints_left"] = await _clean_up(host, approved, ["voice", "ear", "eye"] if media else [])
 
 
 async def _list_what_exists(host: ConsoleHost) -> None:
@@ -170,6 +191,43 @@ async def _scale_to_zero_and_wake(host: ConsoleHost) -> None:
         _verify(listed["total"] == 2, "both endpoints run")
 
 
+async def _speak_and_hear(host: ConsoleHost) -> str:
+    """With one of the two cores, as the chat model has the other."""
+    async with host.step("speak", f"Speech: one endpoint says a sentence ({SPEECH_MODEL})"):
+        await host.call("pause_endpoint", endpoint_name="assistant")
+        await host.call("create_endpoint", endpoint_name="voice", repository=SPEECH_MODEL)
+        await _wait(host, "voice")
+        spoken = await host.call("call_endpoint", endpoint_name="voice", text=SPOKEN)
+        (sound,) = spoken["files"]
+        host.show("said:", f"{SPOKEN} ({sound['seconds']:.1f} s of {sound['format']})")
+        await host.call("pause_endpoint", endpoint_name="voice")
+    async with host.step("hear", f"Another one hears it ({HEARING_MODEL})"):
+        await host.call("create_endpoint", endpoint_name="ear", repository=HEARING_MODEL)
+        await _wait(host, "ear")
+        result = await host.call("call_endpoint", endpoint_name="ear", inputs=[{"audio": sound["uri"]}])
+        heard = strip_fence(result["output"]).strip()
+        host.show("heard:", heard)
+        _verify(_words(heard) == _words(SPOKEN), "what was said is what was heard")
+        await host.call("pause_endpoint", endpoint_name="ear")
+        return heard
+
+
+async def _name_an_image(host: ConsoleHost) -> str:
+    async with host.step("name_image", f"An image is named ({IMAGE_MODEL})"):
+        await host.call("create_endpoint", endpoint_name="eye", repository=IMAGE_MODEL)
+        await _wait(host, "eye")
+        result = await host.call("call_endpoint", endpoint_name="eye", inputs=[{"image": draw_clock()}])
+        named = strip_fence(result["output"]).strip()
+        host.show("a drawn clock is:", named)
+        _verify("clock" in named.splitlines()[0], "it is seen as a clock")
+        await host.call("pause_endpoint", endpoint_name="eye")
+        return named.splitlines()[0]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text.lower())
+
+
 async def _simulate(host: ConsoleHost) -> None:
     title = f"How a real wait looks: SIMULATED cloud hardware, {SIMULATED_SPEED} times faster than real time"
     async with host.step("simulated_deploy", title):
@@ -186,9 +244,9 @@ async def _simulate(host: ConsoleHost) -> None:
         _verify(listed["cost_now_per_hour_usd"] == created["price_per_hour_usd"], "its price is counted while it runs")
 
 
-async def _clean_up(host: ConsoleHost, approved: list[str]) -> int:
+async def _clean_up(host: ConsoleHost, approved: list[str], more: list[str]) -> int:
     async with host.step("delete", "Delete everything: a person approves each"):
-        names = ["assistant", "search", "cloud-llm"]
+        names = ["assistant", "search", "cloud-llm", *more]
         for name in names:
             deleted = await host.call("delete_endpoint", endpoint_name=name)
             _verify(deleted["changed"] is True, f"{name} is deleted")

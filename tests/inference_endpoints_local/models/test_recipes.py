@@ -30,7 +30,7 @@ def test_huggingface_hub_reads_every_item_and_each_recipe_leads_back_to_its_mode
 
 def test_without_the_simulation_there_is_only_what_runs_here() -> None:
     real, simulated = ({item["repoId"] for item in recipes.items()} for recipes in (REAL, SIMULATED))
-    assert real == {model.repository for model in catalogue.shipped_models()}
+    assert real == {model.repository for model in catalogue.installed_models()}
     assert real < simulated
 
 
@@ -77,7 +77,7 @@ def test_a_gguf_file_on_this_machine_has_a_suggestion_too(tmp_path: Path, spelli
 
 
 async def test_every_recipe_can_be_deployed(plane_of: PlaneOf) -> None:
-    async with plane_of(programs=from_catalogue, cloud_quota=100, cores=len(catalogue.shipped_models())) as driver:
+    async with plane_of(programs=from_catalogue, cloud_quota=100, cores=len(catalogue.installed_models())) as driver:
         for item in SIMULATED.items():
             path = f"/api/v1/catalog/model/{item['repoId']}/deploy"
             answer = await driver.call("POST", path, {"namespace": "acme"})

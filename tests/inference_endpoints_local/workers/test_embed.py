@@ -64,6 +64,18 @@ def test_openai_reads_floats_and_base64_alike_with_usage(embed_worker: Any) -> N
     assert plain.usage.prompt_tokens == plain.usage.total_tokens == 15
 
 
+def test_texts_are_ranked_by_how_near_they_are_to_the_query(embed_worker: Any) -> None:
+    texts = [UNRELATED, PARAPHRASE, "Cats sleep."]
+    status, ranked = embed_worker.post("/rerank", {"query": MEAL, "texts": texts, "return_text": True})
+    assert status == 200
+    assert (ranked[0]["index"], ranked[0]["text"]) == (1, PARAPHRASE)
+    assert [rank["score"] for rank in ranked] == sorted((rank["score"] for rank in ranked), reverse=True)
+    _, best = embed_worker.post("/v1/rerank", {"query": MEAL, "documents": texts, "top_n": 1})
+    (result,) = best["results"]
+    assert (result["index"], result["document"]["text"]) == (1, PARAPHRASE)
+    assert result["relevance_score"] == pytest.approx(ranked[0]["score"])
+
+
 @pytest.mark.parametrize(
     ("path", "body", "complaint"),
     [
@@ -73,6 +85,8 @@ def test_openai_reads_floats_and_base64_alike_with_usage(embed_worker: Any) -> N
         ("/", {"inputs": "a", "dimensions": 0}, "from 1 to 384"),
         ("/v1/embeddings", {"input": ["a", "\ud83d"]}, "`input.1` contains half of a surrogate pair"),
         ("/similarity", {"inputs": "a"}, "`source_sentence` and `sentences`"),
+        ("/rerank", {"texts": ["a"]}, "`query` must be"),
+        ("/v1/rerank", {"query": "a", "documents": ["b"], "top_n": 0}, "`top_n` must be"),
         ("/v1/embeddings", {"input": "a", "encoding_format": "hex"}, "float or base64"),
     ],
 )

@@ -88,6 +88,9 @@ class DemoSettings(CommandSettings):
     json_: bool = Field(
         default=False, validation_alias=AliasChoices("json"), description="Print one JSON object at the end."
     )
+    media: bool = Field(
+        default=False, description="Speech and images too: about 240 MB more, with the extra local-media."
+    )
 
 
 class DoctorSettings(ServerSettings):

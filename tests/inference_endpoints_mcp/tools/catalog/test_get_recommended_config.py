@@ -25,7 +25,7 @@ QWEN, LARGE = "Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.3-70B-Instruct"
 @pytest.fixture
 async def driver(plane_of: PlaneOf, anyio_backend: str) -> AsyncIterator[Driver]:
     """With the models that really run, and room for all of them."""
-    async with plane_of(programs=from_catalogue, cores=len(catalogue.shipped_models()), cloud_quota=4) as driver:
+    async with plane_of(programs=from_catalogue, cores=len(catalogue.installed_models()), cloud_quota=4) as driver:
         yield driver
 
 
@@ -43,7 +43,7 @@ async def lending(host_of: HostOf, anyio_backend: str) -> AsyncIterator[Host]:
 
 async def test_the_recommended_call_deploys_every_model_of_the_catalogue(driver: Driver, lending: Host) -> None:
     models = (await lending.call("list_catalog_items", limit=100))["models"]
-    assert len(models) > len(catalogue.shipped_models())
+    assert len(models) > len(catalogue.installed_models())
     for model in models:
         found, created = await deployed(lending, model["repository"])
         assert found["in_catalog"] is True

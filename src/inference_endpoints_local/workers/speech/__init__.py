@@ -1,0 +1,1 @@
+"""The workers that hear and speak."""
