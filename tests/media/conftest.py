@@ -15,7 +15,7 @@ def hearing() -> Iterator[WorkerProcess]:
 
 @pytest.fixture(scope="session")
 def speaking() -> Iterator[WorkerProcess]:
-    yield from start_model("hexgrad/Kokoro-82M", "text-to-speech", confined=True, threads=2)
+    yield from start_model("hexgrad/Kokoro-82M", "custom", confined=True, threads=2)
 
 
 @pytest.fixture(scope="session")

@@ -197,7 +197,7 @@ async def _speak_and_hear(host: ConsoleHost) -> str:
         await host.call("pause_endpoint", endpoint_name="assistant")
         await host.call("create_endpoint", endpoint_name="voice", repository=SPEECH_MODEL)
         await _wait(host, "voice")
-        spoken = await host.call("call_endpoint", endpoint_name="voice", text=SPOKEN)
+        spoken = await host.call("call_endpoint", endpoint_name="voice", path="/v1/audio/speech", text=SPOKEN)
         (sound,) = spoken["files"]
         host.show("said:", f"{SPOKEN} ({sound['seconds']:.1f} s of {sound['format']})")
         await host.call("pause_endpoint", endpoint_name="voice")
