@@ -5,9 +5,11 @@ from pydantic import BaseModel, Field
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Ours, Word
 from inference_endpoints_mcp.privacy.token_bound import head_length
 from inference_endpoints_mcp.tools.call_context import CallContext
+from inference_endpoints_mcp.tools.inference.shown_output import Shown
 from inference_endpoints_mcp.tools.kept_outputs import LIFETIME_S, TEXT
 from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_TOKENS
 
+JSON = "application/json"
 MINUTES_KEPT = round(LIFETIME_S / 60)
 
 
@@ -15,6 +17,7 @@ class KeptRest(BaseModel):
     """What an answer has no room for."""
 
     what: Ours
+    path: Ours | None = Field(default=None, description="Where it was written.")
     uri: Word = Field(description=f"A resource of this server, for {MINUTES_KEPT} minutes.")
 
 
@@ -31,7 +34,18 @@ def fence_output(
     return fenced, [KeptRest(what=what, uri=f"{uri}/{length}")] if uri else []
 
 
-def keep_json(call: CallContext, text: str | None, what: str) -> list[KeptRest]:
-    """Where the numbers are read of which the answer shows the first; nothing if it shows all."""
-    uri = call.outputs.keep(call.caller, call.fence.prepare(text), "application/json", what) if text else None
-    return [KeptRest(what=what, uri=uri)] if uri else []
+def keep_whole(call: CallContext, shown: Shown, endpoint_name: str) -> list[KeptRest]:
+    """Where all of an output is read of which the answer shows a part; nothing if it shows all.
+
+    Vectors are a file, as no model can read their numbers; other JSON is text, page by page.
+    """
+    if shown.whole is None:
+        return []
+    what = "all of it as JSON"
+    if shown.vectors is None:
+        uri, path = call.outputs.keep(call.caller, call.fence.prepare(shown.whole), TEXT, what), None
+    else:
+        content = shown.whole.encode()
+        path = call.media.write(f"{endpoint_name}.json", content)
+        uri = call.outputs.keep(call.caller, content, JSON, what)
+    return [KeptRest(what=what, uri=uri, path=str(path) if path else None)] if uri else []

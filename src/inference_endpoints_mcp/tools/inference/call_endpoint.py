@@ -24,7 +24,7 @@ from inference_endpoints_mcp.tools.arguments import (
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext, Progress
 from inference_endpoints_mcp.tools.inference.answers import Answered, EndpointCaller
-from inference_endpoints_mcp.tools.inference.bounded_output import KeptRest, fence_output, keep_json
+from inference_endpoints_mcp.tools.inference.bounded_output import KeptRest, fence_output, keep_whole
 from inference_endpoints_mcp.tools.inference.continued_call import CallId, continue_call, hold_call
 from inference_endpoints_mcp.tools.inference.media_inputs import MediaReader, read_media
 from inference_endpoints_mcp.tools.inference.media_outputs import MediaFile, show_media
@@ -110,7 +110,7 @@ async def call_endpoint(
     async def send(progress: Progress) -> CallOutput:
         answered = await caller.call(progress)
         fenced, rest = fence_output(call, answered.shown.text)
-        rest += keep_json(call, answered.shown.whole, "all of it as JSON")
+        rest += keep_whole(call, answered.shown, endpoint.name)
         media = show_media(call, endpoint.name, answered.shown.files)
         summary = call_summary(call, endpoint, answered.woke, answered.seconds, permission)
         return output(

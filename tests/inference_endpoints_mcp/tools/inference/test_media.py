@@ -1,5 +1,6 @@
 """Images and sounds through the tools: named by reference on the way in, content, resource and file on the way out."""
 
+import json
 import stat
 import struct
 import zlib
@@ -129,6 +130,17 @@ async def test_a_large_image_is_a_resource_and_a_file_where_the_operator_has_a_f
 def check_private_file(path: Path, folder: Path, content: bytes) -> None:
     assert (path.parent, path.suffix, path.read_bytes()) == (folder, ".png", content)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_vectors_are_a_file_of_all_their_numbers(upstream: Upstream, serve: Serve, tmp_path: Path) -> None:
+    upstream.runs("huggingface", task="feature-extraction")
+    upstream.serves("/", Answer(body=[[0.125] * 384] * 2))
+    async with serve(output_folder=tmp_path) as host:
+        facts = await host.call("call_endpoint", **CHAT, texts=["a", "b"])
+        (rest,) = facts["rest"]
+        assert json.loads(await blob(host, rest["uri"])) == [[0.125] * 384] * 2
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]  # noqa: ASYNC240
+    assert rest["path"].startswith(str(tmp_path))
 
 
 async def test_masks_and_files_in_unknown_json_are_shown_too(upstream: Upstream, serve: Serve) -> None:
