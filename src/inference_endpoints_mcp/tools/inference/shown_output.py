@@ -82,6 +82,8 @@ def _show_one(task: Task, output: Any, shown: Shown) -> str:
     if isinstance(output, Transcript):
         return "\n".join([output.text, *(to_line(_plain(chunk)) for chunk in output.chunks or [])])
     brief = _brief_output(task, output, shown)
+    if isinstance(brief, str):  # a file is described, as text is shown, without quotation marks
+        return brief
     return "\n".join(map(to_line, brief if isinstance(brief, list) else [brief])) or "Nothing was found."
 
 

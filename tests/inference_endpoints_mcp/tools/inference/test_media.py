@@ -96,7 +96,7 @@ async def test_an_image_comes_back_as_content_with_what_it_is(upstream: Upstream
         (file,) = facts["files"]
         assert (file["format"], file["size"], file["width"], file["height"]) == ("image/png", len(CAT), 4, 3)
         assert file["shown"] is True
-        assert "image/png, 4 by 3 pixels" in facts["output"]
+        assert facts["output"].splitlines()[1] == f"{len(CAT)} bytes of image/png, 4 by 3 pixels"
         assert await blob(host, file["uri"]) == CAT
     assert upstream.calls()[0].headers["accept"] == "image/png"
 
