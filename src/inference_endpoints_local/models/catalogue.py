@@ -211,7 +211,7 @@ def _open_gguf(path: Path, folders: ModelFolders) -> ModelFile:
         ) from error
     except gguf.InvalidGguf as error:
         raise NotRunnable(
-            f"{path} {error}. Only whole GGUF models can be deployed from this machine's disk."
+            f"{path} {error}. Only whole GGUF models that generate text can be deployed from this machine's disk."
         ) from error
     return file
 

@@ -1,4 +1,4 @@
-"""Checks that a file is a complete GGUF model. Reads its header, with the offsets of the tensors but not their content.
+"""Checks that a file is a complete GGUF model that generates text. Reads its header, and no content of tensors.
 
 Layout: ggml's `docs/gguf.md`.
 
@@ -17,6 +17,24 @@ VERSIONS = (2, 3)  # version 1 had shorter lengths, and no engine reads it any m
 
 _ALIGNMENT = b"general.alignment"
 _PARTS = b"split.count"
+_ARCHITECTURE = b"general.architecture"
+_TYPE = b"general.type"
+_POOLING = b".pooling_type"
+# By llama.cpp's own names: `llama-arch.cpp`, `enum llama_pooling_type`, and the types that its converter writes.
+_ENCODERS = frozenset(
+    {
+        *(b"bert", b"modern-bert", b"nomic-bert", b"nomic-bert-moe", b"neo-bert", b"jina-bert-v2", b"jina-bert-v3"),
+        *(b"eurobert", b"gemma-embedding", b"t5encoder"),
+    }
+)
+_PROJECTOR = b"clip"
+_RANKS = 4
+_PARTS_OF_MODELS = {
+    b"mmproj": "is the part of a model that sees images or hears, and no model by itself",
+    b"adapter": "is an adapter for a model (LoRA), and no model by itself",
+    b"imatrix": "has statistics for quantizing a model, and is none",
+    b"vocab": "has a vocabulary alone, and no model",
+}
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _MAX_ARRAY_DEPTH = 4
@@ -60,6 +78,18 @@ def check(file: ModelFile) -> None:
         _checked.popitem(last=False)
 
 
+_TO_EMBED = "makes embeddings and no text. sentence-transformers/all-MiniLM-L6-v2 makes embeddings here"
+_TO_RANK = "ranks texts and makes none. sentence-transformers/all-MiniLM-L6-v2 ranks here (task text-ranking)"
+
+
+def _check_kind(name: bytes) -> None:
+    """Raises InvalidGguf for the architecture or type of what generates no text."""
+    if name in _ENCODERS:
+        raise InvalidGguf(_TO_EMBED)
+    if part := _PARTS_OF_MODELS.get(b"mmproj" if name == _PROJECTOR else name):
+        raise InvalidGguf(part)
+
+
 class _GgufReader:
     """Reads the part after the magic bytes. Raises InvalidGguf."""
 
@@ -81,7 +111,12 @@ class _GgufReader:
         alignment = 32
         for _ in range(settings):
             name, kind = self._text(), self._number("I")
+            if kind == _STRING and name in (_ARCHITECTURE, _TYPE):
+                _check_kind(self._text())
+                continue
             value = self._value(kind)
+            if name.endswith(_POOLING) and value:
+                raise InvalidGguf(_TO_RANK if value == _RANKS else _TO_EMBED)
             if name == _PARTS and value > 1:
                 raise InvalidGguf(f"is one of {value} parts: merge them with llama-gguf-split --merge")
             alignment = value or alignment if name == _ALIGNMENT else alignment

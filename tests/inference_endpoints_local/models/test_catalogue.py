@@ -29,7 +29,9 @@ def test_a_task_the_model_does_not_serve_is_refused_with_those_it_does() -> None
         resolve_model("HuggingFaceTB/SmolLM2-135M-Instruct", "text-to-image")
 
 
-def gguf(version: int = 3, tensors: int = 1, after: int = 32) -> bytes:
+def gguf(
+    version: int = 3, tensors: int = 1, after: int = 32, texts: dict[str, str] | None = None, pooling: int = 0
+) -> bytes:
     """A file with one setting of every shape, and tensors of which the last begins `after` bytes before its end."""
 
     def text(words: bytes) -> bytes:
@@ -39,6 +41,8 @@ def gguf(version: int = 3, tensors: int = 1, after: int = 32) -> bytes:
         text(b"general.alignment") + struct.pack("<II", 4, 64),
         text(b"general.name") + struct.pack("<I", 8) + text(b"tiny"),
         text(b"words") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"b"),
+        text(b"qwen3.pooling_type") + struct.pack("<II", 4, pooling),
+        *(text(name.encode()) + struct.pack("<I", 8) + text(value.encode()) for name, value in (texts or {}).items()),
         text(b"scores") + struct.pack("<IIQff", 9, 6, 2, 0.5, float("inf")),
     ]
     head = b"GGUF" + struct.pack("<IQQ", version, tensors, len(settings)) + b"".join(settings)
@@ -70,6 +74,11 @@ def test_a_gguf_file_on_this_machine_is_a_chat_model(tmp_path: Path, spelling: t
         (gguf(tensors=3, after=0), "cut off"),
         (gguf(tensors=0), "no tensors"),
         (gguf(version=9), "GGUF version 9"),
+        (gguf(texts={"general.architecture": "bert"}), "makes embeddings and no text"),
+        (gguf(texts={"general.architecture": "qwen3"}, pooling=3), "makes embeddings and no text"),
+        (gguf(texts={"general.architecture": "qwen3"}, pooling=4), "ranks texts and makes none"),
+        (gguf(texts={"general.architecture": "clip"}), "sees images or hears, and no model by itself"),
+        (gguf(texts={"general.type": "adapter", "general.architecture": "llama"}), "LoRA"),
     ],
 )
 def test_a_path_that_is_no_whole_gguf_model_is_refused_with_what_is_wrong(
