@@ -91,5 +91,9 @@ async def report_progress(context: Context[Any, Any], redactor: Redactor) -> Asy
         yield reporter
     finally:
         task.cancel()
+        # Not `gather`: cancelled itself, it raises the error of its task, which the scope of this request does not
+        # recognize as its own, and the whole session would end.
+        await asyncio.wait({task})
         # A host that went away ends the notifications, not the call.
-        await asyncio.gather(task, return_exceptions=True)
+        if not task.cancelled():
+            task.exception()

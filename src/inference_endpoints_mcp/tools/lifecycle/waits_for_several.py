@@ -69,7 +69,8 @@ class _Waits:
             finally:
                 for task in tasks:
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                if tasks:  # not `gather`: see `report_progress`
+                    await asyncio.wait(tasks)
 
     async def wait_for(self, target: Target, timeout: float) -> None:
         """Wait for one, no longer than `timeout` seconds; how it ends is in its row."""

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,10 @@ def learnt(tmp_path: Path) -> Learnt:
     """The holds in the data folder, in seconds."""
 
     def read() -> list[float]:
-        with closing(sqlite3.connect(tmp_path / "data" / "holds.sqlite3")) as db:
+        file = tmp_path / "data" / "holds.sqlite3"
+        if not file.exists():
+            return []
+        with closing(sqlite3.connect(file)) as db:
             return [round(seconds, 3) for (seconds,) in db.execute("SELECT seconds FROM hold ORDER BY client")]
 
     return read
@@ -120,7 +123,10 @@ async def test_a_known_host_whose_call_a_person_stopped_is_held_for_half_as_long
     driver: Driver, host_of: HostOf, learning: dict[str, Any], learnt: Learnt
 ) -> None:
     await driver.create()
-    async with host_of(name="claude-code", **learning) as host, host_of(name="clock", first_hold_s=FIRST_S) as clock:
+    async with (
+        host_of(name="claude-code", **learning) as host,
+        host_of(name="clock", first_hold_s=FIRST_S * 0.6) as clock,
+    ):
         task = asyncio.create_task(wait(host))
         await wait(clock)
         task.cancel()
@@ -132,7 +138,7 @@ async def test_a_cancel_halves_the_hold_and_a_name_that_many_have_begins_anew(
     driver: Driver, host_of: HostOf, mode: Mode, learning: dict[str, Any], learnt: Learnt, name: str, then: float
 ) -> None:
     await driver.create()
-    async with host_of(mode, name=name, **learning) as host, host_of(name="clock", first_hold_s=FIRST_S) as clock:
+    async with host_of(mode, name=name, **learning) as host, host_of(name="clock", first_hold_s=FIRST_S * 0.6) as clock:
         second = await follow(host, await wait(host))
         task = asyncio.create_task(follow(host, second))
         await eventually(lambda: learnt() == [4 * FIRST_S])
@@ -147,18 +153,21 @@ async def test_a_host_that_leaves_over_http_is_held_for_less(
     await driver.create()
     async with (
         http_server(options_for(driver, learning)) as address,
-        httpx.AsyncClient(timeout=FIRST_S * 0.7) as client,
+        httpx.AsyncClient(timeout=HANG_TIMEOUT_S) as client,
     ):
-        async with connected(streamable_http_client(address), mode) as host:
-            await host.call("whoami")  # the first call of a process takes longer
         headers, meta = _MODERN_HEADERS, _MODERN_META
         if mode == "legacy":
             session = (await client.post(address, json=_INITIALIZE, headers=_ACCEPT)).headers["mcp-session-id"]
             headers, meta = {"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25"}, {}
         call = _WAIT | {"params": _WAIT["params"] | {"_meta": meta}}
-        with pytest.raises(httpx.ReadTimeout):
-            await client.post(address, json=call, headers=_ACCEPT | headers)
-        await eventually(lambda: learnt() == [FIRST_S / 2])
+
+        async def leave() -> bool:
+            """Leave a call. On a busy machine it may not have begun."""
+            with suppress(httpx.ReadTimeout):
+                await client.post(address, json=call, headers=_ACCEPT | headers, timeout=FIRST_S * 0.7)
+            return learnt() == [FIRST_S / 2]
+
+        await eventually(leave)
 
 
 async def test_a_known_host_is_held_at_once_for_as_long_as_it_waits(
