@@ -124,7 +124,9 @@ class Environment:
     def lock(self) -> None:
         """Choose the versions of everything that the chosen packages need."""
         if self.uses_node:
-            run("npm", "install", "--prefix", str(self.folder), "--package-lock-only", "--ignore-scripts", "--no-audit")
+            # The lock names no registry: each machine has its own.
+            only_lock = ("--package-lock-only", "--ignore-scripts", "--no-audit", "--omit-lockfile-registry-resolved")
+            run("npm", "install", "--prefix", str(self.folder), *only_lock)
             return
         options = ("--quiet", "--universal", "--python-version", "3.11", "--no-header", "--no-annotate", "--upgrade")
         source, lock = self.folder / "requirements.in", self.folder / "requirements.txt"

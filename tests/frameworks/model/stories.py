@@ -3,12 +3,16 @@
 A story yields the calls of tools, and is sent the text of each answer as the framework passed it on.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from tests.support.polling import eventually
 
 from inference_endpoints import EndpointsClient
 from inference_endpoints.errors import NotFound
@@ -57,6 +61,12 @@ class World:
     def exists(self, name: str) -> bool:
         return self.state(name) is not None
 
+    def has_generated(self, name: str) -> bool:
+        """Whether its engine has written anything, as of some seconds ago."""
+        graphs = self._client.metrics(name, start=datetime.now(UTC) - timedelta(hours=1))
+        series = graphs.inference.ttft.series if graphs.inference else []
+        return any(point.y for each in series for point in each.data)
+
     def delete(self, name: str) -> None:
         """Delete it if it exists."""
         with suppress(NotFound):
@@ -88,7 +98,11 @@ def lifecycle(world: World, name: str) -> Story:
 
 
 def deletion(world: World, name: str) -> Story:
-    """Delete both endpoints by a plan's token: the operator chose plans, as this host cannot ask."""
+    """Delete both endpoints by a plan's token: the operator chose plans, as this host cannot ask.
+
+    By now the engine has counted the chat, which takes it some seconds.
+    """
+    asyncio.run(eventually(lambda: world.has_generated(name), "the engine counted the chat"))
     for each in (priced(name), name):
         yield from by_token(world, each, Call("delete_endpoint", {"endpoint_name": each}), exists_before=True)
 
