@@ -21,6 +21,7 @@ from inference_endpoints_local.workers.choices import (
 from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
 from inference_endpoints_local.workers.llama import Llama
 from inference_endpoints_local.workers.openai_requests import chat_request, completion_request
+from inference_endpoints_local.workers.required_calls import as_calls, require_call
 from inference_endpoints_local.workers.worker_http import (
     cancel_on_disconnect,
     error_body,
@@ -43,12 +44,16 @@ class ChatModel:
         body = chat_request(await read_json(request))
         if "tools" in body and not await self._tools_are_read(body):
             raise unprocessable("The chat template of this model has no place for `tools`: leave them out", "tools")
-        return await _openai(request, body, self._llama.chat, "chat.completion")
+        is_required = body.get("tool_choice") == "required"
+        if is_required:
+            body = require_call(body)
+        chunks = as_chat(_chunks(self._llama.chat, body))
+        return await _openai(request, body, as_calls(chunks) if is_required else chunks, "chat.completion")
 
     async def completions(self, request: Request) -> Response:
         """`POST /v1/completions`."""
         body = completion_request(await read_json(request))
-        return await _openai(request, body, self._llama.complete, "text_completion")
+        return await _openai(request, body, _chunks(self._llama.complete, body), "text_completion")
 
     async def _tools_are_read(self, body: dict[str, Any]) -> bool:
         """Whether the model's template writes tools into the prompt. Found out once, by the length of two prompts."""
@@ -84,9 +89,12 @@ class ChatModel:
         return JSONResponse(self._llama.metrics.read())
 
 
-async def _openai(request: Request, body: dict[str, Any], generate: Generate, kind: str) -> Response:
-    chunks = stream_choices(generate, bodies_of_choices(body), body.get("n", 1))
-    chunks = _with_token_counts(request, as_chat(chunks) if kind == "chat.completion" else chunks)
+def _chunks(generate: Generate, body: dict[str, Any]) -> AsyncIterator[Chunk]:
+    return stream_choices(generate, bodies_of_choices(body), body.get("n", 1))
+
+
+async def _openai(request: Request, body: dict[str, Any], chunks: AsyncIterator[Chunk], kind: str) -> Response:
+    chunks = _with_token_counts(request, chunks)
     if not body.get("stream"):
         return JSONResponse(merge_chunks(await cancel_on_disconnect(request, _collect(chunks)), kind))
     options = body.get("stream_options")
