@@ -83,6 +83,12 @@ def published_app_tools() -> Sequence[ListedTool]:
     return [tool.model_copy(update={"meta": link_to_app(app_only=True)}) for tool in tools]
 
 
+@cache
+def published_names() -> frozenset[str]:
+    """The names of all tools: no other name that a caller makes up is a label of a measurement."""
+    return frozenset(tool.name for tool in [*published_tools(), *published_app_tools()])
+
+
 def _read_contract(name: str) -> list[ListedTool]:
     contract = resources.files("inference_endpoints_mcp").joinpath(name).read_text("utf-8")
     return [ListedTool.model_validate(tool) for tool in json.loads(contract)]
@@ -123,7 +129,7 @@ class ToolCalls:
             log.exception("a call crashed [%s]", request_id)
             result = rendering.render_crash("the tool", request_id)
         finally:
-            if name in tool_specs():
+            if name in published_names():
                 self._telemetry.record_call(name, *_measure(result, time.monotonic() - started))
         return result
 
