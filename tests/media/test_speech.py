@@ -1,5 +1,6 @@
 """Speech: what one model says is what the other hears, by the clients of others."""
 
+import base64
 import io
 import wave
 from typing import Any
@@ -56,6 +57,19 @@ def test_a_recording_longer_than_a_window_loses_nothing_and_keeps_its_times(spee
 @pytest.mark.parametrize("body", [{"inputs": "@@"}, {"inputs": "aGVsbG8="}, {"inputs": ""}, {}])
 def test_what_is_no_recording_is_refused(hearing: Any, body: Any) -> None:
     assert hearing.post("/", body)[0] == 422
+
+
+def test_a_recording_of_hours_is_refused_before_it_is_decoded(hearing: Any) -> None:
+    hours = io.BytesIO()
+    with wave.open(hours, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(2_000)
+        sound.writeframes(bytes(2_000 * 60 * 60 * 2))
+    status, answer = hearing.post("/v1/audio/transcriptions", b"no form")
+    assert (status, answer["error"]["param"]) == (400, "file")
+    status, answer = hearing.post("/", {"inputs": base64.b64encode(hours.getvalue()).decode()})
+    assert (status, "longer than 30 minutes" in answer["error"]) == (422, True)
 
 
 def test_the_openai_route_speaks_and_counts_what_it_had_to_spell(speaking: Any) -> None:

@@ -73,17 +73,17 @@ class SpeechRecognition:
 
     async def _hear(self, request: Request, content: bytes) -> "tuple[list[Segment], float]":
         """The segments, and how long the sound is in seconds."""
-        from inference_endpoints_local.workers.speech.whisper import SAMPLE_RATE, NotAudio, decode
+        from inference_endpoints_local.workers.speech.whisper import SAMPLE_RATE, NotAudio, TooLong, decode
 
         try:
-            samples = await anyio.to_thread.run_sync(decode, content, limiter=self._limiter)
+            samples = await anyio.to_thread.run_sync(decode, content, MAX_AUDIO_S, limiter=self._limiter)
         except NotAudio:
             raise unprocessable(
                 "The file is no sound that can be read here: send WAV, MP3, FLAC or Ogg Vorbis"
             ) from None
+        except TooLong:
+            raise unprocessable(f"The recording is longer than {MAX_AUDIO_S // 60} minutes: send it in parts") from None
         seconds = len(samples) / SAMPLE_RATE
-        if seconds > MAX_AUDIO_S:
-            raise unprocessable(f"The recording is longer than {MAX_AUDIO_S // 60} minutes: send it in parts")
 
         async def hear() -> "list[Segment]":
             segments, at_s = [], 0.0

@@ -38,15 +38,31 @@ class Segment:
     text: str
 
 
-def decode(content: bytes) -> Floats:
-    """The samples of a WAV, MP3, FLAC or Ogg Vorbis file, mixed to one channel. Raises NotAudio."""
+class TooLong(ValueError):
+    """The recording is longer than allowed."""
+
+
+def decode(content: bytes, most_s: int) -> Floats:
+    """The samples of a WAV, MP3, FLAC or Ogg Vorbis file, mixed to one channel. Raises NotAudio and TooLong.
+
+    In parts: a small file can hold hours, which are not decoded to find that out.
+    """
+    parts, seconds = list[Floats](), 0.0
     try:
-        sound = miniaudio.decode(
-            content, output_format=miniaudio.SampleFormat.FLOAT32, nchannels=1, sample_rate=SAMPLE_RATE
-        )
+        for samples in miniaudio.stream_memory(
+            content,
+            output_format=miniaudio.SampleFormat.FLOAT32,
+            nchannels=1,
+            sample_rate=SAMPLE_RATE,
+            frames_to_read=_WINDOW_SAMPLES,
+        ):
+            parts.append(np.asarray(samples, dtype=np.float32))
+            seconds += len(parts[-1]) / SAMPLE_RATE
+            if seconds > most_s:
+                raise TooLong
     except miniaudio.MiniaudioError as error:
         raise NotAudio from error
-    return np.asarray(sound.samples, dtype=np.float32)
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
 
 class Whisper:
