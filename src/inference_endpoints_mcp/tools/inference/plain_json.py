@@ -60,9 +60,8 @@ def _dimensions(value: Any) -> list[int]:
         return []
     if all(map(is_number, value)):
         return [len(value)]
-    inner = _dimensions(value[0])
-    same = bool(inner) and all(isinstance(item, list) and bool(_dimensions(item)) for item in value)
-    return [len(value), *inner] if same else []
+    inner = [_dimensions(item) for item in value]  # each once: nesting must not double the work
+    return [len(value), *inner[0]] if all(inner) else []
 
 
 def is_number(value: Any) -> bool:
