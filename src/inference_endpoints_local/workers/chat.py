@@ -21,7 +21,7 @@ from inference_endpoints_local.workers.choices import (
 from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
 from inference_endpoints_local.workers.llama import Llama
 from inference_endpoints_local.workers.openai_requests import chat_request, completion_request
-from inference_endpoints_local.workers.required_calls import as_calls, require_call
+from inference_endpoints_local.workers.tool_calls import as_calls, require_call, text_where_no_call
 from inference_endpoints_local.workers.worker_http import (
     cancel_on_disconnect,
     error_body,
@@ -45,9 +45,10 @@ class ChatModel:
         if "tools" in body and not await self._tools_are_read(body):
             raise unprocessable("The chat template of this model has no place for `tools`: leave them out", "tools")
         is_required = body.get("tool_choice") == "required"
+        generate = text_where_no_call(self._llama.chat) if "tools" in body else self._llama.chat
         if is_required:
-            body = require_call(body)
-        chunks = as_chat(_chunks(self._llama.chat, body))
+            body, generate = require_call(body), self._llama.chat
+        chunks = as_chat(_chunks(generate, body))
         return await _openai(request, body, as_calls(chunks) if is_required else chunks, "chat.completion")
 
     async def completions(self, request: Request) -> Response:
