@@ -23,6 +23,7 @@ from mcp.types import (
 from tests.support.hang import HANG_TIMEOUT_S
 
 from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.privacy.token_bound import token_bound
 from inference_endpoints_mcp.server.answers.rendering import ERROR_META
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
@@ -138,6 +139,11 @@ def text_of(result: CallToolResult) -> str:
 def parts_of(result: CallToolResult) -> list[str]:
     """The server's own text; then a plan, or what a stranger wrote."""
     return text_of(result).split("\n\n", 1)
+
+
+def tokens_of(output: dict[str, Any]) -> int:
+    """At most as many tokens has an output as a model reads it."""
+    return token_bound(json.dumps(output, ensure_ascii=False, separators=(",", ":")))
 
 
 def size_of(output: dict[str, Any]) -> int:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from mcp.types import TextResourceContents
-from tests.support.host import Host, serving
+from tests.support.host import Host, serving, tokens_of
 from tests.support.plane_driver import TOKEN
 from tests.support.polling import eventually
 from tests.support.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
-from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS, token_bound
+from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS
 from inference_endpoints_mcp.server.application import ServerOptions
 
 pytestmark = pytest.mark.anyio
@@ -144,7 +144,7 @@ async def test_everything_at_once_still_fits_into_an_answer(upstream: Upstream, 
         ),
     )
     facts = await asked.call("chat_with_endpoint", **HELLO, parameters={"n": 12})
-    assert token_bound(json.dumps(facts, ensure_ascii=False)) <= MAX_ANSWER_TOKENS
+    assert tokens_of(facts) <= MAX_ANSWER_TOKENS
     assert "\n0 1 2" in facts["text"]
     assert {"the rest of the text", "the other choices"} <= {rest["what"] for rest in facts["rest"]}
 

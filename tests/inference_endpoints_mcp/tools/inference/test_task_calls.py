@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mcp import MCPError
 from mcp.types import TextResourceContents
-from tests.support.host import Host, serving, size_of
+from tests.support.host import Host, serving, size_of, tokens_of
 from tests.support.plane_driver import TOKEN
 from tests.support.scripted_upstream import SILENT, Answer, Upstream
 
@@ -213,7 +213,7 @@ async def test_an_answer_is_bounded_from_its_end_and_the_rest_is_a_resource(
     upstream.serves("/", Answer(body=answer))
     facts = await asked.call("call_endpoint", **CHAT, text="a")
     assert shown in facts["output"]
-    assert token_bound(json.dumps(facts, ensure_ascii=False)) <= MAX_ANSWER_TOKENS
+    assert tokens_of(facts) <= MAX_ANSWER_TOKENS
     (rest,) = facts["rest"]
     (listed,) = await asked.list_outputs()
     assert rest["uri"].startswith(listed.uri)
