@@ -142,7 +142,7 @@ def parts_of(result: CallToolResult) -> list[str]:
 
 
 def tokens_of(output: dict[str, Any]) -> int:
-    """At most as many tokens has an output as a model reads it."""
+    """Tokens of an output as a model reads it, counted with room to spare."""
     return token_bound(json.dumps(output, ensure_ascii=False, separators=(",", ":")))
 
 
