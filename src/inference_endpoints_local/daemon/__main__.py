@@ -32,6 +32,7 @@ class DaemonOptions:
 
     The plane ends once it was unused for `linger` seconds; None: it stays until it is stopped. `programs` is a
     `module:function` that returns the program for a model, for development. `json`: print the address as JSON.
+    `existing`: the folder must be there, since who starts us has prepared it, and may have deleted it since.
     """
 
     data_dir: Path
@@ -45,6 +46,7 @@ class DaemonOptions:
     linger: float | None = None
     programs: str | None = None
     json: bool = False
+    existing: bool = False
 
 
 async def serve(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -> int:
@@ -53,7 +55,10 @@ async def serve(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -
     Returns the exit code. Raises a PlaneError if the folder or the port cannot be used.
     """
     folder = DataFolder(options.data_dir)
-    folder.prepare()
+    if options.existing:
+        folder.require()
+    else:
+        folder.prepare()
     with folder.hold():
         folder.withdraw()
         with _listen(options.port, folder.last_port) as listener:
@@ -165,6 +170,7 @@ def _parse(arguments: Sequence[str] | None) -> DaemonOptions:
     add("--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development")
     add("--linger", type=float, help="seconds without use after which it ends; default: never")
     add("--json", action="store_true", help="print the address as one line of JSON")
+    add("--existing", action="store_true", help="end if the folder does not exist any more")
     return parser.parse_args(arguments, DaemonOptions(Path()))
 
 

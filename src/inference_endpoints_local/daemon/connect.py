@@ -209,6 +209,7 @@ class _Launcher:
             "-m",
             "inference_endpoints_local.daemon",
             f"--data-dir={self._folder.path}",
+            "--existing",
         ]
         command += [f"--linger={options.linger}"]
         command += [f"--model-folder={folder}" for folder in options.model_folders]

@@ -75,6 +75,11 @@ class DataFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.touch(mode=0o600)
 
+    def require(self) -> None:
+        """Raises FolderUnusable if the folder is not there: it was deleted, and must not come back."""
+        if not self.path.is_dir():
+            raise FolderUnusable(self.path, "it was deleted")
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Hold the folder's lock. Raises FolderInUse if another plane holds it."""

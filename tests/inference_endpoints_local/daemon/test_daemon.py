@@ -117,6 +117,13 @@ async def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None
         await connect_plane(file / "below")
 
 
+async def test_a_folder_that_was_deleted_before_the_plane_could_use_it_does_not_come_back(tmp_path: Path) -> None:
+    gone = tmp_path / "deleted"
+    with pytest.raises(FolderUnusable, match="was deleted"):
+        await serve(DaemonOptions(gone, existing=True), lambda _: None)
+    assert not gone.exists()
+
+
 async def test_a_full_disk_is_reported(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
