@@ -1,9 +1,11 @@
 """How many sessions of the older protocol one caller may have: hosts leave theirs behind, and each takes memory."""
 
+import json
 import time
 from dataclasses import dataclass
 from uuid import uuid4
 
+from mcp.server.auth.middleware.bearer_auth import authorization_context
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
@@ -125,5 +127,6 @@ def _is_older_protocol(headers: Headers) -> bool:
 def _caller_of(scope: Scope) -> str:
     """Who signed in, else the network address."""
     if "user" in scope:
-        return f"signed in: {scope['user'].display_name}"
+        # Not the client alone: at an identity provider, many people use one.
+        return json.dumps(authorization_context(scope["user"]))
     return scope["client"][0] if scope["client"] else ""

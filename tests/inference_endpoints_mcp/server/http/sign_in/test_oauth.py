@@ -212,3 +212,19 @@ def test_a_provider_is_reached_by_https_and_belongs_to_an_address_of_this_server
         ended = run("serve", "--http", "--port", "0", *flags)
         assert ended.returncode == 2
         assert why in ended.stderr
+
+
+async def test_people_who_use_one_client_do_not_share_its_sessions(free_tcp_port: int, backend: Backend) -> None:
+    resource = f"http://127.0.0.1:{free_tcp_port}/mcp"
+    async with identity_provider() as provider:
+        settings = OAuthSettings(provider.issuer, resource)
+        listening = TcpAddress("127.0.0.1", free_tcp_port)
+        http = HttpOptions(listening, ON_LOOPBACK.access, oauth=settings, max_sessions=1)
+        async with http_server(options_for(backend), http) as address, httpx.AsyncClient() as client:
+            tokens = [provider.jwt(aud=address, scope=READ, sub=name) for name in ("alice", "bob")]
+            people = [ACCEPT | {"Authorization": f"Bearer {token}"} for token in tokens]
+            opened = await client.post(address, json=INITIALIZE, headers=people[0])
+            used = people[0] | {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
+            async with client.stream("GET", address, headers=used):
+                assert (await client.post(address, json=INITIALIZE, headers=people[0])).status_code == 429
+                assert (await client.post(address, json=INITIALIZE, headers=people[1])).status_code == 200
