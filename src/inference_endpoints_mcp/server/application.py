@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.mcpserver import Context
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.diagnosis.start_times import StartHistory
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.hub_reader import HubReader
@@ -41,6 +40,7 @@ from inference_endpoints_mcp.tools.media_access import MediaAccess
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
+    from inference_endpoints.diagnosis.start_times import StartHistory
     from inference_endpoints.inference.async_inference import AsyncInference
 
 MAX_SUBSCRIPTIONS = 20
@@ -90,7 +90,7 @@ class _Clients:
     inference: "AsyncInference"
     hardware_cache: HardwareCache
     hub: HubReader
-    start_history: StartHistory
+    start_history: "StartHistory"
     guard: SendGuard
 
 
@@ -191,7 +191,8 @@ class RunningApplication:
             self._stack.push_async_callback(each.aclose)
         watcher = Watcher(client, poll_interval=self._options.poll_interval)
         self._options.telemetry.watch("polled_endpoints", lambda: len(watcher.polled))
-        # The handshake does not wait for this import.
+        # The handshake does not wait for these imports.
+        from inference_endpoints.diagnosis.start_times import StartHistory
         from inference_endpoints.inference.async_inference import AsyncInference
 
         cache = hardware_cache.for_client(client)

@@ -9,7 +9,6 @@ from mcp.server.mcpserver import Context, Resolve
 from mcp.types import InputRequiredResult
 
 from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.diagnosis.start_times import StartHistory
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.hub_reader import HubReader
@@ -25,6 +24,7 @@ from inference_endpoints_mcp.tools.media_access import MediaAccess
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
+    from inference_endpoints.diagnosis.start_times import StartHistory
     from inference_endpoints.inference.async_inference import AsyncInference
 
 MAX_PROGRESS_LENGTH = 199
@@ -69,7 +69,7 @@ class CallContext:
     inference: "AsyncInference"
     hardware_cache: HardwareCache
     hub: HubReader
-    start_history: StartHistory
+    start_history: "StartHistory"
     redactor: Redactor
     approvals: Approvals
     guard: SendGuard

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 SCHEME = "endpoint-output://"
 LIFETIME_S = 1_800.0
+MINUTES_KEPT = round(LIFETIME_S / 60)
 MAX_BYTES_OF_CALLER = 32 * 1024 * 1024
 """What is kept for one caller. The oldest goes first."""
 MAX_BYTES = 128 * 1024 * 1024

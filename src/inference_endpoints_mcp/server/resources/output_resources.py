@@ -12,8 +12,7 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS, head_length
 from inference_endpoints_mcp.server.tool_calls import is_offered
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
-from inference_endpoints_mcp.tools.inference.bounded_output import MINUTES_KEPT
-from inference_endpoints_mcp.tools.kept_outputs import SCHEME, KeptOutput
+from inference_endpoints_mcp.tools.kept_outputs import MINUTES_KEPT, SCHEME, KeptOutput
 
 _ROOM = 200
 """Tokens of a page for its fence and for where it continues."""

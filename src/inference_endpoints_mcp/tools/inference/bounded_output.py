@@ -6,11 +6,10 @@ from inference_endpoints_mcp.privacy.answer_text import Fenced, Ours, Word
 from inference_endpoints_mcp.privacy.token_bound import head_length
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.inference.shown_output import Shown
-from inference_endpoints_mcp.tools.kept_outputs import LIFETIME_S, TEXT
+from inference_endpoints_mcp.tools.kept_outputs import MINUTES_KEPT, TEXT
 from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_TOKENS
 
 JSON = "application/json"
-MINUTES_KEPT = round(LIFETIME_S / 60)
 
 
 class KeptRest(BaseModel):

@@ -11,7 +11,7 @@ from inference_endpoints.inference.media_facts import read_media_facts
 from inference_endpoints.inference.tasks.outputs import Media
 from inference_endpoints_mcp.privacy.answer_text import Ours, Word
 from inference_endpoints_mcp.tools.call_context import CallContext
-from inference_endpoints_mcp.tools.inference.bounded_output import MINUTES_KEPT
+from inference_endpoints_mcp.tools.kept_outputs import MINUTES_KEPT
 
 MAX_SHOWN_BYTES = 512 * 1024
 """Bytes of one file that is shown in the answer: hosts give it to a model, which has limits of its own."""
