@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -25,6 +27,7 @@ from inference_endpoints_mcp.server.transports import build_http_config
 
 pytestmark = pytest.mark.anyio
 
+A_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_A_REQUEST = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -48,6 +51,13 @@ async def connections(address: str, number: int, sent: bytes = b"") -> AsyncIter
     finally:
         for _, writer in opened:
             writer.close()
+
+
+async def answer_on(connection: Connection) -> str:
+    """The first line of an answer to `A_REQUEST`."""
+    async with asyncio.timeout(HANG_TIMEOUT_S):
+        whole = await connection[0].readuntil(b"}")  # the end of its body
+    return whole.partition(b"\r\n")[0].decode()
 
 
 async def is_closed(connection: Connection) -> bool:
@@ -85,18 +95,39 @@ async def test_a_stream_does_not_give_way_and_whoever_finds_no_room_learns_when_
         assert await stream.aread() == b""  # it ends with its session
 
 
-def test_a_server_with_few_descriptors_serves_though_idle_connections_are_many(environment: dict[str, str]) -> None:
+async def test_a_connection_that_was_used_does_not_give_way_to_many_that_are_not() -> None:
+    async with (
+        http_server(OPTIONS, replace(ON_LOOPBACK, max_connections=20)) as address,
+        connections(address, 1, A_REQUEST) as [used],
+    ):
+        await answer_on(used)
+        async with connections(address, 60) as unused:
+            assert all(await asyncio.gather(*map(is_closed, unused[:40])))
+            used[1].write(A_REQUEST)
+            assert await answer_on(used) == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of descriptors, and no way to stop a process")
+def test_a_server_with_few_descriptors_serves_though_many_idle_connections_came_at_once(
+    environment: dict[str, str],
+) -> None:
     limit = RESERVED_DESCRIPTORS + 40
     command = ["sh", "-c", f'ulimit -n {limit} && exec "$@"', "sh", *COMMAND, "serve", "--http", "--port", "0"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         address = address_of(process)
 
-        async def attack() -> int:
-            async with connections(address, 400), connected(streamable_http_client(address), "auto") as host:
-                return len((await host.client.list_tools()).tools)
+        async def attack() -> str:
+            process.send_signal(signal.SIGSTOP)  # while a server is busy, connections pile up
+            async with (
+                connections(address, 200),
+                connections(address, 1, A_REQUEST) as [honest],
+                connections(address, 200),
+            ):
+                process.send_signal(signal.SIGCONT)
+                return await answer_on(honest)
 
-        assert asyncio.run(attack())
+        assert asyncio.run(attack()) == "HTTP/1.1 200 OK"
     finally:
         process.terminate()
         _, log = process.communicate(timeout=HANG_TIMEOUT_S)

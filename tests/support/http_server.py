@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-import uvicorn
-
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
+from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.transports import HttpOptions, build_http_config
@@ -32,7 +31,7 @@ async def http_server(
     servers = {name: EndpointsServer(each, Redactor()) for name, each in (profiles or {}).items()}
     config = build_http_config(EndpointsServer(options, Redactor()), http, servers)
     config.load()
-    server = uvicorn.Server(config)
+    server = GracefulServer(config, lambda: None)
     server.lifespan = config.lifespan_class(config)
     with http.listening.listen() as (listener, address):
         await server.startup(sockets=[listener])

@@ -151,10 +151,12 @@ def build_http_config(
     async def is_ready() -> bool:
         return all([await each.is_ready() for each in (profiles or {"": server}).values()])
 
+    connections = OpenConnections(connections_possible(http.max_connections))
     return uvicorn.Config(
         # Probes come to an address of their own choice, which no list of host names has.
         HealthRoutes(AccessMiddleware(whole, http.access), is_ready),
-        http=OpenConnections(connections_possible(http.max_connections)).protocol(),
+        http=connections.protocol(),
+        backlog=connections.accepted_at_once,
         timeout_keep_alive=KEEP_ALIVE_S,
         ws="none",
         # uvicorn's default believes X-Forwarded-For of everybody on this machine.

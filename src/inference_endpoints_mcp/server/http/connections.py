@@ -43,31 +43,49 @@ class OpenConnections:
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[ServerConnection] = set()
-        self._waiting: dict[ServerConnection, None] = {}
-        """In the order in which they began to wait."""
+        self._unused: dict[ServerConnection, None] = {}
+        """Those that have had no whole request yet. Like the idle ones in the order in which they began to wait."""
+        self._idle: dict[ServerConnection, None] = {}
+
+    @property
+    def accepted_at_once(self) -> int:
+        """How many new ones may be accepted before those that were accepted earlier can be read.
+
+        asyncio by itself accepts all that wait, so that many idle ones would use up the descriptors in one step, and
+        close a connection whose request has arrived but was not read yet.
+        """
+        return max(1, min(32, self._most // 16))
 
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn calls for each connection."""
         return cast("type[asyncio.Protocol]", partial(ServerConnection, open_connections=self))
 
     def add(self, connection: "ServerConnection") -> None:
-        """Count a new one. If there are too many, the one that has waited longest is closed; it can be the new one."""
+        """Count a new one. If there are too many, one that waits for a request is closed; it can be the new one.
+
+        Whoever opens many connections and asks for nothing gets a quarter of the places from those that have asked.
+        """
         self._open.add(connection)
-        self._waiting[connection] = None
+        self._unused[connection] = None
         if len(self._open) > self._most:
-            longest = next(iter(self._waiting))
+            gives_way = self._unused if 4 * len(self._unused) > self._most or not self._idle else self._idle
+            longest = next(iter(gives_way))
             self.remove(longest)
             longest.give_way(is_new=longest is connection)
 
     def remove(self, connection: "ServerConnection") -> None:
         self._open.discard(connection)
-        self._waiting.pop(connection, None)
+        self._unused.pop(connection, None)
+        self._idle.pop(connection, None)
 
-    def mark(self, connection: "ServerConnection", *, waits_for_request: bool) -> None:
-        if not waits_for_request:
-            self._waiting.pop(connection, None)
-        elif connection in self._open:
-            self._waiting.setdefault(connection)
+    def mark_busy(self, connection: "ServerConnection") -> None:
+        """It has a whole request, and stays until that is answered."""
+        self._unused.pop(connection, None)
+        self._idle.pop(connection, None)
+
+    def mark_idle(self, connection: "ServerConnection") -> None:
+        if connection in self._open:
+            self._idle[connection] = None
 
 
 class ServerConnection(H11Protocol):
@@ -88,11 +106,12 @@ class ServerConnection(H11Protocol):
         super().data_received(data)
         if not self._waits_for_request:
             self._disarm()
-            self._open_connections.mark(self, waits_for_request=False)
+            self._open_connections.mark_busy(self)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._open_connections.mark(self, waits_for_request=self._waits_for_request)
+        if self._waits_for_request:
+            self._open_connections.mark_idle(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()

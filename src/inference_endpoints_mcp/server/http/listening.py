@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+WAITING_CONNECTIONS = 2_048
+"""How many callers may wait to be accepted. The system may allow fewer."""
+
 
 class ListenError(Exception):
     """The server cannot listen: the address is in use, or does not belong to this machine."""
@@ -26,7 +29,7 @@ class TcpAddress:
         host = self.host.strip("[]")
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = socket.create_server((host, self.port), family=family)
+            listener = socket.create_server((host, self.port), family=family, backlog=WAITING_CONNECTIONS)
             # Connections inherit it. asyncio sets it only on a socket with an explicit protocol. Without it the body of
             # a response waits for the delayed acknowledgement of its head: 40 ms.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,7 +67,7 @@ class UnixSocket:
             try:
                 self._remove_stale()
                 listener.bind(str(self.path))
-                listener.listen()
+                listener.listen(WAITING_CONNECTIONS)
             except OSError as error:
                 raise ListenError(f"Cannot listen on {self.path}: {error.strerror or error}.") from error
             finally:
