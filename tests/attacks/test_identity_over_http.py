@@ -31,7 +31,7 @@ from inference_endpoints.transport.http import MAX_CONNECTIONS, httpx
 from inference_endpoints_mcp.cli.main import main
 from inference_endpoints_mcp.policy.caller import Caller, current_caller
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
+from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.listening import ListenError, UnixSocket
 from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError, SharedKey
 
@@ -295,9 +295,9 @@ def test_no_other_user_of_this_machine_can_act_with_your_token(
 
 def test_a_key_a_socket_or_the_operators_word_is_enough() -> None:
     for exposure, has_key in [
-        (Exposure("127.0.0.1", has_secrets=True), True),
-        (Exposure(None, has_secrets=True), False),
-        (Exposure("::1", has_secrets=True, local_users_allowed=True), False),
+        (ServerExposure("127.0.0.1", has_secrets=True), True),
+        (ServerExposure(None, has_secrets=True), False),
+        (ServerExposure("::1", has_secrets=True, local_users_allowed=True), False),
     ]:
         assert AccessRules.from_settings(exposure, [], has_key=has_key).is_local
 

@@ -17,7 +17,7 @@ from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
+from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http
@@ -54,5 +54,5 @@ async def _open_backend(_: AsyncExitStack) -> Backend:
 if __name__ == "__main__":
     # No endpoints are listed: there is no account behind it.
     nothing = ServerOptions(_open_backend, limits=Limits(tools=("whoami",)))
-    access = AccessRules.from_settings(Exposure("127.0.0.1"), [])
+    access = AccessRules.from_settings(ServerExposure("127.0.0.1"), [])
     sys.exit(serve_http(nothing, HttpOptions(TcpAddress("127.0.0.1", 0), access), FixtureServer))

@@ -18,7 +18,7 @@ from inference_endpoints.transport.backend import default_backend
 from inference_endpoints.transport.operations import Operation
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_mcp.live.report import Report
-from inference_endpoints_mcp.live.walk import READING, Outcome, Result, Walk
+from inference_endpoints_mcp.live.walk import READING, OperationOutcome, Result, Walk
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("INFERENCE_ENDPOINTS_LIVE") != "1" or hugging_face_token() is None,
@@ -29,13 +29,13 @@ pytestmark = pytest.mark.skipif(
 DOCUMENT = service_document() if PATH else None
 
 
-async def _walk() -> list[Outcome]:
+async def _walk() -> list[OperationOutcome]:
     async with AsyncEndpointsClient(default_backend()) as client:
         return await Walk(client, await client.resolve_namespace(), DOCUMENT).run()
 
 
 @cache
-def walked() -> tuple[dict[str, Outcome], Report]:
+def walked() -> tuple[dict[str, OperationOutcome], Report]:
     """All operations are called once, in their order."""
     outcomes = asyncio.run(_walk())
     return {outcome.operation.name: outcome for outcome in outcomes}, Report(outcomes, DOCUMENT)

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.http.access import AccessRules, Exposure
+from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.transports import HttpOptions, build_http_config
 
-ON_LOOPBACK = HttpOptions(TcpAddress("127.0.0.1", 0), AccessRules.from_settings(Exposure("127.0.0.1"), []))
+ON_LOOPBACK = HttpOptions(TcpAddress("127.0.0.1", 0), AccessRules.from_settings(ServerExposure("127.0.0.1"), []))
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 INITIALIZE = {

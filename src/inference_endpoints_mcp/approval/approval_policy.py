@@ -68,7 +68,7 @@ class ApprovalPolicy:
         return self.charges_need_approval(proposal.backend) and (price is None or price > self.min_price_per_hour)
 
 
-class Outcome(StrEnum):
+class ApprovalOutcome(StrEnum):
     """How a request for approval ended."""
 
     APPROVED = "approved"
@@ -80,11 +80,11 @@ class Outcome(StrEnum):
 
 
 _REASONS = {
-    Outcome.DECLINED: "It was not approved",
-    Outcome.CANCELLED: "The question was closed, so it was not approved",
-    Outcome.TIMED_OUT: "It was not approved in time",
-    Outcome.MALFORMED: "The host's answer does not fit the question, so it was not approved",
-    Outcome.DRIFTED: "The change or its price is different now, or this question was answered before, "
+    ApprovalOutcome.DECLINED: "It was not approved",
+    ApprovalOutcome.CANCELLED: "The question was closed, so it was not approved",
+    ApprovalOutcome.TIMED_OUT: "It was not approved in time",
+    ApprovalOutcome.MALFORMED: "The host's answer does not fit the question, so it was not approved",
+    ApprovalOutcome.DRIFTED: "The change or its price is different now, or this question was answered before, "
     "so it was not approved",
 }
 
@@ -101,8 +101,8 @@ class Drifted(Refused):
     """What was approved is not what would be done now."""
 
 
-def not_approved(outcome: Outcome, proposal: AnyProposal, because: str) -> Refused:
-    kind = Drifted if outcome is Outcome.DRIFTED else Refused
+def not_approved(outcome: ApprovalOutcome, proposal: AnyProposal, because: str) -> Refused:
+    kind = Drifted if outcome is ApprovalOutcome.DRIFTED else Refused
     return kind(
         f"{_REASONS[outcome]}: {nothing_done(proposal)}.",
         hint=f"A person is asked because it {because}. Ask the user what they want.",

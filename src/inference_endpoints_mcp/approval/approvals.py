@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy, Outcome
+from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome, ApprovalPolicy
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
 from inference_endpoints_mcp.approval.proposal import AnyProposal
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
@@ -45,7 +45,7 @@ class Approvals:
         self,
         event: str,
         proposal: AnyProposal,
-        outcome: Outcome | None = None,
+        outcome: ApprovalOutcome | None = None,
         *,
         by: Approver,
         reason: str | None = None,

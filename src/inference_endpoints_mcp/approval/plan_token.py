@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 
-from inference_endpoints_mcp.approval.approval_policy import Outcome
+from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome
 from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, open_ledger
 
 _NONCE, _TIME, _DIGEST = 8, 4, 6
@@ -30,10 +30,10 @@ class Rejection:
     """Why a token is not valid; `reason` is a sentence without its full stop."""
 
     reason: str
-    outcome: Outcome
+    outcome: ApprovalOutcome
 
 
-_REDEEMED = Rejection("The plan was carried out already", Outcome.DRIFTED)
+_REDEEMED = Rejection("The plan was carried out already", ApprovalOutcome.DRIFTED)
 
 
 class PlanTokens:
@@ -54,16 +54,16 @@ class PlanTokens:
         try:
             body = self._codec.unseal(token)
         except InvalidRequestState:
-            return Rejection("This plan_token is not from this server", Outcome.MALFORMED)
+            return Rejection("This plan_token is not from this server", ApprovalOutcome.MALFORMED)
         nonce, expires = body[:_NONCE], int.from_bytes(body[_NONCE : _NONCE + _TIME], "big")
         if self._clock() > expires:
-            return Rejection("The plan has expired", Outcome.TIMED_OUT)
+            return Rejection("The plan has expired", ApprovalOutcome.TIMED_OUT)
         if self._ledger.is_redeemed(nonce):
             return _REDEEMED
         parts = body[_NONCE + _TIME :]
         for index, (name, digest) in enumerate(zip(_MISMATCHES, self._digests(bound), strict=True)):
             if parts[index * _DIGEST : (index + 1) * _DIGEST] != digest:
-                return Rejection(_MISMATCHES[name], Outcome.DRIFTED)
+                return Rejection(_MISMATCHES[name], ApprovalOutcome.DRIFTED)
         if not self._ledger.redeem(nonce, expires, self._clock()):
             return _REDEEMED
         return None

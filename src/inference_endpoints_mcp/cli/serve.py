@@ -12,7 +12,7 @@ from inference_endpoints_mcp.cli.stdio import run_stdio
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError
-from inference_endpoints_mcp.server.http.access import AccessRules, Exposure, UnprotectedServerError
+from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure, UnprotectedServerError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError
 from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings, ProviderSettingsError
@@ -61,7 +61,7 @@ def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> H
     """Raises `UnprotectedServerError` if others could use the server without protection."""
     has_source = settings.token_file or settings.token_variable or settings.token_command
     uses_token = not settings.local and bool(has_source or hugging_face_token() is not None)
-    exposure = Exposure(
+    exposure = ServerExposure(
         address=None if settings.uds else settings.host,
         has_secrets=uses_token or bool(settings.lend or settings.lend_file),
         local_users_allowed=settings.allow_local_users,

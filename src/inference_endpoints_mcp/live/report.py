@@ -13,7 +13,7 @@ from inference_endpoints.transport.operations import EVENT_STREAM
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.live.anonymizer import Anonymizer
 from inference_endpoints_mcp.live.service_document import ServiceDocument
-from inference_endpoints_mcp.live.walk import Outcome, Result
+from inference_endpoints_mcp.live.walk import OperationOutcome, Result
 
 
 class ReportError(Exception):
@@ -23,7 +23,7 @@ class ReportError(Exception):
 class Report:
     """A walk in words, and as JSON."""
 
-    def __init__(self, outcomes: Sequence[Outcome], document: ServiceDocument | None) -> None:
+    def __init__(self, outcomes: Sequence[OperationOutcome], document: ServiceDocument | None) -> None:
         self._outcomes = outcomes
         self._document = document
         self._anonymizer = Anonymizer(document.words() if document else ())
@@ -49,7 +49,7 @@ class Report:
         counts = Counter(outcome.result for outcome in self._outcomes)
         return ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
 
-    def remarks(self, outcome: Outcome) -> list[str]:
+    def remarks(self, outcome: OperationOutcome) -> list[str]:
         """Where an answer differs or has more than documented, and why there is none."""
         found = outcome.comparison
         differences = [
@@ -92,7 +92,7 @@ class Report:
         except OSError as error:
             raise ReportError(f"{path} cannot be written: {error.strerror}.") from error
 
-    def _answer(self, outcome: Outcome) -> Any:
+    def _answer(self, outcome: OperationOutcome) -> Any:
         answer = outcome.answer
         if outcome.operation is operations.PUBLIC_HARDWARE:
             self._anonymizer.publish(answer)

@@ -53,7 +53,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class OperationOutcome:
     """What one operation answered. `why` is a sentence of ours, without names; `answer` is None where there is none."""
 
     operation: Operation[Any]
@@ -89,7 +89,7 @@ class Walk:
             "repository": "the catalogue could not be listed",
         }
 
-    async def run(self) -> list[Outcome]:
+    async def run(self) -> list[OperationOutcome]:
         outcomes = []
         for operation in READING:
             self._on_progress(operation)
@@ -98,9 +98,9 @@ class Walk:
             outcomes.append(outcome)
         return outcomes
 
-    async def _outcome_of(self, operation: Operation[Any]) -> Outcome:
+    async def _outcome_of(self, operation: Operation[Any]) -> OperationOutcome:
         if reason := self._reason_not_to_call(operation):
-            return Outcome(operation, Result.NOT_TRIED, reason)
+            return OperationOutcome(operation, Result.NOT_TRIED, reason)
         request = self._request(operation)
         try:
             if operation.media_type == EVENT_STREAM:
@@ -130,7 +130,7 @@ class Walk:
         # Messages name the endpoint as the document does.
         return replace(request, subject="/".join(f"{{{name}}}" for name in arguments))
 
-    async def _follow(self, request: Request) -> Outcome:
+    async def _follow(self, request: Request) -> OperationOutcome:
         """Listen to a stream until its first event. A stream that brings none is as documented, too."""
         operation, opened = request.operation, False
         with anyio.move_on_after(STREAM_TIME_S) as limit:
@@ -139,25 +139,25 @@ class Walk:
                 async for data in events:
                     return self._compared(operation, data)
         if not opened:
-            return Outcome(operation, Result.NO_ANSWER, f"the stream did not open in {STREAM_TIME_S:g} s")
+            return OperationOutcome(operation, Result.NO_ANSWER, f"the stream did not open in {STREAM_TIME_S:g} s")
         waited = (
             f"no event came in {STREAM_TIME_S:g} s" if limit.cancelled_caught else "the stream ended without an event"
         )
-        return Outcome(operation, Result.AS_DOCUMENTED, waited)
+        return OperationOutcome(operation, Result.AS_DOCUMENTED, waited)
 
-    def _compared(self, operation: Operation[Any], answer: Any) -> Outcome:
+    def _compared(self, operation: Operation[Any], answer: Any) -> OperationOutcome:
         comparison = compare(operation, answer, self._document)
         result = Result.DIFFERS if comparison.differences else Result.AS_DOCUMENTED
-        return Outcome(operation, result, comparison=comparison, answer=answer)
+        return OperationOutcome(operation, result, comparison=comparison, answer=answer)
 
-    def _refused(self, operation: Operation[Any], error: InferenceEndpointError) -> Outcome:
+    def _refused(self, operation: Operation[Any], error: InferenceEndpointError) -> OperationOutcome:
         if error.status is None:
-            return Outcome(operation, Result.NO_ANSWER, error.message)
+            return OperationOutcome(operation, Result.NO_ANSWER, error.message)
         why = f"{error.status} {error.code}: {error.message}"
         documented = self._document is not None and self._document.has_status(operation, error.status)
-        return Outcome(operation, Result.AS_DOCUMENTED if documented else Result.REFUSED, why)
+        return OperationOutcome(operation, Result.AS_DOCUMENTED if documented else Result.REFUSED, why)
 
-    def _learn(self, outcome: Outcome) -> None:
+    def _learn(self, outcome: OperationOutcome) -> None:
         """Take the names from an answer that later calls need."""
         operation, answer = outcome.operation, outcome.answer
         if answer is None or operation not in {operations.LIST, operations.CATALOGUE}:

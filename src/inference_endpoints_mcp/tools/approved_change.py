@@ -12,9 +12,9 @@ from inference_endpoints.errors import Refused
 from inference_endpoints.models import Endpoint
 from inference_endpoints_mcp.approval.approval_policy import (
     ApprovalMethod,
+    ApprovalOutcome,
     Drifted,
     NotAsPlanned,
-    Outcome,
     cannot_ask,
     not_approved,
     nothing_done,
@@ -115,7 +115,7 @@ async def approve_without_token(
         return False
     outcome = await ask_person(call, proposal, question, proposed_now)
     approvals.audit("approval", proposal, outcome, by="person")
-    if outcome is not Outcome.APPROVED:
+    if outcome is not ApprovalOutcome.APPROVED:
         raise not_approved(outcome, proposal, reasons(needed))
     return True
 
@@ -128,7 +128,7 @@ async def _by_token(call: CallContext, change: ProposedChange, token: str) -> En
         how = "The person approves it in the host." if by_host else "Call again with plan_token if the user agrees."
         return _planned(call, change, f"This is the plan: nothing was changed. {how}")
     rejection = call.approvals.redeem(token, call.caller, proposal, by="token")
-    outcome = rejection.outcome if rejection else Outcome.APPROVED
+    outcome = rejection.outcome if rejection else ApprovalOutcome.APPROVED
     call.approvals.audit("approval", proposal, outcome, by="token", reason=rejection.reason if rejection else None)
     if rejection is None:
         needed = call.approvals.policy.effects_to_approve(proposal)

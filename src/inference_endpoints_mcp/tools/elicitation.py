@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from pydantic import ValidationError
 
-from inference_endpoints_mcp.approval.approval_policy import Outcome
+from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome
 from inference_endpoints_mcp.approval.proposal import AnyProposal
 from inference_endpoints_mcp.approval.questions import choose_form
 from inference_endpoints_mcp.tools.call_context import CallContext, InputNeeded
@@ -33,7 +33,7 @@ def can_ask(context: Context[Any, Any]) -> bool:
 
 async def ask_person(
     call: CallContext, proposal: AnyProposal, question: str, proposed_now: Callable[[], Awaitable[AnyProposal | None]]
-) -> Outcome:
+) -> ApprovalOutcome:
     """The person's answer to this question, for the proposal as it is after the answer.
 
     Raises `InputNeeded` to end the call with the question.
@@ -42,13 +42,13 @@ async def ask_person(
         return _ask_between_calls(call, proposal, question)
     outcome = await _ask_within_call(call, proposal, question)
     call.hold.begin_anew()
-    if outcome is Outcome.APPROVED:
+    if outcome is ApprovalOutcome.APPROVED:
         now = await proposed_now()
-        return outcome if now is not None and now.id == proposal.id else Outcome.DRIFTED
+        return outcome if now is not None and now.id == proposal.id else ApprovalOutcome.DRIFTED
     return outcome
 
 
-def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) -> Outcome:
+def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) -> ApprovalOutcome:
     """The modern era: the call ends with the question, and is made again with the answer and the question's token."""
     answers = call.mcp.input_responses
     if not answers:
@@ -63,28 +63,28 @@ def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) 
     return rejection.outcome if rejection else _outcome(answers, proposal)
 
 
-async def _ask_within_call(call: CallContext, proposal: AnyProposal, question: str) -> Outcome:
+async def _ask_within_call(call: CallContext, proposal: AnyProposal, question: str) -> ApprovalOutcome:
     """The legacy era. Some hosts that declare that they can ask show nothing and never answer."""
     call.approvals.audit("plan", proposal, by="person", question=question)
     with anyio.move_on_after(call.approvals.policy.answer_timeout_s):
         try:
             answer = await call.mcp.elicit(question, choose_form(proposal))
         except (ValueError, MCPError):
-            return Outcome.MALFORMED
+            return ApprovalOutcome.MALFORMED
         if isinstance(answer, AcceptedElicitation):
-            return Outcome.APPROVED if answer.data.approves(proposal) else Outcome.DECLINED
-        return Outcome.DECLINED if answer.action == "decline" else Outcome.CANCELLED
-    return Outcome.TIMED_OUT
+            return ApprovalOutcome.APPROVED if answer.data.approves(proposal) else ApprovalOutcome.DECLINED
+        return ApprovalOutcome.DECLINED if answer.action == "decline" else ApprovalOutcome.CANCELLED
+    return ApprovalOutcome.TIMED_OUT
 
 
-def _outcome(answers: Mapping[str, object], proposal: AnyProposal) -> Outcome:
+def _outcome(answers: Mapping[str, object], proposal: AnyProposal) -> ApprovalOutcome:
     answer = answers.get(_APPROVAL)
     if not isinstance(answer, ElicitResult):
-        return Outcome.MALFORMED
+        return ApprovalOutcome.MALFORMED
     if answer.action != "accept":
-        return Outcome.DECLINED if answer.action == "decline" else Outcome.CANCELLED
+        return ApprovalOutcome.DECLINED if answer.action == "decline" else ApprovalOutcome.CANCELLED
     try:
         form = choose_form(proposal).model_validate(answer.content)
     except ValidationError:
-        return Outcome.MALFORMED
-    return Outcome.APPROVED if form.approves(proposal) else Outcome.DECLINED
+        return ApprovalOutcome.MALFORMED
+    return ApprovalOutcome.APPROVED if form.approves(proposal) else ApprovalOutcome.DECLINED

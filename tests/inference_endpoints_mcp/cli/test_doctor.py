@@ -15,7 +15,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.cli.checks import Check, check_account
-from inference_endpoints_mcp.server.holding.hold import Hold
+from inference_endpoints_mcp.server.holding.hold import LearnedHold
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 
 WITH_MORE_QUOTAS: dict[str, Any] = {
@@ -56,7 +56,7 @@ def test_without_a_token_both_ways_forward_are_named(run: Run) -> None:
 
 def test_it_shows_what_was_learnt_of_hosts(run: Run, tmp_path: Path) -> None:
     with closing(LearnedHolds(tmp_path, time.time)) as holds:
-        holds.change("a-host 2, over stdio", Hold(3.5), lambda hold: Hold(2 * hold.seconds))
+        holds.change("a-host 2, over stdio", LearnedHold(3.5), lambda hold: LearnedHold(2 * hold.seconds))
     assert "a-host 2, over stdio: calls are held for up to 7 s" in run("doctor", "--data-dir", str(tmp_path)).stdout
 
 

@@ -16,7 +16,7 @@ from inference_endpoints.transport.operations import PREFIXES, Operation
 from inference_endpoints_mcp.live import walk
 from inference_endpoints_mcp.live.report import Report
 from inference_endpoints_mcp.live.service_document import ServiceDocument
-from inference_endpoints_mcp.live.walk import READING, Outcome, Result, Walk
+from inference_endpoints_mcp.live.walk import READING, OperationOutcome, Result, Walk
 
 pytestmark = pytest.mark.anyio
 
@@ -38,17 +38,17 @@ def service(upstream: Upstream) -> Upstream:
     return upstream
 
 
-async def walked(url: str, document: ServiceDocument | None = None) -> dict[str, Outcome]:
+async def walked(url: str, document: ServiceDocument | None = None) -> dict[str, OperationOutcome]:
     async with AsyncEndpointsClient(local(url, TOKEN)) as client:
         outcomes = await Walk(client, "acme", document).run()
     return {outcome.operation.name: outcome for outcome in outcomes}
 
 
-def remarks(outcomes: dict[str, Outcome], operation: Operation[Any]) -> list[str]:
+def remarks(outcomes: dict[str, OperationOutcome], operation: Operation[Any]) -> list[str]:
     return Report([*outcomes.values()], None).remarks(outcomes[operation.name])
 
 
-def named(outcomes: dict[str, Outcome], result: Result) -> set[str]:
+def named(outcomes: dict[str, OperationOutcome], result: Result) -> set[str]:
     return {name for name, outcome in outcomes.items() if outcome.result is result}
 
 

@@ -20,7 +20,7 @@ from mcp.server.mcpserver import Context
 
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.holding.departures import has_left
-from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S, Hold, is_near
+from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S, LearnedHold, is_near
 from inference_endpoints_mcp.server.holding.host_limits import UNKNOWN_HOST, find_timeout, has_own_name
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.mcp_host import host_name, host_version, wants_progress
@@ -56,7 +56,7 @@ class HeldCall:
         progress, http = wants_progress(context), context.headers is not None
         known = find_timeout(name)
         self._limit = (known or UNKNOWN_HOST).limit(progress=progress, http=http)
-        self._start = Hold(self._limit if known else first_s)
+        self._start = LearnedHold(self._limit if known else first_s)
         self._first_s, self._least_s = first_s, first_s / 2
         # What one program bears tells nothing of another with the same name: after a loss it begins anew.
         self._most_after_loss = math.inf if has_own_name(name) else first_s
@@ -124,7 +124,7 @@ class HeldCall:
         """
         if self._operator_s is None and time.monotonic() - self._began >= self._least_s:
             allowed = self._allowed()
-            change = Hold.after_stop if self._is_known else Hold.after_loss
+            change = LearnedHold.after_stop if self._is_known else LearnedHold.after_loss
             self._change(lambda hold: change(hold, allowed, self._least_s, self._most_after_loss))
 
     def _change(self, change: Any) -> None:

@@ -15,7 +15,7 @@ def is_near(seconds: float, hold: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Hold:
+class LearnedHold:
     """Seconds for which calls are held now, how often one was lost, and how many answers arrived since the last change.
 
     After each loss four times as many answers must arrive before a longer hold is tried: a host with a limit of five
@@ -26,17 +26,17 @@ class Hold:
     losses: int = 0
     arrivals: int = 0
 
-    def after_arrival(self, allowed_s: float, limit: float) -> "Hold":
+    def after_arrival(self, allowed_s: float, limit: float) -> "LearnedHold":
         """The answer of a call that was held for `allowed_s` seconds has arrived. Doubles, up to the limit."""
         if not is_near(allowed_s, self.seconds):
             return self
         if self.arrivals + 1 < 4**self.losses:
             return replace(self, arrivals=self.arrivals + 1)
         if self.seconds < limit:
-            return Hold(min(2 * self.seconds, limit), self.losses)
-        return Hold(self.seconds, max(0, self.losses - 1))
+            return LearnedHold(min(2 * self.seconds, limit), self.losses)
+        return LearnedHold(self.seconds, max(0, self.losses - 1))
 
-    def after_loss(self, allowed_s: float, least: float, most: float = math.inf) -> "Hold":
+    def after_loss(self, allowed_s: float, least: float, most: float = math.inf) -> "LearnedHold":
         """The host gave up on a call that could be held for `allowed_s` seconds. Halves, or falls to `most` where that
         is less, but not below `least`.
 
@@ -44,8 +44,8 @@ class Hold:
         """
         if not is_near(self.seconds, allowed_s):
             return self
-        return Hold(max(min(self.seconds / 2, most), least), min(self.losses + 1, MAX_LOSSES))
+        return LearnedHold(max(min(self.seconds / 2, most), least), min(self.losses + 1, MAX_LOSSES))
 
-    def after_stop(self, allowed_s: float, least: float, most: float = math.inf) -> "Hold":
+    def after_stop(self, allowed_s: float, least: float, most: float = math.inf) -> "LearnedHold":
         """As after a loss, but the next answer that arrives doubles the hold again."""
         return replace(self.after_loss(allowed_s, least, most), losses=self.losses)

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from inference_endpoints_mcp.server.holding.hold import Hold
+from inference_endpoints_mcp.server.holding.hold import LearnedHold
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AnswerOutcome:
     """What became of an answer: whether it arrived, and for how many seconds its call could be held."""
 
     arrived: bool
@@ -54,19 +54,19 @@ class LearnedHolds:
         """Clients, and for how many seconds their calls are held; the newest first."""
         return self._run(lambda db: db.execute("SELECT client, seconds FROM hold ORDER BY changed DESC").fetchall())
 
-    def find(self, client: str) -> Hold | None:
-        def read(db: sqlite3.Connection) -> Hold | None:
+    def find(self, client: str) -> LearnedHold | None:
+        def read(db: sqlite3.Connection) -> LearnedHold | None:
             row = db.execute(_FIND, [client]).fetchone()
-            return Hold(*row) if row else None
+            return LearnedHold(*row) if row else None
 
         return self._run(read)
 
-    def change(self, client: str, start: Hold, change: Callable[[Hold], Hold]) -> None:
+    def change(self, client: str, start: LearnedHold, change: Callable[[LearnedHold], LearnedHold]) -> None:
         """Change what is known of a client, or else `start`."""
 
         def write(db: sqlite3.Connection) -> None:
             row = db.execute(_FIND, [client]).fetchone()
-            hold = change(Hold(*row) if row else start)
+            hold = change(LearnedHold(*row) if row else start)
             db.execute("INSERT OR REPLACE INTO hold VALUES (?, ?, ?, ?, ?)", [client, *astuple(hold), self._clock()])
             _keep_newest(db, "hold", "client", "changed", MAX_CLIENTS)
 
@@ -81,12 +81,12 @@ class LearnedHolds:
 
         self._run(write, writes=True)
 
-    def take(self, proof: bytes, again: bytes) -> Outcome | None:
+    def take(self, proof: bytes, again: bytes) -> AnswerOutcome | None:
         """What a call tells of an answer before it. It tells it once; None if it tells nothing."""
         if self._run(lambda db: self._outcome(db, proof, again)) is None:
             return None  # most calls: nothing is written
 
-        def write(db: sqlite3.Connection) -> Outcome | None:
+        def write(db: sqlite3.Connection) -> AnswerOutcome | None:
             outcome = self._outcome(db, proof, again)
             if outcome is not None:
                 column, value = ("proof", proof) if outcome.arrived else ("again", again)
@@ -100,13 +100,13 @@ class LearnedHolds:
             self._db.close()
             self._db = None
 
-    def _outcome(self, db: sqlite3.Connection, proof: bytes, again: bytes) -> Outcome | None:
+    def _outcome(self, db: sqlite3.Connection, proof: bytes, again: bytes) -> AnswerOutcome | None:
         since = self._clock() - PROPOSAL_VALID_S
         for column, value in (("proof", proof), ("again", again)):
             query = f"SELECT allowed FROM proposal WHERE {column} = ? AND made >= ?"  # noqa: S608
             row = db.execute(query, [value, since]).fetchone()
             if row is not None:
-                return Outcome(column == "proof", row[0])
+                return AnswerOutcome(column == "proof", row[0])
         return None
 
     def _run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = False) -> T:

@@ -17,7 +17,7 @@ class UnprotectedServerError(ValueError):
 
 
 @dataclass(frozen=True)
-class Exposure:
+class ServerExposure:
     """Where the server listens, and with whose rights it acts.
 
     `address` is None for a Unix socket, which only its owner can open. `has_secrets` means that calls use the
@@ -60,7 +60,9 @@ class AccessRules:
     is_local: bool
 
     @classmethod
-    def from_settings(cls, exposure: Exposure, allowed_hosts: list[str], *, has_key: bool = False) -> "AccessRules":
+    def from_settings(
+        cls, exposure: ServerExposure, allowed_hosts: list[str], *, has_key: bool = False
+    ) -> "AccessRules":
         """Raises `UnprotectedServerError` if others could use the server without protection."""
         exposure.check(has_key=has_key, has_host_names=bool(allowed_hosts))
         return cls(frozenset(name.lower() for name in allowed_hosts), exposure.is_local)

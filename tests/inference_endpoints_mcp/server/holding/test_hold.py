@@ -2,20 +2,20 @@
 
 import pytest
 
-from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S, Hold
+from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S, LearnedHold
 from inference_endpoints_mcp.server.holding.host_limits import UNKNOWN_HOST, find_timeout
 
 LIMIT = 50.0
 LEAST = FIRST_HOLD_S / 2
 
 
-def arrived(hold: Hold, times: int = 1) -> Hold:
+def arrived(hold: LearnedHold, times: int = 1) -> LearnedHold:
     for _ in range(times):
         hold = hold.after_arrival(hold.seconds, LIMIT)
     return hold
 
 
-def lost(hold: Hold) -> Hold:
+def lost(hold: LearnedHold) -> LearnedHold:
     return hold.after_loss(hold.seconds, LEAST)
 
 
@@ -24,15 +24,15 @@ def test_an_unknown_host_is_held_less_than_frameworks_with_a_limit_of_five_secon
 
 
 def test_each_answer_that_arrives_doubles_the_hold_up_to_the_limit() -> None:
-    holds = [Hold(FIRST_HOLD_S)]
+    holds = [LearnedHold(FIRST_HOLD_S)]
     while holds[-1].seconds < LIMIT:
         holds.append(arrived(holds[-1]))
     assert [hold.seconds for hold in holds] == [3.5, 7, 14, 28, 50]
-    assert arrived(holds[-1]) == Hold(LIMIT)
+    assert arrived(holds[-1]) == LearnedHold(LIMIT)
 
 
 def test_each_loss_halves_the_hold_and_four_times_as_many_answers_bring_it_back() -> None:
-    hold = lost(Hold(7))
+    hold = lost(LearnedHold(7))
     assert hold.seconds == 3.5
     assert arrived(hold, 3).seconds == 3.5
     assert arrived(hold, 4).seconds == 7
@@ -42,7 +42,7 @@ def test_each_loss_halves_the_hold_and_four_times_as_many_answers_bring_it_back(
 
 
 def test_a_host_with_a_limit_of_five_seconds_loses_few_of_a_thousand_calls() -> None:
-    hold, losses = Hold(FIRST_HOLD_S), 0
+    hold, losses = LearnedHold(FIRST_HOLD_S), 0
     for _ in range(1_000):
         fits = hold.seconds < 5
         hold, losses = (arrived(hold) if fits else lost(hold)), losses + (not fits)
@@ -50,30 +50,30 @@ def test_a_host_with_a_limit_of_five_seconds_loses_few_of_a_thousand_calls() -> 
 
 
 def test_a_host_whose_calls_a_person_stopped_is_trusted_again() -> None:
-    hold = lost(lost(Hold(LIMIT)))
-    assert arrived(hold, 200) == Hold(LIMIT)
+    hold = lost(lost(LearnedHold(LIMIT)))
+    assert arrived(hold, 200) == LearnedHold(LIMIT)
 
 
 def test_where_a_person_stopped_a_call_the_next_answer_brings_the_hold_back() -> None:
-    stopped = Hold(LIMIT).after_stop(LIMIT, LEAST)
+    stopped = LearnedHold(LIMIT).after_stop(LIMIT, LEAST)
     assert stopped.seconds == LIMIT / 2
-    assert arrived(stopped) == Hold(LIMIT)
+    assert arrived(stopped) == LearnedHold(LIMIT)
 
 
 def test_the_hold_never_falls_to_nothing() -> None:
-    hold = Hold(LIMIT)
+    hold = LearnedHold(LIMIT)
     for _ in range(20):
         hold = lost(hold)
     assert hold.seconds == LEAST
 
 
 def test_calls_that_are_lost_together_count_once() -> None:
-    once = lost(Hold(28))
+    once = lost(LearnedHold(28))
     assert once.after_loss(28, LEAST) == once
 
 
 def test_answers_to_shorter_calls_tell_nothing() -> None:
-    assert Hold(14).after_arrival(7, LIMIT) == Hold(14)
+    assert LearnedHold(14).after_arrival(7, LIMIT) == LearnedHold(14)
 
 
 @pytest.mark.parametrize("name", ["claude-code", "Claude-Code"])

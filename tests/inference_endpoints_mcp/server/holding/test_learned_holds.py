@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from inference_endpoints_mcp.server.holding import learned_holds
-from inference_endpoints_mcp.server.holding.hold import Hold
-from inference_endpoints_mcp.server.holding.learned_holds import PROPOSAL_VALID_S, LearnedHolds, Outcome
+from inference_endpoints_mcp.server.holding.hold import LearnedHold
+from inference_endpoints_mcp.server.holding.learned_holds import PROPOSAL_VALID_S, AnswerOutcome, LearnedHolds
 
-START = Hold(3.5)
+START = LearnedHold(3.5)
 
 
 class Clock:
@@ -33,8 +33,8 @@ def opened() -> Iterator[Opened]:
         yield lambda folder, clock=None: stack.enter_context(closing(LearnedHolds(folder, clock or Clock())))
 
 
-def doubled(hold: Hold) -> Hold:
-    return Hold(hold.seconds * 2)
+def doubled(hold: LearnedHold) -> LearnedHold:
+    return LearnedHold(hold.seconds * 2)
 
 
 def test_servers_with_the_same_folder_share_what_they_learnt(opened: Opened, tmp_path: Path) -> None:
@@ -42,11 +42,11 @@ def test_servers_with_the_same_folder_share_what_they_learnt(opened: Opened, tmp
     assert other.find("a 1") is None
     one.change("a 1", START, doubled)
     other.change("a 1", START, doubled)
-    assert one.find("a 1") == Hold(14)
+    assert one.find("a 1") == LearnedHold(14)
     assert one.known() == [("a 1", 14)]
     assert one.find("a 2") is None
     one.propose(b"proof", b"again", 3.5)
-    assert other.take(b"proof", b"") == Outcome(True, 3.5)
+    assert other.take(b"proof", b"") == AnswerOutcome(True, 3.5)
     assert one.take(b"proof", b"") is None
 
 
@@ -54,7 +54,7 @@ def test_an_answer_is_followed_or_its_call_is_repeated_and_that_is_told_once(ope
     holds = opened(tmp_path)
     holds.propose(b"proof", b"again", 7)
     assert holds.take(b"other", b"another") is None
-    assert holds.take(b"other", b"again") == Outcome(False, 7)
+    assert holds.take(b"other", b"again") == AnswerOutcome(False, 7)
     assert holds.take(b"proof", b"again") is None
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_is_damaged_is_begun_anew(opened: Opened, tmp_path: Path, co
     holds = opened(tmp_path)
     assert holds.find("a") is None
     holds.change("a", START, doubled)
-    assert opened(tmp_path).find("a") == Hold(7)
+    assert opened(tmp_path).find("a") == LearnedHold(7)
 
 
 def test_without_a_usable_folder_a_process_learns_for_itself(
@@ -88,7 +88,7 @@ def test_without_a_usable_folder_a_process_learns_for_itself(
     (tmp_path / "file").write_text("not a folder")
     holds = opened(tmp_path / "file")
     holds.change("a", START, doubled)
-    assert holds.find("a") == Hold(7)
+    assert holds.find("a") == LearnedHold(7)
     assert len(caplog.records) == 1
 
 
@@ -100,7 +100,7 @@ def test_what_changed_longest_ago_is_forgotten_first(
     holds = opened(tmp_path)
     for name in ("a", "b", "a", "c"):
         holds.change(name, START, doubled)
-    assert [holds.find(name) for name in ("a", "b", "c")] == [Hold(14), None, Hold(7)]
+    assert [holds.find(name) for name in ("a", "b", "c")] == [LearnedHold(14), None, LearnedHold(7)]
     for proof in (b"1", b"2", b"3"):
         holds.propose(proof, proof, 1)
     assert [holds.take(proof, b"") is not None for proof in (b"1", b"2", b"3")] == [False, True, True]
