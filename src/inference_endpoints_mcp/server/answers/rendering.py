@@ -1,4 +1,4 @@
-"""Render results as compact JSON, the same as text and as structured content, and errors that name the next step."""
+"""Render results as compact JSON, as text and as structured content, and errors that name the next step."""
 
 import difflib
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS
 from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
 from inference_endpoints_mcp.server.answers.answer_size import fit, to_compact_json
+from inference_endpoints_mcp.server.answers.tables import with_tables
 
 ERROR_META = "io.github.inference-endpoints-mcp/error"
 MIN_SIMILARITY = 0.7
@@ -25,9 +26,12 @@ MAX_PLAN_TOKENS, MAX_UPSTREAM_TOKENS = 4_000, 2_500
 
 
 def render_result(output: BaseModel, redactor: Redactor) -> CallToolResult:
-    """The same data as text and as structured content: hosts forward only one or the other. Then images and sounds."""
+    """The same facts as text and as structured content: hosts forward only one or the other. Then images and sounds.
+
+    Lists of rows are tables in the text alone: the structured content is for programs and has the published schema.
+    """
     data = to_answer(output, redactor)
-    text: ContentBlock = TextContent(type="text", text=to_compact_json(data))
+    text: ContentBlock = TextContent(type="text", text=to_text(data))
     blocks: list[ContentBlock] = getattr(output, "blocks", [])
     return CallToolResult(content=[text, *blocks], structured_content=data, _meta=_host_metadata(output))
 
@@ -46,7 +50,7 @@ def render_error(error: InferenceEndpointError, redactor: Redactor) -> CallToolR
     parts = [_describe(error, redactor)]
     meta: dict[str, Any] = {ERROR_META: redactor.data(describe(error))}
     if isinstance(error, NotAsPlanned):
-        parts.append(to_compact_json(to_answer(error.plan, redactor, MAX_PLAN_TOKENS)))
+        parts.append(to_text(to_answer(error.plan, redactor, MAX_PLAN_TOKENS)))
         meta |= _host_metadata(error.plan) or {}
     if error.upstream:
         fenced = Fence(redactor.text).wrap("upstream", error.upstream, MAX_UPSTREAM_LENGTH)
@@ -97,6 +101,11 @@ def to_answer(output: BaseModel, redactor: Redactor, max_tokens: int = MAX_ANSWE
     if "next" in data:
         masked["next"] = [call for call in data["next"] if redactor.data(call) == call and is_plain(call["arguments"])]
     return fit(masked, max_tokens)
+
+
+def to_text(data: dict[str, Any]) -> str:
+    """An answer as a model reads it."""
+    return to_compact_json(with_tables(data))
 
 
 def find_similar_name(word: str, known: Iterable[str]) -> str | None:

@@ -15,7 +15,6 @@ from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS
 from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
 from inference_endpoints_mcp.server.answers import rendering
-from inference_endpoints_mcp.server.answers.answer_size import to_compact_json
 from inference_endpoints_mcp.server.tool_calls import is_offered, tool_specs
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
 
@@ -122,7 +121,7 @@ class Prompts:
     ) -> str:
         passed = {name: arguments[name] for name in tool.prompt_arguments if name in arguments}
         output = await tool_specs()[tool.name].fn(call, **passed, **tool.constants)
-        return f"{tool.name}:\n{to_compact_json(rendering.to_answer(output, self._redactor, max_tokens))}"
+        return f"{tool.name}:\n{rendering.to_text(rendering.to_answer(output, self._redactor, max_tokens))}"
 
     def _offers(self, template: PromptTemplate) -> bool:
         return all(is_offered(self._policy, tool.name) for tool in template.tools)

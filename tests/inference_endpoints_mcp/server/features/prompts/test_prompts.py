@@ -13,6 +13,7 @@ from tests.inference_endpoints_mcp.privacy.test_secrets import HUB, LENT, NAMED,
 from tests.inference_endpoints_mcp.tools.observe.test_diagnose_endpoint import HOSTILE
 from tests.support.host import Host, Mode
 from tests.support.plane_driver import TOKEN, Driver
+from tests.support.tables import without_tables
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.policy.limits import Limits
@@ -34,7 +35,7 @@ async def facts_in(host: Host, prompt: str, **arguments: str) -> dict[str, Any]:
     """The results in a filled prompt, by tool."""
     _, _, *answers = (await text_of(host, prompt, **arguments)).split("\n\n")
     results = (answer.split("\n", 1) for answer in answers)
-    return {tool.removesuffix(":"): json.loads(output) for tool, output in results}
+    return {tool.removesuffix(":"): without_tables(json.loads(output)) for tool, output in results}
 
 
 async def refused(host: Host, prompt: str, code: int = -32602, **arguments: str) -> str:
