@@ -122,7 +122,7 @@ def _status(endpoint: ManagedEndpoint, plane_url: str) -> responses.StatusDocume
         "readyReplica": status.ready,
         "targetReplica": status.target,
         "url": endpoint_url(record, plane_url),
-        "engine": "simulated" if simulated else "process",
+        "engine": record.engine,
         "inferenceMetricsEnabled": endpoint.engine.measures_requests(record.spec),
     }
     if status.error:

@@ -198,7 +198,9 @@ class Executor:
         endpoint.status = decision.status
         endpoint.measure()
         endpoint.starved = decision.starved
-        endpoint.recheck_at = _earliest(decision.recheck_at, measured_at)
+        room = endpoint.engine.room_interval_s
+        look_at = endpoint.engine.clock.now() + room if decision.starved and room is not None else None
+        endpoint.recheck_at = _earliest(decision.recheck_at, measured_at, look_at)
         if endpoint.record.power is PowerState.DELETED and not endpoint.replicas:
             del self._endpoints[endpoint.record.id]
             self._logs.delete(endpoint.record.id)

@@ -10,7 +10,7 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control import validation
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
-from inference_endpoints_local.control.placement import Placement, engine_for
+from inference_endpoints_local.control.placement import Placement
 from inference_endpoints_local.control.quota import exceeds_quota, quota_usage
 from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.engines.engine import Engine
@@ -65,7 +65,7 @@ class Lifecycle:
             id="".join(secrets.choice(_ALPHABET) for _ in range(16)),
             namespace=self.namespace,
             name=spec["name"],
-            engine=engine_for(instance),
+            engine=self.instances.engine(instance),
             spec=spec,
             created_ns=now,
             updated_ns=now,

@@ -81,11 +81,13 @@ class ManagedEndpoint:
 
     def observe(self) -> ObservedState:
         version = self.record.version
+        free = self.engine.free_replicas(version.spec) if version else 0
         return ObservedState(
             replicas=tuple(
                 ObservedReplica(replica.id, replica.generation, replica.observe()) for replica in self.replicas
             ),
-            free_replicas=self.engine.free_replicas(version.spec) if version else 0,
+            free_replicas=free,
+            lack_of_room=self.engine.lack_of_room(version.spec) if version and free <= 0 else "",
             replicas_for_load=self.load.scale.replicas,
             attempts=self.attempts,
             failed_at=self.failed_at,

@@ -30,9 +30,9 @@ class Placement:
         if instance.vendor != LOCAL_VENDOR and not self._instances.simulated:
             raise RequestRefused(
                 400,
-                f"Bad Request: {instance.id} is cloud hardware, and this control plane has one machine. Deploy on "
-                "vendor local, region machine, instance type cpu; or start with the simulation (--simulated), which "
-                "offers cloud hardware and runs no model",
+                f"Bad Request: {instance.id} is cloud hardware, which this control plane has not. Deploy on vendor "
+                f"{LOCAL_VENDOR}, region {self._instances.own.region}, instance type cpu; or start with the simulation "
+                "(--simulated), which offers cloud hardware and runs no model",
             )
         compute = spec["compute"]
         if compute["accelerator"] != instance.accelerator:
@@ -41,7 +41,7 @@ class Placement:
             )
         self._check_parallelism(spec, instance)
         try:
-            task = await self._engines[engine_for(instance)].resolve_task(spec)
+            task = await self._engines[self._instances.engine(instance)].resolve_task(spec)
         except UnreadVariable as reason:
             raise validation.InvalidRequest(f"VALIDATION_FAILED: {reason}", status=422) from reason
         except CannotRun as reason:
@@ -79,10 +79,6 @@ class Placement:
                 f"VALIDATION_FAILED: model.image.{engine}: set {' or '.join(names)} on an instance "
                 f"with {instance.num_accelerators} accelerators"
             )
-
-
-def engine_for(instance: OfferedInstance) -> str:
-    return "process" if instance.vendor == LOCAL_VENDOR else "simulated"
 
 
 def _is_in(instance: OfferedInstance, spec: Spec) -> bool:

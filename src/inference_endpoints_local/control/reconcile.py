@@ -40,11 +40,13 @@ class ObservedReplica:
 class ObservedState:
     """The observed facts. `attempts` are consecutive failures, the last at `failed_at`; `requests` are in flight.
 
-    `free_replicas` is how many further replicas could start; `replicas_for_load` is how many the load requires.
+    `free_replicas` is how many further replicas could start, `lack_of_room` why none can; `replicas_for_load` is how
+    many the load requires.
     """
 
     replicas: tuple[ObservedReplica, ...] = ()
     free_replicas: int = 1
+    lack_of_room: str = ""
     replicas_for_load: int = 1
     attempts: int = 0
     failed_at: float = 0.0
@@ -237,9 +239,10 @@ def _progress(
     elif observed.attempts:
         state, message = State.INITIALIZING, f"Starting again (attempt {observed.attempts + 1} of {MAX_ATTEMPTS})"
     elif observed.free_replicas <= 0 and not current:
-        state, message = State.PENDING, "Endpoint waiting to be scheduled: no core is free"
+        state, message = State.PENDING, f"Endpoint waiting to be scheduled: {observed.lack_of_room}"
     else:
-        state, message = State.PENDING, "Endpoint waiting to be scheduled"
+        waiting = (replica.state.message for replica in current)
+        state, message = State.PENDING, next(filter(None, waiting), "Endpoint waiting to be scheduled")
     if updating:
         return State.UPDATING, message
     return State.INITIALIZING if wanted.power is PowerState.WOKEN else state, message

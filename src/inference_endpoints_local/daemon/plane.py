@@ -22,7 +22,7 @@ from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
-from inference_endpoints_local.models.instances import InstanceCatalogue
+from inference_endpoints_local.models.instances import InstanceCatalogue, ThisMachine
 from inference_endpoints_local.models.model_files import ModelFolders
 from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
 from inference_endpoints_local.state.faults import Faults
@@ -103,7 +103,7 @@ class Plane:
         self.simulated_clock.next_due = lambda: self.executor.next_due(self.simulated_clock)
         self.simulated_clock.on_move = self.executor.step
         cloud_quota = options.cloud_quota if options.payment_method else 0
-        instances = InstanceCatalogue(options.cores, options.simulated, cloud_quota)
+        instances = InstanceCatalogue(ThisMachine(options.cores), options.simulated, cloud_quota)
         self.lifecycle = Lifecycle(
             self.executor,
             self._engines,

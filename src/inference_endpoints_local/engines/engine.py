@@ -6,13 +6,13 @@ replica changes. The plane then observes, decides and requests the next step.
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from inference_endpoints_local.engines.engine_counters import EngineCounters
 from inference_endpoints_local.state.clock import Clock
-from inference_endpoints_local.state.record import Spec
+from inference_endpoints_local.state.record import EngineName, Spec
 
 
 class ReplicaStage(StrEnum):
@@ -54,11 +54,12 @@ class ReplicaState:
 
 @dataclass(frozen=True)
 class WorkerAddress:
-    """Where a replica serves HTTP/1.1, and the bearer token that it requires."""
+    """Where a replica serves HTTP/1.1, and the bearer token that it requires. `prefix` begins each of its paths."""
 
     host: str
     port: int
-    secret: str
+    secret: str = field(repr=False)
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,15 @@ class UnreadVariable(CannotRun):
 
 
 class Engine(Protocol):
-    """Runs replicas. `name` is shown as `status.engine`."""
+    """Runs replicas."""
 
-    name: str
+    name: EngineName
+    """Shown as `status.engine`."""
     clock: Clock
+
+    @property
+    def room_interval_s(self) -> float | None:
+        """How often to look again for room, where others take and give it too. None: when one of its replicas ends."""
 
     async def resolve_task(self, spec: Spec) -> str | None:
         """The task that this configuration serves, if it is known. May read files. Raises CannotRun."""
@@ -144,6 +150,9 @@ class Engine(Protocol):
 
     def free_replicas(self, spec: Spec) -> int:
         """The number of further replicas of this configuration that could start now."""
+
+    def lack_of_room(self, spec: Spec) -> str:
+        """Why no further replica of this configuration can start now, for a person: "no core is free"."""
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> EngineReplica: ...
 

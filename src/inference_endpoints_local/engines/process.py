@@ -12,7 +12,7 @@ from inference_endpoints_local.engines.programs import ProgramResolver, find_in_
 from inference_endpoints_local.models.catalogue import cores_of_replica
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore
-from inference_endpoints_local.state.record import Spec
+from inference_endpoints_local.state.record import EngineName, Spec
 from inference_endpoints_local.state.store import NotSaved, Store
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,8 @@ class ProcessEngine:
     Those of light models share a core: they work for milliseconds at a time.
     """
 
-    name = "process"
+    name: EngineName = "process"
+    room_interval_s = None
 
     def __init__(
         self,
@@ -54,6 +55,10 @@ class ProcessEngine:
         running = (replica for replica in self._replicas.values() if replica.observe().stage is not ReplicaStage.EXITED)
         used = sum(cores_of_replica(replica.request.spec) for replica in running)
         return int(max(0, self._cores - used) / cores_of_replica(spec))
+
+    def lack_of_room(self, spec: Spec) -> str:
+        del spec
+        return "no core is free"
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> ProcessReplica:
         replica_id = new_replica_id(request)

@@ -18,7 +18,7 @@ from inference_endpoints_local.engines.simulated_startup import (
 )
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
-from inference_endpoints_local.state.record import Spec, instance_size
+from inference_endpoints_local.state.record import EngineName, Spec, instance_size
 
 MAX_RUNNING = 256
 """Requests that a simulated engine runs at a time; further ones wait. The default of vLLM on smaller GPUs."""
@@ -122,7 +122,8 @@ class SimulatedReplica:
 class SimulatedEngine:
     """Has room for every replica, and starts no process."""
 
-    name = "simulated"
+    name: EngineName = "simulated"
+    room_interval_s = None
 
     def __init__(self, clock: Clock, logs: LogStore) -> None:
         self.clock = clock
@@ -146,6 +147,9 @@ class SimulatedEngine:
     def free_replicas(self, spec: Spec) -> int:
         del spec
         return sys.maxsize
+
+    def lack_of_room(self, spec: Spec) -> str:
+        raise AssertionError("a simulation has room for every replica")
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> SimulatedReplica:
         del changed  # only time changes the state

@@ -94,7 +94,7 @@ class WorkerExchange:
             (b"authorization", f"Bearer {address.secret}".encode()),
             (b"connection", b"close"),
         ]
-        await self._write(h11.Request(method=method, target=target, headers=kept))
+        await self._write(h11.Request(method=method, target=address.prefix.encode() + target, headers=kept))
 
     async def send_body(self, chunk: bytes) -> None:
         if chunk:

@@ -1,13 +1,15 @@
-"""The instances to deploy on: this machine, and with the simulation the public clouds with their prices."""
+"""The instances to deploy on: the operator's own, and with the simulation the public clouds with their prices."""
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
 from inference_endpoints.models import Instance, format_hardware_id
+from inference_endpoints_local.models.catalogue import LocalModel, installed_models
+from inference_endpoints_local.state.record import EngineName
 from inference_endpoints_local.wire import responses
 
 LOCAL_VENDOR = "local"
@@ -34,7 +36,6 @@ class OfferedInstance(Instance):
 
     vendor: str
     region: str
-    price_per_hour: float
 
     @property
     def quota_key(self) -> tuple[str, str]:
@@ -42,24 +43,82 @@ class OfferedInstance(Instance):
         return self.vendor, self.instance_type
 
 
+class OwnHardware(Protocol):
+    """The hardware of the operator, of vendor `local`. `engine` runs what is deployed on it."""
+
+    @property
+    def engine(self) -> EngineName: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def label(self) -> str:
+        """The region for a person."""
+
+    def instances(self) -> Sequence[OfferedInstance]:
+        """What it offers now, the smallest first; none while it is not known."""
+
+    def cores(self) -> int:
+        """All its cores, which are its quota."""
+
+    def models(self) -> Sequence[LocalModel]:
+        """The models of the catalogue that it runs."""
+
+
+class ThisMachine:
+    """This machine as hardware: sizes x1, x2, x4 … up to its `cores`. A size is the number of a replica's threads."""
+
+    engine: EngineName = "process"
+    region = LOCAL_REGION
+    label = "This machine"
+
+    def __init__(self, cores: int) -> None:
+        self._cores = cores
+        memory = _memory_gb()
+        self._instances = [
+            cpu_instance(
+                self.region,
+                size,
+                memory_gb=round(memory * size / cores, 1) if memory else None,
+                price_per_hour=0.0,
+                architecture="This machine's CPU",
+            )
+            for size in cpu_sizes(cores)
+        ]
+
+    def instances(self) -> Sequence[OfferedInstance]:
+        return self._instances
+
+    def cores(self) -> int:
+        return self._cores
+
+    def models(self) -> Sequence[LocalModel]:
+        return installed_models()
+
+
 class InstanceCatalogue:
     """Every instance that this control plane knows."""
 
-    def __init__(self, cores: int, simulated: bool, cloud_quota: int) -> None:
-        self.cores = cores
+    def __init__(self, own: OwnHardware, simulated: bool, cloud_quota: int) -> None:
+        self.own = own
         self.simulated = simulated
         self._cloud_quota = cloud_quota
-        # Cloud instances are known even without the simulation, for endpoints deployed with it earlier.
-        self._instances = {instance.id: instance for instance in (*_this_machine(cores), *_clouds())}
 
     def find(self, vendor: str, region: str, instance_type: str, instance_size: str) -> OfferedInstance | None:
-        return self._instances.get(format_hardware_id(vendor, region, instance_type, instance_size))
+        """Cloud instances are known even without the simulation, for endpoints deployed with it earlier."""
+        wanted = format_hardware_id(vendor, region, instance_type, instance_size)
+        return next((known for known in (*self.own.instances(), *_clouds()) if known.id == wanted), None)
 
     def offered(self) -> list[OfferedInstance]:
-        return [instance for instance in self._instances.values() if self.simulated or instance.vendor == LOCAL_VENDOR]
+        return [*self.own.instances(), *(_clouds() if self.simulated else ())]
+
+    def engine(self, instance: OfferedInstance) -> EngineName:
+        """The engine that runs what is deployed on it."""
+        return self.own.engine if instance.vendor == LOCAL_VENDOR else "simulated"
 
     def quota(self, instance: OfferedInstance) -> int:
-        return self.cores if instance.vendor == LOCAL_VENDOR else self._cloud_quota
+        return self.own.cores() if instance.vendor == LOCAL_VENDOR else self._cloud_quota
 
     def document(self, used: Mapping[tuple[str, str], int] | None) -> dict[str, Any]:
         """The document of `GET /v2/provider[/{namespace}]`, with the use of each quota by its key.
@@ -83,7 +142,7 @@ class InstanceCatalogue:
                     "regions": [
                         {
                             "name": region,
-                            "label": REGIONS.get(vendor, {}).get(region, "This machine"),
+                            "label": REGIONS.get(vendor, {}).get(region, self.own.label),
                             "status": "available",
                             "computes": computes,
                         }
@@ -112,24 +171,22 @@ def cloud_instance(hardware_id: str) -> OfferedInstance | None:
     return next((instance for instance in _clouds() if instance.id == hardware_id), None)
 
 
-def _this_machine(cores: int) -> list[OfferedInstance]:
-    """Sizes x1, x2, x4 … up to the number of cores. A size is the number of a replica's threads."""
-    sizes = [size for size in (2**power for power in range(8)) if size <= cores]
-    memory = _memory_gb()
-    return [
-        _offered(
-            LOCAL_VENDOR,
-            LOCAL_REGION,
-            accelerator="cpu",
-            instance_type="cpu",
-            instance_size=f"x{size}",
-            num_accelerators=size,
-            memory_gb=round(memory * size / cores, 1) if memory else None,
-            price_per_hour=0.0,
-            architecture="This machine's CPU",
-        )
-        for size in sizes
-    ]
+def cpu_sizes(cores: int) -> list[int]:
+    """Powers of two up to the number of cores."""
+    return [size for size in (2**power for power in range(8)) if size <= cores]
+
+
+def cpu_instance(region: str, cores: int, **facts: Any) -> OfferedInstance:
+    """Cores of the operator's own hardware."""
+    return _offered(
+        LOCAL_VENDOR,
+        region,
+        accelerator="cpu",
+        instance_type="cpu",
+        instance_size=f"x{cores}",
+        num_accelerators=cores,
+        **facts,
+    )
 
 
 def _memory_gb() -> float | None:

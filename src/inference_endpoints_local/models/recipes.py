@@ -15,7 +15,6 @@ from inference_endpoints.engines.engine_settings import CONTEXT_FLAG
 from inference_endpoints_local.models import catalogue, hub_models
 from inference_endpoints_local.models.hub_models import HubModel
 from inference_endpoints_local.models.instances import (
-    LOCAL_REGION,
     LOCAL_VENDOR,
     UNAVAILABLE_STATUSES,
     InstanceCatalogue,
@@ -83,9 +82,14 @@ class RecipeCatalogue:
     def __init__(self, instances: InstanceCatalogue, folders: ModelFolders = ANYWHERE) -> None:
         self._instances = instances
         self._folders = folders
-        self._recipes = [self._shipped(model) for model in catalogue.installed_models()]
-        if instances.simulated:
-            self._recipes += _simulated(instances)
+        self._models = instances.own.models()
+        self._simulated = list(_simulated(instances)) if instances.simulated else []
+
+    @property
+    def _recipes(self) -> list[DeploymentRecipe]:
+        """The own hardware may come and go."""
+        shipped = (self._shipped(model) for model in self._models)
+        return [*(recipe for recipe in shipped if recipe), *self._simulated]
 
     def items(self) -> list[responses.CatalogueModelDocument]:
         return [_item(recipe) for recipe in self._recipes]
@@ -113,7 +117,9 @@ class RecipeCatalogue:
             try:
                 recipe = self._shipped(catalogue.resolve_model(repository, folders=self._folders).model)
             except catalogue.NotRunnable:
-                return None
+                recipe = None
+        if recipe is None:
+            return None
         return {
             "suggestedCompute": recipe.hardware.id,
             "task": recipe.task,
@@ -121,9 +127,10 @@ class RecipeCatalogue:
             "image": recipe.image,
         }
 
-    def _shipped(self, model: catalogue.LocalModel) -> DeploymentRecipe:
-        this_machine = self._instances.find(LOCAL_VENDOR, LOCAL_REGION, "cpu", "x1")
-        assert this_machine is not None
+    def _shipped(self, model: catalogue.LocalModel) -> DeploymentRecipe | None:
+        smallest = next(iter(self._instances.own.instances()), None)
+        if smallest is None:
+            return None
         return DeploymentRecipe(
             id=f"local-{model.worker}-{model.repository.rpartition('/')[2].lower()}",
             repository=model.repository,
@@ -131,7 +138,7 @@ class RecipeCatalogue:
             task=model.tasks[0],
             engine=model.library,
             image={"huggingface": {}},
-            hardware=this_machine,
+            hardware=smallest,
             gguf_file=model.gguf_file,
         )
 
@@ -170,7 +177,7 @@ def _cheapest_fitting(instances: InstanceCatalogue, model: HubModel) -> OfferedI
         and instance.status not in UNAVAILABLE_STATUSES
         and (instance.gpu_memory_gb or instance.memory_gb or 0) >= _needed_gb(model, instance)
     ]
-    return min(fitting, key=lambda instance: (instance.price_per_hour, instance.id))
+    return min(fitting, key=lambda instance: (instance.price_per_hour or 0.0, instance.id))
 
 
 def _needed_gb(model: HubModel, instance: OfferedInstance) -> float:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
+EngineName = Literal["process", "ray", "simulated"]
+"""What runs the replicas of an endpoint. The names are stored, so they stay as they are."""
 Spec = dict[str, Any]
 """The endpoint document as requested, without its status, with secrets in clear text."""
 
@@ -44,7 +46,7 @@ class EndpointRecord:
     id: str
     namespace: str
     name: str
-    engine: str
+    engine: EngineName
     spec: Spec
     created_ns: int
     updated_ns: int

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict  # pydantic reads those of the standard 
 
 from inference_endpoints.models import InferenceEndpointStatus
 from inference_endpoints.models.settings.literals import ScalingMetric
+from inference_endpoints_local.state.record import EngineName
 from inference_endpoints_local.wire.endpoint_body import Name
 from inference_endpoints_local.wire.images import ImageBody
 
@@ -77,7 +78,7 @@ class StatusDocument(TypedDict):
     message: str
     readyReplica: Count
     targetReplica: Count
-    engine: Literal["process", "simulated"]
+    engine: EngineName
     errorMessage: NotRequired[str]
     url: str
     inferenceMetricsEnabled: bool

@@ -49,7 +49,7 @@ def test_as_many_replicas_are_launched_as_there_is_room_for() -> None:
 
 
 def test_without_room_nothing_is_launched_and_the_message_states_why() -> None:
-    decision = reconcile(wanted(), ObservedState(free_replicas=0), 0)
+    decision = reconcile(wanted(), ObservedState(free_replicas=0, lack_of_room="no core is free"), 0)
     assert decision.actions == ()
     assert decision.starved
     assert "no core is free" in decision.status.message
@@ -202,7 +202,7 @@ def test_every_situation_settles() -> None:
             )
             attempts = 0
             for _ in range(20):
-                decision = reconcile(record, ObservedState(tuple(replicas.values()), 1, attempts), 1e6)
+                decision = reconcile(record, ObservedState(tuple(replicas.values()), 1, attempts=attempts), 1e6)
                 if not decision.actions:
                     break
                 for action in decision.actions:
