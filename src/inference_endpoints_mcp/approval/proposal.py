@@ -181,9 +181,10 @@ _SUMMED = ("per_hour_now", "per_hour_after", "per_hour_at_most", "per_month_at_m
 def shared_lines(proposal: AnyProposal, lines_of: Callable[[Proposal], Iterable[str]]) -> list[str]:
     """The lines about each change, each line once: after the names of those it is about, unless it is about all."""
     about: dict[str, list[str]] = {}
+    in_one = len({member.namespace for member in proposal.members}) == 1
     for member in proposal.members:
         for line in dict.fromkeys(lines_of(member)):
-            about.setdefault(line, []).append(member.name)
+            about.setdefault(line, []).append(member.name if in_one else member.subject)
     everyone = len(proposal.members)
     return [line if len(names) == everyone else f"{', '.join(names)}: {line}" for line, names in about.items()]
 

@@ -139,6 +139,6 @@ def _reason_if_exceeded(limit: float, spending: Spending, running: tuple[float, 
         return None
     unknown = f" and {unpriced} endpoint(s) of unknown price" if unpriced else ""
     return (
-        f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). Together with the running "
-        f"endpoints (up to ${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h"
+        f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). Together with all that "
+        f"runs or starts as well (up to ${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h"
     )

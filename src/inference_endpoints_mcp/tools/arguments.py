@@ -18,6 +18,7 @@ Names = Annotated[
 ]
 Where = Annotated[str, Field(max_length=200, description="All that match instead: see list_endpoints.")]
 Namespace = Annotated[str, Field(max_length=96, description="Default: your own.")]
+NamespaceOfSet = Annotated[str, Field(max_length=96, description='Default: your own; "*": all.')]
 NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all your namespaces.')]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0)]

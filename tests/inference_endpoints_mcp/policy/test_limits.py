@@ -207,7 +207,7 @@ async def test_the_total_counts_every_namespace_of_the_token_even_those_that_may
         if allowed:
             await client.create(request)
         else:
-            with pytest.raises(Refused, match=r"Together with the running endpoints \(up to \$"):
+            with pytest.raises(Refused, match=r"Together with all that runs or starts as well \(up to \$"):
                 await client.create(request)
     assert ("POST" in [seen.method for seen in upstream.seen]) is allowed
 

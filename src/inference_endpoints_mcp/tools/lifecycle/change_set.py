@@ -71,8 +71,10 @@ class _ChangeSet:
 
     async def propose(self) -> ProposedChange | EndpointOutput:
         """The set as one change; an output where nothing is to do. Raises the first error if there is nothing else."""
-        targets = await self.choice.find_all(self.call)
-        members = [_Member(*each) for each in zip(targets, await self._propose_each(targets), strict=True)]
+        chosen = await self.choice.find_all(self.call)
+        members = [
+            _Member(*each) for each in zip(chosen.targets, await self._propose_each(chosen.targets), strict=True)
+        ]
         missing = [each.target for each in members if isinstance(each.proposed, NotFound)]
         if missing:
             named = ", ".join(f"{target.namespace}/{target.name}" for target in missing[:MAX_NAMED])
@@ -90,15 +92,18 @@ class _ChangeSet:
             if refused and len(refused) == len(members):
                 raise refused[0]
             now = f"None of {len(rows)} is to be changed." if rows else "No endpoint matches."
-            nothing = self._output(rows, f"{now} Nothing was sent.", backend_of(None, self.call.endpoints.backend.name))
+            now = f"{now} Nothing was sent. {chosen.not_covered}".strip()
+            nothing = self._output(rows, now, backend_of(None, self.call.endpoints.backend.name))
             where = nothing.namespace or await self.call.resolve_namespace(self.choice.namespace)
             return nothing.model_copy(update={"namespace": where})
         proposals = [each.proposed.proposal for each in changes if isinstance(each.proposed, ProposedChange)]
+        warnings = [chosen.not_covered] if chosen.not_covered else []
         together = ProposedSet(
-            tuple(one for one in proposals if isinstance(one, Proposal)), " ".join(self.choice.where.split())
+            tuple(one.with_warnings(*warnings) for one in proposals if isinstance(one, Proposal)),
+            " ".join(self.choice.where.split()),
         )
         preview = self._output(rows, "", _backend(together))
-        return ProposedChange(together, preview, lambda: self._apply(members, _backend(together)))
+        return ProposedChange(together, preview, lambda: self._apply(members, _backend(together), chosen.not_covered))
 
     async def _propose_each(
         self, targets: Sequence[Target]
@@ -114,7 +119,7 @@ class _ChangeSet:
 
         return list(await asyncio.gather(*map(one, targets)))
 
-    async def _apply(self, members: Sequence[_Member], backend: BackendName) -> EndpointOutput:
+    async def _apply(self, members: Sequence[_Member], backend: BackendName, not_covered: str) -> EndpointOutput:
         """Make every change, a few at a time. One that fails stops no other, and each is told."""
         running, done = asyncio.Semaphore(MOST_SENT_AT_ONCE), 0
         wanted = sum(isinstance(each.proposed, ProposedChange) for each in members)
@@ -141,6 +146,7 @@ class _ChangeSet:
         now = f"{'; '.join(parts)}. {_costs(rows)}"
         if untouched["failed"]:
             now += " The failed ones are as before, unless `why` says otherwise."
+        now = f"{now} {not_covered}".strip()
         output = self._output(rows, now, backend)
         on_the_way = [row for row in changed if row.state and State(row.state).changing]
         follow_up = [NextCall(tool=self.words.follow_up, arguments=naming(on_the_way, output.namespace))]

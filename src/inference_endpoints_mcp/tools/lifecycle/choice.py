@@ -11,6 +11,7 @@ from inference_endpoints.errors import BadRequest, InferenceEndpointError, NotFo
 from inference_endpoints.models import Endpoint, HardwareListing
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.lifecycle.endpoint_filter import EndpointFilter
+from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_note
 
 MOST_AT_ONCE = 100
 """Endpoints of one call: a person reads all of them before approving."""
@@ -39,7 +40,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Choice:
-    """The arguments that say which endpoints are meant. Exactly one of the first three is given."""
+    """The arguments that say which endpoints are meant. Exactly one of the first three is given; a filter may choose
+    from all namespaces."""
 
     endpoint_name: str = ""
     names: Sequence[str] = ()
@@ -54,6 +56,11 @@ class Choice:
                 "It is not clear which endpoints are meant: nothing was done.",
                 hint="Give one of endpoint_name, names (several) and where (a filter).",
             )
+        if self.namespace == ALL_NAMESPACES and not self.where:
+            raise BadRequest(
+                'namespace="*" goes with where: nothing was done.',
+                hint="Leave it out, and give each name as namespace/name.",
+            )
         return not self.endpoint_name
 
     async def find_one(self, call: CallContext) -> Target:
@@ -61,13 +68,14 @@ class Choice:
         namespace, name = await call.resolve_endpoint(self.endpoint_name, self.namespace)
         return await _target(call, namespace, name, await call.hardware_cache.fresh_listing(namespace))
 
-    async def find_all(self, call: CallContext) -> list[Target]:
+    async def find_all(self, call: CallContext) -> "Chosen":
         """All that are meant, by namespace and name; those that are named may not exist.
 
         Raises `BadRequest` for more than `MOST_AT_ONCE`.
         """
-        if self.where:
-            return await self._find_matching(call)
+        return await self._find_matching(call) if self.where else Chosen(await self._find_named(call))
+
+    async def _find_named(self, call: CallContext) -> list[Target]:
         names = {await call.resolve_endpoint(name, self.namespace) for name in self.names}
         _check_number(len(names))
         namespaces = sorted({namespace for namespace, _ in names})
@@ -81,16 +89,32 @@ class Choice:
             for namespace, name in sorted(names)
         ]
 
-    async def _find_matching(self, call: CallContext) -> list[Target]:
-        if self.namespace == ALL_NAMESPACES:
-            raise BadRequest("A filter chooses within one namespace: nothing was done.", hint="Name the namespace.")
-        wanted, namespace = EndpointFilter.parse(self.where), await call.resolve_namespace(self.namespace)
-        listed = await call.endpoints.list(namespace, **wanted.query)
-        at = call.endpoints.http.clock.now()
-        found = [one for one in listed if wanted.matches(one, at)]
-        _check_number(len(found))
-        listing = await call.hardware_cache.fresh_listing(namespace)
-        return [Target(namespace, one.name, one, listing) for one in sorted(found, key=lambda one: one.name)]
+    async def _find_matching(self, call: CallContext) -> "Chosen":
+        wanted = EndpointFilter.parse(self.where)
+
+        async def find(namespace: str) -> list[Endpoint]:
+            listed = await call.endpoints.list(namespace, **wanted.query)
+            at = call.endpoints.http.clock.now()
+            return [one for one in listed if wanted.matches(one, at)]
+
+        queried = await query_namespaces(call, self.namespace, find)
+        _check_number(sum(map(len, queried.results.values())))
+        found = {namespace: endpoints for namespace, endpoints in queried.results.items() if endpoints}
+        listings = {namespace: await call.hardware_cache.fresh_listing(namespace) for namespace in found}
+        targets = [
+            Target(namespace, one.name, one, listings[namespace])
+            for namespace, endpoints in found.items()
+            for one in endpoints
+        ]
+        return Chosen(sorted(targets, key=lambda one: (one.namespace, one.name)), refused_note(queried.errors).strip())
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The endpoints that a call for several means. `not_covered` names the namespaces that could not be searched."""
+
+    targets: Sequence[Target]
+    not_covered: str = ""
 
 
 async def similar_names(call: CallContext, namespace: str, name: str) -> str:
@@ -118,5 +142,5 @@ def _check_number(count: int) -> None:
     if count > MOST_AT_ONCE:
         raise BadRequest(
             f"{count} endpoints are meant, and one call changes at most {MOST_AT_ONCE}: nothing was done.",
-            hint="Narrow the filter, e.g. name=ci-1*, and call several times.",
+            hint="Narrow the filter, e.g. name=ci-1*, or name one namespace, and call several times.",
         )

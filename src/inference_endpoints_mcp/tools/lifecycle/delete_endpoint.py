@@ -9,7 +9,7 @@ from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
-from inference_endpoints_mcp.tools.arguments import DryRun, Names, Namespace, OneName, PlanToken, Where
+from inference_endpoints_mcp.tools.arguments import DryRun, Names, NamespaceOfSet, OneName, PlanToken, Where
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
@@ -23,7 +23,7 @@ async def delete_endpoint(
     endpoint_name: OneName = "",
     names: Names = [],  # noqa: B006
     where: Where = "",
-    namespace: Namespace = "",
+    namespace: NamespaceOfSet = "",
     dry_run: DryRun = False,
     confirm: Annotated[bool, Field(description="Ignored. It does not approve the deletion.")] = False,
     plan_token: PlanToken = "",

@@ -11,7 +11,7 @@ from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.operations import Effect, Operation
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
-from inference_endpoints_mcp.tools.arguments import DryRun, Names, Namespace, OneName, PlanToken, Where
+from inference_endpoints_mcp.tools.arguments import DryRun, Names, NamespaceOfSet, OneName, PlanToken, Where
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
 from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
@@ -34,7 +34,7 @@ async def pause_endpoint(
     endpoint_name: OneName = "",
     names: Names = [],  # noqa: B006
     where: Where = "",
-    namespace: Namespace = "",
+    namespace: NamespaceOfSet = "",
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
@@ -58,7 +58,7 @@ async def resume_endpoint(
     endpoint_name: OneName = "",
     names: Names = [],  # noqa: B006
     where: Where = "",
-    namespace: Namespace = "",
+    namespace: NamespaceOfSet = "",
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
@@ -82,7 +82,7 @@ async def scale_endpoint_to_zero(
     endpoint_name: OneName = "",
     names: Names = [],  # noqa: B006
     where: Where = "",
-    namespace: Namespace = "",
+    namespace: NamespaceOfSet = "",
     dry_run: DryRun = False,
     plan_token: PlanToken = "",
 ) -> EndpointOutput:

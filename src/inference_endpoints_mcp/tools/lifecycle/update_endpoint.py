@@ -22,7 +22,7 @@ from inference_endpoints_mcp.tools.arguments import (
     DryRun,
     HardwareId,
     Names,
-    Namespace,
+    NamespaceOfSet,
     OneName,
     PlanToken,
     SecretNames,
@@ -70,7 +70,7 @@ async def update_endpoint(
     endpoint_name: OneName = "",
     names: Names = [],  # noqa: B006
     where: Where = "",
-    namespace: Namespace = "",
+    namespace: NamespaceOfSet = "",
     hardware: Annotated[HardwareId, Field(description="In another region: it moves there.")] = "",
     repository: Annotated[str, Field(max_length=512)] = "",
     task: Annotated[str, Field(max_length=64)] = "",

@@ -19,7 +19,7 @@ from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
 from inference_endpoints.watching.watcher import add_last_log_lines
 from inference_endpoints_mcp.privacy.untrusted_text import Fence, clean_line
-from inference_endpoints_mcp.tools.arguments import Names, Namespace, OneName, TimeoutSeconds, WaitGoal, Where
+from inference_endpoints_mcp.tools.arguments import Names, NamespaceOfSet, OneName, TimeoutSeconds, WaitGoal, Where
 from inference_endpoints_mcp.tools.call_context import MAX_PROGRESS_LENGTH, Call, CallContext, Progress
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice
 from inference_endpoints_mcp.tools.lifecycle.waits_for_several import wait_for_several
@@ -46,7 +46,7 @@ async def wait_for_endpoint(
     endpoint_name: OneName = "",
     names: Annotated[Names, Field(description="Several instead.")] = [],  # noqa: B006
     where: Where = "",
-    namespace: Namespace = "",
+    namespace: NamespaceOfSet = "",
     until: Annotated[
         WaitGoal, Field(description="running: healthy too. updated: running the latest configuration.")
     ] = "running",

@@ -26,12 +26,15 @@ from inference_endpoints_mcp.tools.outputs import (
 
 async def wait_for_several(call: CallContext, choice: Choice, goal: Goal, *, first: bool, timeout_s: int) -> WaitOutput:
     """Wait for all, or with `first` for the first. Ends as soon as the outcome is certain; each is told."""
-    targets = await choice.find_all(call)
+    chosen = await choice.find_all(call)
+    targets = chosen.targets
     waits = _Waits(call, goal, first, targets)
     again = [goal.value, *(sorted(choice.names) or [choice.where])]
     with call.hold.holding(again=again, proof=[*again, timeout_s]):
         await waits.run(targets, min(float(timeout_s), call.hold.remaining_s))
     output = waits.output(timeout_s)
+    if chosen.not_covered:
+        output = output.model_copy(update={"now": f"{output.now} {chosen.not_covered}"})
     for following in output.next:
         if following.tool == "wait_for_endpoint" and waits.elapsed < timeout_s:
             names = sorted(following.arguments["names"])

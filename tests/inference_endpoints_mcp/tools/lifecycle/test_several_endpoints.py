@@ -187,7 +187,8 @@ async def test_names_that_do_not_exist_change_nothing_and_get_similar_ones(drive
         ({"where": "state=runing"}, "has no such state"),
         ({"where": "name=a name=b"}, "A condition of the filter is not valid"),
         ({"where": "idle>7 days"}, "A condition of the filter is not valid"),
-        ({"where": "name=*", "namespace": "*"}, "within one namespace"),
+        ({"endpoint_name": "a", "namespace": "*"}, "goes with where"),
+        ({"names": ["a"], "namespace": "*"}, "goes with where"),
     ],
 )
 async def test_what_is_not_clear_is_refused_before_anything_is_done(
