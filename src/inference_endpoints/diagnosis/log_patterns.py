@@ -78,7 +78,10 @@ LOG_PATTERNS: dict[Cause, tuple[LogPattern, ...]] = {
     Cause.NO_CAPACITY: (
         _match(0.93, r"\d+/\d+ nodes are available: .{0,200}Insufficient", r"compute instance not available"),
         _match(
-            0.9, r"waiting to be scheduled: no core is free", r"\bFailedScheduling\b", r"InsufficientInstanceCapacity"
+            0.9,
+            r"waiting to be scheduled: no \S{1,96} is free",
+            r"\bFailedScheduling\b",
+            r"InsufficientInstanceCapacity",
         ),
     ),
     Cause.QUOTA: (_match(0.93, r"\bquota exceeded"),),

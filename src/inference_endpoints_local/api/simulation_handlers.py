@@ -7,18 +7,27 @@ from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle
 from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.engines.simulated import SimulatedEngine
+from inference_endpoints_local.models.instances import InstanceCatalogue, cloud_instance
 from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Faults
 from inference_endpoints_local.wire import responses, routes
 from inference_endpoints_local.wire.parsing import parse_as
-from inference_endpoints_local.wire.requests import AdvanceClockBody, ArmFaultBody, SimulateLoadBody
+from inference_endpoints_local.wire.requests import AdvanceClockBody, ArmFaultBody, SimulateLoadBody, StateCapacityBody
 from inference_endpoints_local.wire.routes import RouteContract
 
 
 class SimulationHandlers:
     """Handlers that only a plane with a simulation serves."""
 
-    def __init__(self, lifecycle: Lifecycle, executor: Executor, clock: ControllableClock, faults: Faults) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        executor: Executor,
+        clock: ControllableClock,
+        faults: Faults,
+        instances: InstanceCatalogue,
+    ) -> None:
+        self._instances = instances
         self._lifecycle = lifecycle
         self._executor = executor
         self._clock = clock
@@ -28,6 +37,7 @@ class SimulationHandlers:
         return [
             (routes.ADVANCE_CLOCK, self._advance_clock),
             (routes.SIMULATE_LOAD, self._simulate_load),
+            (routes.STATE_CAPACITY, self._state_capacity),
             (routes.ARM_FAULT, self._arm_fault),
             (routes.CLEAR_FAULTS, self._clear_faults),
         ]
@@ -47,6 +57,15 @@ class SimulationHandlers:
                 400, f"VALIDATION_FAILED: name: {body.name} is not simulated; its load is that of its requests"
             )
         self._executor.simulate_load(endpoint, body.requests)
+        return {}
+
+    async def _state_capacity(self, request: Request) -> responses.EmptyDocument:
+        """Let hardware be scarce, or plentiful again. What waits for it starts if there is room now."""
+        body = parse_as(StateCapacityBody, await read_body(request))
+        if cloud_instance(body.hardware) is None:
+            raise RequestRefused(400, f"VALIDATION_FAILED: hardware: there is no cloud hardware {body.hardware}")
+        self._instances.capacity.state(body.hardware, body.replicas)
+        self._executor.retry_starved()
         return {}
 
     async def _arm_fault(self, request: Request) -> responses.EmptyDocument:

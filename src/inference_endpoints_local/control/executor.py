@@ -246,7 +246,7 @@ class Executor:
             case Reap(replica_id, attempts, at):
                 endpoint.reap(replica_id)
                 endpoint.attempts, endpoint.failed_at = attempts, at
-                self._enqueue_starved()
+                self.retry_starved()
             case GiveUp(generation, message):
                 endpoint.attempts = 0
                 self._save_outcome(endpoint, record.failed(generation, message))
@@ -255,7 +255,8 @@ class Executor:
             case ScaleToZero():
                 self._save_outcome(endpoint, record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns))
 
-    def _enqueue_starved(self) -> None:
+    def retry_starved(self) -> None:
+        """Look again whether there is room for the endpoints that lack it."""
         for endpoint in self._endpoints.values():
             if endpoint.starved:
                 self.enqueue(endpoint.record.id)

@@ -22,6 +22,7 @@ from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
+from inference_endpoints_local.models.cloud_capacity import CloudCapacity
 from inference_endpoints_local.models.instances import InstanceCatalogue, ThisMachine
 from inference_endpoints_local.models.model_files import ModelFolders
 from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
@@ -71,7 +72,8 @@ class Plane:
     stop()`.
 
     Its parts are public for whoever embeds or tests it: `lifecycle` has the endpoints, `executor` brings them to their
-    wanted state, `store` keeps them, `simulated_clock` and `faults` control the simulation. `token` may be replaced.
+    wanted state, `store` keeps them, `simulated_clock`, `cloud_capacity` and `faults` control the simulation. `token`
+    may be replaced.
 
     Raises StoreDamaged or StoreFull if the data folder's store cannot be opened; then nothing was changed.
     """
@@ -84,6 +86,7 @@ class Plane:
         self.token = options.token
         self.simulated_clock = ControllableClock(options.simulated_speed)
         self.faults = Faults()
+        self.cloud_capacity = CloudCapacity()
         self.store = Store(options.data_dir / "plane.sqlite3")
         self._logs = logs = LogStore(options.data_dir / "logs")
         folders = ModelFolders.of(options.model_folders)
@@ -97,13 +100,13 @@ class Plane:
         )
         self._engines: dict[str, Engine] = {
             process.name: process,
-            SimulatedEngine.name: SimulatedEngine(self.simulated_clock, logs),
+            SimulatedEngine.name: SimulatedEngine(self.simulated_clock, logs, self.cloud_capacity),
         }
         self.executor = Executor(self.store, self._engines, logs)
         self.simulated_clock.next_due = lambda: self.executor.next_due(self.simulated_clock)
         self.simulated_clock.on_move = self.executor.step
         cloud_quota = options.cloud_quota if options.payment_method else 0
-        instances = InstanceCatalogue(ThisMachine(options.cores), options.simulated, cloud_quota)
+        instances = InstanceCatalogue(ThisMachine(options.cores), options.simulated, cloud_quota, self.cloud_capacity)
         self.lifecycle = Lifecycle(
             self.executor,
             self._engines,
@@ -112,7 +115,7 @@ class Plane:
             options.namespace,
             payment_method=options.payment_method,
         )
-        simulation = SimulationHandlers(self.lifecycle, self.executor, self.simulated_clock, self.faults)
+        simulation = SimulationHandlers(self.lifecycle, self.executor, self.simulated_clock, self.faults, instances)
         self._handlers = handlers.ApiHandlers(
             self.lifecycle,
             self.executor,

@@ -4,7 +4,6 @@ For many endpoints, long waits, and failures that are hard to cause otherwise. I
 what is deployed on cloud hardware, and every document of such an endpoint states that.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from inference_endpoints_local.engines.simulated_startup import (
     first_start,
     startup_script,
 )
+from inference_endpoints_local.models.cloud_capacity import CloudCapacity
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import LogStore, ReplicaLog
 from inference_endpoints_local.state.record import EngineName, Spec, instance_size
@@ -31,9 +31,18 @@ class SimulatedReplica:
     address = None
 
     def __init__(
-        self, replica_id: str, request: LaunchRequest, clock: Clock, log: ReplicaLog, times: StartTimes
+        self,
+        replica_id: str,
+        request: LaunchRequest,
+        clock: Clock,
+        log: ReplicaLog,
+        times: StartTimes,
+        capacity: CloudCapacity,
     ) -> None:
         self.id = replica_id
+        self._hardware_id = request.spec["compute"]["id"]
+        self._capacity: CloudCapacity | None = capacity
+        capacity.occupy(self._hardware_id)
         self.generation = request.generation
         self._spec = request.spec
         self._in_flight = 0
@@ -66,6 +75,8 @@ class SimulatedReplica:
         self._printed = max(self._printed, index + 1)
         began = self._launched_at + (self._script[index - 1].until if index else 0.0)
         phase = self._script[index]
+        if phase.state.stage is ReplicaStage.EXITED:
+            self._release()
         last = phase.until == float("inf")
         return replace(
             phase.state,
@@ -113,6 +124,13 @@ class SimulatedReplica:
         if self._stopped_at is None:
             self._stopped_at = self._clock.now()
             self._print("Received SIGTERM, shutting down")
+            self._release()
+
+    def _release(self) -> None:
+        """Give its hardware back, once."""
+        if self._capacity is not None:
+            self._capacity.release(self._hardware_id)
+            self._capacity = None
 
     def _print(self, text: str) -> None:
         for line in text.splitlines():
@@ -120,13 +138,14 @@ class SimulatedReplica:
 
 
 class SimulatedEngine:
-    """Has room for every replica, and starts no process."""
+    """Starts no process, and has room for as many replicas as `capacity` says."""
 
     name: EngineName = "simulated"
     room_interval_s = None
 
-    def __init__(self, clock: Clock, logs: LogStore) -> None:
+    def __init__(self, clock: Clock, logs: LogStore, capacity: CloudCapacity) -> None:
         self.clock = clock
+        self._capacity = capacity
         self._logs = logs
         self._images_pulled_at: dict[tuple[str, int], float] = {}
         """By endpoint and generation. Later replicas find the image there."""
@@ -145,17 +164,16 @@ class SimulatedEngine:
         return _measures_requests(spec)
 
     def free_replicas(self, spec: Spec) -> int:
-        del spec
-        return sys.maxsize
+        return self._capacity.free(spec["compute"]["id"])
 
     def lack_of_room(self, spec: Spec) -> str:
-        raise AssertionError("a simulation has room for every replica")
+        return f"no {spec['compute']['id']} is free"
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> SimulatedReplica:
         del changed  # only time changes the state
         replica_id = new_replica_id(request)
         log = self._logs.open(request.endpoint_id, replica_id)
-        return SimulatedReplica(replica_id, request, self.clock, log, self._times(request))
+        return SimulatedReplica(replica_id, request, self.clock, log, self._times(request), self._capacity)
 
     def _times(self, request: LaunchRequest) -> StartTimes:
         version, now = (request.endpoint_id, request.generation), self.clock.now()

@@ -13,7 +13,7 @@ from inference_endpoints_local.state.record import Spec, instance_size
 
 FAULT_VARIABLE = "SIMULATED_FAULT"
 """Tests cause failures with it. Without it they follow from the configuration: a model that is too large, one that is
-gated without a token, a port on which the container does not listen."""
+gated without a token, a port on which the container does not listen, hardware of which none is free."""
 TOKEN_NAMES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
 _USUAL_PORTS = {"vllm/vllm-openai": 8000, "lmsysorg/sglang": 30_000}
 """Of containers that ignore the endpoint's port, unless their arguments name one."""

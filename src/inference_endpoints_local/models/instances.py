@@ -2,13 +2,14 @@
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
 
 from inference_endpoints.models import Instance, format_hardware_id
 from inference_endpoints_local.models.catalogue import LocalModel, installed_models
+from inference_endpoints_local.models.cloud_capacity import CloudCapacity
 from inference_endpoints_local.state.record import EngineName
 from inference_endpoints_local.wire import responses
 
@@ -100,18 +101,25 @@ class ThisMachine:
 class InstanceCatalogue:
     """Every instance that this control plane knows."""
 
-    def __init__(self, own: OwnHardware, simulated: bool, cloud_quota: int) -> None:
+    def __init__(self, own: OwnHardware, simulated: bool, cloud_quota: int, capacity: CloudCapacity) -> None:
         self.own = own
+        self.capacity = capacity
         self.simulated = simulated
         self._cloud_quota = cloud_quota
 
     def find(self, vendor: str, region: str, instance_type: str, instance_size: str) -> OfferedInstance | None:
         """Cloud instances are known even without the simulation, for endpoints deployed with it earlier."""
         wanted = format_hardware_id(vendor, region, instance_type, instance_size)
-        return next((known for known in (*self.own.instances(), *_clouds()) if known.id == wanted), None)
+        return next((known for known in (*self.own.instances(), *self._in_clouds()) if known.id == wanted), None)
 
     def offered(self) -> list[OfferedInstance]:
-        return [*self.own.instances(), *(_clouds() if self.simulated else ())]
+        return [*self.own.instances(), *(self._in_clouds() if self.simulated else ())]
+
+    def _in_clouds(self) -> Iterator[OfferedInstance]:
+        """Those of the clouds, as available as their capacity makes them."""
+        for instance in _clouds():
+            status = self.capacity.status(instance.id, instance.status)
+            yield instance if status == instance.status else instance.model_copy(update={"status": status})
 
     def engine(self, instance: OfferedInstance) -> EngineName:
         """The engine that runs what is deployed on it."""

@@ -82,6 +82,13 @@ class SimulateLoadBody(StrictObject):
     requests: Annotated[int, Field(ge=0, le=1_000_000), accept_integral_float]
 
 
+class StateCapacityBody(StrictObject):
+    """For how many replicas there is room on this simulated hardware; without `replicas` for any number."""
+
+    hardware: str
+    replicas: Annotated[int, Field(ge=0, le=1_000_000), accept_integral_float] | None = None
+
+
 class ArmFaultBody(StrictObject):
     """Let the next `times` requests fail; only those of one operation, if it is named."""
 

@@ -191,6 +191,15 @@ SIMULATE_LOAD = RouteContract(
     errors=frozenset({404}),
     simulated=True,
 )
+STATE_CAPACITY = RouteContract(
+    "state_capacity",
+    "POST",
+    "/local/capacity",
+    "State for how many replicas simulated hardware has room",
+    responses.EmptyDocument,
+    body=requests.StateCapacityBody,
+    simulated=True,
+)
 ARM_FAULT = RouteContract(
     "arm_fault",
     "POST",
@@ -227,6 +236,7 @@ PLANE_API = (
     STOP,
     ADVANCE_CLOCK,
     SIMULATE_LOAD,
+    STATE_CAPACITY,
     ARM_FAULT,
     CLEAR_FAULTS,
 )

@@ -10,12 +10,15 @@ from tests.support.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.models import catalogue
+from inference_endpoints_local.models.cloud_capacity import CloudCapacity
 from inference_endpoints_local.models.instances import InstanceCatalogue, ThisMachine
 from inference_endpoints_local.models.recipes import RecipeCatalogue
 
 pytestmark = pytest.mark.anyio
 
-REAL, SIMULATED = (RecipeCatalogue(InstanceCatalogue(ThisMachine(2), simulated, 16)) for simulated in (False, True))
+REAL, SIMULATED = (
+    RecipeCatalogue(InstanceCatalogue(ThisMachine(2), simulated, 16, CloudCapacity())) for simulated in (False, True)
+)
 
 
 @pytest.mark.parametrize("recipes", [REAL, SIMULATED], ids=["real", "simulated"])

@@ -57,7 +57,12 @@ async def test_exactly_the_registered_routes_are_described(tmp_path: Path) -> No
 
 def test_a_plane_without_the_simulation_describes_none() -> None:
     simulated, real = openapi.document("1", simulated=True), openapi.document("1", simulated=False)
-    assert set(simulated["paths"]) - set(real["paths"]) == {"/local/clock", "/local/load", "/local/faults"}
+    assert set(simulated["paths"]) - set(real["paths"]) == {
+        "/local/clock",
+        "/local/load",
+        "/local/capacity",
+        "/local/faults",
+    }
     assert "429" in simulated["components"]["responses"]
     assert "429" not in real["components"]["responses"]
 

@@ -297,6 +297,23 @@ async def test_a_machine_without_a_free_core(driver: Driver, host: Host) -> None
     assert facts["next"][0] == {"tool": "list_endpoints", "arguments": {"namespace": "acme", "state": "running"}}
 
 
+async def test_a_cloud_whose_hardware_others_have(driver: Driver, host: Host) -> None:
+    scarce = {"hardware": "aws-us-east-1-nvidia-l4-x1", "replicas": 1}
+    assert (await driver.call("POST", "/local/capacity", scarce)).status == 200
+    for name in ("other", "chat"):
+        await driver.create(name, compute=GPU, model={"repository": "Qwen/Qwen2.5-1.5B-Instruct"})
+    await driver.advance(850)
+    facts = await diagnose(host)
+    assert (facts["state"], facts["cause"], facts["confidence"]) == ("pending", "no_capacity", 0.9)
+    assert "The hardware listing marks its hardware as low_availability." in facts["evidence"]
+    assert "no aws-us-east-1-nvidia-l4-x1 is free" in facts["quotes"]
+    assert "Move it to aws-us-east-1-nvidia-t4-x1 (14 GB, $0.5/h for each replica, now $0.8/h)" in facts["now"]
+    (move,) = facts["next"]
+    moved = await host.call(move["tool"], **move["arguments"])
+    await driver.advance(850)
+    assert (await host.call("wait_for_endpoint", **moved["next"][0]["arguments"]))["reached"] is True
+
+
 async def test_a_cloud_without_capacity(driver: Driver, host: Host) -> None:
     await create_broken(driver, "no_capacity", compute=GPU)
     facts = await diagnose(host)
