@@ -24,7 +24,8 @@ from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.engines.engine import CannotRun
 from inference_endpoints_local.engines.programs import Program
-from inference_endpoints_local.models.gguf import InvalidGguf, check
+from inference_endpoints_local.models.gguf import read_header
+from inference_endpoints_local.models.gguf_kind import InvalidGguf
 from inference_endpoints_local.models.model_files import ModelFile, ModelFolders, NoModelFile
 from inference_endpoints_local.state.record import Spec
 from inference_endpoints_mcp.policy.limits import Limits
@@ -247,7 +248,7 @@ def test_every_header_is_read_or_refused_in_words(content: bytes) -> None:
         path = Path(folder) / "model.gguf"
         path.write_bytes(content)
         with ModelFolders.of((folder,)).open(path) as file, suppress(InvalidGguf):
-            check(file)
+            read_header(file)
 
 
 async def test_a_disk_that_does_not_answer_stops_nobody(plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from inference_endpoints_local.api.request_handling import Handler
 from inference_endpoints_local.control.request_refused import RequestRefused
 from inference_endpoints_local.models import catalogue, hub_models
+from inference_endpoints_local.models.local_model import LocalModel
 from inference_endpoints_local.wire import queries, responses, routes
 from inference_endpoints_local.wire.queries import parse_query
 from inference_endpoints_local.wire.routes import RouteContract
@@ -55,7 +56,7 @@ def _repository(request: Request) -> str:
     return "{owner}/{model}".format(**request.path_params).lower()
 
 
-def _shipped_info(model: catalogue.LocalModel) -> responses.ModelInfoDocument:
+def _shipped_info(model: LocalModel) -> responses.ModelInfoDocument:
     return {
         "id": model.repository,
         "modelId": model.repository,

@@ -30,7 +30,7 @@ from inference_endpoints_local.engines.engine_counters import EngineCounters, pa
 from inference_endpoints_local.engines.programs import Program, ProgramResolver, find_in_time
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_json, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
-from inference_endpoints_local.models.catalogue import WorkerFiles
+from inference_endpoints_local.models.local_model import WorkerFiles
 from inference_endpoints_local.models.model_files import ModelFile
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import ReplicaLog

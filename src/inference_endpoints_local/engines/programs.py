@@ -1,18 +1,29 @@
 """The program that serves a configuration on this machine: from an endpoint's document to a worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from inference_endpoints_local.engines.engine import CannotRun, UnreadVariable
 from inference_endpoints_local.isolated_python import isolated
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.artifacts import OnProgress
+from inference_endpoints_local.models.local_model import (
+    WORKER_VARIABLES,
+    LocalModel,
+    NotRunnable,
+    WorkerFiles,
+    WorkerKind,
+    missing_package,
+)
 from inference_endpoints_local.models.model_files import ANYWHERE, READ_TIMEOUT_S, ModelFolders, read_in_time
 from inference_endpoints_local.state.record import Spec
 
 # Containers do not run on this machine. These two engines need none.
 SUPPORTED_IMAGE_KEYS = frozenset({"huggingface", "llamacpp"})
+_MODES = {WorkerKind.EMBED_GGUF: "embeddings", WorkerKind.RANK_GGUF: "reranking"}
+"""The service's word for what llama.cpp serves besides text."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,7 @@ class Program:
 
     command: tuple[str, ...]
     task: str
-    files: Callable[[Path, OnProgress], catalogue.WorkerFiles]
+    files: Callable[[Path, OnProgress], WorkerFiles]
     variables: frozenset[str] = frozenset()
 
 
@@ -59,16 +70,32 @@ def from_catalogue(spec: Spec, folders: ModelFolders = ANYWHERE) -> Program:
             f'model.image.{engine}: no container runs on this machine. Use {{"huggingface": {{}}}} '
             "with a model of the catalogue or a GGUF file."
         )
+    settings = model["image"][engine]
     try:
-        runnable = catalogue.resolve_model(model["repository"], model.get("task"), folders)
-    except catalogue.NotRunnable as error:
+        runnable = catalogue.resolve_model(
+            model["repository"], model.get("task"), folders, settings.get("mmprojModelPath")
+        )
+    except NotRunnable as error:
         raise CannotRun(str(error)) from error
-    worker, gguf_file = runnable.model.worker, runnable.model.gguf_file
-    if engine == "llamacpp" and model["image"][engine]["modelPath"] != gguf_file:
-        raise CannotRun(f"model.image.llamacpp.modelPath: {model['repository']} has {gguf_file or 'no GGUF file'}")
-    if package := catalogue.missing_package(worker):
+    worker = runnable.model.worker
+    if engine == "llamacpp":
+        _check_llamacpp(settings, runnable.model)
+    if package := missing_package(worker):
         raise CannotRun(
             f"{model['repository']} needs {package}, which is not installed. "
             f"Install it with: pip install 'inference-endpoints-mcp[{worker.extra}]'"
         )
-    return Program(isolated(worker.module), runnable.task, runnable.files, catalogue.WORKER_VARIABLES[worker])
+    return Program(isolated(worker.module), runnable.task, runnable.files, WORKER_VARIABLES[worker])
+
+
+def _check_llamacpp(settings: Mapping[str, Any], model: LocalModel) -> None:
+    """Raises CannotRun for a file that the model has not, and for a mode that is not its own."""
+    if settings["modelPath"] != model.gguf_file:
+        raise CannotRun(f"model.image.llamacpp.modelPath: {model.repository} has {model.gguf_file or 'no GGUF file'}")
+    mode = settings.get("mode")
+    own = _MODES.get(model.worker)
+    if mode not in (None, own):
+        raise CannotRun(
+            f"model.image.llamacpp.mode: {model.repository} serves {', '.join(model.tasks)}, and not {mode}. "
+            f"Leave it out{f' or set it to {own}' if own else ''}."
+        )

@@ -1,4 +1,4 @@
-"""Checks that a file is a complete GGUF model that generates text. Reads its header, and no content of tensors.
+"""Reads the header of a GGUF file, and checks that the file is complete. Reads no content of tensors.
 
 Layout: ggml's `docs/gguf.md`.
 
@@ -10,31 +10,12 @@ reported a truncated file as an IndexError, and takes half a second to import.
 import struct
 from collections import OrderedDict
 
+from inference_endpoints_local.models.gguf_kind import ALIGNMENT, GgufHeader, InvalidGguf, header_of, is_of_interest
 from inference_endpoints_local.models.model_files import ModelFile
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)  # version 1 had shorter lengths, and no engine reads it any more
 
-_ALIGNMENT = b"general.alignment"
-_PARTS = b"split.count"
-_ARCHITECTURE = b"general.architecture"
-_TYPE = b"general.type"
-_POOLING = b".pooling_type"
-# By llama.cpp's own names: `llama-arch.cpp`, `enum llama_pooling_type`, and the types that its converter writes.
-_ENCODERS = frozenset(
-    {
-        *(b"bert", b"modern-bert", b"nomic-bert", b"nomic-bert-moe", b"neo-bert", b"jina-bert-v2", b"jina-bert-v3"),
-        *(b"eurobert", b"gemma-embedding", b"t5encoder"),
-    }
-)
-_PROJECTOR = b"clip"
-_RANKS = 4
-_PARTS_OF_MODELS = {
-    b"mmproj": "is the part of a model that sees images or hears, and no model by itself",
-    b"adapter": "is an adapter for a model (LoRA), and no model by itself",
-    b"imatrix": "has statistics for quantizing a model, and is none",
-    b"vocab": "has a vocabulary alone, and no model",
-}
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _MAX_ARRAY_DEPTH = 4
@@ -45,11 +26,9 @@ _MAX_ITEMS = 1 << 21
 _LENGTH = struct.Struct("<Q")
 _BLOCK_BYTES = 1 << 20
 _REMEMBERED = 16
-_checked: OrderedDict[tuple[int, ...], None] = OrderedDict()
-
-
-class InvalidGguf(ValueError):
-    """The file is not a model that can be loaded. The message continues a sentence that begins with its path."""
+_MAX_NAME_BYTES = 1 << 8
+"""Of a setting that is remembered."""
+_read: OrderedDict[tuple[int, ...], GgufHeader] = OrderedDict()
 
 
 class TruncatedGguf(InvalidGguf):
@@ -62,32 +41,22 @@ class _DamagedGguf(InvalidGguf):
         super().__init__("is damaged, or has a newer format than this version can read")
 
 
-def check(file: ModelFile) -> None:
-    """Raises InvalidGguf, and OSError where the file cannot be read.
+def read_header(file: ModelFile) -> GgufHeader:
+    """What the file is. Raises InvalidGguf, and OSError where the file cannot be read.
 
     Takes at most a second, and at most `_MAX_HEADER_BYTES` of memory. A file that did not change is not read again.
     """
-    if file.state in _checked:
-        return
+    if known := _read.get(file.state):
+        return known
     if file.read(len(MAGIC), 0) != MAGIC:
         raise InvalidGguf("is not a GGUF file")
-    if _GgufReader(file).last_tensor() >= file.size:
+    reader = _GgufReader(file)
+    if reader.last_tensor() >= file.size:
         raise TruncatedGguf
-    _checked[file.state] = None
-    if len(_checked) > _REMEMBERED:
-        _checked.popitem(last=False)
-
-
-_TO_EMBED = "makes embeddings and no text. sentence-transformers/all-MiniLM-L6-v2 makes embeddings here"
-_TO_RANK = "ranks texts and makes none. sentence-transformers/all-MiniLM-L6-v2 ranks here (task text-ranking)"
-
-
-def _check_kind(name: bytes) -> None:
-    """Raises InvalidGguf for the architecture or type of what generates no text."""
-    if name in _ENCODERS:
-        raise InvalidGguf(_TO_EMBED)
-    if part := _PARTS_OF_MODELS.get(b"mmproj" if name == _PROJECTOR else name):
-        raise InvalidGguf(part)
+    _read[file.state] = header = header_of(reader.texts, reader.numbers)
+    if len(_read) > _REMEMBERED:
+        _read.popitem(last=False)
+    return header
 
 
 class _GgufReader:
@@ -98,6 +67,9 @@ class _GgufReader:
         self._data = bytearray()
         self._at = len(MAGIC)
         self._items = 0
+        self.texts: dict[bytes, bytes] = {}
+        """The settings that say what the file is, once `last_tensor` has passed them; as are `numbers`."""
+        self.numbers: dict[bytes, int] = {}
 
     def last_tensor(self) -> int:
         """The offset in the file at which the last tensor begins."""
@@ -108,24 +80,25 @@ class _GgufReader:
         if not tensors:
             raise InvalidGguf("has no tensors: it is not a model")
         self._count(tensors + settings)
-        alignment = 32
         for _ in range(settings):
-            name, kind = self._text(), self._number("I")
-            if kind == _STRING and name in (_ARCHITECTURE, _TYPE):
-                _check_kind(self._text())
-                continue
-            value = self._value(kind)
-            if name.endswith(_POOLING) and value:
-                raise InvalidGguf(_TO_RANK if value == _RANKS else _TO_EMBED)
-            if name == _PARTS and value > 1:
-                raise InvalidGguf(f"is one of {value} parts: merge them with llama-gguf-split --merge")
-            alignment = value or alignment if name == _ALIGNMENT else alignment
+            self._setting()
         last = 0
         for _ in range(tensors):
             self._text()
             self._skip(8 * self._number("I") + 4)
             last = max(last, self._number("Q"))
+        alignment = self.numbers.get(ALIGNMENT) or 32
         return -(-self._at // alignment) * alignment + last
+
+    def _setting(self) -> None:
+        name, kind = self._text(), self._number("I")
+        is_kept = len(name) <= _MAX_NAME_BYTES and is_of_interest(name)
+        if kind == _STRING and is_kept:
+            self.texts[name] = self._text()
+        elif is_kept:
+            self.numbers[name] = self._value(kind)
+        else:
+            self._value(kind)
 
     def _value(self, kind: int, depth: int = 0) -> int:
         """Skip a value. Returns it if it is an integer, else 0."""

@@ -8,8 +8,9 @@ from importlib.resources import files
 from typing import Any, Protocol
 
 from inference_endpoints.models import Instance, format_hardware_id
-from inference_endpoints_local.models.catalogue import LocalModel, installed_models
+from inference_endpoints_local.models.catalogue import installed_models
 from inference_endpoints_local.models.cloud_capacity import CloudCapacity
+from inference_endpoints_local.models.local_model import LocalModel
 from inference_endpoints_local.state.record import EngineName
 from inference_endpoints_local.wire import responses
 

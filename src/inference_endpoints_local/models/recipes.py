@@ -20,6 +20,7 @@ from inference_endpoints_local.models.instances import (
     InstanceCatalogue,
     OfferedInstance,
 )
+from inference_endpoints_local.models.local_model import LocalModel, NotRunnable
 from inference_endpoints_local.models.model_files import ANYWHERE, ModelFolders
 from inference_endpoints_local.wire import responses
 
@@ -116,7 +117,7 @@ class RecipeCatalogue:
         if recipe is None:
             try:
                 recipe = self._shipped(catalogue.resolve_model(repository, folders=self._folders).model)
-            except catalogue.NotRunnable:
+            except NotRunnable:
                 recipe = None
         if recipe is None:
             return None
@@ -127,7 +128,7 @@ class RecipeCatalogue:
             "image": recipe.image,
         }
 
-    def _shipped(self, model: catalogue.LocalModel) -> DeploymentRecipe | None:
+    def _shipped(self, model: LocalModel) -> DeploymentRecipe | None:
         smallest = next(iter(self._instances.own.instances()), None)
         if smallest is None:
             return None

@@ -108,12 +108,6 @@ def truncate(tokens: TokenIds, side: Literal["left", "right"]) -> TokenIds:
     return [first, *(text[:room] if side == "right" else text[-room:]), last]
 
 
-def normalise(vectors: Floats) -> Floats:
-    """The vectors scaled to length 1."""
-    result: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
-    return result
-
-
 def softmax(scores: Floats) -> Floats:
     """Over the last axis."""
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from inference_endpoints_local.models import catalogue
-from inference_endpoints_local.models.catalogue import NotRunnable, WorkerKind, resolve_model
+from inference_endpoints_local.models.catalogue import resolve_model
+from inference_endpoints_local.models.local_model import NotRunnable, WorkerKind, missing_package
 from inference_endpoints_local.models.model_files import ModelFile
 
 
@@ -30,7 +31,12 @@ def test_a_task_the_model_does_not_serve_is_refused_with_those_it_does() -> None
 
 
 def gguf(
-    version: int = 3, tensors: int = 1, after: int = 32, texts: dict[str, str] | None = None, pooling: int = 0
+    version: int = 3,
+    tensors: int = 1,
+    after: int = 32,
+    texts: dict[str, str] | None = None,
+    pooling: int = 0,
+    numbers: dict[str, int] | None = None,
 ) -> bytes:
     """A file with one setting of every shape, and tensors of which the last begins `after` bytes before its end."""
 
@@ -43,6 +49,7 @@ def gguf(
         text(b"words") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"b"),
         text(b"qwen3.pooling_type") + struct.pack("<II", 4, pooling),
         *(text(name.encode()) + struct.pack("<I", 8) + text(value.encode()) for name, value in (texts or {}).items()),
+        *(text(name.encode()) + struct.pack("<II", 4, value) for name, value in (numbers or {}).items()),
         text(b"scores") + struct.pack("<IIQff", 9, 6, 2, 0.5, float("inf")),
     ]
     head = b"GGUF" + struct.pack("<IQQ", version, tensors, len(settings)) + b"".join(settings)
@@ -74,10 +81,10 @@ def test_a_gguf_file_on_this_machine_is_a_chat_model(tmp_path: Path, spelling: t
         (gguf(tensors=3, after=0), "cut off"),
         (gguf(tensors=0), "no tensors"),
         (gguf(version=9), "GGUF version 9"),
-        (gguf(texts={"general.architecture": "bert"}), "makes embeddings and no text"),
-        (gguf(texts={"general.architecture": "qwen3"}, pooling=3), "makes embeddings and no text"),
-        (gguf(texts={"general.architecture": "qwen3"}, pooling=4), "ranks texts and makes none"),
-        (gguf(texts={"general.architecture": "clip"}), "sees images or hears, and no model by itself"),
+        (gguf(texts={"general.architecture": "clip"}), "a projector that sees no images"),
+        (gguf(texts={"general.architecture": "llada"}), "writes by diffusion"),
+        (gguf(texts={"general.architecture": "flux"}), "makes images"),
+        (gguf(numbers={"split.count": 3}), "one of 3 parts"),
         (gguf(texts={"general.type": "adapter", "general.architecture": "llama"}), "LoRA"),
     ],
 )
@@ -122,7 +129,7 @@ def test_a_model_is_found_by_its_whole_name_alone(repository: str) -> None:
 
 
 def test_a_missing_package_of_the_local_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not any(catalogue.missing_package(worker) for worker in WorkerKind if worker.extra == "local")
+    assert not any(missing_package(worker) for worker in WorkerKind if worker.extra == "local")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert catalogue.missing_package(WorkerKind.CLASSIFY) == "fasttext-predict"
+    assert missing_package(WorkerKind.CLASSIFY) == "fasttext-predict"
     assert catalogue.installed_models() == []

@@ -52,7 +52,7 @@ def openai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
     model = folder / "tools.gguf"
     model.write_bytes(with_template(shipped.read_bytes(), TEMPLATE))
     worker = start_worker(
-        ["-m", "inference_endpoints_local.workers.chat"],
+        ["-m", "inference_endpoints_local.workers.llamacpp.chat"],
         folder,
         model="own",
         task="text-generation",

@@ -11,7 +11,7 @@ def test_a_file_that_cannot_be_loaded_leaves_every_line_of_llama_cpp_in_the_log(
     file = tmp_path / "broken.gguf"
     one_tensor = struct.pack("<QcIQIQ", 1, b"t", 1, 8, 0, 0)
     file.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + one_tensor + bytes(128))
-    module = ["-m", "inference_endpoints_local.workers.chat"]
+    module = ["-m", "inference_endpoints_local.workers.llamacpp.chat"]
     worker = start_worker(module, tmp_path, model=str(file), task="text-generation", files={"gguf": str(file)})
     try:
         assert worker.process.wait(HANG_TIMEOUT_S) == 1

@@ -1,4 +1,4 @@
-"""llama.cpp inside this process, as an asynchronous stream of OpenAI chunks; the only module that knows xllamacpp.
+"""llama.cpp inside this process, and its text as a stream of OpenAI chunks; only this module knows xllamacpp.
 
 Requests reach it by function call. The HTTP server that it always starts is on loopback, with a discarded key.
 """
@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from starlette.exceptions import HTTPException
 
@@ -34,29 +34,48 @@ _STREAM_OPTIONS = {
 }
 
 
+Pools = Literal["as its file says", "mean", "rank"]
+"""How the vectors of a text's tokens become one, in an engine that makes vectors or scores and writes no text."""
+
+
+def start_engine(config: WorkerConfig, pools: Pools | None = None) -> Any:
+    """An engine with the model of `config.files`, loaded. Raises RuntimeError if it cannot be."""
+    _require_cpu_features()
+    import xllamacpp
+
+    options = xllamacpp.CommonParams()
+    options.model.path = str(config.files["gguf"])
+    if projector := config.files.get("mmproj"):
+        options.mmproj.path = str(projector)
+    options.model_alias = {config.model}
+    # A context for each slot: in a shared one, one long request ends all others.
+    options.n_ctx = config.context * config.parallel
+    options.n_parallel = config.parallel
+    options.kv_unified = False
+    options.cpuparams.n_threads = options.cpuparams_batch.n_threads = config.threads
+    options.cache_ram_mib = 0  # the default caches up to 8 GiB of earlier prompts
+    options.hostnames, options.port, options.n_threads_http = ["127.0.0.1"], 0, 1
+    options.api_keys = [secrets.token_hex(32)]
+    options.ui = False
+    options.verbosity = ERRORS_ONLY
+    if pools:
+        options.embedding = True
+        # A text is read in one batch, as each of its tokens sees all others.
+        options.n_batch = options.n_ubatch = config.context
+    if pools == "mean":
+        options.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    if pools == "rank":
+        options.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
+    return xllamacpp.Server(options)
+
+
 class Llama:
     """A loaded GGUF model. Generation runs in as many threads as it has slots. Further requests wait for a slot."""
 
     def __init__(self, config: WorkerConfig) -> None:
-        _require_cpu_features()
-        import xllamacpp
-
-        options = xllamacpp.CommonParams()
-        options.model.path = str(config.files["gguf"])
-        options.model_alias = {config.model}
-        # A context for each slot: in a shared one, one long request ends all others.
-        options.n_ctx = config.context * config.parallel
-        options.n_parallel = config.parallel
-        options.kv_unified = False
-        options.cpuparams.n_threads = options.cpuparams_batch.n_threads = config.threads
-        options.cache_ram_mib = 0  # the default caches up to 8 GiB of earlier prompts
-        options.hostnames, options.port, options.n_threads_http = ["127.0.0.1"], 0, 1
-        options.api_keys = [secrets.token_hex(32)]
-        options.ui = False
-        options.verbosity = ERRORS_ONLY
-        self._server = xllamacpp.Server(options)
+        self._server = start_engine(config)
         self._threads = ThreadPoolExecutor(config.parallel, thread_name_prefix="generate")
-        self.metrics = EngineMetrics(kv_cache_tokens=options.n_ctx)
+        self.metrics = EngineMetrics(kv_cache_tokens=config.context * config.parallel)
 
     def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
         """The chunks of a chat completion, with the token counts. Raises HTTPException for a bad body."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from inference_endpoints_local.workers.choices import Body, Chunk, Generate
+from inference_endpoints_local.workers.llamacpp.choices import Body, Chunk, Generate
 from inference_endpoints_local.workers.worker_http import unprocessable
 
 _NO_CALL = "does not match the expected"

@@ -7,7 +7,7 @@ ignored here: it is passed on, translated or refused. Members that are null are 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from inference_endpoints_local.workers.openai_messages import check_messages
+from inference_endpoints_local.workers.llamacpp.openai_messages import check_messages
 from inference_endpoints_local.workers.worker_http import malformed, unprocessable
 
 MAX_CHOICES = 128

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from inference_endpoints_local.workers.llamacpp import images
 from inference_endpoints_local.workers.worker_http import malformed, unprocessable
 
 Message = dict[str, Any]
@@ -46,6 +47,8 @@ def _part(part: Any, field: str, sees_images: bool) -> Message:
         image = part.get("image_url")
         url = image.get("url") if isinstance(image, dict) else image
         if isinstance(url, str) and url.startswith("data:image/") and ";base64," in url:
+            if wrong := images.refusal(url):
+                raise malformed(f"`{field}.image_url.url` {wrong}", field=f"{field}.image_url.url")
             return {"type": "image_url", "image_url": {"url": url}}
         raise malformed(f"`{field}.image_url.url` must be a data URI: nothing is fetched here", field=field)
     kinds = '"text" or "image_url"' if sees_images else '"text": this model takes text alone'

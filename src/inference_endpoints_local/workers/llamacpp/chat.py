@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from inference_endpoints_local.workers import text_generation
-from inference_endpoints_local.workers.choices import (
+from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
+from inference_endpoints_local.workers.llamacpp import image_prompt, text_generation
+from inference_endpoints_local.workers.llamacpp.choices import (
     Chunk,
     Generate,
     as_chat,
@@ -18,10 +19,9 @@ from inference_endpoints_local.workers.choices import (
     merge_chunks,
     stream_choices,
 )
-from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
-from inference_endpoints_local.workers.llama import Llama
-from inference_endpoints_local.workers.openai_requests import chat_request, completion_request
-from inference_endpoints_local.workers.tool_calls import as_calls, require_call, text_where_no_call
+from inference_endpoints_local.workers.llamacpp.llama import Llama
+from inference_endpoints_local.workers.llamacpp.openai_requests import chat_request, completion_request
+from inference_endpoints_local.workers.llamacpp.tool_calls import as_calls, require_call, text_where_no_call
 from inference_endpoints_local.workers.worker_http import (
     cancel_on_disconnect,
     error_body,
@@ -31,17 +31,20 @@ from inference_endpoints_local.workers.worker_http import (
 )
 from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 
+SEEING = "image-text-to-text"
+
 
 class ChatModel:
     """The routes of the worker."""
 
-    def __init__(self, llama: Llama) -> None:
+    def __init__(self, llama: Llama, *, sees_images: bool) -> None:
         self._llama = llama
+        self._sees_images = sees_images
         self._takes_tools: bool | None = None
 
     async def chat_completions(self, request: Request) -> Response:
         """`POST /v1/chat/completions`."""
-        body = chat_request(await read_json(request))
+        body = chat_request(await read_json(request), sees_images=self._sees_images)
         if "tools" in body and not await self._tools_are_read(body):
             raise unprocessable("The chat template of this model has no place for `tools`: leave them out", "tools")
         is_required = body.get("tool_choice") == "required"
@@ -84,6 +87,13 @@ class ChatModel:
         return JSONResponse(
             [text_generation.response_body(generation, await cancel_on_disconnect(request, _collect(chunks)))]
         )
+
+    async def image_text_to_text(self, request: Request) -> Response:
+        """`POST /` of an endpoint for images: the answer to a text, with or without an image."""
+        body = image_prompt.read_request(await read_json(request))
+        chunks = _with_token_counts(request, as_chat(_chunks(self._llama.chat, body)))
+        answer = merge_chunks(await cancel_on_disconnect(request, _collect(chunks)), "chat.completion")
+        return JSONResponse([{"generated_text": answer["choices"][0]["message"]["content"]}])
 
     async def metrics(self, _: Request) -> Response:
         """`GET /metrics.json`: the counters of the engine."""
@@ -145,10 +155,11 @@ def _data(event: dict[str, Any]) -> str:
 
 def load(config: WorkerConfig) -> list[Route]:
     """Load the model and return its routes."""
-    model = ChatModel(Llama(config))
+    model = ChatModel(Llama(config), sees_images="mmproj" in config.files)
+    task = model.image_text_to_text if config.task == SEEING else model.text_generation
     routes = {
-        "/": model.text_generation,
-        "/predict": model.text_generation,
+        "/": task,
+        "/predict": task,
         "/v1/chat/completions": model.chat_completions,
         "/v1/completions": model.completions,
     }

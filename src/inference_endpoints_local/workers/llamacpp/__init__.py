@@ -1,0 +1,1 @@
+"""llama.cpp: chat and text, embeddings and ranks of any GGUF file."""
