@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from inference_endpoints.hub_functions import EndpointList as EndpointList
     from inference_endpoints.inference.async_inference import AsyncInference as AsyncInference
     from inference_endpoints.inference.calls.responses import InferenceResponse as InferenceResponse
-    from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient as AsyncInferenceClient
-    from inference_endpoints.inference.hub_inference_client import InferenceClient as InferenceClient
+    from inference_endpoints.inference.hub_client.async_client import AsyncInferenceClient as AsyncInferenceClient
+    from inference_endpoints.inference.hub_client.client import InferenceClient as InferenceClient
     from inference_endpoints.inference.tasks.outputs import Label as Label
     from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint as AsyncInferenceEndpoint
     from inference_endpoints.models import CreateRequest as CreateRequest
@@ -85,7 +85,8 @@ _NAMES_BY_MODULE = {
     "inference.async_inference": "AsyncInference",
     "inference.calls.responses": "InferenceResponse",
     "inference.tasks.outputs": "Label",
-    "inference.hub_inference_client": "AsyncInferenceClient InferenceClient",
+    "inference.hub_client.async_client": "AsyncInferenceClient",
+    "inference.hub_client.client": "InferenceClient",
     "watching.observation": "StatusChange",
     "models": "CreateRequest Endpoint InferenceEndpointStatus InferenceEndpointType UpdateRequest",
     "deploy.costs": "cost_of",

@@ -29,7 +29,8 @@ from inference_endpoints.watching.request_limits import CHANGING_INTERVAL_S
 from inference_endpoints.watching.watcher import Watcher, add_last_log_lines, wait_timeout_error
 
 if TYPE_CHECKING:
-    from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient, InferenceClient
+    from inference_endpoints.inference.hub_client.async_client import AsyncInferenceClient
+    from inference_endpoints.inference.hub_client.client import InferenceClient
 
 FIRST_READ_S = 2.0
 """Seconds that a wait allows for its first read of the endpoint, even if its timeout is shorter."""
@@ -77,14 +78,14 @@ class InferenceEndpointBase:
     @property
     def client(self) -> "InferenceClient":
         """A blocking client of the deployed model. Raises `NotDeployed` until the endpoint has an address."""
-        from inference_endpoints.inference.hub_inference_client import InferenceClient
+        from inference_endpoints.inference.hub_client.client import InferenceClient
 
         return InferenceClient(self._deployed_endpoint(), self.namespace, pool_of(self._api))
 
     @property
     def async_client(self) -> "AsyncInferenceClient":
         """An asynchronous client of the deployed model. Raises `NotDeployed` until the endpoint has an address."""
-        from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient
+        from inference_endpoints.inference.hub_client.async_client import AsyncInferenceClient
 
         return AsyncInferenceClient(self._deployed_endpoint(), self.namespace, self._api)
 

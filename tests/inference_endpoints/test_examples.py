@@ -29,6 +29,12 @@ ANSWERS: dict[str, Any] = {
     "chat": {"choices": [{"message": {"content": "Hello!"}, "finish_reason": "stop"}]},
     "feature_extraction": [[0.1, 0.2]],
     "sentence_similarity": [0.9, 0.1],
+    "stream_text": {"generated_text": "Once upon a time"},
+    "tabular_classification": ["setosa", "versicolor"],
+    "audio_to_audio": [{"label": "speech", "blob": "ZkxhQw==", "content-type": "audio/flac"}],
+    "visual_question_answering": [{"answer": "cat", "score": 0.9}],
+    "document_question_answering": [{"answer": "42", "score": 0.9}],
+    "zero_shot_image_classification": [{"label": "cat", "score": 0.9}],
     "text_generation": [{"generated_text": "Once upon a time"}],
     "summarization": [{"summary_text": "It rains."}],
     "translation": [{"translation_text": "Es regnet."}],
@@ -58,11 +64,12 @@ def path() -> str:
 
 
 @pytest.fixture
-async def plane(path: str, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Driver]:
+async def plane(path: str, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Driver]:
     """A plane with the endpoint `chat`, which runs, and `broken`, which failed to start.
 
     Simulated starts take half a second. For examples that call the model, `chat` is a process that answers.
     """
+    monkeypatch.chdir(tmp_path)  # where examples write files
     async with plane_of(simulated_speed=1_000) as driver:
         monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", driver.url)
         monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", TOKEN)

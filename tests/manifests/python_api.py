@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import inference_endpoints
 from inference_endpoints import InferenceEndpointError
+from inference_endpoints.inference.tasks.parameters import CallParameters
 
 SECTIONS = {
     "Functions": "get_inference_endpoint list_inference_endpoints create_inference_endpoint update_inference_endpoint "
@@ -149,7 +150,11 @@ def _signature(name: PublicName) -> list[str]:
     if inspect.isclass(name.value):
         return _class_signature(name.value)
     prefix = "async " if inspect.iscoroutinefunction(name.value) else ""
-    arguments = _arguments(_definition(name.value).args)
+    definition = _definition(name.value).args
+    arguments = _arguments(definition)
+    if definition.kwarg and "Unpack[" in arguments[-1]:
+        star = [] if "*" in arguments else ["*"]
+        arguments[-1:] = [*star, *_named_parameters(name.value, definition.kwarg.arg)]
     return _wrapped(prefix + name.path.rpartition(".")[2], arguments, f" -> {_returned(name)}")
 
 
@@ -166,13 +171,17 @@ def _fields(kind: type) -> list[str]:
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if base.__module__.startswith(f"{inference_endpoints.__name__}."):
-            (node,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-            assert isinstance(node, ast.ClassDef)
-            for statement in node.body:
-                if isinstance(statement, ast.AnnAssign) and not ast.unparse(statement.target).startswith("_"):
-                    name = ast.unparse(statement.target)
-                    found[name] = f"{name}: {_type(statement.annotation)}"
-    return list(found.values())
+            found |= _members_of(base)
+    return [f"{name}: {kind}" for name, kind in found.items()]
+
+
+def _members_of(kind: type) -> dict[str, str]:
+    """The annotated members of one class, as they are written."""
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(node, ast.ClassDef)
+    members = (statement for statement in node.body if isinstance(statement, ast.AnnAssign))
+    named = {ast.unparse(member.target): _type(member.annotation) for member in members}
+    return {name: text for name, text in named.items() if not name.startswith("_")}
 
 
 def _definition(value: Any) -> ast.FunctionDef | ast.AsyncFunctionDef:
@@ -197,6 +206,14 @@ def _arguments(arguments: ast.arguments) -> list[str]:
     if arguments.kwarg:
         shown.append("**" + _argument(arguments.kwarg))
     return shown
+
+
+def _named_parameters(value: Any, kwarg: str) -> list[str]:
+    """The parameters that `**kwarg: Unpack[…]` stands for, by name and in the order of the signature."""
+    function = inspect.unwrap(value)
+    (kind,) = get_args(function.__annotations__[kwarg])
+    types = {name: text for base in (CallParameters, kind) for name, text in _members_of(base).items()}
+    return [f"{name}: {types[name]} = None" for name in inspect.signature(function).parameters if name in types]
 
 
 def _argument(argument: ast.arg, default: ast.expr | None = None) -> str:

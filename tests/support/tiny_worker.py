@@ -12,8 +12,12 @@ from pathlib import Path
 ORDER = json.loads(sys.stdin.readline())
 RELEASED = threading.Event()
 LEFT = threading.Event()
-MEDIA = {"image": ("image/png", b"\x89PNG\r\n\x1a\n"), "audio": ("audio/flac", b"fLaC")}
-"""The first bytes of a file, by which its kind is known."""
+PNG = (
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63"
+    "6000000002000148afa4710000000049454e44ae426082"
+)
+MEDIA = {"image": ("image/png", bytes.fromhex(PNG)), "audio": ("audio/flac", b"fLaC")}
+"""A black pixel, and the first bytes of a sound, by which its kind is known."""
 
 
 class Handler(BaseHTTPRequestHandler):

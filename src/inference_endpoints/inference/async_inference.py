@@ -16,6 +16,8 @@ from inference_endpoints.inference.calls.whole_calls import WholeCalls
 from inference_endpoints.inference.chat.answer import ChatDelta, ChatResponse, Transcript
 from inference_endpoints.inference.chat.messages import Messages
 from inference_endpoints.inference.chat.stream import build_chat_request, stream_deltas
+from inference_endpoints.inference.generation.answer import TextGenerationStreamOutput
+from inference_endpoints.inference.generation.stream import build_stream_request, stream_tokens
 from inference_endpoints.inference.task_runner import OnDone, TaskRun, TaskRunner
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.inference.tasks.routes import Route
@@ -107,6 +109,34 @@ class AsyncInference:
         async with self._open_chat(name, namespace, messages, settings, deadline, known) as (_, deltas):
             async for delta in deltas:
                 yield delta
+
+    async def stream_text(
+        self,
+        name: str,
+        text: str,
+        namespace: str | None = None,
+        *,
+        parameters: Parameters | None = None,
+        known: Endpoint | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncGenerator[TextGenerationStreamOutput]:
+        """Yield the tokens that continue a text when they arrive. Close the generator if you stop early.
+
+        `parameters` are those of text-generation. The last token has the whole text.
+
+        >>> async for token in inference.stream_text("chat", "Once", parameters={"max_new_tokens": 4}):
+        ...     print(token.generated_text)
+        Once upon a time
+        """
+        deadline = CallDeadline(**options, sleep=self._sleep)
+        build_request = build_stream_request(text, parameters or {})
+        target = await self._engines.find(name, namespace, deadline, known)
+        async with (
+            self._engines.open(target, build_request, deadline) as opened,
+            aclosing(stream_tokens(opened, deadline)) as tokens,
+        ):
+            async for token in tokens:
+                yield token
 
     async def run(
         self,

@@ -52,6 +52,8 @@ MAX_STREAM_SILENCE_S = 60.0
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
+_NOT_JSON = "JSON has numbers, text without half characters, lists and objects."
+
 Reconnect = Callable[[Backend], Awaitable[Backend]]
 Sleep = Callable[[float], Coroutine[Any, Any, None]]
 
@@ -204,14 +206,7 @@ class HttpTransport:
     @asynccontextmanager
     async def _open_call(self, call: EndpointCall, url: str) -> AsyncIterator[httpx.Response]:
         try:
-            request = self._client().build_request(
-                call.method,
-                url,
-                json=call.body,
-                content=call.content,
-                headers=self._endpoint_headers(url) | dict(call.headers),
-                timeout=httpx.Timeout(call.timeout, connect=min(CONNECT_TIMEOUT_S, call.timeout)),
-            )
+            request = self._build_call(call, url)
             response = await self._client().send(request, stream=True)
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
             raise InferenceEndpointTimeoutError(
@@ -239,6 +234,19 @@ class HttpTransport:
             ) from error
         finally:
             await response.aclose()
+
+    def _build_call(self, call: EndpointCall, url: str) -> httpx.Request:
+        try:
+            return self._client().build_request(
+                call.method,
+                url,
+                json=call.body,
+                content=call.content,
+                headers=self._endpoint_headers(url) | dict(call.headers),
+                timeout=httpx.Timeout(call.timeout, connect=min(CONNECT_TIMEOUT_S, call.timeout)),
+            )
+        except (TypeError, ValueError) as error:
+            raise BadRequest("The request cannot be written as JSON. Nothing was sent.", hint=_NOT_JSON) from error
 
     async def _send_with_retries(self, request: Request) -> tuple[Any, list[str]]:
         lost: Exception | None = None

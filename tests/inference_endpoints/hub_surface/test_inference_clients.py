@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import aclosing, asynccontextmanager, closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,21 +18,11 @@ from inference_endpoints import (
     AsyncInferenceEndpoint,
     BadRequest,
     InferenceEndpointTimeoutError,
-    Label,
     NotFound,
     Paused,
     Refused,
     ScaledToZero,
     local,
-)
-from inference_endpoints.inference.tasks.outputs import Answer as Answered
-from inference_endpoints.inference.tasks.outputs import (
-    BoundingBox,
-    DetectedObject,
-    Entity,
-    MaskCandidate,
-    Segment,
-    TableAnswer,
 )
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Effect, Request
@@ -51,109 +39,20 @@ SPOKEN = [
 ]
 SCORED = [{"label": "A", "score": 0.75}]
 
-CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Any, Any, Any]] = {
-    # Method: its arguments, then what the engine is sent, what it answers, and what is returned.
-    "text_generation": (
-        ("once",),
-        {"max_new_tokens": 5, "temperature": None},
-        {"inputs": "once", "parameters": {"max_new_tokens": 5}},
-        [{"generated_text": "upon"}],
-        "upon",
-    ),
-    "feature_extraction": (
-        ("a",),
-        {"normalize": True},
-        {"inputs": "a", "normalize": True},
-        [[1, 2]],
-        [[1.0, 2.0]],
-    ),
-    "sentence_similarity": (
-        ("a", ["b", "c"]),
-        {},
-        {"inputs": {"source_sentence": "a", "sentences": ["b", "c"]}, "parameters": {}},
-        [0.5, 1],
-        [0.5, 1.0],
-    ),
-    "text_classification": (
-        ("a",),
-        {"top_k": 1},
-        {"inputs": "a", "parameters": {"top_k": 1}},
-        [SCORED],
-        [Label("A", 0.75)],
-    ),
-    "zero_shot_classification": (
-        ("a", ["A"]),
-        {},
-        {"inputs": "a", "parameters": {"candidate_labels": ["A"], "multi_label": False}},
-        SCORED,
-        [Label("A", 0.75)],
-    ),
-    "token_classification": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"word": "a"}], [Entity("a")]),
-    "fill_mask": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"token_str": "b"}], [MaskCandidate("b")]),
-    "summarization": (("a",), {}, {"inputs": "a", "parameters": {}}, [{"summary_text": "b"}], "b"),
-    "translation": (
-        ("a",),
-        {"src_lang": "en"},
-        {"inputs": "a", "parameters": {"src_lang": "en"}},
-        [{"translation_text": "b"}],
-        "b",
-    ),
-    "question_answering": (
-        ("why", "because"),
-        {},
-        {"inputs": {"question": "why", "context": "because"}, "parameters": {}},
-        {"answer": "because"},
-        Answered("because"),
-    ),
-    "table_question_answering": (
-        ({"a": ["1"]}, "what"),
-        {},
-        {"inputs": {"query": "what", "table": {"a": ["1"]}}, "parameters": {}},
-        {"answer": "1"},
-        TableAnswer("1"),
-    ),
-    "automatic_speech_recognition": ((b"fLaC..",), {}, b"fLaC..", {"text": "hello"}, "hello"),
-    "audio_classification": ((b"fLaC..",), {}, b"fLaC..", SCORED, [Label("A", 0.75)]),
-    "image_classification": (
-        (PNG,),
-        {"top_k": 1},
-        {"inputs": b64encode(PNG).decode(), "parameters": {"top_k": 1}},
-        SCORED,
-        [Label("A", 0.75)],
-    ),
-    "image_segmentation": ((PNG,), {}, PNG, [{"label": "A"}], [Segment("A")]),
-    "object_detection": (
-        (PNG,),
-        {},
-        PNG,
-        [{"label": "A", "score": 0.5, "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}],
-        [DetectedObject("A", 0.5, BoundingBox(1, 2, 3, 4))],
-    ),
-    "image_to_text": ((PNG,), {}, PNG, [{"generated_text": "a cat"}], "a cat"),
-    "text_to_image": (("a cat",), {"seed": 1}, {"inputs": "a cat", "parameters": {"seed": 1}}, PNG, PNG),
-    "text_to_speech": (("hello",), {}, {"inputs": "hello", "parameters": {}}, b"fLaC", b"fLaC"),
-}
-
 
 async def call_method(call: CallStyle, upstream: Upstream, method: str, *arguments: Any, **options: Any) -> Any:
     """Call a method of the client of acme/chat, which is known to run."""
     return await call(getattr(client_of(call, upstream), method), *arguments, **options)
 
 
+def first_of(result: Any) -> Any:
+    """The first part of a stream; an awaited one as a coroutine."""
+    return next(result) if isinstance(result, Generator) else anext(result)
+
+
 def client_of(call: CallStyle, upstream: Upstream, state: str = "running") -> Any:
     endpoint = call.handle.from_raw(upstream.endpoint(state), "acme")
     return endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
-
-
-@pytest.mark.parametrize("method", CALLS)
-async def test_a_task_is_one_request_and_its_answer_plain(
-    call: CallStyle, default_upstream: Upstream, method: str
-) -> None:
-    arguments, options, sent, answered, returned = CALLS[method]
-    default_upstream.serves("/", Answer(body=answered))
-    assert await call_method(call, default_upstream, method, *arguments, **options) == returned
-    (seen,) = default_upstream.seen
-    assert (seen.content if isinstance(sent, bytes) else seen.json) == sent
 
 
 async def test_chat_completion_returns_the_choices_of_the_openai_api(
@@ -191,17 +90,6 @@ async def test_a_streamed_chat_comes_step_by_step_when_awaited(default_upstream:
         assert [step.choices[0].delta.content async for step in steps] == ["Hi", " you", ""]
 
 
-async def test_media_is_read_from_a_file_by_its_path(
-    call: CallStyle, default_upstream: Upstream, tmp_path: Path
-) -> None:
-    (tmp_path / "cat.png").write_bytes(PNG)
-    default_upstream.serves("/", Answer(body=SCORED))
-    for path in (tmp_path / "cat.png", str(tmp_path / "cat.png")):
-        await call_method(call, default_upstream, "image_classification", path)
-        assert default_upstream.seen[-1].content == PNG
-        assert default_upstream.seen[-1].headers["content-type"] == "image/png"
-
-
 async def test_post_reaches_any_route(call: CallStyle, default_upstream: Upstream) -> None:
     default_upstream.serves("/rerank", Answer(body=[{"index": 0}]))
     response = await call_method(call, default_upstream, "post", json={"query": "q"}, path="/rerank")
@@ -209,12 +97,50 @@ async def test_post_reaches_any_route(call: CallStyle, default_upstream: Upstrea
     assert json.loads(default_upstream.seen[0].content) == {"query": "q"}
 
 
-async def test_arguments_that_are_not_the_tasks_are_refused_by_name(
-    call: CallStyle, default_upstream: Upstream
+@pytest.mark.parametrize(
+    ("method", "arguments", "wrong", "said"),
+    [
+        ("text_generation", ("once",), {"model": "gpt2-xl"}, "model cannot be another one"),
+        ("text_generation", ("once",), {"max_new_token": 5}, "but max_new_tokens is"),
+        ("text_generation", ("once",), {"stream": True, "temprature": 0.5}, "but temperature is"),
+        ("text_generation", ("once",), {"extra_body": {"top_kk": 5}}, "but top_k is"),
+        ("text_generation", ("once",), {"extra_body": [5]}, "extra_body is not a mapping"),
+        ("text_classification", ("a",), {"colour": 5}, "text-classification: a parameter is not known. Nothing"),
+        ("text_classification", ("a\ud83d",), {}, "text: input should be a valid string"),
+        ("sentence_similarity", ("a", "bcd"), {}, "other_sentences is one text"),
+        ("zero_shot_classification", ("a", "bcd"), {}, "candidate_labels is one text"),
+        ("translation", ("a",), {"src_lang": "en"}, "src_lang and tgt_lang belong together"),
+        ("chat_completion", (TURNS,), {"max_token": 5}, "Chat: a parameter is not known, but max_tokens is"),
+        ("chat_completion", (TURNS,), {"max_tokens": 0}, "max_tokens: "),
+        ("chat_completion", ("Hello",), {}, "messages is not a list"),
+        ("chat_completion", ([{"role": "user", "content": "\ud83d"}],), {}, "half of a surrogate pair"),
+        ("health_check", (), {"model": "gpt2-xl"}, "model cannot be another one"),
+    ],
+)
+async def test_what_is_wrong_in_a_call_is_an_error_of_ours_and_nothing_is_sent(
+    call: CallStyle, default_upstream: Upstream, method: str, arguments: Any, wrong: Any, said: str
 ) -> None:
-    for wrong in ({"model": "gpt2"}, {"stream": True}, {"details": True}):
-        with pytest.raises(BadRequest, match=next(iter(wrong))):
-            await call_method(call, default_upstream, "text_generation", "once", **wrong)
+    async def call_and_read() -> None:
+        await call(first_of, await call_method(call, default_upstream, method, *arguments, **wrong))
+
+    with pytest.raises(BadRequest, match=said):
+        await call_and_read()
+    assert default_upstream.seen == []
+
+
+async def test_the_endpoints_own_model_may_be_named(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.serves("/", Answer(body=SCORED))
+    for name in ("gpt2", "chat", f"{default_upstream.url}/serve/chat"):
+        assert await call_method(call, default_upstream, "text_classification", "a", model=name)
+    default_upstream.serves("/v1/chat/completions", events(*SPOKEN))
+    await call_method(call, default_upstream, "chat_completion", TURNS, model="an adapter")
+    assert [seen.json.get("model") for seen in default_upstream.seen] == [None, None, None, "an adapter"]
+
+
+async def test_values_that_json_cannot_have_are_an_error_of_ours(call: CallStyle, default_upstream: Upstream) -> None:
+    for value in ({1, 2}, "\ud83d"):
+        with pytest.raises(BadRequest, match="cannot be written as JSON"):
+            await call_method(call, default_upstream, "text_generation", "once", extra_body={"own": value})
     assert default_upstream.seen == []
 
 
@@ -261,11 +187,18 @@ async def test_a_guard_gets_the_effect_of_a_call_now_and_not_the_one_at_the_last
 
 
 async def test_a_client_waits_no_longer_than_its_timeout(call: CallStyle, default_upstream: Upstream) -> None:
-    default_upstream.serves("/", SILENT)
+    for route in ("/", "/v1/chat/completions"):
+        default_upstream.serves(route, SILENT)
     client = client_of(call, default_upstream)
     client.timeout = 0.1
     with pytest.raises(InferenceEndpointTimeoutError):
         await call(client.text_generation, "once")
+    with pytest.raises(InferenceEndpointTimeoutError):
+        await call(client.chat.completions.create, TURNS)
+    client.timeout = HANG_TIMEOUT_S
+    for method, given in (("text_generation", "once"), ("chat_completion", TURNS), ("image_to_text", PNG)):
+        with pytest.raises(InferenceEndpointTimeoutError, match=r"within 0\.1"):
+            await call(getattr(client, method), given, timeout=0.1)
 
 
 async def test_health_and_info_are_requested(call: CallStyle, default_upstream: Upstream) -> None:

@@ -29,14 +29,6 @@ FUNCTIONS = [f"{verb}_inference_endpoint" for verb in ("get", "create", "update"
     "scale_to_zero_inference_endpoint",
 ]
 METHODS = ["from_raw", "fetch", "update", "pause", "resume", "scale_to_zero", "delete", "wait"]
-TASKS = [
-    *("chat_completion", "text_generation", "feature_extraction", "sentence_similarity", "zero_shot_classification"),
-    *("text_classification", "token_classification", "summarization", "translation", "fill_mask", "question_answering"),
-    *("automatic_speech_recognition", "image_classification", "text_to_image", "text_to_speech", "image_to_text"),
-    *("table_question_answering", "audio_classification", "image_segmentation", "object_detection"),
-    *("health_check", "get_endpoint_info"),
-]
-
 OURS_ALONE: dict[str, list[str]] = {
     # A client to work with, in place of the method of an `HfApi`.
     **{name: ["api"] for name in FUNCTIONS},
@@ -63,14 +55,6 @@ def test_a_function_has_the_references_signature(module: Any, name: str) -> None
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_has_the_references_signature(handle: type, name: str) -> None:
     compare(getattr(handle, name), getattr(huggingface_hub.InferenceEndpoint, name), OURS_ALONE.get(name, []))
-
-
-@pytest.mark.parametrize("client", [InferenceClient, AsyncInferenceClient])
-@pytest.mark.parametrize("name", TASKS)
-def test_a_task_has_the_references_name_and_positional_arguments(client: type, name: str) -> None:
-    """What is given by name alone are the task's parameters, all of which are passed on."""
-    theirs = positional(getattr(huggingface_hub.InferenceClient, name))
-    assert positional(getattr(client, name)) == [argument for argument in theirs if argument != "model"]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +122,3 @@ def compare(ours: Callable[..., Any], theirs: Callable[..., Any], added: list[st
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in extra)
     kept = [parameter for parameter in parameters if parameter.name not in added]
     assert [(p.name, p.kind, p.default) for p in kept] == [(p.name, p.kind, p.default) for p in wanted]
-
-
-def positional(function: Callable[..., Any]) -> list[str]:
-    parameters = inspect.signature(function).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]

@@ -8,7 +8,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
 from inference_endpoints.inference.async_inference import AsyncInference
-from inference_endpoints.inference.hub_inference_client import AsyncInferenceClient
+from inference_endpoints.inference.hub_client.async_client import AsyncInferenceClient
 from inference_endpoints.models import Endpoint
 
 pytestmark = pytest.mark.anyio

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_endpoints.inference.chat.messages import arguments_to_text
+from inference_endpoints.inference.tasks.outputs import Output
 
 
 @dataclass(frozen=True)
-class Usage:
+class Usage(Output):
     """Tokens read and written, as the engine counts them; None if it does not report them."""
 
     prompt_tokens: int | None = None

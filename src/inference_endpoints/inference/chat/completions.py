@@ -1,32 +1,93 @@
-"""Chat answers in the form of the OpenAI API, as the clients of huggingface_hub and openai return them."""
+"""Chat answers in the form of the OpenAI API, as the clients of huggingface_hub and openai return them.
+
+Fields are read as attributes or as items. An answer's message can be one of the messages of the next chat.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.inference.chat.answer import ChatDelta, ChatResponse, Usage
+from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, ChatResponse, Usage
+from inference_endpoints.inference.tasks.outputs import Output
 
 
 @dataclass(frozen=True)
-class ChatCompletionMessage:
-    """What the model wrote: untrusted text. `tool_calls` have the form of the API."""
+class FunctionCall(Output):
+    """A function to call. `arguments` is a string of JSON that the model wrote and nobody checked."""
+
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True)
+class ToolCall(Output):
+    """A tool to call. In a stream, fragments of one call have one `index`, and each a piece of the arguments."""
+
+    function: FunctionCall
+    id: str | None = None
+    type: str = "function"
+    index: int | None = None
+
+    @classmethod
+    def of(cls, call: Mapping[str, Any]) -> "ToolCall":
+        part = call.get("function") or {}
+        function = FunctionCall(part.get("name"), part.get("arguments") or "")
+        return cls(function, call.get("id"), call.get("type") or "function", call.get("index"))
+
+
+@dataclass(frozen=True)
+class TopLogprob(Output):
+    token: str
+    logprob: float | None = None
+
+
+@dataclass(frozen=True)
+class TokenLogprob(Output):
+    """The log probability of a token, and the most probable ones in its place."""
+
+    token: str
+    logprob: float | None = None
+    top_logprobs: Sequence[TopLogprob] = ()
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> "TokenLogprob":
+        others = [
+            TopLogprob(str(each.get("token", "")), each.get("logprob")) for each in item.get("top_logprobs") or ()
+        ]
+        return cls(str(item.get("token", "")), item.get("logprob"), others)
+
+
+@dataclass(frozen=True)
+class ChatCompletionLogprobs(Output):
+    """An item for each token."""
+
+    content: Sequence[TokenLogprob]
+
+    @classmethod
+    def of(cls, items: Sequence[Mapping[str, Any]]) -> "ChatCompletionLogprobs | None":
+        return cls([TokenLogprob.of(item) for item in items]) if items else None
+
+
+@dataclass(frozen=True)
+class ChatCompletionMessage(Output):
+    """What the model wrote: untrusted text. `content` is empty where it calls tools instead."""
 
     content: str
     role: str = "assistant"
-    reasoning: str = ""
-    tool_calls: Sequence[Mapping[str, Any]] = ()
-    refusal: str = ""
+    reasoning: str | None = None
+    tool_calls: Sequence[ToolCall] | None = None
+    refusal: str | None = None
+
+    @classmethod
+    def of(
+        cls, text: str, reasoning: str, tool_calls: Sequence[Mapping[str, Any]], refusal: str
+    ) -> "ChatCompletionMessage":
+        calls = [ToolCall.of(call) for call in tool_calls]
+        return cls(text, reasoning=reasoning or None, tool_calls=calls or None, refusal=refusal or None)
 
 
 @dataclass(frozen=True)
-class ChatCompletionLogprobs:
-    """For each token an item with `token`, `logprob` and `top_logprobs`."""
-
-    content: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class ChatCompletionChoice:
+class ChatCompletionChoice(Output):
     message: ChatCompletionMessage
     finish_reason: str | None = None
     index: int = 0
@@ -34,7 +95,7 @@ class ChatCompletionChoice:
 
 
 @dataclass(frozen=True)
-class ChatCompletion:
+class ChatCompletion(Output):
     """A whole answer: `choices[0].message.content`. It has as many choices as `n` asked for."""
 
     choices: Sequence[ChatCompletionChoice]
@@ -49,22 +110,18 @@ class ChatCompletion:
     def of(cls, response: ChatResponse) -> "ChatCompletion":
         choices = [
             ChatCompletionChoice(
-                ChatCompletionMessage(
-                    each.text, reasoning=each.reasoning, tool_calls=each.tool_calls, refusal=each.refusal
-                ),
+                ChatCompletionMessage.of(each.text, each.reasoning, each.tool_calls, each.refusal),
                 each.finish_reason,
                 each.index,
-                ChatCompletionLogprobs(each.logprobs) if each.logprobs else None,
+                ChatCompletionLogprobs.of(each.logprobs),
             )
             for each in response.choices
         ]
-        answer = response.answer
-        named = answer.id or "", answer.created, answer.model or "", answer.system_fingerprint
-        return cls(choices, response.usage, *named)
+        return cls(choices, response.usage, *_named(response.answer))
 
 
 @dataclass(frozen=True)
-class ChatCompletionChunkChoice:
+class ChatCompletionChunkChoice(Output):
     delta: ChatCompletionMessage
     finish_reason: str | None = None
     index: int = 0
@@ -72,7 +129,7 @@ class ChatCompletionChunkChoice:
 
 
 @dataclass(frozen=True)
-class ChatCompletionChunk:
+class ChatCompletionChunk(Output):
     """A part of a streamed answer: `choices[0].delta.content`. Only the last one can have a `usage`."""
 
     choices: Sequence[ChatCompletionChunkChoice]
@@ -85,11 +142,14 @@ class ChatCompletionChunk:
 
     @classmethod
     def of(cls, delta: ChatDelta) -> "ChatCompletionChunk":
-        message = ChatCompletionMessage(
-            delta.text, reasoning=delta.reasoning, tool_calls=delta.tool_calls, refusal=delta.refusal
+        choice = ChatCompletionChunkChoice(
+            ChatCompletionMessage.of(delta.text, delta.reasoning, delta.tool_calls, delta.refusal),
+            delta.finish_reason,
+            delta.index,
+            ChatCompletionLogprobs.of(delta.logprobs),
         )
-        logprobs = ChatCompletionLogprobs(delta.logprobs) if delta.logprobs else None
-        choice = ChatCompletionChunkChoice(message, delta.finish_reason, delta.index, logprobs)
-        answer = delta.answer
-        named = answer.id or "", answer.created, answer.model or "", answer.system_fingerprint
-        return cls([choice], delta.usage, *named)
+        return cls([choice], delta.usage, *_named(delta.answer))
+
+
+def _named(answer: AnswerId) -> tuple[str, int | None, str, str | None]:
+    return answer.id or "", answer.created, answer.model or "", answer.system_fingerprint

@@ -9,12 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.parameter_types import ParameterTypes, describe_problem
 from inference_endpoints.inference.tasks.inputs import check_text
+from inference_endpoints.inference.tasks.parameters import CallParameters, types_of
 from inference_endpoints.models.json_text import parse_json
 
 
@@ -96,33 +106,33 @@ _MEMBERS = frozenset(
     {*_Message.model_fields, *_Part.model_fields, *_ToolCall.model_fields, *_Function.model_fields, "url", "data"}
 )
 
-SETTINGS = ParameterTypes(
-    {
-        "model": str,
-        "max_tokens": Annotated[int, Field(ge=1)],
-        "max_completion_tokens": Annotated[int, Field(ge=1)],
-        "temperature": Annotated[float, Field(ge=0)],
-        "top_p": float,
-        "stop": str | list[str],
-        "seed": int,
-        "n": Annotated[int, Field(ge=1, le=128)],
-        "logprobs": bool,
-        "top_logprobs": Annotated[int, Field(ge=0)],
-        "presence_penalty": float,
-        "frequency_penalty": float,
-        "logit_bias": dict[str, float] | list[Any],
-        "response_format": dict[str, Any],
-        "tools": list[_Tool],
-        "tool_choice": str | dict[str, Any],
-        "tool_prompt": str,
-        "parallel_tool_calls": bool,
-        "reasoning_effort": str,
-        "stream_options": dict[str, Any],
-        "user": str,
-    },
-    members=_MEMBERS,
-)
-"""The settings of a chat that all engines know, by name."""
+
+class ChatSettings(CallParameters, total=False):
+    """The settings of a chat that all engines know, in the order of huggingface_hub and then the others."""
+
+    frequency_penalty: float | None
+    logit_bias: dict[str, float] | list[Any] | None
+    logprobs: bool | None
+    max_tokens: Annotated[int, Field(ge=1)] | None
+    n: Annotated[int, Field(ge=1, le=128)] | None
+    presence_penalty: float | None
+    response_format: Mapping[str, Any] | None
+    seed: int | None
+    stop: str | list[str] | None
+    stream_options: Mapping[str, Any] | None
+    temperature: Annotated[float, Field(ge=0)] | None
+    tool_choice: str | Mapping[str, Any] | None
+    tool_prompt: str | None
+    tools: Annotated[Sequence[Mapping[str, Any]], GetPydanticSchema(lambda _, schema_of: schema_of(list[_Tool]))] | None
+    top_logprobs: Annotated[int, Field(ge=0)] | None
+    top_p: float | None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None
+    parallel_tool_calls: bool | None
+    reasoning_effort: str | None
+    user: str | None
+
+
+SETTINGS = ParameterTypes({"model": str, **types_of(ChatSettings)}, members=_MEMBERS)
 
 
 def check_messages(messages: Messages) -> list[dict[str, Any]]:

@@ -90,6 +90,12 @@ class QuestionOnTable(TaskInput):
         return {"query": self.question, "table": self.table}
 
 
+class TableInput(TaskInput):
+    """Rows to classify: each column by its name, with its cells from top to bottom."""
+
+    table: dict[str, list[Any]] = Field(min_length=1)
+
+
 class QuestionOnImage(TaskInput):
     question: Text
     image: File

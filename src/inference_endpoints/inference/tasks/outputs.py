@@ -3,7 +3,10 @@
 The names are those of the published task schemas of huggingface.js. What an engine leaves out is None.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 Vector = list[float]
@@ -15,12 +18,34 @@ Embedding = Vector | TokenVectors | SparseVector
 
 
 class Output:
-    """Fields are attributes, and items by the same names."""
+    """Fields are attributes, and items by the same names: `dict(output)` has them all."""
+
+    def keys(self) -> list[str]:
+        """The names of the fields, as a mapping has them.
+
+        >>> dict(labels[0]), labels[0].keys()
+        ({'label': 'POSITIVE', 'score': 0.9}, ['label', 'score'])
+        """
+        return [known.name for known in fields(self)]  # type: ignore[arg-type]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def __getitem__(self, name: str) -> Any:
-        if name not in {known.name for known in fields(self)}:  # type: ignore[arg-type]
+        if name not in self:
             raise KeyError(name)
         return getattr(self, name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field, or the default for a name that is none.
+
+        >>> labels[0].get("score"), labels[0].get("rank", 1)
+        (0.9, 1)
+        """
+        return getattr(self, name) if name in self else default
 
 
 @dataclass(frozen=True)
@@ -101,6 +126,18 @@ class Media(Output):
 
     content: bytes = field(repr=False)
     media_type: str
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the file, as it was made: the name says nothing of its format."""
+        Path(path).write_bytes(self.content)
+
+
+@dataclass(frozen=True)
+class LabelledSound(Output):
+    """A part of a recording, and what it is."""
+
+    label: str
+    sound: Media
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,10 @@ def nested(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) 
 
 
 def generation(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
-    """As `nested`, with the name that the task API has for the limit of tokens."""
+    """As `nested`, with the name that the task API has for the limit of tokens, and with a list of what ends a text."""
     renamed = {"max_new_tokens" if key == "max_tokens" else key: value for key, value in parameters.items()}
+    if isinstance(renamed.get("stop"), str):
+        renamed["stop"] = [renamed["stop"]]
     return EngineRequest(route.path, {"inputs": _wire(inputs), "parameters": renamed})
 
 
@@ -76,9 +78,18 @@ def jina_rerank(route: Route, inputs: Sequence[Any], parameters: Parameters, mod
     return EngineRequest(route.path, body | dict(parameters))
 
 
+def tabular(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+    return EngineRequest(route.path, {"table": inputs[0].table, "parameters": dict(parameters)})
+
+
+_COMPLETION_NAMES = {"max_new_tokens": "max_tokens", "return_full_text": "echo"}
+
+
 def completion(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
-    # The one common parameter with another name. The others are passed on unchanged.
-    renamed = {"max_tokens" if key == "max_new_tokens" else key: value for key, value in parameters.items()}
+    # What has another name here. The others are passed on unchanged.
+    renamed = {_COMPLETION_NAMES.get(key, key): value for key, value in parameters.items()}
+    if renamed.pop("details", False):
+        renamed.setdefault("logprobs", 1)
     return EngineRequest(route.path, {"model": model, "prompt": _wire(inputs), **renamed})
 
 

@@ -11,8 +11,8 @@ from inference_endpoints.inference.tasks.readers.answers import (
     read_entities,
     read_table_answer,
 )
-from inference_endpoints.inference.tasks.readers.labels import read_labels, read_ranks
-from inference_endpoints.inference.tasks.readers.media import read_media, read_objects, read_segments
+from inference_endpoints.inference.tasks.readers.labels import read_classes, read_labels, read_ranks
+from inference_endpoints.inference.tasks.readers.media import read_media, read_objects, read_segments, read_sounds
 from inference_endpoints.inference.tasks.readers.texts import read_texts, read_transcript
 from inference_endpoints.inference.tasks.readers.vectors import read_embeddings, read_similarities
 from inference_endpoints.inference.tasks.routes import ROOT_MEDIA, ROOT_NESTED, Route
@@ -172,13 +172,21 @@ _ALL = (
         parameters.IN_TABLE,
     ),
     Task(
+        "tabular-classification",
+        inputs.TableInput,
+        "the class of each row",
+        read_classes,
+        {"table": {"length": [5.1, 6.2], "width": [3.5, 2.9]}},
+        Route("/", routes.tabular),
+    ),
+    Task(
         "visual-question-answering",
         inputs.QuestionOnImage,
         "answers, best first",
         read_answers,
         {"question": "Which animal is this?", **_IMAGE},
         ROOT_NESTED,
-        parameters.TOP_K,
+        parameters.IN_IMAGE,
     ),
     Task(
         "document-question-answering",
@@ -217,6 +225,14 @@ _ALL = (
         _AUDIO,
         ROOT_MEDIA,
         parameters.CLASSIFIED,
+    ),
+    Task(
+        "audio-to-audio",
+        inputs.AudioInput,
+        "sounds, each with what it is",
+        read_sounds,
+        _AUDIO,
+        ROOT_MEDIA,
     ),
     Task(
         "image-classification",

@@ -29,6 +29,15 @@ def _vllm_label(row: Any) -> Label:
     return Label(as_text(row["label"]), as_number(max(row["probs"])))
 
 
+def read_classes(payload: Any, count: int) -> list[list[Any]]:
+    """The class of each row of a table: a name or a number."""
+    rows = unwrap(payload, "predictions", "results")
+    known = isinstance(rows, list) and all(isinstance(row, str | int | float) for row in rows)
+    if not known or any(isinstance(row, bool) for row in rows):
+        raise TypeError("not the classes of rows")
+    return one_each([rows], count)
+
+
 def read_ranks(payload: Any, count: int) -> list[list[Rank]]:
     """TEI's `[{index, score}]`, hf-serve's `{scores: […]}`, and `{results: [{index, relevance_score}]}` of Jina's API,
     which vLLM and llama.cpp serve."""

@@ -5,7 +5,7 @@ from base64 import b64decode
 from typing import Any
 
 from inference_endpoints.inference.media import detect_media_type
-from inference_endpoints.inference.tasks.outputs import BoundingBox, DetectedObject, Media, Segment
+from inference_endpoints.inference.tasks.outputs import BoundingBox, DetectedObject, LabelledSound, Media, Segment
 from inference_endpoints.inference.tasks.readers import Reader, as_text, lists_of_objects, unwrap
 
 _NAMES = ("image", "audio", "video", "b64_json", "blob", "generated_image", "content", "url", "data", "output")
@@ -63,6 +63,17 @@ def media_of_text(text: str) -> Media:
     detected = detect_media_type(content)
     declared = head.removeprefix("data:").partition(";")[0]
     return Media(content, declared if declared.partition("/")[0] in {"image", "audio", "video"} else detected)
+
+
+def read_sounds(payload: Any, count: int) -> list[list[LabelledSound]]:
+    """The parts of a recording, such as the voices in it."""
+    return [[_sound(row) for row in rows] for rows in lists_of_objects(payload, count)]
+
+
+def _sound(row: Any) -> LabelledSound:
+    file = media_of_text(row["blob"])
+    declared = str(row.get("content-type") or row.get("content_type") or "")
+    return LabelledSound(as_text(row["label"]), Media(file.content, declared or file.media_type))
 
 
 def _is_samples(value: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Text generation token by token, and with what the engine says of each token."""

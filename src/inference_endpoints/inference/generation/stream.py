@@ -1,0 +1,152 @@
+"""Build the request of a streamed text, and read it token by token."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from inference_endpoints.engines.engine_settings import engine_name
+from inference_endpoints.errors import BadRequest, Unavailable
+from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
+from inference_endpoints.inference.chat.stream import MAX_STREAM_CHARACTERS
+from inference_endpoints.inference.generation.answer import (
+    TextGenerationOutputToken,
+    TextGenerationStreamOutput,
+    TextGenerationStreamOutputStreamDetails,
+    finish_reason_of,
+    read_generations,
+    token_of,
+    tokens_of_logprobs,
+)
+from inference_endpoints.inference.tasks.engine_request import EngineRequest
+from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK
+from inference_endpoints.inference.tasks.table import TASKS
+from inference_endpoints.models import Endpoint
+from inference_endpoints.models.json_text import parse_json
+from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
+from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events
+
+_GENERATION = TASKS["text-generation"]
+
+
+def build_stream_request(text: str, parameters: Mapping[str, Any]) -> Callable[[Endpoint, str], EngineRequest]:
+    """A function that builds the request for an endpoint and a model's name.
+
+    Raises `BadRequest` for a text or parameters that do not fit the task.
+    """
+    checked = _GENERATION.check([text], parameters)
+
+    def build(endpoint: Endpoint, model: str) -> EngineRequest:
+        request = _GENERATION.route_on(engine_name(endpoint.model)).request(checked, parameters, model)
+        counted = {"stream_options": {"include_usage": True}} if "prompt" in request.body else {}
+        return replace(request, body={**request.body, "stream": True, **counted})
+
+    return build
+
+
+async def stream_tokens(opened: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[TextGenerationStreamOutput]:
+    """Yield the tokens of an answer. An answer that the engine does not stream is one token."""
+    who = opened.call.label
+    failing = f"{who} did not finish its answer"
+    if "text/event-stream" not in opened.response.headers.get("content-type", ""):
+        with deadline.limit(failing):
+            content = await read_up_to(opened.response, MAX_STREAM_CHARACTERS)
+        yield _whole(content, who)
+        return
+    async with (
+        aclosing(_read_stream(opened.response, who)) as tokens,
+        aclosing(deadline.limit_each(tokens, failing)) as timed,
+    ):
+        async for token in timed:
+            yield token
+
+
+@dataclass
+class _Completion:
+    """A stream of `/v1/completions` while it arrives."""
+
+    text: list[str] = field(default_factory=list)
+    reason: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, chunk: Any) -> TextGenerationStreamOutput | None:
+        """The token of a chunk, if it has one."""
+        self.usage = chunk.get("usage") or self.usage
+        for choice in chunk["choices"]:
+            self.reason = finish_reason_of(choice) or self.reason
+            if text := choice.get("text"):
+                self.text.append(text)
+                named = next(iter(tokens_of_logprobs(choice.get("logprobs"))), None)
+                token = TextGenerationOutputToken(None, None, special=False, text=text)
+                token = token if named is None else replace(named, text=text)
+                return TextGenerationStreamOutput(len(self.text), token)
+        return None
+
+    def end(self) -> TextGenerationStreamOutput:
+        """A last part without a token of its own: how a text ended is only known after its last token."""
+        tokens = self.usage.get("completion_tokens")
+        details = TextGenerationStreamOutputStreamDetails(self.reason, tokens, self.usage.get("prompt_tokens"))
+        end = TextGenerationOutputToken(None, None, special=True, text="")
+        return TextGenerationStreamOutput(len(self.text) + 1, end, details, "".join(self.text))
+
+
+async def _read_stream(response: httpx.Response, who: str) -> AsyncGenerator[TextGenerationStreamOutput]:
+    """Raises `Unavailable` if the engine reports an error in the stream, or ends the stream too early."""
+    completion, size = _Completion(), 0
+    async for data in server_sent_events(response):
+        if data.strip() == "[DONE]":
+            break
+        size += len(data)
+        if size > MAX_STREAM_CHARACTERS:
+            raise Unavailable(f"{who} sent more than 32 MiB and was still answering.", hint="Set max_new_tokens.")
+        token = _parse(data, completion, who)
+        if token is not None:
+            yield token
+            if token.generated_text is not None:
+                return
+    if completion.reason is None:
+        raise Unavailable(f"{who} broke off its answer.", hint="Try again. If it happens again, read its logs.")
+    yield completion.end()
+
+
+def _parse(data: str, completion: _Completion, who: str) -> TextGenerationStreamOutput | None:
+    try:
+        event = parse_json(data)
+        if event.get("error"):
+            raise Unavailable(f"{who} failed while answering.", hint=SEE_UPSTREAM, upstream=error_text(data.encode()))
+        return completion.add(event) if "choices" in event else _of_event(event)
+    except NOT_OF_THIS_TASK as error:
+        raise _other_task(who) from error
+
+
+def _of_event(event: Any) -> TextGenerationStreamOutput:
+    """An event of TGI."""
+    details, top = event.get("details"), event.get("top_tokens")
+    text = event.get("generated_text")
+    return TextGenerationStreamOutput(
+        int(event.get("index") or 0),
+        token_of(event["token"]),
+        TextGenerationStreamOutputStreamDetails(
+            details.get("finish_reason"),
+            details.get("generated_tokens"),
+            details.get("input_length"),
+            details.get("seed"),
+        )
+        if details
+        else None,
+        None if text is None else str(text),
+        [token_of(token) for token in top] if top else None,
+    )
+
+
+def _whole(content: bytes, who: str) -> TextGenerationStreamOutput:
+    try:
+        (whole,) = read_generations(parse_json(content), 1)
+    except NOT_OF_THIS_TASK as error:
+        raise _other_task(who) from error
+    token = TextGenerationOutputToken(None, None, special=False, text=whole.generated_text)
+    return TextGenerationStreamOutput(1, token, generated_text=whole.generated_text)
+
+
+def _other_task(who: str) -> BadRequest:
+    return BadRequest(f"{who} sent an answer that is no generated text.", hint="Check its task.")
