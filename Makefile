@@ -8,7 +8,7 @@ SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz framewo
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-media test test-media coverage test-crash test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ coverage: $(READY)  ## run the test suite once more, and fail below the coverage
 
 test-crash: $(READY)  ## kill the control plane and its workers at 200 random points, lose a thousand answers
 	@LOST_ANSWERS=1000 $(BIN)/python -m pytest tests/crash tests/inference_endpoints_mcp/policy/test_lost_answers.py
+
+test-benchmarks: $(READY)  ## run each benchmark once, small: that it measures, not how fast it is
+	@$(BIN)/python -m pytest tests/benchmarks --durations=0
 
 test-conformance: $(VENV)/conformance/.ready  ## run the public MCP conformance suite against the server
 	@$(BIN)/python -m pytest tests/conformance

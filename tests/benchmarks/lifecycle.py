@@ -21,11 +21,11 @@ Walk = dict[str, tuple[float, int]]
 """The milliseconds and the requests of each call."""
 
 
-def run(rounds: int = 30) -> Report:
+def run(rounds: int = 30, fleet: int = FLEET) -> Report:
     with running_plane() as plane, both_clients(plane.connection) as (ours, hub):
         calls = _calls(ours, hub, rounds)
-        plane.fill(FLEET)
-        lists = _lists(ours, hub, max(3, rounds // 6))
+        plane.fill(fleet)
+        lists = _lists(ours, hub, max(3, rounds // 6), fleet)
         peaks = [[_in_its_own_process(partial(peak_of_listing, kind, plane.connection))] for kind in (Ours, Hub)]
     return Report(
         "The model layer", "huggingface_hub", [*calls, *lists, Figure.pair("… peak memory", "MB", peaks)], NOTE
@@ -49,7 +49,7 @@ def _walk(client: Client, name: str) -> Walk:
     return walk
 
 
-def _lists(ours: Client, hub: Client, rounds: int) -> list[Figure]:
+def _lists(ours: Client, hub: Client, rounds: int, fleet: int) -> list[Figure]:
     found, sent = [], []
     for client in (ours, hub):
         with counted_requests() as requests:
@@ -58,7 +58,7 @@ def _lists(ours: Client, hub: Client, rounds: int) -> list[Figure]:
     times = in_turns(rounds, lambda: milliseconds(ours.list), lambda: milliseconds(hub.list))
     each = [[taken * 1_000 / number for taken in taken_by] for taken_by, (number,) in zip(times, found, strict=True)]
     return [
-        Figure.pair(f"list {FLEET:,} endpoints", "ms", times),
+        Figure.pair(f"list {fleet:,} endpoints", "ms", times),
         Figure.pair("… returned", "endpoints", found),
         Figure.pair("… time for each returned", "µs", each),
         Figure.pair("… sent", "requests", sent),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from statistics import median
 from typing import Any, TypeVar
 
@@ -61,8 +62,8 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """The median of the pairs' ratios."""
-        return median(ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True))
+        """The median of the pairs' ratios. Infinite where theirs is zero and ours is not."""
+        return median(_ratio(ours, theirs) for ours, theirs in zip(self.ours, self.theirs, strict=True))
 
     @property
     def difference(self) -> float:
@@ -75,7 +76,8 @@ class Figure:
         facts["ours"] = round(median(self.ours), 4)
         if self.theirs:
             facts["theirs"] = round(median(self.theirs), 4)
-            facts |= {"ratio": round(self.ratio, 4), "difference": round(self.difference, 4)}
+            facts["ratio"] = round(self.ratio, 4) if isfinite(self.ratio) else None
+            facts["difference"] = round(self.difference, 4)
         if self.target is not None:
             facts |= {"target": self.target.words(self.unit), "met": self.target.met(self.ratio, self.difference)}
         return facts
@@ -110,6 +112,12 @@ class Report:
 def _row(cells: Iterable[str], width: int) -> str:
     filled = [*cells, *[""] * width][:width]
     return f"| {' | '.join(filled)} |"
+
+
+def _ratio(ours: float, theirs: float) -> float:
+    if theirs:
+        return ours / theirs
+    return inf if ours else 1.0
 
 
 def _number(value: float, sign: str = "") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from statistics import quantiles
 from threading import Thread
@@ -24,6 +25,7 @@ from inference_endpoints_local.daemon.connect import RunningPlane
 CASES = ((1, 1), (100, 1), (1_000, 1), (100, 100), (1_000, 1_000))
 """How many wait, and on how many endpoints."""
 SETTLE_S, WINDOW_S = 5.0, 20.0
+"""After the beginning nothing is counted; then requests are."""
 START_S = 1_000.0
 """Simulated seconds in which any endpoint has started."""
 NOTE = (
@@ -48,13 +50,19 @@ class Waited:
         return quantiles(self.delays, n=100, method="inclusive")[number - 1] if len(self.delays) > 1 else self.delays[0]
 
 
-Crowd = Callable[[RunningPlane, Sequence[str]], Waited]
+Crowd = Callable[[RunningPlane, Sequence[str], float, float], Waited]
 
 
-def run(rounds: int = 1) -> Report:
+def run(
+    rounds: int = 1,
+    cases: Sequence[tuple[int, int]] = CASES,
+    settle_s: float = SETTLE_S,
+    window_s: float = WINDOW_S,
+) -> Report:
     figures: list[Figure] = []
-    for waiters, endpoints in CASES:
-        pairs = [[_waited(crowd, waiters, endpoints) for crowd in (ours, hub)] for _ in range(rounds)]
+    for waiters, endpoints in cases:
+        waited = partial(_waited, waiters=waiters, endpoints=endpoints, settle_s=settle_s, window_s=window_s)
+        pairs = [[waited(crowd) for crowd in (ours, hub)] for _ in range(rounds)]
         figures += _figures(f"{waiters:,} on {endpoints:,}", waiters > 1, pairs)
     return Report("Waiting", "huggingface_hub", figures, NOTE)
 
@@ -74,7 +82,7 @@ def _figures(case: str, many: bool, pairs: list[list[Waited]]) -> list[Figure]:
     ]
 
 
-def _waited(crowd: Crowd, waiters: int, endpoints: int) -> Waited:
+def _waited(crowd: Crowd, waiters: int, endpoints: int, settle_s: float, window_s: float) -> Waited:
     """A crowd in a process of its own, on a plane of its own whose time stands until everybody waits."""
     with running_plane(speed=1e-6, quota=endpoints) as plane:
         names = [f"slow-{number}" for number in range(endpoints)]
@@ -82,14 +90,14 @@ def _waited(crowd: Crowd, waiters: int, endpoints: int) -> Waited:
             plane.create(name)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
             chosen = [names[number % endpoints] for number in range(waiters)]
-            return processes.submit(crowd, plane.connection, chosen).result()
+            return processes.submit(crowd, plane.connection, chosen, settle_s, window_s).result()
 
 
-def ours(plane: RunningPlane, names: Sequence[str]) -> Waited:
-    return asyncio.run(_ours(plane, names))
+def ours(plane: RunningPlane, names: Sequence[str], settle_s: float, window_s: float) -> Waited:
+    return asyncio.run(_ours(plane, names, settle_s, window_s))
 
 
-async def _ours(plane: RunningPlane, names: Sequence[str]) -> Waited:
+async def _ours(plane: RunningPlane, names: Sequence[str], settle_s: float, window_s: float) -> Waited:
     at = backend.local(plane.url, plane.token)
     notified: list[float] = []
     async with AsyncEndpointsClient(at, namespace=plane.namespace) as client:
@@ -103,16 +111,16 @@ async def _ours(plane: RunningPlane, names: Sequence[str]) -> Waited:
         before = _resident()
         with counted_requests() as requests:
             waiting = [asyncio.create_task(wait(name)) for name in names]
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(settle_s)
             sent = requests.sent
-            await asyncio.sleep(WINDOW_S)
+            await asyncio.sleep(window_s)
             sent, each = requests.sent - sent, (_resident() - before) / len(names)
         changed = await asyncio.to_thread(_start, plane)
         await asyncio.gather(*waiting)
-    return _what_it_cost(notified, changed, len(names), sent, each)
+    return _what_it_cost(notified, changed, len(names), sent / window_s, each)
 
 
-def hub(plane: RunningPlane, names: Sequence[str]) -> Waited:
+def hub(plane: RunningPlane, names: Sequence[str], settle_s: float, window_s: float) -> Waited:
     notified: list[float] = []
     client = Hub(plane)
 
@@ -127,19 +135,19 @@ def hub(plane: RunningPlane, names: Sequence[str]) -> Waited:
         waiting = [Thread(target=wait, args=(name,)) for name in names]
         for thread in waiting:
             thread.start()
-        time.sleep(SETTLE_S)
+        time.sleep(settle_s)
         sent = requests.sent
-        time.sleep(WINDOW_S)
+        time.sleep(window_s)
         sent, each = requests.sent - sent, (_resident() - before) / len(names)
     changed = _start(plane)
     for thread in waiting:
         thread.join()
-    return _what_it_cost(notified, changed, len(names), sent, each)
+    return _what_it_cost(notified, changed, len(names), sent / window_s, each)
 
 
-def _what_it_cost(notified: Sequence[float], changed: float, waiters: int, sent: int, each: float) -> Waited:
+def _what_it_cost(notified: Sequence[float], changed: float, waiters: int, sent_per_s: float, each: float) -> Waited:
     delays = [moment - changed for moment in notified]
-    return Waited(delays, 100 * len(notified) / waiters, sent * 60 / WINDOW_S, each)
+    return Waited(delays, 100 * len(notified) / waiters, sent_per_s * 60, each)
 
 
 def _start(plane: RunningPlane) -> float:
