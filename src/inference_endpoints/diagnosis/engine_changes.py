@@ -46,7 +46,7 @@ def change_image(endpoint: Endpoint, **settings: Any) -> EndpointChange | None:
     if image is None or image.settings.get("credentials"):
         return None
     changed = {key: value for key, value in {**image.settings, **settings}.items() if value is not None}
-    return EndpointChange(image={image.engine: changed}) if _is_plain(changed) else None
+    return EndpointChange(image={image.engine: changed}) if is_plain(changed) else None
 
 
 def set_latest_tag(endpoint: Endpoint) -> EndpointChange | None:
@@ -59,18 +59,18 @@ def set_latest_tag(endpoint: Endpoint) -> EndpointChange | None:
 
 
 def _change_args(args: list[str]) -> EndpointChange | None:
-    return EndpointChange(args=args) if _is_plain(args) else None
+    return EndpointChange(args=args) if is_plain(args) else None
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether all strings in it look like addresses, paths and numbers.
 
     Other text could carry instructions to a model, and a proposed call is not fenced.
     """
     if isinstance(value, Mapping):
-        return all(_is_plain(item) for item in value.values())
+        return all(is_plain(item) for item in value.values())
     if isinstance(value, list):
-        return all(_is_plain(item) for item in value)
+        return all(is_plain(item) for item in value)
     return not isinstance(value, str) or _PLAIN_VALUE.fullmatch(value) is not None
 
 

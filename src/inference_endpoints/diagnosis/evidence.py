@@ -14,7 +14,7 @@ from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.diagnosis.start_times import EarlierStarts
 from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.errors import cut_text
-from inference_endpoints.models import AllGraphs, AuditEntry, Endpoint, LogEntry, Replica
+from inference_endpoints.models import AllGraphs, AuditChange, AuditEntry, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 
 MAX_LINE_LENGTH = 2_000
@@ -134,6 +134,15 @@ class Evidence:
         none."""
         entries = [entry for entry in self.history or () if entry.action in _STARTS]
         return entries[0] if entries and entries[0].action != "created" else None
+
+    @property
+    def last_update(self) -> list[AuditChange]:
+        """All settings that the last change changed: a log has an entry for each kind of setting."""
+        last = self.last_change
+        if last is None:
+            return []
+        same = [each for each in self.history or () if each.request_id == last.request_id and each.action == "updated"]
+        return [change for each in (same if last.request_id else [last]) for change in each.changes]
 
     @cached_property
     def earlier_lines(self) -> list[EvidenceLine]:

@@ -3,7 +3,7 @@
 from inference_endpoints.deploy.memory_check import MemoryCheck
 from inference_endpoints.diagnosis.engine_changes import set_context, set_parallelism
 from inference_endpoints.diagnosis.evidence import Evidence
-from inference_endpoints.diagnosis.finding import READ_LOGS, Cause, Finding, Remedy, remedy_by_update
+from inference_endpoints.diagnosis.finding import LIST_HARDWARE, READ_LOGS, Cause, Finding, Remedy, remedy_by_update
 from inference_endpoints.diagnosis.hardware_changes import (
     cheapest_with_enough_memory,
     more_accelerator_memory,
@@ -62,6 +62,12 @@ def _choose_memory_remedy(evidence: Evidence, shortage: MemoryCheck | None) -> R
             return remedy_by_update(change, set_to + also)
     if larger is not None:
         return remedy_by_move(evidence, larger, ", the cheapest that holds it", otherwise)
+    if shortage is not None:
+        return Remedy(
+            f"No available hardware in its region holds it as its engine is set: it needs {shortage.need.total_gb:.3g} "
+            f"GB, and with less it would fail alike. {otherwise}",
+            (LIST_HARDWARE,),
+        )
     more = more_accelerator_memory(evidence)
     return remedy_by_move(evidence, more, ", the cheapest with more memory", otherwise)
 

@@ -6,6 +6,7 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import READ_LOGS, Action, ActionKind, Finding, Remedy
 from inference_endpoints.diagnosis.log_patterns import match_earlier
+from inference_endpoints.diagnosis.putting_back import propose_to_put_back
 from inference_endpoints.models import AuditEntry, format_duration
 
 TRIED_FACTOR = 0.8
@@ -32,7 +33,8 @@ def reconsider(finding: Finding, evidence: Evidence) -> Finding:
     what = f"Its last change ({_describe(last, evidence)})"
     if not match_earlier(evidence, finding.cause):
         since = f"{what} came before this failure, and its log before that does not show it." if finding.quotes else ""
-        return replace(finding, evidence=(*finding.evidence, *([since] if since and evidence.earlier_lines else [])))
+        told = replace(finding, evidence=(*finding.evidence, *([since] if since and evidence.earlier_lines else [])))
+        return propose_to_put_back(told, evidence)
     statement = f"{what} did not help: its log shows the same failure before and after it."
     kept = tuple(action for action in finding.remedy.actions if not _repeats(action, last, evidence))
     if kept == finding.remedy.actions:

@@ -19,7 +19,7 @@ from inference_endpoints.deploy.offers import (
 from inference_endpoints.deploy.plan import Plan
 from inference_endpoints.deploy.recommend import recommend
 from inference_endpoints.deploy.specs import Hardware
-from inference_endpoints.errors import Conflict, NotFound
+from inference_endpoints.errors import Conflict, NotFound, QuotaExceeded
 from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing, UpdateRequest
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.call_context import CallContext
@@ -155,11 +155,25 @@ async def with_alternatives(
     others = find_alternatives(available, wanted, same_region=same_region) if wanted else []
     listed = ", ".join(f"{offer.id} (${offer.price or 0:.2f}/h)" for offer in others)
     instead = f"Available within quota: {listed}." if others else "No similar hardware is available now."
+    if isinstance(error, QuotaExceeded) and wanted:
+        instead = f"{_who_has_the_quota(wanted)} {instead}".strip()
     return type(error)(
         f"{hardware_id}: {error.message} Nothing was changed.",
         hint=instead,
         status=error.status,
         upstream=error.upstream,
+    )
+
+
+def _who_has_the_quota(offer: Offer) -> str:
+    """How much of the quota is left, and which endpoints have the rest; empty where that is not known."""
+    quota = offer.instance.quota
+    if quota is None:
+        return ""
+    same = f"{offer.hardware.vendor}-*-{offer.hardware.instance_type}-*"
+    return (
+        f"{quota.left} of {quota.max_accelerators} are left. list_endpoints with where='hardware={same}' and "
+        "sort='idle' shows what has the others; pausing gives them back."
     )
 
 

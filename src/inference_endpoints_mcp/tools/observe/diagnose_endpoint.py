@@ -186,7 +186,7 @@ _TOOL_BY_ACTION = {
 
 def _settings(change: EndpointChange, endpoint: Endpoint) -> dict[str, object]:
     """A change as arguments of update_endpoint; as `config` where there is no such argument."""
-    flat: dict[str, object] = {"max_replica": change.max_replica, "revision": change.revision, "env": change.env}
+    flat: dict[str, object] = {name: getattr(change, name) for name in ("max_replica", "repository", "revision", "env")}
     if change.instance_type:
         provider = endpoint.provider
         flat["hardware"] = format_hardware_id(

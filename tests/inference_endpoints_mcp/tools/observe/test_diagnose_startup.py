@@ -45,6 +45,55 @@ async def test_an_image_that_cannot_be_pulled(driver: Driver, host: Host) -> Non
     await host.call(fix["tool"], **fix["arguments"])
 
 
+async def test_an_update_that_failed_can_be_put_back_where_its_own_remedy_would_cost_more(
+    driver: Driver, host: Host
+) -> None:
+    await driver.create(compute=GPU, model={"repository": "Qwen/Qwen2.5-1.5B-Instruct", "image": VLLM})
+    await driver.advance(850)
+    await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"repository": "Qwen/Qwen2.5-72B-Instruct"}})
+    await driver.advance(LONG_S)
+    facts = await diagnose(host)
+    assert (facts["state"], facts["cause"]) == ("updateFailed", "out_of_accelerator_memory")
+    assert "What its last update changed (repository) can be put back: that served before." in facts["now"]
+    assert "it needs 161 GB, and with less it would fail alike" in facts["now"]
+    back = facts["next"][0]
+    assert back["arguments"]["repository"] == "Qwen/Qwen2.5-1.5B-Instruct"
+    assert "update_endpoint" not in next_tools(facts)[1:], "nothing that cannot hold it"
+    await host.call(back["tool"], **back["arguments"])
+    await driver.advance(850)
+    assert await driver.state("chat") == "running"
+
+
+async def test_an_update_that_failed_can_be_put_back_also_beside_a_correction(driver: Driver, host: Host) -> None:
+    await driver.create(compute=GPU, model={"image": VLLM, "env": {"MODE": "slow"}})
+    await driver.advance(850)
+    image = {"custom": {"url": "ghcr.io/x/engine:9", "port": 8000}}
+    env = {"MODE": "fast", "SIMULATED_FAULT": "image_pull_failure"}
+    await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"image": image, "env": env}})
+    await driver.advance(LONG_S)
+    facts = await diagnose(host)
+    assert (facts["state"], facts["cause"]) == ("updateFailed", "image_pull_failure")
+    corrected, back = (call["arguments"] for call in facts["next"])
+    assert corrected["config"]["model"]["image"] == {"custom": image["custom"] | {"url": "ghcr.io/x/engine:latest"}}
+    assert back["config"]["model"]["image"] == VLLM
+    assert back["env"] == {"MODE": "slow"}
+    assert "A variable that it added stays." in facts["now"]
+
+
+async def test_secrets_and_what_was_unset_are_not_put_back(driver: Driver, host: Host) -> None:
+    for change in ({"secrets": {"KEY": "k"}}, {"args": ["--x"]}):
+        await driver.create(compute=GPU, model={"image": VLLM})
+        await driver.advance(850)
+        broken = {"env": {"SIMULATED_FAULT": "crash_on_start"}}
+        await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": change | broken})
+        await driver.advance(LONG_S)
+        facts = await diagnose(host)
+        assert facts["state"] == "updateFailed"
+        assert "put back" not in facts["now"]
+        await driver.call("DELETE", "/v2/endpoint/acme/chat")
+        await driver.advance(850)
+
+
 async def test_a_gated_model(driver: Driver, host: Host) -> None:
     await create_broken(driver, "", compute=GPU, model={"repository": "meta-llama/Llama-3.1-8B-Instruct"})
     facts = await diagnose(host)
