@@ -1,7 +1,8 @@
 """The functions and handles of huggingface_hub, blocking and awaited, against a plane in this process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -75,3 +76,20 @@ def set_default_control_plane(monkeypatch: pytest.MonkeyPatch, url: str, token: 
     monkeypatch.setenv("INFERENCE_ENDPOINTS_URL", url)
     monkeypatch.setenv("INFERENCE_ENDPOINTS_TOKEN", token)
     monkeypatch.setenv("HF_TOKEN", "hf_of_another_service")
+
+
+def client_of(call: CallStyle, upstream: Upstream, state: str = "running", engine: str = "") -> Any:
+    """The client of acme/chat in this state, without a request."""
+    document = upstream.endpoint(state)
+    if engine:
+        document["model"]["image"] = {engine: {"url": "registry.example/engine:1"}}
+    endpoint = call.handle.from_raw(document, "acme")
+    return endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
+
+
+async def collected(stream: Any) -> list[Any]:
+    """All parts of a stream of either kind."""
+    if isinstance(stream, Generator):
+        return await asyncio.to_thread(list, stream)
+    async with aclosing(stream) as parts:
+        return [part async for part in parts]

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
 
 import pytest
-from tests.inference_endpoints.hub_surface.conftest import LOCAL, CallStyle, set_default_control_plane
+from tests.inference_endpoints.hub_surface.conftest import LOCAL, CallStyle, client_of, set_default_control_plane
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, PlaneOf
 from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
@@ -48,11 +48,6 @@ async def call_method(call: CallStyle, upstream: Upstream, method: str, *argumen
 def first_of(result: Any) -> Any:
     """The first part of a stream; an awaited one as a coroutine."""
     return next(result) if isinstance(result, Generator) else anext(result)
-
-
-def client_of(call: CallStyle, upstream: Upstream, state: str = "running") -> Any:
-    endpoint = call.handle.from_raw(upstream.endpoint(state), "acme")
-    return endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
 
 
 async def test_chat_completion_returns_the_choices_of_the_openai_api(

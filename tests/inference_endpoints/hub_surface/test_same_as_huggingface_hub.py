@@ -8,7 +8,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-from tests.inference_endpoints.hub_surface.conftest import CallStyle
+from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
 from tests.support.scripted_upstream import TOKEN, Answer, Upstream
 
 pytestmark = pytest.mark.anyio
@@ -81,9 +81,8 @@ async def test_a_task_is_sent_and_read_as_by_huggingface_hub(
 ) -> None:
     for path in ("/serve/chat", "/serve/chat/"):  # theirs has no slash at the end
         default_upstream.answers("POST", path, Answer(body=answered))
-    endpoint = call.handle.from_raw(default_upstream.endpoint("running"), "acme")
-    ours = endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
-    theirs = huggingface_hub.InferenceClient(model=endpoint.url, token=TOKEN)
+    ours = client_of(call, default_upstream)
+    theirs = huggingface_hub.InferenceClient(model=ours.model, token=TOKEN)
     returned = await call(getattr(ours, method), *arguments, **options)
     assert plain(returned) == plain(await asyncio.to_thread(getattr(theirs, method), *arguments, **options))
     of_ours, of_theirs = default_upstream.seen
