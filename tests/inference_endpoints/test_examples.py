@@ -129,7 +129,7 @@ async def test_the_readmes_examples_run_one_after_the_other(plane: Driver) -> No
             runner.close()
 
     chat, watch, plan, costs, diagnosis = await asyncio.to_thread(run_all)
-    assert chat == "Hello!\n"
+    assert chat == "Hello!\nHello!"
     assert watch.startswith("running 1/1")
     assert plan == "0.8 USD/h 14 []\n"
     assert any(line.startswith("broken 0.0 USD/h") for line in costs.splitlines())

@@ -7,9 +7,8 @@ from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
 
 import pytest
-from tests.inference_endpoints.hub_surface.conftest import LOCAL, CallStyle, client_of, set_default_control_plane
+from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, PlaneOf
 from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
 from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
 
@@ -26,7 +25,6 @@ from inference_endpoints import (
 )
 from inference_endpoints.transport.guard import EndpointCall
 from inference_endpoints.transport.operations import Effect, Request
-from inference_endpoints_local.engines.programs import from_catalogue
 
 pytestmark = pytest.mark.anyio
 
@@ -204,33 +202,3 @@ async def test_health_and_info_are_requested(call: CallStyle, default_upstream: 
         await call_method(call, default_upstream, "get_endpoint_info")
     default_upstream.answers("GET", "/serve/chat/info", Answer(body={"model_id": "gpt2"}))
     assert await call_method(call, default_upstream, "get_endpoint_info") == {"model_id": "gpt2"}
-
-
-@pytest.mark.models
-async def test_real_models_answer_both_clients(
-    call: CallStyle, plane_of: PlaneOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with plane_of(programs=from_catalogue, cores=5) as driver:
-        set_default_control_plane(monkeypatch, driver.plane.url, TOKEN)
-        embeds, client = "sentence-transformers/all-MiniLM-L6-v2", dict[str, Any]()
-        for name, repository, task in (
-            ("chat", "HuggingFaceTB/SmolLM2-135M-Instruct", None),
-            ("embed", embeds, None),
-            ("compare", embeds, "sentence-similarity"),
-            ("sort", embeds, "zero-shot-classification"),
-            ("language", "fasttext/lid.176-ftz", None),
-        ):
-            endpoint = await call.function("create_inference_endpoint", name, repository=repository, task=task, **LOCAL)
-            await call(endpoint.wait, timeout=HANG_TIMEOUT_S, refresh_every=0.1)
-            client[name] = endpoint.client if call.run is asyncio.to_thread else endpoint.async_client
-        answer = await call(client["chat"].chat_completion, TURNS, max_tokens=8)
-        assert answer.choices[0].message.content
-        assert await call(client["chat"].text_generation, "Once upon a time", max_new_tokens=5)
-        (vector,) = await call(client["embed"].feature_extraction, "a cat")
-        assert len(vector) == 384
-        near, far = await call(client["compare"].sentence_similarity, "a cat", ["a kitten", "a tax form"])
-        assert near > far
-        labels = await call(client["sort"].zero_shot_classification, "I love football", ["sport", "cooking"])
-        assert labels[0].label == "sport"
-        labels = await call(client["language"].text_classification, "Wo ist der Bahnhof?")
-        assert "de" in labels[0].label

@@ -1,7 +1,6 @@
 """The same call by huggingface_hub's client and by ours, blocking and awaited: what is sent, and what comes back."""
 
 import asyncio
-import dataclasses
 import json
 from base64 import b64encode
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
+from tests.inference_endpoints.hub_surface.plain_data import plain
 from tests.support.scripted_upstream import TOKEN, Answer, Upstream
 
 pytestmark = pytest.mark.anyio
@@ -98,14 +98,3 @@ def body(content: bytes) -> Any:
     if not content.startswith(b"{"):
         return content
     return {name: value for name, value in json.loads(content).items() if value is not None}
-
-
-def plain(value: Any) -> Any:
-    """Plain data, without members that are not set."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if dataclasses.is_dataclass(value):
-        value = {known.name: getattr(value, known.name) for known in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items() if each is not None}
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
