@@ -3,7 +3,6 @@
 import io
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
 from tests.support.scripted_upstream import DROPPED, SILENT, Answer, Upstream
 
 from inference_endpoints import BadRequest, InferenceEndpointTimeoutError, Unavailable
-from inference_endpoints.inference.hub_client.media_files import UnreadableImage
 from inference_endpoints.inference.tasks.outputs import Media
 
 pytestmark = pytest.mark.anyio
@@ -104,24 +102,6 @@ async def test_an_image_is_a_file_where_pillow_is_not_installed(
     default_upstream.serves("/", Answer(body=[{"label": "cat", "score": 0.5, "mask": PNG64}, {"label": "sky"}]))
     cat, sky = await call(client.image_segmentation, PNG)
     assert (cat.label, cat["mask"], sky.mask) == ("cat", Media(PNG, "image/png"), None)
-
-
-async def test_an_image_that_pillow_cannot_read_is_not_lost(
-    call: CallStyle, default_upstream: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Unidentified(ModuleType):
-        DecompressionBombError = ValueError
-
-        @staticmethod
-        def open(_: Any) -> None:
-            raise OSError("cannot identify image file")
-
-    monkeypatch.setitem(sys.modules, "PIL", package := ModuleType("PIL"))
-    package.Image = Unidentified("PIL.Image")  # type: ignore[attr-defined]
-    default_upstream.serves("/", Answer(body=PNG, headers={"content-type": "image/png"}))
-    with pytest.raises(UnreadableImage) as caught:
-        await call(client_of(call, default_upstream).text_to_image, "a cat")
-    assert caught.value.media == Media(PNG, "image/png")
 
 
 async def test_embeddings_are_plain_lists_where_numpy_is_not_installed(
