@@ -138,7 +138,9 @@ def _reason_if_exceeded(limit: float, spending: Spending, running: tuple[float, 
     if not unpriced and cost + spending.per_hour <= limit + 1e-9:
         return None
     unknown = f" and {unpriced} endpoint(s) of unknown price" if unpriced else ""
+    number = len(spending.names)
+    fewer = f". Fewer than these {number} may keep to it" if number > 1 and not unpriced else ""
     return (
         f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). Together with all that "
-        f"runs or starts as well (up to ${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h"
+        f"runs or starts as well (up to ${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h{fewer}"
     )
