@@ -8,7 +8,7 @@ from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics
 from inference_endpoints_local.control.load import Load
 from inference_endpoints_local.control.reconcile import ObservedReplica, ObservedState, ReportedStatus
-from inference_endpoints_local.engines.engine import Engine, EngineReplica, ReplicaStage
+from inference_endpoints_local.engines.engine import NOT_SCHEDULED, Engine, EngineReplica, ReplicaStage
 from inference_endpoints_local.state.clock import wall_ns, wall_s
 from inference_endpoints_local.state.log_store import MAX_REPLICAS
 from inference_endpoints_local.state.record import EndpointRecord
@@ -35,9 +35,7 @@ class ManagedEndpoint:
 
     record: EndpointRecord
     engine: Engine
-    status: ReportedStatus = field(
-        default_factory=lambda: ReportedStatus(State.PENDING, "Endpoint waiting to be scheduled")
-    )
+    status: ReportedStatus = field(default_factory=lambda: ReportedStatus(State.PENDING, NOT_SCHEDULED))
     replicas: list[EngineReplica] = field(default_factory=list)
     ended: deque[EndedReplica] = field(default_factory=lambda: deque(maxlen=MAX_REPLICAS))
     load: Load = field(default_factory=Load)

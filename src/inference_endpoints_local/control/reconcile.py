@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inference_endpoints.models import InferenceEndpointStatus as State
-from inference_endpoints_local.engines.engine import ALIVE, LOADING, ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine import ALIVE, LOADING, NOT_SCHEDULED, ReplicaStage, ReplicaState
 from inference_endpoints_local.state.record import EndpointRecord, PowerState
 
 MAX_ATTEMPTS = 3
@@ -239,10 +239,10 @@ def _progress(
     elif observed.attempts:
         state, message = State.INITIALIZING, f"Starting again (attempt {observed.attempts + 1} of {MAX_ATTEMPTS})"
     elif observed.free_replicas <= 0 and not current:
-        state, message = State.PENDING, f"Endpoint waiting to be scheduled: {observed.lack_of_room}"
+        state, message = State.PENDING, f"{NOT_SCHEDULED}: {observed.lack_of_room}"
     else:
         waiting = (replica.state.message for replica in current)
-        state, message = State.PENDING, next(filter(None, waiting), "Endpoint waiting to be scheduled")
+        state, message = State.PENDING, next(filter(None, waiting), NOT_SCHEDULED)
     if updating:
         return State.UPDATING, message
     return State.INITIALIZING if wanted.power is PowerState.WOKEN else state, message

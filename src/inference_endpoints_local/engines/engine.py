@@ -29,6 +29,7 @@ class ReplicaStage(StrEnum):
 
 LOADING = frozenset({ReplicaStage.DOWNLOADING, ReplicaStage.PULLING, ReplicaStage.STARTING})
 """On its way from its launch to serving."""
+NOT_SCHEDULED = "Endpoint waiting to be scheduled"
 ALIVE = LOADING | {ReplicaStage.WAITING, ReplicaStage.READY}
 """Neither ending nor ended."""
 

@@ -6,7 +6,7 @@ Inference.
 
 from dataclasses import dataclass
 
-from inference_endpoints_local.engines.engine import ReplicaStage, ReplicaState
+from inference_endpoints_local.engines.engine import NOT_SCHEDULED, ReplicaStage, ReplicaState
 from inference_endpoints_local.engines.simulated_memory import memory_failure
 from inference_endpoints_local.models.hub_models import find, size_and_config
 from inference_endpoints_local.state.record import Spec, instance_size
@@ -64,7 +64,7 @@ def startup_script(spec: Spec, times: StartTimes) -> tuple[ScriptPhase, ...]:
     settings = next(iter(spec["model"]["image"].values()))
     url = settings.get("url") or "huggingface/inference-endpoints:latest"
     repository = spec["model"]["repository"]
-    waiting = ScriptPhase(SCHEDULED_S * factor, ReplicaState(ReplicaStage.WAITING, "waiting to be scheduled"))
+    waiting = ScriptPhase(SCHEDULED_S * factor, ReplicaState(ReplicaStage.WAITING, NOT_SCHEDULED))
     image = f"Container image {url} already present on machine" if times is WAKE else f"Pulling image {url}"
     pulling = ScriptPhase(times.pulled * factor, ReplicaState(ReplicaStage.PULLING, "pulling the image"), image)
     loading = ScriptPhase(
