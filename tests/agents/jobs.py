@@ -2,19 +2,24 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tests.support.plane_driver import CAN_SLEEP, Driver
-from tests.support.scenarios import L4, finish_all_attempts, finish_starts
+from tests.support.scenarios import L4, VLLM, age, finish_all_attempts, finish_starts
+
+SMALL, LARGE = "Qwen/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-72B-Instruct"
 
 
 @dataclass(frozen=True)
 class Job:
-    """`is_done` gets the last answer of the model as well: some jobs ask for nothing but that."""
+    """`is_done` gets the last answer of the model as well: some jobs ask for nothing but that. `cloud_quota` is in
+    accelerators of each type."""
 
     name: str
     request: str
     prepare: Callable[[Driver], Awaitable[None]]
     is_done: Callable[[Driver, str], Awaitable[bool]]
+    cloud_quota: int = 16
 
 
 async def _two_running(driver: Driver) -> None:
@@ -91,6 +96,64 @@ async def _has_three_replicas_and_both_variables(driver: Driver, _: str) -> bool
     return bool(document["compute"]["scaling"]["maxReplica"] == 3 and document["model"]["env"] == wanted)
 
 
+async def _quota_in_use(driver: Driver) -> None:
+    for name, days in (("old", 9), ("older", 30)):
+        await driver.create(name, compute=L4 | {"scaling": {"minReplica": 1, "maxReplica": 8}})
+        age(driver, name, timedelta(days=days))
+
+
+async def _has_made_room(driver: Driver, _: str) -> bool:
+    items = (await driver.call("GET", "/v2/endpoint/acme")).body["items"]
+    paused = {document["name"] for document in items if document["status"]["state"] == "paused"}
+    return paused == {"older"} and {document["name"] for document in items} == {"old", "older", "qwen"}
+
+
+async def _update_failed(driver: Driver) -> None:
+    await driver.create("chat", compute=L4, model={"repository": SMALL, "image": VLLM})
+    await finish_starts(driver)
+    await driver.call("PUT", "/v2/endpoint/acme/chat", {"model": {"repository": LARGE}})
+    await finish_all_attempts(driver)
+
+
+async def _serves_what_it_served(driver: Driver, _: str) -> bool:
+    document = await driver.get("chat")
+    return bool(document["model"]["repository"] == SMALL and document["compute"]["instanceType"] == "nvidia-l4")
+
+
+async def _no_hardware(driver: Driver) -> None:
+    await driver.create("chat", compute=L4, model={"repository": SMALL})
+    await driver.call("POST", "/local/capacity", {"hardware": "aws-us-east-1-nvidia-l4-x1", "replicas": 0})
+    await finish_starts(driver)
+
+
+async def _in_another_region(driver: Driver, _: str) -> bool:
+    document = await driver.get("chat")
+    return bool(document["provider"]["region"] == "eu-west-1" and document["model"]["repository"] == SMALL)
+
+
+async def _is_on_other_hardware(driver: Driver, _: str) -> bool:
+    document = await driver.get("chat")
+    return bool(document["compute"]["instanceType"] == "nvidia-t4" and document["model"]["repository"] == SMALL)
+
+
+async def _running_small(driver: Driver) -> None:
+    await driver.create("chat", compute=L4, model={"repository": SMALL})
+    await finish_starts(driver)
+
+
+async def _fleet(driver: Driver) -> None:
+    for number in range(120):
+        await driver.create(f"e-{number:03d}", compute=CAN_SLEEP)
+    await finish_starts(driver)
+    for number in range(0, 120, 10):
+        age(driver, f"e-{number:03d}", timedelta(days=9))
+
+
+async def _only_the_idle_sleep(driver: Driver, _: str) -> bool:
+    asleep = (await driver.call("GET", "/v2/endpoint/acme?state=scaledToZero&limit=100")).body["items"]
+    return {document["name"] for document in asleep} == {f"e-{number:03d}" for number in range(0, 120, 10)}
+
+
 JOBS: Sequence[Job] = (
     Job("saving", "What do all my endpoints cost per hour now, and what saves most?", _two_running, _says_what_to_save),
     Job("gated model", "Why does my endpoint chat not start? Change nothing.", _gated, _says_why_it_is_gated),
@@ -114,4 +177,24 @@ JOBS: Sequence[Job] = (
         _running,
         _has_three_replicas_and_both_variables,
     ),
+    Job(
+        "quota",
+        f"Deploy {SMALL} as qwen on aws-us-east-1-nvidia-l4-x1. If there is no quota, pause what is idle longest.",
+        _quota_in_use,
+        _has_made_room,
+    ),
+    Job(
+        "failed update",
+        "The update of chat failed. Put back what served before.",
+        _update_failed,
+        _serves_what_it_served,
+    ),
+    Job(
+        "no hardware",
+        "My endpoint chat waits and waits. Get it to run, as cheaply as possible.",
+        _no_hardware,
+        _is_on_other_hardware,
+    ),
+    Job("region", "Move my endpoint chat to a GPU in eu-west-1.", _running_small, _in_another_region),
+    Job("fleet", "Scale to zero whatever was idle for more than a week.", _fleet, _only_the_idle_sleep, 120),
 )

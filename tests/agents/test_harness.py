@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from mcp.types import Tool
 from tests.agents.chat_model import Message, Turn
-from tests.agents.jobs import JOBS, Job
+from tests.agents.jobs import JOBS, SMALL, Job
 from tests.agents.trial import MOST_CALLS, try_job
 
 pytestmark = pytest.mark.anyio
 
 BY_NAME = {job.name: job for job in JOBS}
+QWEN = {"endpoint_name": "qwen", "repository": SMALL, "hardware": "aws-us-east-1-nvidia-l4-x1"}
 
 
 class ScriptedModel:
@@ -46,6 +47,11 @@ class ScriptedModel:
         ),
         ("sleeper", [("get_endpoint", {"endpoint_name": "chat"})]),
         ("update", [("update_endpoint", {"endpoint_name": "chat", "max_replica": 3, "env": {"LOG_LEVEL": "debug"}})]),
+        ("quota", [("pause_endpoint", {"endpoint_name": "older"}), ("create_endpoint", QWEN)]),
+        ("failed update", [("update_endpoint", {"endpoint_name": "chat", "repository": SMALL})]),
+        ("no hardware", [("update_endpoint", {"endpoint_name": "chat", "hardware": "aws-us-east-1-nvidia-t4-x1"})]),
+        ("region", [("update_endpoint", {"endpoint_name": "chat", "hardware": "aws-eu-west-1-nvidia-t4-x1"})]),
+        ("fleet", [("scale_endpoint_to_zero", {"where": "idle>7d"})]),
     ],
 )
 async def test_a_model_that_does_it_well_succeeds(
@@ -62,6 +68,10 @@ async def test_a_model_that_does_it_well_succeeds(
         (BY_NAME["sleeper"], [("resume_endpoint", {"endpoint_name": "chat"})]),
         (BY_NAME["update"], [("no_such_tool", {}), ("update_endpoint", {"endpoint_name": "chat", "replicas": 3})]),
         (BY_NAME["resume"], []),
+        (BY_NAME["quota"], [("pause_endpoint", {"endpoint_name": "old"}), ("create_endpoint", QWEN)]),
+        (BY_NAME["failed update"], [("update_endpoint", {"endpoint_name": "chat", "max_replica": 2})]),
+        (BY_NAME["no hardware"], [("wait_for_endpoint", {"endpoint_name": "chat", "timeout_s": 1})]),
+        (BY_NAME["region"], [("update_endpoint", {"endpoint_name": "chat", "hardware": "aws-us-west-2-nvidia-t4-x1"})]),
     ],
 )
 async def test_a_model_that_does_another_thing_or_nothing_fails(job: Job, calls: list[Any], tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def approve(question: str) -> bool | str | ElicitResult:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[tuple[Driver, Host]]:
+async def world(folder: Path, cloud_quota: int) -> AsyncIterator[tuple[Driver, Host]]:
     """A simulated namespace on a clock that stands still, and a host of a server in front of it."""
     options = PlaneOptions(
         data_dir=folder,
@@ -60,6 +60,7 @@ async def world(folder: Path) -> AsyncIterator[tuple[Driver, Host]]:
         simulated=True,
         simulated_speed=0,
         cores=2,
+        cloud_quota=cloud_quota,
         programs=tiny_programs,
     )
 
@@ -75,7 +76,7 @@ async def world(folder: Path) -> AsyncIterator[tuple[Driver, Host]]:
 
 async def try_job(model: Model, job: Job, folder: Path) -> Score:
     """Let the model do the job in a world of its own."""
-    async with world(folder) as (driver, host):
+    async with world(folder, job.cloud_quota) as (driver, host):
         await job.prepare(driver)
         tools = (await host.client.list_tools()).tools
         messages: list[Message] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": job.request}]
