@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media
+SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media cluster
 # Three processes for two cores, as many tests wait.
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container test-cluster check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,15 @@ test-media: $(VENV)/media/.ready  ## speech and images on this machine, with rea
 
 screenshot: $(VENV)/page/.ready  ## take the README's picture of the dashboard again, with a real model
 	@$(BIN)/python -m tests.app.screenshot
+
+# Ray and what it needs, in an environment of its own: nodes have it, the plane has not.
+$(VENV)/cluster/.ready: $(READY)
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -e '.[ray-node]'
+	@touch $@
+
+test-cluster: $(VENV)/cluster/.ready  ## endpoints on a Ray cluster; as root, on several machines that are network namespaces
+	@$(BIN)/python -m pytest tests/cluster -rs
 
 check: $(READY)  ## lint, types, import rules, generated files, workflows
 	@$(BIN)/ruff check .

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx2  # noqa: TID251
 from tests.agents.chat_model import ChatModel
 from tests.agents.jobs import JOBS
 from tests.agents.trial import Score, try_job
@@ -47,16 +46,8 @@ async def _try_all(given: argparse.Namespace) -> list[Score]:
                 try:
                     scores.append(await try_job(model, job, Path(folder) / f"world-{number}"))
                 except Exception as error:  # a model that fails in one job is tried in the others
-                    scores.append(Score(job.name, False, 0, 0, _reason(error)))
+                    scores.append(Score(job.name, False, 0, 0, f"{type(error).__name__}: {error}"[:200]))
             return scores
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong first, with the words of the model's server."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    answer = f": {error.response.text}" if isinstance(error, httpx2.HTTPStatusError) else ""
-    return f"{type(error).__name__}: {error}{answer}"[:400]
 
 
 @asynccontextmanager

@@ -35,7 +35,6 @@ class ChatModel:
             "temperature": 0,
         }
         response = await self._client.post(self._url, json=body)
-        await response.aread()  # an error's words are in it
         response.raise_for_status()
         answer = response.json()
         tokens = (answer.get("usage") or {}).get("total_tokens") or 0

@@ -16,8 +16,18 @@ _UNAVAILABLE = frozenset({"deprecated", "not_available"})
 
 
 def is_this_machine(hardware_id: str) -> bool:
-    """Whether this hardware id is of this machine. A local backend simulates all other hardware."""
+    """Whether this hardware id is of this machine, or of the operator's cluster. A local backend simulates all other
+    hardware."""
     return hardware_id.startswith(f"{LOCAL}-")
+
+
+def own_place(hardware_id: str) -> str:
+    """What own hardware with this id is, for a sentence.
+
+    >>> own_place("local-machine-cpu-x1"), own_place("local-rack-cpu-x1")
+    ('this machine', 'your cluster')
+    """
+    return "this machine" if hardware_id.startswith(f"{LOCAL}-machine-") else "your cluster"
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ class Offer:
 
     @property
     def is_this_machine(self) -> bool:
-        """Whether it is this machine. A local backend simulates all other hardware."""
+        """Whether it is this machine, or the operator's cluster. A local backend simulates all other hardware."""
         return self.hardware.vendor == LOCAL
 
     @property
@@ -116,11 +126,11 @@ def choose_default_hardware(available: Sequence[Offer]) -> Offer:
     fitting = [
         offer for offer in available if (offer.is_this_machine if local else offer.instance.accelerator == "gpu")
     ]
-    free = [offer for offer in fitting if offer.available and offer.price is not None]
+    free = [offer for offer in fitting if offer.available and (local or offer.price is not None)]
     if not free:
         if not local:
             check_payment_method(available)
-        where = "on this machine" if local else "within quota"
+        where = f"on {own_place(fitting[0].id)}" if local else "within quota"
         raise NoCapacity(f"No hardware is available {where}.", hint="get_vendors shows why.")
     return cheapest_first(free)[0]
 

@@ -17,6 +17,7 @@ from inference_endpoints.deploy.offers import (
     check_payment_method,
     comparable_offers,
     find_offer,
+    own_place,
 )
 from inference_endpoints.engines.engine_memory import GENERATING
 from inference_endpoints.engines.memory import ModelMemory
@@ -99,9 +100,10 @@ def _choose_hardware(known: KnownModel, available: Sequence[Offer], task: str | 
         return _require_offers(fitting), chosen
     cloud_offers = [one for one in available if not one.is_this_machine and one.available and one.price is not None]
     weight = known.weights_gb
-    if not cloud_offers and any(one.is_this_machine for one in available):
+    own = [one for one in available if one.is_this_machine]
+    if not cloud_offers and own:
         raise NotFound(
-            "This model is not in the list of models that this machine can run.",
+            f"This model is not in the list of models that {own_place(own[0].id)} can run.",
             hint="list_catalog_items lists the models it runs.",
         )
     if weight is not None:

@@ -85,8 +85,8 @@ class Evidence:
 
     @property
     def runs_locally(self) -> bool:
-        """Whether its replicas are processes of this machine, which have no port or health route of their own."""
-        return self.endpoint.status.engine == "process"
+        """Whether its replicas are workers of the local plane, which have no port or health route of their own."""
+        return self.endpoint.status.engine in {"process", "ray"}
 
     @cached_property
     def offer(self) -> Offer | None:

@@ -79,7 +79,7 @@ LOG_PATTERNS: dict[Cause, tuple[LogPattern, ...]] = {
         _match(0.93, r"\d+/\d+ nodes are available: .{0,200}Insufficient", r"compute instance not available"),
         _match(
             0.9,
-            r"waiting to be scheduled: no \S{1,96} is free",
+            r"waiting to be scheduled: no (?:\S{1,96} is free|node of the cluster has)",
             r"\bFailedScheduling\b",
             r"InsufficientInstanceCapacity",
         ),

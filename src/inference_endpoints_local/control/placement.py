@@ -50,11 +50,15 @@ class Placement:
         return spec | {"compute": compute | {"id": instance.id}, "model": model}, instance
 
     def instance(self, spec: Spec) -> OfferedInstance:
-        """The instance that a configuration names. Raises InvalidRequest if there is none."""
+        """The instance that a configuration names. Raises InvalidRequest if there is none, RequestRefused if that is
+        not known now."""
         provider, compute = spec["provider"], spec["compute"]
         found = self._instances.find(
             provider["vendor"], provider["region"], compute["instanceType"], compute["instanceSize"]
         )
+        own = self._instances.own
+        if found is None and provider == {"vendor": LOCAL_VENDOR, "region": own.region} and own.lack:
+            raise RequestRefused(503, f"Service Unavailable: {own.lack}")
         if found is None:
             offered = sorted(
                 {

@@ -14,12 +14,22 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from inference_endpoints_local import loopback, own_version
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.daemon.data_folder import DataFolder, RunningPlane
-from inference_endpoints_local.daemon.plane_errors import DiskFull, PlaneError, PortInUse, StoreUnusable
+from inference_endpoints_local.daemon.plane_errors import (
+    ClusterUnusable,
+    DiskFull,
+    PlaneError,
+    PortInUse,
+    StoreUnusable,
+)
+from inference_endpoints_local.daemon.ray_options import RayOptions
+
+if TYPE_CHECKING:
+    from inference_endpoints_local.daemon.plane import PlaneOptions
 
 _DESCRIPTION = (
     "Serve the control plane of a data folder. It ends when it is stopped, or after --linger seconds without use."
@@ -45,8 +55,20 @@ class DaemonOptions:
     model_folders: list[str] = field(default_factory=list)
     linger: float | None = None
     programs: str | None = None
+    engine: str = "process"
+    ray_address: str = ""
+    ray_token_file: str = ""
+    ray_prices: str = ""
+    ray_allow_open: bool = False
+    ray_start: bool = False
     json: bool = False
     existing: bool = False
+
+    @property
+    def ray(self) -> RayOptions | None:
+        if self.engine != "ray":
+            return None
+        return RayOptions(self.ray_address, self.ray_token_file, self.ray_prices, self.ray_allow_open, self.ray_start)
 
 
 async def serve(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -> int:
@@ -70,30 +92,48 @@ async def serve(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -
 async def _serve(
     options: DaemonOptions, folder: DataFolder, listener: socket.socket, ready: Callable[[RunningPlane], None]
 ) -> None:
-    from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
-    from inference_endpoints_local.daemon.plane_server import PlaneServer
-    from inference_endpoints_local.state.store import StoreError, StoreFull
+    from inference_endpoints_local.daemon.chosen_cluster import opened_cluster
+    from inference_endpoints_local.daemon.plane import PlaneOptions
 
     chosen: dict[str, Any] = {
         "namespace": options.namespace,
         "programs": pkgutil.resolve_name(options.programs) if options.programs else None,
     }
-    plane_options = PlaneOptions(
-        data_dir=folder.path,
-        token=folder.token(),
-        simulated=options.simulated,
-        simulated_speed=options.simulated_speed,
-        cloud_quota=options.cloud_quota,
-        payment_method=options.payment_method,
-        model_folders=tuple(options.model_folders),
-        **{name: value for name, value in chosen.items() if value is not None},
-    )
+    async with opened_cluster(options.ray, folder.path) as cluster:
+        plane_options = PlaneOptions(
+            data_dir=folder.path,
+            token=folder.token(),
+            simulated=options.simulated,
+            simulated_speed=options.simulated_speed,
+            cloud_quota=options.cloud_quota,
+            payment_method=options.payment_method,
+            model_folders=tuple(options.model_folders),
+            cluster=cluster,
+            **{name: value for name, value in chosen.items() if value is not None},
+        )
+        await _serve_plane(options, plane_options, folder, listener, ready)
+
+
+async def _serve_plane(
+    options: DaemonOptions,
+    plane_options: "PlaneOptions",
+    folder: DataFolder,
+    listener: socket.socket,
+    ready: Callable[[RunningPlane], None],
+) -> None:
+    from inference_endpoints_local.daemon.plane import Plane
+    from inference_endpoints_local.daemon.plane_server import PlaneServer
+    from inference_endpoints_local.engines.ray.ray_engine import ClusterRefused
+    from inference_endpoints_local.state.store import StoreError, StoreFull
+
     try:
         plane = Plane(plane_options)
     except StoreFull as error:
         raise DiskFull(folder.path) from error
     except StoreError as error:
         raise StoreUnusable(str(error)) from error
+    except ClusterRefused as error:
+        raise ClusterUnusable(str(error)) from error
     plane.url = "http://127.0.0.1:{1}".format(*listener.getsockname())
     connection = RunningPlane(
         url=plane.url,
@@ -105,8 +145,12 @@ async def _serve(
         model_folders=plane_options.model_folders,
         simulated_speed=plane_options.simulated_speed,
         cloud_quota=plane_options.cloud_quota,
+        ray=options.ray,
     )
-    await PlaneServer(plane, connection, folder, options.linger, ready).run(listener)
+    try:
+        await PlaneServer(plane, connection, folder, options.linger, ready).run(listener)
+    except ClusterRefused as error:
+        raise ClusterUnusable(f"The plane did not start: {error}.") from error
 
 
 def run(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -> NoReturn:
@@ -168,6 +212,12 @@ def _parse(arguments: Sequence[str] | None) -> DaemonOptions:
         help="model files may be in this folder, and others given in this way; default: anywhere",
     )
     add("--programs", metavar="MODULE:FUNCTION", help="returns the program for a model, for development")
+    add("--engine", choices=("process", "ray"), help="run replicas on this machine (default), or on a Ray cluster")
+    add("--ray-address", help="REST API of the head, http://host:8265")
+    add("--ray-token-file", help="file with the cluster's token")
+    add("--ray-prices", help="TOML file with the names and prices of the cluster's hardware")
+    add("--ray-allow-open", action="store_true", help="also use a cluster that answers without a token")
+    add("--ray-start", action="store_true", help="start a cluster of one node, which ends with the plane")
     add("--linger", type=float, help="seconds without use after which it ends; default: never")
     add("--json", action="store_true", help="print the address as one line of JSON")
     add("--existing", action="store_true", help="end if the folder does not exist any more")

@@ -17,7 +17,9 @@ from pathlib import Path
 from inference_endpoints_local import own_version
 from inference_endpoints_local.daemon.data_folder import DataFolder
 from inference_endpoints_local.daemon.data_folder import RunningPlane as RunningPlane
+from inference_endpoints_local.daemon.data_folder import default_data_dir as default_data_dir
 from inference_endpoints_local.daemon.plane_errors import (
+    ClusterUnusable,
     DiskFull,
     FolderInUse,
     FolderUnusable,
@@ -27,10 +29,13 @@ from inference_endpoints_local.daemon.plane_errors import (
     StoreUnusable,
 )
 from inference_endpoints_local.daemon.plane_errors import PlaneError as PlaneError
+from inference_endpoints_local.daemon.ray_options import RayOptions as RayOptions
 from inference_endpoints_local.isolated_python import isolated
 
 START_TIMEOUT_S = 20.0
 """How long a plane may take to start."""
+CLUSTER_START_TIMEOUT_S = 90.0
+"""How much longer it may take if it starts a cluster first."""
 STOP_TIMEOUT_S = 10.0
 """How long a plane may take to stop."""
 _RESPONSE_TIMEOUT_S = 5.0
@@ -44,7 +49,8 @@ class StartOptions:
     """The options with which a plane starts if none runs. The namespace is the user's name unless one is given.
 
     `cloud_quota` is in simulated accelerators per vendor and instance type. Model files may be in `model_folders`
-    alone, given by their absolute paths; empty: anywhere. The plane ends once it was unused for `linger` seconds.
+    alone, given by their absolute paths; empty: anywhere. The plane ends once it was unused for `linger` seconds. With
+    `ray`, models run on that cluster.
     """
 
     namespace: str | None = None
@@ -54,6 +60,7 @@ class StartOptions:
     model_folders: tuple[str, ...] = ()
     port: int | None = None
     linger: float = 60.0
+    ray: RayOptions | None = None
 
 
 class Lease:
@@ -82,13 +89,14 @@ async def connect_plane(data_dir: Path, options: StartOptions = _DEFAULTS) -> Ru
     """Join the plane of a data folder, or start it in the background and wait until it is ready.
 
     It replaces an idle plane that is of an older version, that does not simulate though the options require it, or that
-    has fewer model folders. It joins a busy one: see `RunningPlane.version` and `model_folders`. Take a lease next, or
-    the plane ends by itself. Raises a PlaneError.
+    has another cluster or fewer model folders. It joins a busy one: see `RunningPlane.version` and `model_folders`.
+    Take a lease next, or the plane ends by itself. Raises a PlaneError.
     """
     folder = DataFolder(data_dir)
     folder.prepare()
     launcher = _Launcher(folder, options)
-    deadline = time.monotonic() + START_TIMEOUT_S
+    cluster_s = CLUSTER_START_TIMEOUT_S if options.ray and options.ray.start else 0.0
+    deadline = time.monotonic() + START_TIMEOUT_S + cluster_s
     while time.monotonic() < deadline:
         plane = folder.running_plane()
         if plane is None:
@@ -158,11 +166,18 @@ async def _stop_outdated(plane: RunningPlane, options: StartOptions) -> bool:
     """Stop the plane if it is idle, and older or without a required simulation or model folder. Returns whether it
     stops."""
     lacks_simulation = options.simulated and not plane.simulated
+    lacks_cluster = options.ray is not None and options.ray != plane.ray
     lacks_folders = _joined(options.model_folders, plane.model_folders) != plane.model_folders
-    if not lacks_simulation and not lacks_folders and _release(plane.version) >= _release(own_version()):
+    lacks = lacks_simulation or lacks_folders or lacks_cluster
+    if not lacks and _release(plane.version) >= _release(own_version()):
         return False
     if await _request(plane, "POST", "/local/stop?when=idle") != 409:
         return True
+    if lacks_cluster:
+        raise ClusterUnusable(
+            f"The control plane of this data folder (process {plane.pid}) runs models elsewhere and is busy, so it "
+            "cannot use this Ray cluster. Pause its endpoints first, or choose another --data-dir."
+        )
     if lacks_simulation:
         raise NotSimulated(
             f"The control plane of this data folder (process {plane.pid}) serves real models and is busy, "
@@ -217,6 +232,7 @@ class _Launcher:
             command += ["--simulated", f"--simulated-speed={options.simulated_speed}"]
             command += [f"--cloud-quota={options.cloud_quota}"]
         command += [f"--port={options.port}"] if options.port else []
+        command += options.ray.flags() if options.ray else []
         try:
             with self._folder.open_log() as log:
                 process = subprocess.Popen(  # noqa: S603
@@ -243,6 +259,8 @@ class _Launcher:
             return DiskFull(path)
         if code == FolderUnusable.exit_code:
             return FolderUnusable(path, f"see the last line of {log}")
+        if code == ClusterUnusable.exit_code:
+            return ClusterUnusable(f"The Ray cluster cannot be used. The end of {log} states why and what to do.")
         if code == StoreUnusable.exit_code:
             return StoreUnusable(f"The endpoints kept in {path} cannot be read. The end of {log} states what to do.")
         how = f"was ended by signal {-code}" if code < 0 else "failed with an unexpected error"

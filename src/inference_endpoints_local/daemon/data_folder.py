@@ -23,10 +23,18 @@ from typing import IO
 from filelock import FileLock, Timeout
 
 from inference_endpoints_local.daemon.plane_errors import DiskFull, FolderInUse, FolderUnusable
+from inference_endpoints_local.daemon.ray_options import RayOptions
 
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _LOCK_TIMEOUT_S = 0.25
 _MAX_LOG_BYTES = 1024 * 1024
+
+
+def default_data_dir() -> Path:
+    """The data folder of this user's plane unless another one is given."""
+    import platformdirs  # not above: an MCP server with a given folder starts faster without it
+
+    return platformdirs.user_data_path("inference-endpoints-mcp", appauthor=False)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class RunningPlane:
     model_folders: tuple[str, ...] = ()
     simulated_speed: float = 1.0
     cloud_quota: int = 16
+    ray: RayOptions | None = None
 
     @property
     def port(self) -> int:
@@ -121,6 +130,7 @@ class DataFolder:
                 model_folders=tuple(facts.get("model_folders", ())),
                 simulated_speed=float(facts.get("simulated_speed", 1.0)),
                 cloud_quota=int(facts.get("cloud_quota", 16)),
+                ray=RayOptions(**ray) if (ray := facts.get("ray")) else None,
             )
             # The token is sent to this URL, so it must be on loopback.
             usable = _LOOPBACK.fullmatch(found.url) is not None

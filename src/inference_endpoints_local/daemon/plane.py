@@ -16,14 +16,15 @@ from inference_endpoints_local.api.simulation_handlers import SimulationHandlers
 from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle
+from inference_endpoints_local.daemon.cluster_engine import Cluster, check_engines, ray_engine
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.engines.engine import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
-from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
+from inference_endpoints_local.engines.programs import ProgramResolver, for_a_node, from_catalogue
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
 from inference_endpoints_local.models.cloud_capacity import CloudCapacity
-from inference_endpoints_local.models.instances import InstanceCatalogue, ThisMachine
+from inference_endpoints_local.models.instances import InstanceCatalogue, OwnHardware, ThisMachine
 from inference_endpoints_local.models.model_files import ModelFolders
 from inference_endpoints_local.state.clock import Clock, ControllableClock, SystemClock
 from inference_endpoints_local.state.faults import Faults
@@ -51,7 +52,7 @@ class PlaneOptions:
     """`clock` times process endpoints. Simulated ones have a clock of their own, which runs `simulated_speed` times as
     fast as real time (0: only when it is advanced). `cloud_quota` is in accelerators per vendor and instance type; it
     is 0 without a `payment_method`, as on the service. Model files may be in `model_folders` alone; empty: anywhere.
-    `programs` returns the program that serves a model."""
+    `programs` returns the program that serves a model. With a `cluster`, replicas run there and not on this machine."""
 
     data_dir: Path
     token: str = field(repr=False)
@@ -65,6 +66,7 @@ class PlaneOptions:
     clock: Clock = field(default_factory=SystemClock)
     model_folders: tuple[str, ...] = ()
     programs: ProgramResolver | None = None
+    cluster: Cluster | None = None
 
 
 class Plane:
@@ -75,7 +77,8 @@ class Plane:
     wanted state, `store` keeps them, `simulated_clock`, `cloud_capacity` and `faults` control the simulation. `token`
     may be replaced.
 
-    Raises StoreDamaged or StoreFull if the data folder's store cannot be opened; then nothing was changed.
+    Raises StoreDamaged or StoreFull if the data folder's store cannot be opened; then nothing was changed. Raises
+    ClusterRefused if its endpoints are of another engine, and from `start` if the cluster must not be used.
     """
 
     def __init__(self, options: PlaneOptions) -> None:
@@ -90,23 +93,21 @@ class Plane:
         self.store = Store(options.data_dir / "plane.sqlite3")
         self._logs = logs = LogStore(options.data_dir / "logs")
         folders = ModelFolders.of(options.model_folders)
-        process: Engine = ProcessEngine(
-            clock=options.clock,
-            logs=logs,
-            ledger=self.store,
-            programs=options.programs or partial(from_catalogue, folders=folders),
-            cache_dir=options.weights_cache,
-            cores=options.cores,
-        )
+        try:
+            check_engines(self.store, own_engine="ray" if options.cluster else "process")
+        except BaseException:
+            self.store.close()
+            raise
+        own, hardware = self._own_engine(folders)
         self._engines: dict[str, Engine] = {
-            process.name: process,
+            own.name: own,
             SimulatedEngine.name: SimulatedEngine(self.simulated_clock, logs, self.cloud_capacity),
         }
         self.executor = Executor(self.store, self._engines, logs)
         self.simulated_clock.next_due = lambda: self.executor.next_due(self.simulated_clock)
         self.simulated_clock.on_move = self.executor.step
         cloud_quota = options.cloud_quota if options.payment_method else 0
-        instances = InstanceCatalogue(ThisMachine(options.cores), options.simulated, cloud_quota, self.cloud_capacity)
+        instances = InstanceCatalogue(hardware, options.simulated, cloud_quota, self.cloud_capacity)
         self.lifecycle = Lifecycle(
             self.executor,
             self._engines,
@@ -130,10 +131,25 @@ class Plane:
         self.app: ASGIApp = handlers.build_app(self.routes)
         self._running: list[asyncio.Task[None]] = []
 
+    def _own_engine(self, folders: ModelFolders) -> tuple[Engine, OwnHardware]:
+        """The engine that runs models, and what it runs them on."""
+        options = self.options
+        if (cluster := options.cluster) is not None:
+            return ray_engine(cluster, options.data_dir, options.clock, self._logs, options.programs or for_a_node)
+        engine = ProcessEngine(
+            clock=options.clock,
+            logs=self._logs,
+            ledger=self.store,
+            programs=options.programs or partial(from_catalogue, folders=folders),
+            cache_dir=options.weights_cache,
+            cores=options.cores,
+        )
+        return engine, ThisMachine(options.cores)
+
     @property
     def busy(self) -> bool:
         """Whether any worker runs, starts or ends."""
-        return self.executor.is_active(ProcessEngine.name)
+        return any(self.executor.is_active(engine) for engine in self._engines if engine != SimulatedEngine.name)
 
     @property
     def simulating(self) -> bool:
@@ -142,8 +158,12 @@ class Plane:
 
     async def start(self) -> None:
         """End the leftovers of an earlier run, and bring every endpoint to its wanted state."""
-        for engine in self._engines.values():
-            await engine.start()
+        try:
+            for engine in self._engines.values():
+                await engine.start()
+        except BaseException:
+            self.store.close()
+            raise
         self._logs.retain({endpoint.record.id for endpoint in self.executor})
         self._running = [
             asyncio.create_task(self.executor.run(), name="control plane"),
@@ -180,6 +200,6 @@ class Plane:
         while True:
             await asyncio.sleep(INTERVAL_S)
             for endpoint in self.executor:
-                is_process = endpoint.engine.name == ProcessEngine.name
-                if endpoint.replicas and (is_process or endpoint.simulated_requests):
+                simulated = endpoint.engine.name == SimulatedEngine.name
+                if endpoint.replicas and (not simulated or endpoint.simulated_requests):
                     endpoint.measure()

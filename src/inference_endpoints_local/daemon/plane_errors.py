@@ -6,6 +6,7 @@ PlaneError
 ├── FolderInUse      another plane serves the folder (raised only by a plane in the foreground)
 ├── PortInUse        the requested port cannot be used
 ├── StoreUnusable    the endpoints stored in the folder cannot be read
+├── ClusterUnusable  the Ray cluster must not be used as it is, cannot be started, or is another than the folder's
 ├── NotSimulated     a simulation is required, and the running plane has none and is busy
 └── NotReachable     the plane did not start, does not answer, or has ended
 """
@@ -59,6 +60,10 @@ class PortInUse(PlaneError):
 
 class StoreUnusable(PlaneError):
     exit_code = 14
+
+
+class ClusterUnusable(PlaneError):
+    exit_code = 15
 
 
 class NotSimulated(PlaneError):

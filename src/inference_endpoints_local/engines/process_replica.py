@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from inference_endpoints_local import loopback
 from inference_endpoints_local.engines.child_process import (
@@ -35,7 +35,7 @@ from inference_endpoints_local.models.model_files import ModelFile
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import ReplicaLog
 from inference_endpoints_local.state.record import instance_size
-from inference_endpoints_local.state.store import NotSaved, Store
+from inference_endpoints_local.state.store import NotSaved
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,14 @@ class ReplicaFailed(Exception):
         self.fatal = fatal
 
 
+class ProcessLedger(Protocol):
+    """Records which processes run, so that those of a killed plane can be ended."""
+
+    def process_started(self, pid: int, identity: str) -> None: ...
+
+    def process_ended(self, pid: int) -> None: ...
+
+
 @dataclass
 class ProcessReplica:
     """One worker process, from fetching its weights to its end."""
@@ -72,7 +80,7 @@ class ProcessReplica:
     programs: ProgramResolver
     clock: Clock
     log: ReplicaLog
-    ledger: Store
+    ledger: ProcessLedger
     cache_dir: Path
     changed: Callable[[], None]
     launched_ns: int = field(default_factory=wall_ns)

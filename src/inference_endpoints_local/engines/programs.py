@@ -63,6 +63,24 @@ async def find_in_time(programs: ProgramResolver, spec: Spec) -> Program:
 
 def from_catalogue(spec: Spec, folders: ModelFolders = ANYWHERE) -> Program:
     """The worker for a model of the catalogue, or for a GGUF file in those folders of this machine."""
+    program, worker = _find_worker(spec, folders)
+    if package := missing_package(worker):
+        raise CannotRun(
+            f"{spec['model']['repository']} needs {package}, which is not installed. "
+            f"Install it with: pip install 'inference-endpoints-mcp[{worker.extra}]'"
+        )
+    return program
+
+
+def for_a_node(spec: Spec) -> Program:
+    """The worker for a model of the catalogue on some node of a cluster. What is installed there is not known here."""
+    model = spec["model"]
+    if catalogue.names_a_file(model["repository"]) or next(iter(model["image"].values())).get("mmprojModelPath"):
+        raise CannotRun("model: it names a file of one machine. On a cluster, deploy a model of the catalogue")
+    return _find_worker(spec, ANYWHERE)[0]
+
+
+def _find_worker(spec: Spec, folders: ModelFolders) -> tuple[Program, WorkerKind]:
     model = spec["model"]
     engine = next(iter(model["image"]))
     if engine not in SUPPORTED_IMAGE_KEYS:
@@ -80,12 +98,7 @@ def from_catalogue(spec: Spec, folders: ModelFolders = ANYWHERE) -> Program:
     worker = runnable.model.worker
     if engine == "llamacpp":
         _check_llamacpp(settings, runnable.model)
-    if package := missing_package(worker):
-        raise CannotRun(
-            f"{model['repository']} needs {package}, which is not installed. "
-            f"Install it with: pip install 'inference-endpoints-mcp[{worker.extra}]'"
-        )
-    return Program(isolated(worker.module), runnable.task, runnable.files, WORKER_VARIABLES[worker])
+    return Program(isolated(worker.module), runnable.task, runnable.files, WORKER_VARIABLES[worker]), worker
 
 
 def _check_llamacpp(settings: Mapping[str, Any], model: LocalModel) -> None:

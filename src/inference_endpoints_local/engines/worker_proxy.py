@@ -91,9 +91,10 @@ class WorkerExchange:
             kept.append((b"transfer-encoding", b"chunked"))
         kept += [
             (b"host", f"{address.host}:{address.port}".encode()),
-            (b"authorization", f"Bearer {address.secret}".encode()),
             (b"connection", b"close"),
         ]
+        if address.secret:
+            kept.append((b"authorization", f"Bearer {address.secret}".encode()))
         await self._write(h11.Request(method=method, target=address.prefix.encode() + target, headers=kept))
 
     async def send_body(self, chunk: bytes) -> None:
@@ -164,6 +165,22 @@ async def get_json(address: WorkerAddress, path: str) -> Any:
         return json.loads(content) if response.status == 200 else None
     except ValueError:
         return None
+
+
+async def exchange(
+    address: WorkerAddress, method: str, path: str, body: bytes = b"", timeout_s: float = CONNECT_TIMEOUT_S
+) -> tuple[int, bytes]:
+    """Send JSON, or nothing. The status and the body of the response, all in this time. Raises WorkerFailed."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())] if body else []
+    try:
+        async with asyncio.timeout(timeout_s), open_exchange(address) as opened:
+            await opened.send_head(address, method, path.encode(), headers)
+            await opened.send_body(body)
+            await opened.end_request()
+            response = await opened.response()
+            return response.status, b"".join([chunk async for chunk in response.body])
+    except TimeoutError as error:
+        raise WorkerFailed("The worker did not respond in time.") from error
 
 
 @asynccontextmanager

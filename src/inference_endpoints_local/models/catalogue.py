@@ -66,6 +66,11 @@ def cores_of_replica(spec: Spec) -> float:
     return instance_size(spec) * (model.core_share if model else 1.0)
 
 
+def names_a_file(repository: str) -> bool:
+    """Whether it is an absolute path or a file:// URL, rather than a model's name."""
+    return _local_path(repository) is not None
+
+
 def _shipped(repository: str) -> LocalModel:
     model = shipped_model(repository)
     if model is not None:

@@ -61,6 +61,10 @@ class OwnHardware(Protocol):
     def instances(self) -> Sequence[OfferedInstance]:
         """What it offers now, the smallest first; none while it is not known."""
 
+    @property
+    def lack(self) -> str:
+        """Why it cannot be used now, for a person; empty if it can."""
+
     def cores(self) -> int:
         """All its cores, which are its quota."""
 
@@ -74,6 +78,7 @@ class ThisMachine:
     engine: EngineName = "process"
     region = LOCAL_REGION
     label = "This machine"
+    lack = ""
 
     def __init__(self, cores: int) -> None:
         self._cores = cores

@@ -35,9 +35,9 @@ _PREFIX = re.compile(r"[\d.:TZ-]+ [A-Z]+ (?=\S)")
 
 
 class ReplicaLog:
-    """The lines of one replica, in memory and in `path`."""
+    """The lines of one replica, in memory and in `path`; None: in memory alone."""
 
-    def __init__(self, replica_id: str, path: Path, on_line: Callable[[LogRecord], None]) -> None:
+    def __init__(self, replica_id: str, path: Path | None, on_line: Callable[[LogRecord], None]) -> None:
         self.replica_id = replica_id
         self._path = path
         self._on_line = on_line
@@ -45,9 +45,9 @@ class ReplicaLog:
         self._size = 0
         self._separator = ""
 
-    def add(self, line: str, stream: str = "stderr") -> None:
-        """Keep a line. On a full disk the line is lost, and the replica runs on."""
-        moment = rfc3339(datetime.now(UTC), "milliseconds")
+    def add(self, line: str, stream: str = "stderr", timestamp: str | None = None) -> None:
+        """Keep a line, printed now or then. On a full disk the line is lost, and the replica runs on."""
+        moment = timestamp or rfc3339(datetime.now(UTC), "milliseconds")
         line = line.rstrip()[:MAX_LINE_CHARACTERS]
         entry = {
             "timestamp": moment,
@@ -58,12 +58,16 @@ class ReplicaLog:
         }
         self._lines.append(entry)
         self._on_line(entry)
+        if self._path is not None:
+            self._write(self._path, entry)
+
+    def _write(self, path: Path, entry: LogRecord) -> None:
         text = json.dumps(entry) + "\n"
         try:
             if self._size + len(text) > MAX_FILE_BYTES:
-                self._rewrite()
+                self._rewrite(path)
                 return
-            with self._path.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8") as file:
                 file.write(self._separator + text)
             self._size += len(text)
             self._separator = ""
@@ -81,7 +85,7 @@ class ReplicaLog:
         errors = [entry["line"] for entry in takewhile(lambda entry: entry["level"] == "error", printed)]
         return _PREFIX.sub("", errors[-1], count=1) if errors else ""
 
-    def _rewrite(self) -> None:
+    def _rewrite(self, path: Path) -> None:
         """Replace the file by the newest half of what it may hold."""
         kept: deque[str] = deque()
         size = 0
@@ -90,7 +94,7 @@ class ReplicaLog:
             if (size := size + len(text)) > MAX_FILE_BYTES // 2:
                 break
             kept.appendleft(text)
-        self._path.write_text("".join(kept), encoding="utf-8")
+        path.write_text("".join(kept), encoding="utf-8")
         self._size = sum(map(len, kept))
 
 

@@ -39,12 +39,10 @@ def describe_cost(proposal: Proposal) -> str:
     else:
         now = f"It costs ${cost.per_hour_now:g} per hour now" if cost.per_hour_now else "What it costs now is unknown"
     if cost.per_hour_at_most is None:
-        return f"{now}. Its price is not published."
+        return f"{now}. Its price is not {'known' if proposal.backend == 'local' else 'published'}."
     if cost.per_hour_at_most == 0:
         return f"{now}, and nothing afterwards." if cost.per_hour_now != 0 else "It costs nothing now or afterwards."
     hardware = named(cost.hardware_id)
-    if proposal.backend == "local":
-        return f"{now}. It runs on {hardware}, which costs nothing."
     simulated = "; simulated, so nothing is billed" if proposal.backend == "simulated" else ""
     most, month = f"${cost.per_hour_at_most:g} per hour", f"${cost.per_month_at_most:g} a month at most"
     if cost.per_hour_after == 0:
@@ -64,7 +62,7 @@ def describe_sum(proposal: ProposedSet) -> str:
         for usd in (cost.per_hour_now, cost.per_hour_after, cost.per_hour_at_most)
     )
     grows = f", and at most {most}" if most != after else ""
-    where = {"simulated": " They are simulated, so nothing is billed.", "local": " They run on this machine."}
+    where = {"simulated": " They are simulated, so nothing is billed.", "local": " They run on your own hardware."}
     return f"Together they cost {now} now, and {after} afterwards{grows}.{where.get(proposal.backend, '')}"
 
 

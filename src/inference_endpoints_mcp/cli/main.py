@@ -144,6 +144,7 @@ def _exec_control_plane(arguments: list[str]) -> NoReturn:
     flags += ["--simulated"] if settings.simulated else []
     flags += ["--no-payment-method"] if settings.no_payment_method else []
     flags += [f"--model-folder={folder}" for folder in absolute(settings.model_folders)]
+    flags += settings.ray.flags() if settings.ray else []
     flags += ["--json"] if settings.json_ else []
     flags += ["--port", str(settings.port)] if settings.port is not None else []
     flags += ["--linger", str(settings.linger)] if settings.linger is not None else []

@@ -12,8 +12,8 @@ from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT
-from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
+from inference_endpoints_mcp.policy.rules import OwnedLimits
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,7 @@ def _reason_if_exceeded(limit: float, spending: Spending, running: tuple[float, 
     if not unpriced and cost + spending.per_hour <= limit + 1e-9:
         return None
     unknown = f" and {unpriced} endpoint(s) of unknown price" if unpriced else ""
-    number = len(spending.names)
-    fewer = f". Fewer than these {number} may keep to it" if number > 1 and not unpriced else ""
     return (
         f"This may cost ${spending.per_hour:g}/h at {spending.replicas} replica(s). Together with all that "
-        f"runs or starts as well (up to ${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h{fewer}"
+        f"runs or starts as well (up to ${cost:g}/h{unknown}) it would exceed the limit of ${limit:g}/h"
     )

@@ -78,7 +78,7 @@ returns reached=false, make the call under `next`. To stop the billing: pause_en
 scale_endpoint_to_zero (until called). dry_run=true shows a change with its price and changes nothing.
 The operator decides what needs approval, by a person or by a plan in two calls. A result with plan_token has changed \
 nothing: show the plan to the user, and only if they agree make the same call with that plan_token.
-`backend` shows where an endpoint runs: huggingface is billed, local is this machine, simulated runs nothing.
+`backend` shows where an endpoint runs: huggingface is billed, local is your own hardware, simulated runs nothing.
 {FENCE_NOTICE}"""
 
 

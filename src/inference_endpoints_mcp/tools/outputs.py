@@ -186,7 +186,7 @@ def take_page(rows: Sequence[Row], offset: int, limit: int) -> tuple[list[Row], 
 
 
 def backend_of(endpoint: Endpoint | None, backend: str) -> BackendName:
-    """Where an endpoint runs: on Hugging Face, here as a real process, or here simulated."""
+    """Where an endpoint runs: on Hugging Face, as a real process of the operator, or simulated."""
     if backend != LOCAL:
         return "huggingface"
     return "simulated" if endpoint is not None and endpoint.status.engine == "simulated" else "local"
@@ -226,7 +226,12 @@ def billing_note(backend: BackendName, price: float | None) -> str:
     if backend == "simulated":
         return "It is simulated: no model runs and nothing is billed."
     if backend == "local":
-        return "It runs on this machine and costs nothing."
+        costs = "its price is not known" if price is None else f"it costs ${price:g}/h for each replica"
+        return (
+            f"It runs on your own hardware; {costs}."
+            if price != 0
+            else "It runs on your own hardware and costs nothing."
+        )
     return f"Billing starts now, at ${price:g}/h for each replica." if price else "Billing starts now."
 
 

@@ -23,9 +23,8 @@ from inference_endpoints import (
     ScaledToZero,
     local,
 )
-from inference_endpoints.transport.effect import Effect
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.operations import Request
+from inference_endpoints.transport.operations import Effect, Request
 
 pytestmark = pytest.mark.anyio
 

@@ -4,15 +4,20 @@ import re
 import sys
 from argparse import Action, RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from pydantic import (
     Field,
     ValidationError,
+    model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 
-from inference_endpoints_mcp.policy.owned_limits import flag
+from inference_endpoints_mcp.policy.rules import flag
+
+if TYPE_CHECKING:
+    from inference_endpoints_local.daemon.connect import RayOptions
 
 VARIABLE_PREFIX = "INFERENCE_ENDPOINTS_"
 
@@ -46,7 +51,7 @@ class DataFolderSettings(CommandSettings):
 
     @property
     def folder(self) -> Path:
-        from inference_endpoints_local.daemon.default_folder import default_data_dir
+        from inference_endpoints_local.daemon.connect import default_data_dir
 
         return self.data_dir or default_data_dir()
 
@@ -61,6 +66,43 @@ class PlaneSettings(DataFolderSettings):
     simulated_speed: float = Field(
         default=1.0, gt=0, le=1_000, description="Speed of simulated time: 6 means six times real time."
     )
+
+    engine: Literal["process", "ray"] = Field(
+        default="process", description="Where the embedded control plane runs models: on this machine, or on Ray."
+    )
+    ray_address: str | None = Field(
+        default=None, description="With --engine ray: the REST API of the cluster's head, http://host:8265."
+    )
+    ray_token_file: Path | None = Field(default=None, description="File with the token of the Ray cluster.")
+    ray_prices: Path | None = Field(
+        default=None, description="TOML file with the operator's names and prices of the cluster's hardware."
+    )
+    ray_start: bool = Field(
+        default=False, description="With --engine ray: start a cluster of one node here, which ends with the plane."
+    )
+    ray_allow_open: bool = Field(
+        default=False, description="Also use a Ray cluster that answers without a token: whoever reaches it runs code."
+    )
+
+    @model_validator(mode="after")
+    def _one_cluster(self) -> Self:
+        given = [name for name in self.model_fields_set if name.startswith("ray_") and getattr(self, name)]
+        if given and self.engine != "ray":
+            raise PydanticCustomError("needs_ray", "{flag} needs --engine ray.", {"flag": flag(min(given))})
+        if self.engine == "ray" and (self.ray_address is None) != self.ray_start:
+            raise PydanticCustomError("one_cluster", "--engine ray needs either --ray-address or --ray-start.")
+        return self
+
+    @property
+    def ray(self) -> "RayOptions | None":
+        """The cluster, for a process with another working folder."""
+        from inference_endpoints_local.daemon.connect import RayOptions
+
+        if self.engine != "ray":
+            return None
+        files = self.ray_token_file, self.ray_prices
+        token, prices = (str(path.expanduser().absolute()) if path else "" for path in files)
+        return RayOptions(self.ray_address or "", token, prices, self.ray_allow_open, self.ray_start)
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter):

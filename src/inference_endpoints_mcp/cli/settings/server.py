@@ -17,7 +17,7 @@ from inference_endpoints_mcp.cli.settings.base import PlaneSettings
 from inference_endpoints_mcp.cli.settings.values import Effects, validate_hosts
 from inference_endpoints_mcp.policy.effects import ASKED_BY_DEFAULT, EFFECTS, gravest_first
 from inference_endpoints_mcp.policy.limits import CommaSeparated, Limits, read_limits
-from inference_endpoints_mcp.policy.owned_limits import flag
+from inference_endpoints_mcp.policy.rules import flag
 
 
 class ServerSettings(PlaneSettings, Limits):
@@ -119,7 +119,7 @@ class ServerSettings(PlaneSettings, Limits):
 
     @model_validator(mode="after")
     def _simulated_hardware_needs_the_plane(self) -> Self:
-        for name in ("simulated", "simulated_speed"):
+        for name in ("simulated", "simulated_speed", "engine"):
             if name in self.model_fields_set and not self.local:
                 raise PydanticCustomError("needs_local", "{flag} needs --local.", {"flag": flag(name)})
         return self

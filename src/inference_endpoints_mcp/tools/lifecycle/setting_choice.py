@@ -14,6 +14,7 @@ from inference_endpoints.deploy.offers import (
     find_offer,
     is_this_machine,
     list_offers,
+    own_place,
     require_offer,
 )
 from inference_endpoints.deploy.plan import Plan
@@ -66,7 +67,7 @@ async def choose_settings(
     if offer is None and any(one.is_this_machine for one in available):
         offer = await _this_machine(call, available, given)
     if offer is not None and offer.is_this_machine:
-        why = [] if given.hardware else [f"Hardware: {offer.id}, this machine."]
+        why = [] if given.hardware else [f"Hardware: {offer.id}, {own_place(offer.id)}."]
         return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
     engine = given.framework or ("custom" if given.own_engine else "")
     nothing_open = given.hardware and given.task and engine
@@ -142,7 +143,8 @@ async def local_run_warnings(call: CallContext, plan: Plan) -> list[str]:
     if is_this_machine(suggested):
         return []
     elsewhere = " get_recommended_config names simulated hardware for it." if suggested else ""
-    return [f"This model is not in the list of models that this machine can run: see list_catalog_items.{elsewhere}"]
+    place = own_place(plan.cost.hardware_id)
+    return [f"This model is not in the list of models that {place} can run: see list_catalog_items.{elsewhere}"]
 
 
 async def with_alternatives(

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from inference_endpoints.deploy.offers import find_offer, list_offers
 from inference_endpoints.diagnosis.start_times import StartEstimate, estimate_start
 from inference_endpoints.errors import (
     DeploymentFailed,
@@ -15,7 +14,6 @@ from inference_endpoints.errors import (
     InferenceEndpointTimeoutError,
 )
 from inference_endpoints.models import Endpoint, format_duration
-from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.watching.goals import Goal
 from inference_endpoints.watching.observation import Observation
@@ -196,40 +194,14 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
         now += " The host's time limit for one call is reached: make the call under `next` to continue."
         again = _again(history.name, goal)
         call.hold.cut_short(again=again, proof=[*again, left])
-    left_s = history.left_s
-    output, lack = await asyncio.gather(
-        _output(call, history, history.last, reached=False, now=""), _lack_of_hardware(call, history)
-    )
-    if lack:
-        now, left_s = f"{now} {lack}", None
-    elif starter is None and history.expected is not None and history.error is None:
+    if starter is None and history.expected is not None and history.error is None:
+        left_s = history.left_s
         now += f" {history.expected.basis}"
         now += f" About {format_duration(left_s)} are left." if left_s else " This one takes longer."
+    output = await _output(call, history, history.last, reached=False, now=now)
     more = {"until": goal.value, "timeout_s": left or timeout_s} if starter is None else {}
-    following = [next_call(starter or "wait_for_endpoint", history.namespace, history.name, **more)]
-    following += [next_call("diagnose_endpoint", history.namespace, history.name)] if lack else []
-    return output.model_copy(update={"now": now, "next": following, "expected_left_s": left_s})
-
-
-async def _lack_of_hardware(call: CallContext, history: _WaitHistory) -> str:
-    """A sentence for an endpoint that waits for scarce hardware, as no earlier start says how long; else empty."""
-    endpoint, offer = history.last, None
-    if endpoint is None or endpoint.state is not State.PENDING:
-        return ""
-    with suppress(InferenceEndpointError, TimeoutError):
-        async with asyncio.timeout(PRICES_WITHIN_S):
-            listing = await call.hardware_cache.listing(history.namespace)
-        offer = find_offer(list_offers(listing), endpoint.hardware_id)
-    if offer is None or offer.instance.status not in _SCARCE:
-        return ""
-    return (
-        f"It waits for hardware, which is listed as {_SCARCE[offer.instance.status]}, so it is not known how long. "
-        "diagnose_endpoint finds hardware that is available."
-    )
-
-
-_SCARCE = {"low_availability": "hardly available", "not_available": "not available"}
-"""The statuses in the list of hardware for which a start may wait long."""
+    following = next_call(starter or "wait_for_endpoint", history.namespace, history.name, **more)
+    return output.model_copy(update={"next": [following], "expected_left_s": history.left_s})
 
 
 def _again(name: str, goal: Goal) -> list[str]:
