@@ -24,6 +24,8 @@ CALLING = {"AsyncInference", "AsyncInferenceClient", "InferenceClient", "Label",
 L4 = {"accelerator": "gpu", "instanceType": "nvidia-l4"}
 MODEL = {"repository": "org/chat-7B", "task": "text-generation", "image": {"vLLM": {"url": "vllm/vllm-openai:v0.11.0"}}}
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+"""An image that Pillow can read, where it is installed."""
 
 ANSWERS: dict[str, Any] = {
     "chat": {"choices": [{"message": {"content": "Hello!"}, "finish_reason": "stop"}]},
@@ -44,7 +46,7 @@ ANSWERS: dict[str, Any] = {
     "token_classification": [{"word": "Paris", "entity_group": "LOC"}],
     "question_answering": {"answer": "Paris", "score": 0.9},
     "table_question_answering": {"answer": "42", "cells": ["42"]},
-    "image_segmentation": [{"label": "cat", "mask": "iVBORw0K"}],
+    "image_segmentation": [{"label": "cat", "mask": PIXEL}],
     "object_detection": [{"label": "cat", "box": {"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}}],
     "zero_shot_classification": [{"label": "weather", "score": 0.9}, {"label": "sport", "score": 0.1}],
     "audio_classification": [{"label": "rain", "score": 0.9}],

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
 
@@ -41,11 +41,6 @@ SCORED = [{"label": "A", "score": 0.75}]
 async def call_method(call: CallStyle, upstream: Upstream, method: str, *arguments: Any, **options: Any) -> Any:
     """Call a method of the client of acme/chat, which is known to run."""
     return await call(getattr(client_of(call, upstream), method), *arguments, **options)
-
-
-def first_of(result: Any) -> Any:
-    """The first part of a stream; an awaited one as a coroutine."""
-    return next(result) if isinstance(result, Generator) else anext(result)
 
 
 async def test_chat_completion_returns_the_choices_of_the_openai_api(
@@ -100,8 +95,11 @@ async def test_post_reaches_any_route(call: CallStyle, default_upstream: Upstrea
         ("text_generation", ("once",), {"extra_body": [5]}, "extra_body is not a mapping"),
         ("text_classification", ("a",), {"colour": 5}, "text-classification: a parameter is not known. Nothing"),
         ("text_classification", ("a\ud83d",), {}, "text: input should be a valid string"),
-        ("sentence_similarity", ("a", "bcd"), {}, "other_sentences is one text"),
-        ("zero_shot_classification", ("a", "bcd"), {}, "candidate_labels is one text"),
+        ("sentence_similarity", ("a", "bcd"), {}, "other_sentences is not a list of texts"),
+        ("zero_shot_classification", ("a", "bcd"), {}, "candidate_labels is not a list of texts"),
+        ("feature_extraction", (7,), {}, "text is not a list of texts"),
+        ("text_generation", ("once",), {"timeout": 0}, "timeout is not a number of seconds"),
+        ("chat_completion", (TURNS,), {"timeout": "5"}, "timeout is not a number of seconds"),
         ("translation", ("a",), {"src_lang": "en"}, "src_lang and tgt_lang belong together"),
         ("chat_completion", (TURNS,), {"max_token": 5}, "Chat: a parameter is not known, but max_tokens is"),
         ("chat_completion", (TURNS,), {"max_tokens": 0}, "max_tokens: "),
@@ -113,12 +111,21 @@ async def test_post_reaches_any_route(call: CallStyle, default_upstream: Upstrea
 async def test_what_is_wrong_in_a_call_is_an_error_of_ours_and_nothing_is_sent(
     call: CallStyle, default_upstream: Upstream, method: str, arguments: Any, wrong: Any, said: str
 ) -> None:
-    async def call_and_read() -> None:
-        await call(first_of, await call_method(call, default_upstream, method, *arguments, **wrong))
-
     with pytest.raises(BadRequest, match=said):
-        await call_and_read()
+        await call_method(call, default_upstream, method, *arguments, **wrong)
     assert default_upstream.seen == []
+
+
+@pytest.mark.parametrize(("method", "given"), [("chat_completion", TURNS), ("text_generation", "once")])
+async def test_what_refuses_a_stream_is_raised_by_the_call(
+    call: CallStyle, default_upstream: Upstream, method: str, given: Any
+) -> None:
+    refused = Answer(422, {"error": "too many tokens", "error_type": "validation"})
+    for route in ("/", "/v1/chat/completions"):
+        default_upstream.serves(route, refused)
+    with pytest.raises(BadRequest) as caught:
+        await call_method(call, default_upstream, method, given, stream=True)
+    assert caught.value.upstream == "too many tokens"
 
 
 async def test_the_endpoints_own_model_may_be_named(call: CallStyle, default_upstream: Upstream) -> None:

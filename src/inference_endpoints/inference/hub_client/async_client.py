@@ -16,9 +16,7 @@ from inference_endpoints.inference.tasks.parameters import CallParameters
 class AsyncInferenceClient(ChatMethods, GenerationMethods, TextTasks, MediaTasks):
     """Calls one endpoint, with the methods, parameters and results of huggingface_hub's `AsyncInferenceClient`.
 
-    Results have attributes and items. Every method takes `timeout`, in seconds for the whole call, and `extra_body`,
-    parameters of the engine's own. A call wakes an endpoint that is scaled to zero and waits for one that starts. All
-    methods raise errors of `inference_endpoints.errors`, as `AsyncInference` does.
+    Its methods and attributes are those of `InferenceClient`. Leave `async with` or `close` it to end its streams.
 
     >>> endpoint = await aio.get_inference_endpoint("chat")
     >>> client = endpoint.async_client

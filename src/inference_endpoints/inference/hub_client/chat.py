@@ -32,7 +32,7 @@ class ChatMethods(EndpointCalls):
     ) -> ChatCompletion | AsyncGenerator[ChatCompletionChunk]:
         """Answer a conversation; with `stream`, as chunks when they arrive. `chat.completions.create` is the same.
 
-        `model` is passed on, for engines that serve several. Close a stream (`contextlib.aclosing`) if you stop early.
+        `model` is passed on, for engines that serve several. A stream that you leave early is open until it is closed.
 
         >>> completion = await client.chat_completion([{"role": "user", "content": "Hi"}], max_tokens=20)
         >>> completion.choices[0].message.content
@@ -46,7 +46,7 @@ class ChatMethods(EndpointCalls):
             deltas = inference.stream_chat(
                 name, messages, self.namespace, parameters=chosen, known=known, **given.options
             )
-            return self._kept(_to_chunks(deltas))
+            return await self._begun(_to_chunks(deltas))
         response = await inference.chat(name, messages, self.namespace, parameters=chosen, known=known, **given.options)
         return ChatCompletion.of(response)
 

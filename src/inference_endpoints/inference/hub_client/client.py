@@ -39,9 +39,13 @@ def _typed_as(method: Callable[..., Any]) -> Callable[[F], F]:
 
 
 class InferenceClient(EndpointCalls):
-    """Calls one endpoint: `AsyncInferenceClient` without `await`, in place of huggingface_hub's `InferenceClient`.
+    """Calls one endpoint, with the methods, parameters and results of huggingface_hub's `InferenceClient`.
 
-    A stream is a generator; close it (`contextlib.closing`) if you stop early.
+    Results have attributes and items; `dataclasses.asdict` makes plain data of them. Every method takes `timeout`, in
+    seconds for the whole call, and `extra_body`, parameters of the engine's own. A call wakes an endpoint that is
+    scaled to zero and waits for one that starts. Leave `with` or `close` the client to end its streams.
+
+    All methods raise errors of `inference_endpoints.errors`, as `AsyncInference` does.
 
     >>> client = get_inference_endpoint("chat").client
     """

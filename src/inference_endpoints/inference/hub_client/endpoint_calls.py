@@ -1,9 +1,10 @@
 """What the clients of one endpoint share: the endpoint, the options of every call, and how a task is run."""
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
 from inference_endpoints.client_pool import Api, client_of
@@ -87,7 +88,7 @@ class EndpointCalls:
                 hint="A parameter of the engine's own goes into extra_body.",
             )
         model, own = given.pop("model", None), given.pop("extra_body", {})
-        options: CallOptions = {"timeout": given.pop("timeout", self.timeout), "wake": self.wake}
+        options: CallOptions = {"timeout": _check_timeout(given.pop("timeout", self.timeout)), "wake": self.wake}
         if not isinstance(own, Mapping):
             raise BadRequest(
                 "extra_body is not a mapping. Nothing was sent.", hint='Valid is for example {"top_k": 5}.'
@@ -105,11 +106,35 @@ class EndpointCalls:
                 hint="Leave it out, or use the client of the other endpoint.",
             )
 
-    def _kept(self, stream: AsyncGenerator[Item]) -> AsyncGenerator[Item]:
-        """The stream, which `close` ends if it is still open."""
+    async def _begun(self, items: AsyncGenerator[Item]) -> AsyncGenerator[Item]:
+        """The stream once it has its first part, so that what refuses it is raised by the call, as in huggingface_hub.
+
+        `close` ends it if it is still open.
+        """
+        stream = _after_first(items)
         self._streams.add(stream)
-        return stream
+        await anext(stream)
+        return cast("AsyncGenerator[Item]", stream)
 
     async def _close_streams(self) -> None:
         while self._streams:
             await self._streams.pop().aclose()
+
+
+async def _after_first(items: AsyncGenerator[Item]) -> AsyncGenerator[Item | None]:
+    """None as soon as there is an item, then all items. A generator that has begun closes what it holds."""
+    async with aclosing(items):
+        first = await anext(items, None)
+        yield None
+        if first is not None:
+            yield first
+        async for item in items:
+            yield item
+
+
+def _check_timeout(timeout: Any) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
+        raise BadRequest(
+            "timeout is not a number of seconds above 0. Nothing was sent.", hint="Valid is for example 60."
+        )
+    return timeout

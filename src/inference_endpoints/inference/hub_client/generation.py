@@ -56,7 +56,7 @@ class GenerationMethods(EndpointCalls):
     ) -> str | TextGenerationOutput | AsyncGenerator[str] | AsyncGenerator[TextGenerationStreamOutput]:
         """Continue a text. With `stream`, as tokens when they arrive; with `details`, with what is known of each token.
 
-        Close a stream (`contextlib.aclosing`) if you stop early.
+        A stream that you leave early is open until it is closed.
 
         >>> await client.text_generation("Once", max_new_tokens=4)
         'Once upon a time'
@@ -67,7 +67,7 @@ class GenerationMethods(EndpointCalls):
         name, namespace = self.endpoint.name, self.namespace
         if stream:
             tokens = inference.stream_text(name, prompt, namespace, parameters=chosen, known=known, **given.options)
-            return self._kept(tokens) if details else self._kept(_texts(tokens))
+            return await (self._begun(tokens) if details else self._begun(_texts(tokens)))
         task = _DETAILED if details else _PLAIN
         ran = await inference.run_many(name, task, [prompt], namespace, parameters=chosen, known=known, **given.options)
         return cast("str | TextGenerationOutput", ran.outputs[0])

@@ -1,6 +1,6 @@
 """The tasks on texts and tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from inference_endpoints.errors import BadRequest
@@ -42,7 +42,7 @@ class TextTasks(EndpointCalls):
         >>> vectors.shape
         (1, 2)
         """
-        texts = [text] if isinstance(text, str) else list(text)
+        texts = [text] if isinstance(text, str) else _listed(text, "text")
         return as_array(await self._run("feature-extraction", texts, parameters))
 
     @named_parameters
@@ -167,7 +167,7 @@ class TextTasks(EndpointCalls):
 
 
 def _listed(texts: Sequence[str], name: str) -> list[str]:
-    """The texts as a list. Raises `BadRequest` for one text, whose characters it would be."""
-    if isinstance(texts, str):
-        raise BadRequest(f"{name} is one text, not a list of texts. Nothing was sent.", hint='Valid is ["a", "b"].')
+    """The texts as a list. Raises `BadRequest` for what is none: of one text it would be the characters."""
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise BadRequest(f"{name} is not a list of texts. Nothing was sent.", hint='Valid is for example ["a", "b"].')
     return list(texts)
