@@ -47,7 +47,8 @@ to start. A method's example continues the example of its class. Code with `awai
 runs in a coroutine.
 
 `Token` is a string, None or True for the token of this machine, or False for none. `Api` is a client of either kind.
-Other types that are not listed are in `inference_endpoints.models` and `inference_endpoints.deploy`.
+Other types that are not listed are in `inference_endpoints.models`, `inference_endpoints.deploy` and
+`inference_endpoints.inference`.
 """
 
 LINE_WIDTH = 116
