@@ -54,16 +54,25 @@ class Shown:
 
 @asynccontextmanager
 async def shown_beside(
-    open_page: Open, client: Client, tool: str, arguments: dict[str, Any], *, can_call: bool = True
+    open_page: Open,
+    client: Client,
+    tool: str,
+    arguments: dict[str, Any],
+    *,
+    can_call: bool = True,
+    only_text: bool = False,
 ) -> AsyncIterator[Shown]:
     """A host that made this call of a tool, and shows the page beside its answer."""
     (contents,) = (await client.read_resource(APP_URI)).contents
     assert isinstance(contents, TextResourceContents)
+    result = wire(await client.call_tool(tool, arguments))
+    if only_text:
+        del result["structuredContent"]
     given = {
         "page": contents.text,
         "tool": tool,
         "arguments": arguments,
-        "result": wire(await client.call_tool(tool, arguments)),
+        "result": result,
         "canCall": can_call,
         "variables": {"--color-background-primary": "rgb(1, 2, 3)", "--font-sans": "url(https://evil.example)"},
     }
@@ -198,3 +207,16 @@ async def test_a_host_that_passes_no_calls_on_shows_the_answer_and_no_buttons(dr
         async with shown_beside(open_page, client, "get_costs", {}, can_call=False) as shown:
             await expect(shown.view.get_by_role("row", name="chat")).to_be_visible()
             assert shown.called() == []
+
+
+async def test_a_host_that_passes_only_the_text_on_shows_each_row_of_its_tables(
+    driver: Driver, open_page: Open
+) -> None:
+    for name in ("one", "two", "three"):
+        await driver.create(name)
+    async with (
+        app_host(driver.plane.url) as client,
+        shown_beside(open_page, client, "get_costs", {}, can_call=False, only_text=True) as shown,
+    ):
+        for name in ("one", "two", "three"):
+            await expect(shown.view.get_by_role("row", name=name)).to_be_visible()

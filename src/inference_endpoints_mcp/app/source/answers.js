@@ -13,7 +13,26 @@ export class CallFailed extends Error {}
 export function dataOf(result) {
   if (result?.isError) throw new CallFailed(textOf(result));
   if (result?.structuredContent) return result.structuredContent;
-  return JSON.parse(textOf(result) || "{}");
+  return withoutTables(JSON.parse(textOf(result) || "{}"));
+}
+
+/**
+ * The text of an answer has lists as tables. This gives the rows that the structured content has.
+ *
+ * @param {any} data
+ * @returns {any}
+ */
+function withoutTables(data) {
+  if (Array.isArray(data)) return data.map(withoutTables);
+  if (data === null || typeof data !== "object") return data;
+  if (Array.isArray(data.columns) && Array.isArray(data.rows)) {
+    return data.rows.map((/** @type {any[]} */ row) => {
+      const cells = row.map((cell, at) => [data.columns[at], cell]).filter(([, cell]) => cell !== null);
+      return withoutTables({ ...data.in_all_rows, ...Object.fromEntries(cells) });
+    });
+  }
+  const entries = Object.entries(data);
+  return Object.fromEntries(entries.map(([key, value]) => [key, key === "arguments" ? value : withoutTables(value)]));
 }
 
 /** @param {any} result */
