@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,14 +80,17 @@ class Machine:
                     found.append(pid)
         return found
 
+    def kill(self, pids: Iterable[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def lose_power(self) -> None:
         """Everything on it ends at once."""
         deadline = time.monotonic() + HANG_TIMEOUT_S
         while pids := [pid for pid in self.pids() if process_identity(pid) is not None]:
             assert time.monotonic() < deadline
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            self.kill(pids)
         for process in self._started:
             process.wait()
         self._started.clear()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from tests.support.plane_driver import RawClient, RawResponse
 from tests.support.polling import eventually
 
 REGION = "rack"
+WORKER = "inference_endpoints_local.workers.classify"
+"""In the command line of a worker of this model."""
 MODEL = "fasttext/lid.176-ftz"
 GERMAN = "Guten Morgen, wie geht es dir heute?"
 ON_CLUSTER: dict[str, Any] = {
@@ -58,6 +61,14 @@ class ClusterPlane:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.url = json.loads(self._process.stdout.readline())["url"]
+
+    def clear(self) -> None:
+        """End it if it runs, and delete its folder."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+        if (sessions := self.folder / "ray").is_symlink():  # of a plane that was killed
+            shutil.rmtree(sessions.readlink(), ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         assert self._process is not None
@@ -102,10 +113,15 @@ class ClusterPlane:
         except AssertionError as error:
             raise AssertionError(seen) from error
 
-    async def cpus(self) -> int:
-        """All CPUs of the cluster, as the quota shows them."""
-        answer = await self._client.call("GET", "/v2/provider/quotas/acme", token=self.token)
-        return sum(quota["maxAccelerators"] for vendor in answer.body["vendors"] for quota in vendor["quotas"])
+    async def until_cpus(self, count: int) -> None:
+        """Wait until the quota shows that the cluster has so many CPUs."""
+
+        async def are_there() -> bool:
+            answer = await self._client.call("GET", "/v2/provider/quotas/acme", token=self.token)
+            quotas = [quota for vendor in answer.body["vendors"] for quota in vendor["quotas"]]
+            return bool(sum(quota["maxAccelerators"] for quota in quotas) == count)
+
+        await eventually(are_there)
 
     async def call(self, name: str) -> RawResponse:
         """A call that waits for a replica."""
@@ -119,7 +135,7 @@ class ClusterPlane:
 
 
 def says_german(response: RawResponse) -> bool:
-    return response.status == 200 and response.body[0][0]["label"] == "de"
+    return bool(response.status == 200 and response.body[0][0]["label"] == "de")
 
 
 def is_running(status: dict[str, Any]) -> bool:

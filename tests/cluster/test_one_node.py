@@ -1,6 +1,7 @@
 """`--ray-start`: one command, one node."""
 
 import signal
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -12,10 +13,13 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(bool(why_no_ray()), r
 
 
 @pytest.fixture
-def plane() -> ClusterPlane:
+def plane() -> Iterator[ClusterPlane]:
     plane = ClusterPlane(["--ray-start"], NODE_BIN)
-    plane.start()
-    return plane
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.clear()
 
 
 @pytest.mark.anyio

@@ -1,6 +1,5 @@
 """A head and a node, on machines of their own: the whole life of an endpoint, and the loss of each part."""
 
-import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 from huggingface_hub.errors import HfHubHTTPError
 from tests.cluster.machines import TwoMachines, two_machines, why_no_machines
-from tests.cluster.plane import GERMAN, MODEL, ON_CLUSTER, REGION, ClusterPlane, is_running, says_german
+from tests.cluster.plane import GERMAN, MODEL, ON_CLUSTER, REGION, WORKER, ClusterPlane, is_running, says_german
 from tests.support.polling import eventually
 
 from inference_endpoints_local.models import weights
@@ -17,7 +16,6 @@ from inference_endpoints_local.models.catalogue import resolve_model
 REASON = why_no_machines()
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300), pytest.mark.skipif(bool(REASON), reason=REASON)]
 CHAT = "HuggingFaceTB/SmolLM2-135M-Instruct"
-WORKER = "inference_endpoints_local.workers.classify"
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +28,17 @@ def cluster() -> Iterator[TwoMachines]:
 @pytest.fixture(scope="module")
 def plane(cluster: TwoMachines) -> Iterator[ClusterPlane]:
     plane = ClusterPlane([f"--ray-address={cluster.address}", f"--ray-token-file={cluster.token_file}"])
-    plane.start()
-    yield plane
-    plane.stop()
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.clear()
 
 
 @pytest.fixture(autouse=True)
 async def nothing_left(plane: ClusterPlane, anyio_backend: str) -> AsyncIterator[None]:
     """Every test has both machines, and leaves no endpoint."""
-    await until_there_are(plane, cpus=2)
+    await plane.until_cpus(2)
     yield
     with plane.hub() as hub:
         for endpoint in hub.list_inference_endpoints():
@@ -116,8 +116,7 @@ async def test_a_process_of_a_replica_that_is_killed_comes_back(
     await deploy(plane)
     before = workers(cluster)
     for machine in (cluster.head, cluster.node):
-        for pid in machine.pids_of(victim):
-            os.kill(pid, signal.SIGKILL)
+        machine.kill(machine.pids_of(victim))
     await eventually(lambda: len(workers(cluster)) == 1 and workers(cluster) != before)
     await plane.until("lang", is_running)
     assert says_german(await plane.call("lang"))
@@ -126,11 +125,11 @@ async def test_a_process_of_a_replica_that_is_killed_comes_back(
 async def test_an_endpoint_survives_the_loss_of_either_machine(plane: ClusterPlane, cluster: TwoMachines) -> None:
     await deploy(plane)
     cluster.node.lose_power()
-    await until_there_are(plane, cpus=1)
+    await plane.until_cpus(1)
     await plane.until("lang", is_running)
     assert says_german(await plane.call("lang"))
     cluster.start_node()
-    await until_there_are(plane, cpus=2)
+    await plane.until_cpus(2)
 
 
 async def test_a_lost_head_is_told_of_and_a_new_one_gets_everything(plane: ClusterPlane, cluster: TwoMachines) -> None:
@@ -152,13 +151,6 @@ async def deploy(plane: ClusterPlane) -> None:
     with plane.hub() as hub:
         hub.create_inference_endpoint("lang", **ON_CLUSTER)
     await plane.until("lang", is_running)
-
-
-async def until_there_are(plane: ClusterPlane, cpus: int) -> None:
-    async def are_there() -> bool:
-        return await plane.cpus() == cpus
-
-    await eventually(are_there)
 
 
 def workers(cluster: TwoMachines) -> list[int]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from inference_endpoints_local.daemon.plane_errors import ClusterUnusable
 from inference_endpoints_local.engines.engine import WorkerAddress
 from inference_endpoints_local.engines.ray.cluster_hardware import read_nodes
-from inference_endpoints_local.engines.ray.rest_client import NODES, ClusterFailed, RayRestClient
+from inference_endpoints_local.engines.ray.rest_client import APPLICATIONS, NODES, ClusterFailed, RayRestClient
 from inference_endpoints_local.loopback import HOST
 
 START_TIMEOUT_S = 90.0
@@ -40,7 +40,7 @@ class OneNodeCluster:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        """Returns once its node is listed. Raises ClusterUnusable."""
+        """Returns once it answers. Raises ClusterUnusable."""
         if importlib.util.find_spec("ray") is None:
             raise ClusterUnusable(
                 "--ray-start needs Ray on this machine: pip install 'inference-endpoints-mcp[ray-node]'."
@@ -60,7 +60,7 @@ class OneNodeCluster:
             )
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                while not await self._has_its_node():
+                while not await self._answers():
                     if self._process.returncode is not None:
                         raise ClusterUnusable(f"The Ray cluster did not start. The end of {self._log} shows why.")
                     await asyncio.sleep(0.1)
@@ -70,9 +70,12 @@ class OneNodeCluster:
                 f"The Ray cluster did not start in {START_TIMEOUT_S:.0f} s. The end of {self._log} shows more."
             ) from None
 
-    async def _has_its_node(self) -> bool:
+    async def _answers(self) -> bool:
+        """Whether both parts of its REST API do. They start some seconds after its port, and one after the other."""
+        client = RayRestClient(self.address)
         try:
-            return bool(read_nodes(await RayRestClient(self.address).get(NODES), {}))
+            await client.get(APPLICATIONS)
+            return bool(read_nodes(await client.get(NODES), {}))
         except ClusterFailed:
             return False
 

@@ -43,6 +43,10 @@ LEASE_S = 600.0
 """How long a worker runs without a plane that asks for it: it holds memory and CPUs, and nobody can call it."""
 
 
+RETRY_AFTER_S = 5
+"""When a caller may try again whose call reached a replica without its worker."""
+
+
 class CallFailed(ConnectionError):
     """The worker ended in the middle of a response, so the connection must end too."""
 
@@ -105,7 +109,9 @@ class ReplicaApp:
         elif not hmac.compare_digest(sent, self._call_sha256):
             await error_response(401, "401 Unauthorized")(request.scope, request.receive, send)
         elif self._replica is None or self._replica.address is None:
-            await error_response(503, "503 Service Unavailable")(request.scope, request.receive, send)
+            # The plane notices within seconds that there is no worker, and then lets callers wait.
+            again = {"Retry-After": str(RETRY_AFTER_S)}
+            await error_response(503, "503 Service Unavailable", again)(request.scope, request.receive, send)
         else:
             query = request.scope["query_string"]
             target = (path or b"/") + (b"?" + query if query else b"")

@@ -148,6 +148,8 @@ class RayEngine:
         self._spawn(self._keep_looking(), "cluster")
 
     async def close(self) -> None:
+        for replica in self._replicas.values():
+            replica.let_go()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -131,6 +131,11 @@ class RayReplica:
         hint = "Every node needs this version of inference-endpoints-mcp with the extra ray-node."
         self._end(f"Ray could not start the replica. {hint}\n{last}", fatal=True)
 
+    def let_go(self) -> None:
+        """The plane ends: nothing of this replica goes on here."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+
     async def watch(self) -> None:
         """Read its reports until it ends, and give it its order where it has none."""
         while self._state.stage is not ReplicaStage.EXITED:

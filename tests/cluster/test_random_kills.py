@@ -1,0 +1,95 @@
+"""Parts of a cluster are killed at random points while an endpoint is changed. `CLUSTER_KILLS` says how often, and
+`CLUSTER_SEED` repeats a run."""
+
+import os
+import random
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from huggingface_hub import InferenceEndpoint
+from tests.cluster.machines import TwoMachines, two_machines, why_no_machines
+from tests.cluster.plane import MODEL, ON_CLUSTER, WORKER, ClusterPlane, is_running, says_german
+from tests.support.polling import eventually
+
+from inference_endpoints_local.models import weights
+from inference_endpoints_local.models.catalogue import resolve_model
+
+REASON = why_no_machines()
+KILLS = int(os.environ.get("CLUSTER_KILLS", "5"))
+SEED = os.environ.get("CLUSTER_SEED") or secrets.token_hex(4)
+LATEST_S = 3.0
+"""After a change, the latest time at which something is killed."""
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60 * KILLS + 300), pytest.mark.skipif(bool(REASON), reason=REASON)]
+
+CHANGES: dict[str, Callable[[InferenceEndpoint], InferenceEndpoint]] = {
+    "paused": InferenceEndpoint.pause,
+    "scaledToZero": InferenceEndpoint.scale_to_zero,
+    "running": InferenceEndpoint.resume,
+}
+"""By the state that the endpoint is in once that was acknowledged, whatever happens next."""
+
+
+@pytest.fixture
+def cluster() -> Iterator[TwoMachines]:
+    resolve_model(MODEL).files(weights.default_cache_dir())  # the machines have no way out
+    with two_machines() as cluster:
+        yield cluster
+
+
+async def test_nothing_acknowledged_is_lost_and_nothing_stays_behind(cluster: TwoMachines) -> None:
+    chance = random.Random(SEED)
+    plane = ClusterPlane([f"--ray-address={cluster.address}", f"--ray-token-file={cluster.token_file}"])
+    try:
+        plane.start()
+        await plane.until_cpus(2)
+        with plane.hub() as hub:
+            hub.create_inference_endpoint("lang", min_replica=0, **ON_CLUSTER)
+        await plane.until("lang", is_running)
+        for number in range(KILLS):
+            state, victim = chance.choice(list(CHANGES)), chance.choice(["plane", "worker", "replica", "node"])
+            print(f"{SEED} {number}: {state}, {victim}")
+            with plane.hub() as hub:
+                CHANGES[state](hub.get_inference_endpoint("lang"))
+            time.sleep(chance.uniform(0, LATEST_S))  # noqa: ASYNC251 - the point in time is the test
+            kill(victim, plane, cluster)
+            if state == "running":
+                await plane.until("lang", is_running)
+            else:
+                assert (await plane.status("lang"))["state"] == state
+                await eventually(lambda: not workers(cluster), f"{number}: no worker is left")
+            with plane.hub() as hub:
+                hub.get_inference_endpoint("lang").resume()
+            await plane.until("lang", is_running)
+            await eventually(lambda: is_served(plane), f"{number}: calls are answered")
+            await eventually(lambda: len(workers(cluster)) == 1, f"{number}: there is one worker")
+    finally:
+        plane.clear()
+    await eventually(lambda: not workers(cluster))
+
+
+async def is_served(plane: ClusterPlane) -> bool:
+    """A call gets an answer, or is told when to try again: for some seconds nobody knows of a loss."""
+    response = await plane.call("lang")
+    assert says_german(response) or response.status in {500, 502, 503}, response
+    return says_german(response)
+
+
+def kill(victim: str, plane: ClusterPlane, cluster: TwoMachines) -> None:
+    """Kill it. A plane and a node start again."""
+    if victim == "plane":
+        plane.stop(signal.SIGKILL)
+        plane.start()
+    elif victim == "node":
+        cluster.node.lose_power()
+        cluster.start_node()
+    else:
+        word = WORKER if victim == "worker" else "ray::ServeReplica"
+        for machine in (cluster.head, cluster.node):
+            machine.kill(machine.pids_of(word))
+
+
+def workers(cluster: TwoMachines) -> list[int]:
+    return [*cluster.head.pids_of(WORKER), *cluster.node.pids_of(WORKER)]
