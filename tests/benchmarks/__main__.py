@@ -12,6 +12,7 @@ from tests.benchmarks import (
     light_call,
     listing,
     memory,
+    processor,
     startup,
     throughput,
     waiting,
@@ -21,6 +22,7 @@ from tests.benchmarks.measure import Report
 BENCHMARKS: dict[str, Callable[..., Report]] = {
     "startup": startup.run,
     "get_endpoint": get_endpoint.run,
+    "processor": processor.run,
     "light_call": light_call.run,
     "memory": memory.run,
     "lifecycle": lifecycle.run,

@@ -6,6 +6,7 @@ No billing API exists. All of it follows from published prices, replicas and the
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from inference_endpoints.deploy.known_model import KnownModel
@@ -93,19 +94,23 @@ class Costs:
     """What many endpoints cost on the hardware of one listing, which is read once for all of them."""
 
     def __init__(self, listing: HardwareListing) -> None:
-        self._prices = Prices(listing)
-        self._offers = list_offers(listing)
+        self.prices = Prices(listing)
+        self._listing = listing
+
+    @cached_property
+    def _offers(self) -> list[Offer]:
+        return list_offers(self._listing)
 
     def of(self, endpoint: Endpoint, at: datetime, requests: MeasuredRequests | None = None) -> EndpointCost:
         """As `cost_of`."""
-        now = self._prices.now(endpoint)
+        now = self.prices.now(endpoint)
         idle = idle_time(endpoint, at, requests) if endpoint.state.billed else None
         saving = None
         if now and idle is not None:
             saving = next((one for one in self._savings(endpoint, now, idle, at) if one is not None), None)
             if saving is not None and requests is not None and saving.rule in {"unused", "kept_awake", "idle"}:
                 saving = replace(saving, why=f"{saving.why}{_by_metrics(requests)}")
-        return EndpointCost(endpoint, now, _at_most(endpoint, self._prices), idle, saving)
+        return EndpointCost(endpoint, now, _at_most(endpoint, self.prices), idle, saving)
 
     def _savings(self, endpoint: Endpoint, now: float, idle: timedelta, at: datetime) -> Iterator[Saving | None]:
         """Those that come first exclude the others. Each is computed when it is needed."""

@@ -7,18 +7,27 @@ A secret is recognized by its value (`known_secrets.py`), by its pattern (`secre
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from inference_endpoints_mcp.privacy.known_secrets import MASK as MASK
 from inference_endpoints_mcp.privacy.known_secrets import MIN_SECRET_LENGTH as MIN_SECRET_LENGTH
 from inference_endpoints_mcp.privacy.known_secrets import KnownSecrets
 
+MOST_REMEMBERED, LONGEST_REMEMBERED = 4_096, 256
+"""Texts without a secret that are remembered, and the characters of one."""
+
 
 class Redactor:
-    """Masks secrets in text and in plain data. A value shorter than `MIN_SECRET_LENGTH` is not recognized."""
+    """Masks secrets in text and in plain data. A value shorter than `MIN_SECRET_LENGTH` is not recognized.
+
+    Most short texts come again with every answer: names of fields, states, rows that did not change. One in which
+    nothing was found is searched once, until another secret is known. No text that has a secret is remembered.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known = KnownSecrets()
+        self._harmless = set[str]()
         for value in secrets:
             self.add(value)
 
@@ -26,11 +35,20 @@ class Redactor:
         """Mask this value from now on, in whatever form."""
         if value:
             self._known.add(value)
+            self._harmless = set()
 
     def text(self, text: str) -> str:
+        harmless = self._harmless  # a search that began before another secret was known adds to the set of that time
+        if text in harmless:
+            return text
+        masked = text
         for mask in (self._known.mask, *_detectors()):
-            text = mask(text)
-        return text
+            masked = mask(masked)
+        if masked == text and len(text) <= LONGEST_REMEMBERED:
+            if len(harmless) >= MOST_REMEMBERED:
+                harmless.clear()
+            harmless.add(text)
+        return masked
 
     def lines(self, lines: Sequence[str]) -> list[str]:
         """Lines of one text, of which a secret may span several: as many as before."""
@@ -52,27 +70,31 @@ class Redactor:
         return bool(self._redact_named(name, value) != value)
 
     def _redact_named(self, name: str, value: Any) -> Any:
-        from inference_endpoints_mcp.privacy.secret_names import is_secret, is_secret_name
-
-        if isinstance(value, list) and is_secret_name(name):
+        if isinstance(value, str):
+            return MASK if _secret_names().is_secret(name, value) else self.text(value)
+        if isinstance(value, list) and _secret_names().is_secret_name(name):
             return [self._redact_named(name, item) for item in value]
-        return MASK if isinstance(value, str) and is_secret(name, value) else self.data(value)
+        return self.data(value)
 
     def _redact_list(self, items: Sequence[Any]) -> list[Any]:
-        from inference_endpoints_mcp.privacy.secret_names import mask_arguments
-
         if items and all(isinstance(item, str) for item in items):
-            items = mask_arguments(items)
+            items = _secret_names().mask_arguments(items)
         return [self.data(item) for item in items]
 
 
 @cache
 def _detectors() -> tuple[Callable[[str], str], ...]:
     """What finds unknown secrets. Imported with the first text: a start of the server has none."""
-    from inference_endpoints_mcp.privacy.secret_names import mask_names
     from inference_endpoints_mcp.privacy.secret_patterns import mask_patterns
 
-    return mask_patterns, mask_names
+    return mask_patterns, _secret_names().mask_names
+
+
+@cache
+def _secret_names() -> ModuleType:
+    from inference_endpoints_mcp.privacy import secret_names
+
+    return secret_names
 
 
 class RedactingFilter(logging.Filter):

@@ -7,6 +7,7 @@ keys and tokens that are none, so there a weaker name counts only with a value t
 import re
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 
 from inference_endpoints_mcp.privacy.known_secrets import MASK, MIN_SECRET_LENGTH
 
@@ -64,6 +65,12 @@ def is_secret(name: str, value: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a setting of this name could hold a secret."""
+    return _is_known_name(name) if len(name) <= LONGEST_NAME else _is_known_name.__wrapped__(name)
+
+
+@lru_cache(maxsize=1_024)
+def _is_known_name(name: str) -> bool:
+    """Remembered: the fields of an answer have the same names each time."""
     name = _CAMEL_CASE_BOUNDARY.sub("_", name)
     return _SECRET_NAME.search(name) is not None and _OTHER_NAME.search(name) is None
 

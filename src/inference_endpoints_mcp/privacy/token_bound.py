@@ -48,6 +48,15 @@ def token_bound(text: str) -> int:
     )
 
 
+def fits(text: str, tokens: int) -> bool:
+    """Whether a text has at most so many tokens, by this bound or by its bytes, which are counted faster.
+
+    >>> fits("three short words", 20)
+    True
+    """
+    return (len(text) <= tokens and len(text.encode("utf-8", "replace")) <= tokens) or token_bound(text) <= tokens
+
+
 def head_length(text: str, tokens: int) -> int:
     """How many of the first characters have at most so many tokens as text in JSON, where possible up to a line's end.
 

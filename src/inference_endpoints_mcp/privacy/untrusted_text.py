@@ -20,9 +20,9 @@ _ALLOWED_CONTROLS = {"\n", "\t"}
 
 def clean(text: str) -> str:
     """The text without ANSI sequences and without control, BiDi, zero-width, tag and private characters."""
-    text = _ANSI.sub("", text.replace("\r\n", "\n"))
     if text.isascii() and text.isprintable():
-        return text
+        return text  # it has no escape either, so there is nothing to remove
+    text = _ANSI.sub("", text.replace("\r\n", "\n"))
     return "".join(char for char in text if char in _ALLOWED_CONTROLS or unicodedata.category(char) not in _INVISIBLE)
 
 

@@ -170,9 +170,12 @@ Row = TypeVar("Row", bound=BaseModel)
 
 def fit_rows(rows: Sequence[Row]) -> list[Row]:
     """The first rows that fit into one output."""
+    texts = [row.model_dump_json(exclude_none=True) for row in rows]
+    if sum(len(text.encode()) for text in texts) <= MAX_ROW_TOKENS:  # no text has more tokens than bytes
+        return list(rows)
     room = MAX_ROW_TOKENS
-    for index, row in enumerate(rows):
-        room -= token_bound(row.model_dump_json(exclude_none=True))
+    for index, text in enumerate(texts):
+        room -= token_bound(text)
         if room < 0:
             return list(rows[:index])
     return list(rows)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from inference_endpoints_mcp.privacy.redact import MASK, RedactingFilter, Redactor
+from inference_endpoints_mcp.privacy.redact import MASK, MOST_REMEMBERED, RedactingFilter, Redactor
 
 TOKEN = "hf_" + "a1B2" * 9
 
@@ -38,6 +38,24 @@ def test_a_known_value_is_masked_whatever_its_pattern() -> None:
     assert redactor.text("my correct horse!") == f"my {MASK}!"
     redactor.add("battery staple")
     assert redactor.data({"a": ["battery staple"]}) == {"a": [MASK]}
+
+
+def test_a_text_that_was_harmless_is_masked_once_its_value_is_known_to_be_secret() -> None:
+    redactor = Redactor()
+    assert redactor.text("chat-of-acme") == redactor.text("chat-of-acme") == "chat-of-acme"
+    assert redactor.data({"name": "chat-of-acme"}) == {"name": "chat-of-acme"}
+    redactor.add("chat-of-acme")
+    assert redactor.text("chat-of-acme") == redactor.text("chat-of-acme") == MASK
+    assert redactor.data({"name": "chat-of-acme"}) == {"name": MASK}
+
+
+def test_masking_is_the_same_however_many_texts_came_before() -> None:
+    redactor = Redactor()
+    for number in range(2 * MOST_REMEMBERED):
+        redactor.text(f"endpoint-{number}")
+    for _ in range(2):
+        assert redactor.text("endpoint-0") == "endpoint-0"
+        assert redactor.text(f"token {TOKEN}") == f"token {MASK}"
 
 
 def test_a_value_too_short_to_be_a_secret_is_not_masked_in_any_text() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS, token_bound
+from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS, fits, token_bound
 
 _FENCED = re.compile(
     r"(?P<open><(?P<mark>untrusted-[0-9a-f]{12}) source=\"(?P<source>[^\">\n]*)\">\n)"
@@ -25,6 +25,8 @@ def to_compact_json(data: Any) -> str:
 
 def fit(data: dict[str, Any], limit: int = MAX_ANSWER_TOKENS) -> dict[str, Any]:
     """The answer, changed in place so that it has at most `limit` tokens."""
+    if fits(to_compact_json(data), limit):
+        return data
     left_out = 0
     while (excess := token_bound(to_compact_json(data)) - limit) > 0:
         texts = sorted(_fenced(data), key=lambda place: len(place[0][place[1]]), reverse=True)

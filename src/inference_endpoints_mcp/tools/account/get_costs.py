@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.costs import Costs, EndpointCost, MeasuredRequests, Per, SavingName
-from inference_endpoints.deploy.prices import HOURS_PER_MONTH, Prices
+from inference_endpoints.deploy.prices import HOURS_PER_MONTH
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints.models import AllGraphs, Endpoint, HardwareListing
+from inference_endpoints.models import AllGraphs, Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import LOCAL
@@ -121,15 +121,14 @@ async def query_costs(
 ) -> tuple[list[NamespacedCost], Mapping[str, InferenceEndpointError]]:
     """What each endpoint costs, most expensive first; and the namespaces without an answer."""
 
-    async def fetch(namespace: str) -> tuple[Sequence[Endpoint], HardwareListing]:
-        return await call.endpoints.list(namespace), await call.hardware_cache.listing(namespace)
+    async def fetch(namespace: str) -> tuple[Sequence[Endpoint], Costs]:
+        return await call.endpoints.list(namespace), await call.hardware_cache.costs(namespace)
 
     queried = await query_namespaces(call, namespace, fetch)
     at = call.endpoints.http.clock.now()
-    listings = {one: listing for one, (_, listing) in queried.results.items()}
+    known = {one: costs for one, (_, costs) in queried.results.items()}
     everything = [(one, endpoint) for one, (endpoints, _) in queried.results.items() for endpoint in endpoints]
-    measured = await _measure_requests(call, everything, listings, at)
-    known = {one: Costs(listing) for one, listing in listings.items()}
+    measured = await _measure_requests(call, everything, known, at)
     costs = []
     for number, (one, endpoint) in enumerate(everything, 1):
         costs.append(NamespacedCost(one, known[one].of(endpoint, at, measured.get((one, endpoint.name)))))
@@ -140,10 +139,10 @@ async def query_costs(
 
 
 async def _measure_requests(
-    call: CallContext, everything: Sequence[tuple[str, Endpoint]], listings: Mapping[str, HardwareListing], at: datetime
+    call: CallContext, everything: Sequence[tuple[str, Endpoint]], known: Mapping[str, Costs], at: datetime
 ) -> dict[tuple[str, str], MeasuredRequests]:
     """The last requests of the dearest endpoints that run, by their metrics, as far as these can be read."""
-    prices = {one: Prices(listing) for one, listing in listings.items()}
+    prices = {one: costs.prices for one, costs in known.items()}
     running = [each for each in everything if each[1].state is State.RUNNING and prices[each[0]].now(each[1])]
     running.sort(key=lambda each: -(prices[each[0]].now(each[1]) or 0.0))
     reading = asyncio.Semaphore(MAX_READS_AT_ONCE)
