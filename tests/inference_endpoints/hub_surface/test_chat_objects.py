@@ -167,3 +167,14 @@ async def test_a_client_that_is_left_ends_its_streams(call: CallStyle, default_u
         stream = await entered.chat.completions.create(messages=TURNS, stream=True)
         assert (await anext(stream)).choices[0].delta.content == ""
     assert await collected(stream) == []
+
+
+async def test_parts_of_an_answer_that_have_no_sense_are_left_out(call: CallStyle, default_upstream: Upstream) -> None:
+    odd = {"tool_calls": [{"index": 0, "id": "call-1", "function": 7}]}
+    scored = {"content": [{"token": "Hi", "top_logprobs": 7}]}
+    default_upstream.serves(ROUTE, events(chunk(0, odd, logprobs=scored), chunk(0, {}, finish_reason="stop")))
+    part, _ = await collected(await call(client_of(call, default_upstream).chat_completion, TURNS, stream=True))
+    (made,) = part.choices[0].delta.tool_calls
+    assert (made.id, made.function.name, made.function.arguments) == ("call-1", None, "")
+    (token,) = part.choices[0].logprobs.content
+    assert (token.token, token.top_logprobs) == ("Hi", [])

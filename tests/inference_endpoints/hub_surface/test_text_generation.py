@@ -26,7 +26,7 @@ ENDED = {"finish_reason": "length", "generated_tokens": 2, "input_length": 3, "s
 OF_TGI = [tgi_event(1, " upon"), tgi_event(2, " a", generated_text=" upon a", details=ENDED)]
 
 
-def chunk(text: str, **choice: Any) -> dict[str, Any]:
+def chunk(text: Any, **choice: Any) -> dict[str, Any]:
     return {"id": "c", "choices": [{"index": 0, "text": text, "finish_reason": None, **choice}]}
 
 
@@ -136,6 +136,18 @@ async def test_what_goes_wrong_in_a_stream_is_an_error_of_ours(
     client = client_of(call, default_upstream)
     with pytest.raises(kind, match=said):
         await collected(await call(client.text_generation, "once", stream=True))
+
+
+async def test_counts_that_are_none_are_left_out_and_a_text_that_is_none_is_an_error(
+    call: CallStyle, default_upstream: Upstream
+) -> None:
+    ended = chunk(" a", finish_reason="length") | {"usage": 7}
+    default_upstream.serves("/v1/completions", events(ended, DONE), events(chunk({"a": 1}), DONE))
+    client = client_of(call, default_upstream, engine="vllm")
+    *_, last = await collected(await call(client.text_generation, "once", stream=True, details=True))
+    assert (last.generated_text, last.details.finish_reason, last.details.generated_tokens) == (" a", "length", None)
+    with pytest.raises(BadRequest, match="no generated text"):
+        await call(client.text_generation, "once", stream=True)
 
 
 async def test_the_time_of_a_call_is_for_the_whole_stream(call: CallStyle, default_upstream: Upstream) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, ChatResponse, Usage
+from inference_endpoints.inference.chat.messages import arguments_to_text
 from inference_endpoints.inference.tasks.outputs import Output
 
 
@@ -30,8 +31,9 @@ class ToolCall(Output):
 
     @classmethod
     def of(cls, call: Mapping[str, Any]) -> "ToolCall":
-        part = call.get("function") or {}
-        function = FunctionCall(part.get("name"), part.get("arguments") or "")
+        part = call.get("function")
+        part = part if isinstance(part, Mapping) else {}
+        function = FunctionCall(part.get("name"), arguments_to_text(part.get("arguments")))
         return cls(function, call.get("id"), call.get("type") or "function", call.get("index"))
 
 
@@ -51,9 +53,9 @@ class TokenLogprob(Output):
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> "TokenLogprob":
-        others = [
-            TopLogprob(str(each.get("token", "")), each.get("logprob")) for each in item.get("top_logprobs") or ()
-        ]
+        listed = item.get("top_logprobs")
+        rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
+        others = [TopLogprob(str(row.get("token", "")), row.get("logprob")) for row in rows]
         return cls(str(item.get("token", "")), item.get("logprob"), others)
 
 

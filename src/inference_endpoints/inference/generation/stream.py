@@ -19,7 +19,7 @@ from inference_endpoints.inference.generation.answer import (
     tokens_of_logprobs,
 )
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
-from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK
+from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK, as_text
 from inference_endpoints.inference.tasks.table import TASKS
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.json_text import parse_json
@@ -71,10 +71,11 @@ class _Completion:
 
     def add(self, chunk: Any) -> TextGenerationStreamOutput | None:
         """The token of a chunk, if it has one."""
-        self.usage = chunk.get("usage") or self.usage
+        usage = chunk.get("usage")
+        self.usage = usage if isinstance(usage, dict) else self.usage
         for choice in chunk["choices"]:
             self.reason = finish_reason_of(choice) or self.reason
-            if text := choice.get("text"):
+            if text := as_text(choice.get("text") or ""):
                 self.text.append(text)
                 named = next(iter(tokens_of_logprobs(choice.get("logprobs"))), None)
                 token = TextGenerationOutputToken(None, None, special=False, text=text)
