@@ -21,6 +21,11 @@ CREATE TABLE IF NOT EXISTS hold
 CREATE TABLE IF NOT EXISTS proposal (proof BLOB PRIMARY KEY, again BLOB, allowed REAL, made REAL);
 """
 _FIND = "SELECT seconds, losses, arrivals FROM hold WHERE client = ?"
+_FIND_OUTCOME = (
+    "SELECT proof = ? AS arrived, allowed FROM proposal WHERE (proof = ? OR again = ?) AND made >= ? "
+    "ORDER BY arrived DESC, rowid LIMIT 1"
+)
+"""Every call asks this, so it is one query: each takes the lock of the file."""
 
 T = TypeVar("T")
 
@@ -101,13 +106,8 @@ class LearnedHolds:
             self._db = None
 
     def _outcome(self, db: sqlite3.Connection, proof: bytes, again: bytes) -> AnswerOutcome | None:
-        since = self._clock() - PROPOSAL_VALID_S
-        for column, value in (("proof", proof), ("again", again)):
-            query = f"SELECT allowed FROM proposal WHERE {column} = ? AND made >= ?"  # noqa: S608
-            row = db.execute(query, [value, since]).fetchone()
-            if row is not None:
-                return AnswerOutcome(column == "proof", row[0])
-        return None
+        row = db.execute(_FIND_OUTCOME, [proof, proof, again, self._clock() - PROPOSAL_VALID_S]).fetchone()
+        return AnswerOutcome(bool(row[0]), row[1]) if row else None
 
     def _run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = False) -> T:
         """Do it, in one transaction. A file that is no database is begun anew: nothing in it is worth a repair."""
