@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media cluster
+SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media cluster broker
 # Three processes for two cores, as many tests wait.
 FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container test-cluster check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container test-cluster test-broker check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -100,6 +100,11 @@ $(VENV)/media/.ready: $(READY)
 
 test-media: $(VENV)/media/.ready  ## speech and images on this machine, with real models
 	@$(BIN)/python -m pytest tests/media
+
+# Without a Redis the tests are skipped.
+test-broker: $(READY)  ## try several replicas of the server that share a broker
+	@$(BIN)/python -m tests.broker.broker
+	@$(BIN)/python -m pytest tests/broker -rs
 
 screenshot: $(VENV)/page/.ready  ## take the README's picture of the dashboard again, with a real model
 	@$(BIN)/python -m tests.app.screenshot

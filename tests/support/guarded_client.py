@@ -10,6 +10,7 @@ from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.policy.send_guard import SendGuard
+from inference_endpoints_mcp.replicas.process_state import ProcessState
 
 
 @asynccontextmanager
@@ -17,6 +18,6 @@ async def guarded(
     backend: Backend, limits: Limits, audit: AuditTrail | None = None
 ) -> AsyncIterator[AsyncEndpointsClient]:
     async with AsyncEndpointsClient(backend, namespace="acme") as reader:
-        guard = SendGuard(Policy(limits, audit), reader, HardwareCache(reader))
+        guard = SendGuard(Policy(limits, audit), reader, HardwareCache(reader), ProcessState())
         async with AsyncEndpointsClient(backend, namespace="acme", guard=guard) as client:
             yield client

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome, ApprovalPolicy
+from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, ProcessLedger
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
 from inference_endpoints_mcp.approval.proposal import AnyProposal
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
@@ -18,28 +18,28 @@ Approver = Literal["person", "token"]
 
 
 class Approvals:
-    """`now` returns seconds since the epoch. Servers with the same folder redeem each other's tokens."""
+    """`now` returns seconds since the epoch. Servers with the same ledger redeem each other's tokens."""
 
     def __init__(
         self,
         policy: ApprovalPolicy,
         audit: AuditTrail,
-        folder: Path | None = None,
+        open_ledger: Callable[[], PlanLedger] = ProcessLedger,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.policy = policy
-        self._tokens = PlanTokens(folder, now)
+        self.tokens = PlanTokens(open_ledger, now)
         self._audit = audit
 
     def issue(self, caller: str, proposal: AnyProposal, by: Approver, question: str | None = None) -> str:
         """A token for this plan: for a model or host to return, or beside a question that a person answers."""
         self.audit("plan", proposal, by=by, question=question)
         valid_for = PLAN_VALID_S if by == "token" else self.policy.answer_timeout_s
-        return self._tokens.issue(_bound(caller, proposal, by), valid_for)
+        return self.tokens.issue(_bound(caller, proposal, by), valid_for)
 
-    def redeem(self, token: str, caller: str, proposal: AnyProposal, by: Approver) -> Rejection | None:
+    async def redeem(self, token: str, caller: str, proposal: AnyProposal, by: Approver) -> Rejection | None:
         """Why a token is not valid for this plan, None if it is. It is valid once."""
-        return self._tokens.redeem(token, _bound(caller, proposal, by))
+        return await self.tokens.redeem(token, _bound(caller, proposal, by))
 
     def audit(
         self,

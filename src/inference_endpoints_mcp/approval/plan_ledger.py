@@ -1,4 +1,4 @@
-"""What server processes share so that a plan's token is good in each of them, and once: a key and the redeemed tokens.
+"""What server processes share so that a plan's token is good in each of them, and once: keys and the redeemed tokens.
 
 Many hosts start a server, or open a session, for each call.
 """
@@ -6,15 +6,19 @@ Many hosts start a server, or open a session, for each call.
 import logging
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
+
+from inference_endpoints_mcp.replicas.shared_state import SharedState
 
 log = logging.getLogger(__name__)
 
 _KEY_BYTES = 32
 _LOCK_TIMEOUT_S = 5.0
+_CLOCKS_DIFFER_S = 300
+"""Seconds for which a token is remembered longer than it is valid, since another replica's clock may be late."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sealing_key (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS redeemed (nonce BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
@@ -22,14 +26,14 @@ CREATE TABLE IF NOT EXISTS redeemed (nonce BLOB PRIMARY KEY, expires INTEGER NOT
 
 
 class PlanLedger(Protocol):
-    """A key, and which tokens are redeemed. Times are in whole seconds since the epoch."""
+    """The sealing keys, the newest first, and which tokens are redeemed. Times are in whole seconds since the epoch."""
 
     @property
-    def key(self) -> bytes: ...
+    def keys(self) -> Sequence[bytes]: ...
 
-    def is_redeemed(self, nonce: bytes) -> bool: ...
+    async def is_redeemed(self, nonce: bytes) -> bool: ...
 
-    def redeem(self, nonce: bytes, expires: int, now: int) -> bool:
+    async def redeem(self, nonce: bytes, expires: int, now: int) -> bool:
         """Record that a token is redeemed. Returns False if it was before. What has expired is forgotten."""
 
 
@@ -37,13 +41,13 @@ class ProcessLedger:
     """A ledger of this process alone."""
 
     def __init__(self) -> None:
-        self.key = secrets.token_bytes(_KEY_BYTES)
+        self.keys = (secrets.token_bytes(_KEY_BYTES),)
         self._redeemed: dict[bytes, int] = {}
 
-    def is_redeemed(self, nonce: bytes) -> bool:
+    async def is_redeemed(self, nonce: bytes) -> bool:
         return nonce in self._redeemed
 
-    def redeem(self, nonce: bytes, expires: int, now: int) -> bool:
+    async def redeem(self, nonce: bytes, expires: int, now: int) -> bool:
         if nonce in self._redeemed:
             return False
         self._redeemed = {each: until for each, until in self._redeemed.items() if until >= now}
@@ -66,13 +70,13 @@ class FolderLedger:
             for statement in _SCHEMA.split(";"):
                 db.execute(statement)
             db.execute("INSERT OR IGNORE INTO sealing_key VALUES (1, ?)", [secrets.token_bytes(_KEY_BYTES)])
-            self.key: bytes = db.execute("SELECT key FROM sealing_key").fetchone()[0]
+            self.keys: Sequence[bytes] = db.execute("SELECT key FROM sealing_key").fetchone()
 
-    def is_redeemed(self, nonce: bytes) -> bool:
+    async def is_redeemed(self, nonce: bytes) -> bool:
         with self._writing() as db:
             return db.execute("SELECT 1 FROM redeemed WHERE nonce = ?", [nonce]).fetchone() is not None
 
-    def redeem(self, nonce: bytes, expires: int, now: int) -> bool:
+    async def redeem(self, nonce: bytes, expires: int, now: int) -> bool:
         with self._writing() as db:
             db.execute("DELETE FROM redeemed WHERE expires < ?", [now])
             return db.execute("INSERT OR IGNORE INTO redeemed VALUES (?, ?)", [nonce, expires]).rowcount == 1
@@ -84,6 +88,27 @@ class FolderLedger:
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
+
+
+class ReplicaLedger:
+    """A ledger of all replicas: the operator's keys, and the tokens that one of them redeemed.
+
+    Raises `SharedStateUnavailable` where it is not known whether a token was redeemed.
+    """
+
+    def __init__(self, keys: Sequence[bytes], shared: SharedState) -> None:
+        self.keys = keys
+        self._shared = shared
+
+    async def is_redeemed(self, nonce: bytes) -> bool:
+        return await self._shared.is_claimed(_claim(nonce))
+
+    async def redeem(self, nonce: bytes, expires: int, now: int) -> bool:
+        return await self._shared.claim(_claim(nonce), expires - now + _CLOCKS_DIFFER_S)
+
+
+def _claim(nonce: bytes) -> str:
+    return f"plan {nonce.hex()}"
 
 
 def open_ledger(folder: Path | None) -> PlanLedger:

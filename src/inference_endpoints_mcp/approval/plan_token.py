@@ -3,14 +3,14 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome
-from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, open_ledger
+from inference_endpoints_mcp.approval.plan_ledger import PlanLedger
 
 _NONCE, _TIME, _DIGEST = 8, 4, 6
 """Bytes of each part of a token."""
@@ -37,51 +37,74 @@ _REDEEMED = Rejection("The plan was carried out already", ApprovalOutcome.DRIFTE
 
 
 class PlanTokens:
-    """Issues tokens and redeems them, in every process with the same folder. `now` gives seconds since the epoch."""
+    """Issues tokens and redeems them, in every process with the same ledger. `now` gives seconds since the epoch."""
 
-    def __init__(self, folder: Path | None, now: Callable[[], float]) -> None:
-        self._folder = folder
+    def __init__(self, open_ledger: Callable[[], PlanLedger], now: Callable[[], float]) -> None:
+        self._open_ledger = open_ledger
         self._now = now
 
     def issue(self, bound: Mapping[str, str], valid_for: float) -> str:
         """A token bound to these parts, for so many seconds."""
         expires = self._clock() + int(valid_for)
-        body = secrets.token_bytes(_NONCE) + expires.to_bytes(_TIME, "big") + b"".join(self._digests(bound))
-        return self._codec.seal(body)
+        newest = self._ledger.keys[0]
+        body = secrets.token_bytes(_NONCE) + expires.to_bytes(_TIME, "big") + b"".join(_digests(bound, newest))
+        return self._codecs[newest].seal(body)
 
-    def redeem(self, token: str, bound: Mapping[str, str]) -> Rejection | None:
+    async def redeem(self, token: str, bound: Mapping[str, str]) -> Rejection | None:
         """Redeem a token for the current binding. Returns None if it is valid, else the reason. It is valid once."""
-        try:
-            body = self._codec.unseal(token)
-        except InvalidRequestState:
+        key, body = self._unseal(token)
+        if key is None:
             return Rejection("This plan_token is not from this server", ApprovalOutcome.MALFORMED)
         nonce, expires = body[:_NONCE], int.from_bytes(body[_NONCE : _NONCE + _TIME], "big")
         if self._clock() > expires:
             return Rejection("The plan has expired", ApprovalOutcome.TIMED_OUT)
-        if self._ledger.is_redeemed(nonce):
+        if await self._ledger.is_redeemed(nonce):
             return _REDEEMED
         parts = body[_NONCE + _TIME :]
-        for index, (name, digest) in enumerate(zip(_MISMATCHES, self._digests(bound), strict=True)):
+        for index, (name, digest) in enumerate(zip(_MISMATCHES, _digests(bound, key), strict=True)):
             if parts[index * _DIGEST : (index + 1) * _DIGEST] != digest:
                 return Rejection(_MISMATCHES[name], ApprovalOutcome.DRIFTED)
-        if not self._ledger.redeem(nonce, expires, self._clock()):
+        if not await self._ledger.redeem(nonce, expires, self._clock()):
             return _REDEEMED
         return None
 
     @cached_property
     def _ledger(self) -> PlanLedger:
-        return open_ledger(self._folder)
+        return self._open_ledger()
 
     @cached_property
-    def _codec(self) -> AESGCMRequestStateCodec:
-        return AESGCMRequestStateCodec([self._ledger.key])
+    def _codecs(self) -> dict[bytes, AESGCMRequestStateCodec]:
+        return {key: AESGCMRequestStateCodec([key]) for key in self._ledger.keys}
+
+    @cached_property
+    def _state_codec(self) -> AESGCMRequestStateCodec:
+        # Keys of their own: what is sealed for one purpose is of no use for another.
+        derived = [hashlib.blake2b(key, person=b"request state", digest_size=32).digest() for key in self._ledger.keys]
+        return AESGCMRequestStateCodec(derived)
+
+    def seal(self, payload: bytes) -> str:
+        """The SDK's `RequestStateCodec`: what a host returns with a person's answer."""
+        return self._state_codec.seal(payload)
+
+    def unseal(self, token: str) -> bytes:
+        """The SDK's `RequestStateCodec`. Raises `InvalidRequestState`."""
+        return self._state_codec.unseal(token)
+
+    def _unseal(self, token: str) -> tuple[bytes | None, bytes]:
+        """The key of a token and what it holds; no key if it is not one of ours."""
+        for key, codec in self._codecs.items():
+            with suppress(InvalidRequestState):
+                return key, codec.unseal(token)
+        return None, b""
 
     def _clock(self) -> int:
         return int(self._now())
 
-    def _digests(self, bound: Mapping[str, str]) -> list[bytes]:
-        # Keyed, since they are short: nobody can search for two requests with the same one.
-        return [
-            hashlib.blake2b(bound[name].encode(), key=self._ledger.key, person=b"plan", digest_size=_DIGEST).digest()
-            for name in _MISMATCHES
-        ]
+
+def _digests(bound: Mapping[str, str], key: bytes) -> list[bytes]:
+    # Keyed, since they are short: nobody can search for two requests with the same one. The key is of any length.
+    secret = hashlib.sha256(key).digest()
+    return [
+        hashlib.blake2b(bound[name].encode(), key=secret, person=b"plan", digest_size=_DIGEST).digest()
+        for name in _MISMATCHES
+    ]

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_mcp.cli.profiles import Profile, ProfilesError, read_profiles
+from inference_endpoints_mcp.cli.replicas import join_replicas
 from inference_endpoints_mcp.cli.server_options import build_options
 from inference_endpoints_mcp.cli.settings.serve import ServeSettings
 from inference_endpoints_mcp.cli.stdio import run_stdio
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError
+from inference_endpoints_mcp.replicas.sealing_keys import ReplicasError
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure, UnprotectedServerError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError
@@ -27,14 +29,16 @@ def run_serve(settings: ServeSettings) -> int:
         return run_stdio(settings)
     try:
         profiles = read_profiles(settings.profiles, settings) if settings.profiles else {}
-        measuring = _telemetry(settings)
-        options = replace(build_options(settings, http=True), telemetry=measuring(""))
+        measuring, in_replicas = _telemetry(settings), join_replicas(settings)
+        options = in_replicas(replace(build_options(settings, http=True), telemetry=measuring("")))
         servers = {
-            name: replace(build_options(profile.settings, http=True), profile=name, telemetry=measuring(name))
+            name: in_replicas(
+                replace(build_options(profile.settings, http=True), profile=name, telemetry=measuring(name))
+            )
             for name, profile in profiles.items()
         }
         return serve_http(options, _http_options(settings, profiles), profiles=servers)
-    except (LimitsError, LentSecretsError, AuditError, *_HTTP_ERRORS) as error:
+    except (LimitsError, LentSecretsError, AuditError, ReplicasError, *_HTTP_ERRORS) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -76,6 +80,7 @@ def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> H
         max_sessions=settings.max_sessions,
         max_connections=settings.max_connections,
         grace_s=settings.grace,
+        has_broker=settings.broker is not None,
     )
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
+import json
 import math
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from inference_endpoints.client import AsyncEndpointsClient
@@ -14,6 +15,10 @@ from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
 from inference_endpoints_mcp.policy.rules import OwnedLimits
+from inference_endpoints_mcp.replicas.shared_state import SharedState
+
+_UNDER_WAY = "starts under way"
+"""Starts of all replicas that were allowed and are being sent. No list of endpoints shows them yet."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,22 @@ class Spending:
     replicas: int
     per_hour: float
 
+    @classmethod
+    def of_text(cls, text: str) -> "Spending":
+        namespace, names, replicas, per_hour = json.loads(text)
+        return cls(namespace, frozenset(names), replicas, per_hour)
+
+    def to_text(self) -> str:
+        return json.dumps([self.namespace, sorted(self.names), self.replicas, self.per_hour])
+
 
 class Budget:
     """Refuses a start that could exceed the price limit of its namespace or of all namespaces, at its most replicas."""
 
-    def __init__(self, client: AsyncEndpointsClient, hardware_cache: HardwareCache) -> None:
+    def __init__(self, client: AsyncEndpointsClient, hardware_cache: HardwareCache, shared: SharedState) -> None:
         self._client = client
         self._hardware_cache = hardware_cache
-        self._deciding = asyncio.Lock()
-        self._under_way: list[Spending] = []
-        """Starts that were allowed and are being sent. No list of endpoints shows them yet."""
+        self._shared = shared
 
     @asynccontextmanager
     async def reserve(self, start: PlannedStart, owned_limits: Sequence[OwnedLimits]) -> AsyncIterator[list[str]]:
@@ -43,25 +54,22 @@ class Budget:
 
         Raises `Refused` if an enforced limit would be exceeded; yields the warnings of the others.
         """
-        async with self._deciding:
-            (spending,) = _spendings([start])
-            warnings = [warning for owned in owned_limits for warning in await self._check(owned, [spending])]
-            self._under_way.append(spending)
-        try:
+        (spending,) = _spendings([start])
+        async with AsyncExitStack() as sending:
+            async with self._shared.lock(_UNDER_WAY):
+                warnings = [warning for owned in owned_limits for warning in await self._check(owned, [spending])]
+                await sending.enter_async_context(self._shared.place(_UNDER_WAY, spending.to_text()))
             yield warnings
-        finally:
-            self._under_way.remove(spending)
 
     async def refusals(self, starts: Sequence[PlannedStart], owned_limits: Sequence[OwnedLimits]) -> list[Refused]:
         """Every refusal these starts would meet now, all of them together. Nothing is counted."""
-        async with self._deciding:
-            found, spendings = [], _spendings(starts)
-            for owned, first in itertools.product(owned_limits, spendings):
-                try:
-                    await self._check(owned, [first, *(other for other in spendings if other is not first)])
-                except Refused as refusal:
-                    found.append(refusal)
-            return found
+        found, spendings = [], _spendings(starts)
+        for owned, first in itertools.product(owned_limits, spendings):
+            try:
+                await self._check(owned, [first, *(other for other in spendings if other is not first)])
+            except Refused as refusal:
+                found.append(refusal)
+        return found
 
     async def _check(self, owned: OwnedLimits, together: Sequence[Spending]) -> list[str]:
         """Check the first of what starts together. Returns the warnings of limits that only warn.
@@ -95,9 +103,11 @@ class Budget:
     async def _running_in(self, namespace: str, together: Sequence[Spending]) -> tuple[float, int]:
         here = [each for each in together if each.namespace == namespace]
         starting = {name for each in here for name in each.names}
+        # Before the list is read: what is no longer under way by then is in it.
+        sent = map(Spending.of_text, await self._shared.members(_UNDER_WAY))
         under_way = {
             name: each.per_hour
-            for each in self._under_way
+            for each in sent
             for name in each.names
             if each.namespace == namespace and name not in starting
         }

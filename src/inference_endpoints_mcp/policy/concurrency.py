@@ -1,47 +1,57 @@
 """How many calls and waits one caller may have at a time, so that no caller blocks the others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from inference_endpoints.errors import RateLimited
+from inference_endpoints_mcp.replicas.process_state import ProcessState
+from inference_endpoints_mcp.replicas.shared_state import GroupFull, SharedState, SharedStateUnavailable
 
 RETRY_AFTER_S = 5.0
 
 
 @dataclass
 class ConcurrencyLimits:
-    """Counts the calls of each caller, and those among them that wait."""
+    """Counts the calls of each caller, and those among them that wait: in all replicas, and where what these share
+    cannot be reached, in each."""
 
     max_calls: int
     max_waits: int
-    _calls: Counter[str] = field(default_factory=Counter)
-    _waits: Counter[str] = field(default_factory=Counter)
+    shared: SharedState
+    _here: ProcessState = field(default_factory=ProcessState)
+    _running: Counter[str] = field(default_factory=Counter)
 
     @property
     def running(self) -> Mapping[str, Callable[[], float]]:
-        """What runs now, of all callers. It may be read in another thread."""
-        return {"calls": lambda: sum(list(self._calls.values())), "waits": lambda: sum(list(self._waits.values()))}
+        """What runs now in this process, of all callers. It may be read in another thread."""
+        return {"calls": lambda: self._running["calls"], "waits": lambda: self._running["waits"]}
 
-    @contextmanager
-    def counted(self, caller: str, *, waits: bool) -> Iterator[None]:
+    @asynccontextmanager
+    async def counted(self, caller: str, *, waits: bool) -> AsyncIterator[None]:
         """Count a call for as long as the context lasts. Raises `RateLimited` where the caller has too many."""
-        kinds = [(self._calls, self.max_calls, "calls", "--max-calls")]
-        kinds += [(self._waits, self.max_waits, "waits", "--max-waits")] if waits else []
-        for counted, most, what, flag in kinds:
-            if counted[caller] >= most:
-                raise RateLimited(
-                    f"This caller already has {most} {what} running: nothing was done.",
-                    hint=f"Try again when one has ended. Only the operator of this server can allow more ({flag}).",
-                    retry_after=RETRY_AFTER_S,
-                )
-        for counted, *_ in kinds:
-            counted[caller] += 1
+        kinds = [("calls", self.max_calls), *([("waits", self.max_waits)] if waits else [])]
+        async with AsyncExitStack() as places:
+            for kind, most in kinds:
+                try:
+                    await places.enter_async_context(self._here.place(f"{kind} {caller}", most=most))
+                    await self._count_everywhere(places, f"{kind} {caller}", most)
+                except GroupFull:
+                    raise RateLimited(
+                        f"This caller already has {most} {kind} running: nothing was done.",
+                        hint="Try again when one has ended. Only the operator of this server can allow more "
+                        f"(--max-{kind}).",
+                        retry_after=RETRY_AFTER_S,
+                    ) from None
+            self._running.update(kind for kind, _ in kinds)
+            try:
+                yield
+            finally:
+                self._running.subtract(kind for kind, _ in kinds)
+
+    async def _count_everywhere(self, places: AsyncExitStack, group: str, most: int) -> None:
         try:
-            yield
-        finally:
-            for counted, *_ in kinds:
-                counted[caller] -= 1
-                if not counted[caller]:
-                    del counted[caller]
+            await places.enter_async_context(self.shared.place(group, most=most))
+        except SharedStateUnavailable:
+            return

@@ -22,6 +22,7 @@ from inference_endpoints_mcp.policy.connection_shares import ConnectionShares
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.planned_start import START_OPERATIONS, PlannedStart, update_of
 from inference_endpoints_mcp.policy.policy import Policy
+from inference_endpoints_mcp.replicas.shared_state import SharedState
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,14 @@ class SendGuard:
     `reader` reads the endpoints and prices that decisions need. No limit applies to it: it sees what callers may not.
     """
 
-    def __init__(self, policy: Policy, reader: AsyncEndpointsClient, hardware_cache: HardwareCache) -> None:
+    def __init__(
+        self, policy: Policy, reader: AsyncEndpointsClient, hardware_cache: HardwareCache, shared: SharedState
+    ) -> None:
         self._policy = policy
         self._audit = policy.audit
         self._reader = reader
         self._hardware_cache = hardware_cache
-        self._budget = Budget(reader, hardware_cache)
+        self._budget = Budget(reader, hardware_cache, shared)
         self._connections = ConnectionShares()
         self._reading = asyncio.Semaphore(MAX_READS_AT_ONCE)
 

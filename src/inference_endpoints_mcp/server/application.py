@@ -28,6 +28,8 @@ from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
+from inference_endpoints_mcp.replicas.process_state import ProcessState
+from inference_endpoints_mcp.replicas.shared_state import SharedState
 from inference_endpoints_mcp.server.caller import identify_caller
 from inference_endpoints_mcp.server.holding.held_call import HeldCall
 from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S
@@ -60,7 +62,7 @@ class ServerOptions:
     `max_calls`, `max_waits` and `max_subscriptions` are limits for each caller. `profile` names these settings in the
     audit trail. `clock` gives seconds since the epoch, and with it how long plans and questions are valid. Servers with
     the same `data_folder` redeem each other's plan tokens and share what they learnt of hosts; without one, each is on
-    its own.
+    its own. Replicas have the same `sealing_keys`, the newest first, and `open_shared` opens what they share.
     """
 
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -81,6 +83,8 @@ class ServerOptions:
     clock: Callable[[], float] = time.time
     profile: str | None = None
     telemetry: Telemetry = field(default_factory=NoTelemetry)
+    sealing_keys: tuple[bytes, ...] = ()
+    open_shared: Callable[[], SharedState] = ProcessState
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,11 @@ class _Clients:
 class RunningApplication:
     """Opens a context for each call. It connects to the backend on the first call, not before."""
 
-    def __init__(self, options: ServerOptions, redactor: Redactor, policy: Policy, approvals: Approvals) -> None:
+    def __init__(
+        self, options: ServerOptions, redactor: Redactor, policy: Policy, approvals: Approvals, shared: SharedState
+    ) -> None:
         self._options = options
+        self._shared = shared
         self._redactor = redactor
         self._approvals = approvals
         self._policy = policy
@@ -184,7 +191,7 @@ class RunningApplication:
             reconnect=reconnect,
         )
         hardware_cache = HardwareCache(reader)
-        guard = SendGuard(self._policy, reader, hardware_cache)
+        guard = SendGuard(self._policy, reader, hardware_cache, self._shared)
         measured = MeasuredGuard(guard, self._options.telemetry)
         client = AsyncEndpointsClient(backend, namespace=namespace, guard=measured, reconnect=reconnect)
         for each in (reader, client):

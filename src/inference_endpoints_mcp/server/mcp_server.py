@@ -35,6 +35,7 @@ from pydantic.networks import AnyUrl
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.approval.approvals import Approvals
+from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, ReplicaLedger, open_ledger
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.caller import caller_id
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
@@ -88,12 +89,18 @@ class EndpointsServer(MCPServer[Application]):
     def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
         audit = self.audit = AuditTrail(options.audit_file, redactor, options.profile, options.telemetry.record_event)
         policy = Policy(options.limits, audit)
-        approvals = Approvals(options.approval, audit, options.data_folder, options.clock)
+        shared = self._shared = options.open_shared()
+
+        def ledger() -> PlanLedger:
+            keys = options.sealing_keys
+            return ReplicaLedger(keys, shared) if keys else open_ledger(options.data_folder)
+
+        approvals = Approvals(options.approval, audit, ledger, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
         self._application: RunningApplication | None = None
         self._redactor, self._policy = redactor, policy
-        self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits)
+        self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits, shared)
         for measure, read in self._concurrency.running.items():
             options.telemetry.watch(measure, read)
         self._tool_calls = ToolCalls(policy, self._concurrency, redactor, options.telemetry)
@@ -102,7 +109,10 @@ class EndpointsServer(MCPServer[Application]):
 
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
-            async with aclosing(RunningApplication(options, redactor, policy, approvals)) as application:
+            async with (
+                aclosing(shared),
+                aclosing(RunningApplication(options, redactor, policy, approvals, shared)) as application,
+            ):
                 self._application = application
                 yield application
 
@@ -124,7 +134,9 @@ class EndpointsServer(MCPServer[Application]):
                 self._count_request,
             ],
             # The state outlives the question, so that a late answer gets an error in our own words.
-            request_state_security=RequestStateSecurity.ephemeral(ttl=2 * options.approval.answer_timeout_s),
+            request_state_security=RequestStateSecurity(
+                codec=approvals.tokens, ttl=2 * options.approval.answer_timeout_s
+            ),
             log_level="WARNING",
             subscriptions=bus if options.max_subscriptions else False,
             extensions=[AppExtension(), self._skills],
@@ -147,6 +159,10 @@ class EndpointsServer(MCPServer[Application]):
     async def is_ready(self) -> bool:
         """Whether the control plane can be reached now."""
         return self._application is not None and await self._application.is_ready()
+
+    async def shares(self) -> bool:
+        """Whether what replicas share can be reached now."""
+        return await self._shared.is_reachable()
 
     async def run_stdio_async(self) -> None:
         async with stdio_messages() as (messages, answers):
@@ -217,7 +233,7 @@ class EndpointsServer(MCPServer[Application]):
         """Middleware: count a request against its caller's limit. Raises `RateLimited`."""
         if ctx.request_id is None or ctx.method in NOT_COUNTED:
             return await call_next(ctx)
-        with self._concurrency.counted(caller_id(), waits=False):
+        async with self._concurrency.counted(caller_id(), waits=False):
             return await call_next(ctx)
 
     async def _render_failures(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

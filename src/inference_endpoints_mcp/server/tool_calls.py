@@ -144,7 +144,7 @@ class ToolCalls:
         try:
             for allowed in _allowed_with(name):
                 self._policy.check_tool(allowed)
-            with self._concurrency.counted(caller_id(), waits=spec.waits):
+            async with self._concurrency.counted(caller_id(), waits=spec.waits):
                 result = await _build(spec).run(given_arguments(arguments), context)
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)

@@ -40,6 +40,7 @@ class HttpOptions:
     With `links`, the page of the app is served as well, to whoever opens one of them.
     `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
     `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all.
+    With `has_broker`, probes learn whether it answers.
     `grace_s` are the seconds that running calls have to end after SIGTERM.
     """
 
@@ -53,6 +54,7 @@ class HttpOptions:
     max_connections: int = 2_000
     grace_s: int = 2
     links: "OneTimeLinks | None" = None
+    has_broker: bool = False
 
 
 def serve_stdio(options: ServerOptions) -> int:
@@ -154,7 +156,7 @@ def build_http_config(
     connections = OpenConnections(connections_possible(http.max_connections))
     return uvicorn.Config(
         # Probes come to an address of their own choice, which no list of host names has.
-        HealthRoutes(AccessMiddleware(whole, http.access), is_ready),
+        HealthRoutes(AccessMiddleware(whole, http.access), is_ready, server.shares if http.has_broker else None),
         http=connections.protocol(),
         backlog=connections.accepted_at_once,
         timeout_keep_alive=KEEP_ALIVE_S,

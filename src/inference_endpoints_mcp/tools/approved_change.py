@@ -127,7 +127,7 @@ async def _by_token(call: CallContext, change: ProposedChange, token: str) -> En
         by_host = call.approvals.policy.method is ApprovalMethod.HOST
         how = "The person approves it in the host." if by_host else "Call again with plan_token if the user agrees."
         return _planned(call, change, f"This is the plan: nothing was changed. {how}")
-    rejection = call.approvals.redeem(token, call.caller, proposal, by="token")
+    rejection = await call.approvals.redeem(token, call.caller, proposal, by="token")
     outcome = rejection.outcome if rejection else ApprovalOutcome.APPROVED
     call.approvals.audit("approval", proposal, outcome, by="token", reason=rejection.reason if rejection else None)
     if rejection is None:

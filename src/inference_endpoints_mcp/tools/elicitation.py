@@ -39,7 +39,7 @@ async def ask_person(
     Raises `InputNeeded` to end the call with the question.
     """
     if call.mcp.protocol_version == _MODERN:
-        return _ask_between_calls(call, proposal, question)
+        return await _ask_between_calls(call, proposal, question)
     outcome = await _ask_within_call(call, proposal, question)
     call.hold.begin_anew()
     if outcome is ApprovalOutcome.APPROVED:
@@ -48,7 +48,7 @@ async def ask_person(
     return outcome
 
 
-def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) -> ApprovalOutcome:
+async def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) -> ApprovalOutcome:
     """The modern era: the call ends with the question, and is made again with the answer and the question's token."""
     answers = call.mcp.input_responses
     if not answers:
@@ -59,7 +59,7 @@ def _ask_between_calls(call: CallContext, proposal: AnyProposal, question: str) 
         token = call.approvals.issue(call.caller, proposal, by="person", question=question)
         inputs = {_APPROVAL: ElicitRequest(params=request)}
         raise InputNeeded(InputRequiredResult(input_requests=inputs, request_state=token))
-    rejection = call.approvals.redeem(call.mcp.request_state or "", call.caller, proposal, by="person")
+    rejection = await call.approvals.redeem(call.mcp.request_state or "", call.caller, proposal, by="person")
     return rejection.outcome if rejection else _outcome(answers, proposal)
 
 

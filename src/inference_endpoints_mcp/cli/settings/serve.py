@@ -12,7 +12,12 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from inference_endpoints_mcp.cli.settings.server import ServerSettings
-from inference_endpoints_mcp.cli.settings.values import validate_address, validate_names, validate_networks
+from inference_endpoints_mcp.cli.settings.values import (
+    validate_address,
+    validate_broker,
+    validate_names,
+    validate_networks,
+)
 from inference_endpoints_mcp.policy.limits import CommaSeparated
 from inference_endpoints_mcp.policy.rules import flag
 
@@ -81,6 +86,19 @@ class ServeSettings(ServerSettings):
     metrics: Annotated[str, AfterValidator(validate_address)] | None = Field(
         default=None, description="Address at which Prometheus finds metrics, such as 127.0.0.1:9464. Default: none."
     )
+    broker: Annotated[str, AfterValidator(validate_broker)] | None = Field(
+        default=None,
+        description="Redis or Valkey that the replicas of this server share: redis://host:6379/0, rediss:// with TLS, "
+        "unix:///path. So a plan is carried out once, and limits hold for all together. Needs --sealing-keys.",
+    )
+    broker_password_file: Path | None = Field(
+        default=None, description="Private file with the password for the broker, which its address must not hold."
+    )
+    sealing_keys: Path | None = Field(
+        default=None,
+        description="Private file of keys that all replicas have, one a line, the newest first: what one seals for "
+        "approval, the others open. Needs --broker.",
+    )
 
     @property
     def has_key(self) -> bool:
@@ -97,6 +115,19 @@ class ServeSettings(ServerSettings):
     def _provider_and_resource_belong_together(self) -> Self:
         if (self.oauth_issuer is None) != (self.oauth_resource is None):
             raise PydanticCustomError("oauth", "--oauth-issuer and --oauth-resource need each other.")
+        return self
+
+    @model_validator(mode="after")
+    def _replicas_share_keys_and_broker(self) -> Self:
+        if (self.broker is None) != (self.sealing_keys is None):
+            raise PydanticCustomError(
+                "broker",
+                "--broker and --sealing-keys need each other: without the broker, each replica would carry a plan out.",
+            )
+        if self.broker_password_file and not self.broker:
+            raise PydanticCustomError("broker", "--broker-password-file needs --broker.")
+        if self.broker and not self.http:
+            raise PydanticCustomError("broker", "--broker needs --http.")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -60,6 +61,18 @@ def validate_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
                 "networks", "{network} is not an address. Valid are e.g. 10.0.0.5 or 10.0.0.0/24", {"network": network}
             )
     return networks
+
+
+def validate_broker(url: str) -> str:
+    """The address of a broker, without a password: other users see the arguments of a process."""
+    if not re.match(r"(redis|rediss|unix)://[^\s]+$", url):
+        raise PydanticCustomError("broker", "A broker is redis://host:6379/0, rediss://host:6379/0 or unix:///path.")
+    parts = urlsplit(url)
+    if parts.password is not None or "password" in parse_qs(parts.query):
+        raise PydanticCustomError(
+            "broker", "The address of a broker must not hold its password: put it into --broker-password-file."
+        )
+    return url
 
 
 def validate_address(address: str) -> str:
