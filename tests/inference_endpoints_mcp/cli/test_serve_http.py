@@ -10,6 +10,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Run, Start, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
+from tests.support.round_robin import round_robin
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.tools.registry import TOOLS
@@ -60,6 +61,22 @@ async def test_a_plan_is_valid_for_its_caller_in_every_session_and_process(plann
         assert "another caller" in await host.refused("create_endpoint", "REFUSED", **wish, plan_token=token)
     async with connected(streamable_http_client(other), mode, name="another host") as host:
         assert (await host.call("create_endpoint", **wish, plan_token=token))["changed"] is True
+
+
+async def test_a_person_answers_to_another_process_of_the_same_data_folder(
+    start: Start, tmp_path: Path, run: Run
+) -> None:
+    flags = ["--local", "--simulated", "--data-dir", str(tmp_path / "plane"), "--confirm-simulated"]
+    servers = [start("serve", "--http", "--port", "0", *flags) for _ in range(2)]
+    async with (
+        round_robin([address_of(server) for server in servers]) as address,
+        httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), timeout=HANG_TIMEOUT_S) as client,
+        connected(streamable_http_client(address, http_client=client), "auto", answer=lambda question: True) as host,
+    ):
+        for name in ("one", "two"):
+            created = await host.call("create_endpoint", endpoint_name=name, repository="a/b", hardware=CLOUD)
+            assert created["changed"] is True
+    run("control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
 
 
 async def test_a_call_whose_host_disconnects_is_cancelled(server: tuple[object, str]) -> None:
