@@ -26,15 +26,15 @@ def wish(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_plan_of_one_replica_is_carried_out_once_by_whichever_gets_it(replicas: Replicas, mode: Mode) -> None:
-    one, other = replicas.addresses("--confirm", "plan")
+    one, other = replicas.addresses("--confirm", "plan", "--confirm-effects", "disrupts")
     async with host_at(one, mode) as first, host_at(other, mode) as second:
-        token = (await first.call("create_endpoint", **wish("planned")))["plan_token"]
-        sent = [
-            host.send("create_endpoint", **wish("planned"), plan_token=token) for host in [first, second] for _ in "123"
-        ]
-        results = await asyncio.gather(*sent)
-        carried_out = [result for result in results if (result.structured_content or {}).get("changed")]
-        assert len(carried_out) == 1, [text_of(result) for result in results]
+        await first.call("create_endpoint", **wish("chat"))
+        token = (await first.call("pause_endpoint", endpoint_name="chat"))["plan_token"]
+        assert (await second.call("pause_endpoint", endpoint_name="chat", plan_token=token))["changed"] is True
+        assert (await first.call("resume_endpoint", endpoint_name="chat"))["changed"] is True
+        for host in (first, second):
+            refused = await host.refused("pause_endpoint", "REFUSED", endpoint_name="chat", plan_token=token)
+            assert "carried out already" in refused
 
 
 async def test_a_person_approves_at_another_replica_than_the_one_that_asked(replicas: Replicas) -> None:
