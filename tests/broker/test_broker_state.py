@@ -73,6 +73,22 @@ async def test_a_broker_that_lost_everything_gets_the_places_again(broker: Broke
     await state.aclose()
 
 
+async def test_a_restart_of_the_broker_between_two_requests_fails_none(broker: Broker) -> None:
+    """The connections that were kept are dead, which nobody noticed."""
+    state = BrokerState(broker.url, PASSWORD)
+    await asyncio.gather(*(state.is_claimed("plan") for _ in range(5)))
+    for claimed in ("one", "two"):
+        broker.kill()
+        broker.start()
+        assert await state.claim(claimed, 60)
+        assert not await state.claim(claimed, 60)
+    broker.kill()
+    broker.start()
+    async with state.lock("starts"):
+        assert await state.members("starts") == []
+    await state.aclose()
+
+
 async def test_one_at_a_time_is_in_a_lock_of_two_replicas(broker: Broker) -> None:
     states = [BrokerState(broker.url, PASSWORD) for _ in range(2)]
     inside = 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import LockError, RedisError
 
 from inference_endpoints_mcp.replicas.shared_state import GroupFull, SharedStateUnavailable
@@ -37,6 +38,11 @@ if tonumber(ARGV[3]) >= 0 and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) 
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 redis.call('EXPIRE', KEYS[1], math.ceil(ARGV[2]))
 return 1
+"""
+# Whoever sends it again, since the answer was lost, has claimed it as well.
+_CLAIM = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then return 1 end
+return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
 """
 _MEMBERS = """
 local clock = redis.call('TIME')
@@ -67,7 +73,8 @@ class BrokerState:
         self._failed_at = float("-inf")
 
     async def claim(self, name: str, valid_s: float) -> bool:
-        return await self._send("SET", _key("claim", name), "1", "NX", "EX", max(1, round(valid_s))) is not None
+        own, seconds = secrets.token_hex(8), max(1, round(valid_s))
+        return bool(await self._send("EVAL", _CLAIM, 1, _key("claim", name), own, seconds))
 
     async def is_claimed(self, name: str) -> bool:
         return bool(await self._send("EXISTS", _key("claim", name)))
@@ -76,6 +83,7 @@ class BrokerState:
     async def lock(self, name: str) -> AsyncIterator[None]:
         # Those of this process wait for each other here, so that only one of them asks the broker.
         async with self._locks.setdefault(name, asyncio.Lock()):
+            await self._send("PING")  # finds out which of the kept connections are dead
             lock = self._redis.lock(_key("lock", name), timeout=_LOCK_S, sleep=0.02, blocking_timeout=_LOCK_S)
             try:
                 held = await lock.acquire()
@@ -148,7 +156,12 @@ class BrokerState:
         if time.monotonic() - self._failed_at < _PAUSE_S:
             raise SharedStateUnavailable
         try:
-            answer = await self._redis.execute_command(*command)
+            try:
+                answer = await self._redis.execute_command(*command)
+            except ConnectionLost:
+                # It was kept, and died meanwhile, as the others did. Every command may be sent twice.
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
+                answer = await self._redis.execute_command(*command)
         except (RedisError, OSError) as error:
             raise self._failure(error) from error
         if self._failed_at > float("-inf"):
