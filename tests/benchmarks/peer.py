@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 BARE_SERVER = (str(Path(__file__).with_name("bare_server.py")),)
 OUR_SERVER = ("-m", "inference_endpoints_mcp")
@@ -25,11 +25,13 @@ class Era(StrEnum):
 class Peer:
     """A server in a process of its own. Leaving the context ends it, as a host does, by closing its input."""
 
-    def __init__(self, server: Sequence[str], era: Era = Era.LEGACY) -> None:
+    def __init__(
+        self, server: Sequence[str], era: Era = Era.LEGACY, stderr: int | IO[str] = subprocess.DEVNULL
+    ) -> None:
         self._era = era
         self._last = 0
         self._process = subprocess.Popen(
-            [sys.executable, *server], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [sys.executable, *server], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
         )
 
     @property

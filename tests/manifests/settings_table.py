@@ -8,7 +8,7 @@ from tests.manifests.host_configs import render_hosts_table, render_links
 
 from inference_endpoints_mcp.cli.settings.server import ServerSettings
 from inference_endpoints_mcp.policy.effects import EFFECTS, EffectRule
-from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.policy.owned_limits import flag
 
 _PLACEHOLDERS: dict[Any, str] = {bool: "", int: " N", float: " NUMBER", str: " NAME", Path: " PATH"}
 

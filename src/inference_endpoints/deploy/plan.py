@@ -33,7 +33,8 @@ from inference_endpoints.models import (
 )
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import Effect, Operation
+from inference_endpoints.transport.effect import Effect
+from inference_endpoints.transport.operations import Operation
 
 MASK = "***"
 WAKE = "wake_endpoint"

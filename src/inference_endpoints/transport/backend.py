@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from inference_endpoints.errors import NotConfigured
-from inference_endpoints.transport.operations import Service
+from inference_endpoints.transport.service import Service
 from inference_endpoints.transport.token import hugging_face_token
 
 HUGGING_FACE = "huggingface"
@@ -41,7 +41,7 @@ class Backend:
     def base_url(self, service: Service) -> str:
         """The address of a service's routes.
 
-        >>> from inference_endpoints.transport.operations import Service
+        >>> from inference_endpoints.transport.service import Service
         >>> backend.base_url(Service.HUB)
         'https://huggingface.co'
         """
@@ -56,7 +56,7 @@ class Backend:
     def sends_token_to(self, service: Service) -> bool:
         """Whether requests to this service carry the token. The hosted service's suggestions need none.
 
-        >>> from inference_endpoints.transport.operations import Service
+        >>> from inference_endpoints.transport.service import Service
         >>> backend.sends_token_to(Service.CONFIGURATION)
         False
         """

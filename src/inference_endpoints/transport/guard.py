@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from inference_endpoints.errors import BadRequest, NotDeployed
 from inference_endpoints.models import Endpoint, InferenceEndpointStatus
-from inference_endpoints.transport.operations import Effect, Request
+from inference_endpoints.transport.effect import Effect
+from inference_endpoints.transport.operations import Request
 
 
 @dataclass(frozen=True)

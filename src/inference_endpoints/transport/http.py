@@ -28,9 +28,10 @@ from inference_endpoints.errors import (
 )
 from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.backend import LOCAL, Backend
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints.transport.error_response import ErrorResponse, control_plane_error
 from inference_endpoints.transport.guard import EndpointCall, Guard
-from inference_endpoints.transport.operations import Effect, Operation, Request, Retry
+from inference_endpoints.transport.operations import Operation, Request, Retry
 from inference_endpoints.transport.service_clock import ServiceClock
 from inference_endpoints.transport.token import validated_token
 

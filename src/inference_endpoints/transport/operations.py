@@ -4,10 +4,9 @@ The client's requests and retries, the embedded control plane's routes and the t
 Paths and answers: the service's OpenAPI document and huggingface_hub 2.4.0.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -15,7 +14,6 @@ from urllib.parse import quote, urlencode
 from pydantic import TypeAdapter
 
 from inference_endpoints.engines.model_config import ModelConfig, ModelConfigFile
-from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import (
     AllGraphs,
     AuditLogs,
@@ -38,18 +36,11 @@ from inference_endpoints.models import (
     TextLogs,
     WhoAmI,
 )
+from inference_endpoints.transport.effect import Effect
+from inference_endpoints.transport.path_segment import check_segment
+from inference_endpoints.transport.service import Service
 
 Result = TypeVar("Result")
-
-
-class Effect(StrEnum):
-    """The worst an operation can do, mildest first."""
-
-    READS = "reads"
-    SPENDS = "spends"
-    DISRUPTS = "disrupts"
-    EXPOSES = "exposes"
-    DESTROYS = "destroys"
 
 
 class Retry(StrEnum):
@@ -57,16 +48,6 @@ class Retry(StrEnum):
 
     SAFE = "safe"  # always: the operation is idempotent
     UNSENT = "unsent"  # only if the first request certainly never arrived
-
-
-class Service(Enum):
-    """The service, each with its own address, that an operation belongs to."""
-
-    CONTROL_PLANE = "control_plane"
-    CONTROL_PLANE_V3 = "control_plane_v3"
-    HUB = "hub"
-    CATALOGUE = "catalogue"
-    CONFIGURATION = "configuration"
 
 
 PREFIXES: Mapping[Service, str] = {Service.CONTROL_PLANE: "/v2", Service.CONTROL_PLANE_V3: "/v3"}
@@ -148,19 +129,6 @@ class Operation(Generic[Result]):
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
         return TypeAdapter(self.returns)
-
-
-_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
-
-
-def check_segment(kind: str, value: str) -> None:
-    """Raise `BadRequest` unless this is a namespace or name that the service allows, so that it cannot leave its place
-    in a path."""
-    if not _SEGMENT.fullmatch(value) or ".." in value or len(value) > 96:
-        raise BadRequest(
-            f"The {kind} is not valid.",
-            hint="It consists of letters, digits, '-', '_' and '.', and starts with a letter or digit.",
-        )
 
 
 _ALL = "/endpoint/{namespace}"

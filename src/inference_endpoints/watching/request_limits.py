@@ -1,10 +1,12 @@
 """How often endpoints are observed, and how much one watcher sends at a time."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import anyio
 
-from inference_endpoints.watching.namespace_reader import NamespaceReader
+if TYPE_CHECKING:
+    from inference_endpoints.watching.namespace_reader import NamespaceReader
 
 CHANGING_INTERVAL_S = 1.0
 """Seconds between two observations while something changes."""

@@ -17,7 +17,6 @@ from pathlib import Path
 from inference_endpoints_local import own_version
 from inference_endpoints_local.daemon.data_folder import DataFolder
 from inference_endpoints_local.daemon.data_folder import RunningPlane as RunningPlane
-from inference_endpoints_local.daemon.data_folder import default_data_dir as default_data_dir
 from inference_endpoints_local.daemon.plane_errors import (
     ClusterUnusable,
     DiskFull,

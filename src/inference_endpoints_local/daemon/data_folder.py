@@ -30,13 +30,6 @@ _LOCK_TIMEOUT_S = 0.25
 _MAX_LOG_BYTES = 1024 * 1024
 
 
-def default_data_dir() -> Path:
-    """The data folder of this user's plane unless another one is given."""
-    import platformdirs  # not above: an MCP server with a given folder starts faster without it
-
-    return platformdirs.user_data_path("inference-endpoints-mcp", appauthor=False)
-
-
 @dataclass(frozen=True)
 class RunningPlane:
     """The address, the token and the facts of a running plane."""

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import PREFIXES, Operation, Service
+from inference_endpoints.transport.operations import PREFIXES, Operation
+from inference_endpoints.transport.service import Service
 from inference_endpoints_local.wire import endpoint_body, graphs, queries, requests, responses
 
 _PREFIX = {

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from inference_endpoints.errors import Refused
-from inference_endpoints.transport.operations import Effect
-from inference_endpoints_mcp.approval.proposal import AnyProposal
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.effects import ASKED_BY_DEFAULT, EFFECTS
+
+if TYPE_CHECKING:
+    from inference_endpoints_mcp.approval.proposal import AnyProposal
 
 
 class ApprovalMethod(StrEnum):
@@ -39,16 +42,16 @@ class ApprovalPolicy:
     include_simulated: bool = False
     answer_timeout_s: float = 600.0
 
-    def requires_approval(self, proposal: AnyProposal) -> bool:
+    def requires_approval(self, proposal: "AnyProposal") -> bool:
         """Whether a change needs approval."""
         return bool(self.effects_to_approve(proposal))
 
-    def effects_to_approve(self, proposal: AnyProposal) -> frozenset[Effect]:
+    def effects_to_approve(self, proposal: "AnyProposal") -> frozenset[Effect]:
         """The effects for which a change needs approval; empty where it needs none."""
         found = proposal.effects & self.effects if self.method is not ApprovalMethod.OFF else frozenset()
         return found if self._costs(proposal) else found - {Effect.SPENDS}
 
-    def reason_not_to_ask(self, proposal: AnyProposal) -> str:
+    def reason_not_to_ask(self, proposal: "AnyProposal") -> str:
         """Why a change needs no approval, as the end of a sentence."""
         if self.method is ApprovalMethod.OFF:
             return "the operator of this server asks for no approval"
@@ -63,7 +66,7 @@ class ApprovalPolicy:
         spending = self.method is not ApprovalMethod.OFF and Effect.SPENDS in self.effects
         return spending and (backend == "huggingface" or (backend == "simulated" and self.include_simulated))
 
-    def _costs(self, proposal: AnyProposal) -> bool:
+    def _costs(self, proposal: "AnyProposal") -> bool:
         price = proposal.price
         return self.charges_need_approval(proposal.backend) and (price is None or price > self.min_price_per_hour)
 
@@ -101,7 +104,7 @@ class Drifted(Refused):
     """What was approved is not what would be done now."""
 
 
-def not_approved(outcome: ApprovalOutcome, proposal: AnyProposal, because: str) -> Refused:
+def not_approved(outcome: ApprovalOutcome, proposal: "AnyProposal", because: str) -> Refused:
     kind = Drifted if outcome is ApprovalOutcome.DRIFTED else Refused
     return kind(
         f"{_REASONS[outcome]}: {nothing_done(proposal)}.",
@@ -109,7 +112,7 @@ def not_approved(outcome: ApprovalOutcome, proposal: AnyProposal, because: str) 
     )
 
 
-def cannot_ask(proposal: AnyProposal, effect: Effect) -> Refused:
+def cannot_ask(proposal: "AnyProposal", effect: Effect) -> Refused:
     """For a host that cannot ask, and a change with an effect that only a person approves."""
     instead = "Pausing stops the billing as well. " if effect is Effect.DESTROYS else ""
     return Refused(
@@ -120,5 +123,5 @@ def cannot_ask(proposal: AnyProposal, effect: Effect) -> Refused:
     )
 
 
-def nothing_done(proposal: AnyProposal) -> str:
+def nothing_done(proposal: "AnyProposal") -> str:
     return "nothing was deleted" if proposal.effect is Effect.DESTROYS else "nothing was changed"

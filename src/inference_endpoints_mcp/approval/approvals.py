@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome, ApprovalPolicy
 from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, ProcessLedger
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
-from inference_endpoints_mcp.approval.proposal import AnyProposal
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
+
+if TYPE_CHECKING:
+    from inference_endpoints_mcp.approval.proposal import AnyProposal
 
 PLAN_VALID_S = 600.0
 """Seconds for which a plan's token is valid. A question is open for as long as the operator lets a person take."""
@@ -31,20 +33,20 @@ class Approvals:
         self.tokens = PlanTokens(open_ledger, now)
         self._audit = audit
 
-    def issue(self, caller: str, proposal: AnyProposal, by: Approver, question: str | None = None) -> str:
+    def issue(self, caller: str, proposal: "AnyProposal", by: Approver, question: str | None = None) -> str:
         """A token for this plan: for a model or host to return, or beside a question that a person answers."""
         self.audit("plan", proposal, by=by, question=question)
         valid_for = PLAN_VALID_S if by == "token" else self.policy.answer_timeout_s
         return self.tokens.issue(_bound(caller, proposal, by), valid_for)
 
-    async def redeem(self, token: str, caller: str, proposal: AnyProposal, by: Approver) -> Rejection | None:
+    async def redeem(self, token: str, caller: str, proposal: "AnyProposal", by: Approver) -> Rejection | None:
         """Why a token is not valid for this plan, None if it is. It is valid once."""
         return await self.tokens.redeem(token, _bound(caller, proposal, by))
 
     def audit(
         self,
         event: str,
-        proposal: AnyProposal,
+        proposal: "AnyProposal",
         outcome: ApprovalOutcome | None = None,
         *,
         by: Approver,
@@ -66,5 +68,5 @@ class Approvals:
         )
 
 
-def _bound(caller: str, proposal: AnyProposal, by: Approver) -> dict[str, str]:
+def _bound(caller: str, proposal: "AnyProposal", by: Approver) -> dict[str, str]:
     return {"caller": f"{by} {caller}", **proposal.bound}

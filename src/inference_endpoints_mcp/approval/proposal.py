@@ -12,8 +12,9 @@ from inference_endpoints.deploy.plan import WAKE, Plan, PlannedCost
 from inference_endpoints.models import Endpoint, EndpointConfiguration, UpdateRequest
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.operations import Effect, Request
+from inference_endpoints.transport.operations import Request
 
 
 @dataclass(frozen=True)

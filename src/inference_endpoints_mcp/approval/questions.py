@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictStr
 from inference_endpoints.deploy.plan import MASK, WAKE, Plan
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import EndpointConfiguration
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.approval.proposal import AnyProposal, Proposal, ProposedSet, shared_lines
 from inference_endpoints_mcp.approval.wording import (
     LONGEST_QUOTE,

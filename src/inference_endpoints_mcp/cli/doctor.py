@@ -28,7 +28,7 @@ from inference_endpoints_mcp.live.report import Report, ReportError
 from inference_endpoints_mcp.live.service_document import DocumentError, ServiceDocument
 from inference_endpoints_mcp.live.walk import READING, Result, Walk
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
-from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.policy.owned_limits import flag
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.terminal import Activity, open_console
 

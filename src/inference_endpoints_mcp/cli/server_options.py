@@ -1,14 +1,15 @@
 """What a server needs of the operator's settings, however it is reached."""
 
+from typing import TYPE_CHECKING
+
 from inference_endpoints.confined_files import ConfinedFolders
-from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.cli.settings.server import ServerSettings, absolute, merge_limits
 from inference_endpoints_mcp.policy.audit.audit_trail import STANDARD_OUTPUT, AuditError
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
-from inference_endpoints_mcp.server.backends.backend_connectors import HuggingFaceConnector, LocalPlaneConnector
+from inference_endpoints_mcp.server.backends.hugging_face import HuggingFaceConnector
 from inference_endpoints_mcp.server.backends.token_sources import (
     TokenSource,
     token_in_file,
@@ -18,6 +19,9 @@ from inference_endpoints_mcp.server.backends.token_sources import (
 )
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.tools.media_access import MediaAccess
+
+if TYPE_CHECKING:
+    from inference_endpoints_mcp.server.backends.local_plane import LocalPlaneConnector
 
 
 def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOptions:
@@ -64,7 +68,7 @@ def resolve_limits(settings: ServerSettings) -> Limits:
     return limits
 
 
-def build_connector(settings: ServerSettings) -> HuggingFaceConnector | LocalPlaneConnector:
+def build_connector(settings: ServerSettings) -> "HuggingFaceConnector | LocalPlaneConnector":
     if settings.local:
         return build_local_connector(settings)
     source: TokenSource = token_of_this_machine
@@ -77,7 +81,10 @@ def build_connector(settings: ServerSettings) -> HuggingFaceConnector | LocalPla
     return HuggingFaceConnector(source, settings.endpoint_hosts)
 
 
-def build_local_connector(settings: ServerSettings) -> LocalPlaneConnector:
+def build_local_connector(settings: ServerSettings) -> "LocalPlaneConnector":
+    from inference_endpoints_local.daemon.connect import StartOptions
+    from inference_endpoints_mcp.server.backends.local_plane import LocalPlaneConnector
+
     start = StartOptions(
         namespace=settings.namespace,
         simulated=settings.simulated,

@@ -17,7 +17,9 @@ from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import InferenceEndpointStatus, MetricsRequest, rfc3339
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import EVENT_STREAM, OPERATIONS, Effect, Operation, Request, Service
+from inference_endpoints.transport.effect import Effect
+from inference_endpoints.transport.operations import EVENT_STREAM, OPERATIONS, Operation, Request
+from inference_endpoints.transport.service import Service
 from inference_endpoints_mcp.live.comparison import Comparison, compare
 from inference_endpoints_mcp.live.service_document import ServiceDocument
 

@@ -13,8 +13,8 @@ from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT
+from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
-from inference_endpoints_mcp.policy.rules import OwnedLimits
 from inference_endpoints_mcp.replicas.shared_state import SharedState
 
 _UNDER_WAY = "starts under way"

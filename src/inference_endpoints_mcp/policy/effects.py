@@ -4,7 +4,7 @@ descriptions and the table in README.md are made from it."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from typing_extensions import TypeAliasType
 
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 
 TOTAL_PRICE_LIMIT = "max_total_price_per_hour"
 

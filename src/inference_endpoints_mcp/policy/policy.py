@@ -6,10 +6,10 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from inference_endpoints.errors import Refused
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
-from inference_endpoints_mcp.policy.rules import OwnedLimits
+from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.privacy.redact import Redactor
 
 caller_limits: ContextVar[Limits | None] = ContextVar("caller_limits", default=None)

@@ -1,49 +1,25 @@
 """Pure: which rules a planned start breaks, and why."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from inference_endpoints.errors import Refused
 from inference_endpoints.models import MAX_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.model_bounds import find_violation, image_violation
+from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
-
-HEADER_PREFIX = "X-Endpoints-"
 
 Rule = Callable[[Limits, PlannedStart], str | None]
 """Returns the reason why a start breaks the rule, or None."""
 
 
-@dataclass(frozen=True)
-class OwnedLimits:
-    """Limits, and who set them. `setting_name` returns the name of the setting for a rule."""
-
-    limits: Limits
-    owner: str
-    setting_name: Callable[[str], str]
-
-    @classmethod
-    def of_operator(cls, limits: Limits) -> "OwnedLimits":
-        return cls(limits, "the operator of this server", flag)
-
-    @classmethod
-    def of_caller(cls, limits: Limits) -> "OwnedLimits":
-        return cls(limits, "whoever configured this connection", header_name)
-
-    def refuse(self, rule: str, reason: str) -> Refused:
-        """The error that names the rule and who can change it."""
-        hint = f"Only {self.owner} can change that ({self.setting_name(rule)})."
-        return Refused(f"{reason}: nothing was changed.", hint=hint)
-
-    def check(self, start: PlannedStart) -> None:
-        """Raises `Refused` for the first rule that is broken."""
-        for rule, reason in violations(self.limits, start):
-            raise self.refuse(rule, reason)
+def check_start(owned: OwnedLimits, start: PlannedStart) -> None:
+    """Raises `Refused` for the first rule that is broken."""
+    for rule, reason in violations(owned.limits, start):
+        raise owned.refuse(rule, reason)
 
 
 def violations(limits: Limits, start: PlannedStart) -> Iterator[tuple[str, str]]:
@@ -52,16 +28,6 @@ def violations(limits: Limits, start: PlannedStart) -> Iterator[tuple[str, str]]
         reason = rule(limits, start)
         if reason is not None:
             yield name, reason
-
-
-def flag(rule: str) -> str:
-    """The rule as a flag of the command: `--max-replicas`, `--no-wake`."""
-    return f"--{rule.replace('_', '-')}"
-
-
-def header_name(rule: str) -> str:
-    """The rule as a header of a caller: `X-Endpoints-Max-Replicas`."""
-    return HEADER_PREFIX + rule.replace("_", "-").title()
 
 
 def _hardware(limits: Limits, start: PlannedStart) -> str | None:

@@ -14,12 +14,14 @@ from inference_endpoints.errors import InferenceEndpointError, OutcomeUnknown, R
 from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.operations import CALL_EFFECT, Effect, Request
+from inference_endpoints.transport.operations import CALL_EFFECT, Request
 from inference_endpoints_mcp.policy import rules
 from inference_endpoints_mcp.policy.budget import Budget
 from inference_endpoints_mcp.policy.connection_shares import ConnectionShares
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.policy.planned_start import START_OPERATIONS, PlannedStart, update_of
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.replicas.shared_state import SharedState
@@ -163,7 +165,7 @@ class SendGuard:
                 raise
             return []  # the audit trail then leaves the price out
 
-    def _price_limits(self, start: PlannedStart) -> list[rules.OwnedLimits]:
+    def _price_limits(self, start: PlannedStart) -> list[OwnedLimits]:
         """The limits on prices that a start has to keep."""
         return (
             []
@@ -173,7 +175,7 @@ class SendGuard:
 
     async def _check_start(self, stack: AsyncExitStack, start: PlannedStart, facts: dict[str, Any]) -> None:
         for owned in self._policy.all_limits():
-            owned.check(start)
+            rules.check_start(owned, start)
         price = start.per_hour_at_most
         facts["price_per_hour_at_most_usd"] = None if price is None else round(price, 4)
         if priced := self._price_limits(start):

@@ -5,17 +5,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from inference_endpoints.deploy.plan import MASK
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.models import UpdateRequest
 from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
 from inference_endpoints_mcp.privacy.redact import MIN_SECRET_LENGTH
 
+if TYPE_CHECKING:
+    from inference_endpoints.models import UpdateRequest
+
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 - the name of one
 """The secret in which engines look for a token of the Hub."""
-RequestT = TypeVar("RequestT", bound=UpdateRequest)
+RequestT = TypeVar("RequestT", bound="UpdateRequest")
 
 
 class LentSecretsError(ValueError):
@@ -57,6 +58,8 @@ class LentSecrets:
 
     def mask(self, names: Iterable[str]) -> dict[str, str]:
         """These secrets with masked values, for a plan. Raises `BadRequest` with the known names for an unknown one."""
+        from inference_endpoints.deploy.plan import MASK  # plans come after the handshake
+
         names = list(dict.fromkeys(names))
         if unknown := [name for name in names if name not in self.values]:
             known = f"It lends {', '.join(sorted(self.values))}." if self.values else "It lends none."

@@ -1,4 +1,4 @@
-"""The clients and the watcher behind the server, opened on the first call."""
+"""What runs behind the server: a context for each call. It connects to the backend on the first call."""
 
 import asyncio
 import time
@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import Context
 
-from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints.transport.http import Reconnect
 from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
-from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import Approvals
-from inference_endpoints_mcp.policy.connection_shares import ConnectionShares
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
-from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
@@ -35,15 +28,15 @@ from inference_endpoints_mcp.server.holding.held_call import HeldCall
 from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
 from inference_endpoints_mcp.server.progress import report_progress
-from inference_endpoints_mcp.server.telemetry import MeasuredGuard, NoTelemetry, Telemetry
+from inference_endpoints_mcp.server.telemetry import NoTelemetry, Telemetry
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
 from inference_endpoints_mcp.tools.media_access import MediaAccess
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
-    from inference_endpoints.diagnosis.start_times import StartHistory
-    from inference_endpoints.inference.async_inference import AsyncInference
+    from inference_endpoints.transport.http import Reconnect
+    from inference_endpoints_mcp.server.clients import Clients
 
 MAX_SUBSCRIPTIONS = 20
 """Resources to which one caller may subscribe, unless the operator sets another number."""
@@ -66,7 +59,7 @@ class ServerOptions:
     """
 
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
-    reconnect: Reconnect | None = None
+    reconnect: "Reconnect | None" = None
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
@@ -87,17 +80,6 @@ class ServerOptions:
     open_shared: Callable[[], SharedState] = ProcessState
 
 
-@dataclass(frozen=True)
-class _Clients:
-    endpoints: AsyncEndpointsClient
-    watcher: Watcher
-    inference: "AsyncInference"
-    hardware_cache: HardwareCache
-    hub: HubReader
-    start_history: "StartHistory"
-    guard: SendGuard
-
-
 class RunningApplication:
     """Opens a context for each call. It connects to the backend on the first call, not before."""
 
@@ -111,7 +93,7 @@ class RunningApplication:
         self._policy = policy
         self._outputs = KeptOutputs(options.clock)
         self._stack = AsyncExitStack()
-        self._clients: _Clients | None = None
+        self._clients: Clients | None = None
         self._opening = asyncio.Lock()
         self._is_ready, self._ready_at = False, float("-inf")
         self._holds = LearnedHolds(options.data_folder, options.clock)
@@ -168,42 +150,15 @@ class RunningApplication:
         await self._stack.aclose()
         self._holds.close()
 
-    async def _get_clients(self) -> _Clients:
+    async def _get_clients(self) -> "Clients":
         async with self._opening:
             if self._clients is None:
-                self._clients = await self._open_clients()
+                from inference_endpoints_mcp.server.clients import open_clients  # most of the model layer
+
+                self._clients = await open_clients(
+                    self._options, self._policy, self._redactor, self._stack, self._shared
+                )
             return self._clients
-
-    async def _reconnect(self, lost: Backend) -> Backend:
-        assert self._options.reconnect is not None
-        backend = await self._options.reconnect(lost)
-        self._redactor.add(backend.token)
-        return backend
-
-    async def _open_clients(self) -> _Clients:
-        backend = await self._options.open_backend(self._stack)
-        self._redactor.add(backend.token)
-        namespace, reconnect = self._options.namespace, self._reconnect if self._options.reconnect else None
-        reader = AsyncEndpointsClient(
-            backend,
-            namespace=namespace,
-            guard=MeasuredGuard(ConnectionShares(), self._options.telemetry),
-            reconnect=reconnect,
-        )
-        hardware_cache = HardwareCache(reader)
-        guard = SendGuard(self._policy, reader, hardware_cache, self._shared)
-        measured = MeasuredGuard(guard, self._options.telemetry)
-        client = AsyncEndpointsClient(backend, namespace=namespace, guard=measured, reconnect=reconnect)
-        for each in (reader, client):
-            self._stack.push_async_callback(each.aclose)
-        watcher = Watcher(client, poll_interval=self._options.poll_interval)
-        self._options.telemetry.watch("polled_endpoints", lambda: len(watcher.polled))
-        # The handshake does not wait for these imports.
-        from inference_endpoints.diagnosis.start_times import StartHistory
-        from inference_endpoints.inference.async_inference import AsyncInference
-
-        cache = hardware_cache.for_client(client)
-        return _Clients(client, watcher, AsyncInference(client), cache, HubReader(client), StartHistory(client), guard)
 
 
 def _requested_operation(context: Context[Any, Any]) -> str:

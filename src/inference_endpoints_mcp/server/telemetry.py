@@ -6,13 +6,15 @@ Names of tools and operations, codes and numbers: no argument, no prompt, no tex
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.trace import get_tracer
 
 from inference_endpoints.errors import InferenceEndpointError
-from inference_endpoints.transport.guard import EndpointCall, Guard
-from inference_endpoints.transport.operations import Request
+
+if TYPE_CHECKING:
+    from inference_endpoints.transport.guard import EndpointCall, Guard
+    from inference_endpoints.transport.operations import Request
 
 OK = "OK"
 CANCELLED = "CANCELLED"
@@ -54,14 +56,14 @@ class MeasuredGuard:
     Each is also a span of OpenTelemetry, below that of the message which the SDK has.
     """
 
-    def __init__(self, guard: Guard, telemetry: Telemetry) -> None:
+    def __init__(self, guard: "Guard", telemetry: Telemetry) -> None:
         self._guard = guard
         self._telemetry = telemetry
 
-    def guard_request(self, request: Request) -> AbstractAsyncContextManager[None]:
+    def guard_request(self, request: "Request") -> AbstractAsyncContextManager[None]:
         return self._measured(self._guard.guard_request(request), request.operation.name)
 
-    def guard_call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]:
+    def guard_call(self, call: "EndpointCall") -> AbstractAsyncContextManager[None]:
         return self._measured(self._guard.guard_call(call), "call_endpoint")
 
     @asynccontextmanager

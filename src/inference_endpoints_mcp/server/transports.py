@@ -13,9 +13,6 @@ import anyio
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.holding.departures import NoteDepartures
-from inference_endpoints_mcp.server.http.access import AccessMiddleware, AccessRules
-from inference_endpoints_mcp.server.http.listening import Listening
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 
@@ -25,6 +22,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import ASGIApp
 
+    from inference_endpoints_mcp.server.http.access import AccessRules
+    from inference_endpoints_mcp.server.http.listening import Listening
     from inference_endpoints_mcp.server.http.page import OneTimeLinks
     from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings
 
@@ -44,8 +43,8 @@ class HttpOptions:
     `grace_s` are the seconds that running calls have to end after SIGTERM.
     """
 
-    listening: Listening
-    access: AccessRules
+    listening: "Listening"
+    access: "AccessRules"
     keys_file: Path | None = None
     api_key_file: Path | None = None
     oauth: "OAuthSettings | None" = None
@@ -86,10 +85,20 @@ def serve_http(
         sys.stderr.write(f"Serving {address}\n")
         sys.stderr.flush()
 
+    _import_everything()
     redactor = Redactor()
     log_to_stderr(redactor)
     servers = {name: create_server(each, redactor) for name, each in (profiles or {}).items()}
     return run_until_stopped(create_server(options, redactor), http, announce, servers)
+
+
+def _import_everything() -> None:
+    """Before the first caller: a server that is out of descriptors later cannot open a module."""
+    from inference_endpoints_mcp.server import clients as clients
+    from inference_endpoints_mcp.server.tool_calls import tool_specs
+    from inference_endpoints_mcp.tools import schema as schema
+
+    tool_specs()
 
 
 def run_until_stopped(
@@ -125,6 +134,8 @@ def build_http_config(
     """
     import uvicorn
 
+    from inference_endpoints_mcp.server.holding.departures import NoteDepartures
+    from inference_endpoints_mcp.server.http.access import AccessMiddleware
     from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
     from inference_endpoints_mcp.server.http.session_limits import SessionLimits
     from inference_endpoints_mcp.server.http.sign_in.authentication import AuthenticationMiddleware

@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from mcp.server.mcpserver import Context, Resolve
 from mcp.types import InputRequiredResult
 
-from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints.hub_reader import HubReader
-from inference_endpoints.models import Endpoint
-from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.approval.approvals import Approvals
-from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
@@ -23,9 +17,15 @@ from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
 from inference_endpoints_mcp.tools.media_access import MediaAccess
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the handshake needs none of these
+    from inference_endpoints.client import AsyncEndpointsClient
     from inference_endpoints.diagnosis.start_times import StartHistory
+    from inference_endpoints.hardware_cache import HardwareCache
+    from inference_endpoints.hub_reader import HubReader
     from inference_endpoints.inference.async_inference import AsyncInference
+    from inference_endpoints.models import Endpoint
+    from inference_endpoints.watching.watcher import Watcher
+    from inference_endpoints_mcp.policy.send_guard import SendGuard
 
 MAX_PROGRESS_LENGTH = 199
 ProgressMessage = Callable[[], str]
@@ -64,15 +64,15 @@ class Hold(Protocol):
 class CallContext:
     """Everything one call of a tool may use."""
 
-    endpoints: AsyncEndpointsClient
-    watcher: Watcher
+    endpoints: "AsyncEndpointsClient"
+    watcher: "Watcher"
     inference: "AsyncInference"
-    hardware_cache: HardwareCache
-    hub: HubReader
+    hardware_cache: "HardwareCache"
+    hub: "HubReader"
     start_history: "StartHistory"
     redactor: Redactor
     approvals: Approvals
-    guard: SendGuard
+    guard: "SendGuard"
     mcp: Context[Any, Any]
     """The request and the host, as the SDK knows them."""
     caller: str
@@ -90,7 +90,7 @@ class CallContext:
     """Which files may be read and written."""
     fence: Fence = field(default_factory=Fence)
 
-    def record_change(self, namespace: str, endpoint: Endpoint) -> None:
+    def record_change(self, namespace: str, endpoint: "Endpoint") -> None:
         """Note the result of a change of ours: what was observed before is out of date."""
         self.watcher.record_change(namespace, endpoint)
         self.hardware_cache.record_change(namespace)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from inference_endpoints.deploy.plan import Plan, PlannedCost
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.approval.proposal import AnyProposal, Proposal, shared_lines
 from inference_endpoints_mcp.privacy.answer_text import LinesOfData, Ours, Word
 from inference_endpoints_mcp.privacy.token_bound import token_bound

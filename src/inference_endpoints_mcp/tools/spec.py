@@ -3,10 +3,13 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inference_endpoints.transport.operations import Effect, Operation
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.effects import asked_when
+
+if TYPE_CHECKING:
+    from inference_endpoints.transport.operations import Operation
 
 ToolFunction = Callable[..., Awaitable[Any]]
 
@@ -62,7 +65,7 @@ class ToolSpec:
 
 def tool(
     *,
-    uses: Operation[Any] | Effect,
+    uses: "Operation[Any] | Effect",
     toolset: Toolset,
     title: str,
     further: Iterable[Effect] = (),

@@ -11,7 +11,7 @@ from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing, UpdateRequest
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 
 L4: dict[str, Any] = {
     "id": "aws-east-l4-x1",

@@ -23,8 +23,9 @@ from inference_endpoints import (
     ScaledToZero,
     local,
 )
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints.transport.guard import EndpointCall
-from inference_endpoints.transport.operations import Effect, Request
+from inference_endpoints.transport.operations import Request
 
 pytestmark = pytest.mark.anyio
 

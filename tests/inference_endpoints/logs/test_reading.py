@@ -12,7 +12,7 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport.backend import hugging_face, local
-from inference_endpoints.transport.operations import Service
+from inference_endpoints.transport.service import Service
 from inference_endpoints_local.state.faults import Fault
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,7 @@ from tests.support.host import Answer, Mode
 from tests.support.plane_driver import CAN_SLEEP, TOKEN, Driver
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits
 

@@ -12,7 +12,7 @@ from inference_endpoints.errors import Refused
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.models import CreateRequest, UpdateRequest
 from inference_endpoints.transport.backend import local
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.tools.registry import TOOLS
 

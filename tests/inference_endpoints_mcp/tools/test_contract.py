@@ -12,7 +12,7 @@ from tests.support.every_tool import EVERY_TOOL
 from tests.support.host import Host
 from tests.support.plane_driver import Driver
 
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.tools.registry import TOOLS
 
 pytestmark = pytest.mark.anyio

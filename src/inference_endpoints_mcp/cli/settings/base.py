@@ -14,7 +14,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
 
-from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.policy.owned_limits import flag
 
 if TYPE_CHECKING:
     from inference_endpoints_local.daemon.connect import RayOptions
@@ -51,7 +51,7 @@ class DataFolderSettings(CommandSettings):
 
     @property
     def folder(self) -> Path:
-        from inference_endpoints_local.daemon.connect import default_data_dir
+        from inference_endpoints_local.daemon.default_folder import default_data_dir
 
         return self.data_dir or default_data_dir()
 

@@ -14,7 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from inference_endpoints_mcp.cli.settings.base import CommandSettings, PlaneSettings
 from inference_endpoints_mcp.cli.settings.server import ServerSettings
 from inference_endpoints_mcp.policy.limits import CommaSeparated
-from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.policy.owned_limits import flag
 
 
 class KeySettings(CommandSettings):

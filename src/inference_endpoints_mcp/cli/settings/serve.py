@@ -19,7 +19,7 @@ from inference_endpoints_mcp.cli.settings.values import (
     validate_networks,
 )
 from inference_endpoints_mcp.policy.limits import CommaSeparated
-from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.policy.owned_limits import flag
 
 
 class ServeSettings(ServerSettings):

@@ -17,7 +17,7 @@ from inference_endpoints_mcp.cli.settings.base import PlaneSettings
 from inference_endpoints_mcp.cli.settings.values import Effects, validate_hosts
 from inference_endpoints_mcp.policy.effects import ASKED_BY_DEFAULT, EFFECTS, gravest_first
 from inference_endpoints_mcp.policy.limits import CommaSeparated, Limits, read_limits
-from inference_endpoints_mcp.policy.rules import flag
+from inference_endpoints_mcp.policy.owned_limits import flag
 
 
 class ServerSettings(PlaneSettings, Limits):

@@ -12,7 +12,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.limits import split_list
 
 

@@ -9,7 +9,6 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.types import CompleteRequestParams, CompleteResult, Completion
 
-from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -36,6 +35,8 @@ async def _read_endpoint_names(call: CallContext, namespace: str) -> list[str]:
 
 
 async def _read_hardware(call: CallContext, namespace: str) -> list[str]:
+    from inference_endpoints.deploy.offers import list_offers  # the handshake does not need it
+
     return [offer.id for offer in list_offers(await call.hardware_cache.listing(namespace))]
 
 

@@ -14,8 +14,8 @@ from mcp.types import INVALID_PARAMS
 from pydantic import ValidationError
 
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.policy.owned_limits import HEADER_PREFIX, header_name
 from inference_endpoints_mcp.policy.policy import caller_limits
-from inference_endpoints_mcp.policy.rules import HEADER_PREFIX, header_name
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 
 _PREFIX = HEADER_PREFIX.lower()

@@ -6,13 +6,16 @@ import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 import anyio
 
 from inference_endpoints.errors import InferenceEndpointError, NotFound
 from inference_endpoints.watching.event_stream import EventStreamListener
-from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.server.resources.fingerprints import fingerprint_endpoint
+
+if TYPE_CHECKING:
+    from inference_endpoints.watching.watcher import Watcher
 
 FingerprintStream = Callable[[], AsyncGenerator[Hashable]]
 """Yields a resource's fingerprint again and again. It differs whenever there is a change to publish."""
@@ -69,7 +72,7 @@ class ChangeDetector:
             await self._publish()
 
 
-async def observe_endpoint(watcher: Watcher, namespace: str, name: str) -> AsyncGenerator[Hashable]:
+async def observe_endpoint(watcher: "Watcher", namespace: str, name: str) -> AsyncGenerator[Hashable]:
     """Fingerprints of the endpoint itself, from the watcher, without its health route: a call would keep it awake."""
     async with watcher.watch(name, namespace, health=False) as subscription:
         while True:

@@ -1,7 +1,7 @@
 """List and read the resources of endpoints. Reading one returns what its tool returns."""
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
@@ -13,7 +13,6 @@ from mcp.types import (
     ResourceTemplate,
 )
 
-from inference_endpoints.models import Endpoint
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
@@ -22,6 +21,9 @@ from inference_endpoints_mcp.server.answers.answer_size import to_compact_json
 from inference_endpoints_mcp.server.resources.uris import ENDPOINT, RESOURCE_KINDS, URI_TEMPLATE, EndpointUri
 from inference_endpoints_mcp.server.tool_calls import is_offered, tool_specs
 from inference_endpoints_mcp.tools.call_context import CallContext, open_call
+
+if TYPE_CHECKING:
+    from inference_endpoints.models import Endpoint
 
 PAGE_SIZE = 50
 JSON = "application/json"
@@ -86,14 +88,14 @@ class EndpointResources:
         """The full names of the existing endpoints."""
         return tuple(sorted(_full_name(*pair) for pair in await self._read_endpoints(call)))
 
-    async def _read_endpoints(self, call: CallContext) -> list[tuple[str, Endpoint]]:
+    async def _read_endpoints(self, call: CallContext) -> list[tuple[str, "Endpoint"]]:
         """The endpoints of the namespaces that policy names, or else of the default namespace."""
         allowed = self._policy.namespaces
         namespaces = [await call.endpoints.resolve_namespace()] if allowed is None else sorted(allowed)
         return [(namespace, endpoint) for namespace in namespaces for endpoint in await call.endpoints.list(namespace)]
 
 
-def _to_resource(namespace: str, endpoint: Endpoint) -> Resource:
+def _to_resource(namespace: str, endpoint: "Endpoint") -> Resource:
     return Resource(
         uri=str(EndpointUri(namespace, endpoint.name)),
         name=_full_name(namespace, endpoint),
@@ -102,7 +104,7 @@ def _to_resource(namespace: str, endpoint: Endpoint) -> Resource:
     )
 
 
-def _full_name(namespace: str, endpoint: Endpoint) -> str:
+def _full_name(namespace: str, endpoint: "Endpoint") -> str:
     return f"{namespace}/{endpoint.name}"
 
 

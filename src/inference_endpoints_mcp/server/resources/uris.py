@@ -7,7 +7,7 @@ from mcp import MCPError
 from mcp.types import INVALID_PARAMS
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.transport.operations import check_segment
+from inference_endpoints.transport.path_segment import check_segment
 from inference_endpoints_mcp.server.resources.fingerprints import (
     OpenStream,
     ReadFingerprint,

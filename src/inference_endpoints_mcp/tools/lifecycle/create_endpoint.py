@@ -12,7 +12,7 @@ from inference_endpoints.deploy.specs import EndpointSpec, check_name, differenc
 from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, CreateRequest, Endpoint
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.model_bounds import check_bindings
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
 from inference_endpoints_mcp.tools.arguments import (

@@ -9,7 +9,8 @@ from inference_endpoints.deploy.plan import plan_state_change
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import Effect, Operation
+from inference_endpoints.transport.effect import Effect
+from inference_endpoints.transport.operations import Operation
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
 from inference_endpoints_mcp.tools.arguments import DryRun, Names, NamespaceOfSet, OneName, PlanToken, Where
 from inference_endpoints_mcp.tools.call_context import Call, CallContext

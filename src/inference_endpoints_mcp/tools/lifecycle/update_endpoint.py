@@ -13,7 +13,7 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import NoCapacity, QuotaExceeded
 from inference_endpoints.models import Endpoint, UpdateRequest
 from inference_endpoints.transport import operations
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.model_bounds import check_bindings
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
 from inference_endpoints_mcp.tools.arguments import (

@@ -8,7 +8,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.host import Host, Mode
 from tests.support.plane_driver import CAN_SLEEP, Driver
 
-from inference_endpoints.transport.operations import Effect
+from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits
 

@@ -12,7 +12,7 @@ from tests.inference_endpoints_local.daemon.machine import Machine
 from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.connect import StartOptions
-from inference_endpoints_mcp.server.backends.backend_connectors import LocalPlaneConnector
+from inference_endpoints_mcp.server.backends.local_plane import LocalPlaneConnector
 
 pytestmark = pytest.mark.anyio
 

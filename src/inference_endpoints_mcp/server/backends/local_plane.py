@@ -1,4 +1,4 @@
-"""The two backends of a server. The operator chooses one, and it is opened on the first call."""
+"""The embedded control plane as the backend of a server. It is joined or started on the first call."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -9,23 +9,6 @@ from inference_endpoints.errors import Unavailable
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints_local.daemon import connect
-from inference_endpoints_mcp.server.backends.token_sources import TokenSource
-
-
-class HuggingFaceConnector:
-    """The hosted service. Endpoints on `extra_hosts` get the token too, if there is one."""
-
-    def __init__(self, token: TokenSource, extra_hosts: tuple[str, ...] = ()) -> None:
-        self._token = token
-        self._extra_hosts = extra_hosts
-
-    async def open(self, _: AsyncExitStack) -> Backend:
-        """Raises `NotConfigured` where the token cannot be read."""
-        return backend.hugging_face(await self._token(), self._extra_hosts)
-
-    async def reconnect(self, _: Backend) -> Backend:
-        """The service with the token as it is now."""
-        return backend.hugging_face(await self._token(), self._extra_hosts)
 
 
 class LocalPlaneConnector:
