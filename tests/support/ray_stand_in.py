@@ -1,7 +1,6 @@
 """Stands in for a Ray cluster: the part of its REST API that the plane uses, with the forms that Ray 2.60.0 was seen to
 answer, and Serve's port. Its replicas are our real program for nodes, with the tiny worker."""
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from tests.support.plane_driver import tiny_programs
+from tests.support.polling import eventually
 
 from inference_endpoints_local import loopback
 from inference_endpoints_local.engines.engine import WorkerAddress
@@ -191,4 +191,5 @@ async def standing_in(**facts: Any) -> AsyncIterator[RayStandIn]:
                 accepting.close()
             for connection in list(server.server_state.connections):
                 connection.shutdown()
-            await asyncio.sleep(0)
+            # One in the middle of a request closes after it.
+            await eventually(lambda: not server.server_state.connections and not server.server_state.tasks)

@@ -35,6 +35,7 @@ def plane_on(plane_of: PlaneOf) -> OnCluster:
     @asynccontextmanager
     async def serving(ray: RayStandIn, **choices: Any) -> AsyncIterator[Driver]:
         async with plane_of(cluster=Cluster(ray.address, PRICES, **choices)) as driver:
+            await eventually(lambda: not driver.plane.lifecycle.instances.own.lack, "the cluster is known")
             yield driver
 
     return serving
