@@ -3,6 +3,7 @@
 Nothing here reaches further: the namespaces are joined by a bridge, and have no way out.
 """
 
+import itertools
 import os
 import secrets
 import shutil
@@ -23,6 +24,7 @@ from inference_endpoints_local.engines.child_process import process_identity
 NODE_BIN = Path(sys.prefix) / "cluster" / "bin"
 """Of the environment with Ray."""
 _OBJECT_STORE_BYTES = "80000000"
+_TIMES = itertools.count()
 
 
 def why_no_ray() -> str:
@@ -125,7 +127,9 @@ class TwoMachines:
 @contextmanager
 def two_machines() -> Iterator[TwoMachines]:
     """Both started. Their addresses depend on this process, so that others can have machines too."""
-    bridge, net = f"ie{os.getpid()}b", f"10.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}"
+    # The system removes a cable some time after its namespace, so each time has names of its own.
+    prefix = f"ie{os.getpid()}{chr(ord('a') + next(_TIMES))}"
+    bridge, net = f"{prefix}b", f"10.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}"
     folder = Path(tempfile.mkdtemp(prefix="ie-cl-"))
     (folder / "token").touch(mode=0o600)
     (folder / "token").write_text(secrets.token_urlsafe(32))
@@ -135,12 +139,11 @@ def two_machines() -> Iterator[TwoMachines]:
         "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
     }
-    names = [f"ie{os.getpid()}n{number}" for number in (1, 2)]
+    names, cables = ([f"{prefix}{kind}{number}" for number in (1, 2)] for kind in "nc")
     _ip(f"link add {bridge} type bridge", f"addr add {net}.254/24 dev {bridge}", f"link set {bridge} up")
     machines = []
     try:
-        for number, name in enumerate(names, 1):
-            cable = f"ie{os.getpid()}c{number}"
+        for number, (name, cable) in enumerate(zip(names, cables, strict=True), 1):
             _ip(
                 f"netns add {name}",
                 f"link add {cable} type veth peer name eth0 netns {name}",
@@ -157,7 +160,8 @@ def two_machines() -> Iterator[TwoMachines]:
     finally:
         for machine in machines:
             machine.lose_power()
-        for name in names:
+        for name, cable in zip(names, cables, strict=True):
+            subprocess.run(["ip", "link", "del", cable], check=False, capture_output=True)
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
         subprocess.run(["ip", "link", "del", bridge], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
