@@ -88,8 +88,8 @@ async def test_endpoints_are_on_both_machines_and_another_waits_with_the_reason(
             hub.create_inference_endpoint(name, **big)
         for name in ("one", "two"):
             await plane.until(name, is_running)
-        assert cluster.head.pids_of("workers.chat")
-        assert cluster.node.pids_of("workers.chat")
+        assert cluster.head.pids_of("llamacpp.chat")
+        assert cluster.node.pids_of("llamacpp.chat")
         with pytest.raises(HfHubHTTPError, match="Quota exceeded"):
             hub.create_inference_endpoint("three", **big)
         cluster.node.lose_power()
