@@ -27,6 +27,8 @@ def make_possible(body: dict[str, Any]) -> None:
         body["provider"] = {"vendor": "aws", "region": "us-east-1"}
     if "start" in body or "stop" in body:
         body |= {"start": "2026-11-25T12:00:00Z", "stop": "2026-11-25T12:30:00+00:00"}
+    if "hardware" in body:
+        body["hardware"] = "aws-us-east-1-nvidia-l4-x1"  # not that of the endpoints, which would not start
     if "requests" in body:
         body["name"] = "chat"
     if isinstance(compute := body.get("compute"), dict):
