@@ -4,8 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media cluster broker
-# Three processes for two cores, as many tests wait.
-FAST   := -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
+# Four processes for two cores, as many tests wait.
+FAST   := -n 4 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container test-cluster test-broker check format manifests benchmark dist mcpb lock lock-clients clean

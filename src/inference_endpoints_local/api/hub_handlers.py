@@ -49,7 +49,7 @@ class HubHandlers:
         model = self._simulated.get(_repository(request))
         if model is None:
             raise RequestRefused(404, "Not Found: there is no such file")
-        return dict(model.config)
+        return model.config.raw
 
 
 def _repository(request: Request) -> str:

@@ -3,12 +3,11 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any
 
 from inference_endpoints.engines.memory import GB, ModelMemory
-from inference_endpoints.engines.model_config import ModelConfig, Unknown, kv_shape
+from inference_endpoints.engines.model_config import KvShape, ModelConfig, Unknown, kv_shape
 from inference_endpoints.models import weight_bytes_by_name
 from inference_endpoints_local.wire import responses
 
@@ -29,13 +28,15 @@ class HubModel:
     task: str
     engine: str
     parameters_b: float
-    config: Mapping[str, Any]
+    config: ModelConfig
 
     def memory(self, accelerators: int = 1) -> ModelMemory:
         """What it takes at 16 bits a parameter, shared by so many accelerators."""
-        config = ModelConfig.model_validate(self.config)
-        kv = kv_shape(config) if self.task == GENERATING else None
-        return ModelMemory(self.parameters_b * 2e9 / GB, kv, config.max_context, accelerators)
+        return ModelMemory(self.parameters_b * 2e9 / GB, self._kv, self.config.max_context, accelerators)
+
+    @cached_property
+    def _kv(self) -> KvShape | Unknown | None:
+        return kv_shape(self.config) if self.task == GENERATING else None
 
     @property
     def info(self) -> responses.ModelInfoDocument:
@@ -60,7 +61,7 @@ def find(repository: str) -> HubModel | None:
 def size_and_config(repository: str) -> tuple[float | None, ModelConfig | Unknown]:
     """GB of the weights and the configuration, as far as the model is known or its name shows its size."""
     if (model := find(repository)) is not None:
-        return model.parameters_b * 2e9 / GB, ModelConfig.model_validate(model.config)
+        return model.parameters_b * 2e9 / GB, model.config
     weights = weight_bytes_by_name(repository)
     return weights / GB if weights else None, Unknown("only the model's name is known")
 
@@ -80,5 +81,7 @@ def _model(row: Mapping[str, str]) -> HubModel:
         task=row["task"],
         engine=row["engine"],
         parameters_b=float(row["parameters_b"]),
-        config={"model_type": row["model_type"]} | {name: int(row[name]) for name in _SHAPE if row[name]},
+        config=ModelConfig.model_validate(
+            {"model_type": row["model_type"]} | {name: int(row[name]) for name in _SHAPE if row[name]}
+        ),
     )

@@ -170,15 +170,15 @@ def _simulated(instances: InstanceCatalogue) -> Iterator[DeploymentRecipe]:
 def _cheapest_fitting(instances: InstanceCatalogue, model: HubModel) -> OfferedInstance:
     """The cheapest cloud instance that holds this model."""
     kinds = ("cpu", "gpu") if model.parameters_b <= _MAX_CPU_BILLIONS else ("gpu",)
-    fitting = [
+    by_price = sorted(instances.offered(), key=lambda instance: (instance.price_per_hour or 0.0, instance.id))
+    return next(
         instance
-        for instance in instances.offered()
+        for instance in by_price
         if instance.vendor != LOCAL_VENDOR
         and instance.accelerator in kinds
         and instance.status not in UNAVAILABLE_STATUSES
         and (instance.gpu_memory_gb or instance.memory_gb or 0) >= _needed_gb(model, instance)
-    ]
-    return min(fitting, key=lambda instance: (instance.price_per_hour or 0.0, instance.id))
+    )
 
 
 def _needed_gb(model: HubModel, instance: OfferedInstance) -> float:
