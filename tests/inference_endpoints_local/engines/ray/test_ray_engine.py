@@ -53,6 +53,15 @@ async def deploy(driver: Driver, name: str = "tiny", **changes: Any) -> dict[str
     return await driver.reach(name, "running", "failed")
 
 
+async def serves(driver: Driver, name: str = "tiny") -> None:
+    """Its replica is ready. The endpoint's state is that of its last reconciliation, which may be older."""
+    await driver.wait_until(driver.endpoint(name), lambda endpoint: bool(endpoint.ready))
+
+
+async def lost(driver: Driver) -> None:
+    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.ready)
+
+
 async def pid_of(driver: Driver, name: str = "tiny") -> int:
     return int((await driver.call_endpoint(name=name)).body["pid"])
 
@@ -187,8 +196,8 @@ async def test_a_replica_that_ray_starts_again_gets_its_configuration_again(driv
     await deploy(driver)
     before = await pid_of(driver)
     await ray.restart_replicas()
-    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.ready)
-    await driver.reach("tiny", "running")
+    await lost(driver)
+    await serves(driver)
     assert await pid_of(driver) != before
     assert "Ray has started this replica again" in str((await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body)
 
@@ -196,8 +205,8 @@ async def test_a_replica_that_ray_starts_again_gets_its_configuration_again(driv
 async def test_a_cluster_that_is_lost_gets_everything_again(driver: Driver, ray: RayStandIn) -> None:
     await deploy(driver)
     await ray.restart()
-    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.ready)
-    await driver.reach("tiny", "running")
+    await lost(driver)
+    await serves(driver)
     assert (await driver.call_endpoint()).status == 200
 
 
@@ -206,15 +215,15 @@ async def test_while_the_cluster_does_not_answer_its_endpoints_do_not_serve_and_
 ) -> None:
     await deploy(driver)
     ray.answers = False
-    await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.ready)
+    await lost(driver)
     assert (await driver.call_endpoint()).status == 503
     await driver.create_local("late", **ON_CLUSTER)
     await driver.wait_until(
         driver.endpoint("late"), lambda endpoint: "answers GET with status 504" in endpoint.status.message
     )
     ray.answers = True
-    await driver.reach("tiny", "running")
-    await driver.reach("late", "running")
+    await serves(driver)
+    await serves(driver, "late")
 
 
 async def test_a_killed_planes_replicas_go_on_serving_for_the_next(plane_on: OnCluster, ray: RayStandIn) -> None:
@@ -248,8 +257,8 @@ async def test_a_worker_that_no_plane_asks_for_ends_and_comes_back_with_the_plan
         ray.answers = False
         await until_ended(before)
         ray.answers = True
-        await driver.wait_until(driver.endpoint("tiny"), lambda endpoint: not endpoint.ready)
-        await driver.reach("tiny", "running")
+        await lost(driver)
+        await serves(driver)
 
 
 async def test_a_cluster_that_answers_without_a_token_is_refused_unless_that_is_accepted(plane_on: OnCluster) -> None:
