@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inference_endpoints import aio as aio
-    from inference_endpoints.client import AsyncEndpointsClient as AsyncEndpointsClient
+    from inference_endpoints.clients.client import AsyncEndpointsClient as AsyncEndpointsClient
     from inference_endpoints.deploy.costs import cost_of as cost_of
     from inference_endpoints.deploy.plan import Plan as Plan
     from inference_endpoints.deploy.plan import plan_create as plan_create
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 
 _NAMES_BY_MODULE = {
     "transport.backend": "Backend default_backend hugging_face local",
-    "client": "AsyncEndpointsClient",
+    "clients.client": "AsyncEndpointsClient",
     "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
     "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused "
     "PaymentRequired QuotaExceeded RateLimited Refused ScaledToZero Unauthorized Unavailable",

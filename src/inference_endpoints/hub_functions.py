@@ -6,9 +6,9 @@ Names, order and defaults of arguments: huggingface_hub 2.4.0, `HfApi`.
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from inference_endpoints.all_namespaces import ALL_NAMESPACES, query_all_namespaces
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.client_pool import Api, api_for, client_of
+from inference_endpoints.clients.all_namespaces import ALL_NAMESPACES, query_all_namespaces
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.client_pool import Api, api_for, client_of
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.hub_arguments import change_from, spec_from
 from inference_endpoints.inference_endpoint import InferenceEndpointBase

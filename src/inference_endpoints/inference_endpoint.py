@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.client_pool import Api, api_for, client_of, pool_of
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.client_pool import Api, api_for, client_of, pool_of
 from inference_endpoints.errors import (
     DeploymentFailed,
     InferenceEndpointTimeoutError,

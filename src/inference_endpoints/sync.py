@@ -6,8 +6,8 @@ from contextlib import aclosing
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from inference_endpoints.blocking import blocking
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.client_pool import ClientPool
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.client_pool import ClientPool
 from inference_endpoints.hub_functions import HubFunctions
 from inference_endpoints.inference_endpoint import AsyncInferenceEndpoint, InferenceEndpointBase
 from inference_endpoints.logs.line_filter import Severity

@@ -11,7 +11,7 @@ from tests.support.host import serving, text_of
 from tests.support.plane_driver import cloud
 from tests.support.scripted_upstream import TOKEN, Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import (
     BadRequest,
     NotConfigured,
@@ -48,7 +48,7 @@ async def test_pages_whose_cursors_go_in_a_circle_end_with_an_error(
 async def test_pages_whose_cursors_are_always_new_end_with_an_error(
     upstream: Upstream, endpoints: AsyncEndpointsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_endpoints.client.MAX_PAGES", 3)
+    monkeypatch.setattr("inference_endpoints.clients.client.MAX_PAGES", 3)
     upstream.answers("GET", ALL, *(page(upstream, str(number)) for number in range(9)))
     with pytest.raises(Unavailable, match="have no end"):
         await endpoints.list()

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from huggingface_hub import HfApi, constants
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, Hardware
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.http import httpx

@@ -13,7 +13,7 @@ from tests.benchmarks.peer import OUR_SERVER, Peer
 from tests.benchmarks.plane import running_plane
 from tests.support.host import serving
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.daemon.connect import RunningPlane
 from inference_endpoints_mcp.server.application import ServerOptions

@@ -16,7 +16,7 @@ from tests.benchmarks.clients import Hub, counted_requests
 from tests.benchmarks.measure import Figure, Report
 from tests.benchmarks.plane import running_plane
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport import backend
 from inference_endpoints.transport.http import httpx
 from inference_endpoints.watching.watcher import Watcher

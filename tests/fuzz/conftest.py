@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.support.scripted_upstream import TOKEN, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.http import HttpTransport
 

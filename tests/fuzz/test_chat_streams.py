@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.fuzz.test_service_answers import ANYTHING
 from tests.support.scripted_upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.inference.chat.messages import ChatMessage

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.captures import CAPTURES
 from tests.support.scripted_upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import pytest
 from tests.support.scripted_upstream import TOKEN, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints.transport.http import HttpTransport, Sleep

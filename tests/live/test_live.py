@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.support.service_document import PATH, service_document
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import default_backend
 from inference_endpoints.transport.operations import Operation
 from inference_endpoints.transport.token import hugging_face_token

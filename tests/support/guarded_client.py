@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.hardware_cache import HardwareCache
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.hardware_cache import HardwareCache
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.offers import Offer, comparable_offers, find_offer, list_offers
 from inference_endpoints.deploy.prices import Prices, to_money
+from inference_endpoints.deploy.sizing.known_model import KnownModel
 from inference_endpoints.engines.model_config import Unknown
 from inference_endpoints.models import (
     DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,

@@ -6,9 +6,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.known_model import HubFacts
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.hardware_cache import HardwareCache
+from inference_endpoints.clients.hub_reader import HubReader
 from inference_endpoints.deploy.offers import list_offers
+from inference_endpoints.deploy.sizing.known_model import HubFacts
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.diagnosis.start_times import EarlierStarts, StartHistory
@@ -19,8 +21,6 @@ from inference_endpoints.errors import (
     NotFound,
     Unavailable,
 )
-from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.models import AuditEntry, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from inference_endpoints.deploy.known_model import HubFacts, KnownModel
-from inference_endpoints.deploy.memory_check import MemoryCheck, check_memory
 from inference_endpoints.deploy.offers import Offer, find_offer
+from inference_endpoints.deploy.sizing.known_model import HubFacts, KnownModel
+from inference_endpoints.deploy.sizing.memory_check import MemoryCheck, check_memory
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.diagnosis.start_times import EarlierStarts
 from inference_endpoints.engines.model_config import Unknown

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from inference_endpoints.diagnosis import memory_causes, runtime_causes, startup_causes, state_causes
+from inference_endpoints.diagnosis.causes import memory_causes, runtime_causes, startup_causes, state_causes
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import Cause, EvidenceSource, Finding
-from inference_endpoints.diagnosis.past_remedies import reconsider
+from inference_endpoints.diagnosis.remedies.past_remedies import reconsider
 
 MIN_CONFIDENCE = 0.15
 """A finding with less confidence is not reported."""

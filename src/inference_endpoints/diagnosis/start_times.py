@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.known_model import KnownModel
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.deploy.sizing.known_model import KnownModel
 from inference_endpoints.models import Endpoint, StageGraph, format_duration
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 import anyio
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.errors import BadRequest, InferenceEndpointError
 from inference_endpoints.inference.calls.cold_start import CallDeadline, CallOptions, OpenResponse

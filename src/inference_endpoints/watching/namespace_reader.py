@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from inference_endpoints.client import PAGE_SIZE, AsyncEndpointsClient
+from inference_endpoints.clients.client import PAGE_SIZE, AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport.http import Sleep
 from inference_endpoints.watching.observation import Observation

@@ -12,7 +12,7 @@ from functools import partial
 
 import anyio
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import (
     LOG_LINES,
     DeploymentFailed,

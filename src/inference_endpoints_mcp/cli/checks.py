@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.offers import QUOTAS_WITHOUT_PAYMENT_METHOD, lack_payment_method, list_offers
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, Forbidden, InferenceEndpointError, Unauthorized
 from inference_endpoints.models import WhoAmI

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from pydantic import ValidationError
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.models import InferenceEndpointStatus, MetricsRequest, rfc3339
 from inference_endpoints.transport import operations

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.hardware_cache import HardwareCache
 from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorized
-from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT
 from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart

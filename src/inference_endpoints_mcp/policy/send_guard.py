@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.hardware_cache import HardwareCache
 from inference_endpoints.deploy.offers import Offer, list_offers
 from inference_endpoints.errors import InferenceEndpointError, OutcomeUnknown, Refused
-from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.effect import Effect

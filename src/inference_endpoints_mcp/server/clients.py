@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.hardware_cache import HardwareCache
+from inference_endpoints.clients.hub_reader import HubReader
 from inference_endpoints.diagnosis.start_times import StartHistory
-from inference_endpoints.hardware_cache import HardwareCache
-from inference_endpoints.hub_reader import HubReader
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.watching.watcher import Watcher

@@ -18,10 +18,10 @@ from inference_endpoints_mcp.tools.media_access import MediaAccess
 from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:  # the handshake needs none of these
-    from inference_endpoints.client import AsyncEndpointsClient
+    from inference_endpoints.clients.client import AsyncEndpointsClient
+    from inference_endpoints.clients.hardware_cache import HardwareCache
+    from inference_endpoints.clients.hub_reader import HubReader
     from inference_endpoints.diagnosis.start_times import StartHistory
-    from inference_endpoints.hardware_cache import HardwareCache
-    from inference_endpoints.hub_reader import HubReader
     from inference_endpoints.inference.async_inference import AsyncInference
     from inference_endpoints.models import Endpoint
     from inference_endpoints.watching.watcher import Watcher

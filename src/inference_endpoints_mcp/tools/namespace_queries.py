@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from inference_endpoints.all_namespaces import ALL_NAMESPACES, NamespaceResults, query_all_namespaces
+from inference_endpoints.clients.all_namespaces import ALL_NAMESPACES, NamespaceResults, query_all_namespaces
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.outputs import RefusedNamespace

@@ -6,7 +6,7 @@ from tests.support.log_lines import write_log
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.collection import LOG_LINES, collect_evidence
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.transport.backend import local

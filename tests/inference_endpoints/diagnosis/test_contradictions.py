@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.inference_endpoints.diagnosis.test_diagnosis import LISTING, NOW, VLLM, endpoint, found, log
 
-from inference_endpoints.deploy.known_model import HubFacts
 from inference_endpoints.deploy.offers import list_offers
+from inference_endpoints.deploy.sizing.known_model import HubFacts
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import ActionKind, Cause
 from inference_endpoints.engines.model_config import ModelConfig

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from inference_endpoints.deploy.offers import list_offers
-from inference_endpoints.diagnosis.engine_changes import set_parallelism
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import ActionKind, Cause, EvidenceSource, Finding
 from inference_endpoints.diagnosis.ranking import diagnose
+from inference_endpoints.diagnosis.remedies.engine_changes import set_parallelism
 from inference_endpoints.engines.engine_settings import accelerators_used
 from inference_endpoints.models import AllGraphs, Endpoint, HardwareListing, LogEntry, Replica
 

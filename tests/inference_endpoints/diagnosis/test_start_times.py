@@ -7,7 +7,7 @@ import pytest
 from tests.inference_endpoints.diagnosis.test_diagnosis import NOW, endpoint, found
 from tests.support.plane_driver import TOKEN, Driver
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.start_times import EarlierStarts, StartHistory, estimate_start, start_durations
 from inference_endpoints.models import StageGraph

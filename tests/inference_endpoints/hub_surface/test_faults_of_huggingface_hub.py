@@ -26,7 +26,7 @@ from inference_endpoints import (
     hugging_face,
     local,
 )
-from inference_endpoints.client_pool import ClientPool
+from inference_endpoints.clients.client_pool import ClientPool
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.transport.backend import default_backend
 from inference_endpoints.transport.guard import EndpointCall

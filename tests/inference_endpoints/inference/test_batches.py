@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.scripted_upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.inference.hub_client.async_client import AsyncInferenceClient

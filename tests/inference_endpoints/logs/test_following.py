@@ -9,7 +9,7 @@ from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream, events
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound, Unavailable
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault

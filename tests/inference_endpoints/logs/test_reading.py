@@ -9,7 +9,7 @@ from tests.support.log_lines import write_log
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport.backend import hugging_face, local
 from inference_endpoints.transport.service import Service

@@ -12,7 +12,7 @@ import pytest
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.scripted_upstream import RUNNING, TOKEN
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.http import HttpTransport, httpx

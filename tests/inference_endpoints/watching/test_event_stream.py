@@ -10,7 +10,7 @@ from tests.support.plane_driver import TOKEN as PLANE_TOKEN
 from tests.support.plane_driver import Driver, PlaneOf
 from tests.support.scripted_upstream import DROPPED, TOKEN, Answer, Upstream, events
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, NotFound, Unavailable
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.backend import local

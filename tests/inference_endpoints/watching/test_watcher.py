@@ -11,7 +11,7 @@ import pytest
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, InferenceEndpointTimeoutError, Paused, Unauthorized
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.backend import Backend, local

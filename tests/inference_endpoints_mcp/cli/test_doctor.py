@@ -12,7 +12,7 @@ from tests.support.command import Run, Start
 from tests.support.plane_driver import TOKEN, PlaneOf
 from tests.support.scripted_upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.cli.checks import Check, check_account
 from inference_endpoints_mcp.server.holding.hold import LearnedHold

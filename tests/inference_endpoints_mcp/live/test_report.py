@@ -9,7 +9,7 @@ from tests.support.plane_driver import TOKEN
 from tests.support.scripted_upstream import Answer, Upstream, events
 from tests.support.service_document import needs_document, service_document
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.operations import Operation

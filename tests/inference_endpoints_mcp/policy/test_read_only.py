@@ -7,7 +7,7 @@ from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.guarded_client import guarded
 from tests.support.plane_driver import TOKEN, Driver, cloud
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.models import CreateRequest, UpdateRequest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.json_text import parse_json

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from inference_endpoints.client_pool import client_of
+from inference_endpoints.clients.client_pool import client_of
 from inference_endpoints.inference.calls.responses import InferenceResponse
 from inference_endpoints.inference.hub_client.chat import AsyncChat, ChatMethods
 from inference_endpoints.inference.hub_client.endpoint_calls import EndpointCalls

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
-from inference_endpoints.client_pool import Api, client_of
+from inference_endpoints.clients.client_pool import Api, client_of
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.inference.calls.cold_start import CallDeadline, CallOptions

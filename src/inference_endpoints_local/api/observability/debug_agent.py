@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
-from inference_endpoints.deploy.known_model import HubFacts
 from inference_endpoints.deploy.offers import list_offers
+from inference_endpoints.deploy.sizing.known_model import HubFacts
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.ranking import diagnose
 from inference_endpoints.engines.model_config import Unknown

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inference_endpoints.client import AsyncEndpointsClient
+    from inference_endpoints.clients.client import AsyncEndpointsClient
     from inference_endpoints.models import Endpoint
 
 METRICS_WINDOW = timedelta(minutes=5)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.all_namespaces import ALL_NAMESPACES
+from inference_endpoints.clients.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.costs import Costs, EndpointCost, MeasuredRequests, Per, SavingName
 from inference_endpoints.deploy.prices import HOURS_PER_MONTH
 from inference_endpoints.errors import InferenceEndpointError

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.all_namespaces import ALL_NAMESPACES
+from inference_endpoints.clients.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.answer_text import Name, RepositoryLine, Word
 from inference_endpoints_mcp.tools.account.get_costs import (

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.models import CatalogueModel
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.answer_text import Name, RepositoryLine, ShortLine, Word

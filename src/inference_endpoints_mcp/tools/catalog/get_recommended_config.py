@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.known_model import KnownModel
-from inference_endpoints.deploy.model_check import access_warnings
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.offers import is_this_machine, list_offers
-from inference_endpoints.deploy.recommend import recommend
+from inference_endpoints.deploy.sizing.known_model import KnownModel
+from inference_endpoints.deploy.sizing.model_check import access_warnings
+from inference_endpoints.deploy.sizing.recommend import recommend
 from inference_endpoints.deploy.specs import LONGEST_NAME, name_like
 from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
 from inference_endpoints.transport import operations

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.offers import (
     QUOTAS_WITHOUT_PAYMENT_METHOD,
     Offer,
@@ -14,7 +13,8 @@ from inference_endpoints.deploy.offers import (
     lack_payment_method,
     list_offers,
 )
-from inference_endpoints.deploy.recommend import holds
+from inference_endpoints.deploy.sizing.known_model import KnownModel
+from inference_endpoints.deploy.sizing.recommend import holds
 from inference_endpoints.engines.memory import ModelMemory
 from inference_endpoints.errors import ADD_PAYMENT_METHOD, BadRequest, NotFound
 from inference_endpoints.models import ModelSettings

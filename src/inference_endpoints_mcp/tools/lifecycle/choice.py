@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inference_endpoints.all_namespaces import ALL_NAMESPACES
+from inference_endpoints.clients.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.request_validation import nearest
 from inference_endpoints.errors import BadRequest, InferenceEndpointError, NotFound
 from inference_endpoints.models import Endpoint, HardwareListing

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from inference_endpoints.all_namespaces import ALL_NAMESPACES
+from inference_endpoints.clients.all_namespaces import ALL_NAMESPACES
 from inference_endpoints.deploy.costs import idle_time
 from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import Endpoint

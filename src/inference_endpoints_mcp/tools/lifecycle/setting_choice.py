@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.deploy.known_model import KnownModel
-from inference_endpoints.deploy.model_check import ModelCheck, check_model
 from inference_endpoints.deploy.offers import (
     Offer,
     choose_default_hardware,
@@ -18,7 +16,9 @@ from inference_endpoints.deploy.offers import (
     require_offer,
 )
 from inference_endpoints.deploy.plan import Plan
-from inference_endpoints.deploy.recommend import recommend
+from inference_endpoints.deploy.sizing.known_model import KnownModel
+from inference_endpoints.deploy.sizing.model_check import ModelCheck, check_model
+from inference_endpoints.deploy.sizing.recommend import recommend
 from inference_endpoints.deploy.specs import Hardware
 from inference_endpoints.errors import Conflict, NotFound, QuotaExceeded
 from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing, UpdateRequest

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from inference_endpoints.deploy import preflight
-from inference_endpoints.deploy.model_check import ModelCheck
 from inference_endpoints.deploy.offers import Offer, find_offer, list_offers, require_offer
 from inference_endpoints.deploy.plan import Plan, plan_update
+from inference_endpoints.deploy.sizing.model_check import ModelCheck
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.errors import NoCapacity, QuotaExceeded
 from inference_endpoints.models import Endpoint, UpdateRequest

@@ -16,7 +16,7 @@ from tests.support.host import Mode
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.state.faults import Fault

@@ -15,9 +15,9 @@ from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 from tests.support.polling import eventually
 from tests.support.scripted_upstream import SILENT, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.hardware_cache import HardwareCache
 from inference_endpoints.errors import NotFound, Unavailable
-from inference_endpoints.hardware_cache import HardwareCache
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.server.application import ServerOptions

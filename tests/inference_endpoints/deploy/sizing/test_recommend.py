@@ -6,9 +6,9 @@ import pytest
 from tests.support.model_configs import LLAMA_3_1_8B
 from tests.support.offers import instance, offers_at
 
-from inference_endpoints.deploy.known_model import HubFacts, KnownModel
 from inference_endpoints.deploy.offers import require_offer
-from inference_endpoints.deploy.recommend import Recommendation, recommend
+from inference_endpoints.deploy.sizing.known_model import HubFacts, KnownModel
+from inference_endpoints.deploy.sizing.recommend import Recommendation, recommend
 from inference_endpoints.engines.model_config import ModelConfig
 from inference_endpoints.errors import NoCapacity, NotFound, PaymentRequired
 from inference_endpoints.models import CatalogueModel, ModelInfo, Suggestion

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.support.scripted_upstream import DROPPED, Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.specs import EndpointSpec, Hardware
 from inference_endpoints.errors import (
     AlreadyExists,

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Self
 
+from inference_endpoints.clients.model_client import ModelClient
+from inference_endpoints.clients.monitoring_client import MonitoringClient
+from inference_endpoints.clients.seen_endpoints import SeenEndpoints
 from inference_endpoints.deploy.specs import EndpointChange, EndpointSpec, differences
 from inference_endpoints.errors import (
     AlreadyExists,
@@ -14,7 +17,6 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.logs.log_client import LogClient
-from inference_endpoints.model_client import ModelClient
 from inference_endpoints.models import (
     CreateRequest,
     Endpoint,
@@ -25,8 +27,6 @@ from inference_endpoints.models import (
     WhoAmI,
 )
 from inference_endpoints.models.endpoint import EndpointPage
-from inference_endpoints.monitoring_client import MonitoringClient
-from inference_endpoints.seen_endpoints import SeenEndpoints
 from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import Backend, default_backend
 from inference_endpoints.transport.guard import Guard

@@ -9,8 +9,8 @@ from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Upstream
 
 from inference_endpoints import EndpointsClient
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.client_pool import ClientPool, api_for, client_of, pool_of
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.client_pool import ClientPool, api_for, client_of, pool_of
 from inference_endpoints.transport.backend import Backend, local
 
 pytestmark = pytest.mark.anyio

@@ -2,13 +2,8 @@
 
 import re
 
-from inference_endpoints.deploy.model_check import TOKEN_NAMES
+from inference_endpoints.deploy.sizing.model_check import TOKEN_NAMES
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.diagnosis.engine_changes import (
-    DEFAULT_PORT,
-    change_image,
-    set_latest_tag,
-)
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import (
     AUTHORIZE,
@@ -27,6 +22,11 @@ from inference_endpoints.diagnosis.log_patterns import (
     find_listening_port,
     match_log_patterns,
     quote_lines,
+)
+from inference_endpoints.diagnosis.remedies.engine_changes import (
+    DEFAULT_PORT,
+    change_image,
+    set_latest_tag,
 )
 
 COMPUTED_CONFIDENCE = 0.6

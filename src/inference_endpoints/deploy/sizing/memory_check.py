@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inference_endpoints.deploy.known_model import KnownModel
 from inference_endpoints.deploy.offers import Offer, cheapest_first
+from inference_endpoints.deploy.sizing.known_model import KnownModel
 from inference_endpoints.engines.engine_memory import need_to_start, shorter_context, usable_gb
 from inference_endpoints.engines.engine_settings import CONTEXT_FLAG, context_length, engine_name
 from inference_endpoints.engines.memory import MemoryNeed, ModelMemory

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from inference_endpoints.deploy.memory_check import cheapest_that_holds
 from inference_endpoints.deploy.offers import Offer, comparable_offers
+from inference_endpoints.deploy.sizing.memory_check import cheapest_that_holds
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import LIST_HARDWARE, Remedy, remedy_by_update

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.costs import Costs
 from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import HardwareListing

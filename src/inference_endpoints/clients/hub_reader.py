@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from inference_endpoints.client import AsyncEndpointsClient
-from inference_endpoints.deploy.known_model import HubFacts
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.deploy.sizing.known_model import HubFacts
 from inference_endpoints.engines.model_config import ModelConfig, Unknown
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, NotFound, Unauthorized
 from inference_endpoints.transport.backend import LOCAL

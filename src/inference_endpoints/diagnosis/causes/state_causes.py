@@ -15,8 +15,8 @@ from inference_endpoints.diagnosis.finding import (
     Finding,
     Remedy,
 )
-from inference_endpoints.diagnosis.hardware_changes import cheapest_available, remedy_by_move
 from inference_endpoints.diagnosis.log_patterns import match_log_patterns, quote_lines
+from inference_endpoints.diagnosis.remedies.hardware_changes import cheapest_available, remedy_by_move
 from inference_endpoints.diagnosis.start_times import estimate_start
 from inference_endpoints.errors import ADD_PAYMENT_METHOD
 from inference_endpoints.models import format_duration

@@ -4,14 +4,14 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from inference_endpoints.deploy.known_model import KnownModel
-from inference_endpoints.deploy.memory_check import (
+from inference_endpoints.deploy.offers import Offer, find_offer
+from inference_endpoints.deploy.sizing.known_model import KnownModel
+from inference_endpoints.deploy.sizing.memory_check import (
     MemoryCheck,
     cheapest_that_holds,
     check_memory,
     host_memory_is_short,
 )
-from inference_endpoints.deploy.offers import Offer, find_offer
 from inference_endpoints.engines.engine_settings import CONTEXT_FLAG, engine_name
 from inference_endpoints.engines.memory import GB
 from inference_endpoints.engines.model_config import ModelConfig

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from tests.support.scripted_upstream import SILENT, TOKEN, Answer, Upstream
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
+from inference_endpoints.clients.hub_reader import MAX_AGE_S, MAX_SILENCE_AGE_S, HubReader
 from inference_endpoints.engines.model_config import Unknown
-from inference_endpoints.hub_reader import MAX_AGE_S, MAX_SILENCE_AGE_S, HubReader
 from inference_endpoints.transport.backend import HUGGING_FACE, local
 
 pytestmark = pytest.mark.anyio

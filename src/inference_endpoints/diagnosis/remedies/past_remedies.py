@@ -6,7 +6,7 @@ from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import READ_LOGS, Action, ActionKind, Finding, Remedy
 from inference_endpoints.diagnosis.log_patterns import match_earlier
-from inference_endpoints.diagnosis.putting_back import propose_to_put_back
+from inference_endpoints.diagnosis.remedies.putting_back import propose_to_put_back
 from inference_endpoints.models import AuditEntry, format_duration
 
 TRIED_FACTOR = 0.8

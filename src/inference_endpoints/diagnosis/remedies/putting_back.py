@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from inference_endpoints.deploy.specs import EndpointChange
-from inference_endpoints.diagnosis.engine_changes import is_plain
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import Action, ActionKind, Finding, Remedy
+from inference_endpoints.diagnosis.remedies.engine_changes import is_plain
 from inference_endpoints.models import AuditChange
 from inference_endpoints.models.status import InferenceEndpointStatus as State
 

@@ -1,17 +1,17 @@
 """Causes of too little memory: computed with the arithmetic of plans, and compared with what the replicas show."""
 
-from inference_endpoints.deploy.memory_check import MemoryCheck
-from inference_endpoints.diagnosis.engine_changes import set_context, set_parallelism
+from inference_endpoints.deploy.sizing.memory_check import MemoryCheck
+from inference_endpoints.diagnosis.causes.startup_causes import COMPUTED_CONFIDENCE, CONTRADICTED_FACTOR
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import LIST_HARDWARE, READ_LOGS, Cause, Finding, Remedy, remedy_by_update
-from inference_endpoints.diagnosis.hardware_changes import (
+from inference_endpoints.diagnosis.log_patterns import match_log_patterns, quote_lines
+from inference_endpoints.diagnosis.remedies.engine_changes import set_context, set_parallelism
+from inference_endpoints.diagnosis.remedies.hardware_changes import (
     cheapest_with_enough_memory,
     more_accelerator_memory,
     more_host_memory,
     remedy_by_move,
 )
-from inference_endpoints.diagnosis.log_patterns import match_log_patterns, quote_lines
-from inference_endpoints.diagnosis.startup_causes import COMPUTED_CONFIDENCE, CONTRADICTED_FACTOR
 from inference_endpoints.engines.engine_settings import accelerators_used, engine_name
 
 KILLED = 137

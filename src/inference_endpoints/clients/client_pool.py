@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import lru_cache
 
-from inference_endpoints.client import AsyncEndpointsClient
+from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import Backend, Token, chosen_token, default_backend
 from inference_endpoints.transport.guard import Guard
 from inference_endpoints.transport.http import Reconnect

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.deploy.known_model import KnownModel
-from inference_endpoints.deploy.memory_check import context_arguments
 from inference_endpoints.deploy.offers import (
     MAX_ALTERNATIVES,
     Offer,
@@ -19,6 +17,8 @@ from inference_endpoints.deploy.offers import (
     find_offer,
     own_place,
 )
+from inference_endpoints.deploy.sizing.known_model import KnownModel
+from inference_endpoints.deploy.sizing.memory_check import context_arguments
 from inference_endpoints.engines.engine_memory import GENERATING
 from inference_endpoints.engines.memory import ModelMemory
 from inference_endpoints.engines.model_config import Unknown

@@ -6,14 +6,14 @@ import pytest
 from tests.support.model_configs import LLAMA_3_1_8B
 from tests.support.offers import instance, offers_at
 
-from inference_endpoints.deploy.known_model import HubFacts, KnownModel
-from inference_endpoints.deploy.memory_check import (
+from inference_endpoints.deploy.offers import require_offer
+from inference_endpoints.deploy.sizing.known_model import HubFacts, KnownModel
+from inference_endpoints.deploy.sizing.memory_check import (
     MemoryCheck,
     cheapest_that_holds,
     check_memory,
     host_memory_is_short,
 )
-from inference_endpoints.deploy.offers import require_offer
 from inference_endpoints.engines.model_config import ModelConfig, Unknown
 from inference_endpoints.models import ModelInfo, ModelSettings
 

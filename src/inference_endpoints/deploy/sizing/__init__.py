@@ -1,0 +1,1 @@
+"""Which hardware a model needs: its memory, whether it fits, and the cheapest that holds it."""
