@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,11 +102,15 @@ class ClusterPlane:
 
     async def until(self, name: str, what: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until the status is so."""
+        await self.until_any((name,), what)
+
+    async def until_any(self, names: Sequence[str], what: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until the status of one of them is so."""
         seen: list[dict[str, Any]] = []
 
         async def is_so() -> bool:
-            seen[:] = [await self.status(name)]
-            return what(seen[0])
+            seen[:] = [await self.status(name) for name in names]
+            return any(map(what, seen))
 
         try:
             await eventually(is_so)

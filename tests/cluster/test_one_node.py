@@ -7,9 +7,10 @@ import psutil
 import pytest
 from tests.cluster.machines import NODE_BIN, why_no_ray
 from tests.cluster.plane import ON_CLUSTER, ClusterPlane, is_running, says_german
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.polling import eventually
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(bool(why_no_ray()), reason=why_no_ray())]
+pytestmark = [pytest.mark.timeout(2 * HANG_TIMEOUT_S), pytest.mark.skipif(bool(why_no_ray()), reason=why_no_ray())]
 
 
 @pytest.fixture
