@@ -4,6 +4,7 @@ The words of its errors are those that the service's data plane was seen to send
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,12 @@ from inference_endpoints_local.state.faults import CALL_ENDPOINT, Faults
 from inference_endpoints_local.state.store import NotSaved
 
 MAX_HOLD_S = 3_600.0
+NOT_KNOWN_RETRY_S = 5
+"""When a caller may try again where nothing is known of the start, or it takes longer than the last one did."""
+NO_ROOM_RETRY_S = 15
+"""While an endpoint waits for hardware: others give it back at any time."""
+MAX_RETRY_S = 60
+"""At most, as a start may also be quicker than the last one."""
 
 
 class Gateway:
@@ -90,7 +97,7 @@ class Gateway:
                         endpoint, lambda endpoint: bool(endpoint.ready) or not endpoint.record.wants_replicas
                     )
         if not (ready := endpoint.ready):
-            return self._refusal(endpoint, request) or error_response(503, "503 Service Unavailable")
+            return self._refusal(endpoint, request) or _not_ready(endpoint)
         return min(ready, key=lambda replica: replica.in_flight)
 
     async def _serve(self, endpoint: ManagedEndpoint, replica: EngineReplica, request: Request, send: Send) -> None:
@@ -134,6 +141,22 @@ class _MeasuringSend:
         if message["type"] == "http.response.start":
             self._status = message["status"]
         await self._send(message)
+
+
+def _not_ready(endpoint: ManagedEndpoint) -> Response:
+    """The service's words, and when to try again, which the service does not say."""
+    again = {"Retry-After": str(_retry_after_s(endpoint))}
+    return error_response(503, "503 Service Unavailable", again)
+
+
+def _retry_after_s(endpoint: ManagedEndpoint) -> int:
+    """Seconds until a replica is ready, as far as that is known."""
+    if endpoint.starved:
+        return NO_ROOM_RETRY_S
+    clock = endpoint.engine.clock
+    ready_at = endpoint.measured_starts.ready_at(endpoint.replicas, clock.now())
+    left = clock.seconds_until(ready_at) if ready_at is not None else None
+    return min(math.ceil(left), MAX_RETRY_S) if left else NOT_KNOWN_RETRY_S
 
 
 def _scale_up_timeout_s(request: Request) -> float:

@@ -196,6 +196,7 @@ class Executor:
                 self._apply(endpoint, action)
             decision = self._decide(endpoint)
         endpoint.status = decision.status
+        endpoint.measured_starts.observe(endpoint.replicas)
         endpoint.measure()
         endpoint.starved = decision.starved
         room = endpoint.engine.room_interval_s
@@ -240,7 +241,9 @@ class Executor:
             case Launch():
                 assert record.version is not None
                 request = LaunchRequest(record.id, record.name, record.version.generation, record.version.spec)
-                endpoint.replicas.append(endpoint.engine.launch(request, lambda: self.enqueue(record.id)))
+                replica = endpoint.engine.launch(request, lambda: self.enqueue(record.id))
+                endpoint.replicas.append(replica)
+                endpoint.measured_starts.launched(replica.id, endpoint.engine.clock.now())
             case Stop(replica_id, drain):
                 next(replica for replica in endpoint.replicas if replica.id == replica_id).stop(drain)
             case Reap(replica_id, attempts, at):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from inference_endpoints.models import InferenceEndpointStatus as State
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics
 from inference_endpoints_local.control.load import Load
+from inference_endpoints_local.control.measured_starts import MeasuredStarts
 from inference_endpoints_local.control.reconcile import ObservedReplica, ObservedState, ReportedStatus
 from inference_endpoints_local.engines.engine import NOT_SCHEDULED, Engine, EngineReplica, ReplicaStage
 from inference_endpoints_local.state.clock import wall_ns, wall_s
@@ -39,6 +40,7 @@ class ManagedEndpoint:
     replicas: list[EngineReplica] = field(default_factory=list)
     ended: deque[EndedReplica] = field(default_factory=lambda: deque(maxlen=MAX_REPLICAS))
     load: Load = field(default_factory=Load)
+    measured_starts: MeasuredStarts = field(default_factory=MeasuredStarts)
     metrics: EndpointMetrics = field(default_factory=lambda: EndpointMetrics(wall_s()))
     simulated_requests: int = 0
     attempts: int = 0

@@ -92,6 +92,17 @@ async def test_an_engines_error_that_quotes_those_words_is_not_waited_for(
     assert len(upstream.calls()) == 1
 
 
+@pytest.mark.parametrize(("asked", "waited"), [(300, 300), (900, 600)])
+async def test_a_running_endpoint_that_says_when_it_is_ready_is_asked_again_then_but_within_the_deadline(
+    upstream: Upstream, inference: AsyncInference, slept: list[float], asked: int, waited: int
+) -> None:
+    upstream.shows("running")
+    lost = Answer(503, {"error": "503 Service Unavailable"}, {"Retry-After": str(asked)})
+    upstream.serves("/", lost, Answer(body={"generated_text": "on"}))
+    assert (await inference.call("chat", body={}, timeout=600)).json() == {"generated_text": "on"}
+    assert waited - 300 < slept[0] <= waited
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [(Answer(503, {"error": "no healthy upstream"}), "answered 503"), (NOT_STOPPED, "not ready yet")],

@@ -3,7 +3,7 @@
 The proxy in front of an endpoint answers 503 while a replica starts (502 before July 2025). With the header
 `X-Scale-Up-Timeout: <seconds>` it holds the request until a replica is ready instead. Source: the autoscaling
 page of the Inference Endpoints documentation. Between the first 503 and readiness it can also answer 400
-"workload is not stopped". It sends no Retry-After.
+"workload is not stopped". It sends no Retry-After; the embedded control plane does.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -95,10 +95,6 @@ class CallDeadline:
         if self._on_wait is not None:
             await self._on_wait(sentence)
 
-    async def back_off(self, attempt: int) -> None:
-        """Wait before the next attempt, but not beyond the deadline."""
-        await self.pause(backoff_s(attempt))
-
     async def pause(self, seconds: float) -> None:
         """Wait so many seconds, but not beyond the deadline."""
         await self._sleep(min(self.remaining, seconds))
@@ -169,7 +165,13 @@ async def open_response(
             continue
         await deadline.report_wait(_describe_wait(call.endpoint, deadline))
         with deadline.limit(f"{call.label} did not become ready"):
-            await deadline.back_off(attempt)
+            await deadline.pause(_until_next_attempt(refusal, call.endpoint, attempt))
+
+
+def _until_next_attempt(refusal: ErrorResponse | None, endpoint: Endpoint, attempt: int) -> float:
+    """Seconds. As long as an endpoint that seems to run asks for; one that starts holds the next call until it can."""
+    asked = refusal.retry_after if refusal is not None and not must_start_first(endpoint) else None
+    return backoff_s(attempt) if asked is None else asked
 
 
 def _overload_delay(refusal: ErrorResponse | None, overloads: int, deadline: CallDeadline) -> float | None:
