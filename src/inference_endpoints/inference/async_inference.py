@@ -20,7 +20,7 @@ from inference_endpoints.inference.generation.answer import TextGenerationStream
 from inference_endpoints.inference.generation.stream import build_stream_request, stream_tokens
 from inference_endpoints.inference.task_runner import OnDone, TaskRun, TaskRunner
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
-from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.inference.tasks.routes import EngineRoute
 from inference_endpoints.inference.tasks.table import TASKS, find_task
 from inference_endpoints.inference.tasks.task import Task
 from inference_endpoints.models import Endpoint
@@ -176,7 +176,7 @@ class AsyncInference:
         namespace: str | None = None,
         *,
         parameters: Parameters | None = None,
-        route: Route | None = None,
+        route: EngineRoute | None = None,
         known: Endpoint | None = None,
         on_done: OnDone | None = None,
         **options: Unpack[CallOptions],

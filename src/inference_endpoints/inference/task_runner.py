@@ -20,7 +20,7 @@ from inference_endpoints.inference.calls.whole_calls import WholeCalls
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.inference.tasks.inputs import TaskInput
 from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK
-from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.inference.tasks.routes import EngineRoute
 from inference_endpoints.inference.tasks.task import Task
 from inference_endpoints.models import Endpoint
 
@@ -67,7 +67,7 @@ class TaskRunner:
         engines: EngineCaller,
         target: EngineTarget,
         task: Task,
-        route: Route,
+        route: EngineRoute,
         parameters: Mapping[str, Any],
         deadline: CallDeadline,
         on_done: OnDone | None = None,

@@ -17,7 +17,7 @@ class Organization(ApiModel):
     can_pay: bool | None = None
 
 
-class Entity(ApiModel):
+class ScopedEntity(ApiModel):
     """A user, organization or repository."""
 
     name: str = ""
@@ -27,7 +27,7 @@ class Entity(ApiModel):
 class TokenScope(ApiModel):
     """What a fine-grained token may do for one entity."""
 
-    entity: Entity = Field(default_factory=Entity)
+    entity: ScopedEntity = Field(default_factory=ScopedEntity)
     permissions: list[str] = Field(default_factory=list)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome, ApprovalPolicy
-from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, ProcessLedger
+from inference_endpoints_mcp.approval.plan_ledger import InProcessPlanLedger, PlanLedger
 from inference_endpoints_mcp.approval.plan_token import PlanTokens, Rejection
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 
@@ -26,7 +26,7 @@ class Approvals:
         self,
         policy: ApprovalPolicy,
         audit: AuditTrail,
-        open_ledger: Callable[[], PlanLedger] = ProcessLedger,
+        open_ledger: Callable[[], PlanLedger] = InProcessPlanLedger,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.policy = policy

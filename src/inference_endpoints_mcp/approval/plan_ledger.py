@@ -37,7 +37,7 @@ class PlanLedger(Protocol):
         """Record that a token is redeemed. Returns False if it was before. What has expired is forgotten."""
 
 
-class ProcessLedger:
+class InProcessPlanLedger:
     """A ledger of this process alone."""
 
     def __init__(self) -> None:
@@ -114,9 +114,9 @@ def _claim(nonce: bytes) -> str:
 def open_ledger(folder: Path | None) -> PlanLedger:
     """The ledger in this folder; one of this process alone, with a warning, where the folder cannot be used."""
     if folder is None:
-        return ProcessLedger()
+        return InProcessPlanLedger()
     try:
         return FolderLedger(folder)
     except (OSError, sqlite3.Error) as error:
         log.warning("plan tokens are good in this process only: %s cannot be used (%s)", folder, error)
-        return ProcessLedger()
+        return InProcessPlanLedger()

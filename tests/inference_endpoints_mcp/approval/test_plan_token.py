@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inference_endpoints_mcp.approval.plan_ledger import FolderLedger, ProcessLedger
+from inference_endpoints_mcp.approval.plan_ledger import FolderLedger, InProcessPlanLedger
 from inference_endpoints_mcp.approval.plan_token import PlanTokens
 
 ONE, OTHER = "request 4901281", "request 36746660"
@@ -23,7 +23,7 @@ def bound_to(payload: str) -> dict[str, str]:
 @pytest.mark.anyio
 async def test_a_request_made_to_have_the_same_hash_is_not_the_approved_one() -> None:
     assert hashlib.sha256(ONE.encode()).digest()[:6] == hashlib.sha256(OTHER.encode()).digest()[:6]
-    tokens = PlanTokens(ProcessLedger, lambda: 0.0)
+    tokens = PlanTokens(InProcessPlanLedger, lambda: 0.0)
     token = tokens.issue(bound_to(ONE), 600)
     rejection = await tokens.redeem(token, bound_to(OTHER))
     assert rejection is not None

@@ -14,12 +14,12 @@ from inference_endpoints.inference.tasks.inputs import AudioInput, TaskInput, da
 from inference_endpoints.inference.tasks.readers import Reader
 
 Parameters = Mapping[str, Any]
-Builder = Callable[["Route", Sequence[Any], Parameters, str], EngineRequest]
+Builder = Callable[["EngineRoute", Sequence[Any], Parameters, str], EngineRequest]
 """Builds the request for inputs, parameters and the name of the model."""
 
 
 @dataclass(frozen=True)
-class Route:
+class EngineRoute:
     """One route of an engine for a task. `takes_many`: one request can have many inputs.
 
     `read` is how its answers are read, where they differ from the task's others.
@@ -39,11 +39,11 @@ def _wire(inputs: Sequence[TaskInput]) -> Any:
     return inputs[0].wire() if len(inputs) == 1 else [each.wire() for each in inputs]
 
 
-def nested(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+def nested(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
     return EngineRequest(route.path, {"inputs": _wire(inputs), "parameters": dict(parameters)})
 
 
-def generation(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+def generation(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
     """As `nested`, with the name that the task API has for the limit of tokens, and with a list of what ends a text."""
     renamed = {"max_new_tokens" if key == "max_tokens" else key: value for key, value in parameters.items()}
     if isinstance(renamed.get("stop"), str):
@@ -51,41 +51,41 @@ def generation(route: Route, inputs: Sequence[Any], parameters: Parameters, _: s
     return EngineRequest(route.path, {"inputs": _wire(inputs), "parameters": renamed})
 
 
-def merged(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+def merged(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
     """Parameters beside the inputs."""
     return EngineRequest(route.path, {"inputs": _wire(inputs), **parameters})
 
 
-def media(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
+def media(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
     """A file as it is; with parameters as base64 in JSON."""
     if parameters:
         return nested(route, inputs, parameters, model)
     return EngineRequest(route.path, content=inputs[0].file)
 
 
-def pairs(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+def pairs(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
     """TEI's `/predict`: a list of texts is one pair, so that many texts are lists of one."""
     many = inputs[0].wire() if len(inputs) == 1 else [[each.wire()] for each in inputs]
     return EngineRequest(route.path, {"inputs": many, **parameters})
 
 
-def tei_rerank(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+def tei_rerank(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
     return EngineRequest(route.path, {"query": inputs[0].query, "texts": inputs[0].texts, **parameters})
 
 
-def jina_rerank(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
+def jina_rerank(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
     body = {"model": model, "query": inputs[0].query, "documents": inputs[0].texts}
     return EngineRequest(route.path, body | dict(parameters))
 
 
-def tabular(route: Route, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
+def tabular(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, _: str) -> EngineRequest:
     return EngineRequest(route.path, {"table": inputs[0].table, "parameters": dict(parameters)})
 
 
 _COMPLETION_NAMES = {"max_new_tokens": "max_tokens", "return_full_text": "echo"}
 
 
-def completion(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
+def completion(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
     # What has another name here. The others are passed on unchanged.
     renamed = {_COMPLETION_NAMES.get(key, key): value for key, value in parameters.items()}
     if renamed.pop("details", False):
@@ -93,12 +93,12 @@ def completion(route: Route, inputs: Sequence[Any], parameters: Parameters, mode
     return EngineRequest(route.path, {"model": model, "prompt": _wire(inputs), **renamed})
 
 
-def openai_input(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
+def openai_input(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
     """`/v1/embeddings`, `/v1/audio/speech` and vLLM's `/classify`."""
     return EngineRequest(route.path, {"model": model, "input": _wire(inputs), **parameters})
 
 
-def openai_image(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
+def openai_image(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
     given = dict(parameters)
     width, height = given.pop("width", None), given.pop("height", None)
     size = {"size": f"{width}x{height}"} if width and height else {}
@@ -106,7 +106,9 @@ def openai_image(route: Route, inputs: Sequence[Any], parameters: Parameters, mo
     return EngineRequest(route.path, body | given)
 
 
-def transcription(route: Route, inputs: Sequence[AudioInput], parameters: Parameters, model: str) -> EngineRequest:
+def transcription(
+    route: EngineRoute, inputs: Sequence[AudioInput], parameters: Parameters, model: str
+) -> EngineRequest:
     given = dict(parameters)
     if given.pop("return_timestamps", False):
         given |= {"response_format": "verbose_json", "timestamp_granularities[]": ["segment"]}
@@ -115,7 +117,7 @@ def transcription(route: Route, inputs: Sequence[AudioInput], parameters: Parame
     return multipart(route.path, {"model": model, **given}, inputs[0].audio, name, kind)
 
 
-def message(route: Route, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
+def message(route: EngineRoute, inputs: Sequence[Any], parameters: Parameters, model: str) -> EngineRequest:
     """A chat of one message, which may show an image."""
     text, image = getattr(inputs[0], "text", None), getattr(inputs[0], "image", None)
     parts: list[dict[str, Any]] = []
@@ -127,5 +129,5 @@ def message(route: Route, inputs: Sequence[Any], parameters: Parameters, model: 
     return EngineRequest(route.path, {"model": model, "messages": [{"role": "user", "content": content}], **renamed})
 
 
-ROOT_NESTED = Route("/", nested)
-ROOT_MEDIA = Route("/", media)
+ROOT_NESTED = EngineRoute("/", nested)
+ROOT_MEDIA = EngineRoute("/", media)

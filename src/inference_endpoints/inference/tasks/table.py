@@ -15,7 +15,7 @@ from inference_endpoints.inference.tasks.readers.labels import read_classes, rea
 from inference_endpoints.inference.tasks.readers.media import read_media, read_objects, read_segments, read_sounds
 from inference_endpoints.inference.tasks.readers.texts import read_texts, read_transcript
 from inference_endpoints.inference.tasks.readers.vectors import read_embeddings, read_similarities
-from inference_endpoints.inference.tasks.routes import ROOT_MEDIA, ROOT_NESTED, Route
+from inference_endpoints.inference.tasks.routes import ROOT_MEDIA, ROOT_NESTED, EngineRoute
 from inference_endpoints.inference.tasks.task import Task
 
 _TEXT = {"text": "It rains."}
@@ -24,13 +24,13 @@ _AUDIO = {"audio": "/path/to/speech.wav"}
 _LABELS = "labels with scores, best first"
 _GENERATED = read_texts("generated_text", "text", "content")
 
-_GENERATION = Route("/", routes.generation)
-_RERANK = Route("/v1/rerank", routes.jina_rerank)
-_CHAT = Route("/v1/chat/completions", routes.message)
+_GENERATION = EngineRoute("/", routes.generation)
+_RERANK = EngineRoute("/v1/rerank", routes.jina_rerank)
+_CHAT = EngineRoute("/v1/chat/completions", routes.message)
 
 
-def _on_openai(path: str, build: routes.Builder, *, takes_many: bool = False) -> dict[str, Route]:
-    return dict.fromkeys(OPENAI_ENGINES, Route(path, build, takes_many))
+def _on_openai(path: str, build: routes.Builder, *, takes_many: bool = False) -> dict[str, EngineRoute]:
+    return dict.fromkeys(OPENAI_ENGINES, EngineRoute(path, build, takes_many))
 
 
 _ALL = (
@@ -60,7 +60,7 @@ _ALL = (
         "a vector; a vector for each token, or the weights of a sparse one, from models that return those",
         read_embeddings,
         _TEXT,
-        Route("/", routes.merged, takes_many=True),
+        EngineRoute("/", routes.merged, takes_many=True),
         parameters.EMBEDDED,
         routes=_on_openai("/v1/embeddings", routes.openai_input, takes_many=True),
     ),
@@ -72,7 +72,7 @@ _ALL = (
         {"source_sentence": "It rains.", "sentences": ["It is wet.", "I like cats."]},
         ROOT_NESTED,
         {},
-        routes={"tei": Route("/similarity", routes.nested)},
+        routes={"tei": EngineRoute("/similarity", routes.nested)},
     ),
     Task(
         "text-ranking",
@@ -80,7 +80,7 @@ _ALL = (
         "index and score of each text, best first",
         read_ranks,
         {"query": "What falls from the sky?", "texts": ["I like cats.", "Rain."]},
-        Route("/", routes.tei_rerank),
+        EngineRoute("/", routes.tei_rerank),
         parameters.RANKED,
         routes=dict.fromkeys(OPENAI_ENGINES, _RERANK),
     ),
@@ -93,9 +93,9 @@ _ALL = (
         ROOT_NESTED,
         parameters.CLASSIFIED,
         routes={
-            "tei": Route("/predict", routes.pairs, takes_many=True),
-            "vllm": Route("/classify", routes.openai_input, takes_many=True),
-            "sglang": Route("/classify", routes.openai_input, takes_many=True),
+            "tei": EngineRoute("/predict", routes.pairs, takes_many=True),
+            "vllm": EngineRoute("/classify", routes.openai_input, takes_many=True),
+            "sglang": EngineRoute("/classify", routes.openai_input, takes_many=True),
         },
     ),
     Task(
@@ -177,7 +177,7 @@ _ALL = (
         "the class of each row",
         read_classes,
         {"table": {"length": [5.1, 6.2], "width": [3.5, 2.9]}},
-        Route("/", routes.tabular),
+        EngineRoute("/", routes.tabular),
     ),
     Task(
         "visual-question-answering",
@@ -318,24 +318,24 @@ _SAME = {
 }
 """Names under which the service or the Hub know the same task."""
 
-_BY_PATH: Mapping[str, tuple[str, Route]] = {
-    "/embed": ("feature-extraction", Route("/embed", routes.merged, takes_many=True)),
-    "/embed_all": ("feature-extraction", Route("/embed_all", routes.merged, takes_many=True)),
-    "/embed_sparse": ("feature-extraction", Route("/embed_sparse", routes.merged, takes_many=True)),
-    "/v1/embeddings": ("feature-extraction", Route("/v1/embeddings", routes.openai_input, takes_many=True)),
-    "/predict": ("text-classification", Route("/predict", routes.pairs, takes_many=True)),
-    "/classify": ("text-classification", Route("/classify", routes.openai_input, takes_many=True)),
-    "/similarity": ("sentence-similarity", Route("/similarity", routes.nested)),
-    "/rerank": ("text-ranking", Route("/rerank", routes.tei_rerank)),
+_BY_PATH: Mapping[str, tuple[str, EngineRoute]] = {
+    "/embed": ("feature-extraction", EngineRoute("/embed", routes.merged, takes_many=True)),
+    "/embed_all": ("feature-extraction", EngineRoute("/embed_all", routes.merged, takes_many=True)),
+    "/embed_sparse": ("feature-extraction", EngineRoute("/embed_sparse", routes.merged, takes_many=True)),
+    "/v1/embeddings": ("feature-extraction", EngineRoute("/v1/embeddings", routes.openai_input, takes_many=True)),
+    "/predict": ("text-classification", EngineRoute("/predict", routes.pairs, takes_many=True)),
+    "/classify": ("text-classification", EngineRoute("/classify", routes.openai_input, takes_many=True)),
+    "/similarity": ("sentence-similarity", EngineRoute("/similarity", routes.nested)),
+    "/rerank": ("text-ranking", EngineRoute("/rerank", routes.tei_rerank)),
     "/v1/rerank": ("text-ranking", _RERANK),
-    "/v1/completions": ("text-generation", Route("/v1/completions", routes.completion, takes_many=True)),
+    "/v1/completions": ("text-generation", EngineRoute("/v1/completions", routes.completion, takes_many=True)),
     "/v1/chat/completions": ("image-text-to-text", _CHAT),
     "/v1/audio/transcriptions": (
         "automatic-speech-recognition",
-        Route("/v1/audio/transcriptions", routes.transcription),
+        EngineRoute("/v1/audio/transcriptions", routes.transcription),
     ),
-    "/v1/audio/speech": ("text-to-speech", Route("/v1/audio/speech", routes.openai_input)),
-    "/v1/images/generations": ("text-to-image", Route("/v1/images/generations", routes.openai_image)),
+    "/v1/audio/speech": ("text-to-speech", EngineRoute("/v1/audio/speech", routes.openai_input)),
+    "/v1/images/generations": ("text-to-image", EngineRoute("/v1/images/generations", routes.openai_image)),
 }
 """The task of each route that engines are known for, whatever the endpoint was deployed for."""
 
@@ -348,7 +348,7 @@ def find_task(name: str | None) -> Task | None:
     return TASKS.get(_SAME.get(name or "", name or ""))
 
 
-def find_route(path: str, engine: str) -> tuple[Task, Route] | None:
+def find_route(path: str, engine: str) -> tuple[Task, EngineRoute] | None:
     """The task that a path serves on this engine; None for a path of its own."""
     path = path.partition("?")[0]
     known = None if path in _ONLY_ON_TEI and engine != "tei" else _BY_PATH.get(path)

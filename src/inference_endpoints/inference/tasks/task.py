@@ -14,7 +14,7 @@ from inference_endpoints.inference.parameter_types import ParameterTypes, descri
 from inference_endpoints.inference.tasks.inputs import TaskInput
 from inference_endpoints.inference.tasks.outputs import Media
 from inference_endpoints.inference.tasks.readers import Reader
-from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.inference.tasks.routes import EngineRoute
 from inference_endpoints.models.json_text import parse_json
 
 
@@ -32,10 +32,10 @@ class Task:
     returns: str
     read: Reader
     example: Mapping[str, Any]
-    route: Route
+    route: EngineRoute
     parameters: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
-    routes: Mapping[str, Route] = field(default_factory=dict)
+    routes: Mapping[str, EngineRoute] = field(default_factory=dict)
     media: str = ""
 
     @property
@@ -43,7 +43,7 @@ class Task:
         """The value of the Accept header. The Inference Toolkit returns files only where their type is asked for."""
         return {"image": "image/png", "audio": "audio/*"}.get(self.media, "application/json")
 
-    def route_on(self, engine: str) -> Route:
+    def route_on(self, engine: str) -> EngineRoute:
         return self.routes.get(engine, self.route)
 
     def check(self, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> list[TaskInput]:
@@ -73,7 +73,7 @@ class Task:
         if problem := self._parameter_types.problem(parameters):
             raise BadRequest(f"{self.name}: {problem}. Nothing was sent.", hint=self._hint)
 
-    def read_response(self, content_type: str, content: bytes, count: int, route: Route) -> list[Any]:
+    def read_response(self, content_type: str, content: bytes, count: int, route: EngineRoute) -> list[Any]:
         """The outputs of a response's body, one for each input. Raises one of `NOT_OF_THIS_TASK`."""
         if self.media and not _is_json(content_type, content):
             if count != 1 or not is_media_of(self.media, content_type, content):

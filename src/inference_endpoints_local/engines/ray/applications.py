@@ -24,7 +24,7 @@ _DEPLOYMENT_SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Application:
+class RayApplication:
     """One replica as an application: the CPUs it takes, and what recognizes its callers."""
 
     name: str
@@ -78,7 +78,7 @@ class ServeState:
         """Ours that are there to stay."""
         return {name for name, state in self.ours.items() if not state.leaving}
 
-    def body(self, wanted: Iterable[Application]) -> dict[str, Any]:
+    def body(self, wanted: Iterable[RayApplication]) -> dict[str, Any]:
         """The body of the change to exactly these applications of ours."""
         return {**self.options, "applications": [*self.others, *(each.config() for each in wanted)]}
 

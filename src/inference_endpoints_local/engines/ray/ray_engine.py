@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage
 from inference_endpoints_local.engines.programs import ProgramResolver, find_in_time
-from inference_endpoints_local.engines.ray.applications import Application, ServeState, read_serve
+from inference_endpoints_local.engines.ray.applications import RayApplication, ServeState, read_serve
 from inference_endpoints_local.engines.ray.cluster_hardware import ClusterHardware, count_room, read_nodes
 from inference_endpoints_local.engines.ray.ownership import PlaneKey, ReplicaName
 from inference_endpoints_local.engines.ray.ray_replica import RayReplica
@@ -62,7 +62,7 @@ class RayEngine:
         self._serve_port = serve_port
         self._allow_open = allow_open
         self._replicas: dict[str, RayReplica] = {}
-        self._leftovers: dict[str, Application] = {}
+        self._leftovers: dict[str, RayApplication] = {}
         self._serve: ServeState | None = None
         self._settled_at: float | None = None
         self._hardware.lack = f"the Ray cluster at {client.place} has not answered yet"
@@ -215,7 +215,8 @@ class RayEngine:
         if self._settled_at is None:
             self._settled_at = now + SETTLE_S
             self._leftovers = {
-                name: Application(name, serve.ours[name].cores, self._key.secret_hashes(name)) for name in serve.present
+                name: RayApplication(name, serve.ours[name].cores, self._key.secret_hashes(name))
+                for name in serve.present
             }
         elif self._leftovers and now >= self._settled_at:
             self._leftovers = {}
@@ -231,9 +232,9 @@ class RayEngine:
             and replica.name not in serve.present
         )
 
-    def _wanted(self) -> list[Application]:
+    def _wanted(self) -> list[RayApplication]:
         running = (
-            Application(replica.name, replica.cores, self._key.secret_hashes(replica.name))
+            RayApplication(replica.name, replica.cores, self._key.secret_hashes(replica.name))
             for replica in self._replicas.values()
             if replica.wanted
         )

@@ -12,7 +12,7 @@ from inference_endpoints_local.workers.worker_http import cancel_on_disconnect, 
 from inference_endpoints_local.workers.worker_server import WorkerConfig, serve
 
 if TYPE_CHECKING:
-    from inference_endpoints_local.workers.speech.whisper import Segment, Whisper
+    from inference_endpoints_local.workers.speech.whisper import SpokenSegment, Whisper
 
 MAX_AUDIO_S = 30 * 60
 _ENGLISH = ("en", "english")
@@ -71,7 +71,7 @@ class SpeechRecognition:
             ]
         return JSONResponse(answer)
 
-    async def _hear(self, request: Request, content: bytes) -> "tuple[list[Segment], float]":
+    async def _hear(self, request: Request, content: bytes) -> "tuple[list[SpokenSegment], float]":
         """The segments, and how long the sound is in seconds."""
         from inference_endpoints_local.workers.speech.whisper import SAMPLE_RATE, NotAudio, TooLong, decode
 
@@ -85,7 +85,7 @@ class SpeechRecognition:
             raise unprocessable(f"The recording is longer than {MAX_AUDIO_S // 60} minutes: send it in parts") from None
         seconds = len(samples) / SAMPLE_RATE
 
-        async def hear() -> "list[Segment]":
+        async def hear() -> "list[SpokenSegment]":
             segments, at_s = [], 0.0
             while at_s < seconds:
                 heard, at_s = await anyio.to_thread.run_sync(
@@ -101,7 +101,7 @@ def _is_english(language: Any) -> bool:
     return isinstance(language, str) and language.lower() in _ENGLISH
 
 
-def _text(segments: "list[Segment]") -> str:
+def _text(segments: "list[SpokenSegment]") -> str:
     return " ".join(each.text for each in segments)
 
 

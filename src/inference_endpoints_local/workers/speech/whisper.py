@@ -30,7 +30,7 @@ class NotAudio(ValueError):
 
 
 @dataclass(frozen=True)
-class Segment:
+class SpokenSegment:
     """What was said between two times, in seconds."""
 
     start: float
@@ -89,7 +89,7 @@ class Whisper:
             raise ValueError(f"the tokenizer has no token {name}")
         return int(found)
 
-    def transcribe(self, samples: Floats, at_s: float) -> tuple[list[Segment], float]:
+    def transcribe(self, samples: Floats, at_s: float) -> tuple[list[SpokenSegment], float]:
         """The segments of the window that begins at this second, and where the next one begins."""
         window = samples[int(at_s * SAMPLE_RATE) :][:_WINDOW_SAMPLES]
         (result,) = self._model.generate(
@@ -110,14 +110,14 @@ class Whisper:
             return segments[:-1], max(segments[-1].start, at_s + _LEAST_ADVANCE_S)
         return segments, max(segments[-1].end, at_s + _LEAST_ADVANCE_S)
 
-    def _segments(self, tokens: list[int], at_s: float, end_s: float) -> list[Segment]:
+    def _segments(self, tokens: list[int], at_s: float, end_s: float) -> list[SpokenSegment]:
         """Text between times. One whose end is missing ends with the window."""
-        segments: list[Segment] = []
+        segments: list[SpokenSegment] = []
         start, text = 0.0, list[int]()
 
         def close(end: float) -> None:
             if words := self._tokenizer.decode(text).strip():
-                segments.append(Segment(round(at_s + start, 2), round(min(at_s + end, end_s), 2), words))
+                segments.append(SpokenSegment(round(at_s + start, 2), round(min(at_s + end, end_s), 2), words))
             text.clear()
 
         for token in tokens:

@@ -7,7 +7,7 @@ from inference_endpoints.inference.calls.cold_start import CallOptions
 from inference_endpoints.inference.calls.responses import InferenceResponse
 from inference_endpoints.inference.task_runner import AnswerOfAnotherTask
 from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK
-from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.inference.tasks.routes import EngineRoute
 from inference_endpoints.inference.tasks.task import Task
 from inference_endpoints.models import Endpoint
 from inference_endpoints_mcp.tools.call_context import CallContext, Progress
@@ -30,7 +30,9 @@ class Answered:
     failures: dict[int, InferenceEndpointError] = field(default_factory=dict)
 
     @classmethod
-    def of_response(cls, response: InferenceResponse, meant: tuple[Task, Route] | None, inputs: int = 1) -> "Answered":
+    def of_response(
+        cls, response: InferenceResponse, meant: tuple[Task, EngineRoute] | None, inputs: int = 1
+    ) -> "Answered":
         """The outputs of a task, if the response has the form of one of its answers; else the response as it is."""
         shown, task = None, meant[0] if meant else None
         if meant is not None:
@@ -50,7 +52,7 @@ class EndpointCaller:
     context: CallContext
     endpoint: Endpoint
     namespace: str
-    meant: tuple[Task, Route] | None
+    meant: tuple[Task, EngineRoute] | None
     given: GivenInputs
     options: CallOptions
 
@@ -59,7 +61,7 @@ class EndpointCaller:
             return await self._send_body(progress)
         return await self._run_task(progress, *self.meant)
 
-    async def _run_task(self, progress: Progress, task: Task, route: Route) -> Answered:
+    async def _run_task(self, progress: Progress, task: Task, route: EngineRoute) -> Answered:
         """Run a task for all inputs. An answer of another form is shown as it is: it was paid for."""
         inputs = self.given.each()
 

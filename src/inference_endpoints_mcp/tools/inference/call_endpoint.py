@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from inference_endpoints.errors import BadRequest, Refused
 from inference_endpoints.inference.calls.cold_start import CallOptions
-from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.inference.tasks.routes import EngineRoute
 from inference_endpoints.inference.tasks.task import Task
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.operations import CALL_EFFECT
@@ -134,7 +134,7 @@ async def call_endpoint(
 
 async def _check(
     call: CallContext, endpoint: Endpoint, given: GivenInputs
-) -> tuple[tuple[Task, Route] | None, GivenInputs]:
+) -> tuple[tuple[Task, EngineRoute] | None, GivenInputs]:
     """The task that is meant with its route, and the inputs with the content of their files.
 
     Raises `BadRequest` or `Refused` for inputs that do not fit the task, or files that cannot be read.

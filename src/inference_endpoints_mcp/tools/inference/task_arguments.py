@@ -7,7 +7,7 @@ from typing import Any
 from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.errors import BadRequest
 from inference_endpoints.inference.tasks.engine_request import OPENAI_ENGINES
-from inference_endpoints.inference.tasks.routes import Route
+from inference_endpoints.inference.tasks.routes import EngineRoute
 from inference_endpoints.inference.tasks.table import find_route, find_task
 from inference_endpoints.inference.tasks.task import Task
 from inference_endpoints.models import Endpoint
@@ -74,7 +74,7 @@ class GivenInputs:
         return next((path for member, path in _ROUTE_BY_MEMBER.items() if member in self.body), "/")
 
 
-def meant_task(endpoint: Endpoint, path: str) -> tuple[Task, Route] | None:
+def meant_task(endpoint: Endpoint, path: str) -> tuple[Task, EngineRoute] | None:
     """The task of a path that engines are known for, or that of the endpoint; None for an API of its own."""
     engine = engine_name(endpoint.model)
     if path not in ("", "/"):
