@@ -8,7 +8,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -145,7 +145,8 @@ class ToolCalls:
             for allowed in _allowed_with(name):
                 self._policy.check_tool(allowed)
             async with self._concurrency.counted(caller_id(), waits=spec.waits):
-                result = await _build(spec).run(given_arguments(arguments), context)
+                given = given_arguments(arguments)
+                result = _lead_on(name, given, await _build(spec).run(given, context))
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)
         except ToolError as error:
@@ -178,6 +179,12 @@ def _measure(result: CallToolResult | InputRequiredResult | None, duration: floa
         return CANCELLED if result is None else "INPUT_REQUIRED", duration, 0
     outcome = (result.meta or {}).get(rendering.ERROR_META, {}).get("code", OK)
     return outcome, duration, sum(len(part.text) for part in result.content if isinstance(part, TextContent))
+
+
+def _lead_on(name: str, arguments: Mapping[str, Any], result: Any) -> Any:
+    from inference_endpoints_mcp.tools.outputs import PagedOutput  # loaded with the tool that just ran
+
+    return result.proposing_next_page(name, arguments) if isinstance(result, PagedOutput) else result
 
 
 def _build(spec: ToolSpec) -> Tool:

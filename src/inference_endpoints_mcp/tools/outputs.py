@@ -1,6 +1,6 @@
 """The outputs of tools: typed fields, with prose only in `now`. Fields that are None are left out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 import anyio
@@ -30,6 +30,7 @@ from inference_endpoints_mcp.tools.plan_summary import PlanSummary
 if TYPE_CHECKING:
     from inference_endpoints.inference.tasks.task import Task
 
+MAX_NEXT = 2
 MAX_MESSAGE_CHARACTERS, MAX_STATE_CHARACTERS = 200, 40
 MAX_ROW_TOKENS = 6_800
 """All rows of a list as JSON. The whole output then keeps to the size of an answer."""
@@ -62,7 +63,7 @@ class ToolOutput(BaseModel):
     """Fields of every output: the state now, and at most two calls that are useful next."""
 
     now: Ours = ""
-    next: list[NextCall] = Field(default_factory=list, max_length=2)
+    next: list[NextCall] = Field(default_factory=list, max_length=MAX_NEXT)
     _meta: dict[str, str] = PrivateAttr(default_factory=dict)
     _blocks: list[ContentBlock] = PrivateAttr(default_factory=list)
 
@@ -92,6 +93,13 @@ class PagedOutput(ToolOutput):
 
     total: int
     next_offset: int | None = None
+
+    def proposing_next_page(self, tool: str, arguments: Mapping[str, Any]) -> Self:
+        """Where rows are left, the same call for the next page comes first in `next`."""
+        if self.next_offset is not None:
+            page = NextCall(tool=tool, arguments={**arguments, "offset": self.next_offset})
+            self.next = [page, *self.next][:MAX_NEXT]
+        return self
 
 
 class RefusedNamespace(BaseModel):

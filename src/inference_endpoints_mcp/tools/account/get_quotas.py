@@ -15,7 +15,7 @@ from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Limit, NamespaceOrAll, Offset
 from inference_endpoints_mcp.tools.call_context import Call
 from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
-from inference_endpoints_mcp.tools.outputs import NextCall, PagedOutput, RefusedNamespaces, take_page
+from inference_endpoints_mcp.tools.outputs import PagedOutput, RefusedNamespaces, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -55,7 +55,6 @@ async def get_quotas(
     page, following = take_page(found, offset, limit)
     used = sum(1 for row in found if row.used)
     full = sum(1 for row in found if not row.left)
-    arguments = {"namespace": namespace, "vendor": vendor, "limit": limit, "offset": following}
     return QuotasOutput(
         quotas=page,
         total=len(found),
@@ -64,7 +63,6 @@ async def get_quotas(
         now=f"{len(page)} of {len(found)} shown. {used} in use, {full} with nothing left."
         + _payment_note(queried.results)
         + refused_note(queried.errors),
-        next=[NextCall(tool="get_quotas", arguments=arguments)] if following else [],
     )
 
 

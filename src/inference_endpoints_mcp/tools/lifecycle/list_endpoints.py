@@ -21,7 +21,6 @@ from inference_endpoints_mcp.tools.lifecycle.endpoint_filter import EndpointFilt
 from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_namespaces, refused_note
 from inference_endpoints_mcp.tools.outputs import (
     BackendName,
-    NextCall,
     PagedOutput,
     RefusedNamespaces,
     backend_of,
@@ -101,8 +100,6 @@ async def list_endpoints(
     totals = [prices.total(endpoints) for endpoints, prices in queried.results.values()]
     cost, unpriced = sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
     page, following = take_page(rows, offset, limit)
-    given = {"namespace": namespace, "state": state, "search": search, "where": where, "sort": sort}
-    arguments = given | {"limit": limit, "offset": following}
     return EndpointListOutput(
         namespace=namespace,
         endpoints=page,
@@ -112,7 +109,6 @@ async def list_endpoints(
         cost_now_per_hour_usd=round(cost, 4),
         refused=refused_namespaces(queried.errors),
         now=_summary(Counter(row.state for row in rows), cost, unpriced, backend) + refused_note(queried.errors),
-        next=[NextCall(tool="list_endpoints", arguments=arguments)] if following else [],
     )
 
 
