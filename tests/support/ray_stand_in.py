@@ -16,6 +16,7 @@ from tests.support.polling import eventually
 
 from inference_endpoints_local import loopback
 from inference_endpoints_local.engines.engine import WorkerAddress
+from inference_endpoints_local.engines.programs import ProgramResolver
 from inference_endpoints_local.nodes.replica_app import LEASE_S, ReplicaApp
 
 TOKEN = "ray-token"
@@ -34,8 +35,16 @@ class Placed:
     source: str = "declarative"
 
     @property
-    def cpus(self) -> float:
-        return float(self.config["deployments"][0]["ray_actor_options"]["num_cpus"])
+    def options(self) -> dict[str, Any]:
+        return dict(self.config["deployments"][0]["ray_actor_options"])
+
+    @property
+    def amounts(self) -> dict[str, float]:
+        """As Ray names what it takes."""
+        options = self.options
+        kind = {f"accelerator_type:{options['accelerator_type']}": 0.001} if "accelerator_type" in options else {}
+        gpus = {"GPU": float(options["num_gpus"])} if "num_gpus" in options else {}
+        return {"CPU": float(options["num_cpus"])} | gpus | kind
 
 
 @dataclass
@@ -43,6 +52,8 @@ class RayStandIn:
     """A cluster. Tests change it as people and accidents do: nodes come and go, others deploy, it is cut off."""
 
     nodes: dict[str, float] = field(default_factory=lambda: {"n1": 2.0})
+    accelerators: dict[str, tuple[str, float]] = field(default_factory=dict)
+    programs: ProgramResolver | None = tiny_programs
     applications: dict[str, Placed] = field(default_factory=dict)
     token: str = TOKEN
     answers: bool = True
@@ -91,19 +102,27 @@ class RayStandIn:
         for name, placed in self.ours.items():
             if self.fails_with:
                 placed.status, placed.message = "DEPLOY_FAILED", self.fails_with
-            elif placed.node is None and (node := self._free_node(placed.cpus)):
+            elif placed.node is None and (node := self._free_node(placed.amounts)):
                 placed.node, placed.app, placed.status = node, self._new_app(placed.config), "RUNNING"
                 assert placed.config["route_prefix"] == f"/{name}"
 
-    def _free_node(self, cpus: float) -> str | None:
-        return next((node for node in self.nodes if self.nodes[node] - self._used(node) >= cpus), None)
+    def _free_node(self, amounts: dict[str, float]) -> str | None:
+        def fits(node: str) -> bool:
+            has = self._has(node)
+            return all(has.get(name, 0.0) - self._used(node, name) >= amount for name, amount in amounts.items())
 
-    def _used(self, node: str) -> float:
-        return sum(placed.cpus for placed in self.ours.values() if placed.node == node)
+        return next(filter(fits, self.nodes), None)
+
+    def _has(self, node: str) -> dict[str, float]:
+        kind, count = self.accelerators.get(node, ("", 0.0))
+        return {"CPU": self.nodes[node]} | ({"GPU": count, f"accelerator_type:{kind}": 1.0} if count else {})
+
+    def _used(self, node: str, name: str) -> float:
+        return sum(placed.amounts.get(name, 0.0) for placed in self.ours.values() if placed.node == node)
 
     def _new_app(self, config: dict[str, Any]) -> ReplicaApp:
         assert config["import_path"] == "inference_endpoints_local.nodes.ray_replica:build"
-        return ReplicaApp(**config["args"], programs=tiny_programs, lease_s=self.lease_s)
+        return ReplicaApp(**config["args"], programs=self.programs, lease_s=self.lease_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -152,7 +171,7 @@ class RayStandIn:
             replica |= {"state": "RUNNING", "node_id": placed.node, "node_ip": "10.0.0.1"}
         deployment = {"message": "", "required_resources": {}, "replicas": [replica]}
         if placed.config["deployments"]:
-            deployment["required_resources"] = {"CPU": placed.cpus}
+            deployment["required_resources"] = placed.amounts
         return {
             "status": placed.status,
             "message": placed.message,
@@ -162,14 +181,17 @@ class RayStandIn:
         }
 
     def _nodes(self) -> list[dict[str, Any]]:
-        resources = {"memory": 8e9}
+        memory = {"memory": 8e9}
         return [
-            {"node_id": node, "node_ip": "10.0.0.1", "state": "ALIVE", "resources_total": {"CPU": cpus, **resources}}
-            for node, cpus in self.nodes.items()
+            {"node_id": node, "node_ip": "10.0.0.1", "state": "ALIVE", "resources_total": self._has(node) | memory}
+            for node in self.nodes
         ] + [{"node_id": "lost", "state": "DEAD", "resources_total": {}}]
 
     def _usage(self) -> dict[str, Any]:
-        return {node: {"CPU": [self._used(node), cpus]} for node, cpus in self.nodes.items()}
+        return {
+            node: {name: [self._used(node, name), amount] for name, amount in self._has(node).items()}
+            for node in self.nodes
+        }
 
 
 @asynccontextmanager

@@ -49,5 +49,6 @@ def _quota_use(record: EndpointRecord, replicas: int) -> float:
     not, with its maximum of replicas (the service's documentation).
     """
     if _quota_key(record.spec)[0] == LOCAL_VENDOR:
-        return cores_of_replica(record.spec) * replicas if record.wants_replicas else 0
+        each = cores_of_replica(record.spec) if _quota_key(record.spec)[1] == "cpu" else instance_size(record.spec)
+        return each * replicas if record.wants_replicas else 0
     return 0 if record.power is PowerState.PAUSED else instance_size(record.spec) * record.max_replicas

@@ -21,6 +21,7 @@ from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.engines.engine import Engine
 from inference_endpoints_local.engines.process import ProcessEngine
 from inference_endpoints_local.engines.programs import ProgramResolver, for_a_node, from_catalogue
+from inference_endpoints_local.engines.serving_engines.commands import with_serving_engines
 from inference_endpoints_local.engines.simulated import SimulatedEngine
 from inference_endpoints_local.models import weights
 from inference_endpoints_local.models.cloud_capacity import CloudCapacity
@@ -135,7 +136,8 @@ class Plane:
         """The engine that runs models, and what it runs them on."""
         options = self.options
         if (cluster := options.cluster) is not None:
-            return ray_engine(cluster, options.data_dir, options.clock, self._logs, options.programs or for_a_node)
+            programs = options.programs or with_serving_engines(for_a_node)
+            return ray_engine(cluster, options.data_dir, options.clock, self._logs, programs)
         engine = ProcessEngine(
             clock=options.clock,
             logs=self._logs,

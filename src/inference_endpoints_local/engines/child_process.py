@@ -29,10 +29,10 @@ WORKING_FOLDER = "/"
 _PLATFORM = str(sys.platform)
 
 
-def worker_environment(spec: Spec, allowed: Collection[str]) -> Mapping[str, str]:
-    """A worker's environment: the endpoint's variables that it may have, and nothing else."""
+def worker_environment(spec: Spec, allowed: Collection[str], own: Collection[str] = ()) -> Mapping[str, str]:
+    """A worker's environment: the endpoint's variables that it may have, these of this process, and nothing else."""
     configured: dict[str, str] = spec["model"]["env"] | spec["model"]["secrets"]
-    needed = {name: os.environ[name] for name in NEEDED_VARIABLES if name in os.environ}
+    needed = {name: os.environ[name] for name in (*NEEDED_VARIABLES, *own) if name in os.environ}
     return needed | {"LANG": "C.UTF-8"} | {name: value for name, value in configured.items() if name in allowed}
 
 
@@ -103,10 +103,13 @@ def cpu_seconds(pid: int) -> float | None:
     return float(used.user + used.system)
 
 
-def resident_bytes(pid: int) -> int | None:
-    """Resident memory of a process, shared pages included; None if it has ended or cannot be read."""
+def resident_bytes(pid: int, children: bool = False) -> int | None:
+    """Resident memory of a process, and of its children if they count, shared pages included; None if it has ended or
+    cannot be read."""
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        process = psutil.Process(pid)
+        counted = [process, *(process.children(recursive=True) if children else ())]
+        return sum(int(each.memory_info().rss) for each in counted)
     except psutil.Error:
         return None
 

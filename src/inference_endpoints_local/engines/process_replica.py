@@ -26,9 +26,10 @@ from inference_endpoints_local.engines.child_process import (
     worker_environment,
 )
 from inference_endpoints_local.engines.engine import CannotRun, LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
-from inference_endpoints_local.engines.engine_counters import EngineCounters, parse_counters
+from inference_endpoints_local.engines.engine_counters import EngineCounters
+from inference_endpoints_local.engines.meters import EngineMeter
 from inference_endpoints_local.engines.programs import Program, ProgramResolver, find_in_time
-from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_json, get_status
+from inference_endpoints_local.engines.worker_proxy import WorkerFailed, get_status
 from inference_endpoints_local.models.artifacts import FetchProgress, WeightsError
 from inference_endpoints_local.models.local_model import WorkerFiles
 from inference_endpoints_local.models.model_files import ModelFile
@@ -39,15 +40,11 @@ from inference_endpoints_local.state.store import NotSaved
 
 logger = logging.getLogger(__name__)
 
-LOAD_TIMEOUT_S = 300.0
-"""How long a worker may take from its start until it is healthy."""
 DRAIN_TIMEOUT_S = 30.0
 """How long a replica that is replaced or surplus may finish its requests."""
 OUTPUT_TIMEOUT_S = 5.0
 """How long to read what an ended worker wrote: a child of it may hold its streams open."""
 HEALTH_CHECK_INTERVAL_S = 5.0
-METRICS_PATH = "/metrics.json"
-"""Where a worker serves what its engine measures, if it measures anything."""
 MAX_UNANSWERED_CHECKS = 12
 """Consecutive health checks without an answer, each for some seconds, after which a ready worker counts as hung.
 
@@ -92,6 +89,7 @@ class ProcessReplica:
     _exit_code: int | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _draining: bool = False
+    _has_children: bool = False
 
     @property
     def generation(self) -> int:
@@ -105,11 +103,13 @@ class ProcessReplica:
         return self._state
 
     def work_s(self) -> float | None:
+        if self._has_children:
+            return None  # its work is that of accelerators, which nothing here measures
         taken = cpu_seconds(self.pid) if self.pid else None
         return None if taken is None else taken / self.threads
 
     def memory_bytes(self) -> int | None:
-        return resident_bytes(self.pid) if self.pid else None
+        return resident_bytes(self.pid, children=self._has_children) if self.pid else None
 
     def accelerator_percent(self) -> Sequence[float]:
         return ()
@@ -168,21 +168,21 @@ class ProcessReplica:
         try:
             assert process.stdout is not None
             assert process.stderr is not None
-            readers.append(asyncio.create_task(self._copy_to_log(process.stderr, "stderr")))
+            readers.append(asyncio.create_task(self._copy_to_log(process.stderr, "stderr", secret)))
             self._set_stage(ReplicaStage.STARTING, "Loading the model")
-            self._send_config(process, program.task, weights, secret)
+            self._send_config(process, program, weights, secret)
             try:
-                async with asyncio.timeout(LOAD_TIMEOUT_S):
+                async with asyncio.timeout(program.load_timeout_s):
                     port = await self._read_port(process.stdout)
                     address = WorkerAddress(loopback.HOST, port, secret)
-                    readers.append(asyncio.create_task(self._copy_to_log(process.stdout, "stdout")))
+                    readers.append(asyncio.create_task(self._copy_to_log(process.stdout, "stdout", secret)))
                     await (self._wait_until_healthy(process, address) if port else process.wait())
             except TimeoutError:
-                raise self._failure(f"The worker was not healthy after {LOAD_TIMEOUT_S:.0f} s.") from None
+                raise self._failure(f"The worker was not healthy after {program.load_timeout_s:.0f} s.") from None
             if process.returncode is None:
-                self.address, self.pid = address, process.pid
+                self.address, self.pid, self._has_children = address, process.pid, program.has_children
                 self._set_stage(ReplicaStage.READY, "Endpoint is ready", ready_at=self.clock.now())
-                await self._monitor_health(process, address)
+                await self._monitor_health(process, address, program.meter())
             await self._raise_exit_error(process, readers)
         finally:
             await end_process(process)
@@ -220,7 +220,7 @@ class ProcessReplica:
 
     async def _spawn(self, program: Program, weights: WorkerFiles) -> Process:
         """Start the process and record it. It inherits the files that are open."""
-        environment = worker_environment(self.request.spec, program.variables)
+        environment = worker_environment(self.request.spec, program.variables, program.node_variables)
         opened = [file for file in weights.values() if isinstance(file, ModelFile)]
         try:
             process = await spawn(program.command, environment, [file.descriptor for file in opened])
@@ -240,18 +240,19 @@ class ProcessReplica:
             # No reason to fail: a worker ends with the plane even if it is not recorded.
             logger.warning("%s", error)
 
-    def _send_config(self, process: Process, task: str, weights: WorkerFiles, secret: str) -> None:
+    def _send_config(self, process: Process, program: Program, weights: WorkerFiles, secret: str) -> None:
         model = self.request.spec["model"]
         settings = next(iter(model["image"].values()))
         config = {
             "endpoint": self.request.endpoint,
             "model": model["repository"],
-            "task": task,
+            "task": program.task,
             "files": {role: _path_in_worker(file) for role, file in weights.items()},
             "secret": secret,
             "threads": self.threads,
             "context": settings.get("ctxSize") or 4096,
             "parallel": settings.get("nParallel") or 2,
+            **program.settings,
         }
         assert process.stdin
         process.stdin.write(json.dumps(config).encode() + b"\n")
@@ -280,7 +281,7 @@ class ProcessReplica:
             await asyncio.sleep(delay)
             delay = min(0.25, delay * 1.5)
 
-    async def _monitor_health(self, process: Process, address: WorkerAddress) -> None:
+    async def _monitor_health(self, process: Process, address: WorkerAddress, meter: EngineMeter) -> None:
         """Return once the worker has ended. Raises ReplicaFailed if it runs but no longer answers."""
         unanswered = 0
         while process.returncode is None:
@@ -291,7 +292,7 @@ class ProcessReplica:
             try:
                 await get_status(address, "/health")
                 unanswered = 0
-                self.engine_counters = parse_counters(await get_json(address, METRICS_PATH)) or self.engine_counters
+                self.engine_counters = await meter.read(address) or self.engine_counters
             except WorkerFailed:
                 unanswered += 1
             if unanswered >= MAX_UNANSWERED_CHECKS and process.returncode is None:
@@ -307,9 +308,9 @@ class ProcessReplica:
     def _failure(self, message: str) -> ReplicaFailed:
         return ReplicaFailed(f"{message}\n{self.log.last_lines()}".strip())
 
-    async def _copy_to_log(self, stream: asyncio.StreamReader, name: str) -> None:
+    async def _copy_to_log(self, stream: asyncio.StreamReader, name: str, secret: str) -> None:
         while line := await read_line(stream):
-            self.log.add(line, name)
+            self.log.add(line.replace(secret, "***"), name)  # some programs print their arguments
 
     def _set_stage(self, stage: ReplicaStage, message: str, ready_at: float | None = None) -> None:
         if self._state.stage in (ReplicaStage.STOPPING, ReplicaStage.EXITED):

@@ -1,11 +1,12 @@
 """The program that serves a configuration on this machine: from an endpoint's document to a worker."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from inference_endpoints_local.engines.engine import CannotRun, UnreadVariable
+from inference_endpoints_local.engines.meters import EngineMeter, WorkerMeter
 from inference_endpoints_local.isolated_python import isolated
 from inference_endpoints_local.models import catalogue
 from inference_endpoints_local.models.artifacts import OnProgress
@@ -20,6 +21,8 @@ from inference_endpoints_local.models.local_model import (
 from inference_endpoints_local.models.model_files import ANYWHERE, READ_TIMEOUT_S, ModelFolders, read_in_time
 from inference_endpoints_local.state.record import Spec
 
+LOAD_TIMEOUT_S = 300.0
+"""How long a worker may take from its start until it is healthy."""
 # Containers do not run on this machine. These two engines need none.
 SUPPORTED_IMAGE_KEYS = frozenset({"huggingface", "llamacpp"})
 _MODES = {WorkerKind.EMBED_GGUF: "embeddings", WorkerKind.RANK_GGUF: "reranking"}
@@ -30,13 +33,20 @@ _MODES = {WorkerKind.EMBED_GGUF: "embeddings", WorkerKind.RANK_GGUF: "reranking"
 class Program:
     """A command that serves one task. `files` returns the weights by role. It blocks, and raises WeightsError.
 
-    `variables` are those of an endpoint's environment that the command is documented to read. It gets no other.
+    `variables` are those of an endpoint's environment that the command is documented to read. It gets no other, and of
+    this process `node_variables`. `settings` are added to its configuration. It may take `load_timeout_s` until it is
+    healthy. `meter` reads what its engine measures. `has_children`: they use memory too.
     """
 
     command: tuple[str, ...]
     task: str
     files: Callable[[Path, OnProgress], WorkerFiles]
     variables: frozenset[str] = frozenset()
+    node_variables: frozenset[str] = frozenset()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    load_timeout_s: float = LOAD_TIMEOUT_S
+    meter: Callable[[], EngineMeter] = WorkerMeter
+    has_children: bool = False
 
 
 ProgramResolver = Callable[[Spec], Program]

@@ -65,8 +65,8 @@ class OwnHardware(Protocol):
     def lack(self) -> str:
         """Why it cannot be used now, for a person; empty if it can."""
 
-    def cores(self) -> int:
-        """All its cores, which are its quota."""
+    def quota(self, instance_type: str) -> int:
+        """All that there is of a type: cores, or accelerators."""
 
     def models(self) -> Sequence[LocalModel]:
         """The models of the catalogue that it runs."""
@@ -91,14 +91,14 @@ class ThisMachine:
                 price_per_hour=0.0,
                 architecture="This machine's CPU",
             )
-            for size in cpu_sizes(cores)
+            for size in sizes(cores)
         ]
 
     def instances(self) -> Sequence[OfferedInstance]:
         return self._instances
 
-    def cores(self) -> int:
-        return self._cores
+    def quota(self, instance_type: str) -> int:
+        return self._cores if instance_type == "cpu" else 0
 
     def models(self) -> Sequence[LocalModel]:
         return installed_models()
@@ -132,7 +132,7 @@ class InstanceCatalogue:
         return self.own.engine if instance.vendor == LOCAL_VENDOR else "simulated"
 
     def quota(self, instance: OfferedInstance) -> int:
-        return self.own.cores() if instance.vendor == LOCAL_VENDOR else self._cloud_quota
+        return self.own.quota(instance.instance_type) if instance.vendor == LOCAL_VENDOR else self._cloud_quota
 
     def document(self, used: Mapping[tuple[str, str], int] | None) -> dict[str, Any]:
         """The document of `GET /v2/provider[/{namespace}]`, with the use of each quota by its key.
@@ -185,9 +185,9 @@ def cloud_instance(hardware_id: str) -> OfferedInstance | None:
     return next((instance for instance in _clouds() if instance.id == hardware_id), None)
 
 
-def cpu_sizes(cores: int) -> list[int]:
-    """Powers of two up to the number of cores."""
-    return [size for size in (2**power for power in range(8)) if size <= cores]
+def sizes(largest: int) -> list[int]:
+    """Powers of two up to the number of cores, or of accelerators, that the largest machine has."""
+    return [size for size in (2**power for power in range(8)) if size <= largest]
 
 
 def cpu_instance(region: str, cores: int, **facts: Any) -> OfferedInstance:
@@ -199,6 +199,19 @@ def cpu_instance(region: str, cores: int, **facts: Any) -> OfferedInstance:
         instance_type="cpu",
         instance_size=f"x{cores}",
         num_accelerators=cores,
+        **facts,
+    )
+
+
+def accelerator_instance(region: str, instance_type: str, accelerators: int, **facts: Any) -> OfferedInstance:
+    """Accelerators of the operator's own hardware."""
+    return _offered(
+        LOCAL_VENDOR,
+        region,
+        accelerator="gpu",
+        instance_type=instance_type,
+        instance_size=f"x{accelerators}",
+        num_accelerators=accelerators,
         **facts,
     )
 

@@ -32,6 +32,7 @@ from inference_endpoints_local.engines.ray.replica_messages import (
     PrintedLine,
     ReplicaReport,
 )
+from inference_endpoints_local.engines.serving_engines.commands import with_serving_engines
 from inference_endpoints_local.models import weights
 from inference_endpoints_local.state.clock import SystemClock
 from inference_endpoints_local.state.log_filter import LogRecord
@@ -60,14 +61,14 @@ class ReplicaApp:
         call_sha256: str,
         control_sha256: str,
         *,
-        programs: ProgramResolver = from_catalogue,
+        programs: ProgramResolver | None = None,
         cache_dir: Path | None = None,
         lease_s: float = LEASE_S,
     ) -> None:
         self._name = name
         self._call_sha256 = call_sha256
         self._control_sha256 = control_sha256
-        self._programs = programs
+        self._programs = programs or with_serving_engines(from_catalogue)
         self._cache_dir = cache_dir or weights.default_cache_dir()
         self._lease_s = lease_s
         self._process = secrets.token_hex(8)

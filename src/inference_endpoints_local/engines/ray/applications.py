@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inference_endpoints_local.engines.ray.resources import NOTHING, Resources
+
 DEFAULT_PORT = 8000
 IMPORT_PATH = "inference_endpoints_local.nodes.ray_replica:build"
 DEPLOYMENT = "Replica"
@@ -25,10 +27,10 @@ _DEPLOYMENT_SETTINGS = {
 
 @dataclass(frozen=True)
 class RayApplication:
-    """One replica as an application: the CPUs it takes, and what recognizes its callers."""
+    """One replica as an application: what it takes, and what recognizes its callers."""
 
     name: str
-    cores: float
+    resources: Resources
     secret_hashes: Mapping[str, str]
 
     def config(self) -> dict[str, Any]:
@@ -38,7 +40,7 @@ class RayApplication:
             "import_path": IMPORT_PATH,
             "args": {"name": self.name, **self.secret_hashes},
             "deployments": [
-                {"name": DEPLOYMENT, "ray_actor_options": {"num_cpus": self.cores}, **_DEPLOYMENT_SETTINGS}
+                {"name": DEPLOYMENT, "ray_actor_options": self.resources.options(), **_DEPLOYMENT_SETTINGS}
             ],
         }
 
@@ -50,7 +52,7 @@ class ApplicationState:
     name: str
     status: str
     message: str = ""
-    cores: float = 0.0
+    resources: Resources = NOTHING
     node: str | None = None
     node_ip: str = ""
 
@@ -120,7 +122,7 @@ def _state(name: str, facts: Mapping[str, Any]) -> ApplicationState:
         status=facts.get("status") or "",
         # That of the deployment has the cause; Ray repeats only its name for the application.
         message=deployment.get("message") or facts.get("message") or "",
-        cores=(deployment.get("required_resources") or {}).get("CPU", 0.0),
+        resources=Resources.read(deployment.get("required_resources") or {}),
         node=placed.get("node_id"),
         node_ip=placed.get("node_ip") or "",
     )

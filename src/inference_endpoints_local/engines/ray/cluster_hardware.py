@@ -1,20 +1,40 @@
 """What a cluster has: its nodes, what is free on them, and the operator's names and prices."""
 
+import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from inference_endpoints_local.models.catalogue import shipped_models
-from inference_endpoints_local.models.instances import LOCAL_REGION, OfferedInstance, cpu_instance, cpu_sizes
+from inference_endpoints_local.engines.ray.resources import Resources
+from inference_endpoints_local.models.catalogue import cores_of_replica, shipped_models
+from inference_endpoints_local.models.instances import (
+    LOCAL_REGION,
+    OfferedInstance,
+    accelerator_instance,
+    cpu_instance,
+    sizes,
+)
 from inference_endpoints_local.models.local_model import LocalModel
-from inference_endpoints_local.state.record import EngineName
+from inference_endpoints_local.state.record import EngineName, Spec, instance_size
 
 DEFAULT_REGION = "cluster"
 MAX_PRICE = 10_000.0
+MAX_MEMORY_GB = 10_000.0
+CPUS_PER_ACCELERATOR = 1.0
+"""Of a replica: engines have a process for each."""
+
+
+class AcceleratorFacts(BaseModel):
+    """USD per hour for one accelerator of a type, and its memory in GB, which Ray does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_hour: Annotated[float | None, Field(ge=0, le=MAX_PRICE)] = None
+    memory_gb: Annotated[float | None, Field(gt=0, le=MAX_MEMORY_GB)] = None
 
 
 class ClusterPrices(BaseModel):
@@ -25,6 +45,8 @@ class ClusterPrices(BaseModel):
     region: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=32)] = DEFAULT_REGION
     label: Annotated[str, Field(min_length=1, max_length=64)] = "Ray cluster"
     cpu_per_hour: Annotated[float | None, Field(ge=0, le=MAX_PRICE)] = None
+    accelerators: dict[str, AcceleratorFacts] = Field(default_factory=dict)
+    """By Ray's name of the type, such as A100."""
 
 
 class PricesUnusable(ValueError):
@@ -49,12 +71,12 @@ def read_prices(path: Path | None) -> ClusterPrices:
 
 @dataclass(frozen=True)
 class Node:
-    """One node that is alive. `used` CPUs are those that anyone took."""
+    """One node that is alive. `used` is what anyone took of all that it has."""
 
     id: str
     ip: str
-    cpus: float
-    used: float
+    has: Resources
+    used: Resources
     memory_bytes: float
 
 
@@ -67,8 +89,10 @@ def read_nodes(nodes: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[Node
         Node(
             id=node["node_id"],
             ip=node.get("node_ip") or "",
-            cpus=float(node["resources_total"].get("CPU", 0.0)),
-            used=float((used_by_node.get(node["node_id"]) or {}).get("CPU", (0.0,))[0]),
+            has=Resources.read(node["resources_total"]),
+            used=Resources.read(
+                {name: amounts[0] for name, amounts in (used_by_node.get(node["node_id"]) or {}).items()}
+            ),
             memory_bytes=float(node["resources_total"].get("memory", 0.0)),
         )
         for node in sorted(listed, key=lambda node: str(node["node_id"]))
@@ -76,20 +100,11 @@ def read_nodes(nodes: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[Node
     )
 
 
-def count_room(free: Iterable[float], waiting: Iterable[float], cores: float) -> int:
-    """How many further replicas of so many CPUs fit on nodes with so many free ones, after those that wait."""
-    left = sorted(free, reverse=True)
-    for needed in sorted(waiting, reverse=True):
-        for index, available in enumerate(left):
-            if available >= needed:
-                left[index] -= needed
-                break
-    return sum(int(available / cores + 1e-9) for available in left)
-
-
 class ClusterHardware:
-    """A cluster's CPUs as hardware, in the sizes that fit its largest node. `nodes` is what it had when last seen, and
-    `lack` why it cannot be used now."""
+    """A cluster as hardware: its CPUs, and its accelerators by type, in the sizes that fit the largest node of each.
+
+    `nodes` is what it had when last seen, and `lack` why it cannot be used now.
+    """
 
     engine: EngineName = "ray"
 
@@ -101,24 +116,67 @@ class ClusterHardware:
         self.lack = ""
 
     def instances(self) -> Sequence[OfferedInstance]:
-        largest = max(self.nodes, key=lambda node: node.cpus, default=None)
-        if largest is None:
-            return ()
-        price = self._prices.cpu_per_hour
-        return [
-            cpu_instance(
+        kinds = sorted({node.has.kind for node in self.nodes if node.has.accelerators})
+        return [*self._cpus(), *(offered for kind in kinds for offered in self._accelerators(kind))]
+
+    def _cpus(self) -> Iterator[OfferedInstance]:
+        largest = max(self.nodes, key=lambda node: node.has.cpus, default=None)
+        for size in sizes(int(largest.has.cpus)) if largest else ():
+            yield cpu_instance(
                 self.region,
                 size,
-                memory_gb=round(largest.memory_bytes / 1e9 * size / largest.cpus, 1) or None,
-                price_per_hour=None if price is None else round(price * size, 6),
+                memory_gb=_memory_gb(largest, size / largest.has.cpus) if largest else None,
+                price_per_hour=_price(self._prices.cpu_per_hour, size),
                 architecture="CPU of the cluster",
             )
-            for size in cpu_sizes(int(largest.cpus))
-        ]
 
-    def cores(self) -> int:
-        return int(sum(node.cpus for node in self.nodes))
+    def _accelerators(self, kind: str) -> Iterator[OfferedInstance]:
+        largest = max(
+            (node for node in self.nodes if node.has.accelerators and node.has.kind == kind),
+            key=lambda node: node.has.accelerators,
+        )
+        known = self._prices.accelerators.get(kind, AcceleratorFacts())
+        for size in sizes(int(largest.has.accelerators)):
+            yield accelerator_instance(
+                self.region,
+                instance_type(kind),
+                size,
+                num_cpus=CPUS_PER_ACCELERATOR * size,
+                memory_gb=_memory_gb(largest, size / largest.has.accelerators),
+                gpu_memory_gb=known.memory_gb * size if known.memory_gb else None,
+                price_per_hour=_price(known.per_hour, size),
+                architecture=kind or "Accelerator of the cluster",
+            )
+
+    def quota(self, instance_type_: str) -> int:
+        """All that the cluster has of it: CPUs, or accelerators of that type."""
+        if instance_type_ == "cpu":
+            return int(sum(node.has.cpus for node in self.nodes))
+        return int(sum(node.has.accelerators for node in self.nodes if instance_type(node.has.kind) == instance_type_))
+
+    def needed(self, spec: Spec) -> Resources | None:
+        """What a replica takes. None: the cluster has no node now with the accelerators that it needs."""
+        compute = spec["compute"]
+        if compute["accelerator"] == "cpu":
+            return Resources(cores_of_replica(spec))
+        count = instance_size(spec)
+        having = (node.has for node in self.nodes if node.has.accelerators)
+        kinds = [has.kind for has in having if instance_type(has.kind) == compute["instanceType"]]
+        return Resources(CPUS_PER_ACCELERATOR * count, count, kinds[0]) if kinds else None
 
     def models(self) -> Sequence[LocalModel]:
         """Those that every node with the extra `ray-node` can run."""
         return [model for model in shipped_models() if model.worker.extra == "local"]
+
+
+def instance_type(kind: str) -> str:
+    """The name of an accelerator's type in documents, from Ray's."""
+    return re.sub(r"[^a-z0-9]+", "-", kind.lower()).strip("-") or "gpu"
+
+
+def _price(per_hour: float | None, size: int) -> float | None:
+    return None if per_hour is None else round(per_hour * size, 6)
+
+
+def _memory_gb(node: Node, share: float) -> float | None:
+    return round(node.memory_bytes / 1e9 * share, 1) or None

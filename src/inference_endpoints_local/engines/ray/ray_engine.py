@@ -12,11 +12,11 @@ from contextlib import suppress
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage
 from inference_endpoints_local.engines.programs import ProgramResolver, find_in_time
 from inference_endpoints_local.engines.ray.applications import RayApplication, ServeState, read_serve
-from inference_endpoints_local.engines.ray.cluster_hardware import ClusterHardware, count_room, read_nodes
+from inference_endpoints_local.engines.ray.cluster_hardware import ClusterHardware, read_nodes
 from inference_endpoints_local.engines.ray.ownership import PlaneKey, ReplicaName
 from inference_endpoints_local.engines.ray.ray_replica import RayReplica
+from inference_endpoints_local.engines.ray.resources import NOTHING, Resources, count_room
 from inference_endpoints_local.engines.ray.rest_client import APPLICATIONS, NODES, USAGE, ClusterFailed, RayRestClient
-from inference_endpoints_local.models.catalogue import cores_of_replica
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EngineName, Spec
@@ -73,42 +73,51 @@ class RayEngine:
         return (await find_in_time(self._programs, spec)).task
 
     def measures_requests(self, spec: Spec) -> bool:
-        return bool(spec["model"]["task"] == "text-generation")  # of the workers, the one with llama.cpp does
+        """Of the workers, the one with llama.cpp does; vLLM and SGLang always do."""
+        return bool(spec["model"]["task"] == "text-generation" or spec["compute"]["accelerator"] != "cpu")
 
     def free_replicas(self, spec: Spec) -> int:
-        if self._hardware.lack:
+        needed = self._hardware.needed(spec)
+        if self._hardware.lack or needed is None:
             return 0
         waiting = [
-            replica.cores
+            replica.resources
             for replica in self._replicas.values()
             if replica.wanted and (replica.application is None or replica.application.node is None)
         ]
-        return count_room(self._free_cpus(), waiting, cores_of_replica(spec))
+        return count_room(self._free(), waiting, needed)
 
     def lack_of_room(self, spec: Spec) -> str:
         if self._hardware.lack:
             return self._hardware.lack
-        total = sum(node.cpus for node in self._hardware.nodes)
-        needed, free = cores_of_replica(spec), sum(self._free_cpus())
-        return (
-            f"no node of the cluster has {needed:g} free CPUs "
-            f"({free:g} of {total:g} are free, on {len(self._hardware.nodes)} nodes)"
-        )
+        needed = self._hardware.needed(spec)
+        if needed is None:
+            return f"no node of the cluster has accelerators of type {spec['compute']['instanceType']}"
+        free = [each for each in self._free() if needed.kind in ("", each.kind)]
+        nodes = [node.has for node in self._hardware.nodes if needed.kind in ("", node.has.kind)]
+        if needed.accelerators:
+            there = sum(each.accelerators for each in free), sum(each.accelerators for each in nodes)
+        else:
+            there = sum(each.cpus for each in free), sum(each.cpus for each in nodes)
+        found = f"{there[0]:g} of {there[1]:g} are free, on {len(nodes)} nodes"
+        return f"no node of the cluster has {needed} ({found})"
 
-    def _free_cpus(self) -> list[float]:
+    def _free(self) -> list[Resources]:
         """Of each node. What an earlier run left counts as free: its endpoints take it over, or it ends."""
-        here: dict[str, float] = {}
-        left: dict[str, float] = {}
+        here: dict[str, Resources] = {}
+        left: dict[str, Resources] = {}
         for name, application in (self._serve.ours if self._serve else {}).items():
             if application.node is not None:
                 kind = left if name in self._leftovers else here
-                kind[application.node] = kind.get(application.node, 0.0) + application.cores
+                kind[application.node] = kind.get(application.node, NOTHING) + application.resources
         return [
-            max(0.0, node.cpus - max(node.used - left.get(node.id, 0.0), here.get(node.id, 0.0)))
+            node.has - ((node.used - left.get(node.id, NOTHING)) | here.get(node.id, NOTHING))
             for node in self._hardware.nodes
         ]
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> RayReplica:
+        resources = self._hardware.needed(request.spec)
+        assert resources is not None, "there was room a moment ago"
         name = self._adopted(request) or self._key.new_name(request.endpoint_id, request.generation)
 
         def notice() -> None:
@@ -119,7 +128,7 @@ class RayEngine:
             id=name.replica_id,
             request=request,
             name=str(name),
-            cores=cores_of_replica(request.spec),
+            resources=resources,
             clock=self.clock,
             log=self._logs.open(request.endpoint_id, name.replica_id),
             changed=notice,
@@ -215,7 +224,7 @@ class RayEngine:
         if self._settled_at is None:
             self._settled_at = now + SETTLE_S
             self._leftovers = {
-                name: RayApplication(name, serve.ours[name].cores, self._key.secret_hashes(name))
+                name: RayApplication(name, serve.ours[name].resources, self._key.secret_hashes(name))
                 for name in serve.present
             }
         elif self._leftovers and now >= self._settled_at:
@@ -234,7 +243,7 @@ class RayEngine:
 
     def _wanted(self) -> list[RayApplication]:
         running = (
-            RayApplication(replica.name, replica.cores, self._key.secret_hashes(replica.name))
+            RayApplication(replica.name, replica.resources, self._key.secret_hashes(replica.name))
             for replica in self._replicas.values()
             if replica.wanted
         )

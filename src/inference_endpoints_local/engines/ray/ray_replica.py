@@ -18,6 +18,7 @@ from inference_endpoints_local.engines.ray.replica_messages import (
     REPORT_PATH,
     ReplicaReport,
 )
+from inference_endpoints_local.engines.ray.resources import Resources
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed, exchange
 from inference_endpoints_local.state.clock import Clock, wall_ns
 from inference_endpoints_local.state.log_store import ReplicaLog
@@ -41,7 +42,7 @@ class RayReplica:
     id: str
     request: LaunchRequest
     name: str
-    cores: float
+    resources: Resources
     clock: Clock
     log: ReplicaLog
     changed: Callable[[], None]
@@ -120,7 +121,7 @@ class RayReplica:
         elif application is not None and application.status == "DEPLOY_FAILED":
             self._fail_to_deploy(application.message)
         elif application is None or application.node is None:
-            place = f"a node with {self.cores:g} free CPUs"
+            place = f"a node with {self.resources}"
             self._start_over(ReplicaStage.WAITING, f"Endpoint waiting to be scheduled: Ray looks for {place}")
         elif application.status != "RUNNING" and self._state.stage is not ReplicaStage.READY:
             self._start_over(ReplicaStage.STARTING, f"Starting on node {application.node_ip}")

@@ -81,7 +81,7 @@ async def test_the_hardware_is_what_the_cluster_has_with_the_operators_names_and
     driver: Driver, ray: RayStandIn
 ) -> None:
     ray.nodes = {"n1": 2.0, "n2": 4.0}
-    await eventually(lambda: driver.plane.lifecycle.instances.own.cores() == 6)
+    await eventually(lambda: driver.plane.lifecycle.instances.own.quota("cpu") == 6)
     offered = (await driver.call("GET", "/v2/provider/acme")).body["vendors"][0]
     region = offered["regions"][0]
     assert (offered["name"], region["name"], region["label"]) == ("local", "rack", "Third rack")
@@ -99,7 +99,7 @@ async def test_without_room_an_endpoint_is_pending_with_the_reason_until_a_node_
     driver: Driver, ray: RayStandIn
 ) -> None:
     ray.nodes |= {"n2": 1.0, "n3": 1.0}
-    await eventually(lambda: driver.plane.lifecycle.instances.own.cores() == 4)
+    await eventually(lambda: driver.plane.lifecycle.instances.own.quota("cpu") == 4)
     await deploy(driver, "a", compute={"instanceSize": "x2"})
     await driver.create_local("b", **ON_CLUSTER, compute={"instanceSize": "x2"})
     waiting = (await driver.get("b"))["status"]
