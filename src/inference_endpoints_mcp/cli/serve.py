@@ -81,6 +81,7 @@ def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> H
         max_connections=settings.max_connections,
         grace_s=settings.grace,
         has_broker=settings.broker is not None,
+        log_format=settings.log_format,
     )
 
 

@@ -1,5 +1,6 @@
 """Who sent the current request: limits count by it, and the audit trail names it."""
 
+import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -17,6 +18,16 @@ class Caller:
 
 current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
 """The caller of the current request."""
+
+
+def request_id() -> str:
+    """Our own id of the current request, by which log, audit trail and the caller's error message are connected."""
+    caller = current_caller.get()
+    return caller.request_id if caller is not None else new_request_id()
+
+
+def new_request_id() -> str:
+    return secrets.token_hex(6)
 
 
 def caller_id() -> str:

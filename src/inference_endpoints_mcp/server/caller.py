@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import secrets
 from typing import Any
 
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -11,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.request_state import authenticated_principal
 
 from inference_endpoints.transport.backend import Backend
-from inference_endpoints_mcp.policy.caller import Caller, current_caller
+from inference_endpoints_mcp.policy.caller import Caller, current_caller, new_request_id
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.mcp_host import host_name
 
@@ -20,7 +19,7 @@ async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
     """Middleware: record the caller for the duration of the request."""
     host, client = host_name(ctx.session), getattr(ctx.request, "client", None)
     name = clean_line(host, 100) if host is not None else None
-    caller = Caller(name, client.host if client else None, secrets.token_hex(6), _signed_in())
+    caller = Caller(name, client.host if client else None, new_request_id(), _signed_in())
     token = current_caller.set(caller)
     try:
         return await call_next(ctx)

@@ -1,7 +1,6 @@
 """The MCP server: connects the tools, prompts, resources and subscriptions to the SDK."""
 
 import logging
-import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -37,7 +36,7 @@ from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, ReplicaLedger, open_ledger
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
-from inference_endpoints_mcp.policy.caller import caller_id
+from inference_endpoints_mcp.policy.caller import caller_id, request_id
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
@@ -245,6 +244,6 @@ class EndpointsServer(MCPServer[Application]):
         except InferenceEndpointError as error:
             raise rendering.to_protocol_error(error, self._redactor) from error
         except Exception as error:
-            request_id = secrets.token_hex(6)
-            log.exception("%s crashed [%s]", ctx.method, request_id)
-            raise MCPError(INTERNAL_ERROR, rendering.describe_crash(ctx.method, request_id)) from error
+            crashed = request_id()
+            log.exception("%s crashed [%s]", ctx.method, crashed)
+            raise MCPError(INTERNAL_ERROR, rendering.describe_crash(ctx.method, crashed)) from error

@@ -7,22 +7,30 @@ import time
 from collections import Counter
 
 from inference_endpoints_mcp.privacy.redact import RedactingFilter, Redactor
+from inference_endpoints_mcp.server.json_log import JsonFormatter, LogFormat
 
 PERIOD_S = 60.0
 LINES_PER_PERIOD = 20
 """Lines with one text, as it is written in the code."""
 
 
-def log_to_stderr(redactor: Redactor) -> None:
+def log_to_stderr(redactor: Redactor, log_format: LogFormat = "text") -> None:
+    """Warnings and errors. As JSON, also one line for each call of a tool."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    if log_format == "json":
+        handler.setFormatter(JsonFormatter())
     for each in (_is_not_cancellation, RepetitionFilter(), RedactingFilter(redactor)):
         handler.addFilter(each)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("inference_endpoints_mcp").setLevel(logging.INFO if log_format == "json" else logging.NOTSET)
 
 
 class RepetitionFilter(logging.Filter):
-    """Lets a text through twenty times a minute: what a caller can cause as often as it likes must not fill a disk."""
+    """Lets a text through twenty times a minute: what a caller can cause as often as it likes must not fill a disk.
+
+    Lines that the operator asked for, one for each call, all pass.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +38,8 @@ class RepetitionFilter(logging.Filter):
         self._lines: Counter[str] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
         period = time.monotonic() // PERIOD_S
         if period != self._period:
             self._period = period

@@ -6,7 +6,6 @@ would double the time to the first answer.
 
 import json
 import logging
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -22,13 +21,14 @@ from mcp.types import Tool as ListedTool
 from pydantic import ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError, NotFound
-from inference_endpoints_mcp.policy.caller import caller_id
+from inference_endpoints_mcp.policy.caller import caller_id, request_id
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.answers import rendering
 from inference_endpoints_mcp.server.features.mcp_app import SHOWN_IN_APP, link_to_app, shows_app
+from inference_endpoints_mcp.server.json_log import with_facts
 from inference_endpoints_mcp.server.telemetry import CANCELLED, OK, Telemetry
 from inference_endpoints_mcp.tools.call_context import InputNeeded, given_arguments
 from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
@@ -125,12 +125,15 @@ class ToolCalls:
             raise
         except Exception:
             # The SDK would put the error's own text into its answer.
-            request_id = secrets.token_hex(6)
-            log.exception("a call crashed [%s]", request_id)
-            result = rendering.render_crash("the tool", request_id)
+            crashed = request_id()
+            log.exception("a call crashed [%s]", crashed)
+            result = rendering.render_crash("the tool", crashed)
         finally:
             if name in published_names():
-                self._telemetry.record_call(name, *_measure(result, time.monotonic() - started))
+                outcome, duration, characters = _measure(result, time.monotonic() - started)
+                self._telemetry.record_call(name, outcome, duration, characters)
+                facts = with_facts(tool=name, outcome=outcome, duration_s=round(duration, 3), characters=characters)
+                log.info("%s: %s", name, outcome, extra=facts)
         return result
 
     async def _call(
@@ -168,9 +171,9 @@ class ToolCalls:
         if isinstance(error.__cause__, ValidationError):
             known = list(_build(spec).parameters.get("properties", {}))
             return rendering.render_invalid_arguments(spec.name, error.__cause__, known, self._redactor)
-        request_id = secrets.token_hex(6)
-        log.error("tool %s crashed [%s]", spec.name, request_id, exc_info=error.__cause__)
-        return rendering.render_crash(spec.name, request_id)
+        crashed = request_id()
+        log.error("tool %s crashed [%s]", spec.name, crashed, exc_info=error.__cause__)
+        return rendering.render_crash(spec.name, crashed)
 
 
 def _measure(result: CallToolResult | InputRequiredResult | None, duration: float) -> tuple[str, float, int]:

@@ -13,6 +13,7 @@ import anyio
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.json_log import LogFormat
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 
@@ -54,6 +55,7 @@ class HttpOptions:
     grace_s: int = 2
     links: "OneTimeLinks | None" = None
     has_broker: bool = False
+    log_format: LogFormat = "text"
 
 
 def serve_stdio(options: ServerOptions) -> int:
@@ -87,7 +89,7 @@ def serve_http(
 
     _import_everything()
     redactor = Redactor()
-    log_to_stderr(redactor)
+    log_to_stderr(redactor, http.log_format)
     servers = {name: create_server(each, redactor) for name, each in (profiles or {}).items()}
     return run_until_stopped(create_server(options, redactor), http, announce, servers)
 

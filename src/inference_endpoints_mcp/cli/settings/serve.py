@@ -20,6 +20,7 @@ from inference_endpoints_mcp.cli.settings.values import (
 )
 from inference_endpoints_mcp.policy.limits import CommaSeparated
 from inference_endpoints_mcp.policy.owned_limits import flag
+from inference_endpoints_mcp.server.json_log import LogFormat
 
 
 class ServeSettings(ServerSettings):
@@ -85,6 +86,11 @@ class ServeSettings(ServerSettings):
     )
     metrics: Annotated[str, AfterValidator(validate_address)] | None = Field(
         default=None, description="Address at which Prometheus finds metrics, such as 127.0.0.1:9464. Default: none."
+    )
+    log_format: LogFormat = Field(
+        default="text",
+        description="json: after its addresses, the log on stderr is an object a line, with one for each call "
+        "of a tool and the request id that the audit trail has.",
     )
     broker: Annotated[str, AfterValidator(validate_broker)] | None = Field(
         default=None,
