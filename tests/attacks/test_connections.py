@@ -135,7 +135,7 @@ def test_a_server_with_few_descriptors_serves_though_many_idle_connections_came_
 
 
 def test_clients_let_go_of_a_connection_before_the_server_does() -> None:
-    config = build_http_config(EndpointsServer(OPTIONS, Redactor()), ON_LOOPBACK)
+    config, _ = build_http_config(EndpointsServer(OPTIONS, Redactor()), ON_LOOPBACK)
     kept_by_httpx = httpx.Limits().keepalive_expiry
     assert kept_by_httpx is not None
     assert config.timeout_keep_alive > 60 > kept_by_httpx

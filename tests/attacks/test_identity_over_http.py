@@ -33,7 +33,7 @@ from inference_endpoints_mcp.policy.caller import Caller, current_caller
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.listening import ListenError, UnixSocket
-from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError, SharedKey
+from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError, SharedKeyFile
 
 pytestmark = pytest.mark.anyio
 
@@ -277,7 +277,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
     key = write_private(tmp_path / "key", "k" * 32)
     key.chmod(mode)
     with pytest.raises(KeyFileError, match="chmod 600"):
-        SharedKey.read(key)
+        SharedKeyFile(key, lambda event, names: None)
 
 
 @pytest.mark.parametrize("flags", [[], ["--host", "localhost"], ["--local", "--lend", "HF_TOKEN"]])

@@ -1,6 +1,7 @@
 """Several replicas behind one address: what one starts another can end, and limits hold for all together."""
 
 import asyncio
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -56,6 +57,29 @@ async def test_a_key_is_replaced_while_plans_of_the_old_one_are_open(replicas: R
         again = (await old.call("create_endpoint", **wish("three")))["plan_token"]
         refused = await last.refused("create_endpoint", "REFUSED", **wish("three"), plan_token=again)
         assert "not from this server" in refused
+
+
+async def test_a_key_is_replaced_while_replicas_run(replicas: Replicas) -> None:
+    """In the order that the documentation gives: known to all, then the newest, then alone."""
+    one, other = replicas.addresses("--confirm", "plan")
+    keys = replicas.folder / f"keys-o{len(OLD) + 1}"
+
+    def replace_keys(text: str) -> None:
+        new = write_private(replicas.folder / "new", text)
+        os.utime(new, (1, 1))
+        new.replace(keys)
+
+    async with host_at(one) as first, host_at(other) as second:
+        sealed_by_old = (await first.call("create_endpoint", **wish("one")))["plan_token"]
+        replace_keys(f"{OLD}\n{NEW}\n")
+        assert (await second.call("list_endpoints"))["total"] == 0
+        replace_keys(f"{NEW}\n{OLD}\n")
+        sealed_by_new = (await second.call("create_endpoint", **wish("two")))["plan_token"]
+        assert (await first.call("create_endpoint", **wish("two"), plan_token=sealed_by_new))["changed"] is True
+        assert (await second.call("create_endpoint", **wish("one"), plan_token=sealed_by_old))["changed"] is True
+        sealed_by_both = (await first.call("create_endpoint", **wish("three")))["plan_token"]
+        replace_keys(f"{NEW}\n")
+        assert (await second.call("create_endpoint", **wish("three"), plan_token=sealed_by_both))["changed"] is True
 
 
 async def test_creations_in_two_replicas_at_once_do_not_pass_a_price_limit_together(replicas: Replicas) -> None:

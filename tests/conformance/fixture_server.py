@@ -17,6 +17,7 @@ from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
@@ -55,4 +56,5 @@ if __name__ == "__main__":
     # No endpoints are listed: there is no account behind it.
     nothing = ServerOptions(_open_backend, limits=Limits(tools=("whoami",)))
     access = AccessRules.from_settings(ServerExposure("127.0.0.1"), [])
-    sys.exit(serve_http(nothing, HttpOptions(TcpAddress("127.0.0.1", 0), access), FixtureServer))
+    no_files = ConfigurationFiles(lambda: ServedConfiguration(nothing))
+    sys.exit(serve_http(no_files, HttpOptions(TcpAddress("127.0.0.1", 0), access), FixtureServer))

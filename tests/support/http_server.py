@@ -9,6 +9,7 @@ from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposu
 from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.profile_servers import ProfileServers
 from inference_endpoints_mcp.server.transports import HttpOptions, build_http_config
 
 ON_LOOPBACK = HttpOptions(TcpAddress("127.0.0.1", 0), AccessRules.from_settings(ServerExposure("127.0.0.1"), []))
@@ -25,11 +26,13 @@ INITIALIZE = {
 
 @asynccontextmanager
 async def http_server(
-    options: ServerOptions, http: HttpOptions = ON_LOOPBACK, profiles: Mapping[str, ServerOptions] | None = None
+    options: ServerOptions,
+    http: HttpOptions = ON_LOOPBACK,
+    profiles: Mapping[str, ServerOptions] | None = None,
 ) -> AsyncIterator[str]:
     """Serves during a block. Yields the address that the command would print."""
-    servers = {name: EndpointsServer(each, Redactor()) for name, each in (profiles or {}).items()}
-    config = build_http_config(EndpointsServer(options, Redactor()), http, servers)
+    servers = ProfileServers(profiles or {}, lambda each: EndpointsServer(each, Redactor()))
+    config, _ = build_http_config(EndpointsServer(options, Redactor()), http, servers)
     config.load()
     server = GracefulServer(config, lambda: None)
     server.lifespan = config.lifespan_class(config)

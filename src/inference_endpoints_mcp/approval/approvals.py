@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Literal
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalOutcome, ApprovalPolicy
@@ -32,6 +33,12 @@ class Approvals:
         self.policy = policy
         self.tokens = PlanTokens(open_ledger, now)
         self._audit = audit
+
+    def under(self, policy: ApprovalPolicy) -> "Approvals":
+        """The same under another policy: plans that are open stay so."""
+        other = copy(self)
+        other.policy = policy
+        return other
 
     def issue(self, caller: str, proposal: "AnyProposal", by: Approver, question: str | None = None) -> str:
         """A token for this plan: for a model or host to return, or beside a question that a person answers."""

@@ -6,7 +6,7 @@ Many hosts start a server, or open a session, for each call.
 import logging
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -93,12 +93,17 @@ class FolderLedger:
 class ReplicaLedger:
     """A ledger of all replicas: the operator's keys, and the tokens that one of them redeemed.
 
-    Raises `SharedStateUnavailable` where it is not known whether a token was redeemed.
+    `read_keys` gives the keys of now. Raises `SharedStateUnavailable` where it is not known whether a token was
+    redeemed.
     """
 
-    def __init__(self, keys: Sequence[bytes], shared: SharedState) -> None:
-        self.keys = keys
+    def __init__(self, read_keys: Callable[[], Sequence[bytes]], shared: SharedState) -> None:
+        self._read_keys = read_keys
         self._shared = shared
+
+    @property
+    def keys(self) -> Sequence[bytes]:
+        return self._read_keys()
 
     async def is_redeemed(self, nonce: bytes) -> bool:
         return await self._shared.is_claimed(_claim(nonce))

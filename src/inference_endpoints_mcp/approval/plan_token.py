@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 
@@ -48,7 +48,7 @@ class PlanTokens:
         expires = self._clock() + int(valid_for)
         newest = self._ledger.keys[0]
         body = secrets.token_bytes(_NONCE) + expires.to_bytes(_TIME, "big") + b"".join(_digests(bound, newest))
-        return self._codecs[newest].seal(body)
+        return _codec(newest).seal(body)
 
     async def redeem(self, token: str, bound: Mapping[str, str]) -> Rejection | None:
         """Redeem a token for the current binding. Returns None if it is valid, else the reason. It is valid once."""
@@ -72,33 +72,36 @@ class PlanTokens:
     def _ledger(self) -> PlanLedger:
         return self._open_ledger()
 
-    @cached_property
-    def _codecs(self) -> dict[bytes, AESGCMRequestStateCodec]:
-        return {key: AESGCMRequestStateCodec([key]) for key in self._ledger.keys}
-
-    @cached_property
-    def _state_codec(self) -> AESGCMRequestStateCodec:
-        # Keys of their own: what is sealed for one purpose is of no use for another.
-        derived = [hashlib.blake2b(key, person=b"request state", digest_size=32).digest() for key in self._ledger.keys]
-        return AESGCMRequestStateCodec(derived)
-
     def seal(self, payload: bytes) -> str:
         """The SDK's `RequestStateCodec`: what a host returns with a person's answer."""
-        return self._state_codec.seal(payload)
+        return _state_codec(tuple(self._ledger.keys)).seal(payload)
 
     def unseal(self, token: str) -> bytes:
         """The SDK's `RequestStateCodec`. Raises `InvalidRequestState`."""
-        return self._state_codec.unseal(token)
+        return _state_codec(tuple(self._ledger.keys)).unseal(token)
 
     def _unseal(self, token: str) -> tuple[bytes | None, bytes]:
         """The key of a token and what it holds; no key if it is not one of ours."""
-        for key, codec in self._codecs.items():
+        for key in self._ledger.keys:
             with suppress(InvalidRequestState):
-                return key, codec.unseal(token)
+                return key, _codec(key).unseal(token)
         return None, b""
 
     def _clock(self) -> int:
         return int(self._now())
+
+
+# Keys can be replaced while plans and questions are open.
+@lru_cache(maxsize=8)
+def _codec(key: bytes) -> AESGCMRequestStateCodec:
+    return AESGCMRequestStateCodec([key])
+
+
+@lru_cache(maxsize=8)
+def _state_codec(keys: tuple[bytes, ...]) -> AESGCMRequestStateCodec:
+    # Keys of their own: what is sealed for one purpose is of no use for another.
+    derived = [hashlib.blake2b(key, person=b"request state", digest_size=32).digest() for key in keys]
+    return AESGCMRequestStateCodec(derived)
 
 
 def _digests(bound: Mapping[str, str], key: bytes) -> list[bytes]:

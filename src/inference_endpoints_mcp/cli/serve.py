@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from inference_endpoints.transport.token import hugging_face_token
-from inference_endpoints_mcp.cli.profiles import Profile, ProfilesError, read_profiles
+from inference_endpoints_mcp.cli.profiles import ProfilesError, read_profiles
 from inference_endpoints_mcp.cli.replicas import join_replicas
-from inference_endpoints_mcp.cli.server_options import build_options
+from inference_endpoints_mcp.cli.server_options import build_options, files_of
 from inference_endpoints_mcp.cli.settings.serve import ServeSettings
 from inference_endpoints_mcp.cli.stdio import run_stdio
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError
 from inference_endpoints_mcp.replicas.sealing_keys import ReplicasError
+from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure, UnprotectedServerError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError
@@ -28,19 +29,29 @@ def run_serve(settings: ServeSettings) -> int:
     if not settings.http:
         return run_stdio(settings)
     try:
-        profiles = read_profiles(settings.profiles, settings) if settings.profiles else {}
-        measuring, in_replicas = _telemetry(settings), join_replicas(settings)
-        options = in_replicas(replace(build_options(settings, http=True), telemetry=measuring("")))
-        servers = {
-            name: in_replicas(
-                replace(build_options(profile.settings, http=True), profile=name, telemetry=measuring(name))
-            )
-            for name, profile in profiles.items()
-        }
-        return serve_http(options, _http_options(settings, profiles), profiles=servers)
+        measuring = _telemetry(settings)
+        files = ConfigurationFiles(lambda: _read(settings, measuring))
+        return serve_http(files, _http_options(settings, files.current.groups))
     except (LimitsError, LentSecretsError, AuditError, ReplicasError, *_HTTP_ERRORS) as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def _read(settings: ServeSettings, measuring: Callable[[str], Telemetry]) -> ServedConfiguration:
+    """All that is in files, of all profiles."""
+    profiles = read_profiles(settings.profiles, settings) if settings.profiles else {}
+    in_replicas = join_replicas(settings)
+    options = in_replicas(replace(build_options(settings, http=True), telemetry=measuring("")))
+    servers = {
+        name: in_replicas(replace(build_options(profile.settings, http=True), profile=name, telemetry=measuring(name)))
+        for name, profile in profiles.items()
+    }
+    own = [path for path in (settings.profiles, settings.sealing_keys) if path is not None]
+    of_servers = [
+        path for each in (settings, *(profile.settings for profile in profiles.values())) for path in files_of(each)
+    ]
+    groups = {group: name for name, profile in reversed(list(profiles.items())) for group in profile.groups}
+    return ServedConfiguration(options, servers, groups, tuple(dict.fromkeys([*own, *of_servers])))
 
 
 def _telemetry(settings: ServeSettings) -> Callable[[str], Telemetry]:
@@ -61,7 +72,7 @@ def _telemetry(settings: ServeSettings) -> Callable[[str], Telemetry]:
     return lambda profile: PrometheusTelemetry(metrics, profile)
 
 
-def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> HttpOptions:
+def _http_options(settings: ServeSettings, groups: Mapping[str, str]) -> HttpOptions:
     """Raises `UnprotectedServerError` if others could use the server without protection."""
     has_source = settings.token_file or settings.token_variable or settings.token_command
     uses_token = not settings.local and bool(has_source or hugging_face_token() is not None)
@@ -75,7 +86,7 @@ def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> H
         access=AccessRules.from_settings(exposure, list(settings.allowed_hosts), has_key=settings.has_key),
         keys_file=settings.keys,
         api_key_file=settings.api_key_file,
-        oauth=_oauth(settings, profiles),
+        oauth=_oauth(settings, groups),
         trusted_proxies=settings.trusted_proxies,
         max_sessions=settings.max_sessions,
         max_connections=settings.max_connections,
@@ -85,9 +96,8 @@ def _http_options(settings: ServeSettings, profiles: Mapping[str, Profile]) -> H
     )
 
 
-def _oauth(settings: ServeSettings, profiles: Mapping[str, Profile]) -> OAuthSettings | None:
+def _oauth(settings: ServeSettings, groups: Mapping[str, str]) -> OAuthSettings | None:
     """Raises `ProviderSettingsError`."""
     if settings.oauth_issuer is None or settings.oauth_resource is None:
         return None
-    groups = {group: name for name, profile in reversed(list(profiles.items())) for group in profile.groups}
     return OAuthSettings(settings.oauth_issuer, settings.oauth_resource, groups, settings.oauth_groups_claim)

@@ -1,5 +1,6 @@
 """What a server needs of the operator's settings, however it is reached."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_endpoints.confined_files import ConfinedFolders
@@ -22,6 +23,10 @@ from inference_endpoints_mcp.tools.media_access import MediaAccess
 
 if TYPE_CHECKING:
     from inference_endpoints_mcp.server.backends.local_plane import LocalPlaneConnector
+
+
+_OF_NEW_SERVER = {"namespace", "token_file", "token_variable", "token_command", "answer_within", "subscriptions"}
+"""Of what a profile can set, what a server cannot take while it runs."""
 
 
 def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOptions:
@@ -57,7 +62,13 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         max_calls=settings.max_calls,
         max_waits=settings.max_waits,
         max_subscriptions=default_subscriptions if settings.subscriptions is None else settings.subscriptions,
+        of_new_server=settings.model_dump(include=_OF_NEW_SERVER),
     )
+
+
+def files_of(settings: ServerSettings) -> tuple[Path, ...]:
+    """The files of these settings that are read again when they change. A token has a source of its own."""
+    return tuple(path for path in (settings.policy, settings.lend_file) if path is not None)
 
 
 def resolve_limits(settings: ServerSettings) -> Limits:

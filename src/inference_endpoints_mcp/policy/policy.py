@@ -12,6 +12,8 @@ from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.privacy.redact import Redactor
 
+_operator_limits: ContextVar[OwnedLimits | None] = ContextVar("operator_limits", default=None)
+"""The operator's limits when the current request began."""
 caller_limits: ContextVar[Limits | None] = ContextVar("caller_limits", default=None)
 """The limits to which the caller of the current request restricted the operator's."""
 
@@ -36,10 +38,26 @@ class Policy:
         self._operator = OwnedLimits.of_operator(limits)
         self.audit = audit or AuditTrail(None, Redactor())
 
+    def take(self, limits: Limits) -> None:
+        """Requests that begin from now on have these limits of the operator."""
+        self._operator = OwnedLimits.of_operator(limits)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """In this block the operator's limits are those of its begin, also in the tasks that it starts."""
+        token = _operator_limits.set(self._operator)
+        try:
+            yield
+        finally:
+            _operator_limits.reset(token)
+
     def all_limits(self) -> list[OwnedLimits]:
         """The operator's limits and the caller's. Each must allow a request."""
         restricted = caller_limits.get()
-        return [self._operator, *([OwnedLimits.of_caller(restricted)] if restricted is not None else [])]
+        return [
+            _operator_limits.get() or self._operator,
+            *([OwnedLimits.of_caller(restricted)] if restricted is not None else []),
+        ]
 
     @property
     def allows_every_tool(self) -> bool:

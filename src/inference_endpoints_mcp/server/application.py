@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,8 @@ class ServerOptions:
     audit trail. `clock` gives seconds since the epoch, and with it how long plans and questions are valid. Servers with
     the same `data_folder` redeem each other's plan tokens and share what they learnt of hosts; without one, each is on
     its own. Replicas have the same `sealing_keys`, the newest first, and `open_shared` opens what they share.
+    `of_new_server` are the settings, by the names of flags, that a server which runs cannot take: they name the
+    account, or are part of what it promised its hosts.
     """
 
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
@@ -78,6 +80,23 @@ class ServerOptions:
     telemetry: Telemetry = field(default_factory=NoTelemetry)
     sealing_keys: tuple[bytes, ...] = ()
     open_shared: Callable[[], SharedState] = ProcessState
+    of_new_server: dict[str, Any] = field(default_factory=dict)
+
+    def taking(self, new: "ServerOptions") -> "ServerOptions":
+        """These options with all of the new ones that a server can take while it runs."""
+        return replace(
+            self,
+            limits=new.limits,
+            approval=new.approval,
+            lent=new.lent,
+            host_timeout_s=new.host_timeout_s,
+            max_calls=new.max_calls,
+            max_waits=new.max_waits,
+            sealing_keys=new.sealing_keys,
+        )
+
+    def needs_new_server(self, new: "ServerOptions") -> bool:
+        return self.of_new_server != new.of_new_server
 
 
 class RunningApplication:
@@ -129,6 +148,10 @@ class RunningApplication:
             media=self._options.media,
             fence=Fence(self._redactor.text),
         )
+
+    def take(self, options: ServerOptions, approvals: Approvals) -> None:
+        """Calls that begin from now on have these."""
+        self._options, self._approvals = options, approvals
 
     def end_waits(self) -> None:
         """Let each wait that runs answer now, with how to go on."""

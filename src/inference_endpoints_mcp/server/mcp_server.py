@@ -1,7 +1,7 @@
 """The MCP server: connects the tools, prompts, resources and subscriptions to the SDK."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -91,12 +91,15 @@ class EndpointsServer(MCPServer[Application]):
         shared = self._shared = options.open_shared()
 
         def ledger() -> PlanLedger:
-            keys = options.sealing_keys
-            return ReplicaLedger(keys, shared) if keys else open_ledger(options.data_folder)
+            if not options.sealing_keys:
+                return open_ledger(options.data_folder)
+            return ReplicaLedger(lambda: self._options.sealing_keys, shared)
 
-        approvals = Approvals(options.approval, audit, ledger, options.clock)
+        self._options = options
+        self._approvals = Approvals(options.approval, audit, ledger, options.clock)
         for value in options.lent.values.values():
             redactor.add(value)
+        self.before_request: Callable[[], None] = lambda: None
         self._application: RunningApplication | None = None
         self._redactor, self._policy = redactor, policy
         self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits, shared)
@@ -110,7 +113,7 @@ class EndpointsServer(MCPServer[Application]):
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
             async with (
                 aclosing(shared),
-                aclosing(RunningApplication(options, redactor, policy, approvals, shared)) as application,
+                aclosing(RunningApplication(self._options, redactor, policy, self._approvals, shared)) as application,
             ):
                 self._application = application
                 yield application
@@ -126,6 +129,7 @@ class EndpointsServer(MCPServer[Application]):
             cache_hints={method: CacheHint(LIST_TTL_MS, "private") for method in ("tools/list", "prompts/list")},
             middleware=[
                 note_time,
+                self._keep_limits,
                 track_caller,
                 apply_header_limits,
                 apply_scopes,
@@ -134,7 +138,7 @@ class EndpointsServer(MCPServer[Application]):
             ],
             # The state outlives the question, so that a late answer gets an error in our own words.
             request_state_security=RequestStateSecurity(
-                codec=approvals.tokens, ttl=2 * options.approval.answer_timeout_s
+                codec=self._approvals.tokens, ttl=2 * options.approval.answer_timeout_s
             ),
             log_level="WARNING",
             subscriptions=bus if options.max_subscriptions else False,
@@ -149,6 +153,21 @@ class EndpointsServer(MCPServer[Application]):
         )
         if options.max_subscriptions:
             self._serve_subscriptions(bus, options)
+
+    @property
+    def options(self) -> ServerOptions:
+        return self._options
+
+    def take(self, new: ServerOptions) -> None:
+        """Requests that begin from now on have the new options; those that run go on under what they began with."""
+        for value in new.lent.values.values():
+            self._redactor.add(value)
+        self._options = self._options.taking(new)
+        self._policy.take(new.limits)
+        self._approvals = self._approvals.under(new.approval)
+        self._concurrency.max_calls, self._concurrency.max_waits = new.max_calls, new.max_waits
+        if self._application is not None:
+            self._application.take(self._options, self._approvals)
 
     def end_waits(self) -> None:
         """Let each wait that runs answer now, with how to go on: the server is about to end."""
@@ -227,6 +246,12 @@ class EndpointsServer(MCPServer[Application]):
         add_handler("subscriptions/listen", SubscriptionsListenRequestParams, subscriptions.listen)
         add_handler("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)
         add_handler("resources/unsubscribe", UnsubscribeRequestParams, subscriptions.unsubscribe)
+
+    async def _keep_limits(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Middleware: a request has the operator's limits of its begin until it ends."""
+        self.before_request()
+        with self._policy.kept():
+            return await call_next(ctx)
 
     async def _count_request(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Middleware: count a request against its caller's limit. Raises `RateLimited`."""

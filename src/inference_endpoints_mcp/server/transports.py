@@ -4,7 +4,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,10 @@ import anyio
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.configuration import ConfigurationFiles
 from inference_endpoints_mcp.server.json_log import LogFormat
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.profile_servers import ProfileServers
 from inference_endpoints_mcp.server.stderr_log import log_to_stderr
 
 if TYPE_CHECKING:
@@ -58,29 +60,30 @@ class HttpOptions:
     log_format: LogFormat = "text"
 
 
-def serve_stdio(options: ServerOptions) -> int:
+def serve_stdio(files: ConfigurationFiles) -> int:
     """Serve until the host closes our stdin. Returns the exit code."""
     redactor = Redactor()
     log_to_stderr(redactor)
     # The default action ends the process at once. A handler could not: a thread is reading stdin, and only the host can
     # end that read.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    server = EndpointsServer(files.current.options, redactor)
+    server.before_request = lambda: files.read_again(server.audit, lambda new: server.take(new.options))
     try:
-        anyio.run(EndpointsServer(options, redactor).run_stdio_async)
+        anyio.run(server.run_stdio_async)
     except* (BrokenPipeError, ConnectionResetError):
         log.warning("the host closed our stdout")
     return 0
 
 
 def serve_http(
-    options: ServerOptions,
+    files: ConfigurationFiles,
     http: HttpOptions,
     create_server: Callable[[ServerOptions, Redactor], EndpointsServer] = EndpointsServer,
-    profiles: Mapping[str, ServerOptions] | None = None,
 ) -> int:
     """Serve `/mcp` until SIGTERM or SIGINT. Returns the exit code; raises `ListenError` and `KeyFileError`.
 
-    With `profiles`, each caller has the settings of its own, and `options` are those of the process: its audit trail.
+    With profiles, each caller has the settings of its own, and the options of the process are those of its audit trail.
     """
 
     def announce(address: str) -> None:
@@ -90,8 +93,12 @@ def serve_http(
     _import_everything()
     redactor = Redactor()
     log_to_stderr(redactor, http.log_format)
-    servers = {name: create_server(each, redactor) for name, each in (profiles or {}).items()}
-    return run_until_stopped(create_server(options, redactor), http, announce, servers)
+
+    def create(options: ServerOptions) -> EndpointsServer:
+        return create_server(options, redactor)
+
+    profiles = ProfileServers(files.current.profiles, create)
+    return run_until_stopped(create(files.current.options), http, announce, profiles, files)
 
 
 def _import_everything() -> None:
@@ -107,7 +114,8 @@ def run_until_stopped(
     server: EndpointsServer,
     http: HttpOptions,
     announce: Callable[[str], None],
-    profiles: Mapping[str, EndpointsServer] | None = None,
+    profiles: ProfileServers | None = None,
+    files: ConfigurationFiles | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; `announce` gets the address of `/mcp`. Returns the exit code.
 
@@ -115,11 +123,7 @@ def run_until_stopped(
     """
     from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 
-    def end_waits() -> None:
-        for each in [server, *(profiles or {}).values()]:
-            each.end_waits()
-
-    config = build_http_config(server, http, profiles)
+    config, end_waits = build_http_config(server, http, profiles, files)
     with http.listening.listen() as (listener, address):
         announce(address)
         with contextlib.suppress(KeyboardInterrupt):
@@ -128,11 +132,16 @@ def run_until_stopped(
 
 
 def build_http_config(
-    server: EndpointsServer, http: HttpOptions, profiles: Mapping[str, EndpointsServer] | None = None
-) -> "uvicorn.Config":
-    """The application behind its checks, with the deadlines of its connections. Raises `KeyFileError`.
+    server: EndpointsServer,
+    http: HttpOptions,
+    profiles: ProfileServers | None = None,
+    files: ConfigurationFiles | None = None,
+) -> "tuple[uvicorn.Config, Callable[[], None]]":
+    """The application behind its checks, with the deadlines of its connections, and what ends its waits. Raises
+    `KeyFileError`.
 
     With `profiles`, whose callers must sign in, `server` only keeps the audit trail of what belongs to none of them.
+    With `files`, a request finds what they hold by then.
     """
     import uvicorn
 
@@ -142,13 +151,17 @@ def build_http_config(
     from inference_endpoints_mcp.server.http.session_limits import SessionLimits
     from inference_endpoints_mcp.server.http.sign_in.authentication import AuthenticationMiddleware
 
-    app: ASGIApp = _mcp_app(server)
-    if profiles:
+    app: ASGIApp
+    if profiles and profiles.current:
         from inference_endpoints_mcp.server.http.sign_in.profiles import ProfileRouter
 
-        app = ProfileRouter({name: _mcp_app(each) for name, each in profiles.items()})
+        app = router = ProfileRouter(profiles, _mcp_app)
+        end_waits = router.end_waits
+    else:
+        profiles = None
+        app, end_waits = _mcp_app(server), server.end_waits
     limited = SessionLimits(NoteDepartures(app), http.max_sessions)
-    verifiers = _verifiers(server, http, profiles or {})
+    verifiers = _verifiers(server, http, profiles)
     assert verifiers or not profiles, "callers without a sign-in have no profile"
     whole: ASGIApp = limited
     if http.oauth is not None:
@@ -164,10 +177,14 @@ def build_http_config(
     from inference_endpoints_mcp.server.http.health import HealthRoutes
 
     async def is_ready() -> bool:
-        return all([await each.is_ready() for each in (profiles or {"": server}).values()])
+        return all([await each.is_ready() for each in (profiles.current if profiles else {"": server}).values()])
 
+    if files is not None:
+        from inference_endpoints_mcp.server.http.reconfiguration import ReconfigurationMiddleware
+
+        whole = ReconfigurationMiddleware(whole, files, server, profiles, verifiers)
     connections = OpenConnections(connections_possible(http.max_connections))
-    return uvicorn.Config(
+    config = uvicorn.Config(
         # Probes come to an address of their own choice, which no list of host names has.
         HealthRoutes(AccessMiddleware(whole, http.access), is_ready, server.shares if http.has_broker else None),
         http=connections.protocol(),
@@ -182,6 +199,7 @@ def build_http_config(
         server_header=False,
         timeout_graceful_shutdown=http.grace_s,
     )
+    return config, end_waits
 
 
 def _mcp_app(server: EndpointsServer) -> "Starlette":
@@ -198,8 +216,8 @@ def _mcp_app(server: EndpointsServer) -> "Starlette":
     )
 
 
-def _verifiers(server: EndpointsServer, http: HttpOptions, profiles: Collection[str]) -> "list[TokenVerifier]":
-    from inference_endpoints_mcp.server.http.sign_in.keys import NamedKeys, SharedKey
+def _verifiers(server: EndpointsServer, http: HttpOptions, profiles: ProfileServers | None) -> "list[TokenVerifier]":
+    from inference_endpoints_mcp.server.http.sign_in.keys import NamedKeys, SharedKey, SharedKeyFile
 
     def report(event: str, names: Sequence[str]) -> None:
         log.warning("%s %s", event, " ".join(names))
@@ -209,9 +227,9 @@ def _verifiers(server: EndpointsServer, http: HttpOptions, profiles: Collection[
     if http.links is not None:
         verifiers.append(SharedKey(http.links.key))
     if http.api_key_file:
-        verifiers.append(SharedKey.read(http.api_key_file))
+        verifiers.append(SharedKeyFile(http.api_key_file, report))
     if http.keys_file:
-        verifiers.append(NamedKeys(http.keys_file, report, profiles))
+        verifiers.append(NamedKeys(http.keys_file, report, lambda: profiles.current if profiles else ()))
     if http.oauth is not None:
         from inference_endpoints_mcp.server.http.sign_in.oauth import OAuthTokens
 

@@ -49,7 +49,8 @@ class AuditTrail:
         return self._sink is not None
 
     def write(self, event: str, **facts: Any) -> None:
-        """One line. `event` is plan, approval, refusal, warning, change or keys; what is None is left out.
+        """One line. `event` is plan, approval, refusal, warning, change, keys or
+        configuration; what is None is left out.
 
         A call does not fail because its line cannot be written: the line goes to the log instead.
         """

@@ -16,6 +16,7 @@ from pathlib import Path
 from mcp.server.auth.provider import AccessToken
 
 from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
+from inference_endpoints_mcp.server.file_version import version_of
 
 MIN_KEY_LENGTH = 16
 NEVER = "never"
@@ -94,21 +95,10 @@ def read_keys(path: Path) -> list[NamedKey]:
 
 
 class SharedKey:
-    """One key that all callers send (`--api-key-file`)."""
+    """One key that all callers send."""
 
     def __init__(self, key: str) -> None:
         self._digest = digest_of(key)
-
-    @classmethod
-    def read(cls, path: Path) -> "SharedKey":
-        """Raises `KeyFileError`."""
-        try:
-            key = read_private_file(path, "--api-key-file").strip()
-        except PrivateFileError as error:
-            raise KeyFileError(str(error)) from error
-        if len(key) < MIN_KEY_LENGTH:
-            raise KeyFileError(f"The key is shorter than {MIN_KEY_LENGTH} characters.")
-        return cls(key)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         if not hmac.compare_digest(digest_of(token), self._digest):
@@ -116,11 +106,51 @@ class SharedKey:
         return AccessToken(token="", client_id="shared key", scopes=[])
 
 
+class SharedKeyFile(SharedKey):
+    """The same in a file (`--api-key-file`), read again when it changes. One that cannot be used changes nothing."""
+
+    def __init__(self, path: Path, report: Callable[[str, Sequence[str]], None]) -> None:
+        """Raises `KeyFileError`."""
+        self._path = path
+        self._report = report
+        self._seen = version_of(path)
+        super().__init__(_read_shared_key(path))
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        self._read_again()
+        return await super().verify_token(token)
+
+    def _read_again(self) -> None:
+        version = version_of(self._path)
+        if version == self._seen:
+            return
+        self._seen = version
+        try:
+            digest = digest_of(_read_shared_key(self._path))
+        except KeyFileError as error:
+            self._report(f"The shared key is unchanged: {error}", ())
+            return
+        if digest != self._digest:
+            self._digest = digest
+            self._report("The shared key is another.", ())
+
+
+def _read_shared_key(path: Path) -> str:
+    """Raises `KeyFileError`."""
+    try:
+        key = read_private_file(path, "--api-key-file").strip()
+    except PrivateFileError as error:
+        raise KeyFileError(str(error)) from error
+    if len(key) < MIN_KEY_LENGTH:
+        raise KeyFileError(f"The key is shorter than {MIN_KEY_LENGTH} characters.")
+    return key
+
+
 class NamedKeys:
     """Keys by caller (`--keys`), read again when the file changes: a line that is gone is refused from then on.
 
     A file that cannot be used changes nothing: the keys that were valid stay so. `report` gets each change, as one
-    sentence and the names. A key must have none but the profiles that exist: a server without any would give it all
+    sentence and the names. A key must have none but the profiles that exist now: a server without any would give it all
     rights.
     """
 
@@ -128,7 +158,7 @@ class NamedKeys:
         self,
         path: Path,
         report: Callable[[str, Sequence[str]], None],
-        profiles: Collection[str] = (),
+        profiles: Callable[[], Collection[str]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Raises `KeyFileError`."""
@@ -136,7 +166,7 @@ class NamedKeys:
         self._report = report
         self._profiles = profiles
         self._clock = clock
-        self._version = _version_of(path)
+        self._seen = self._version()
         self._keys = self._read()
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -149,15 +179,18 @@ class NamedKeys:
     def _read(self) -> Mapping[str, NamedKey]:
         keys = read_keys(self._path)
         for key in keys:
-            if key.profile is not None and key.profile not in self._profiles:
+            if key.profile is not None and key.profile not in self._profiles():
                 raise KeyFileError(f"The key {key.name} has the profile {key.profile}, which --profiles does not have.")
         return {key.digest: key for key in keys}
 
+    def _version(self) -> tuple[object, ...]:
+        return version_of(self._path), frozenset(self._profiles())
+
     def _read_again(self) -> None:
-        version = _version_of(self._path)
-        if version == self._version:
+        version = self._version()
+        if version == self._seen:
             return
-        self._version = version
+        self._seen = version
         try:
             keys = self._read()
         except KeyFileError as error:
@@ -165,14 +198,7 @@ class NamedKeys:
             return
         added, removed = keys.keys() - self._keys.keys(), self._keys.keys() - keys.keys()
         names = [*(f"+{keys[each].name}" for each in added), *(f"-{self._keys[each].name}" for each in removed)]
+        if keys == self._keys:
+            return
         self._keys = keys
         self._report("The keys were read again.", sorted(names))
-
-
-def _version_of(path: Path) -> tuple[int, ...]:
-    """Changes with the file and its mode. Empty for one that is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_size, found.st_ctime_ns

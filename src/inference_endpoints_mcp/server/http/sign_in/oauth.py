@@ -6,6 +6,7 @@ PyJWT does the cryptography.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -92,6 +93,10 @@ class OAuthTokens:
     def __init__(self, settings: OAuthSettings, provider: IdentityProvider | None = None) -> None:
         self._settings = settings
         self._provider = provider or IdentityProvider(settings.issuer)
+
+    def take_groups(self, groups: Mapping[str, str]) -> None:
+        """Callers who sign in from now on have the profiles of these groups."""
+        self._settings = replace(self._settings, groups=groups)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Raises `ProviderUnavailable`."""

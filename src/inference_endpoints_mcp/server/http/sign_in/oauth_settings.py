@@ -3,13 +3,20 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from inference_endpoints_mcp.server.scopes import MANAGE, READ
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 """Where clients look for the metadata that know only the host of this server."""
+
+
+@runtime_checkable
+class GroupProfiles(Protocol):
+    """Knows which groups have which profile."""
+
+    def take_groups(self, groups: Mapping[str, str]) -> None: ...
 
 
 class ProviderUnavailable(Exception):
