@@ -1,26 +1,24 @@
 """Recommend a configuration for a model."""
 
-import asyncio
-from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from pydantic import Field
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.offers import is_this_machine, list_offers
-from inference_endpoints.deploy.sizing.known_model import KnownModel
 from inference_endpoints.deploy.sizing.model_check import access_warnings
 from inference_endpoints.deploy.sizing.recommend import recommend
 from inference_endpoints.deploy.specs import LONGEST_NAME, name_like
-from inference_endpoints.errors import BadRequest, Forbidden, NotFound, Unauthorized, Unavailable
+from inference_endpoints.errors import NotFound
 from inference_endpoints.transport import operations
 from inference_endpoints_mcp.privacy.answer_text import Name, Ours, RepositoryLine, Unchanged, is_plain
 from inference_endpoints_mcp.privacy.lent_secrets import HUB_TOKEN
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import Namespace, Repository
-from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.catalog.catalog_items import find_catalog_item
+from inference_endpoints_mcp.tools.call_context import Call
+from inference_endpoints_mcp.tools.catalog.known_models import gather_known
 from inference_endpoints_mcp.tools.outputs import BackendName, NextCall, ToolOutput, backend_of_hardware
+from inference_endpoints_mcp.tools.reading import read_together
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 Result = TypeVar("Result")
@@ -53,11 +51,11 @@ async def get_recommended_config(
     """Recommend hardware, engine and task for a model, from what is available now. `next` has the call that deploys
     it."""
     namespace = await call.resolve_namespace(namespace)
-    known = await gather_known(call, repository)
+    known, listing = await read_together(gather_known(call, repository), call.hardware_cache.listing(namespace))
     if known.suggestion is None and known.item is None and known.hub.info is None and known.weights_gb is None:
         near = f"Similar names on the Hub: {', '.join(known.hub.near)}." if known.hub.near else ""
         raise NotFound("This model is unknown.", hint=near or "get_vendors lists hardware to choose from.")
-    found = recommend(known, list_offers(await call.hardware_cache.listing(namespace)))
+    found = recommend(known, list_offers(listing))
     config = _plain(found.config)
     backend = backend_of_hardware(found.offer.id, call.endpoints.backend.name)
     create = {
@@ -96,23 +94,6 @@ def _plain(config: dict[str, Any]) -> dict[str, Any]:
         if is_plain(name, LONGEST_SETTING) and (isinstance(value, dict) or is_plain(value, LONGEST_SETTING))
     }
     return {name: value for name, value in kept.items() if value != {}}
-
-
-async def gather_known(call: CallContext, repository: str, revision: str | None = None) -> KnownModel:
-    """What the service and the Hub know about a model. A source that fails leaves its part empty."""
-    suggestion, item, hub = await asyncio.gather(
-        _result_or_none(call.endpoints.suggestion(repository)),
-        _result_or_none(find_catalog_item(call.endpoints, repository)),
-        call.hub.read(repository, revision),
-    )
-    return KnownModel(repository, suggestion, item, hub)
-
-
-async def _result_or_none(answer: Awaitable[Result]) -> Result | None:
-    try:
-        return await answer
-    except (NotFound, BadRequest, Unauthorized, Forbidden, Unavailable):
-        return None
 
 
 async def _free_name(endpoints: AsyncEndpointsClient, namespace: str, repository: str) -> str:

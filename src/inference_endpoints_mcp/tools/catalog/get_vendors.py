@@ -23,7 +23,7 @@ from inference_endpoints_mcp.privacy.answer_text import Name, Word
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.tools.arguments import AcceleratorKind, Limit, Namespace, Offset
 from inference_endpoints_mcp.tools.call_context import Call
-from inference_endpoints_mcp.tools.catalog.get_recommended_config import gather_known
+from inference_endpoints_mcp.tools.catalog.known_models import gather_known
 from inference_endpoints_mcp.tools.outputs import BackendName, PagedOutput, backend_of_hardware, take_page
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 

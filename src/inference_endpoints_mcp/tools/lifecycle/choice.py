@@ -12,6 +12,7 @@ from inference_endpoints.models import Endpoint, HardwareListing
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.lifecycle.endpoint_filter import EndpointFilter
 from inference_endpoints_mcp.tools.namespace_queries import query_namespaces, refused_note
+from inference_endpoints_mcp.tools.reading import read_together
 
 MOST_AT_ONCE = 100
 """Endpoints of one call: a person reads all of them before approving."""
@@ -66,7 +67,11 @@ class Choice:
     async def find_one(self, call: CallContext) -> Target:
         """The endpoint of this name, or that there is none."""
         namespace, name = await call.resolve_endpoint(self.endpoint_name, self.namespace)
-        return await _target(call, namespace, name, await call.hardware_cache.fresh_listing(namespace))
+        current, listing = await read_together(
+            find_endpoint(call, namespace, name), call.hardware_cache.fresh_listing(namespace)
+        )
+        similar = "" if current else await similar_names(call, namespace, name)
+        return Target(namespace, name, current, listing, similar)
 
     async def find_all(self, call: CallContext) -> "Chosen":
         """All that are meant, by namespace and name; those that are named may not exist.
@@ -125,11 +130,11 @@ async def similar_names(call: CallContext, namespace: str, name: str) -> str:
         return similar_to(name, [])
 
 
-async def _target(call: CallContext, namespace: str, name: str, listing: HardwareListing) -> Target:
+async def find_endpoint(call: CallContext, namespace: str, name: str) -> Endpoint | None:
     try:
-        return Target(namespace, name, await call.endpoints.get(name, namespace), listing)
+        return await call.endpoints.get(name, namespace)
     except NotFound:
-        return Target(namespace, name, None, listing, await similar_names(call, namespace, name))
+        return None
 
 
 def similar_to(name: str, endpoints: Sequence[Endpoint]) -> str:

@@ -9,9 +9,10 @@ from inference_endpoints.deploy import preflight
 from inference_endpoints.deploy.offers import find_offer, list_offers
 from inference_endpoints.deploy.plan import Plan, plan_create
 from inference_endpoints.deploy.specs import EndpointSpec, check_name, differences
-from inference_endpoints.errors import AlreadyExists, NoCapacity, NotFound, QuotaExceeded
+from inference_endpoints.errors import AlreadyExists, NoCapacity, QuotaExceeded
 from inference_endpoints.models import DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN, CreateRequest, Endpoint
 from inference_endpoints.transport import operations
+from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.policy.model_bounds import check_bindings
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, carry_out, proposal_of
@@ -28,6 +29,8 @@ from inference_endpoints_mcp.tools.arguments import (
     SecretNames,
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
+from inference_endpoints_mcp.tools.catalog.known_models import ModelLookup
+from inference_endpoints_mcp.tools.lifecycle.choice import find_endpoint
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
     GivenSettings,
@@ -47,6 +50,7 @@ from inference_endpoints_mcp.tools.outputs import (
     state_word,
 )
 from inference_endpoints_mcp.tools.plan_summary import plan_summary
+from inference_endpoints_mcp.tools.reading import read_together
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 
@@ -89,18 +93,20 @@ async def create_endpoint(
     Returns once accepted: then call wait_for_endpoint. Creating again with the same settings changes nothing."""
 
     async def propose() -> ProposedChange | EndpointOutput:
+        async with ModelLookup(call, repository, revision or None) as model:
+            return await propose_for(model)
+
+    async def propose_for(model: ModelLookup) -> ProposedChange | EndpointOutput:
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         check_name(name)
-        current = await _find(call, where, name)
-        given = GivenSettings(
-            repository,
-            revision or None,
-            hardware,
-            task,
-            "" if framework == "auto" else framework,
-            own_engine=names_engine(config),
+        engine = "" if framework == "auto" else framework
+        given = GivenSettings(repository, hardware, task, engine, own_engine=names_engine(config))
+        if call.endpoints.backend.name != LOCAL and not given.is_complete:
+            model.begin()
+        current, listing = await read_together(
+            find_endpoint(call, where, name), call.hardware_cache.fresh_listing(where)
         )
-        chosen = await choose_settings(call, where, given, current)
+        chosen = await choose_settings(given, model, current, listing)
         # A model that must give every argument gives the default.
         scales_to_zero = min_replica == 0 or scale_to_zero_timeout != DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN
         spec = EndpointSpec.checked(
@@ -118,13 +124,12 @@ async def create_endpoint(
             type=type,
             env=env or None,
         )
-        request = await with_model_path(call, complete(spec.request(), config, secret_names, call))
+        request = await with_model_path(call, model, complete(spec.request(), config, secret_names, call))
         preflight.check_request(request, chosen.accelerators)
         check_bindings(request.applied_to(None).model, call.lent_secrets.bindings)
         different = _different_settings(current, request) if current else []
         if current and not (different and dry_run):
             return await _existing_output(call, current, different, where)
-        listing = await call.hardware_cache.fresh_listing(where)
         preflight.check_accelerator(request, find_offer(list_offers(listing), request.applied_to(None).hardware_id))
         check = await check_planned_model(call, where, request)
         plan = plan_create(request, where, listing).with_warnings(*check.warnings)
@@ -139,13 +144,6 @@ async def create_endpoint(
         )
 
     return await carry_out(call, propose, dry_run=dry_run, plan_token=plan_token)
-
-
-async def _find(call: CallContext, namespace: str, name: str) -> Endpoint | None:
-    try:
-        return await call.endpoints.get(name, namespace)
-    except NotFound:
-        return None
 
 
 async def _create(

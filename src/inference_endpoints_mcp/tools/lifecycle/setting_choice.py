@@ -24,7 +24,7 @@ from inference_endpoints.errors import Conflict, NotFound, QuotaExceeded
 from inference_endpoints.models import CreateRequest, Endpoint, HardwareListing, UpdateRequest
 from inference_endpoints.transport.backend import LOCAL
 from inference_endpoints_mcp.tools.call_context import CallContext
-from inference_endpoints_mcp.tools.catalog.get_recommended_config import gather_known
+from inference_endpoints_mcp.tools.catalog.known_models import ModelLookup, gather_known
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,20 @@ class GivenSettings:
     """Settings from the caller; empty where not given. `own_engine`: `config` has its own image or framework."""
 
     repository: str
-    revision: str | None = None
     hardware: str = ""
     task: str = ""
     framework: str = ""
     own_engine: bool = False
+
+    @property
+    def engine(self) -> str:
+        """Empty where it is to be chosen."""
+        return self.framework or ("custom" if self.own_engine else "")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is to be chosen by what is known of the model."""
+        return bool(self.hardware and self.task and self.engine) or local_path(self.repository)
 
 
 @dataclass(frozen=True)
@@ -53,26 +62,23 @@ class ChosenSettings:
 
 
 async def choose_settings(
-    call: CallContext, namespace: str, given: GivenSettings, current: Endpoint | None
+    given: GivenSettings, model: ModelLookup, current: Endpoint | None, listing: HardwareListing
 ) -> ChosenSettings:
     """Choose the settings that are not given. An existing endpoint keeps its own, even where they are sold out.
 
     Raises `BadRequest` for unknown hardware, `NoCapacity` where no hardware that fits is available.
     """
-    listing = await call.hardware_cache.listing(namespace)
     if current and given.hardware in {"", current.hardware_id}:
         return _settings_of(current, given, listing)
     available = list_offers(listing)
     offer = require_offer(available, given.hardware) if given.hardware else None
     if offer is None and any(one.is_this_machine for one in available):
-        offer = await _this_machine(call, available, given)
+        offer = await _this_machine(available, model)
     if offer is not None and offer.is_this_machine:
         why = [] if given.hardware else [f"Hardware: {offer.id}, {own_place(offer.id)}."]
         return ChosenSettings(offer.hardware, 1, given.task or None, given.framework or None, why=why)
-    engine = given.framework or ("custom" if given.own_engine else "")
-    nothing_open = given.hardware and given.task and engine
-    known = KnownModel(given.repository) if nothing_open else await gather_known(call, given.repository, given.revision)
-    found = recommend(known, available, offer=offer, task=given.task, framework=engine)
+    known = KnownModel(given.repository) if given.is_complete else await model.known()
+    found = recommend(known, available, offer=offer, task=given.task, framework=given.engine)
     return ChosenSettings(
         hardware=found.offer.hardware,
         accelerators=found.offer.accelerators,
@@ -84,10 +90,10 @@ async def choose_settings(
     )
 
 
-async def _this_machine(call: CallContext, available: Sequence[Offer], given: GivenSettings) -> Offer | None:
+async def _this_machine(available: Sequence[Offer], model: ModelLookup) -> Offer | None:
     """This machine, unless the model is known to need hardware that this backend simulates."""
-    if not local_path(given.repository):
-        known = await gather_known(call, given.repository, given.revision)
+    if not local_path(model.repository):
+        known = await model.known()
         suggested = (known.suggestion and known.suggestion.suggested_compute) or ""
         elsewhere = suggested or known.weights_gb is not None or known.item is not None
         if elsewhere and not is_this_machine(suggested) and not all(one.is_this_machine for one in available):
@@ -100,12 +106,13 @@ def local_path(repository: str) -> bool:
     return repository.startswith(("/", "file:")) or repository.lower().endswith(".gguf")
 
 
-async def with_model_path(call: CallContext, request: CreateRequest) -> CreateRequest:
+async def with_model_path(call: CallContext, model: ModelLookup, request: CreateRequest) -> CreateRequest:
     """The request with the GGUF file for its llama.cpp image, where it names none and only one is known."""
     settings = ((request.model and request.model.image) or {}).get("llamacpp")
     if settings is None or settings.get("modelPath"):
         return request
-    known = await gather_known(call, request.repository or "")
+    repository = request.repository or ""
+    known = await (model.known() if repository == model.repository else gather_known(call, repository))
     if known.gguf_file is None:
         return request
     return request.merged({"model": {"image": {"llamacpp": settings | {"modelPath": known.gguf_file}}}})
