@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,12 +191,15 @@ async def test_without_its_provider_known_callers_go_on_and_others_learn_why_not
     free_tcp_port: int, backend: Backend
 ) -> None:
     resource = f"http://127.0.0.1:{free_tcp_port}/mcp"
-    async with identity_provider() as provider:
+    async with AsyncExitStack() as running:
+        provider = await running.enter_async_context(identity_provider())
         settings = OAuthSettings(provider.issuer, resource)
         http = HttpOptions(TcpAddress("127.0.0.1", free_tcp_port), ON_LOOPBACK.access, oauth=settings)
         async with http_server(options_for(backend), http) as address:
             serving = Serving(address, provider, options_for(backend))
             token = provider.jwt(aud=address, scope=READ)
+            assert (await status_of(serving, token)).status_code == 200
+            await running.aclose()
             assert (await status_of(serving, token)).status_code == 200
     async with http_server(options_for(backend), http) as address:
         unreachable = await status_of(serving, token)
