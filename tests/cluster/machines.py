@@ -24,6 +24,7 @@ from inference_endpoints_local.engines.child_process import process_identity
 NODE_BIN = Path(sys.prefix) / "cluster" / "bin"
 """Of the environment with Ray."""
 _OBJECT_STORE_BYTES = "80000000"
+VLLM_STAND_IN = Path(__file__).parents[1] / "support" / "vllm_stand_in.py"
 _TIMES = itertools.count()
 
 
@@ -105,6 +106,7 @@ class TwoMachines:
     head: Machine
     node: Machine
     folder: Path
+    bridge: str
 
     @property
     def address(self) -> str:
@@ -120,8 +122,20 @@ class TwoMachines:
             "--head", "--port=6379", "--dashboard-host=0.0.0.0", "--num-cpus=1", sessions, log=self.folder / "head.log"
         )
 
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        """During the block, what is sent to the head from outside its machines is lost without an answer."""
+        _ip(f"neigh replace {self.head.address} lladdr 02:00:00:00:00:01 dev {self.bridge} nud permanent")
+        try:
+            yield
+        finally:
+            _ip(f"neigh del {self.head.address} dev {self.bridge}")
+
     def start_node(self) -> None:
-        self.node.ray(f"--address={self.head.address}:6379", "--num-cpus=1", log=self.folder / "node.log")
+        """It says that it has accelerators, and nothing tries that."""
+        accelerators = ("--num-gpus=1", '--resources={"accelerator_type:A100": 1}')
+        address = f"--address={self.head.address}:6379"
+        self.node.ray(address, "--num-cpus=1", *accelerators, log=self.folder / "node.log")
 
 
 @contextmanager
@@ -137,6 +151,7 @@ def two_machines() -> Iterator[TwoMachines]:
         **os.environ,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+        "PATH": f"{_install_vllm(folder / 'bin')}:{os.environ['PATH']}",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
     }
     names, cables = ([f"{prefix}{kind}{number}" for number in (1, 2)] for kind in "nc")
@@ -153,7 +168,7 @@ def two_machines() -> Iterator[TwoMachines]:
                 f"-n {name} link set lo up",
             )
             machines.append(Machine(name, f"{net}.{number}", environment))
-        cluster = TwoMachines(machines[0], machines[1], folder)
+        cluster = TwoMachines(machines[0], machines[1], folder, bridge)
         cluster.start_head()
         cluster.start_node()
         yield cluster
@@ -165,6 +180,15 @@ def two_machines() -> Iterator[TwoMachines]:
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
         subprocess.run(["ip", "link", "del", bridge], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _install_vllm(folder: Path) -> Path:
+    """What stands in for vLLM."""
+    folder.mkdir()
+    program = folder / "vllm"
+    program.write_text(f"#!{sys.executable}\n" + VLLM_STAND_IN.read_text())
+    program.chmod(0o755)
+    return folder
 
 
 def _ip(*commands: str) -> None:

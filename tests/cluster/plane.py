@@ -95,6 +95,10 @@ class ClusterPlane:
         async with connected(stdio_client(server), "auto", name=PATIENT) as host:
             yield host
 
+    async def deploy(self, document: dict[str, Any]) -> None:
+        answer = await self._client.call("POST", "/v2/endpoint/acme", document, token=self.token)
+        assert answer.status == 200, answer
+
     async def status(self, name: str) -> dict[str, Any]:
         answer = await self._client.call("GET", f"/v2/endpoint/acme/{name}", token=self.token)
         assert answer.status == 200, answer
@@ -123,15 +127,17 @@ class ClusterPlane:
         async def are_there() -> bool:
             answer = await self._client.call("GET", "/v2/provider/quotas/acme", token=self.token)
             quotas = [quota for vendor in answer.body["vendors"] for quota in vendor["quotas"]]
-            return bool(sum(quota["maxAccelerators"] for quota in quotas) == count)
+            return any(quota["instanceType"] == "cpu" and quota["maxAccelerators"] == count for quota in quotas)
 
         await eventually(are_there)
 
-    async def call(self, name: str) -> RawResponse:
-        """A call that waits for a replica."""
+    async def call(
+        self, name: str, body: Any = None, route: str = "", *, waiting_s: float = HANG_TIMEOUT_S
+    ) -> RawResponse:
+        """A call that waits for a replica for so long."""
         path = (await self.status(name))["url"].removeprefix(self.url)
-        waiting = {"X_Scale_Up_Timeout": str(HANG_TIMEOUT_S)}
-        return await self._client.call("POST", path, {"inputs": GERMAN}, token=self.token, **waiting)
+        waiting = {"X_Scale_Up_Timeout": str(waiting_s)}
+        return await self._client.call("POST", path + route, body or {"inputs": GERMAN}, token=self.token, **waiting)
 
     @property
     def _client(self) -> RawClient:

@@ -18,7 +18,7 @@ from inference_endpoints_local.models import weights
 from inference_endpoints_local.models.catalogue import resolve_model
 
 REASON = why_no_machines()
-KILLS = int(os.environ.get("CLUSTER_KILLS", "5"))
+KILLS = int(os.environ.get("CLUSTER_KILLS", "3"))
 SEED = os.environ.get("CLUSTER_SEED") or secrets.token_hex(4)
 LATEST_S = 3.0
 """After a change, the latest time at which something is killed."""

@@ -22,6 +22,24 @@ pytestmark = [
 ]
 CHAT = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
+ON_ACCELERATORS: dict[str, Any] = {
+    "name": "chat",
+    "type": "authenticated",
+    "provider": {"vendor": "local", "region": REGION},
+    "compute": {
+        "accelerator": "gpu",
+        "instanceType": "a100",
+        "instanceSize": "x1",
+        "scaling": {"minReplica": 1, "maxReplica": 1},
+    },
+    "model": {
+        "repository": "org/model",
+        "framework": "custom",
+        "task": "text-generation",
+        "image": {"vLLM": {"url": "vllm/vllm-openai"}},
+    },
+}
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[TwoMachines]:
@@ -113,6 +131,35 @@ async def test_a_plane_that_is_killed_finds_its_replicas_again(plane: ClusterPla
     await plane.until("lang", is_running)
     assert says_german(await plane.call("lang"))
     assert workers(cluster) == before
+
+
+async def test_vllm_gets_the_accelerators_of_the_node(plane: ClusterPlane, cluster: TwoMachines) -> None:
+    await plane.deploy(ON_ACCELERATORS)
+    await plane.until("chat", is_running)
+    answer = await plane.call("chat", {"model": "org/model"}, "/v1/chat/completions")
+    told = answer.body["told"]
+    assert told["words"][:2] == ["serve", "org/model"]
+    assert told["environment"]["CUDA_VISIBLE_DEVICES"] == "0"
+    assert told["pid"] in cluster.node.pids()
+    with plane.hub() as hub:
+        hub.delete_inference_endpoint("chat")
+    await eventually(lambda: told["pid"] not in cluster.node.pids())
+
+
+async def test_a_cut_between_plane_and_cluster_ends_nothing_and_loses_no_change(
+    plane: ClusterPlane, cluster: TwoMachines
+) -> None:
+    await deploy(plane)
+    before = workers(cluster)
+    with cluster.cut_off():
+        await plane.until("lang", lambda status: "does not answer" in status["message"])
+        refused = await plane.call("lang", waiting_s=0)
+        assert (refused.status, int(refused.headers["retry-after"]) > 0) == (503, True)
+        with plane.hub() as hub:
+            hub.create_inference_endpoint("late", **ON_CLUSTER)
+    await plane.until("lang", is_running)
+    assert set(before) <= set(workers(cluster))
+    await plane.until("late", is_running)
 
 
 @pytest.mark.parametrize("victim", [WORKER, "ray::ServeReplica"])

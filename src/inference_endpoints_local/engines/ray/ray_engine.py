@@ -31,6 +31,10 @@ SETTLE_S = 5.0
 """After the first look, how long the replicas of an earlier run wait for an endpoint that wants them."""
 
 
+LOST_AFTER_S = 60.0
+"""After how long a cluster that does not answer may be lost for good."""
+
+
 class ClusterRefused(Exception):
     """The cluster must not be used as it is. The message states why and what to do."""
 
@@ -65,6 +69,7 @@ class RayEngine:
         self._leftovers: dict[str, RayApplication] = {}
         self._serve: ServeState | None = None
         self._settled_at: float | None = None
+        self._silent_since: float | None = None
         self._hardware.lack = f"the Ray cluster at {client.place} has not answered yet"
         self._look_again = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -193,9 +198,9 @@ class RayEngine:
                 )
             await self._look()
         except ClusterFailed as failure:
-            self._set_problem(str(failure))
+            self._set_problem(self._described(failure))
             return
-        self._hardware.lack = ""
+        self._hardware.lack, self._silent_since = "", None
 
     async def _look(self) -> None:
         documents = await asyncio.gather(*(self._client.get(path) for path in (APPLICATIONS, NODES, USAGE)))
@@ -249,10 +254,23 @@ class RayEngine:
         )
         return [*running, *self._leftovers.values()]
 
+    def _described(self, failure: ClusterFailed) -> str:
+        """With what is left to do if the cluster does not come back."""
+        now = self.clock.now()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if now - self._silent_since < LOST_AFTER_S:
+            return str(failure)
+        return (
+            f"{failure}, since more than a minute. If its head is lost for good, stop this control plane and start it "
+            "with --ray-address of another cluster: every endpoint is deployed there again"
+        )
+
     def _set_problem(self, problem: str) -> None:
         if problem != self._hardware.lack:
             logger.warning("%s", problem)
         self._hardware.lack = problem
+        for replica in self._replicas.values():
+            replica.is_out_of_sight(problem)
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -126,6 +126,11 @@ class RayReplica:
         elif application.status != "RUNNING" and self._state.stage is not ReplicaStage.READY:
             self._start_over(ReplicaStage.STARTING, f"Starting on node {application.node_ip}")
 
+    def is_out_of_sight(self, reason: str) -> None:
+        """The cluster cannot be asked. A replica that still answers goes on serving."""
+        if self._state.stage is not ReplicaStage.READY and self._state.stage not in _ENDING:
+            self._start_over(self._state.stage, reason)
+
     def _fail_to_deploy(self, message: str) -> None:
         last = message.strip()[-_LAST_WORDS:]
         self.log.add(last)

@@ -14,6 +14,7 @@ from tests.support.ray_stand_in import RayStandIn, standing_in
 
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.daemon.cluster_engine import Cluster
+from inference_endpoints_local.engines.ray import ray_engine
 from inference_endpoints_local.engines.ray.cluster_hardware import ClusterPrices
 from inference_endpoints_local.engines.ray.ray_engine import ClusterRefused
 
@@ -225,6 +226,29 @@ async def test_while_the_cluster_does_not_answer_its_endpoints_do_not_serve_and_
     ray.answers = True
     await serves(driver)
     await serves(driver, "late")
+
+
+async def test_a_head_that_is_lost_for_good_is_told_of_and_another_cluster_gets_everything(
+    plane_on: OnCluster, ray: RayStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_engine, "LOST_AFTER_S", 0.0)
+    async with plane_on(ray) as driver:
+        await deploy(driver)
+        await deploy(driver, "second", model={"env": {"VERSION": "2"}})
+        await driver.do("second", "pause")
+        await driver.call_endpoint()
+        ray.answers = False
+        await driver.wait_until(
+            driver.endpoint("tiny"), lambda endpoint: "--ray-address of another cluster" in endpoint.status.message
+        )
+    async with standing_in() as another, plane_on(another) as driver:
+        await driver.reach("tiny", "running")
+        assert (await driver.call_endpoint()).status == 200
+        assert await driver.state("second") == "paused"
+        await driver.do("second", "resume")
+        await driver.reach("second", "running")
+        assert (await driver.call_endpoint(name="second")).body["environment"]["VERSION"] == "2"
+        assert len(another.ours) == 2
 
 
 async def test_a_killed_planes_replicas_go_on_serving_for_the_next(plane_on: OnCluster, ray: RayStandIn) -> None:
