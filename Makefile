@@ -157,7 +157,7 @@ $(VENV)/container/.ready: $(READY) tests/container/requirements.txt
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r tests/container/requirements.txt
 	@touch $@
 
-test-container: $(VENV)/container/.ready  ## lint the container and compose files, and run their commands
+test-container: $(VENV)/container/.ready  ## check the container, compose and Kubernetes files, and run their commands
 	@$(BIN)/python -m pytest tests/container
 
 lock: $(READY)  ## write the installed versions to constraints.txt

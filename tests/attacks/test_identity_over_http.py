@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -31,6 +32,7 @@ from inference_endpoints.transport.http import MAX_CONNECTIONS, httpx
 from inference_endpoints_mcp.cli.main import main
 from inference_endpoints_mcp.policy.caller import Caller, current_caller
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.privacy.private_file import is_private
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.listening import ListenError, UnixSocket
 from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError, SharedKeyFile
@@ -278,6 +280,25 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
     key.chmod(mode)
     with pytest.raises(KeyFileError, match="chmod 600"):
         SharedKeyFile(key, lambda event, names: None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "user", "private"),
+    [
+        (0o600, 7, 7, True),
+        (0o440, 0, 7, True),
+        (0o640, 0, 7, True),
+        (0o440, 7, 7, False),
+        (0o440, 0, 0, False),
+        (0o460, 0, 7, False),
+        (0o444, 0, 7, False),
+    ],
+)
+def test_only_a_file_of_root_may_be_read_by_a_group_as_a_container_gets_it(
+    mode: int, owner: int, user: int, private: bool
+) -> None:
+    found = os.stat_result((stat.S_IFREG | mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
+    assert is_private(found, user) is private
 
 
 @pytest.mark.parametrize("flags", [[], ["--host", "localhost"], ["--local", "--lend", "HF_TOKEN"]])

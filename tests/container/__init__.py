@@ -1,1 +1,1 @@
-"""The files in `manifests/container`: `make test-container`. No image is built, as that needs a container engine."""
+"""The files in `manifests/container` and `manifests/kubernetes`. No image is built, and no cluster is started."""

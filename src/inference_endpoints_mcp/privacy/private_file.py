@@ -15,13 +15,20 @@ def read_private_file(path: Path, flag: str) -> str:
     it."""
     try:
         with path.open("rb") as file:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            if os.name == "posix" and not is_private(os.fstat(file.fileno()), os.geteuid()):
                 raise PrivateFileError(f"Other users can read {path} ({flag}): chmod 600 {path}.")
             return file.read().decode()
     except OSError as error:
         raise PrivateFileError(f"{path} ({flag}) cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise PrivateFileError(f"{path} ({flag}) is not a text file.") from error
+
+
+def is_private(found: os.stat_result, user: int) -> bool:
+    """Whether only this user can read a file, and root. A file of root may let one group read it: so a container, whose
+    user is not root, gets its secrets."""
+    allowed = stat.S_IRWXU | (stat.S_IRGRP if found.st_uid == 0 != user else 0)
+    return not stat.S_IMODE(found.st_mode) & ~allowed
 
 
 def write_private_file(path: Path, text: str) -> None:
