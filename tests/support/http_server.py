@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.configuration import ConfigurationFiles
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 from inference_endpoints_mcp.server.http.listening import TcpAddress
@@ -29,10 +30,11 @@ async def http_server(
     options: ServerOptions,
     http: HttpOptions = ON_LOOPBACK,
     profiles: Mapping[str, ServerOptions] | None = None,
+    files: ConfigurationFiles | None = None,
 ) -> AsyncIterator[str]:
     """Serves during a block. Yields the address that the command would print."""
     servers = ProfileServers(profiles or {}, lambda each: EndpointsServer(each, Redactor()))
-    config, _ = build_http_config(EndpointsServer(options, Redactor()), http, servers)
+    config, _ = build_http_config(EndpointsServer(options, Redactor()), http, servers, files)
     config.load()
     server = GracefulServer(config, lambda: None)
     server.lifespan = config.lifespan_class(config)

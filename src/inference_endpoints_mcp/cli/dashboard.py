@@ -5,7 +5,7 @@ import sys
 import webbrowser
 from threading import Thread
 
-from inference_endpoints_mcp.cli.server_options import build_options
+from inference_endpoints_mcp.cli.server_options import configuration_of
 from inference_endpoints_mcp.cli.settings.commands import DashboardSettings
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
@@ -24,8 +24,8 @@ def run_dashboard(settings: DashboardSettings) -> int:
         print(f"Opened. Another link: {link}", flush=True)
 
     try:
-        options = build_options(settings, http=True)
-        return serve_dashboard(options, TcpAddress("127.0.0.1", settings.port), open_first, print_next)
+        files = configuration_of(settings, http=True)
+        return serve_dashboard(files, TcpAddress("127.0.0.1", settings.port), open_first, print_next)
     except (LimitsError, LentSecretsError, AuditError, ListenError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -18,6 +18,7 @@ from inference_endpoints_mcp.server.backends.token_sources import (
     token_of_command,
     token_of_this_machine,
 )
+from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.tools.media_access import MediaAccess
 
@@ -64,6 +65,11 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         max_subscriptions=default_subscriptions if settings.subscriptions is None else settings.subscriptions,
         of_new_server=settings.model_dump(include=_OF_NEW_SERVER),
     )
+
+
+def configuration_of(settings: ServerSettings, *, http: bool = False) -> ConfigurationFiles:
+    """What a server without profiles serves. Raises `LimitsError`, `LentSecretsError` and `AuditError`."""
+    return ConfigurationFiles(lambda: ServedConfiguration(build_options(settings, http=http), files=files_of(settings)))
 
 
 def files_of(settings: ServerSettings) -> tuple[Path, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.configuration import ConfigurationFiles
 from inference_endpoints_mcp.server.http.access import AccessRules
 from inference_endpoints_mcp.server.http.listening import Listening
 from inference_endpoints_mcp.server.http.page import OneTimeLinks
@@ -16,7 +16,10 @@ from inference_endpoints_mcp.server.transports import (
 
 
 def serve_dashboard(
-    options: ServerOptions, listening: Listening, open_first: Callable[[str], None], print_next: Callable[[str], None]
+    files: ConfigurationFiles,
+    listening: Listening,
+    open_first: Callable[[str], None],
+    print_next: Callable[[str], None],
 ) -> int:
     """Serve until SIGTERM or SIGINT. Each link is good once, and the next one is given when it is used.
 
@@ -34,4 +37,4 @@ def serve_dashboard(
         links.on_used = lambda: print_next(links.link(root))
         open_first(links.link(root))
 
-    return run_until_stopped(EndpointsServer(options, redactor), http, announce)
+    return run_until_stopped(EndpointsServer(files.current.options, redactor), http, announce, files=files)

@@ -17,9 +17,12 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.server.http.sign_in.test_profiles import signed_in, write_keys
 from tests.support.command import Run, Start, address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected
+from tests.support.host import Host, Mode, connected, pollers
+from tests.support.http_server import ON_LOOPBACK, http_server
+from tests.support.identity_provider import identity_provider
 from tests.support.options import options_for
 from tests.support.plane_driver import TOKEN, Driver
+from tests.support.polling import eventually
 
 from inference_endpoints.transport.backend import hugging_face, local
 from inference_endpoints.transport.effect import Effect
@@ -30,7 +33,11 @@ from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration, changed_settings
+from inference_endpoints_mcp.server.http.listening import TcpAddress
+from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+from inference_endpoints_mcp.server.scopes import MANAGE
+from inference_endpoints_mcp.server.transports import HttpOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -197,6 +204,56 @@ async def test_profiles_come_go_and_change_while_their_callers_are_connected(
         "third": "added",
     }
     assert second["changed"] == {"ops": "removed", "readers.new_server_for": ["namespace"]}
+
+
+async def test_a_call_of_a_profile_that_gets_a_new_server_goes_on_to_its_end(
+    driver: Driver, tmp_path: Path, mode: Mode
+) -> None:
+    account = local(driver.plane.url, TOKEN)
+    source = put(tmp_path / "source", "first")
+    keys = write_keys(tmp_path / "keys", {"bob": "ops"})
+    await driver.create()
+
+    def read() -> ServedConfiguration:
+        ops = options_for(account, poll_interval=0.05, of_new_server={"token_file": source.read_text()})
+        return ServedConfiguration(options_for(NOWHERE), {"ops": ops}, files=(source,))
+
+    files = ConfigurationFiles(read)
+    http = replace(ON_LOOPBACK, keys_file=tmp_path / "keys")
+    async with http_server(files.current.options, http, files.current.profiles, files) as address:
+        async with signed_in(address, keys["bob"], mode) as before:
+            await before.client.list_tools()  # else the client asks for them with the answer
+            waiting = asyncio.create_task(before.call("wait_for_endpoint", endpoint_name="chat", until="paused"))
+            await before.wait_for_progress("0/1 replicas")
+            put(source, "second")
+            async with signed_in(address, keys["bob"], mode) as after:
+                assert (await after.call("pause_endpoint", endpoint_name="chat"))["changed"] is True
+            assert (await waiting)["reached"] is True
+        await eventually(lambda: not pollers(), "the server that was replaced has ended")
+
+
+async def test_groups_of_an_identity_provider_change_their_profile(
+    free_tcp_port: int, driver: Driver, tmp_path: Path
+) -> None:
+    source = put(tmp_path / "source", "readers")
+    profiles = {
+        name: options_for(local(driver.plane.url, TOKEN), limits=Limits(tools=(tool,)))
+        for name, tool in {"readers": "list_endpoints", "ops": "get_endpoint"}.items()
+    }
+    files = ConfigurationFiles(
+        lambda: ServedConfiguration(options_for(NOWHERE), profiles, {"sre": source.read_text()}, (source,))
+    )
+    async with identity_provider() as provider:
+        settings = OAuthSettings(provider.issuer, f"http://127.0.0.1:{free_tcp_port}/mcp", files.current.groups)
+        http = HttpOptions(TcpAddress("127.0.0.1", free_tcp_port), ON_LOOPBACK.access, oauth=settings)
+        async with http_server(files.current.options, http, profiles, files) as address:
+            token = provider.jwt(aud=address, scope=MANAGE, groups=["sre"])
+            found = []
+            for name in ("readers", "ops"):
+                put(source, name)
+                async with signed_in(address, token, "auto") as host:
+                    found += [tool.name for tool in (await host.client.list_tools()).tools]
+    assert found == ["list_endpoints", "get_endpoint"]
 
 
 async def status_of(address: str, key: str) -> int:
