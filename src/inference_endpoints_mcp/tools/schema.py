@@ -8,6 +8,7 @@ from functools import cache
 from types import new_class
 from typing import Any, TypeVar, cast
 
+from mcp.server.elicitation import AcceptedElicitation
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from inference_endpoints_mcp.tools.spec import ToolSpec
 
 Arguments = TypeVar("Arguments", bound=BaseModel)
+
+_KEPT = AcceptedElicitation[Any]
+"""The SDK names this class in every call. Pydantic forgets it when nobody holds it, and builds it again."""
 
 
 @cache
