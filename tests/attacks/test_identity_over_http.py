@@ -133,7 +133,9 @@ async def test_reads_that_take_all_connections_of_a_caller_leave_some_for_others
         greedy = [asyncio.create_task(_as_caller("10.0.0.1", partial(client.get, "slow"))) for _ in range(600)]
         await eventually(lambda: len(upstream.seen) == MAX_CONNECTIONS // 2)
         for number in range(2, 20):
-            endpoint = await asyncio.wait_for(_as_caller(f"10.0.0.{number}", partial(client.get, "chat")), 5)
+            endpoint = await asyncio.wait_for(
+                _as_caller(f"10.0.0.{number}", partial(client.get, "chat")), HANG_TIMEOUT_S
+            )
             assert endpoint.name == "chat"
         assert len([seen for seen in upstream.seen if seen.path == SLOW]) == MAX_CONNECTIONS // 2
         monkeypatch.setattr("inference_endpoints_mcp.policy.connection_shares.MAX_WAIT_S", 0.01)

@@ -81,7 +81,7 @@ async def test_what_is_no_regular_file_gets_the_answer_of_a_file_that_is_not_the
 ) -> None:
     absent = await looks(plane, str(folder / "absent.gguf"))
     SPECIAL[kind](folder / "special.gguf")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         assert await looks(plane, str(folder / "special.gguf")) == absent
     assert [status for status, _ in absent] == [404, 400]
     assert "there is no suggestion for this model" in absent[0][1]
@@ -93,7 +93,7 @@ async def test_what_is_no_regular_file_gets_the_answer_of_a_file_that_is_not_the
 async def test_a_file_outside_the_folders_gets_the_answer_of_one_that_is_not_there(
     plane: Driver, host_of: HostOf, folder: Path, path: str
 ) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_TIMEOUT_S):
         assert await looks(plane, path) == await looks(plane, str(folder / "absent.gguf"))
 
 
@@ -101,7 +101,7 @@ async def test_a_file_outside_the_folders_gets_the_answer_of_one_that_is_not_the
 async def test_a_recommendation_looks_at_no_file_outside_the_folders_even_where_only_reading_is_allowed(
     plane: Driver, host_of: HostOf, folder: Path, path: str
 ) -> None:
-    async with host_at(host_of, plane, folder) as host, asyncio.timeout(5):
+    async with host_at(host_of, plane, folder) as host, asyncio.timeout(HANG_TIMEOUT_S):
         text = await host.refused("get_recommended_config", "REFUSED", repository=path.format(folder=folder))
         assert "--model-folders" in text
         found = await host.call("get_recommended_config", repository=str(folder / "model.gguf"))

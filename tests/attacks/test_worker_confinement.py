@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.confinement import CONNECTIONS, FILES, PROGRAMS, SIGNALS, WRITING
@@ -121,4 +122,4 @@ def test_a_confined_process_still_ends_on_a_signal_and_reports_every_denial() ->
         assert process.stdout is not None
         assert process.stdout.readline() == b"1\n"
         process.terminate()
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(HANG_TIMEOUT_S) == -signal.SIGTERM

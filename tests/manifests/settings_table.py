@@ -6,11 +6,14 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from tests.manifests.host_configs import render_hosts_table, render_links
 
+from inference_endpoints_mcp.cli.settings.base import VALUE_WORDS
 from inference_endpoints_mcp.cli.settings.server import ServerSettings
 from inference_endpoints_mcp.policy.effects import EFFECTS, EffectRule
 from inference_endpoints_mcp.policy.owned_limits import flag
 
-_PLACEHOLDERS: dict[Any, str] = {bool: "", int: " N", float: " NUMBER", str: " NAME", Path: " PATH"}
+_PLACEHOLDERS: dict[Any, str] = {bool: ""} | {
+    kind: f" {VALUE_WORDS[kind.__name__]}" for kind in (int, float, str, Path)
+}
 
 
 def render_readme(text: str) -> str:

@@ -14,6 +14,8 @@ PARALLEL_FLAGS = {
     "sglang": (("--tp-size", "--tensor-parallel-size", "--tp"), ("--dp-size", "--data-parallel-size", "--dp")),
 }
 """Command-line flags that raise the number of accelerators that an engine uses, in every spelling."""
+HUB_TOKEN_VARIABLES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
+"""Variables in which engines look for a token of the Hub."""
 CONTEXT_FLAG = "--max-model-len"
 """vLLM's. It has no setting of the image."""
 _CONTEXT_FLAGS = {

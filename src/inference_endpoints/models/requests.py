@@ -19,7 +19,12 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from inference_endpoints.models.endpoint import Endpoint, EndpointConfiguration
+from inference_endpoints.models.endpoint import (
+    MAX_SCALE_TO_ZERO_TIMEOUT_MIN,
+    MIN_SCALE_TO_ZERO_TIMEOUT_MIN,
+    Endpoint,
+    EndpointConfiguration,
+)
 
 T = TypeVar("T")
 
@@ -41,8 +46,9 @@ def _one_engine(image: dict[str, Any]) -> dict[str, Any]:
 
 
 def _idle_minutes(minutes: int) -> int:
-    if not 15 <= minutes <= 2880:
-        raise PydanticCustomError("idle_minutes", "is 15 to 2880 minutes")
+    least, most = MIN_SCALE_TO_ZERO_TIMEOUT_MIN, MAX_SCALE_TO_ZERO_TIMEOUT_MIN
+    if not least <= minutes <= most:
+        raise PydanticCustomError("idle_minutes", "is {least} to {most} minutes", {"least": least, "most": most})
     return minutes
 
 

@@ -139,8 +139,9 @@ def default_backend(token: Token = None) -> Backend:
     """Hugging Face, with the token in HF_TOKEN or of `hf auth login`.
 
     If `INFERENCE_ENDPOINTS_URL` is set, the embedded control plane at that address instead, with the token in
-    `INFERENCE_ENDPOINTS_TOKEN` (`inference-endpoints-mcp control-plane --json` prints both). The Hugging Face token is
-    never sent there. Raises `NotConfigured` if that token is missing, or the address is plain http to another machine.
+    `INFERENCE_ENDPOINTS_TOKEN`: `inference-endpoints-mcp control-plane --json` prints the address and the token's
+    file. The Hugging Face token is never sent there. Raises `NotConfigured` if that token is missing, or the address
+    is plain http to another machine.
 
     >>> default_backend().name
     'local'

@@ -184,7 +184,7 @@ class HttpTransport:
                 "No Hugging Face token is configured, so nothing was sent.",
                 hint="Set HF_TOKEN (a fine-grained token with the Inference Endpoints scope). To use real small models "
                 "on this machine without an account, start the server with --local; "
-                "in Python, set INFERENCE_ENDPOINTS_URL.",
+                "in Python, set INFERENCE_ENDPOINTS_URL and INFERENCE_ENDPOINTS_TOKEN.",
             )
         return {"Authorization": f"Bearer {validated_token(self.backend.token)}"}
 

@@ -166,7 +166,7 @@ def run(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -> NoRetu
 
 def _listen(requested: int | None, last: int) -> socket.socket:
     """A socket at the requested port. Without one: at the last port if it is free, else at any."""
-    for port in (requested,) if requested else (last, 0):
+    for port in (last, 0) if requested is None else (requested,):
         try:
             return loopback.listen(port)
         except (OSError, OverflowError):

@@ -1,7 +1,6 @@
 """A Ray cluster of one node for trying it out: it starts with the plane and ends with it, however the plane ends."""
 
 import asyncio
-import ctypes
 import importlib.util
 import os
 import secrets
@@ -19,11 +18,11 @@ from inference_endpoints_local.engines.engine import WorkerAddress
 from inference_endpoints_local.engines.ray.cluster_hardware import read_nodes
 from inference_endpoints_local.engines.ray.rest_client import APPLICATIONS, NODES, ClusterFailed, RayRestClient
 from inference_endpoints_local.loopback import HOST
+from inference_endpoints_local.parent_death import ending_with_us
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 5.0
 _OBJECT_STORE_BYTES = 80_000_000  # the least that Ray takes: replicas keep nothing there
-_PR_SET_PDEATHSIG = 1
 
 
 class OneNodeCluster:
@@ -56,7 +55,8 @@ class OneNodeCluster:
                 stderr=log,
                 env=self._environment(),
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                # Ray then ends all its processes.
+                preexec_fn=ending_with_us(signal.SIGTERM),
             )
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -141,9 +141,3 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for each in taken:
             each.close()
-
-
-def _end_with_parent() -> None:
-    """On Linux, Ray gets SIGTERM when the plane is killed, and ends all its processes."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -6,6 +6,7 @@ Inference.
 
 from dataclasses import dataclass
 
+from inference_endpoints.engines.engine_settings import HUB_TOKEN_VARIABLES
 from inference_endpoints_local.engines.engine import NOT_SCHEDULED, ReplicaStage, ReplicaState
 from inference_endpoints_local.engines.simulated_memory import memory_failure
 from inference_endpoints_local.models.hub_models import find, size_and_config
@@ -14,7 +15,6 @@ from inference_endpoints_local.state.record import Spec, instance_size
 FAULT_VARIABLE = "SIMULATED_FAULT"
 """Tests cause failures with it. Without it they follow from the configuration: a model that is too large, one that is
 gated without a token, a port on which the container does not listen, hardware of which none is free."""
-TOKEN_NAMES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
 _USUAL_PORTS = {"vllm/vllm-openai": 8000, "lmsysorg/sglang": 30_000}
 """Of containers that ignore the endpoint's port, unless their arguments name one."""
 SCHEDULED_S = 5.0
@@ -112,7 +112,7 @@ def _is_refused_by_hub(spec: Spec) -> bool:
     """Whether the model is gated, and the endpoint has no token. Whether a token has access is not simulated."""
     known = find(spec["model"]["repository"])
     names = {name.upper() for name in spec["model"].get("secrets") or ()}
-    return known is not None and bool(known.gated) and not names & TOKEN_NAMES
+    return known is not None and bool(known.gated) and not names & HUB_TOKEN_VARIABLES
 
 
 def _memory_failure(spec: Spec) -> ScriptPhase | None:

@@ -4,7 +4,6 @@ It reads its configuration and writes the port as every worker does, then only w
 The engine and its children end with it, and it ends when its stdin closes.
 """
 
-import ctypes
 import json
 import os
 import shutil
@@ -17,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from inference_endpoints_local import loopback
+from inference_endpoints_local.parent_death import ending_with_us
 
-PR_SET_PDEATHSIG = 1
 END_TIMEOUT_S = 4.0
 """How long an engine may take to end. Whoever started this program kills it a second later."""
 NOT_INSTALLED = 127
@@ -45,7 +44,7 @@ def main() -> int:
             cwd=folder,
             env={**os.environ, "VLLM_API_KEY": config["secret"]},
             process_group=0,
-            preexec_fn=_end_with_parent,
+            preexec_fn=ending_with_us(),
         )
         signal.signal(signal.SIGTERM, lambda *_: _end(engine))
         threading.Thread(target=_end_with_stdin, args=(engine,), daemon=True).start()
@@ -84,11 +83,6 @@ def _signal_all(engine: "subprocess.Popen[bytes]", number: signal.Signals) -> No
     """The engine and its children, which have its process group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(engine.pid, number)
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

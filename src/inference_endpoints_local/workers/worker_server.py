@@ -5,7 +5,6 @@ loopback. The model loads after that. stdin stays open: when it closes, the plan
 """
 
 import asyncio
-import ctypes
 import hmac
 import json
 import logging
@@ -29,13 +28,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from inference_endpoints_local import loopback
 from inference_endpoints_local.confinement import confine
+from inference_endpoints_local.parent_death import end_with_parent
 from inference_endpoints_local.workers.engine_metrics import METRICS_PATH
 from inference_endpoints_local.workers.worker_http import error_response, model_app
 
 logger = logging.getLogger("worker")
 
 BACKLOG = 128
-PR_SET_PDEATHSIG = 1
 SHUTDOWN_TIMEOUT_S = 5
 KEEP_ALIVE_TIMEOUT_S = 75  # longer than clients keep idle connections, so that none is reused while it closes
 
@@ -77,7 +76,7 @@ def serve(load: LoadModel) -> NoReturn:
     Exits with 0 on SIGTERM or when stdin closes, 1 if the model cannot be loaded, 2 for a bad first line.
     """
     _log_to_stderr()
-    _die_with_parent()
+    end_with_parent()  # while an engine holds the GIL, it is not seen that stdin closes
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     config = _read_config()
     # Set before `load`: the engines' thread pools read them on import.
@@ -195,16 +194,6 @@ def _exit_when_stdin_closes() -> None:
     while os.read(0, 4096):
         pass
     os._exit(0)
-
-
-def _die_with_parent() -> None:
-    """On Linux, also be killed with the thread that started us: while an engine holds the GIL, stdin is not read."""
-    if sys.platform != "linux":
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _log_to_stderr() -> None:

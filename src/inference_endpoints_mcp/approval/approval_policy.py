@@ -42,10 +42,6 @@ class ApprovalPolicy:
     include_simulated: bool = False
     answer_timeout_s: float = 600.0
 
-    def requires_approval(self, proposal: "AnyProposal") -> bool:
-        """Whether a change needs approval."""
-        return bool(self.effects_to_approve(proposal))
-
     def effects_to_approve(self, proposal: "AnyProposal") -> frozenset[Effect]:
         """The effects for which a change needs approval; empty where it needs none."""
         found = proposal.effects & self.effects if self.method is not ApprovalMethod.OFF else frozenset()

@@ -25,7 +25,6 @@ from inference_endpoints_mcp.privacy.untrusted_text import clean
 from inference_endpoints_mcp.terminal import open_console
 
 Scope = Literal["user", "project"]
-USAGE_ERROR = 2
 LOGIN = "`hf auth login` saves a token that the server finds in every host."
 
 

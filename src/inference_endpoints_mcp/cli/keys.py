@@ -15,7 +15,8 @@ HEADER = "# Keys of callers. Written by `inference-endpoints-mcp keys`; a line t
 def run_keys(action: str, settings: KeySettings) -> int:
     """`action` is add, list or remove. Returns the exit code."""
     try:
-        keys = read_keys(settings.keys) if settings.keys.exists() else []
+        # The first key makes the file.
+        keys = [] if action == "add" and not settings.keys.exists() else read_keys(settings.keys)
         match action:
             case "add":
                 _add(settings, keys)

@@ -40,6 +40,18 @@ def _run_command(command: Callable[[list[str]], int], arguments: list[str]) -> i
     return code
 
 
+def _action(arguments: list[str], *actions: str) -> str | None:
+    """The action that a command is to do; empty where its help is requested, None where there is no such action."""
+    first = arguments[0] if arguments else ""
+    if first in {"--help", "-h"}:
+        return ""
+    if first in actions:
+        return first
+    wrong = f"Unknown action {first!r}. " if first else ""
+    print(f"{wrong}Say what to do: {', '.join(actions)}.", file=sys.stderr)
+    return None
+
+
 def _run_server(arguments: list[str]) -> int:
     # The imports create many objects that live as long as the process. Garbage collections among them would take a
     # tenth of the time to the first answer.
@@ -91,11 +103,10 @@ def _run_keys(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.settings.base import parse_arguments
     from inference_endpoints_mcp.cli.settings.commands import KeySettings
 
-    action, flags = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if action not in {"add", "list", "remove"}:
-        parse_arguments(KeySettings, arguments if action in {"--help", "-h"} else ["--help"])
+    action = _action(arguments, "add", "list", "remove")
+    if action is None:
         return USAGE_ERROR
-    return run_keys(action, parse_arguments(KeySettings, flags))
+    return run_keys(action, parse_arguments(KeySettings, arguments[bool(action) :]))
 
 
 def _run_install(arguments: list[str]) -> int:
@@ -121,10 +132,10 @@ def _run_audit(arguments: list[str]) -> int:
     from inference_endpoints_mcp.cli.settings.base import parse_arguments
     from inference_endpoints_mcp.cli.settings.commands import AuditSettings
 
-    if arguments[:1] != ["verify"]:
-        parse_arguments(AuditSettings, ["--help"])
+    action = _action(arguments, "verify")
+    if action is None:
         return USAGE_ERROR
-    return run_verify(parse_arguments(AuditSettings, arguments[1:]))
+    return run_verify(parse_arguments(AuditSettings, arguments[bool(action) :]))
 
 
 def _run_control_plane(arguments: list[str]) -> int:

@@ -98,7 +98,8 @@ class Limits(BaseModel):
 def read_limits(path: Path) -> dict[str, Any]:
     """The settings of a policy file. Raises `LimitsError` with the line or key that is wrong."""
     try:
-        settings = tomllib.loads(path.read_text("utf-8"))
+        given = tomllib.loads(path.read_text("utf-8"))
+        settings = {name.replace("-", "_"): value for name, value in given.items()}
         return Limits.model_validate(settings).model_dump(include=set(settings))
     except OSError as error:
         raise LimitsError(f"The policy file {path} cannot be read: {error.strerror}.") from error

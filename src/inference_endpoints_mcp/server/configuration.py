@@ -58,7 +58,7 @@ class ConfigurationFiles:
         changed = changed_settings(self.current, new)
         self._versions = {**self._versions_of(new.files), **versions}
         self.current = new
-        log.warning("the configuration was read again: %s", ", ".join(changed) or "no setting is another")
+        log.warning("the configuration was read again: %s", ", ".join(changed) or "no setting has changed")
         audit.write("configuration", outcome="taken", changed=changed)
 
     def _versions_of(self, files: tuple[Path, ...]) -> dict[Path, FileVersion]:
@@ -73,7 +73,7 @@ class ConfigurationFiles:
 
 
 def changed_settings(old: ServedConfiguration, new: ServedConfiguration) -> dict[str, Any]:
-    """Each setting that is another, by the name of its flag, after the name of its profile. No secret is in it."""
+    """Each setting that has changed, by the name of its flag, after the name of its profile. No secret is in it."""
     changed = _changes(old.options, new.options)
     for name in sorted(old.profiles.keys() | new.profiles.keys()):
         before, now = old.profiles.get(name), new.profiles.get(name)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from inference_endpoints.models import MAX_SCALE_TO_ZERO_TIMEOUT_MIN, MIN_SCALE_TO_ZERO_TIMEOUT_MIN
 from inference_endpoints.models.json_text import parse_json
 
 EndpointName = Annotated[str, Field(min_length=1, max_length=130, description="name or namespace/name.")]
@@ -17,13 +18,16 @@ Names = Annotated[
     Field(max_length=100, description="Several instead, approved once."),
 ]
 Where = Annotated[str, Field(max_length=200, description="All that match instead: see list_endpoints.")]
-Namespace = Annotated[str, Field(max_length=96, description="Default: your own.")]
-NamespaceOfSet = Annotated[str, Field(max_length=96, description='Default: your own; "*": all.')]
+Namespace = Annotated[str, Field(max_length=96, description="Default: see whoami.")]
+NamespaceOfSet = Annotated[str, Field(max_length=96, description='Default: see whoami; "*": all.')]
 NamespaceOrAll = Annotated[str, Field(max_length=96, description='"*": all your namespaces.')]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0)]
+IdleMinutes = Annotated[
+    int, Field(ge=MIN_SCALE_TO_ZERO_TIMEOUT_MIN, le=MAX_SCALE_TO_ZERO_TIMEOUT_MIN, description="Idle minutes.")
+]
 DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]
-PlanToken = Annotated[str, Field(max_length=200, description="Of a plan, to carry it out.")]
+PlanToken = Annotated[str, Field(max_length=200, description="Of the plan that was shown: carries it out.")]
 HardwareId = Annotated[
     str, Field(max_length=96, description="An id from get_vendors, e.g. aws-us-east-1-nvidia-l4-x1.")
 ]

@@ -182,7 +182,7 @@ async def test_every_wait_for_the_deletion_of_many_ends(ticks: Ticks) -> None:
         await Subscribers(subscriptions, ticks).observe()
         fleet.states.clear()
         ticks.next()
-        assert await asyncio.wait_for(asyncio.gather(*waiting), 30) == [None] * 100
+        assert await asyncio.wait_for(asyncio.gather(*waiting), HANG_TIMEOUT_S) == [None] * 100
         assert len(watcher.polled) == 100
     assert watcher.polled == set()
 
@@ -268,7 +268,7 @@ async def test_a_subscriber_that_joins_many_others_is_answered_by_a_get(ticks: T
         pages = fleet.pages
         fleet.become("paused", "e5")
         async with aclosing(watcher.changes("e5", "acme")) as changes:
-            assert (await asyncio.wait_for(anext(changes), 30)).state == "paused"
+            assert (await asyncio.wait_for(anext(changes), HANG_TIMEOUT_S)).state == "paused"
         with pytest.raises(NotFound):
-            await asyncio.wait_for(watcher.wait("missing", "acme"), 30)
+            await asyncio.wait_for(watcher.wait("missing", "acme"), HANG_TIMEOUT_S)
         assert fleet.pages == pages

@@ -46,7 +46,7 @@ async def scripted(upstream: Upstream, anyio_backend: str) -> AsyncIterator[Asyn
 
 
 async def reached(waiting: "asyncio.Task[Endpoint | None]") -> str:
-    endpoint = await asyncio.wait_for(waiting, 30)
+    endpoint = await asyncio.wait_for(waiting, HANG_TIMEOUT_S)
     assert endpoint is not None
     return endpoint.state
 

@@ -129,7 +129,7 @@ async def test_a_new_subscriber_receives_an_observation_at_once_and_not_at_the_n
     first = waits(watcher)
     await pauses.wait_for(1)
     await driver.advance(200)
-    joined = await asyncio.wait_for(waits(watcher), 30)
+    joined = await asyncio.wait_for(waits(watcher), HANG_TIMEOUT_S)
     assert joined is not None
     assert joined.state == "running"
     await first

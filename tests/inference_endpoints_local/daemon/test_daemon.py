@@ -60,7 +60,7 @@ async def test_a_signal_ends_it_although_a_lease_is_open(machine: Machine, end: 
     assert facts["url"] == machine.plane.url
     async with aclosing(await take_lease(machine.plane)) as held:
         daemon.send_signal(end)
-        assert await asyncio.to_thread(daemon.wait, 10) == 0
+        assert await asyncio.to_thread(daemon.wait, HANG_TIMEOUT_S) == 0
         await eventually(lambda: not held.alive)
     assert find_plane(machine.data_dir) is None
     assert machine.processes() == []
@@ -87,7 +87,7 @@ async def test_a_request_that_names_another_host_neither_uses_nor_ends_it(machin
 async def test_a_second_one_on_the_same_folder_ends_and_reports_why(machine: Machine) -> None:
     await connect_plane(machine.data_dir, SIMULATED)
     second = machine.serve("--simulated")
-    assert await asyncio.to_thread(second.wait, 10) == FolderInUse.exit_code
+    assert await asyncio.to_thread(second.wait, HANG_TIMEOUT_S) == FolderInUse.exit_code
     with pytest.raises(FolderInUse, match="already serves the data folder"):
         await serve(DaemonOptions(machine.data_dir), lambda _: None)
 

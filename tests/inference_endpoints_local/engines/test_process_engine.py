@@ -240,7 +240,7 @@ async def test_fetching_weights_reports_its_progress(plane_of: PlaneOf) -> None:
 
     async with plane_of(programs=lambda spec: replace(tiny_programs(spec), files=fetch)) as driver:
         await driver.create_local()
-        await asyncio.to_thread(reported.wait, 10)
+        await asyncio.to_thread(reported.wait, HANG_TIMEOUT_S)
         assert (await driver.get("tiny"))["status"]["message"] == "Fetching weights (34 of 94 MB)"
         proceed.set()
         await driver.reach("tiny", "running")
@@ -270,9 +270,9 @@ async def test_pausing_ends_a_fetch(plane_of: PlaneOf) -> None:
 
     async with plane_of(programs=lambda spec: replace(tiny_programs(spec), files=fetch)) as driver:
         await driver.create_local()
-        await asyncio.to_thread(fetching.wait, 10)
+        await asyncio.to_thread(fetching.wait, HANG_TIMEOUT_S)
         await driver.do("tiny", "pause")
-        assert await asyncio.to_thread(ended.wait, 10)
+        assert await asyncio.to_thread(ended.wait, HANG_TIMEOUT_S)
 
 
 async def test_an_endpoint_larger_than_this_machine_blocks_no_other(plane_of: PlaneOf) -> None:

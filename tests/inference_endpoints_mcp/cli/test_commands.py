@@ -32,10 +32,34 @@ def test_every_setting_of_the_server_has_a_line_of_help(run: Run) -> None:
         assert field.description
 
 
-def test_an_unknown_command_is_refused_with_the_known_ones(run: Run) -> None:
-    ended = run("deploy")
+@pytest.mark.parametrize(
+    ("arguments", "known"),
+    [
+        (["deploy"], "doctor"),
+        (["audit", "verfy", "--audit-file", "trail"], "Say what to do: verify."),
+        (["audit"], "Say what to do: verify."),
+        (["keys", "ad", "--keys", "keys"], "Say what to do: add, list, remove."),
+    ],
+)
+def test_an_unknown_command_is_refused_with_the_known_ones(run: Run, arguments: list[str], known: str) -> None:
+    ended = run(*arguments)
     assert ended.returncode == 2
-    assert "doctor" in ended.stderr
+    assert known in ended.stderr
+
+
+@pytest.mark.parametrize("command", [["audit", "--help"], ["keys", "-h"], ["keys", "add", "--help"]])
+def test_help_of_a_command_with_actions_is_no_error(run: Run, command: list[str]) -> None:
+    ended = run(*command)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "PATH" in ended.stdout
+
+
+def test_variables_of_a_server_change_no_command_for_which_they_mean_something_else(run: Run) -> None:
+    variables = {"JSON": "1", "INFERENCE_ENDPOINTS_PORT": "none", "INFERENCE_ENDPOINTS_DOCUMENT": "openapi.json"}
+    assert "needs --live" not in run("doctor", **variables).stderr
+    ended = run("control-plane", "--data-dir", "/proc/none", **variables)
+    assert ended.returncode != 0
+    assert "--port" not in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -51,6 +75,14 @@ def test_an_unknown_command_is_refused_with_the_known_ones(run: Run) -> None:
         (["--simulated"], {}, "--simulated needs --local."),
         (["doctor"], {"INFERENCE_ENDPOINTS_SIMULATED_SPEED": "6"}, "--simulated-speed needs --local."),
         (["doctor", "--report", "report.json"], {}, "--report needs --live."),
+        (["serve", "--keys", "callers"], {}, "--keys needs --http."),
+        (["serve"], {"INFERENCE_ENDPOINTS_METRICS": "127.0.0.1:9464"}, "--metrics needs --http."),
+        (
+            ["serve", "--http", "--profiles", "p.toml", "--api-key-file", "key"],
+            {},
+            "--profiles needs callers who sign in",
+        ),
+        (["keys", "list", "--keys", "no-such-file"], {}, "no-such-file (--keys) cannot be read"),
         (["doctor", "--live", "--report", "no/such/folder.json"], {}, "its folder does not exist"),
         (["doctor", "--live", "--document", "no-such.json"], {}, "no-such.json cannot be read"),
     ],

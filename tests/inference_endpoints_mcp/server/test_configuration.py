@@ -273,7 +273,7 @@ async def test_the_key_that_callers_share_is_replaced(start: Start, tmp_path: Pa
     assert (await status_of(address, old), await status_of(address, new) != 401) == (401, True)
     unchanged, replaced = lines_of(tmp_path / "audit", "keys")
     assert "shorter than" in unchanged["outcome"]
-    assert replaced["outcome"] == "The shared key is another."
+    assert replaced["outcome"] == "The shared key has changed."
 
 
 def test_a_file_that_is_being_written_is_left_until_it_is_whole(tmp_path: Path) -> None:

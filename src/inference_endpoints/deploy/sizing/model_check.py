@@ -12,13 +12,11 @@ from inference_endpoints.deploy.sizing.memory_check import (
     check_memory,
     host_memory_is_short,
 )
-from inference_endpoints.engines.engine_settings import CONTEXT_FLAG, engine_name
+from inference_endpoints.engines.engine_settings import CONTEXT_FLAG, HUB_TOKEN_VARIABLES, engine_name
 from inference_endpoints.engines.memory import GB
 from inference_endpoints.engines.model_config import ModelConfig
 from inference_endpoints.models import EndpointConfiguration, ModelSettings
 
-TOKEN_NAMES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN"})
-"""Secrets in which engines look for a token of the Hub."""
 _CONTEXT_SETTING = {
     "sglang": 'args ["--context-length", "{}"]',
     "tgi": "maxTotalTokens={} in the image",
@@ -81,7 +79,7 @@ def access_warnings(known: KnownModel, secrets: Collection[str], namespace: str)
     if info is None or not (info.gated or (info.private and owner != namespace)):
         return []
     kind = "gated" if info.gated else "private"
-    if not TOKEN_NAMES & {name.upper() for name in secrets}:
+    if not HUB_TOKEN_VARIABLES & {name.upper() for name in secrets}:
         return [f"The model is {kind}, and the endpoint has no secret HF_TOKEN: give it a token that may read it."]
     if known.hub.readable is False:
         return [

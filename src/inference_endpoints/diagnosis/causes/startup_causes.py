@@ -2,7 +2,6 @@
 
 import re
 
-from inference_endpoints.deploy.sizing.model_check import TOKEN_NAMES
 from inference_endpoints.deploy.specs import EndpointChange
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.finding import (
@@ -28,6 +27,7 @@ from inference_endpoints.diagnosis.remedies.engine_changes import (
     change_image,
     set_latest_tag,
 )
+from inference_endpoints.engines.engine_settings import HUB_TOKEN_VARIABLES
 
 COMPUTED_CONFIDENCE = 0.6
 """In a cause that follows from settings and the Hub, where no line shows it."""
@@ -79,7 +79,7 @@ def _choose_image_remedy(evidence: Evidence, matches: LogMatches) -> Remedy:
 def detect_gated_model(evidence: Evidence) -> Finding | None:
     """The log says so, or the Hub, and there is no token. A person has to accept its terms first."""
     matches, info = match_log_patterns(evidence, Cause.GATED_MODEL), evidence.hub.info
-    has_token = bool({name.upper() for name in evidence.endpoint.model.secrets} & TOKEN_NAMES)
+    has_token = bool({name.upper() for name in evidence.endpoint.model.secrets} & HUB_TOKEN_VARIABLES)
     computed = COMPUTED_CONFIDENCE if evidence.has_failed and info and info.gated and not has_token else 0.0
     if not matches.weight and not computed:
         return None

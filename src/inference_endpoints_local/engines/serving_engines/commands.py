@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inference_endpoints.engines.engine_settings import HUB_TOKEN_VARIABLES
 from inference_endpoints_local.engines.engine import CannotRun
 from inference_endpoints_local.engines.programs import Program, ProgramResolver
 from inference_endpoints_local.engines.serving_engines.exposition import SGLANG, VLLM, ExpositionMeter, MetricNames
@@ -19,8 +20,6 @@ from inference_endpoints_local.state.record import Spec, instance_size
 WORKER = "inference_endpoints_local.workers.engine_process"
 LOAD_TIMEOUT_S = 3_600.0
 """How long one may take until it is healthy: it fetches its weights first."""
-VARIABLES = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"})
-"""Of an endpoint: for a model that is not public."""
 NODE_VARIABLES = frozenset(
     {
         *("PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "XDG_CACHE_HOME", "CUDA_HOME", "CUDA_PATH"),
@@ -30,9 +29,9 @@ NODE_VARIABLES = frozenset(
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     }
 )
-"""Of the node: where it has its libraries and caches, and which accelerators the replica has."""
+"""What an engine gets of the node: where its libraries and caches are, and which accelerators the replica has."""
 _SPELLINGS = {"fp8-e4-m3": "fp8_e4m3", "fp8-e5-m2": "fp8_e5m2"}
-"""Of the engines, by that of the service."""
+"""The engines' spelling of each type of the KV cache, by the service's spelling."""
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
 
@@ -158,7 +157,7 @@ def engine_program(engine: ServingEngine, settings: Mapping[str, Any], spec: Spe
         isolated(WORKER),
         model.get("task") or "text-generation",
         lambda *_: {},
-        VARIABLES,
+        HUB_TOKEN_VARIABLES,
         node_variables=NODE_VARIABLES,
         settings={"command": words},
         load_timeout_s=LOAD_TIMEOUT_S,

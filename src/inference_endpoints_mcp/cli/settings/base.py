@@ -3,8 +3,9 @@
 import re
 import sys
 from argparse import Action, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     Field,
@@ -12,7 +13,15 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, CliApp, CliSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from inference_endpoints_mcp.policy.owned_limits import flag
 
@@ -25,8 +34,19 @@ VARIABLE_PREFIX = "INFERENCE_ENDPOINTS_"
 SettingsT = TypeVar("SettingsT", bound="CommandSettings")
 
 
+class _Variables(EnvSettingsSource):
+    """The settings in environment variables, without those that are flags only."""
+
+    def __call__(self) -> dict[str, Any]:
+        without: frozenset[str] = getattr(self.settings_cls, "flags_only", frozenset())
+        return {name: value for name, value in super().__call__().items() if name not in without}
+
+
 class CommandSettings(BaseSettings):
     """How every command reads its settings."""
+
+    flags_only: ClassVar[frozenset[str]] = frozenset()
+    """Settings that no variable sets: several commands have one of this name, and mean different things by it."""
 
     model_config = SettingsConfigDict(
         env_prefix=VARIABLE_PREFIX,
@@ -40,13 +60,25 @@ class CommandSettings(BaseSettings):
         extra="ignore",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Variables(settings_cls)
+
 
 class DataFolderSettings(CommandSettings):
     """The data folder of the embedded control plane. `control-plane stop` needs nothing else."""
 
     data_dir: Path | None = Field(
         default=None,
-        description="Folder of the embedded plane, plan tokens, and how long hosts wait. Default: one of the user's.",
+        description="Folder for the embedded plane, plan tokens, and what is learnt of how long hosts wait. "
+        "Default: the application data of the user (`doctor` shows where).",
     )
 
     @property
@@ -105,8 +137,19 @@ class PlaneSettings(DataFolderSettings):
         return RayOptions(self.ray_address or "", token, prices, self.ray_allow_open, self.ray_start)
 
 
+VALUE_WORDS = {"Path": "PATH", "int": "N", "float": "NUMBER", "str": "TEXT"}
+"""What stands for a value in the help, by its type; all other types are lists, or show their choices."""
+
+
 class _HelpFormatter(RawDescriptionHelpFormatter):
-    """Leaves out empty defaults."""
+    """Shows words for values, not types of Python, and leaves out empty defaults."""
+
+    def _metavar_formatter(self, action: Action, default_metavar: str) -> Callable[[int], tuple[str, ...]]:
+        if action.metavar is None:
+            return super()._metavar_formatter(action, default_metavar)
+        kind = str(action.metavar)
+        word = VALUE_WORDS.get(kind, "LIST") if kind.isidentifier() and action.option_strings else kind
+        return lambda count: (word,) * count
 
     def _get_help_string(self, action: Action) -> str | None:
         return re.sub(r" \(default: (None|False|\(\)|)\)$", "", action.help or "")

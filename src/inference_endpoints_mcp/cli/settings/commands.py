@@ -34,6 +34,8 @@ class DashboardSettings(ServerSettings):
     It listens on this machine only, and opens with a link that is good once.
     """
 
+    flags_only = frozenset({"port"})
+
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp dashboard")
 
     port: int = Field(default=0, ge=0, le=65_535, description="Port to listen on. Default: any free port.")
@@ -57,6 +59,8 @@ class ControlPlaneSettings(PlaneSettings):
     `control-plane stop` stops the control plane that uses the data folder.
     """
 
+    flags_only = frozenset({"json", "port"})
+
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp control-plane")
 
     port: int | None = Field(
@@ -76,12 +80,14 @@ class ControlPlaneSettings(PlaneSettings):
     json_: bool = Field(
         default=False,
         validation_alias=AliasChoices("json"),
-        description="Print one line of JSON when it is ready: url, namespace, token_file.",
+        description="Print one line of JSON when it is ready: url, namespace, token_file, pid, simulated.",
     )
 
 
 class DemoSettings(CommandSettings):
     """Deploy a real model on this machine through an assistant's tool calls: wait, chat, pause, wake, delete."""
+
+    flags_only = frozenset({"json"})
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp demo")
 
@@ -95,6 +101,8 @@ class DemoSettings(CommandSettings):
 
 class DoctorSettings(ServerSettings):
     """Check what is configured, what can be reached, and what is missing."""
+
+    flags_only = frozenset({"report", "document"})
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp doctor")
 

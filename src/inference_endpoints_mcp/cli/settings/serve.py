@@ -102,8 +102,8 @@ class ServeSettings(ServerSettings):
     )
     sealing_keys: Path | None = Field(
         default=None,
-        description="Private file of keys that all replicas have, one a line, the newest first: what one seals for "
-        "approval, the others open. Needs --broker.",
+        description="Private file of keys that all replicas have, one a line: the first one seals what is approved "
+        "later, and all of them open it. Needs --broker.",
     )
 
     @property
@@ -113,8 +113,16 @@ class ServeSettings(ServerSettings):
 
     @model_validator(mode="after")
     def _profiles_need_callers_with_names(self) -> Self:
-        if self.profiles and not self.has_key:
+        if self.profiles and not (self.keys or self.oauth_issuer):
             raise PydanticCustomError("profiles", "--profiles needs callers who sign in: --keys or --oauth-issuer.")
+        return self
+
+    @model_validator(mode="after")
+    def _over_http_alone(self) -> Self:
+        own = type(self).model_fields.keys() - ServerSettings.model_fields.keys()
+        given = [name for name in sorted(self.model_fields_set & own) if getattr(self, name)]
+        if given and not self.http:
+            raise PydanticCustomError("needs_http", "{flag} needs --http.", {"flag": flag(given[0])})
         return self
 
     @model_validator(mode="after")
@@ -132,8 +140,6 @@ class ServeSettings(ServerSettings):
             )
         if self.broker_password_file and not self.broker:
             raise PydanticCustomError("broker", "--broker-password-file needs --broker.")
-        if self.broker and not self.http:
-            raise PydanticCustomError("broker", "--broker needs --http.")
         return self
 
     @model_validator(mode="after")

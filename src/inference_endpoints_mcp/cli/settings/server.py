@@ -26,7 +26,7 @@ class ServerSettings(PlaneSettings, Limits):
     Without --local it manages endpoints on Hugging Face, with the token in HF_TOKEN or the one saved by
     `hf auth login`. Further commands, each with --help: install, uninstall, serve --http, dashboard, keys,
     audit verify, demo, doctor, control-plane, control-plane stop.
-    Every flag is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR. Lists are separated by commas.
+    Every flag here is a variable too: --data-dir is INFERENCE_ENDPOINTS_DATA_DIR. Lists are separated by commas.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=False)
@@ -45,7 +45,8 @@ class ServerSettings(PlaneSettings, Limits):
     confirm: Literal["elicit", "plan", "host", "off"] = Field(
         default="elicit",
         description="How changes are approved: elicit asks a person through the host; plan needs two calls, which a "
-        "model can make alone; host leaves it to the host's own dialog; off needs no approval.",
+        "model can make alone; host gives the host a token in _meta, which no model reads, to call again with; off "
+        "needs no approval.",
     )
     confirm_effects: Effects = Field(
         default=tuple(gravest_first(ASKED_BY_DEFAULT)),

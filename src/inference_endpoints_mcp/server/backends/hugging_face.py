@@ -16,8 +16,11 @@ class HuggingFaceConnector:
 
     async def open(self, _: AsyncExitStack) -> Backend:
         """Raises `NotConfigured` where the token cannot be read."""
-        return backend.hugging_face(await self._token(), self._extra_hosts)
+        return await self._connect()
 
     async def reconnect(self, _: Backend) -> Backend:
         """The service with the token as it is now."""
+        return await self._connect()
+
+    async def _connect(self) -> Backend:
         return backend.hugging_face(await self._token(), self._extra_hosts)

@@ -34,7 +34,10 @@ MESSAGE_SCHEMA = {
     "properties": {
         "role": {"type": "string"},
         "content": {
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}, "description": "Parts."}]
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "object"}, "description": "Content parts."},
+            ]
         },
         "tool_calls": {"type": "array", "items": {"type": "object"}},
         "tool_call_id": {"type": "string"},

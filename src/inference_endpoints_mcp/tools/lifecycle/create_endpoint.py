@@ -24,6 +24,7 @@ from inference_endpoints_mcp.tools.arguments import (
     Env,
     Framework,
     HardwareId,
+    IdleMinutes,
     Namespace,
     PlanToken,
     SecretNames,
@@ -79,9 +80,7 @@ async def create_endpoint(
     framework: Framework = "auto",
     min_replica: Annotated[int, Field(ge=0, le=100, description="0 lets it scale to zero when idle.")] = 0,
     max_replica: Annotated[int, Field(ge=1, le=100)] = 1,
-    scale_to_zero_timeout: Annotated[
-        int, Field(ge=15, le=2_880, description="Idle minutes.")
-    ] = DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
+    scale_to_zero_timeout: IdleMinutes = DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
     type: Annotated[Access, Field(description="Who may call it.")] = "private",
     env: Env = {},  # noqa: B006
     secret_names: SecretNames = [],  # noqa: B006

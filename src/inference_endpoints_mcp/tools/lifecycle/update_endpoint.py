@@ -21,6 +21,7 @@ from inference_endpoints_mcp.tools.arguments import (
     Config,
     DryRun,
     HardwareId,
+    IdleMinutes,
     Names,
     NamespaceOfSet,
     OneName,
@@ -51,7 +52,6 @@ from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 _CHECKED = ("model.", "compute.accelerator", "compute.instance")
 """Settings on which it depends whether the model exists and fits."""
-IdleMinutes = Annotated[int, Field(ge=15, le=2_880, description="Idle minutes.")]
 
 
 def _none_if_zero(minutes: Any) -> Any:
@@ -71,7 +71,7 @@ async def update_endpoint(
     names: Names = [],  # noqa: B006
     where: Where = "",
     namespace: NamespaceOfSet = "",
-    hardware: Annotated[HardwareId, Field(description="In another region: it moves there.")] = "",
+    hardware: Annotated[HardwareId, Field(description="In another region: the endpoint moves there.")] = "",
     repository: Annotated[str, Field(max_length=512)] = "",
     task: Annotated[str, Field(max_length=64)] = "",
     revision: Annotated[str, Field(max_length=96)] = "",

@@ -53,8 +53,8 @@ async def wait_for_endpoint(
     first: Annotated[bool, Field(description="Of several, wait for the first only.")] = False,
     timeout_s: TimeoutSeconds = 600,
 ) -> WaitOutput:
-    """Wait until an endpoint is ready, or all of several, with progress. Ends at once, with the cause, if that cannot
-    be. If this host's time limit ends first, returns reached=false and the call that continues."""
+    """Wait until an endpoint is ready, or all of several, with progress. Returns at once, with the cause, if it cannot
+    become ready. If this host's time limit ends first, returns reached=false and the call that continues."""
     choice = Choice(endpoint_name, names, where, namespace)
     if choice.is_several:
         return await wait_for_several(call, choice, Goal(until), first=first, timeout_s=timeout_s)

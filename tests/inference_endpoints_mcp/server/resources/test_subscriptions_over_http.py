@@ -1,6 +1,7 @@
 """Subscriptions over streamable HTTP: only if the operator allows them, and while the stream is open."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -83,4 +84,4 @@ async def test_sigterm_ends_it_though_a_stream_is_open(serve: Serve) -> None:
         client.listen(resource_subscriptions=["endpoint://me/one"]),
     ):
         process.terminate()
-        await asyncio.to_thread(process.wait, 30)
+        assert await asyncio.to_thread(process.wait, HANG_TIMEOUT_S) == -signal.SIGTERM

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, parts_of, pollers
 from tests.support.plane_driver import CAN_SLEEP, Driver
 from tests.support.polling import eventually
@@ -80,7 +81,7 @@ async def test_a_failure_ends_the_wait_at_once_with_cause_and_last_lines_in_a_fe
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     await driver.advance(3_600)
-    result = await asyncio.wait_for(waiting, 30)
+    result = await asyncio.wait_for(waiting, HANG_TIMEOUT_S)
     first, second = parts_of(result)
     assert result.is_error
     assert first.startswith("FAILED: Endpoint acme/chat will not become running: it failed to deploy.")
@@ -104,7 +105,7 @@ async def test_a_wait_ends_at_once_when_someone_else_stops_the_endpoint(
         await driver.call("DELETE", "/v2/endpoint/acme/chat")
     else:
         await driver.do("chat", action)
-    await asyncio.wait_for(waiting, 30)
+    await asyncio.wait_for(waiting, HANG_TIMEOUT_S)
 
 
 @pytest.mark.parametrize(
@@ -194,10 +195,10 @@ async def test_a_wait_right_after_a_resume_ignores_the_old_state(driver: Driver,
 async def test_a_wait_for_a_reached_goal_ends_at_the_first_observation(driver: Driver, host: Host) -> None:
     await driver.create(model={"image": {"tgi": {"url": "tgi:3"}}})
     await driver.advance(READY_S)
-    facts = await asyncio.wait_for(wait(host), 30)
+    facts = await asyncio.wait_for(wait(host), HANG_TIMEOUT_S)
     assert facts["next"] == [], "it is simulated: no model runs"
     await driver.create_local("tiny")
-    facts = await asyncio.wait_for(wait(host, endpoint_name="tiny"), 30)
+    facts = await asyncio.wait_for(wait(host, endpoint_name="tiny"), HANG_TIMEOUT_S)
     assert facts["next"][0]["tool"] == "chat_with_endpoint"
 
 
@@ -219,9 +220,9 @@ async def test_a_slow_reader_delays_no_other_caller(driver: Driver, host_of: Hos
         waiting = wait(quick)
         await quick.wait_for_progress("pending")
         await driver.advance(READY_S)
-        assert (await asyncio.wait_for(waiting, 30))["reached"] is True
+        assert (await asyncio.wait_for(waiting, HANG_TIMEOUT_S))["reached"] is True
         stalled.set()
-        await asyncio.wait_for(held, 30)
+        await asyncio.wait_for(held, HANG_TIMEOUT_S)
 
 
 async def test_a_wait_that_is_cut_short_says_how_long_such_a_start_usually_takes(

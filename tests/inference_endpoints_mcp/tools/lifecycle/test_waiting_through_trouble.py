@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, Mode, parts_of, pollers, serving
 from tests.support.options import options_for
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
@@ -41,7 +42,7 @@ async def test_a_wait_for_an_update_lasts_until_the_new_configuration_serves(dri
     await host.wait_for_progress("updating")
     assert not waiting.done()
     await driver.advance(READY_S)
-    facts = await asyncio.wait_for(waiting, 30)
+    facts = await asyncio.wait_for(waiting, HANG_TIMEOUT_S)
     assert (facts["reached"], facts["state"]) == (True, "running")
     assert "latest configuration" in facts["now"]
 
@@ -53,7 +54,7 @@ async def test_a_wait_for_an_update_ends_at_once_when_it_fails(driver: Driver, h
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", "FAILED", endpoint_name="chat", until="updated"))
     await host.wait_for_progress("updating")
     await driver.advance(3_600)
-    assert "its last update failed" in await asyncio.wait_for(waiting, 30)
+    assert "its last update failed" in await asyncio.wait_for(waiting, HANG_TIMEOUT_S)
 
 
 async def test_a_wait_survives_ten_seconds_of_status_500(driver: Driver, host: Host) -> None:
@@ -66,7 +67,7 @@ async def test_a_wait_survives_ten_seconds_of_status_500(driver: Driver, host: H
     driver.plane.faults.clear()
     await host.wait_for_progress("pulling the image")
     await driver.advance(READY_S)
-    assert (await asyncio.wait_for(waiting, 30))["reached"] is True
+    assert (await asyncio.wait_for(waiting, HANG_TIMEOUT_S))["reached"] is True
 
 
 async def test_a_wait_survives_a_restart_of_the_plane(plane_of: PlaneOf, mode: Mode) -> None:
@@ -91,7 +92,7 @@ async def test_a_wait_survives_a_restart_of_the_plane(plane_of: PlaneOf, mode: M
         async with plane_of() as driver:
             running.append(driver)
             await driver.advance(READY_S)
-            assert (await asyncio.wait_for(waiting, 30))["reached"] is True
+            assert (await asyncio.wait_for(waiting, HANG_TIMEOUT_S))["reached"] is True
 
 
 async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, host: Host) -> None:
@@ -99,7 +100,7 @@ async def test_a_token_that_is_no_longer_accepted_ends_the_wait(driver: Driver, 
     waiting = asyncio.create_task(host.refused("wait_for_endpoint", "UNAUTHORIZED", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     driver.plane.token = "another"
-    await asyncio.wait_for(waiting, 30)
+    await asyncio.wait_for(waiting, HANG_TIMEOUT_S)
     assert pollers() == []
 
 
@@ -110,7 +111,7 @@ async def test_a_slow_start_is_reported_phase_by_phase(driver: Driver, host: Hos
         await driver.advance(seconds)
         await host.wait_for_progress(phase)
     await driver.advance(10 * READY_S)
-    assert (await asyncio.wait_for(waiting, 30))["reached"] is True
+    assert (await asyncio.wait_for(waiting, HANG_TIMEOUT_S))["reached"] is True
 
 
 async def test_a_wait_lasts_while_the_endpoint_is_unhealthy(driver: Driver, host: Host, tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ async def test_a_wait_lasts_while_the_endpoint_is_unhealthy(driver: Driver, host
     await driver.advance(600)
     assert not waiting.done()
     loaded.touch()
-    assert (await asyncio.wait_for(waiting, 30))["reached"] is True
+    assert (await asyncio.wait_for(waiting, HANG_TIMEOUT_S))["reached"] is True
 
 
 async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver, host: Host) -> None:
@@ -129,7 +130,7 @@ async def test_a_crash_on_start_ends_the_wait_with_the_last_lines(driver: Driver
     waiting = asyncio.create_task(host.send("wait_for_endpoint", endpoint_name="chat"))
     await host.wait_for_progress("pending")
     await driver.advance(3_600)
-    error, last_lines = parts_of(await asyncio.wait_for(waiting, 30))
+    error, last_lines = parts_of(await asyncio.wait_for(waiting, HANG_TIMEOUT_S))
     assert error.startswith("FAILED: ")
     assert "weights are not in a known format" in last_lines
 

@@ -132,7 +132,7 @@ class SharedKeyFile(SharedKey):
             return
         if digest != self._digest:
             self._digest = digest
-            self._report("The shared key is another.", ())
+            self._report("The shared key has changed.", ())
 
 
 def _read_shared_key(path: Path) -> str:

@@ -82,7 +82,7 @@ class IdentityProvider:
                 raise ProviderUnavailable(f"{place} is of another issuer: {clean_line(str(found.get('issuer')), 200)}.")
             address = found.get("jwks_uri")
             if not isinstance(address, str) or not is_safe(address):
-                raise ProviderUnavailable(f"{place} names no address of keys that can be used.")
+                raise ProviderUnavailable(f"{place} has no jwks_uri that can be used.")
             return address
         raise ProviderUnavailable("it publishes no metadata.")
 
@@ -148,7 +148,7 @@ async def _document(client: "httpx.AsyncClient", address: str) -> Mapping[str, A
         async for part in response.aiter_bytes():
             content += part
             if len(content) > _LARGEST_DOCUMENT:
-                raise ProviderUnavailable(f"{address} has no end.")
+                raise ProviderUnavailable(f"{address} is larger than {_LARGEST_DOCUMENT // 1_024} KiB.")
     try:
         found = parse_json(content)
     except ValueError as error:
