@@ -13,12 +13,15 @@ from tests.benchmarks import (
     listing,
     memory,
     processor,
+    ray_scale,
     startup,
     throughput,
     waiting,
 )
 from tests.benchmarks.measure import Report
 
+BY_HAND = frozenset({"ray_scale"})
+"""Those that take minutes, and run only when they are named."""
 BENCHMARKS: dict[str, Callable[..., Report]] = {
     "startup": startup.run,
     "get_endpoint": get_endpoint.run,
@@ -30,12 +33,15 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "throughput": throughput.run,
     "first_token": first_token.run,
     "waiting": waiting.run,
+    "ray_scale": ray_scale.run,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure, and compare in one run.")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; default: all but {', '.join(BY_HAND)}"
+    )
     parser.add_argument("--rounds", type=int, help="rounds of each benchmark; default: its own")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     given = parser.parse_args()
@@ -43,7 +49,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     found = {}
-    for name in given.names or BENCHMARKS:
+    for name in given.names or [name for name in BENCHMARKS if name not in BY_HAND]:
         sys.stderr.write(f"{name} …\n")
         report = BENCHMARKS[name](**({"rounds": given.rounds} if given.rounds else {}))
         found[name] = [figure.facts() for figure in report.figures]

@@ -10,6 +10,7 @@ from tests.benchmarks.__main__ import BENCHMARKS
 SMALL: dict[str, dict[str, Any]] = {
     "lifecycle": {"fleet": 120},
     "listing": {"fleet": 120},
+    "ray_scale": {"endpoints": 4, "window_s": 0.5},
     "processor": {"calls": 20},
     "waiting": {"cases": ((3, 2),), "settle_s": 0.5, "window_s": 0.5},
 }

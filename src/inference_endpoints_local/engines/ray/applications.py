@@ -6,6 +6,7 @@ knows no single replica. Ray places it, and starts it again where its node or it
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from inference_endpoints_local.engines.ray.resources import NOTHING, Resources
@@ -75,7 +76,7 @@ class ServeState:
     others: tuple[dict[str, Any], ...]
     options: Mapping[str, Any]
 
-    @property
+    @cached_property
     def present(self) -> set[str]:
         """Ours that are there to stay."""
         return {name for name, state in self.ours.items() if not state.leaving}

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage
 from inference_endpoints_local.engines.programs import ProgramResolver, find_in_time
@@ -31,12 +32,22 @@ SETTLE_S = 5.0
 """After the first look, how long the replicas of an earlier run wait for an endpoint that wants them."""
 
 
+REPORTS_PER_S = 500.0
+"""The most reports that are read, of all replicas together. With more replicas, each is asked less often."""
 LOST_AFTER_S = 60.0
 """After how long a cluster that does not answer may be lost for good."""
 
 
 class ClusterRefused(Exception):
     """The cluster must not be used as it is. The message states why and what to do."""
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What is free on each node, and what is wanted and not placed yet."""
+
+    free: list[Resources]
+    waiting: list[Resources]
 
 
 class RayEngine:
@@ -70,6 +81,7 @@ class RayEngine:
         self._serve: ServeState | None = None
         self._settled_at: float | None = None
         self._silent_since: float | None = None
+        self._room: _Room | None = None
         self._hardware.lack = f"the Ray cluster at {client.place} has not answered yet"
         self._look_again = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,12 +97,8 @@ class RayEngine:
         needed = self._hardware.needed(spec)
         if self._hardware.lack or needed is None:
             return 0
-        waiting = [
-            replica.resources
-            for replica in self._replicas.values()
-            if replica.wanted and (replica.application is None or replica.application.node is None)
-        ]
-        return count_room(self._free(), waiting, needed)
+        room = self._find_room()
+        return count_room(room.free, room.waiting, needed)
 
     def lack_of_room(self, spec: Spec) -> str:
         if self._hardware.lack:
@@ -98,7 +106,7 @@ class RayEngine:
         needed = self._hardware.needed(spec)
         if needed is None:
             return f"no node of the cluster has accelerators of type {spec['compute']['instanceType']}"
-        free = [each for each in self._free() if needed.kind in ("", each.kind)]
+        free = [each for each in self._find_room().free if needed.kind in ("", each.kind)]
         nodes = [node.has for node in self._hardware.nodes if needed.kind in ("", node.has.kind)]
         if needed.accelerators:
             there = sum(each.accelerators for each in free), sum(each.accelerators for each in nodes)
@@ -106,6 +114,17 @@ class RayEngine:
             there = sum(each.cpus for each in free), sum(each.cpus for each in nodes)
         found = f"{there[0]:g} of {there[1]:g} are free, on {len(nodes)} nodes"
         return f"no node of the cluster has {needed} ({found})"
+
+    def _find_room(self) -> "_Room":
+        """Counted once for each look at the cluster: every endpoint asks, and a count reads every replica."""
+        if self._room is None:
+            waiting = [
+                replica.resources
+                for replica in self._replicas.values()
+                if replica.wanted and (replica.application is None or replica.application.node is None)
+            ]
+            self._room = _Room(self._free(), waiting)
+        return self._room
 
     def _free(self) -> list[Resources]:
         """Of each node. What an earlier run left counts as free: its endpoints take it over, or it ends."""
@@ -126,6 +145,8 @@ class RayEngine:
         name = self._adopted(request) or self._key.new_name(request.endpoint_id, request.generation)
 
         def notice() -> None:
+            if not replica.wanted:
+                self._room = None
             self._look_again.set()
             changed()
 
@@ -139,8 +160,11 @@ class RayEngine:
             changed=notice,
             call_secret=self._key.call_secret(str(name)),
             control_secret=self._key.control_secret(str(name)),
+            least_interval_s=lambda: len(self._replicas) / REPORTS_PER_S,
         )
         self._replicas[replica.name] = replica
+        if self._room is not None:
+            self._room.waiting.append(resources)
         self._spawn(replica.watch(), f"replica {replica.id}")
         self._look_again.set()
         return replica
@@ -151,6 +175,7 @@ class RayEngine:
             parsed = ReplicaName.parse(name)
             if parsed and (parsed.endpoint_id, parsed.generation) == (request.endpoint_id, request.generation):
                 del self._leftovers[name]
+                self._room = None
                 return parsed
         return None
 
@@ -212,7 +237,7 @@ class RayEngine:
             replica.saw(serve.ours.get(replica.name), self._client.address.host, serve.port, removed)
             if replica.observe().stage is ReplicaStage.EXITED:
                 del self._replicas[replica.name]
-        self._serve = serve
+        self._serve, self._room = serve, None
         wanted = self._wanted()
         if {each.name for each in wanted} != serve.present:
             await self._client.put(APPLICATIONS, serve.body(wanted))

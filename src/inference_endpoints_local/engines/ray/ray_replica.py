@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,8 @@ class RayReplica:
     changed: Callable[[], None]
     call_secret: str = field(repr=False)
     control_secret: str = field(repr=False)
+    least_interval_s: Callable[[], float]
+    """How long to wait between two reports at least: there may be many replicas."""
     launched_ns: int = field(default_factory=wall_ns)
     in_flight: int = 0
     application: ApplicationState | None = None
@@ -148,7 +151,8 @@ class RayReplica:
             if self.application is not None and self.application.node is not None and self._control is not None:
                 await self._read_report(self._control)
             ready = self._state.stage is ReplicaStage.READY
-            await asyncio.sleep(_READY_INTERVAL_S if ready else _LOADING_INTERVAL_S)
+            interval = max(_READY_INTERVAL_S if ready else _LOADING_INTERVAL_S, self.least_interval_s())
+            await asyncio.sleep(interval * random.uniform(0.75, 1.25))  # noqa: S311 - so that they spread
 
     async def _read_report(self, control: WorkerAddress) -> None:
         known = self._report
