@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media cluster broker
+SLOW   := mcpb container hosts benchmarks crash conformance attacks fuzz frameworks app media cluster broker load
 # Four processes for two cores, as many tests wait.
 FAST   := -n 4 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container test-cluster test-broker check format manifests benchmark dist mcpb lock lock-clients clean
+.PHONY: help setup demo demo-media test test-media coverage test-crash test-benchmarks test-conformance test-attacks test-fuzz test-clients clients-table test-app screenshot test-mcpb test-hosts test-container test-cluster test-broker test-load check format manifests benchmark dist mcpb lock lock-clients clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -105,6 +105,9 @@ test-media: $(VENV)/media/.ready  ## speech and images on this machine, with rea
 test-broker: $(READY)  ## try several replicas of the server that share a broker
 	@$(BIN)/python -m tests.broker.broker
 	@$(BIN)/python -m pytest tests/broker -rs
+
+test-load: $(READY)  ## hundreds of callers of one server, with figures (LOAD=20 takes twenty times as long)
+	@$(BIN)/python -m pytest tests/load -s
 
 screenshot: $(VENV)/page/.ready  ## take the README's picture of the dashboard again, with a real model
 	@$(BIN)/python -m tests.app.screenshot

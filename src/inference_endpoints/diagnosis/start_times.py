@@ -65,7 +65,8 @@ def estimate_start(endpoint: Endpoint, earlier: EarlierStarts) -> StartEstimate:
 
 
 class StartHistory:
-    """How long starts took. Each endpoint is read once in a while, for however many callers.
+    """How long starts took. Each endpoint is read once in a while, for however many callers, and a fleet once for all who
+    ask at the same time.
 
     The service keeps it, so it outlives this process. `now` returns seconds.
     """
@@ -73,6 +74,7 @@ class StartHistory:
     def __init__(self, client: AsyncEndpointsClient, now: Callable[[], float] = time.monotonic) -> None:
         self._client, self._now = client, now
         self._reads: dict[tuple[str, str], tuple[float, asyncio.Task[list[float]]]] = {}
+        self._lists: dict[str, asyncio.Task[Sequence[Endpoint]]] = {}
 
     async def earlier(self, endpoint: Endpoint, namespace: str) -> EarlierStarts:
         """The starts of an endpoint; if it has none, of others in its namespace with a model of its size on the same
@@ -80,10 +82,19 @@ class StartHistory:
         own = await self._durations(endpoint.name, namespace)
         if own or len(self._reads) >= MAX_READS:
             return EarlierStarts(own)
-        others = [one for one in await self._client.list(namespace) if one.name != endpoint.name]
+        others = [one for one in await self._list(namespace) if one.name != endpoint.name]
         alike = [one for one in others if _kind(one) == _kind(endpoint)][:MAX_ALIKE]
         read = await asyncio.gather(*(self._durations(one.name, namespace) for one in alike))
         return EarlierStarts(alike=[seconds for durations in read for seconds in durations[:1]])
+
+    async def _list(self, namespace: str) -> Sequence[Endpoint]:
+        """The endpoints of a namespace. Hundreds can begin to wait at once, and the answer grows with the fleet."""
+        if namespace not in self._lists:
+            reading = asyncio.create_task(self._client.list(namespace))
+            reading.add_done_callback(lambda task: task.cancelled() or task.exception())
+            reading.add_done_callback(lambda _: self._lists.pop(namespace))
+            self._lists[namespace] = reading
+        return await asyncio.shield(self._lists[namespace])
 
     async def _durations(self, name: str, namespace: str) -> Sequence[float]:
         at, now = (namespace, name), self._now()

@@ -1,5 +1,8 @@
 """How long a start takes is measured by earlier ones, or by the model's size."""
 
+import asyncio
+from collections import Counter
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +14,10 @@ from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.start_times import EarlierStarts, StartHistory, estimate_start, start_durations
 from inference_endpoints.models import StageGraph
+from inference_endpoints.transport import operations
 from inference_endpoints.transport.backend import local
+from inference_endpoints.transport.guard import EndpointCall
+from inference_endpoints.transport.operations import Request
 
 L40S = {"accelerator": "gpu", "instanceType": "nvidia-l40s", "instanceSize": "x1"}
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -71,3 +77,29 @@ async def test_an_endpoint_without_starts_is_estimated_by_others_alike(driver: D
         found, own = await history.earlier(new, "acme"), await history.earlier(alike, "acme")
     assert (len(found.own), len(found.alike), len(own.own)) == (0, 1, 1)
     assert "Models of its size on the same hardware started in" in estimate_start(new, found).basis
+
+
+class Counting:
+    """A guard that counts what is read of the control plane."""
+
+    def __init__(self) -> None:
+        self.sent = Counter[str]()
+
+    def guard_request(self, request: Request) -> AbstractAsyncContextManager[None]:
+        self.sent[request.operation.name] += 1
+        return nullcontext()
+
+    def guard_call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+
+@pytest.mark.anyio
+async def test_many_who_wait_at_once_read_the_fleet_once(driver: Driver) -> None:
+    await driver.create("new", model={"repository": "org/a-7B"}, compute=L40S)
+    guard = Counting()
+    async with AsyncEndpointsClient(local(driver.plane.url, TOKEN), guard=guard) as client:
+        new, history = await client.get("new", "acme"), StartHistory(client)
+        await asyncio.gather(*(history.earlier(new, "acme") for _ in range(50)))
+        assert guard.sent[operations.LIST.name] == 1
+        await history.earlier(new, "acme")
+        assert guard.sent[operations.LIST.name] == 2, "what is shown later is read anew"
