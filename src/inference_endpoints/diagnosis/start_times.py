@@ -65,8 +65,8 @@ def estimate_start(endpoint: Endpoint, earlier: EarlierStarts) -> StartEstimate:
 
 
 class StartHistory:
-    """How long starts took. Each endpoint is read once in a while, for however many callers, and a fleet once for all who
-    ask at the same time.
+    """How long starts took. Each endpoint is read once in a while, for however many callers; a fleet is read once for
+    all who ask at the same time.
 
     The service keeps it, so it outlives this process. `now` returns seconds.
     """
