@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -20,6 +20,7 @@ from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.http import connections as http_connections
 from inference_endpoints_mcp.server.http.connections import RESERVED_DESCRIPTORS
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.stderr_log import LINES_PER_PERIOD, RepetitionFilter
@@ -77,6 +78,18 @@ async def test_a_caller_gets_in_though_others_hold_all_connections(mode: Mode, s
     ):
         assert (await host.client.list_tools()).tools
         assert all(await asyncio.gather(*map(is_closed, held[:40])))
+
+
+@pytest.mark.parametrize("sent", [HALF_A_REQUEST, A_REQUEST + HALF_A_REQUEST, A_REQUEST + b"GET /healthz HT"])
+async def test_half_a_request_has_a_deadline_also_behind_a_whole_one(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(http_connections, "REQUEST_DEADLINE_S", 0.2)
+    async with http_server(OPTIONS) as address, connections(address, 3, sent) as held:
+        for reader, _ in held:
+            async with asyncio.timeout(HANG_TIMEOUT_S):
+                with suppress(ConnectionResetError):
+                    await reader.read()  # all that is answered, and the end
 
 
 async def test_a_stream_does_not_give_way_and_whoever_finds_no_room_learns_when_to_come_back() -> None:

@@ -26,6 +26,28 @@ _ISO_BRANDS = {b"avif": "image/avif", b"heic": "image/heic", b"mif1": "image/hei
 _RIFF = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
 
 
+_ALSO_KNOWN = (
+    "audio/aac",
+    "audio/mp3",
+    "audio/opus",
+    "audio/wave",
+    "audio/x-flac",
+    "audio/x-wav",
+    "video/mp4",
+    "video/webm",
+)
+_KNOWN = frozenset({*(kind for _, kind in _MAGIC), *_ISO_BRANDS.values(), *_RIFF.values(), "audio/mp4", *_ALSO_KNOWN})
+
+
+def media_type_of(content: bytes, declared: str) -> str:
+    """The media type that is declared for a file, if it is a known one, else that of its content.
+
+    Whoever made the file declares it: it is shown to models, so nothing but a known type passes.
+    """
+    declared = declared.partition(";")[0].strip().lower()
+    return declared if declared in _KNOWN else detect_media_type(content)
+
+
 def detect_media_type(content: bytes) -> str:
     """The media type of a file's content, `application/octet-stream` if it is not a common one."""
     if content.startswith(b"RIFF"):

@@ -30,7 +30,7 @@ def read_media_facts(content: bytes) -> MediaFacts:
 
 def _pixels(content: bytes) -> tuple[int, int] | None:
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _pair(">II", content, 16)
+        return _pair(">II", content, 16) if content[12:16] == b"IHDR" else None
     if content.startswith(b"GIF8"):
         return _pair("<HH", content, 6)
     if content.startswith(b"BM"):
@@ -52,6 +52,9 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     place = 2
     while content[place] == 0xFF:
         marker = content[place + 1]
+        if marker == 0xFF:  # a filling byte
+            place += 1
+            continue
         if marker in _JPEG_SIZES:
             height, width = _pair(">HH", content, place + 5)
             return width, height

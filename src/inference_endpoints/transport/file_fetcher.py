@@ -43,7 +43,10 @@ class FileFetcher:
 
     def allows(self, url: str) -> bool:
         """Whether the URL names an allowed host. Nothing is sent."""
-        host = (urlsplit(url).hostname or "").lower()
+        try:
+            host = (urlsplit(url).hostname or "").lower()
+        except ValueError:
+            return False
         return any(host == known or (known.startswith(".") and host.endswith(known)) for known in self._hosts)
 
     async def fetch(self, url: str, max_bytes: int) -> bytes:
@@ -67,15 +70,19 @@ class FileFetcher:
 
     async def _fetch_once(self, client: httpx.AsyncClient, url: str, max_bytes: int) -> tuple[bytes, str | None]:
         """The content, or the address that it redirects to."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" or parts.username or parts.password or parts.port not in (None, _HTTPS_PORT):
+        try:
+            parts = urlsplit(url)
+            is_plain = parts.scheme == "https" and parts.port in (None, _HTTPS_PORT)
+            host = (parts.hostname or "").encode("idna").decode()
+        except ValueError:
+            is_plain = False
+        if not is_plain or parts.username or parts.password:
             raise BadRequest("A file is fetched by a plain https URL.", hint="Without a user, a password or a port.")
         if not self.allows(url):
             raise Refused(
                 "The host of the file is not one that the operator allows: it was not fetched.",
                 hint="The operator allows hosts with --media-hosts.",
             )
-        host = (parts.hostname or "").encode("idna").decode()
         address = await self._public_address(host)
         target = parts._replace(netloc=f"[{address}]" if ":" in address else address, fragment="").geturl()
         try:
@@ -87,7 +94,7 @@ class FileFetcher:
                 if not response.is_success:
                     raise Unavailable(f"The file cannot be fetched: its host answered {response.status_code}.")
                 content = await read_up_to(response, max_bytes + 1)
-        except httpx.RequestError as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise Unavailable("The file cannot be fetched: its host cannot be reached.", hint="Try again.") from error
         if len(content) > max_bytes:
             raise BadRequest(f"The file is larger than {max_bytes // 1024 // 1024} MiB.", hint="Use a smaller one.")
@@ -112,7 +119,8 @@ def _is_public(address: str) -> bool:
             embedded = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if embedded is not None:
             return _is_public(str(embedded))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or site_local)
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

@@ -15,7 +15,7 @@ from inference_endpoints.errors import Forbidden, NotFound, Refused, Unauthorize
 from inference_endpoints_mcp.policy.limits import TOTAL_PRICE_LIMIT
 from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
-from inference_endpoints_mcp.replicas.shared_state import SharedState
+from inference_endpoints_mcp.replicas.shared_state import SharedState, SharedStateUnavailable
 
 _UNDER_WAY = "starts under way"
 """Starts of all replicas that were allowed and are being sent. No list of endpoints shows them yet."""
@@ -33,8 +33,14 @@ class Spending:
 
     @classmethod
     def of_text(cls, text: str) -> "Spending":
-        namespace, names, replicas, per_hour = json.loads(text)
-        return cls(namespace, frozenset(names), replicas, per_hour)
+        """Raises `SharedStateUnavailable` for what no replica of this server wrote."""
+        try:
+            namespace, names, replicas, per_hour = json.loads(text)
+            if not (isinstance(per_hour, int | float) and per_hour >= 0 and isinstance(replicas, int)):
+                raise ValueError("no price or no number")
+            return cls(namespace, frozenset(names), replicas, per_hour)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SharedStateUnavailable from error
 
     def to_text(self) -> str:
         return json.dumps([self.namespace, sorted(self.names), self.replicas, self.per_hour])
@@ -111,17 +117,18 @@ class Budget:
             for name in each.names
             if each.namespace == namespace and name not in starting
         }
-        allowed = [*under_way.values(), *(each.per_hour for each in here if each is not together[0])]
-        counted = {*under_way, *starting}
         try:
             others = await self._client.list(namespace)
         except NotFound:
             return 0.0, 0  # the service has no such namespace, so nothing runs there
-        running = [other for other in others if other.state.may_be_billed and other.name not in counted]
+        running = [other for other in others if other.state.may_be_billed and other.name not in starting]
         prices = Prices(await self._hardware_cache.fresh_listing(namespace)) if running else None
-        costs = [prices.at_most(other) for other in running] if prices else []
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) + sum(allowed), len(costs) - len(known)
+        # What is being changed counts as what it is or what it becomes, whichever costs more.
+        costs = {other.name: prices.at_most(other) for other in running} if prices else {}
+        unpriced = [name for name, cost in costs.items() if cost is None and name not in under_way]
+        known = {name: max(costs.get(name) or 0.0, under_way.get(name, 0.0)) for name in {*costs, *under_way}}
+        together_with = sum(each.per_hour for each in here if each is not together[0])
+        return sum(known.values()) + together_with, len(unpriced)
 
 
 def _spendings(starts: Sequence[PlannedStart]) -> list[Spending]:

@@ -13,6 +13,10 @@ from inference_endpoints.errors import cut_text
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_NEVER_SEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Joiners, fillers and variation selectors: letters and marks by their category, and a channel that nobody sees."""
 _OTHER_QUOTES = str.maketrans("“”", "''")
 """So that no text closes its own quotation marks."""
 _ALLOWED_CONTROLS = {"\n", "\t"}
@@ -22,7 +26,7 @@ def clean(text: str) -> str:
     """The text without ANSI sequences and without control, BiDi, zero-width, tag and private characters."""
     if text.isascii() and text.isprintable():
         return text  # it has no escape either, so there is nothing to remove
-    text = _ANSI.sub("", text.replace("\r\n", "\n"))
+    text = _NEVER_SEEN.sub("", _ANSI.sub("", text.replace("\r\n", "\n")))
     return "".join(char for char in text if char in _ALLOWED_CONTROLS or unicodedata.category(char) not in _INVISIBLE)
 
 

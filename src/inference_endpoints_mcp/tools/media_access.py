@@ -42,7 +42,7 @@ class MediaAccess:
                 return await anyio.to_thread.run_sync(self._read, self.folders, path, abandon_on_cancel=True)
         except TimeoutError as error:
             raise InferenceEndpointTimeoutError("The disk did not answer.", hint="Try again.") from error
-        except (NoConfinedFile, OSError) as error:
+        except (NoConfinedFile, OSError, RuntimeError) as error:  # of expanduser: it knows no such user
             raise BadRequest(
                 f"There is no such file in {self.folders}, or it may not be read.",
                 hint="Name a regular file there by its absolute path, without links.",

@@ -3,6 +3,7 @@
 Sources: the published chat-completion schemas of huggingface.js, and the servers of llama.cpp, vLLM and TGI.
 """
 
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -114,7 +115,7 @@ class _Chunk(BaseModel, defer_build=True):
         """What has another type than documented is left out: nothing depends on it."""
         return AnswerId(
             self.id if isinstance(self.id, str) else None,
-            int(self.created) if isinstance(self.created, int | float) else None,
+            int(self.created) if isinstance(self.created, int | float) and math.isfinite(self.created) else None,
             self.model if isinstance(self.model, str) else None,
             self.system_fingerprint if isinstance(self.system_fingerprint, str) else None,
         )

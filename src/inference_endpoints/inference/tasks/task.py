@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from inference_endpoints.errors import BadRequest
-from inference_endpoints.inference.media import UNKNOWN, detect_media_type, is_media_of
+from inference_endpoints.inference.media import UNKNOWN, detect_media_type, is_media_of, media_type_of
 from inference_endpoints.inference.parameter_types import ParameterTypes, describe_problem
 from inference_endpoints.inference.tasks.inputs import TaskInput
 from inference_endpoints.inference.tasks.outputs import Media
@@ -105,5 +105,5 @@ def _is_json(content_type: str, content: bytes) -> bool:
 
 
 def _media_type(content_type: str, content: bytes) -> str:
-    declared, detected = content_type.partition(";")[0].strip().lower(), detect_media_type(content)
-    return declared if detected == UNKNOWN else detected
+    detected = detect_media_type(content)
+    return media_type_of(content, content_type) if detected == UNKNOWN else detected

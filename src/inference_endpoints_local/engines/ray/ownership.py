@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+_KEY = re.compile(rb"[0-9a-f]{64}")
 _NAME = re.compile(r"ie-(?P<plane>[0-9a-f]{8})-(?P<endpoint>[a-z0-9]{16})-(?P<generation>\d+)-(?P<suffix>[0-9a-f]{5})")
 
 
@@ -40,9 +41,12 @@ class PlaneKey:
     """The key of a data folder. Raises OSError where it can be neither read nor written."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32), encoding="ascii")
+        if not path.exists() or not _KEY.fullmatch(path.read_bytes()):
+            fresh = path.with_name(f"{path.name}.new")
+            fresh.unlink(missing_ok=True)
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32), encoding="ascii")
+            fresh.replace(path)  # so that no key is ever a part of one
         self._key = path.read_bytes()
         self.plane = hashlib.sha256(self._key).hexdigest()[:8]
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage
 from inference_endpoints_local.engines.programs import ProgramResolver, find_in_time
@@ -243,10 +244,11 @@ class RayEngine:
             await self._client.put(APPLICATIONS, serve.body(wanted))
             self._look_again.set()
 
-    def _read(self, document: object) -> ServeState:
-        if not isinstance(document, dict):
-            raise ClusterFailed("what answers at the address of the Ray cluster is not Ray's REST API")
-        return read_serve(document, self._key.prefix, self._serve_port)
+    def _read(self, document: Any) -> ServeState:
+        try:
+            return read_serve(document, self._key.prefix, self._serve_port)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ClusterFailed("what answers at the address of the Ray cluster is not Ray's REST API") from error
 
     def _take_stock(self, serve: ServeState) -> None:
         """At the first look, keep what an earlier run left; some seconds later, let go what nobody took over."""

@@ -28,6 +28,8 @@ def refusal(data_uri: str) -> str | None:
 def _size(content: bytes) -> tuple[int, int]:
     """Width and height. Raises ValueError, struct.error or IndexError."""
     if content.startswith(_PNG):
+        if content[12:16] != b"IHDR":  # engines read a size that stands behind another chunk
+            raise ValueError
         width, height = struct.unpack_from(">II", content, 16)
         return int(width), int(height)
     if not content.startswith(_JPEG):

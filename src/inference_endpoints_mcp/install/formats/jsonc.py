@@ -74,7 +74,7 @@ class _Parser:
             try:
                 data, self._at = _DECODER.raw_decode(self._text, start)
                 return _Value(start, self._at, data)
-            except json.JSONDecodeError:
+            except ValueError:  # no JSON, or a number with too many digits
                 if is_plain:
                     raise self._unexpected() from None
         return self._object(depth) if opening == "{" else self._array(depth)

@@ -9,7 +9,7 @@ from inference_endpoints_mcp.install.formats.text_format import KeyPath, TextFor
 def read(text: str) -> Any:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is no valid TOML: {error}") from None
 
 

@@ -70,16 +70,28 @@ class ChainedFile:
             pass
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        with self._lock, self._opened() as (descriptor, previous):
-            size = os.fstat(descriptor).st_size
-            line, chain = chained(entry, previous)
-            if size and size + len(line) > LARGEST_FILE:
+        with self._lock:
+            with self._opened() as (descriptor, previous):
+                size = os.fstat(descriptor).st_size
+                line, chain = chained(entry, previous)
+                if size and size + len(line) <= LARGEST_FILE:
+                    self._write(descriptor, line, chain)
+                    return
+            if size:
                 self._rotate()
-                with self._opened() as (fresh, _):
-                    line, chain = chained({**entry, "previous": previous}, previous)
-                    self._write(fresh, line, chain)
-            else:
-                self._write(descriptor, line, chain)
+            self._begin(entry)
+
+    def _begin(self, entry: Mapping[str, Any]) -> None:
+        """The first line of a file. The chain goes on from the file before, also where no line could be written here
+        when the file was new."""
+        before = rotated(self._path, 1)
+        previous = ""
+        if before.exists():
+            with before.open("rb") as file:
+                previous = _last_chain(file.fileno(), before.stat().st_size)
+        line, chain = chained({**entry, "previous": previous} if previous else entry, previous)
+        with self._opened() as (descriptor, _):
+            self._write(descriptor, line, chain)
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[int, str]]:

@@ -36,21 +36,42 @@ def verify(path: Path, expected: str | None = None) -> Verified:
     begins_at_first = True
     for file, number, line in _lines(path):
         parts = unchained(line)
+        place = f"{file.name}, line {number}"
         if parts is None:
+            if _is_whole(line):
+                raise TamperedError(f"{place}: this line has no hash: it was added later, or is not as it was written.")
             torn += 1
             continue
         text, stated = parts
-        entry = json.loads(text)
         if chain is None:
-            chain = str(entry.get("previous", ""))
+            chain = _previous(text, place)
             begins_at_first = not chain
         if hashlib.sha256(chain.encode() + b"\n" + text).hexdigest() != stated:
-            raise TamperedError(f"{file.name}, line {number}: this line, or one before it, is not as it was written.")
+            raise TamperedError(f"{place}: this line, or one before it, is not as it was written.")
         chain, count = stated, count + 1
         seen = seen or stated == expected
     if not seen:
         raise TamperedError("The expected line is not in the trail: it was cut off, or its file has been deleted.")
     return Verified(count, chain or "", torn, begins_at_first)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether it is an object of JSON: the line of a process that was killed is only the beginning of one."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _previous(text: bytes, place: str) -> str:
+    """The hash that the first line of a trail goes on from; empty where it is the first of all."""
+    try:
+        previous = json.loads(text).get("previous", "")
+    except (ValueError, RecursionError, AttributeError):
+        previous = None
+    if not isinstance(previous, str) or not previous.isascii():
+        raise TamperedError(f"{place}: this line is not as it was written.")
+    return previous
 
 
 def _lines(path: Path) -> Iterator[tuple[Path, int, bytes]]:

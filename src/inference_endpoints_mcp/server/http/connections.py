@@ -111,6 +111,8 @@ class ServerConnection(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._waits_for_request:
+            if self.conn.their_state is h11.SEND_BODY or self.conn.trailing_data[0]:
+                self._arm()  # a part of the next request came with this one
             self._open_connections.mark_idle(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

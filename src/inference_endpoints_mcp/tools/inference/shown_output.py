@@ -13,6 +13,7 @@ from typing import Any
 
 from inference_endpoints.errors import BadRequest, InferenceEndpointError
 from inference_endpoints.inference.calls.responses import InferenceResponse
+from inference_endpoints.inference.media import media_type_of
 from inference_endpoints.inference.media_facts import read_media_facts
 from inference_endpoints.inference.task_runner import AnswerOfAnotherTask
 from inference_endpoints.inference.tasks.outputs import Media, Output, Transcript
@@ -54,7 +55,7 @@ def show_response(response: InferenceResponse) -> Shown:
     if not response.content:
         return Shown("The answer is empty.")
     if "json" not in kind and not kind.startswith("text/") and kind != "":
-        file = Media(response.content, kind)
+        file = Media(response.content, media_type_of(response.content, kind))
         return Shown(describe_file(file), [file])
     text = response.content.decode("utf-8", "replace")
     files: list[Media] = []

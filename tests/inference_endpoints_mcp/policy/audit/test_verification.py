@@ -1,6 +1,8 @@
 """`audit verify`: what was changed in an audit trail after it was written is found."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +50,10 @@ def test_a_trail_as_it_was_written_is_in_order(trail: Path, run: Run) -> None:
         lambda lines: [*lines[:2], lines[2], lines[2], *lines[3:]],
         lambda lines: [*lines[:2], "", *lines[3:]],
         lambda lines: [*lines[:2], json.dumps({"event": "change"}), *lines[3:]],
+        lambda lines: [*lines, json.dumps({"event": "approval", "by": "person", "outcome": "approved"})],
+        lambda lines: ['{x,"chain":"' + "0" * 64 + '"}'],
+        lambda lines: ['{"x":' + "[" * 100_000 + "]" * 100_000 + ',"chain":"' + "0" * 64 + '"}'],
+        lambda lines: ['{"previous":"\\ud800","chain":"' + "0" * 64 + '"}'],
     ],
 )
 def test_a_line_changed_left_out_moved_or_added_is_found(
@@ -115,3 +121,22 @@ def test_over_stdio_the_trail_cannot_go_to_standard_output(run: Run) -> None:
     ended = run("--audit-file", "-")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "carries the protocol" in ended.stderr
+
+
+def test_the_chain_goes_on_after_a_disk_that_was_full_when_a_file_was_begun(
+    trail: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chained_file, "LARGEST_FILE", 1_000)
+    write_lines(trail, 3)
+    sink = chained_file.ChainedFile(trail)
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="no space"):
+            sink.append({"event": "x" * 900})
+    assert trail.read_bytes() == b""
+    sink.append({"event": "after"})
+    assert verify(trail).lines == 4

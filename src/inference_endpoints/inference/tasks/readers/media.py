@@ -4,7 +4,7 @@ import struct
 from base64 import b64decode
 from typing import Any
 
-from inference_endpoints.inference.media import detect_media_type
+from inference_endpoints.inference.media import media_type_of
 from inference_endpoints.inference.tasks.outputs import BoundingBox, DetectedObject, LabelledSound, Media, Segment
 from inference_endpoints.inference.tasks.readers import Reader, as_text, lists_of_objects, unwrap
 
@@ -60,9 +60,7 @@ def media_of_text(text: str) -> Media:
     if not comma or (head and not head.endswith(";base64")):
         raise ValueError("not base64")
     content = b64decode("".join(data.split()), validate=True)
-    detected = detect_media_type(content)
-    declared = head.removeprefix("data:").partition(";")[0]
-    return Media(content, declared if declared.partition("/")[0] in {"image", "audio", "video"} else detected)
+    return Media(content, media_type_of(content, head.removeprefix("data:")))
 
 
 def read_sounds(payload: Any, count: int) -> list[list[LabelledSound]]:
@@ -73,7 +71,7 @@ def read_sounds(payload: Any, count: int) -> list[list[LabelledSound]]:
 def _sound(row: Any) -> LabelledSound:
     file = media_of_text(row["blob"])
     declared = str(row.get("content-type") or row.get("content_type") or "")
-    return LabelledSound(as_text(row["label"]), Media(file.content, declared or file.media_type))
+    return LabelledSound(as_text(row["label"]), Media(file.content, media_type_of(file.content, declared)))
 
 
 def _is_samples(value: Any) -> bool:
