@@ -11,7 +11,9 @@ from tests.support.scripted_upstream import Answer, Upstream
 from inference_endpoints.errors import InferenceEndpointError, Refused
 from inference_endpoints.models import CreateRequest, UpdateRequest
 from inference_endpoints.transport.backend import local
+from inference_endpoints_mcp.policy.budget import Spending
 from inference_endpoints_mcp.policy.limits import Limits
+from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -233,3 +235,21 @@ async def test_lowering_a_paused_endpoint_is_no_start_even_above_the_limit(drive
         assert (await host.call("update_endpoint", **CHAT, max_replica=3))["changed"] is True
         await host.refused("update_endpoint", "REFUSED", **CHAT, max_replica=4)
         await host.refused("resume_endpoint", "REFUSED", **CHAT)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '["acme", ["one"], 1, -1000.0]',
+        '["acme", ["one"], 1, NaN]',
+        '["acme", ["one"], 1, "nothing"]',
+        '["acme", 5, 1, 2.0]',
+        '["acme"]',
+        "[",
+        "",
+        "[" * 100_000,
+    ],
+)
+def test_what_somebody_else_wrote_to_the_broker_is_no_start_under_way(member: str) -> None:
+    with pytest.raises(SharedStateUnavailable):
+        Spending.of_text(member)
