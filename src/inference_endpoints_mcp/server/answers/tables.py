@@ -4,8 +4,8 @@ from typing import Any
 
 FEWEST_ROWS = 3
 """Fewer rows are as short without a table."""
-_COPIED = "arguments"
-"""Of a proposed call. They are copied into a call, so they stay as they are."""
+_COPIED = frozenset({"arguments", "config"})
+"""What a model copies into a call stays as it is."""
 _MISSING = None
 """Stands in a row for what it does not have. No answer has it otherwise."""
 
@@ -18,7 +18,7 @@ def with_tables(data: Any) -> Any:
     {'in_all_rows': {'b': 2}, 'columns': ['a'], 'rows': [[1], [2], [3]]}
     """
     if isinstance(data, dict):
-        return {key: value if key == _COPIED else with_tables(value) for key, value in data.items()}
+        return {key: value if key in _COPIED else with_tables(value) for key, value in data.items()}
     if not isinstance(data, list):
         return data
     items = [with_tables(item) for item in data]

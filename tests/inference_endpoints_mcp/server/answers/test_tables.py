@@ -57,6 +57,7 @@ async def test_two_rows_and_proposed_calls_are_as_they_were(driver: Driver, mode
     messages = [{"role": "user", "content": str(number)} for number in range(5)]
     call = {"tool": "chat_with_endpoint", "arguments": {"messages": messages}}
     assert with_tables({"next": [call]}) == {"next": [call]}
+    assert with_tables({"config": call}) == {"config": call}, "a configuration is copied too"
 
 
 def test_rows_that_differ_have_null_where_they_have_nothing_and_what_all_have_is_said_once() -> None:
