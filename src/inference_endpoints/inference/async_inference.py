@@ -13,7 +13,7 @@ from inference_endpoints.inference.calls.cold_start import CallDeadline, CallOpt
 from inference_endpoints.inference.calls.engine_caller import EngineCaller
 from inference_endpoints.inference.calls.responses import InferenceResponse
 from inference_endpoints.inference.calls.whole_calls import WholeCalls
-from inference_endpoints.inference.chat.answer import ChatDelta, ChatResponse, Transcript
+from inference_endpoints.inference.chat.answer import ChatAccumulator, ChatDelta, ChatResponse
 from inference_endpoints.inference.chat.messages import Messages
 from inference_endpoints.inference.chat.stream import build_chat_request, stream_deltas
 from inference_endpoints.inference.generation.answer import TextGenerationStreamOutput
@@ -61,13 +61,13 @@ class AsyncInference:
         temperature: float | None = None,
         parameters: Parameters | None = None,
         on_delta: OnDelta | None = None,
-        transcript: Transcript | None = None,
+        accumulator: ChatAccumulator | None = None,
         known: Endpoint | None = None,
         **options: Unpack[CallOptions],
     ) -> ChatResponse:
         """Answer a conversation. `parameters`: other settings of the OpenAI API, such as stop, n or tools.
 
-        `on_delta` gets each delta when it arrives. A `transcript` that is given has, after an error, what the model
+        `on_delta` gets each delta when it arrives. A `accumulator` that is given has, after an error, what the model
         wrote until then.
 
         >>> response = await inference.chat("chat", [{"role": "user", "content": "Hi"}], max_tokens=20)
@@ -76,15 +76,15 @@ class AsyncInference:
         """
         deadline = CallDeadline(**options, sleep=self._sleep)
         settings = {"max_tokens": max_tokens, "temperature": temperature, **(parameters or {})}
-        transcript = Transcript() if transcript is None else transcript
+        accumulator = ChatAccumulator() if accumulator is None else accumulator
         async with self._open_chat(name, namespace, messages, settings, deadline, known) as (opened, deltas):
             async for delta in deltas:
-                transcript.add(delta, deadline.elapsed)
-                transcript.woke = opened.woke
+                accumulator.add(delta, deadline.elapsed)
+                accumulator.woke = opened.woke
                 if on_delta is not None:
                     await on_delta(delta)
-            transcript.seconds = deadline.elapsed
-            return transcript.response()
+            accumulator.seconds = deadline.elapsed
+            return accumulator.response()
 
     async def stream_chat(
         self,

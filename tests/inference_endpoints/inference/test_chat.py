@@ -14,7 +14,7 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.inference.async_inference import AsyncInference
-from inference_endpoints.inference.chat.answer import ChatDelta, Transcript
+from inference_endpoints.inference.chat.answer import ChatAccumulator, ChatDelta
 from inference_endpoints.inference.chat.completions import ChatCompletion
 from inference_endpoints.inference.chat.messages import ChatMessage
 
@@ -251,8 +251,8 @@ async def test_what_no_engine_could_read_is_refused_before_anything_is_sent(
 async def test_what_was_written_before_an_error_is_kept(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.shows("running")
     upstream.serves(CHAT, events(delta_chunk("Gr"), {"error": "CUDA error"}))
-    transcript = Transcript()
+    accumulator = ChatAccumulator()
     with pytest.raises(Unavailable):
-        await inference.chat("chat", HELLO, transcript=transcript)
-    assert transcript.began
-    assert transcript.response().text == "Gr"
+        await inference.chat("chat", HELLO, accumulator=accumulator)
+    assert accumulator.began
+    assert accumulator.response().text == "Gr"

@@ -144,7 +144,7 @@ class _Growing:
 
 
 @dataclass
-class Transcript:
+class ChatAccumulator:
     """Assembles deltas into a whole response. After an error it has what was written until then."""
 
     choices: dict[int, _Growing] = field(default_factory=dict)

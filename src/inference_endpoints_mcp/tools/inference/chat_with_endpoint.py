@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, WithJsonSchema
 
 from inference_endpoints.errors import BadRequest, InferenceEndpointError
-from inference_endpoints.inference.chat.answer import Transcript
+from inference_endpoints.inference.chat.answer import ChatAccumulator
 from inference_endpoints.inference.chat.stream import build_chat_request
 from inference_endpoints.transport.operations import CALL_EFFECT
 from inference_endpoints_mcp.tools.arguments import (
@@ -78,7 +78,7 @@ async def chat_with_endpoint(
     )
 
     async def chat(progress: Progress) -> ChatOutput:
-        transcript, error = Transcript(), None
+        accumulator, error = ChatAccumulator(), None
         try:
             await call.inference.chat(
                 endpoint.name,
@@ -89,18 +89,18 @@ async def chat_with_endpoint(
                 wake=permission.given,
                 on_wait=report_waking(progress, endpoint.name),
                 on_delta=StreamedText(progress, call.fence).add,
-                transcript=transcript,
+                accumulator=accumulator,
                 known=endpoint,
             )
         except InferenceEndpointError as broken:
-            if not transcript.began:
+            if not accumulator.began:
                 raise
             error = broken
         except asyncio.CancelledError:
-            if transcript.began:  # it was paid for, and no answer can be sent any more
-                fence_output(call, transcript.response().text, "the text of a chat that was cancelled", tokens=0)
+            if accumulator.began:  # it was paid for, and no answer can be sent any more
+                fence_output(call, accumulator.response().text, "the text of a chat that was cancelled", tokens=0)
             raise
-        response = transcript.response()
+        response = accumulator.response()
         summary = call_summary(call, endpoint, response.woke, response.seconds, permission)
         end = describe_end(response, settings.get("max_tokens", settings.get(_NEWER_LIMIT)), error)
         return output(
