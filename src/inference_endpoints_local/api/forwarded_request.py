@@ -1,16 +1,25 @@
 """One request of a caller, passed on to a worker, and the worker's response, passed back."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.types import Send
 
 from inference_endpoints_local.api.hang_up import HANG_UP
 from inference_endpoints_local.api.request_handling import error_response
-from inference_endpoints_local.engines.engine import WorkerAddress
-from inference_endpoints_local.engines.worker_proxy import Headers, WorkerExchange, WorkerFailed, open_exchange
+from inference_endpoints_local.engines.engine import REPLICA_HEADER, WorkerAddress
+from inference_endpoints_local.engines.worker_proxy import (
+    Headers,
+    WorkerExchange,
+    WorkerFailed,
+    WorkerNotReached,
+    open_exchange,
+)
 
 MAX_CALL_BYTES = 32 * 1024 * 1024
+NOT_REACHED_RETRY_S = 5
+"""When to try again a call that found no replica where one was: within seconds the plane knows of the loss."""
 # A model may answer with a page. In a browser it would be one of the plane's address: it runs no script there.
 _NO_PAGE = [
     (b"content-security-policy", b"default-src 'none'; sandbox"),
@@ -35,16 +44,19 @@ class ForwardedRequest:
         try:
             async with open_exchange(address) as exchange:
                 await exchange.send_head(address, self._request.method, target, self._request.headers.raw)
-                await self._relay(exchange)
+                await self._relay(exchange, address.behind_proxy)
         except BodyTooLarge:
             await self._refuse(413, f"Payload Too Large: at most {MAX_CALL_BYTES} bytes")
         except WorkerFailed as failure:
-            await self._refuse(502, f"Bad Gateway: {failure}")
+            if isinstance(failure, WorkerNotReached) and address.behind_proxy:
+                await self._refuse(503, "503 Service Unavailable", {"Retry-After": str(NOT_REACHED_RETRY_S)})
+            else:
+                await self._refuse(502, f"Bad Gateway: {failure}")
 
-    async def _relay(self, exchange: WorkerExchange) -> None:
+    async def _relay(self, exchange: WorkerExchange, behind_proxy: bool) -> None:
         """Until the response is complete or the client has gone; then the worker is released too."""
         upload = asyncio.create_task(self._upload(exchange))
-        download = asyncio.create_task(self._download(exchange))
+        download = asyncio.create_task(self._download(exchange, behind_proxy))
         try:
             done, _ = await asyncio.wait({upload, download}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -69,8 +81,10 @@ class ForwardedRequest:
             except WorkerFailed:
                 accepted = False  # the worker may have responded without reading everything
 
-    async def _download(self, exchange: WorkerExchange) -> None:
+    async def _download(self, exchange: WorkerExchange, behind_proxy: bool) -> None:
         response = await exchange.response()
+        if behind_proxy and all(name != REPLICA_HEADER for name, _ in response.headers):
+            raise WorkerNotReached(f"The proxy in front of the worker answered with status {response.status}.")
         self._response_started = True
         await self._send(
             {"type": "http.response.start", "status": response.status, "headers": _without_page(response.headers)}
@@ -79,14 +93,14 @@ class ForwardedRequest:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def _refuse(self, status: int, message: str) -> None:
+    async def _refuse(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         """Send an error, or close the connection if a response has started, so that the client sees the failure."""
         if not self._response_started:
-            await error_response(status, message)(self._request.scope, self._request.receive, self._send)
+            await error_response(status, message, headers)(self._request.scope, self._request.receive, self._send)
         else:
             await self._send(HANG_UP)
 
 
 def _without_page(headers: Headers) -> Headers:
-    ours = {name for name, _ in _NO_PAGE}
+    ours = {REPLICA_HEADER, *(name for name, _ in _NO_PAGE)}
     return [(name, value) for name, value in headers if name not in ours] + _NO_PAGE

@@ -55,12 +55,20 @@ class ReplicaState:
 
 @dataclass(frozen=True)
 class WorkerAddress:
-    """Where a replica serves HTTP/1.1, and the bearer token that it requires. `prefix` begins each of its paths."""
+    """Where a replica serves HTTP/1.1, and the bearer token that it requires. `prefix` begins each of its paths.
+
+    `behind_proxy`: a response without REPLICA_HEADER is not the replica's, but of a proxy that did not reach it.
+    """
 
     host: str
     port: int
     secret: str = field(repr=False)
     prefix: str = ""
+    behind_proxy: bool = False
+
+
+REPLICA_HEADER = b"x-inference-endpoints-replica"
+"""Of each response of a replica behind a proxy."""
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ class WorkerFailed(Exception):
     """The worker could not be reached, or closed the connection in the middle of a response."""
 
 
+class WorkerNotReached(WorkerFailed):
+    """The request did not arrive: nothing listens there, or a proxy in between found no worker."""
+
+
 @dataclass(frozen=True)
 class WorkerResponse:
     """The head of a worker's response. Read `body` while the exchange is open."""
@@ -143,7 +147,7 @@ async def open_exchange(address: WorkerAddress) -> AsyncIterator[WorkerExchange]
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(address.host, address.port)
     except (OSError, TimeoutError) as error:
-        raise WorkerFailed(f"The worker cannot be reached: {error}") from error
+        raise WorkerNotReached(f"The worker cannot be reached: {error}") from error
     try:
         yield WorkerExchange(reader, writer)
     finally:

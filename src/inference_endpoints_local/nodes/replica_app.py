@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 from inference_endpoints_local.api.forwarded_request import ForwardedRequest
 from inference_endpoints_local.api.hang_up import HANG_UP
 from inference_endpoints_local.api.request_handling import error_response
-from inference_endpoints_local.engines.engine import LaunchRequest
+from inference_endpoints_local.engines.engine import REPLICA_HEADER, LaunchRequest
 from inference_endpoints_local.engines.process_replica import ProcessReplica
 from inference_endpoints_local.engines.programs import ProgramResolver, from_catalogue
 from inference_endpoints_local.engines.ray.replica_messages import (
@@ -84,7 +84,7 @@ class ReplicaApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._respond(Request(scope, receive), send)
+            await self._respond(Request(scope, receive), _marked(send))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (message := await receive())["type"] != "lifespan.shutdown":
@@ -207,6 +207,17 @@ def _raw_path(scope: Scope) -> bytes:
     """The path below the prefix of the application, as it was sent."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.removeprefix(scope.get("root_path", "").encode())
+
+
+def _marked(send: Send) -> Send:
+    """So that the plane knows a response of ours from one of Ray's proxy."""
+
+    async def send_marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (REPLICA_HEADER, b"1")]}
+        await send(message)
+
+    return send_marked
 
 
 def _ending_broken(send: Send) -> Send:

@@ -70,7 +70,7 @@ class RayReplica:
 
     @property
     def address(self) -> WorkerAddress | None:
-        return replace(self._control, secret=self.call_secret) if self._control else None
+        return replace(self._control, secret=self.call_secret, behind_proxy=True) if self._control else None
 
     @property
     def engine_counters(self) -> EngineCounters | None:

@@ -204,6 +204,18 @@ async def test_a_replica_that_ray_starts_again_gets_its_configuration_again(driv
     assert "Ray has started this replica again" in str((await driver.call("GET", "/v2/endpoint/acme/tiny/logs")).body)
 
 
+async def test_a_call_that_rays_proxy_cannot_pass_on_is_told_when_to_try_again(driver: Driver, ray: RayStandIn) -> None:
+    await deploy(driver)
+    assert "x-inference-endpoints-replica" not in (await driver.call_endpoint()).headers
+    for placed in ray.ours.values():
+        assert placed.app is not None
+        await placed.app.aclose()
+        placed.app = None  # the proxy knows of no replica
+    refused = await driver.call_endpoint()
+    assert (refused.status, refused.body["error"]) == (503, "503 Service Unavailable")
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+
+
 async def test_a_cluster_that_is_lost_gets_everything_again(driver: Driver, ray: RayStandIn) -> None:
     await deploy(driver)
     await ray.restart()
