@@ -67,7 +67,7 @@ class AsyncInference:
     ) -> ChatResponse:
         """Answer a conversation. `parameters`: other settings of the OpenAI API, such as stop, n or tools.
 
-        `on_delta` gets each delta when it arrives. A `accumulator` that is given has, after an error, what the model
+        `on_delta` gets each delta when it arrives. An `accumulator` that is given has, after an error, what the model
         wrote until then.
 
         >>> response = await inference.chat("chat", [{"role": "user", "content": "Hi"}], max_tokens=20)

@@ -5,23 +5,20 @@ Sources: the published chat-completion schemas of huggingface.js, and the server
 
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import BadRequest, Unavailable
+from inference_endpoints.inference.calls.answer_stream import stream_answer
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
 from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, Usage
 from inference_endpoints.inference.chat.messages import SETTINGS, Messages, check_messages
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
-from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events
 
 ROUTE = "/v1/chat/completions"
-MAX_STREAM_CHARACTERS = 32 * 1024 * 1024
-"""Characters of one answer, in all its chunks. A longer one is refused."""
 
 
 def build_chat_request(messages: Messages, settings: Mapping[str, Any]) -> Callable[[Endpoint, str], EngineRequest]:
@@ -41,43 +38,34 @@ def build_chat_request(messages: Messages, settings: Mapping[str, Any]) -> Calla
     return build
 
 
-async def stream_deltas(opened: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[ChatDelta]:
+def stream_deltas(opened: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[ChatDelta]:
     """Yield the deltas of an answer. An answer that the engine does not stream is one delta for each choice."""
-    who = opened.call.label
-    failing = f"{who} did not finish its answer"
-    if "text/event-stream" not in opened.response.headers.get("content-type", ""):
-        with deadline.limit(failing):
-            content = await read_up_to(opened.response, MAX_STREAM_CHARACTERS)
-        for delta in parse_deltas(content, who):
-            yield delta
-        return
-    async with (
-        aclosing(_parse_stream(opened.response, who)) as deltas,
-        aclosing(deadline.limit_each(deltas, failing)) as timed,
-    ):
-        async for delta in timed:
-            yield delta
+    return stream_answer(opened, deadline, _DeltaReader(opened.call.label))
 
 
-async def _parse_stream(response: httpx.Response, who: str) -> AsyncGenerator[ChatDelta]:
-    """Yield the deltas of a streamed answer, up to its `[DONE]`.
+class _DeltaReader:
+    length_setting = "max_tokens"
+    is_complete = False
 
-    Raises `Unavailable` if the engine reports an error in the stream, or ends the stream too early.
-    """
-    open_choices: set[int] = {0}
-    size = 0
-    async for data in server_sent_events(response):
-        if data.strip() == "[DONE]":
-            return
-        size += len(data)
-        if size > MAX_STREAM_CHARACTERS:
-            raise Unavailable(f"{who} sent more than 32 MiB and was still answering.", hint="Set max_tokens.")
-        for delta in parse_deltas(data.encode(), who):
-            open_choices |= {delta.index} if delta.is_written else set()
-            open_choices -= {delta.index} if delta.finish_reason is not None else set()
-            yield delta
-    if open_choices:
-        raise Unavailable(f"{who} broke off its answer.", hint="Try again. If it happens again, read its logs.")
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._open_choices: set[int] = {0}
+
+    def read_whole(self, content: bytes) -> Sequence[ChatDelta]:
+        return parse_deltas(content, self._who)
+
+    def read_event(self, data: str) -> Sequence[ChatDelta]:
+        deltas = parse_deltas(data.encode(), self._who)
+        for delta in deltas:
+            self._open_choices |= {delta.index} if delta.is_written else set()
+            self._open_choices -= {delta.index} if delta.finish_reason is not None else set()
+        return deltas
+
+    def is_whole(self, *, done: bool) -> bool:
+        return done or not self._open_choices
+
+    def read_end(self) -> Sequence[ChatDelta]:
+        return []
 
 
 class _ChatMessage(BaseModel, defer_build=True):

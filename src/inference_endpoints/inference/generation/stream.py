@@ -1,14 +1,13 @@
 """Build the request of a streamed text, and read it token by token."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.errors import BadRequest, Unavailable
+from inference_endpoints.inference.calls.answer_stream import stream_answer
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
-from inference_endpoints.inference.chat.stream import MAX_STREAM_CHARACTERS
 from inference_endpoints.inference.generation.answer import (
     TextGenerationOutputToken,
     TextGenerationStreamOutput,
@@ -24,7 +23,6 @@ from inference_endpoints.inference.tasks.table import TASKS
 from inference_endpoints.models import Endpoint
 from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
-from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events
 
 _GENERATION = TASKS["text-generation"]
 
@@ -44,21 +42,9 @@ def build_stream_request(text: str, parameters: Mapping[str, Any]) -> Callable[[
     return build
 
 
-async def stream_tokens(opened: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[TextGenerationStreamOutput]:
+def stream_tokens(opened: OpenResponse, deadline: CallDeadline) -> AsyncGenerator[TextGenerationStreamOutput]:
     """Yield the tokens of an answer. An answer that the engine does not stream is one token."""
-    who = opened.call.label
-    failing = f"{who} did not finish its answer"
-    if "text/event-stream" not in opened.response.headers.get("content-type", ""):
-        with deadline.limit(failing):
-            content = await read_up_to(opened.response, MAX_STREAM_CHARACTERS)
-        yield _whole(content, who)
-        return
-    async with (
-        aclosing(_read_stream(opened.response, who)) as tokens,
-        aclosing(deadline.limit_each(tokens, failing)) as timed,
-    ):
-        async for token in timed:
-            yield token
+    return stream_answer(opened, deadline, _TokenReader(opened.call.label))
 
 
 @dataclass
@@ -91,23 +77,27 @@ class _Completion:
         return TextGenerationStreamOutput(len(self.text) + 1, end, details, "".join(self.text))
 
 
-async def _read_stream(response: httpx.Response, who: str) -> AsyncGenerator[TextGenerationStreamOutput]:
-    """Raises `Unavailable` if the engine reports an error in the stream, or ends the stream too early."""
-    completion, size = _Completion(), 0
-    async for data in server_sent_events(response):
-        if data.strip() == "[DONE]":
-            break
-        size += len(data)
-        if size > MAX_STREAM_CHARACTERS:
-            raise Unavailable(f"{who} sent more than 32 MiB and was still answering.", hint="Set max_new_tokens.")
-        token = _parse(data, completion, who)
-        if token is not None:
-            yield token
-            if token.generated_text is not None:
-                return
-    if completion.reason is None:
-        raise Unavailable(f"{who} broke off its answer.", hint="Try again. If it happens again, read its logs.")
-    yield completion.end()
+class _TokenReader:
+    length_setting = "max_new_tokens"
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._completion = _Completion()
+        self.is_complete = False
+
+    def read_whole(self, content: bytes) -> Sequence[TextGenerationStreamOutput]:
+        return [_whole(content, self._who)]
+
+    def read_event(self, data: str) -> Sequence[TextGenerationStreamOutput]:
+        token = _parse(data, self._completion, self._who)
+        self.is_complete = token is not None and token.generated_text is not None
+        return [] if token is None else [token]
+
+    def is_whole(self, *, done: bool) -> bool:
+        return self._completion.reason is not None
+
+    def read_end(self) -> Sequence[TextGenerationStreamOutput]:
+        return [self._completion.end()]
 
 
 def _parse(data: str, completion: _Completion, who: str) -> TextGenerationStreamOutput | None:
