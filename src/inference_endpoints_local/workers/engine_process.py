@@ -35,6 +35,8 @@ def main() -> int:
         port = listener.getsockname()[1]  # free now; should another take it, the engine ends and is started again
     sys.stdout.write(json.dumps({"port": port}) + "\n")
     sys.stdout.flush()
+    # The token of the node's user is not for a caller's models.
+    environment = {**os.environ, "VLLM_API_KEY": config["secret"], "HF_TOKEN_PATH": os.devnull}
     # Names of models that are also paths are looked up in the working folder: it is empty.
     with tempfile.TemporaryDirectory(prefix="ie-engine-") as folder:
         where = (f"--host={loopback.HOST}", f"--port={port}")
@@ -42,7 +44,7 @@ def main() -> int:
             [program, *command[1:], *where, *_key_flags(command, config["secret"])],
             stdin=subprocess.DEVNULL,
             cwd=folder,
-            env={**os.environ, "VLLM_API_KEY": config["secret"]},
+            env=environment,
             process_group=0,
             preexec_fn=ending_with_us(),
         )

@@ -101,6 +101,7 @@ async def test_vllm_runs_with_the_settings_of_the_endpoint_and_ends_with_it(
     ]
     assert told["environment"]["HF_TOKEN"] == "hf_of_the_endpoint"
     await eventually(lambda: driver.endpoint("tiny").replicas[0].engine_counters is not None, "its metrics are read")
+    assert told["environment"]["HF_TOKEN_PATH"] == os.devnull  # not the token of the node's user
     assert "A_SECRET_OF_THE_NODE" not in told["environment"]
     assert told["files"] == []  # no name of a model is a path there
     assert told["environment"]["VLLM_API_KEY"] not in str(ray.puts)
