@@ -323,6 +323,11 @@ class HttpTransport:
             raise _unreadable(request, "is not valid JSON", Unavailable, "Try again.") from error
 
 
+def load_connections() -> None:
+    """Load what the first connection would load."""
+    httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
 async def read_error(response: httpx.Response) -> ErrorResponse:
     """An error response with the first 64 KiB of its body."""
     return ErrorResponse(response.status_code, response.headers, await read_up_to(response, MAX_ERROR_BYTES))

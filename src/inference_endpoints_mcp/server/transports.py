@@ -103,11 +103,16 @@ def serve_http(
 
 def _import_everything() -> None:
     """Before the first caller: a server that is out of descriptors later cannot open a module."""
+    from inference_endpoints.transport.http import load_connections
     from inference_endpoints_mcp.server import clients as clients
-    from inference_endpoints_mcp.server.tool_calls import tool_specs
+    from inference_endpoints_mcp.server.tool_calls import app_tool_specs, published_names, tool_specs
     from inference_endpoints_mcp.tools import schema as schema
 
+    load_connections()
     tool_specs()
+    app_tool_specs()
+    published_names()
+    Redactor(["the secret of nobody"]).text("a text without secrets")
 
 
 def run_until_stopped(
