@@ -23,7 +23,7 @@ from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.http import connections as http_connections
 from inference_endpoints_mcp.server.http.connections import RESERVED_DESCRIPTORS
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.stderr_log import LINES_PER_PERIOD, RepetitionFilter
+from inference_endpoints_mcp.server.observability.stderr_log import LINES_PER_PERIOD, RepetitionFilter
 from inference_endpoints_mcp.server.transports import build_http_config
 
 pytestmark = pytest.mark.anyio

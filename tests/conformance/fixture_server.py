@@ -17,7 +17,7 @@ from inference_endpoints.transport.backend import Backend, hugging_face
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration
+from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles, ServedConfiguration
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer

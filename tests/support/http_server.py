@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles
+from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles
+from inference_endpoints_mcp.server.configuration.profile_servers import ProfileServers
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure
 from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.profile_servers import ProfileServers
 from inference_endpoints_mcp.server.transports import HttpOptions, build_http_config
 
 ON_LOOPBACK = HttpOptions(TcpAddress("127.0.0.1", 0), AccessRules.from_settings(ServerExposure("127.0.0.1"), []))

@@ -14,12 +14,12 @@ from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError
 from inference_endpoints_mcp.replicas.sealing_keys import ReplicasError
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration
+from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles, ServedConfiguration
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure, UnprotectedServerError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
 from inference_endpoints_mcp.server.http.sign_in.keys import KeyFileError
 from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings, ProviderSettingsError
-from inference_endpoints_mcp.server.telemetry import NoTelemetry, Telemetry
+from inference_endpoints_mcp.server.observability.telemetry import NoTelemetry, Telemetry
 from inference_endpoints_mcp.server.transports import HttpOptions, serve_http
 
 _HTTP_ERRORS = (UnprotectedServerError, ProfilesError, KeyFileError, ProviderSettingsError, ListenError)

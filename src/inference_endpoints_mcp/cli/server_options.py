@@ -18,7 +18,7 @@ from inference_endpoints_mcp.server.backends.token_sources import (
     token_of_command,
     token_of_this_machine,
 )
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration
+from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles, ServedConfiguration
 from inference_endpoints_mcp.server.tool_calls import find_unknown_tools
 from inference_endpoints_mcp.tools.media_access import MediaAccess
 

@@ -27,8 +27,8 @@ from inference_endpoints_mcp.server.caller import identify_caller
 from inference_endpoints_mcp.server.holding.held_call import HeldCall
 from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds
+from inference_endpoints_mcp.server.observability.telemetry import NoTelemetry, Telemetry
 from inference_endpoints_mcp.server.progress import report_progress
-from inference_endpoints_mcp.server.telemetry import NoTelemetry, Telemetry
 from inference_endpoints_mcp.tools.call_context import CallContext
 from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
 from inference_endpoints_mcp.tools.media_access import MediaAccess

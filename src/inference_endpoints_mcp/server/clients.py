@@ -17,7 +17,7 @@ from inference_endpoints_mcp.policy.send_guard import SendGuard
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.replicas.shared_state import SharedState
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.telemetry import MeasuredGuard
+from inference_endpoints_mcp.server.observability.telemetry import MeasuredGuard
 
 
 @dataclass(frozen=True)

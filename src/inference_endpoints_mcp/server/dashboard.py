@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles
+from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles
 from inference_endpoints_mcp.server.http.access import AccessRules
 from inference_endpoints_mcp.server.http.listening import Listening
 from inference_endpoints_mcp.server.http.page import OneTimeLinks
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.stderr_log import log_to_stderr
+from inference_endpoints_mcp.server.observability.stderr_log import log_to_stderr
 from inference_endpoints_mcp.server.transports import (
     HttpOptions,
     run_until_stopped,

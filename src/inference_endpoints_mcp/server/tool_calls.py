@@ -28,8 +28,8 @@ from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.answers import rendering
 from inference_endpoints_mcp.server.features.mcp_app import SHOWN_IN_APP, link_to_app, shows_app
-from inference_endpoints_mcp.server.json_log import with_facts
-from inference_endpoints_mcp.server.telemetry import CANCELLED, OK, Telemetry
+from inference_endpoints_mcp.server.observability.json_log import with_facts
+from inference_endpoints_mcp.server.observability.telemetry import CANCELLED, OK, Telemetry
 from inference_endpoints_mcp.tools.call_context import InputNeeded, given_arguments
 from inference_endpoints_mcp.tools.spec import Toolset, ToolSpec
 

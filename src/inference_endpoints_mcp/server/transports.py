@@ -13,11 +13,11 @@ import anyio
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles
-from inference_endpoints_mcp.server.json_log import LogFormat
+from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles
+from inference_endpoints_mcp.server.configuration.profile_servers import ProfileServers
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.profile_servers import ProfileServers
-from inference_endpoints_mcp.server.stderr_log import log_to_stderr
+from inference_endpoints_mcp.server.observability.json_log import LogFormat
+from inference_endpoints_mcp.server.observability.stderr_log import log_to_stderr
 
 if TYPE_CHECKING:
     import uvicorn

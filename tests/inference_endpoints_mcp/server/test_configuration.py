@@ -32,7 +32,11 @@ from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.privacy.redact import Redactor
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration, changed_settings
+from inference_endpoints_mcp.server.configuration.configuration_files import (
+    ConfigurationFiles,
+    ServedConfiguration,
+    changed_settings,
+)
 from inference_endpoints_mcp.server.http.listening import TcpAddress
 from inference_endpoints_mcp.server.http.sign_in.oauth_settings import OAuthSettings
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer

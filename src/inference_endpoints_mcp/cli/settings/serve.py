@@ -20,7 +20,7 @@ from inference_endpoints_mcp.cli.settings.values import (
 )
 from inference_endpoints_mcp.policy.limits import CommaSeparated
 from inference_endpoints_mcp.policy.owned_limits import flag
-from inference_endpoints_mcp.server.json_log import LogFormat
+from inference_endpoints_mcp.server.observability.json_log import LogFormat
 
 
 class ServeSettings(ServerSettings):

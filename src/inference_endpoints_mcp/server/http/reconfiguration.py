@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from mcp.server.auth.provider import TokenVerifier
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference_endpoints_mcp.server.configuration import ConfigurationFiles, ServedConfiguration
+from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles, ServedConfiguration
+from inference_endpoints_mcp.server.configuration.profile_servers import ProfileServers
 from inference_endpoints_mcp.server.http.sign_in.oauth_settings import GroupProfiles
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.profile_servers import ProfileServers
 
 
 class ReconfigurationMiddleware:

@@ -16,7 +16,7 @@ from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
 
 from inference_endpoints_mcp.policy.caller import Caller, current_caller
-from inference_endpoints_mcp.server.json_log import JsonFormatter
+from inference_endpoints_mcp.server.observability.json_log import JsonFormatter
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from mcp.server.auth.provider import AccessToken
 
 from inference_endpoints_mcp.privacy.private_file import PrivateFileError, read_private_file
-from inference_endpoints_mcp.server.file_version import version_of
+from inference_endpoints_mcp.server.configuration.file_version import version_of
 
 MIN_KEY_LENGTH = 16
 NEVER = "never"

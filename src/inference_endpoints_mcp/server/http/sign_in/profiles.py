@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from inference_endpoints_mcp.server.configuration.profile_servers import ProfileServers
 from inference_endpoints_mcp.server.http.sign_in.keys import PROFILE
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
-from inference_endpoints_mcp.server.profile_servers import ProfileServers
 
 DEFAULT_PROFILE = "default"
 """The profile of a caller who has none. Without it such a caller is refused."""

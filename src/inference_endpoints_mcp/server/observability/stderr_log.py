@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from inference_endpoints_mcp.privacy.redact import RedactingFilter, Redactor
-from inference_endpoints_mcp.server.json_log import JsonFormatter, LogFormat
+from inference_endpoints_mcp.server.observability.json_log import JsonFormatter, LogFormat
 
 PERIOD_S = 60.0
 LINES_PER_PERIOD = 20

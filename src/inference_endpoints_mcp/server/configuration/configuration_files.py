@@ -9,7 +9,7 @@ from typing import Any
 
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditError, AuditTrail
 from inference_endpoints_mcp.server.application import ServerOptions
-from inference_endpoints_mcp.server.file_version import FileVersion, version_of
+from inference_endpoints_mcp.server.configuration.file_version import FileVersion, version_of
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The files that a server reads again when they change, and what holds then."""
