@@ -14,14 +14,15 @@ from tests.support.host import Host, Mode, parts_of, pollers, serving
 from tests.support.options import options_for
 from tests.support.plane_driver import TOKEN, Driver, PlaneOf
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, Upstream
+from tests.support.scripted_upstream import SILENT, Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
-from inference_endpoints.clients.hardware_cache import HardwareCache
+from inference_endpoints.clients.hardware_cache import MAX_OFFER_AGE_S, HardwareCache
 from inference_endpoints.errors import NotFound, Unavailable
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.tools.lifecycle import wait_for_endpoint as wait_tool
 
 pytestmark = pytest.mark.anyio
 
@@ -170,3 +171,27 @@ async def test_a_namespace_that_does_not_answer_delays_no_other(upstream: Upstre
             await cache.prices("lab")
         assert not waiting.done()
         waiting.cancel()
+
+
+async def test_progress_says_when_an_endpoint_was_seen_last(
+    upstream: Upstream, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait_tool, "UNSEEN_S", 1.0)
+    upstream.answers("GET", "/v2/endpoint/acme/chat", Answer(body=upstream.endpoint("initializing")), SILENT)
+    async with serving(options_for(local(upstream.url, TOKEN), poll_interval=0.05), mode) as host:
+        waiting = wait(host)
+        await host.wait_for_progress("ago, still trying")
+        assert all("initializing" in message for _, message in host.progress if "seen" in message)
+        waiting.cancel()
+
+
+async def test_what_hardware_costs_is_computed_once_for_each_listing(upstream: Upstream) -> None:
+    upstream.answers("GET", HARDWARE, Answer(body={"vendors": []}))
+    now = 0.0
+    async with AsyncEndpointsClient(local(upstream.url, TOKEN)) as client:
+        cache = HardwareCache(client, now=lambda: now)
+        costs = await cache.costs("acme")
+        assert await cache.costs("acme") is costs
+        now += MAX_OFFER_AGE_S
+        assert await cache.costs("acme") is not costs
+    assert len(upstream.seen) == 2
