@@ -20,7 +20,7 @@ from tests.benchmarks.measure import Figure, Report
 from tests.support.plane_driver import RawClient, local, tiny_programs
 from tests.support.polling import eventually
 
-from inference_endpoints_local.daemon.cluster_engine import Cluster
+from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
 from inference_endpoints_local.engines.engine import WorkerAddress
 from inference_endpoints_local.engines.ray.cluster_hardware import ClusterPrices

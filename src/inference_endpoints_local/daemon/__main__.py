@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from inference_endpoints_local import loopback, own_version
+from inference_endpoints_local.daemon.cluster.ray_options import RayOptions
 from inference_endpoints_local.daemon.connect import StartOptions
 from inference_endpoints_local.daemon.data_folder import DataFolder, RunningPlane
 from inference_endpoints_local.daemon.plane_errors import (
@@ -26,7 +27,6 @@ from inference_endpoints_local.daemon.plane_errors import (
     PortInUse,
     StoreUnusable,
 )
-from inference_endpoints_local.daemon.ray_options import RayOptions
 
 if TYPE_CHECKING:
     from inference_endpoints_local.daemon.plane import PlaneOptions
@@ -92,7 +92,7 @@ async def serve(options: DaemonOptions, ready: Callable[[RunningPlane], None]) -
 async def _serve(
     options: DaemonOptions, folder: DataFolder, listener: socket.socket, ready: Callable[[RunningPlane], None]
 ) -> None:
-    from inference_endpoints_local.daemon.chosen_cluster import opened_cluster
+    from inference_endpoints_local.daemon.cluster.chosen_cluster import opened_cluster
     from inference_endpoints_local.daemon.plane import PlaneOptions
 
     chosen: dict[str, Any] = {

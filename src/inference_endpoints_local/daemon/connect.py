@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from inference_endpoints_local import own_version
+from inference_endpoints_local.daemon.cluster.ray_options import RayOptions as RayOptions
 from inference_endpoints_local.daemon.data_folder import DataFolder
 from inference_endpoints_local.daemon.data_folder import RunningPlane as RunningPlane
 from inference_endpoints_local.daemon.launcher import Launcher, not_reachable
 from inference_endpoints_local.daemon.local_requests import request, send
 from inference_endpoints_local.daemon.plane_errors import ClusterUnusable, NotReachable, NotSimulated
 from inference_endpoints_local.daemon.plane_errors import PlaneError as PlaneError
-from inference_endpoints_local.daemon.ray_options import RayOptions as RayOptions
 from inference_endpoints_local.daemon.start_options import StartOptions as StartOptions
 from inference_endpoints_local.isolated_python import isolated
 

@@ -22,8 +22,8 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
+from inference_endpoints_local.daemon.cluster.ray_options import RayOptions
 from inference_endpoints_local.daemon.plane_errors import DiskFull, FolderInUse, FolderUnusable
-from inference_endpoints_local.daemon.ray_options import RayOptions
 
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _LOCK_TIMEOUT_S = 0.25

@@ -16,7 +16,7 @@ from inference_endpoints_local.api.simulation_handlers import SimulationHandlers
 from inference_endpoints_local.control.endpoint_metrics import INTERVAL_S
 from inference_endpoints_local.control.executor import Executor
 from inference_endpoints_local.control.lifecycle import Lifecycle
-from inference_endpoints_local.daemon.cluster_engine import Cluster, check_engines, ray_engine
+from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster, check_engines, ray_engine
 from inference_endpoints_local.daemon.start_options import StartOptions
 from inference_endpoints_local.engines.engine import Engine
 from inference_endpoints_local.engines.process import ProcessEngine

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inference_endpoints_local.daemon.ray_options import RayOptions
+from inference_endpoints_local.daemon.cluster.ray_options import RayOptions
 
 
 @dataclass(frozen=True)

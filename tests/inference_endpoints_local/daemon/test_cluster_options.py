@@ -8,10 +8,10 @@ from tests.support.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually
 from tests.support.ray_stand_in import RayStandIn, standing_in
 
-from inference_endpoints_local.daemon.cluster_engine import Cluster
+from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
+from inference_endpoints_local.daemon.cluster.ray_options import RayOptions
 from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, stop_plane
 from inference_endpoints_local.daemon.plane_errors import ClusterUnusable
-from inference_endpoints_local.daemon.ray_options import RayOptions
 from inference_endpoints_local.engines.ray.cluster_hardware import ClusterPrices
 from inference_endpoints_local.engines.ray.ray_engine import ClusterRefused
 

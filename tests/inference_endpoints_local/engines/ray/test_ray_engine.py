@@ -13,7 +13,7 @@ from tests.support.polling import eventually, until_ended
 from tests.support.ray_stand_in import RayStandIn, standing_in
 
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
-from inference_endpoints_local.daemon.cluster_engine import Cluster
+from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
 from inference_endpoints_local.engines.ray import ray_engine
 from inference_endpoints_local.engines.ray.cluster_hardware import ClusterPrices
 from inference_endpoints_local.engines.ray.ray_engine import ClusterRefused

@@ -12,7 +12,7 @@ from tests.support.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually, until_ended
 from tests.support.ray_stand_in import RayStandIn, standing_in
 
-from inference_endpoints_local.daemon.cluster_engine import Cluster
+from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.engines.ray.cluster_hardware import AcceleratorFacts, ClusterPrices
 from inference_endpoints_local.engines.serving_engines.commands import with_serving_engines

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from inference_endpoints_local.daemon.cluster_engine import Cluster
-from inference_endpoints_local.daemon.one_node_cluster import OneNodeCluster
+from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
+from inference_endpoints_local.daemon.cluster.one_node_cluster import OneNodeCluster
+from inference_endpoints_local.daemon.cluster.ray_options import RayOptions
 from inference_endpoints_local.daemon.plane import available_cores
 from inference_endpoints_local.daemon.plane_errors import ClusterUnusable
-from inference_endpoints_local.daemon.ray_options import RayOptions
 from inference_endpoints_local.engines.engine import WorkerAddress
 from inference_endpoints_local.engines.ray.cluster_hardware import PricesUnusable, read_prices
 from inference_endpoints_local.engines.ray.rest_client import parse_address

@@ -1,0 +1,1 @@
+"""The Ray cluster that a plane was told to use, or started itself."""
