@@ -27,7 +27,7 @@ IdleMinutes = Annotated[
     int, Field(ge=MIN_SCALE_TO_ZERO_TIMEOUT_MIN, le=MAX_SCALE_TO_ZERO_TIMEOUT_MIN, description="Idle minutes.")
 ]
 DryRun = Annotated[bool, Field(description="Only show the plan with its price; change nothing.")]
-PlanToken = Annotated[str, Field(max_length=200, description="Of the plan that was shown: carries it out.")]
+PlanToken = Annotated[str, Field(max_length=200, description="Carries out a plan that was shown.")]
 HardwareId = Annotated[
     str, Field(max_length=96, description="An id from get_vendors, e.g. aws-us-east-1-nvidia-l4-x1.")
 ]

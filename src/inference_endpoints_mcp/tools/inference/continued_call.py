@@ -12,7 +12,7 @@ from inference_endpoints_mcp.tools.call_context import CallContext, Progress
 from inference_endpoints_mcp.tools.outputs import ToolOutput, next_call
 from inference_endpoints_mcp.tools.running_calls import RunningCall
 
-CallId = Annotated[str, Field(max_length=20, description="Of a call that goes on, from `next`.")]
+CallId = Annotated[str, Field(max_length=20, description="Call id, from `next`.")]
 
 Output = TypeVar("Output", bound=ToolOutput)
 
