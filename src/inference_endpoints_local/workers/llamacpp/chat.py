@@ -25,6 +25,7 @@ from inference_endpoints_local.workers.llamacpp.tool_calls import as_calls, requ
 from inference_endpoints_local.workers.worker_http import (
     cancel_on_disconnect,
     error_body,
+    malformed,
     read_json,
     record_tokens,
     unprocessable,
@@ -52,7 +53,12 @@ class ChatModel:
         if is_required:
             body, generate = require_call(body), self._llama.chat
         chunks = as_chat(_chunks(generate, body))
-        return await _openai(request, body, as_calls(chunks) if is_required else chunks, "chat.completion")
+        try:
+            return await _openai(request, body, as_calls(chunks) if is_required else chunks, "chat.completion")
+        except HTTPException as error:
+            if "grammar" in body and "parse grammar" in error.detail:
+                raise malformed("`response_format` or `grammar` is not a grammar in GBNF", "response_format") from error
+            raise
 
     async def completions(self, request: Request) -> Response:
         """`POST /v1/completions`."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inference_endpoints_local.workers.llamacpp.openai_messages import check_messages
+from inference_endpoints_local.workers.llamacpp.regex_grammar import grammar_of
 from inference_endpoints_local.workers.worker_http import malformed, unprocessable
 
 MAX_CHOICES = 128
@@ -18,7 +19,7 @@ Check = tuple[Callable[[Any], bool], str]
 
 _CONSTRAINTS = ("guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "ebnf", "regex")
 _NOT_HONOURED = (*_CONSTRAINTS, "echo", "suffix", "functions", "function_call", "audio", "prediction")
-_FORMATS = ("text", "json_object", "json_schema")
+_FORMATS = ("text", "json_object", "json_schema", "regex", "grammar")
 
 
 def _whole(low: int, high: int | None = None) -> Check:
@@ -63,7 +64,7 @@ def chat_request(body: Body, *, sees_images: bool = False) -> Body:
     body = _checked(body, _SAMPLING | _CHAT)
     body["messages"] = check_messages(body.get("messages"), sees_images=sees_images)
     if "response_format" in body:
-        body["response_format"] = _response_format(body["response_format"])
+        body |= _response_format(body.pop("response_format"), body)
     return _with_tools(body)
 
 
@@ -91,7 +92,7 @@ def _checked(body: Body, checks: Mapping[str, Check]) -> Body:
     body = {name: value for name, value in body.items() if value is not None}
     for name in _NOT_HONOURED:
         if body.get(name):
-            instead = ": use `response_format` with a JSON schema" if name in _CONSTRAINTS else ""
+            instead = ": use `response_format`" if name in _CONSTRAINTS else ""
             raise unprocessable(f"`{name}` is not supported here{instead}", field=name)
     for name, (holds, complaint) in checks.items():
         if name in body and not holds(body[name]):
@@ -99,14 +100,35 @@ def _checked(body: Body, checks: Mapping[str, Check]) -> Body:
     return body
 
 
-def _response_format(given: Any) -> Body:
-    """The format as the engine enforces it. TGI, and huggingface_hub for it, say `json` and `value`."""
+def _response_format(given: Any, body: Body) -> Body:
+    """The member that makes the engine enforce the format. TGI, and huggingface_hub for it, say `json` and `value`."""
     kind = given.get("type") if isinstance(given, dict) else None
     if not isinstance(given, dict) or kind not in (*_FORMATS, "json"):
         raise unprocessable(
-            f"`response_format.type` must be one of {', '.join(_FORMATS)}; only JSON can be enforced here",
-            field="response_format.type",
+            f"`response_format.type` must be one of {', '.join(_FORMATS)}", field="response_format.type"
         )
+    if kind in ("regex", "grammar"):
+        return _grammar(given, str(kind), body)
+    return {"response_format": _json_format(given, str(kind))}
+
+
+def _grammar(given: Body, kind: str, body: Body) -> Body:
+    """The value is under `value`, as in TGI, or under the name of its type."""
+    name = "value" if "value" in given else kind
+    field, value = f"response_format.{name}", given.get(name)
+    if not isinstance(value, str) or not value:
+        raise malformed(f"`{field}` must be a text: the {kind}", field=field)
+    if "grammar" in body or "json_schema" in body:
+        raise malformed("`response_format` cannot be combined with another constraint", field="response_format")
+    if kind == "grammar":
+        return {"grammar": value}
+    try:
+        return {"grammar": grammar_of(value)}
+    except ValueError as error:
+        raise unprocessable(f"`{field}` {error}", field=field) from error
+
+
+def _json_format(given: Body, kind: str) -> Body:
     if "value" in given:
         return {"type": "json_object", "schema": _schema(given["value"], "response_format.value")}
     if kind == "json":
@@ -144,7 +166,11 @@ def _with_tools(body: Body) -> Body:
         raise malformed("`tool_choice` must be none, auto, required or a function", field="tool_choice")
     if choice == "required" and not tools:
         raise malformed("`tool_choice` requires `tools`", field="tool_choice")
-    return body if not tools or choice == "none" else body | {"tools": tools, "tool_choice": choice}
+    if not tools or choice == "none":
+        return body
+    if "grammar" in body:
+        raise unprocessable("`response_format` cannot be a grammar or a regex where `tools` are", "response_format")
+    return body | {"tools": tools, "tool_choice": choice}
 
 
 def _tool(tool: Any, field: str) -> Body:

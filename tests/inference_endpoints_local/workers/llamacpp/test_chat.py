@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -134,6 +135,34 @@ def test_role_and_content_are_there_however_the_answer_was_constrained(chat_work
     assert first["choices"][0]["delta"].keys() >= {"role", "content"}
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^(red|blue)-\d{3}é?$",
+        r"[1-5][a-c]{2,4}\.",
+        r"[^a-z\d][\s\S]\W\D[^\D]{2}",
+        r'"(?:[\]\\^-]{3}|😀)"[^"].\t',
+        r"(?P<year>\d{4})-x*?-(y+)",
+    ],
+)
+def test_an_answer_is_a_text_that_matches_the_regular_expression(chat_worker: Any, pattern: str) -> None:
+    for name in ("value", "regex"):
+        wanted = {"type": "regex", name: pattern}
+        body = {"messages": QUESTION, "max_tokens": 200, "seed": 1, "response_format": wanted}
+        status, answer = chat_worker.post("/v1/chat/completions", body)
+        assert status == 200
+        text, reason = answer["choices"][0]["message"]["content"], answer["choices"][0]["finish_reason"]
+        assert reason == "length" or re.fullmatch(pattern, text)
+
+
+@pytest.mark.parametrize("name", ["value", "grammar"])
+def test_an_answer_is_a_text_of_the_grammar(chat_worker: Any, name: str) -> None:
+    wanted = {"type": "grammar", name: 'root ::= "moss " ("green" | "grey")'}
+    body = {"messages": QUESTION, "max_tokens": 9, "response_format": wanted}
+    answer = chat_worker.post("/v1/chat/completions", body)[1]
+    assert answer["choices"][0]["message"]["content"] in ("moss green", "moss grey")
+
+
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 BROKEN_CALL = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{"}}]}
 
@@ -156,7 +185,21 @@ BROKEN_CALL = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"nam
         ({"tools": [TOOL], "tool_choice": "required"}, "tools"),  # the template of this model has no place for them
         ({"tools": [TOOL], "tool_choice": {"function": {"name": "g"}}}, "tool_choice"),
         ({"tool_choice": "required"}, "tool_choice"),
-        ({"response_format": {"type": "regex", "value": "[a-c]"}}, "response_format.type"),
+        ({"response_format": {"type": "structural_tag"}}, "response_format.type"),
+        ({"response_format": {"type": "grammar", "value": "root ::= ("}}, "response_format"),
+        ({"response_format": {"type": "grammar", "value": {}}}, "response_format.value"),
+        ({"tools": [TOOL], "response_format": {"type": "regex", "value": "a"}}, "response_format"),
+        ({"response_format": {"type": "regex"}}, "response_format.regex"),
+        ({"response_format": {"type": "regex", "value": "("}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": "(?=a)b"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": r"(a)\1"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": r"a\b"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": "(?i)a"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": "(?i:a)"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": "a|^b"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": r"[^\Wa]"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": "((a{99}){99}){99}"}}, "response_format.value"),
+        ({"response_format": {"type": "regex", "value": "a"}, "grammar": 'root ::= "b"'}, "response_format"),
         ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.json_schema.schema"),
         ({"guided_regex": "[a-c]"}, "guided_regex"),
     ],
