@@ -5,8 +5,12 @@ for (looking around, references back, boundaries, flags) is refused and not appr
 """
 
 import re
-from re import _constants, _parser  # type: ignore[attr-defined]  # the standard library has no public parser of these
+from importlib import import_module
 from typing import Any
+
+# The standard library has no public parser of these, and no types of its own one.
+_parser: Any = import_module("re._parser")
+_constants: Any = import_module("re._constants")
 
 MAX_REPEATED = 1000
 """How often a part can be repeated, with the repetitions around it: the engine writes each of them out."""
