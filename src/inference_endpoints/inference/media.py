@@ -27,15 +27,19 @@ _RIFF = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
 
 
 _ALSO_KNOWN = (
+    "image/svg+xml",
     "audio/aac",
+    "audio/l16",
     "audio/mp3",
     "audio/opus",
+    "audio/pcm",
     "audio/wave",
     "audio/x-flac",
     "audio/x-wav",
     "video/mp4",
     "video/webm",
 )
+"""Types that an answer may state, and that its first bytes do not show or show under another name."""
 _KNOWN = frozenset({*(kind for _, kind in _MAGIC), *_ISO_BRANDS.values(), *_RIFF.values(), "audio/mp4", *_ALSO_KNOWN})
 
 

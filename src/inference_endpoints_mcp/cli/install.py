@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, CliPositionalArg, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import CliPositionalArg, SettingsConfigDict
 
 from inference_endpoints_mcp.cli.settings.base import CommandSettings, DataFolderSettings, parse_arguments
 from inference_endpoints_mcp.cli.settings.server import ServerSettings
@@ -31,20 +31,11 @@ LOGIN = "`hf auth login` saves a token that the server finds in every host."
 class _ChangeSettings(CommandSettings):
     """What both commands have. They are flags only: a variable of a running server must not decide what is written."""
 
+    reads_variables = False
+
     scope: Scope = Field(default="user", description="user: for all your projects. project: for the current folder.")
     dry_run: bool = Field(default=False, description="Show what would change, and change nothing.")
     yes: bool = Field(default=False, description="Do not ask.")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
 
 
 class InstallSettings(_ChangeSettings):

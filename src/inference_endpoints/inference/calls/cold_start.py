@@ -35,12 +35,14 @@ class CallOptions(TypedDict, total=False):
     """The options of every call.
 
     `timeout`: seconds for the whole call (default 120). `wake`: whether the call may wake an endpoint that is scaled
-    to zero, which is billed (default True). `on_wait` gets a sentence before every wait for a replica.
+    to zero, which is billed (default True). `on_wait` gets a sentence before every wait for a replica. `started`: when
+    the call began, by anyio's clock (default now).
     """
 
     timeout: float
     wake: bool
     on_wait: OnWait | None
+    started: float
 
 
 class CallDeadline:
@@ -55,11 +57,12 @@ class CallDeadline:
         *,
         wake: bool = True,
         on_wait: OnWait | None = None,
+        started: float | None = None,
         sleep: Sleep = anyio.sleep,
     ) -> None:
         self.timeout = timeout
         self.may_wake = wake
-        self.started = anyio.current_time()
+        self.started = anyio.current_time() if started is None else started
         self._on_wait = on_wait
         self._sleep = sleep
 

@@ -66,7 +66,7 @@ class EndpointCalls:
             deadline = CallDeadline(given.options.get("timeout", self.timeout))
             with deadline.limit("The file was not read"):
                 inputs |= {name: await read_file(inputs[name]) for name in files}
-            given.options["timeout"] = round(deadline.remaining, 2)
+            given.options["started"] = deadline.started
         inference, known = await self._inference()
         return await inference.run(
             self.endpoint.name,

@@ -45,6 +45,7 @@ class _Variables(EnvSettingsSource):
 class CommandSettings(BaseSettings):
     """How every command reads its settings."""
 
+    reads_variables: ClassVar[bool] = True
     flags_only: ClassVar[frozenset[str]] = frozenset()
     """Settings that no variable sets: several commands have one of this name, and mean different things by it."""
 
@@ -69,7 +70,7 @@ class CommandSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _Variables(settings_cls)
+        return (init_settings, _Variables(settings_cls)) if cls.reads_variables else (init_settings,)
 
 
 class DataFolderSettings(CommandSettings):
