@@ -178,3 +178,57 @@ async def test_parts_of_an_answer_that_have_no_sense_are_left_out(call: CallStyl
     assert (made.id, made.function.name, made.function.arguments) == ("call-1", None, "")
     (token,) = part.choices[0].logprobs.content
     assert (token.token, token.top_logprobs) == ("Hi", [])
+
+
+OWN_PARTS = [
+    chunk(0, {"role": "assistant", "content": "Hi", "audio": {"id": "a", "data": "UklG"}}, token_ids=[1]),
+    chunk(0, {"audio": {"data": "Rg=="}}, token_ids=[2, 3]),
+    chunk(0, {}, finish_reason="stop", stop_reason=2),
+    NAMED | {"choices": [], "usage": USAGE | {"cost": 0.5}, "service_tier": "flex", "timings": {"predicted_ms": 7}},
+    b"data: [DONE]\n\n",
+]
+OWN_WHOLE = {
+    "message": {"role": "assistant", "content": "Hi", "audio": {"id": "a", "data": "UklGRg=="}},
+    "finish_reason": "stop",
+    "stop_reason": 2,
+    "token_ids": [1, 2, 3],
+}
+
+
+async def test_fields_that_an_engine_adds_are_kept_as_huggingface_hub_keeps_them(
+    call: CallStyle, default_upstream: Upstream
+) -> None:
+    whole = NAMED | {"choices": [OWN_WHOLE], "usage": USAGE | {"cost": 0.5}, "service_tier": "flex"}
+    whole |= {"timings": {"predicted_ms": 7}}
+    default_upstream.serves(ROUTE, events(*OWN_PARTS), Answer(body=whole))
+    client = client_of(call, default_upstream)
+    ours = await call(asked, client)
+    theirs = await asyncio.to_thread(asked, huggingface_hub.InferenceClient(base_url=client.model, api_key=TOKEN))
+    for answer in (ours, theirs):
+        assert (answer.service_tier, answer["timings"], answer.usage.cost) == ("flex", {"predicted_ms": 7}, 0.5)
+        (choice,) = answer.choices
+        assert (choice.stop_reason, choice["token_ids"]) == (2, [1, 2, 3])
+        assert choice.message.audio == {"id": "a", "data": "UklGRg=="}
+    assert dict(ours.usage)["cost"] == 0.5
+    with pytest.raises(AttributeError):
+        _ = ours.choices[0].audio
+
+
+async def test_fields_that_an_engine_adds_to_a_part_are_kept(call: CallStyle, default_upstream: Upstream) -> None:
+    default_upstream.serves(ROUTE, events(*OWN_PARTS))
+    parts = await collected(await call(asked, client_of(call, default_upstream), stream=True))
+    assert [dict(part.choices[0]).get("token_ids") for part in parts] == [[1], [2, 3], None, None]
+    assert parts[1].choices[0].delta.audio == {"data": "Rg=="}
+    assert parts[-1].service_tier == "flex"
+
+
+@pytest.mark.parametrize("name", ["keys", "get", "with_extra", "__class__", "choices", "content"])
+async def test_a_field_that_an_engine_adds_never_takes_the_place_of_another(
+    call: CallStyle, default_upstream: Upstream, name: str
+) -> None:
+    part = chunk(0, {"content": "Hi", name: "evil"} | {"content": "Hi"}, finish_reason="stop")
+    default_upstream.serves(ROUTE, events(part, b"data: [DONE]\n\n"))
+    answer = await call(asked, client_of(call, default_upstream))
+    message = answer.choices[0].message
+    assert (message.get("content"), type(message).__name__) == ("Hi", "ChatCompletionMessage")
+    assert callable(message.keys)

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.anyio
 
 
 def tgi_event(index: int, text: str, **last: Any) -> dict[str, Any]:
-    token = {"id": index, "text": text, "logprob": -0.5, "special": False}
+    token = {"id": index, "text": text, "logprob": -0.5, "special": False, "own_rank": 1}
     return {"index": index, "token": token, "generated_text": None, "details": None} | last
 
 
-ENDED = {"finish_reason": "length", "generated_tokens": 2, "input_length": 3, "seed": 7}
+ENDED = {"finish_reason": "length", "generated_tokens": 2, "input_length": 3, "seed": 7, "own_queue_ms": 4}
 OF_TGI = [tgi_event(1, " upon"), tgi_event(2, " a", generated_text=" upon a", details=ENDED)]
 
 
@@ -91,12 +91,15 @@ async def test_tokens_of_an_engine_of_the_openai_api_have_the_same_form(
 async def test_details_of_an_engine_of_the_openai_api_have_the_same_form(
     call: CallStyle, default_upstream: Upstream
 ) -> None:
-    choice = chunk(" upon", finish_reason="stop", logprobs={"tokens": [" upon"], "token_logprobs": [-0.5]})
+    logprobs = {"tokens": [" upon"], "token_logprobs": [-0.5]}
+    choice = chunk(" upon", finish_reason="stop", logprobs=logprobs, matched_stop=2)
     default_upstream.serves("/v1/completions", Answer(body=choice | {"usage": USAGE}))
     client = client_of(call, default_upstream, engine="vllm")
     output = await call(client.text_generation, "once", details=True, return_full_text=True)
     assert output.generated_text == output["generated_text"] == " upon"
     assert (output.details.finish_reason, output.details.generated_tokens) == ("eos_token", 2)
+    assert output.details["matched_stop"] == 2
+    assert "index" not in output.details
     assert output.details.tokens == [TextGenerationOutputToken(None, -0.5, special=False, text=" upon")]
     assert default_upstream.seen[0].json == {"model": "gpt2", "prompt": "once", "echo": True, "logprobs": 1}
 

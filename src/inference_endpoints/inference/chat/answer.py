@@ -30,6 +30,40 @@ class AnswerId:
 
 
 @dataclass(frozen=True)
+class ExtraFields:
+    """What an engine sends beside the fields of the API, by the object that had it."""
+
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    message: Mapping[str, Any] = field(default_factory=dict)
+
+    def followed_by(self, later: "ExtraFields") -> "ExtraFields":
+        """Both, as parts of one answer: what a message and a choice list grows, a message's texts too; of all else
+        the later value stands."""
+        return ExtraFields(
+            _merge(self.answer, later.answer, grows=()),
+            _merge(self.choice, later.choice, grows=(list,)),
+            _merge(self.message, later.message, grows=(list, str)),
+        )
+
+
+def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any], *, grows: tuple[type, ...]) -> Mapping[str, Any]:
+    if not later:
+        return earlier
+    merged: dict[str, Any] = dict(earlier)
+    for name, value in later.items():
+        before: Any = merged.get(name)
+        alike = type(before) is type(value)
+        if alike and isinstance(value, dict):
+            merged[name] = _merge(before, value, grows=grows)
+        elif alike and isinstance(value, grows):
+            merged[name] = before + value
+        elif value is not None or name not in merged:
+            merged[name] = value
+    return merged
+
+
+@dataclass(frozen=True)
 class ChatDelta:
     """A part of an answer: of the choice `index`. `tool_calls` are fragments, unchanged; `logprobs` are the items of
     the tokens in this part. `finish_reason` and `usage` come last."""
@@ -43,6 +77,7 @@ class ChatDelta:
     refusal: str = ""
     logprobs: Sequence[Mapping[str, Any]] = ()
     answer: AnswerId = AnswerId()
+    extra: ExtraFields = ExtraFields()
 
     @property
     def is_written(self) -> bool:
@@ -62,6 +97,7 @@ class ChatChoice:
     finish_reason: str | None = None
     refusal: str = ""
     logprobs: Sequence[Mapping[str, Any]] = ()
+    extra: ExtraFields = ExtraFields()
 
 
 @dataclass(frozen=True)
@@ -75,6 +111,7 @@ class ChatResponse:
     seconds_to_first_token: float | None
     woke: bool
     answer: AnswerId = AnswerId()
+    extra: ExtraFields = ExtraFields()
 
     @property
     def text(self) -> str:
@@ -111,8 +148,10 @@ class _Growing:
     tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict)
     logprobs: list[Mapping[str, Any]] = field(default_factory=list)
     finish_reason: str | None = None
+    extra: ExtraFields = ExtraFields()
 
     def add(self, delta: ChatDelta) -> None:
+        self.extra = self.extra.followed_by(delta.extra)
         self.text.append(delta.text)
         self.reasoning.append(delta.reasoning)
         self.refusal.append(delta.refusal)
@@ -140,6 +179,7 @@ class _Growing:
             self.finish_reason,
             "".join(self.refusal),
             self.logprobs,
+            self.extra,
         )
 
 
@@ -150,6 +190,7 @@ class ChatAccumulator:
     choices: dict[int, _Growing] = field(default_factory=dict)
     usage: Usage = Usage()
     answer: AnswerId = AnswerId()
+    extra: ExtraFields = ExtraFields()
     seconds: float = 0.0
     seconds_to_first_token: float | None = None
     woke: bool = False
@@ -165,6 +206,7 @@ class ChatAccumulator:
             self.seconds_to_first_token = elapsed
         self.usage = delta.usage or self.usage
         self.answer = delta.answer if self.answer == AnswerId() else self.answer
+        self.extra = self.extra.followed_by(ExtraFields(answer=delta.extra.answer))
         self.choices.setdefault(delta.index, _Growing()).add(delta)
 
     def response(self) -> ChatResponse:
@@ -175,4 +217,5 @@ class ChatAccumulator:
             seconds_to_first_token=self.seconds_to_first_token,
             woke=self.woke,
             answer=self.answer,
+            extra=self.extra,
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, ChatResponse, Usage
+from inference_endpoints.inference.chat.answer import AnswerId, ChatChoice, ChatDelta, ChatResponse, Usage
 from inference_endpoints.inference.chat.messages import arguments_to_text
 from inference_endpoints.inference.tasks.outputs import Output
 
@@ -55,8 +55,8 @@ class TokenLogprob(Output):
     def of(cls, item: Mapping[str, Any]) -> "TokenLogprob":
         listed = item.get("top_logprobs")
         rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
-        others = [TopLogprob(str(row.get("token", "")), row.get("logprob")) for row in rows]
-        return cls(str(item.get("token", "")), item.get("logprob"), others)
+        others = [TopLogprob(str(row.get("token", "")), row.get("logprob")).with_extra(row) for row in rows]
+        return cls(str(item.get("token", "")), item.get("logprob"), others).with_extra(item)
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,14 @@ class ChatCompletionMessage(Output):
     refusal: str | None = None
 
     @classmethod
-    def of(
-        cls, text: str, reasoning: str, tool_calls: Sequence[Mapping[str, Any]], refusal: str
-    ) -> "ChatCompletionMessage":
-        calls = [ToolCall.of(call) for call in tool_calls]
-        return cls(text, reasoning=reasoning or None, tool_calls=calls or None, refusal=refusal or None)
+    def of(cls, part: ChatChoice | ChatDelta) -> "ChatCompletionMessage":
+        message = cls(
+            part.text,
+            reasoning=part.reasoning or None,
+            tool_calls=[ToolCall.of(call) for call in part.tool_calls] or None,
+            refusal=part.refusal or None,
+        )
+        return message.with_extra(part.extra.message)
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,14 @@ class ChatCompletion(Output):
     def of(cls, response: ChatResponse) -> "ChatCompletion":
         choices = [
             ChatCompletionChoice(
-                ChatCompletionMessage.of(each.text, each.reasoning, each.tool_calls, each.refusal),
+                ChatCompletionMessage.of(each),
                 each.finish_reason,
                 each.index,
                 ChatCompletionLogprobs.of(each.logprobs),
-            )
+            ).with_extra(each.extra.choice)
             for each in response.choices
         ]
-        return cls(choices, response.usage, *_named(response.answer))
+        return cls(choices, response.usage, *_named(response.answer)).with_extra(response.extra.answer)
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,13 @@ class ChatCompletionChunk(Output):
     @classmethod
     def of(cls, delta: ChatDelta) -> "ChatCompletionChunk":
         choice = ChatCompletionChunkChoice(
-            ChatCompletionMessage.of(delta.text, delta.reasoning, delta.tool_calls, delta.refusal),
+            ChatCompletionMessage.of(delta),
             delta.finish_reason,
             delta.index,
             ChatCompletionLogprobs.of(delta.logprobs),
         )
-        return cls([choice], delta.usage, *_named(delta.answer))
+        choices = [choice.with_extra(delta.extra.choice)]
+        return cls(choices, delta.usage, *_named(delta.answer)).with_extra(delta.extra.answer)
 
 
 def _named(answer: AnswerId) -> tuple[str, int | None, str, str | None]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from inference_endpoints.errors import BadRequest, Unavailable
 from inference_endpoints.inference.calls.answer_stream import stream_answer
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
-from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, Usage
+from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, ExtraFields, Usage
 from inference_endpoints.inference.chat.messages import SETTINGS, Messages, check_messages
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
 from inference_endpoints.models import Endpoint
@@ -68,7 +68,16 @@ class _DeltaReader:
         return []
 
 
-class _ChatMessage(BaseModel, defer_build=True):
+class _Open(BaseModel, extra="allow", defer_build=True):
+    """An object of the API, in which an engine may have fields of its own."""
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        return self.model_extra or {}
+
+
+class _ChatMessage(_Open):
+    role: Any = None
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -80,7 +89,7 @@ class _Logprobs(BaseModel, defer_build=True):
     content: list[dict[str, Any]] | None = None
 
 
-class _Choice(BaseModel, defer_build=True):
+class _Choice(_Open):
     index: int = 0
     delta: _ChatMessage | None = None
     message: _ChatMessage | None = None
@@ -88,15 +97,27 @@ class _Choice(BaseModel, defer_build=True):
     logprobs: _Logprobs | None = None
 
 
-class _Chunk(BaseModel, defer_build=True):
+class _Usage(_Open):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: dict[str, Any] | None = None
+    completion_tokens_details: dict[str, Any] | None = None
+
+    def output(self) -> Usage:
+        return Usage(**self.model_dump(include=set(_Usage.model_fields))).with_extra(self.extra)
+
+
+class _Chunk(_Open):
     """One chunk of a stream, or a whole answer that an engine did not stream."""
 
+    object: Any = None
     id: Any = None
     created: Any = None
     model: Any = None
     system_fingerprint: Any = None
     choices: list[_Choice] | None = None
-    usage: Usage | None = None
+    usage: _Usage | None = None
     error: Any = None
 
     def answer_id(self) -> AnswerId:
@@ -122,22 +143,20 @@ def parse_deltas(data: bytes, who: str) -> Sequence[ChatDelta]:
         ) from error
     if chunk.error:
         raise Unavailable(f"{who} failed while answering.", hint=SEE_UPSTREAM, upstream=error_text(data))
-    answer = chunk.answer_id()
-    if not chunk.choices:
-        return [ChatDelta(usage=chunk.usage, answer=answer)]
-    return [_delta(choice, chunk.usage, answer) for choice in chunk.choices]
+    return [_delta(chunk, choice) for choice in chunk.choices or [_Choice()]]
 
 
-def _delta(choice: _Choice, usage: Usage | None, answer: AnswerId) -> ChatDelta:
+def _delta(chunk: _Chunk, choice: _Choice) -> ChatDelta:
     message = choice.delta or choice.message or _ChatMessage()
     return ChatDelta(
         text=message.content or "",
         reasoning=message.reasoning_content or message.reasoning or "",
         tool_calls=message.tool_calls or (),
         finish_reason=choice.finish_reason,
-        usage=usage,
+        usage=chunk.usage.output() if chunk.usage else None,
         index=choice.index,
         refusal=message.refusal or "",
         logprobs=(choice.logprobs.content if choice.logprobs else None) or (),
-        answer=answer,
+        answer=chunk.answer_id(),
+        extra=ExtraFields(chunk.extra, choice.extra, message.extra),
     )

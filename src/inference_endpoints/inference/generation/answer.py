@@ -74,7 +74,7 @@ def read_generations(payload: Any, count: int) -> list[TextGenerationOutput]:
 def token_of(row: Any) -> TextGenerationOutputToken:
     return TextGenerationOutputToken(
         row.get("id"), row.get("logprob"), bool(row.get("special")), as_text(row.get("text") or "")
-    )
+    ).with_extra(row)
 
 
 def finish_reason_of(choice: Any) -> str | None:
@@ -88,7 +88,7 @@ def finish_reason_of(choice: Any) -> str | None:
 def _of_row(row: Any) -> TextGenerationOutput:
     text, details = as_text(row["generated_text"]), row.get("details")
     if not details:
-        return TextGenerationOutput(text)
+        return TextGenerationOutput(text).with_extra(row)
     top = details.get("top_tokens")
     return TextGenerationOutput(
         text,
@@ -100,8 +100,11 @@ def _of_row(row: Any) -> TextGenerationOutput:
             details.get("best_of_sequences"),
             details.get("seed"),
             [[token_of(token) for token in tokens] for tokens in top] if top else None,
-        ),
-    )
+        ).with_extra(details),
+    ).with_extra(row)
+
+
+_CHOICE_FIELDS = {"text", "index", "logprobs"}
 
 
 def _of_choice(choice: Any, usage: Any) -> TextGenerationOutput:
@@ -109,7 +112,7 @@ def _of_choice(choice: Any, usage: Any) -> TextGenerationOutput:
         finish_reason_of(choice),
         usage.get("completion_tokens"),
         tokens=tokens_of_logprobs(choice.get("logprobs")),
-    )
+    ).with_extra({name: value for name, value in choice.items() if name not in _CHOICE_FIELDS})
     return TextGenerationOutput(as_text(choice["text"]), details)
 
 

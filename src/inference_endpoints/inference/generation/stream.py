@@ -122,12 +122,12 @@ def _of_event(event: Any) -> TextGenerationStreamOutput:
             details.get("generated_tokens"),
             details.get("input_length"),
             details.get("seed"),
-        )
+        ).with_extra(details)
         if details
         else None,
         None if text is None else str(text),
         [token_of(token) for token in top] if top else None,
-    )
+    ).with_extra(event)
 
 
 def _whole(content: bytes, who: str) -> TextGenerationStreamOutput:

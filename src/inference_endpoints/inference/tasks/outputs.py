@@ -3,11 +3,11 @@
 The names are those of the published task schemas of huggingface.js. What an engine leaves out is None.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 Vector = list[float]
 TokenVectors = list[list[float]]
@@ -18,7 +18,15 @@ Embedding = Vector | TokenVectors | SparseVector
 
 
 class Output:
-    """Fields are attributes, and items by the same names: `dict(output)` has them all."""
+    """Fields are attributes, and items by the same names: `dict(output)` has them all.
+
+    What an engine sends beside the published fields is read in the same ways. `dataclasses.asdict` leaves it out.
+    """
+
+    def with_extra(self, extra: Mapping[str, Any]) -> Self:
+        """This output, with further fields. One that has the name of an attribute is left out."""
+        self.__dict__.update({name: value for name, value in extra.items() if not hasattr(self, name)})
+        return self
 
     def keys(self) -> list[str]:
         """The names of the fields, as a mapping has them.
@@ -26,7 +34,7 @@ class Output:
         >>> dict(labels[0]), labels[0].keys()
         ({'label': 'POSITIVE', 'score': 0.9}, ['label', 'score'])
         """
-        return [known.name for known in fields(self)]  # type: ignore[arg-type]
+        return list(self.__dict__)
 
     def __contains__(self, name: object) -> bool:
         return name in self.keys()
