@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from inference_endpoints_local.workers.llamacpp.regex_grammar import grammar_of
 from inference_endpoints_local.workers.worker_http import parameters, unprocessable
 
 Token = dict[str, Any]
@@ -46,7 +47,7 @@ def read_request(body: dict[str, Any]) -> GenerationRequest:
     if not options.keys() & (SAMPLING | {"do_sample"}):
         request["temperature"] = 0  # TGI decodes greedily by default
     if grammar := options.get("grammar"):
-        request["json_schema"] = _schema(grammar)
+        request |= _constraint(grammar)
     return GenerationRequest(
         request,
         prefix=inputs if options.get("return_full_text") else "",
@@ -101,12 +102,18 @@ def _details(generation: GenerationRequest, last: dict[str, Any]) -> dict[str, A
     return {"finish_reason": reason, "generated_tokens": last["usage"]["completion_tokens"], "seed": None}
 
 
-def _schema(grammar: object) -> dict[str, Any]:
-    if isinstance(grammar, dict) and grammar.get("type") in ("json", "json_schema"):
-        value = grammar.get("value")
-        if isinstance(value, dict):
-            return value
-    raise unprocessable('`parameters.grammar` must be {"type": "json", "value": a JSON schema}')
+def _constraint(grammar: object) -> dict[str, Any]:
+    kind, value = (grammar.get("type"), grammar.get("value")) if isinstance(grammar, dict) else (None, None)
+    if kind in ("json", "json_schema") and isinstance(value, dict):
+        return {"json_schema": value}
+    if kind == "regex" and isinstance(value, str) and value:
+        try:
+            return {"grammar": grammar_of(value)}
+        except ValueError as error:
+            raise unprocessable(f"`parameters.grammar.value` {error}") from error
+    raise unprocessable(
+        '`parameters.grammar` must be {"type": "json", "value": a JSON schema} or {"type": "regex", "value": a pattern}'
+    )
 
 
 def _supported() -> str:

@@ -3,8 +3,10 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huggingface_hub import InferenceClient
 from tests.inference_endpoints_local.workers.conftest import WorkerProcess, start_worker
 from tests.support import gguf_files
 
@@ -48,3 +50,8 @@ def ranking(folder: Path) -> Iterator[WorkerProcess]:
 def seeing(folder: Path) -> Iterator[WorkerProcess]:
     projector = gguf_files.projector(folder / "mmproj.gguf")
     yield from serving(gguf_files.shipped_file(CHAT, "gguf"), mmproj=projector)
+
+
+@pytest.fixture(scope="session")
+def hub(chat_worker: Any) -> InferenceClient:
+    return InferenceClient(model=chat_worker.url, token=chat_worker.secret)

@@ -9,18 +9,12 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 from huggingface_hub import InferenceClient
-from huggingface_hub.errors import HfHubHTTPError
 from openai import BadRequestError, OpenAI
 from tests.support.hang import HANG_TIMEOUT_S
 
 pytestmark = pytest.mark.models
 
 QUESTION: list[Any] = [{"role": "user", "content": "Name a colour. Answer in one word."}]
-
-
-@pytest.fixture(scope="session")
-def hub(chat_worker: Any) -> InferenceClient:
-    return InferenceClient(model=chat_worker.url, token=chat_worker.secret)
 
 
 @pytest.fixture(scope="session")
@@ -69,26 +63,6 @@ def test_a_json_schema_is_enforced_in_the_form_that_huggingface_hub_sends(hub: I
     wanted: Any = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     answer = hub.chat_completion(QUESTION, max_tokens=40, temperature=0, response_format=wanted)
     assert isinstance(json.loads(answer.choices[0].message.content or "")["ok"], bool)
-
-
-def test_text_generation_streams_its_answer_and_details_count_the_tokens(hub: InferenceClient) -> None:
-    whole = hub.text_generation("The sky is", max_new_tokens=5, details=True)
-    events = list(hub.text_generation("The sky is", max_new_tokens=5, stream=True, details=True))
-    assert "".join(event.token.text for event in events) == whole.generated_text == events[-1].generated_text
-    assert [event.generated_text for event in events[:-1]] == [None] * 4
-    assert whole.details
-    assert (whole.details.generated_tokens, whole.details.finish_reason) == (5, "length")
-
-
-def test_text_generation_returns_the_prompt_too_on_request(hub: InferenceClient) -> None:
-    text = hub.text_generation("The sky is", max_new_tokens=2, return_full_text=True)
-    assert text.startswith("The sky is ")
-
-
-def test_a_parameter_that_cannot_be_honoured_is_refused_by_name(hub: InferenceClient) -> None:
-    with pytest.raises(HfHubHTTPError, match="Not supported here: truncate") as refusal:
-        hub.text_generation("The sky is", truncate=4)
-    assert refusal.value.response.status_code == 422
 
 
 def test_each_prompt_and_each_choice_is_answered_and_counted(openai: OpenAI) -> None:
@@ -236,12 +210,6 @@ def test_members_that_are_null_are_absent(chat_worker: Any) -> None:
 def test_a_trailing_slash_is_not_found_and_leads_nowhere_else(chat_worker: Any) -> None:
     status, answer = chat_worker.post("/v1/chat/completions/", {"messages": QUESTION})
     assert (status, "/v1/chat/completions" in answer["error"]["message"]) == (404, True)
-
-
-def test_the_number_of_new_tokens_is_at_least_one(chat_worker: Any) -> None:
-    for limit in (0, -1, "5"):
-        status, answer = chat_worker.post("/", {"inputs": "a", "parameters": {"max_new_tokens": limit}})
-        assert (status, "`parameters.max_new_tokens`" in answer["error"]) == (422, True)
 
 
 @pytest.mark.parametrize("stream", [False, True])
