@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inference_endpoints.errors import Forbidden as Forbidden
     from inference_endpoints.errors import InferenceEndpointError as InferenceEndpointError
     from inference_endpoints.errors import InferenceEndpointTimeoutError as InferenceEndpointTimeoutError
+    from inference_endpoints.errors import InvalidResponse as InvalidResponse
     from inference_endpoints.errors import NoCapacity as NoCapacity
     from inference_endpoints.errors import NotConfigured as NotConfigured
     from inference_endpoints.errors import NotDeployed as NotDeployed
@@ -77,8 +78,8 @@ _NAMES_BY_MODULE = {
     "transport.backend": "Backend default_backend hugging_face local",
     "clients.client": "AsyncEndpointsClient",
     "errors": "AlreadyExists AlreadyRunning BadRequest Conflict DeploymentFailed Forbidden InferenceEndpointError "
-    "InferenceEndpointTimeoutError NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown Paused "
-    "PaymentRequired QuotaExceeded RateLimited Refused ScaledToZero Unauthorized Unavailable",
+    "InferenceEndpointTimeoutError InvalidResponse NoCapacity NotConfigured NotDeployed NotFound OutcomeUnknown "
+    "Paused PaymentRequired QuotaExceeded RateLimited Refused ScaledToZero Unauthorized Unavailable",
     "hub_functions": "EndpointList",
     "watching.goals": "Goal",
     "inference_endpoint": "AsyncInferenceEndpoint",

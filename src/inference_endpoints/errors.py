@@ -18,6 +18,7 @@
     ├── ScaledToZero             no replica runs, and the call does not allow waking one
     ├── DeploymentFailed         it failed to deploy; `upstream` has the reason
     ├── RateLimited              wait `retry_after` seconds
+    ├── InvalidResponse          an endpoint answered in another form than expected: check its task
     ├── Unavailable              the service did not answer properly: try again
     │   └── OutcomeUnknown       a change was sent and its answer was lost: check before you repeat it
     └── InferenceEndpointTimeoutError   not within the given time (also a TimeoutError)
@@ -335,6 +336,16 @@ class RateLimited(InferenceEndpointError):
 
     code = "RATE_LIMITED"
     retryable = True
+
+
+class InvalidResponse(InferenceEndpointError):
+    """An endpoint did what it was asked, and its answer cannot be read: another attempt would not help.
+
+    >>> InvalidResponse.retryable
+    False
+    """
+
+    code = "INVALID_RESPONSE"
 
 
 class Unavailable(InferenceEndpointError):

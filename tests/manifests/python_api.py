@@ -27,7 +27,7 @@ SECTIONS = {
     "Watching": "Watcher Goal",
     "Errors": "InferenceEndpointError NotConfigured BadRequest Unauthorized Forbidden PaymentRequired Refused NotFound "
     "Conflict AlreadyExists AlreadyRunning QuotaExceeded NoCapacity NotDeployed Paused ScaledToZero DeploymentFailed "
-    "RateLimited Unavailable OutcomeUnknown InferenceEndpointTimeoutError",
+    "RateLimited InvalidResponse Unavailable OutcomeUnknown InferenceEndpointTimeoutError",
 }
 """Every entry of `inference_endpoints.__all__`, in the order in which a reader needs them."""
 

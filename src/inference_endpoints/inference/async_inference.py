@@ -37,7 +37,7 @@ class AsyncInference:
     not read it first, and looks it up only if its answer shows that it changed. Every method raises errors of
     `inference_endpoints.errors`: `Paused`, `NotDeployed`, `DeploymentFailed`, `ScaledToZero` from the endpoint's state;
     `BadRequest`, `NotFound`, `RateLimited`, `Unavailable` from the engine, whose own text is in `upstream`;
-    `InferenceEndpointTimeoutError`.
+    `InvalidResponse`, `InferenceEndpointTimeoutError`.
 
     >>> client = AsyncEndpointsClient()
     >>> inference = AsyncInference(client)

@@ -10,6 +10,7 @@ from inference_endpoints.errors import (
     BadRequest,
     InferenceEndpointError,
     InferenceEndpointTimeoutError,
+    InvalidResponse,
     RateLimited,
     Unavailable,
 )
@@ -31,11 +32,11 @@ LARGEST_BATCH = 32
 OnDone = Callable[[int], Awaitable[None]]
 """Gets the number of inputs that are done."""
 
-_OF_ONE_INPUT = (BadRequest, Unavailable, RateLimited, InferenceEndpointTimeoutError)
+_OF_ONE_INPUT = (BadRequest, InvalidResponse, Unavailable, RateLimited, InferenceEndpointTimeoutError)
 """Errors that can concern one input alone. Others would meet every input."""
 
 
-class AnswerOfAnotherTask(BadRequest):
+class AnswerOfAnotherTask(InvalidResponse):
     """The endpoint answered, but not in a form of the task. `response` is what it sent."""
 
     def __init__(self, task: str, response: InferenceResponse) -> None:
@@ -127,7 +128,7 @@ class TaskRunner:
         try:
             found = await self._send([inputs[place] for place in part])
         except _OF_ONE_INPUT as error:
-            if len(part) > 1 and isinstance(error, BadRequest):
+            if len(part) > 1 and isinstance(error, BadRequest | InvalidResponse):
                 for place in part:
                     await self._run_part(inputs, range(place, place + 1), outputs)
                 return

@@ -8,7 +8,7 @@ import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of, collected
 from tests.support.scripted_upstream import TOKEN, Answer, Upstream, events
 
-from inference_endpoints import BadRequest, InferenceEndpointTimeoutError, Unavailable
+from inference_endpoints import InferenceEndpointTimeoutError, InvalidResponse, Unavailable
 from inference_endpoints.inference.generation.answer import (
     TextGenerationOutputToken,
     TextGenerationStreamOutputStreamDetails,
@@ -127,9 +127,9 @@ async def test_a_text_that_breaks_off_is_never_taken_for_a_whole_one(
     ("event", "kind", "said"),
     [
         ({"error": "CUDA error", "error_type": "generation"}, Unavailable, "failed while answering"),
-        (b"data: {\n\n", BadRequest, "no generated text"),
-        ({"token": 7}, BadRequest, "no generated text"),
-        (7, BadRequest, "no generated text"),
+        (b"data: {\n\n", InvalidResponse, "no generated text"),
+        ({"token": 7}, InvalidResponse, "no generated text"),
+        (7, InvalidResponse, "no generated text"),
     ],
 )
 async def test_what_goes_wrong_in_a_stream_is_an_error_of_ours(
@@ -149,7 +149,7 @@ async def test_counts_that_are_none_are_left_out_and_a_text_that_is_none_is_an_e
     client = client_of(call, default_upstream, engine="vllm")
     *_, last = await collected(await call(client.text_generation, "once", stream=True, details=True))
     assert (last.generated_text, last.details.finish_reason, last.details.generated_tokens) == (" a", "length", None)
-    with pytest.raises(BadRequest, match="no generated text"):
+    with pytest.raises(InvalidResponse, match="no generated text"):
         await call(client.text_generation, "once", stream=True)
 
 

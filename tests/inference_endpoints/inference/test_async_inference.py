@@ -9,6 +9,7 @@ from inference_endpoints.errors import (
     BadRequest,
     Forbidden,
     InferenceEndpointError,
+    InvalidResponse,
     RateLimited,
     Unauthorized,
     Unavailable,
@@ -103,7 +104,7 @@ async def test_an_answer_of_another_task_is_an_error_of_the_tree(
     upstream.serves("/", Answer(body=answer))
     for task in ("text-generation", "feature-extraction", "text-classification", "automatic-speech-recognition"):
         inputs = b"RIFF" if task.startswith("automatic") else "a"
-        with pytest.raises(BadRequest, match=f"does not fit {task}: it seems to serve another task") as caught:
+        with pytest.raises(InvalidResponse, match=f"does not fit {task}: it seems to serve another task") as caught:
             await inference.run("chat", task, inputs)
         assert not caught.value.retryable
 
@@ -142,7 +143,7 @@ async def test_a_response_that_is_no_image_is_not_returned_as_one(
 ) -> None:
     upstream.shows("running")
     upstream.serves("/", answer)
-    with pytest.raises(BadRequest, match="does not fit text-to-image: it seems to serve another task") as caught:
+    with pytest.raises(InvalidResponse, match="does not fit text-to-image: it seems to serve another task") as caught:
         await inference.run("chat", "text-to-image", "a cat")
     assert not caught.value.retryable
 
@@ -152,9 +153,9 @@ async def test_a_file_instead_of_text_is_an_answer_of_another_task(
 ) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body=b"\x89PNG...", headers={"content-type": "image/png"}))
-    with pytest.raises(BadRequest, match="does not fit text-generation"):
+    with pytest.raises(InvalidResponse, match="does not fit text-generation"):
         await inference.run("chat", "text-generation", "a cat")
-    with pytest.raises(BadRequest, match="not JSON"):
+    with pytest.raises(InvalidResponse, match="not JSON"):
         (await inference.call("chat")).json()
 
 
@@ -211,7 +212,7 @@ async def test_any_route_can_be_called_and_its_answer_is_returned_unparsed(
 async def test_an_answer_that_is_too_large_is_refused(upstream: Upstream, inference: AsyncInference) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body=b" " * (MAX_RESPONSE_BYTES + 1)))
-    with pytest.raises(BadRequest, match="larger than 32 MiB"):
+    with pytest.raises(InvalidResponse, match="larger than 32 MiB"):
         await inference.call("chat", body={})
 
 

@@ -10,6 +10,7 @@ from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
 from inference_endpoints.errors import (
     BadRequest,
     InferenceEndpointTimeoutError,
+    InvalidResponse,
     NotFound,
     Unavailable,
 )
@@ -115,7 +116,7 @@ async def test_a_stream_of_something_else_is_an_error_of_the_tree(
 ) -> None:
     upstream.shows("running")
     upstream.serves(CHAT, events(chunk))
-    with pytest.raises(BadRequest, match="not chat: it seems to serve another task"):
+    with pytest.raises(InvalidResponse, match="not chat: it seems to serve another task"):
         await inference.chat("chat", HELLO)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.errors import BadRequest
+from inference_endpoints.errors import InvalidResponse
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
 from inference_endpoints.models.json_text import parse_json
 from inference_endpoints.transport.http import read_up_to
@@ -28,7 +28,7 @@ class InferenceResponse:
     woke: bool
 
     def json(self) -> Any:
-        """The content as JSON. Raises `BadRequest` if it is not JSON: another attempt would not help.
+        """The content as JSON. Raises `InvalidResponse` if it is not JSON: another attempt would not help.
 
         >>> response.json()
         [{'label': 'POSITIVE', 'score': 0.9}]
@@ -36,15 +36,15 @@ class InferenceResponse:
         try:
             return parse_json(self.content)
         except ValueError as error:
-            raise BadRequest("The endpoint's answer is not JSON.", hint="Check its content type.") from error
+            raise InvalidResponse("The endpoint's answer is not JSON.", hint="Check its content type.") from error
 
 
 async def read_response(opened: OpenResponse, deadline: CallDeadline) -> InferenceResponse:
-    """The whole response. Raises `BadRequest` if it is larger than `MAX_RESPONSE_BYTES`."""
+    """The whole response. Raises `InvalidResponse` if it is larger than `MAX_RESPONSE_BYTES`."""
     response = opened.response
     with deadline.limit(f"{opened.call.label} did not finish its answer"):
         content = await read_up_to(response, MAX_RESPONSE_BYTES + 1)
     if len(content) > MAX_RESPONSE_BYTES:
-        raise BadRequest("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
+        raise InvalidResponse("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
     content_type = response.headers.get("content-type", "")
     return InferenceResponse(response.status_code, content_type, content, deadline.elapsed, opened.woke)

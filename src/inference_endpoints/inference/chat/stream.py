@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from inference_endpoints.errors import BadRequest, Unavailable
+from inference_endpoints.errors import BadRequest, InvalidResponse, Unavailable
 from inference_endpoints.inference.calls.answer_stream import stream_answer
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
 from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, ExtraFields, Usage
@@ -133,12 +133,12 @@ class _Chunk(_Open):
 def parse_deltas(data: bytes, who: str) -> Sequence[ChatDelta]:
     """The deltas of one chunk, one for each choice in it, or one without text if it has none.
 
-    Raises `Unavailable` if it reports an error, `BadRequest` if it is not a chunk.
+    Raises `Unavailable` if it reports an error, `InvalidResponse` if it is not a chunk.
     """
     try:
         chunk = _Chunk.model_validate_json(data)
     except ValidationError as error:
-        raise BadRequest(
+        raise InvalidResponse(
             f"{who} sent an answer that is not chat: it seems to serve another task.", hint="Check its task."
         ) from error
     if chunk.error:

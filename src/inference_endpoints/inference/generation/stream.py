@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inference_endpoints.engines.engine_settings import engine_name
-from inference_endpoints.errors import BadRequest, Unavailable
+from inference_endpoints.errors import InvalidResponse, Unavailable
 from inference_endpoints.inference.calls.answer_stream import stream_answer
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
 from inference_endpoints.inference.generation.answer import (
@@ -139,5 +139,5 @@ def _whole(content: bytes, who: str) -> TextGenerationStreamOutput:
     return TextGenerationStreamOutput(1, token, generated_text=whole.generated_text)
 
 
-def _other_task(who: str) -> BadRequest:
-    return BadRequest(f"{who} sent an answer that is no generated text.", hint="Check its task.")
+def _other_task(who: str) -> InvalidResponse:
+    return InvalidResponse(f"{who} sent an answer that is no generated text.", hint="Check its task.")

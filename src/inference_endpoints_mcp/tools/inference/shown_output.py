@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_endpoints.errors import BadRequest, InferenceEndpointError
+from inference_endpoints.errors import InferenceEndpointError, InvalidResponse
 from inference_endpoints.inference.calls.responses import InferenceResponse
 from inference_endpoints.inference.media import media_type_of
 from inference_endpoints.inference.media_facts import read_media_facts
@@ -61,7 +61,7 @@ def show_response(response: InferenceResponse) -> Shown:
     files: list[Media] = []
     try:
         value = response.json()
-    except BadRequest:  # e.g. lines of JSON. It is then shown as text: it is paid for.
+    except InvalidResponse:  # e.g. lines of JSON. It is then shown as text: it is paid for.
         return Shown(text)
     brief = shortened(value, files)
     return Shown(text, files) if brief == value else Shown(to_line(brief), files, whole=text)
