@@ -2,12 +2,9 @@
 
 import json
 
-import pytest
 from tests.support.command import Run
-from tests.support.hang import HANG_TIMEOUT_S
 
 
-@pytest.mark.timeout(HANG_TIMEOUT_S)
 def test_what_one_endpoint_speaks_another_hears_and_an_image_is_named(run: Run) -> None:
     ended = run("demo", "--media", "--json")
     assert ended.returncode == 0, ended.stderr

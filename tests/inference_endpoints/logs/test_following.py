@@ -5,7 +5,6 @@ from contextlib import aclosing
 
 import pytest
 from tests.inference_endpoints.logs.test_reading import V2, V3, entry, queries
-from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.scripted_upstream import Answer, Upstream, events
 
@@ -85,7 +84,6 @@ async def test_followed_lines_are_filtered_with_their_tracebacks(
     assert await follow(endpoints, search="MODEL") == ['  File "model.py"']
 
 
-@pytest.mark.timeout(HANG_TIMEOUT_S)
 @pytest.mark.parametrize("has_version_3", [True, False])
 async def test_an_endpoint_of_the_plane_is_followed_until_it_is_deleted(driver: Driver, has_version_3: bool) -> None:
     await driver.create()
