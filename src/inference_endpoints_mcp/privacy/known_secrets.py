@@ -1,12 +1,14 @@
 """Secrets that are known by value: the token in use, and what the operator lends.
 
 Whoever can print a secret can also disguise it. So a value is found as it is, and without regard to case and to
-anything between its letters and digits: reversed, in hexadecimal, in base 64 or 32, as character codes, rotated by 13.
+anything between its letters and digits: reversed, in hexadecimal, in base 85, 64 or 32, as character codes, rotated by
+13, in letters of another width or style.
 """
 
 import base64
 import codecs
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
@@ -18,6 +20,15 @@ SHORTEST_REST, LONGEST_REST = 6, 12
 _BLOCK = 8
 """Letters and digits of a block. A trace of 15 or more has a whole block wherever it stands in a text, so one look-up
 for each block of a text finds out whether any trace can be there, however many secrets there are."""
+_STYLED_LETTERS = (range(0x80, 0x3400), range(0xA700, 0xA800), range(0xFF00, 0x10000), range(0x1D400, 0x1D800),
+                   range(0x1F100, 0x1F200))  # fmt: skip
+"""Where Unicode has the letters and digits of ASCII again: full width, mathematical, circled, raised."""
+_PLAIN_LETTERS = {
+    code: plain
+    for codes in _STYLED_LETTERS
+    for code in codes
+    if len(plain := unicodedata.normalize("NFKC", chr(code)).strip("()")) == 1 and plain.isascii() and plain.isalnum()
+}
 _SEPARATORS = bytes(code for code in range(256) if not chr(code).isalnum() or code > 127)
 
 
@@ -52,11 +63,12 @@ class KnownSecrets:
             return text
         for value in self._values:
             text = text.replace(value, mask_lines(value))
-        letters = _letters(text)
+        plain = text if text.isascii() else text.translate(_PLAIN_LETTERS)  # of the same length
+        letters = _letters(plain)
         blocks = {letters[at : at + _BLOCK] for at in range(0, len(letters), _BLOCK)}
         likely = self._short_traces if self._blocks.isdisjoint(blocks) else self._short_traces + self._traces
         found = [trace for trace in likely if trace in letters]
-        return self._mask_ends(_mask_traces(text, letters, found) if found else text)
+        return self._mask_ends(_mask_traces(text, plain, letters, found) if found else text)
 
     def _mask_ends(self, text: str) -> str:
         """A value that was cut in two leaves its first part at the end, or its last part at the beginning."""
@@ -78,12 +90,12 @@ def _mask_end(text: str, value: str, shortest: int) -> str:
 
 
 def _letters(text: str) -> bytes:
-    """The ASCII letters and digits of a text, in lower case."""
+    """The letters and digits of a text whose letters are ASCII, in lower case."""
     return text.encode("utf-8", "replace").lower().translate(None, _SEPARATORS)
 
 
-def _mask_traces(text: str, letters: bytes, traces: list[bytes]) -> str:
-    positions = [index for index, char in enumerate(text) if char.isascii() and char.isalnum()]
+def _mask_traces(text: str, plain: str, letters: bytes, traces: list[bytes]) -> str:
+    positions = [index for index, char in enumerate(plain) if char.isascii() and char.isalnum()]
     spans = sorted(
         (positions[match.start()], positions[match.end() - 1] + 1)
         for trace in traces
@@ -103,6 +115,7 @@ def _traces(value: str) -> Iterator[bytes]:
     forms = [value, quote(value, safe=""), codecs.encode(value, "rot13"), "".join(str(code) for code in plain)]
     forms += [between.join(["", *(f"{code:02x}" for code in plain)]) for between in ("", "x", "0x", "u00")]
     forms += [*_aligned(plain, base64.b64encode, 6, 3), *_aligned(plain, base64.b32encode, 5, 5)]
+    forms += [*_in_base_85(plain, base64.b85encode), *_in_base_85(plain, base64.a85encode)]
     for form in (*forms, reversed_value.hex(), *_aligned(reversed_value, base64.b64encode, 6, 3)):
         yield _letters(form)
         yield _letters(form)[::-1]
@@ -113,3 +126,10 @@ def _aligned(value: bytes, encode: Callable[[bytes], bytes], bits: int, group: i
     for before in range(group):
         first, last = -(-before * 8 // bits), (before + len(value)) * 8 // bits
         yield encode(bytes(before) + value).decode()[first:last]
+
+
+def _in_base_85(value: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
+    """A value after any other bytes: its whole groups of four bytes, each of which is five characters."""
+    for before in range(4):
+        first = -before % 4
+        yield encode(value[first : len(value) - (len(value) - first) % 4]).decode()
