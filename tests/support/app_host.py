@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp import Client
-from mcp.client._memory import InMemoryTransport
 from mcp.client.extension import advertise
 from tests.support.host import Mode
+from tests.support.in_process import InMemoryTransport
 from tests.support.options import options_for
 from tests.support.plane_driver import TOKEN
 

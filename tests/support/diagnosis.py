@@ -1,13 +1,12 @@
 """What the tests of diagnosis share: endpoints that are broken on purpose, and their diagnosis."""
 
-import asyncio
 import json
 from typing import Any
 
 import jsonschema
-from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host
 from tests.support.plane_driver import Driver, tiny_programs
+from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.programs import Program, from_catalogue
 from inference_endpoints_local.state.record import Spec
@@ -44,9 +43,11 @@ async def create_broken(driver: Driver, fault: str, **changes: Any) -> None:
 
 async def wait_for_log(driver: Driver, words: str, name: str = "tiny") -> None:
     """Return once the endpoint's log contains these words."""
-    async with asyncio.timeout(HANG_TIMEOUT_S):
-        while words not in str((await driver.call("GET", f"/v2/endpoint/acme/{name}/logs")).body):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+
+    async def is_logged() -> bool:
+        return words in str((await driver.call("GET", f"/v2/endpoint/acme/{name}/logs")).body)
+
+    await eventually(is_logged, f"the log of {name} has: {words}")
 
 
 def next_tools(facts: dict[str, Any]) -> list[str]:

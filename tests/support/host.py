@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mcp import Client
-from mcp.client._memory import InMemoryTransport
-from mcp.client._transport import Transport
 from mcp.client.context import ClientRequestContext
 from mcp.types import (
     CallToolResult,
@@ -21,6 +19,7 @@ from mcp.types import (
     TextContent,
 )
 from tests.support.hang import HANG_TIMEOUT_S
+from tests.support.in_process import InMemoryTransport, Transport
 from tests.support.tables import without_tables
 
 from inference_endpoints_mcp.privacy.redact import Redactor

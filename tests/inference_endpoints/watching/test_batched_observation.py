@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
+from tests.support.polling import eventually
 from tests.support.scripted_upstream import RUNNING, TOKEN
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
@@ -239,9 +240,7 @@ async def test_a_subscriber_that_joins_during_a_list_receives_a_later_observatio
         fleet.held = asyncio.Event()
         for name in fleet.states:
             await stack.enter_async_context(watcher.watch(name, "acme"))
-        async with asyncio.timeout(HANG_TIMEOUT_S):
-            while fleet.pages == 0:  # noqa: ASYNC110 - no event announces a request
-                await asyncio.sleep(0.005)
+        await eventually(lambda: fleet.pages > 0, "a list is requested")
         fleet.become("paused")
         later = {name: await stack.enter_async_context(watcher.watch(name, "acme")) for name in fleet.states}
         fleet.held.set()

@@ -8,6 +8,7 @@ import pytest
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.plane_driver import TOKEN as PLANE_TOKEN
 from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.polling import eventually
 from tests.support.scripted_upstream import DROPPED, TOKEN, Answer, Upstream, events
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
@@ -52,9 +53,7 @@ async def reached(waiting: "asyncio.Task[Endpoint | None]") -> str:
 
 
 async def streams(driver: Driver, count: int) -> None:
-    async with asyncio.timeout(HANG_TIMEOUT_S):
-        while driver.plane.open_streams != count:  # noqa: ASYNC110 - no event announces the end of a connection
-            await asyncio.sleep(0.01)
+    await eventually(lambda: driver.plane.open_streams == count, f"{count} streams are open")
 
 
 async def test_an_event_shows_a_change_before_the_next_tick(driver: Driver, client: AsyncEndpointsClient) -> None:
@@ -73,9 +72,7 @@ async def test_a_thousand_waits_cost_one_stream_and_as_many_requests_as_one(
     upstream.answers("GET", f"{ONE}/sse", events({}, end="broken"))
     watcher = Watcher(scripted, sleep=never)
     waiting = [asyncio.create_task(watcher.wait("chat", "acme", Goal.PAUSED)) for _ in range(1_000)]
-    async with asyncio.timeout(HANG_TIMEOUT_S):
-        while len(upstream.seen) < 3:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await eventually(lambda: len(upstream.seen) >= 3, "three requests arrived")
     for _ in range(3):  # requests that were about to be sent are sent before these are answered
         with pytest.raises(NotFound):
             await scripted.get("other")
@@ -114,9 +111,8 @@ async def test_a_stream_that_broke_off_is_opened_again_after_a_delay(
     async def soon(_: float) -> None:
         await asyncio.sleep(0.02)
 
-    async with Watcher(scripted, sleep=soon).watch("chat", "acme"), asyncio.timeout(HANG_TIMEOUT_S):
-        while [seen.path for seen in upstream.seen].count(f"{ONE}/sse") < 3:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    async with Watcher(scripted, sleep=soon).watch("chat", "acme"):
+        await eventually(lambda: [seen.path for seen in upstream.seen].count(f"{ONE}/sse") >= 3)
 
 
 async def test_the_client_yields_every_event_and_no_comment(upstream: Upstream, scripted: AsyncEndpointsClient) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp.client._memory import InMemoryTransport
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.server.http.sign_in.test_profiles import signed_in, write_keys
@@ -20,6 +19,7 @@ from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Host, Mode, connected, pollers
 from tests.support.http_server import ON_LOOPBACK, http_server
 from tests.support.identity_provider import identity_provider
+from tests.support.in_process import InMemoryTransport
 from tests.support.options import options_for
 from tests.support.plane_driver import TOKEN, Driver
 from tests.support.polling import eventually

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from mcp import Client, MCPError
-from mcp.client._memory import InMemoryTransport
 from mcp.types import Implementation, ResourceUpdatedNotification
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, pollers
+from tests.support.in_process import InMemoryTransport
 from tests.support.plane_driver import CAN_SLEEP, TOKEN, Driver
 from tests.support.polling import eventually
 
