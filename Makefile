@@ -46,7 +46,7 @@ coverage: $(READY)  ## run the test suite once more, and fail below the coverage
 test-crash: $(READY)  ## kill the control plane and its workers at 200 random points, lose a thousand answers
 	@LOST_ANSWERS=1000 $(BIN)/python -m pytest tests/crash tests/inference_endpoints_mcp/policy/test_lost_answers.py
 
-test-benchmarks: $(READY)  ## run each benchmark once, small: that it measures, not how fast it is
+test-benchmarks: $(VENV)/cluster/.ready  ## run each benchmark once, small: that it measures, not how fast it is
 	@$(BIN)/python -m pytest tests/benchmarks --durations=0
 
 test-conformance: $(VENV)/conformance/.ready  ## run the public MCP conformance suite against the server

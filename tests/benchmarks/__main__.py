@@ -13,6 +13,7 @@ from tests.benchmarks import (
     listing,
     memory,
     processor,
+    ray_calls,
     ray_scale,
     startup,
     throughput,
@@ -20,7 +21,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.measure import Report
 
-BY_HAND = frozenset({"ray_scale"})
+BY_HAND = frozenset({"ray_calls", "ray_scale"})
 """Those that take minutes, and run only when they are named."""
 BENCHMARKS: dict[str, Callable[..., Report]] = {
     "startup": startup.run,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "throughput": throughput.run,
     "first_token": first_token.run,
     "waiting": waiting.run,
+    "ray_calls": ray_calls.run,
     "ray_scale": ray_scale.run,
 }
 

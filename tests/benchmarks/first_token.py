@@ -11,6 +11,8 @@ from tests.benchmarks.measure import Figure, Report, in_turns
 from tests.benchmarks.peer import OUR_SERVER, Peer
 from tests.benchmarks.plane import Plane, running_plane
 
+from inference_endpoints.transport.http import httpx
+
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 QUESTION = "Say hello."
 LOOK_EVERY_S = 0.02
@@ -47,7 +49,7 @@ def run(rounds: int = 5) -> Report:
 
 
 def _through_tools(server: Peer, name: str) -> Timeline:
-    since, spoken = _stopwatch(), list[float]()
+    since, spoken = stopwatch(), list[float]()
 
     def listen(message: str) -> None:
         if message.startswith("writing"):
@@ -63,22 +65,23 @@ def _through_tools(server: Peer, name: str) -> Timeline:
 
 
 def _through_rest(plane: Plane, name: str) -> Timeline:
-    since = _stopwatch()
+    since = stopwatch()
     created = plane.http.post(plane.path(), json=_payload(name)).raise_for_status().json()
     accepted = since()
     while created["status"]["state"] != "running":
         time.sleep(LOOK_EVERY_S)
         created = plane.get(name)
     running = since()
-    first_token = _first_token(plane, created["status"]["url"], since)
+    first_token = until_first_token(plane.http, created["status"]["url"], since)
     plane.http.delete(plane.path(name)).raise_for_status()
     return Timeline(accepted, running, first_token)
 
 
-def _first_token(plane: Plane, url: str, since: Callable[[], float]) -> float:
+def until_first_token(http: httpx.Client, url: str, since: Callable[[], float]) -> float:
+    """What the stopwatch shows at the first words of a streamed answer."""
     body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 16, "stream": True}
     first = 0.0
-    with plane.http.stream("POST", f"{url}/v1/chat/completions", json=body) as answer:
+    with http.stream("POST", f"{url}/v1/chat/completions", json=body) as answer:
         for line in answer.iter_lines():
             if not first and line.startswith("data: {") and _speaks(json.loads(line.removeprefix("data: "))):
                 first = since()
@@ -100,6 +103,6 @@ def _payload(name: str) -> dict[str, Any]:
     }
 
 
-def _stopwatch() -> Callable[[], float]:
+def stopwatch() -> Callable[[], float]:
     started = time.perf_counter()
     return lambda: time.perf_counter() - started

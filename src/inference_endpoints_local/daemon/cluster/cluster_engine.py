@@ -15,7 +15,7 @@ from inference_endpoints_local.state.log_store import LogStore
 from inference_endpoints_local.state.record import EngineName
 from inference_endpoints_local.state.store import Store
 
-_KEY_FILE = "cluster-key"
+KEY_FILE = "cluster-key"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def ray_engine(
         logs=logs,
         client=RayRestClient(cluster.api),
         hardware=hardware,
-        key=PlaneKey(data_dir / _KEY_FILE),
+        key=PlaneKey(data_dir / KEY_FILE),
         programs=programs,
         serve_port=cluster.serve_port,
         allow_open=cluster.allow_open,
