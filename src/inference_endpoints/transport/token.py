@@ -26,20 +26,30 @@ def hugging_face_token() -> str | None:
 def validated_token(token: str) -> str:
     """The token without surrounding white space. Raises `Unauthorized` if it is malformed; its value is not shown."""
     token = token.strip()
-    if _TOKEN.fullmatch(token):
+    problem = malformation(token)
+    if problem is None:
         return token
-    if not token:
-        problem = "it is empty"
-    elif _PLACEHOLDER.match(token):
-        problem = "it is a placeholder"
-    elif any(character.isspace() for character in token):
-        problem = "it contains a space or a line break"
-    else:
-        problem = "it contains a character that no token has"
     raise Unauthorized(
         f"The token {_source_of(token)} is malformed: {problem}. Nothing was sent.",
         hint="Set the token itself; tokens of Hugging Face start with hf_.",
     )
+
+
+def malformation(token: str) -> str | None:
+    """What is wrong with the form of a token; None for one that can be sent. Its value is not in the answer.
+
+    >>> malformation("${HF_TOKEN}")
+    'it is a placeholder'
+    """
+    if _TOKEN.fullmatch(token):
+        return None
+    if not token:
+        return "it is empty"
+    if _PLACEHOLDER.match(token):
+        return "it is a placeholder"
+    if any(character.isspace() for character in token):
+        return "it contains a space or a line break"
+    return "it contains a character that no token has"
 
 
 def _from_variable() -> str | None:

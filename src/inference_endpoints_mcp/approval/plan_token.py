@@ -72,6 +72,13 @@ class PlanTokens:
     def _ledger(self) -> PlanLedger:
         return self._open_ledger()
 
+    def names_of(self, account: str) -> list[str]:
+        """Names for an account that tell nobody which it is: one under each key, the newest first."""
+        return [
+            hashlib.blake2b(account.encode(), key=_secret(key), person=b"account", digest_size=16).hexdigest()
+            for key in self._ledger.keys
+        ]
+
     def seal(self, payload: bytes) -> str:
         """The SDK's `RequestStateCodec`: what a host returns with a person's answer."""
         return _state_codec(tuple(self._ledger.keys)).seal(payload)
@@ -105,9 +112,13 @@ def _state_codec(keys: tuple[bytes, ...]) -> AESGCMRequestStateCodec:
 
 
 def _digests(bound: Mapping[str, str], key: bytes) -> list[bytes]:
-    # Keyed, since they are short: nobody can search for two requests with the same one. The key is of any length.
-    secret = hashlib.sha256(key).digest()
+    # Keyed, since they are short: nobody can search for two requests with the same one.
     return [
-        hashlib.blake2b(bound[name].encode(), key=secret, person=b"plan", digest_size=_DIGEST).digest()
+        hashlib.blake2b(bound[name].encode(), key=_secret(key), person=b"plan", digest_size=_DIGEST).digest()
         for name in _MISMATCHES
     ]
+
+
+def _secret(key: bytes) -> bytes:
+    """A key of any length as one of a hash."""
+    return hashlib.sha256(key).digest()

@@ -32,7 +32,12 @@ _OTHER_SETTINGS = {
 }
 """What a profile may set beside limits. The other flags are of the whole server."""
 
+_OF_CALLERS = "caller_tokens"
+_TOKEN_SOURCES = {"token_file": None, "token_variable": None, "token_command": None, _OF_CALLERS: False}
+"""Where the token comes from: one that a profile names replaces that of the flags."""
+
 _groups = Field(default=(), description="Groups of the identity provider that have this profile.")
+_OTHER_SETTINGS[_OF_CALLERS] = ServeSettings.model_fields[_OF_CALLERS]
 _fields: Any = {name: (field.annotation, field) for name, field in _OTHER_SETTINGS.items()}
 _Table: Any = create_model("_Table", __base__=Limits, groups=(CommaSeparated, _groups), **_fields)
 
@@ -72,8 +77,11 @@ def _profile(name: str, table: Any, settings: ServeSettings) -> Profile:
         setting = ".".join(map(str, problem["loc"]))
         raise ProfilesError(f"In the profile {name}, {setting}: {problem['msg']}.") from None
     given = {field: getattr(read, field) for field in read.model_fields_set - {"groups"}}
-    if len(given.keys() & {"token_file", "token_variable", "token_command"}) > 1:
+    sources = {field for field in given.keys() & _TOKEN_SOURCES.keys() if given[field]}
+    if len(sources) > 1:
         raise ProfilesError(f"The profile {name} has more than one source of its token.")
-    if given.keys() & {"token_file", "token_variable", "token_command"}:
-        given = {"token_file": None, "token_variable": None, "token_command": None} | given
+    if sources == {_OF_CALLERS} and settings.local:
+        raise ProfilesError(f"In the profile {name}, caller_tokens: not with --local, which has a token of its own.")
+    if sources:
+        given = _TOKEN_SOURCES | given
     return Profile(settings.model_copy(update=given), read.groups)

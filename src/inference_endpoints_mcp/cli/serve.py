@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.token import hugging_face_token
 from inference_endpoints_mcp.cli.profiles import ProfilesError, read_profiles
 from inference_endpoints_mcp.cli.replicas import join_replicas
@@ -14,6 +16,8 @@ from inference_endpoints_mcp.policy.audit.audit_trail import AuditError
 from inference_endpoints_mcp.policy.limits import LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecretsError
 from inference_endpoints_mcp.replicas.sealing_keys import ReplicasError
+from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.server.backends.caller_tokens import hugging_face_of_callers
 from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles, ServedConfiguration
 from inference_endpoints_mcp.server.http.access import AccessRules, ServerExposure, UnprotectedServerError
 from inference_endpoints_mcp.server.http.listening import ListenError, TcpAddress, UnixSocket
@@ -41,9 +45,9 @@ def _read(settings: ServeSettings, measuring: Callable[[str], Telemetry]) -> Ser
     """All that is in files, of all profiles."""
     profiles = read_profiles(settings.profiles, settings) if settings.profiles else {}
     in_replicas = join_replicas(settings)
-    options = in_replicas(replace(build_options(settings, http=True), telemetry=measuring("")))
+    options = in_replicas(replace(_options(settings), telemetry=measuring("")))
     servers = {
-        name: in_replicas(replace(build_options(profile.settings, http=True), profile=name, telemetry=measuring(name)))
+        name: in_replicas(replace(_options(profile.settings), profile=name, telemetry=measuring(name)))
         for name, profile in profiles.items()
     }
     own = [path for path in (settings.profiles, settings.sealing_keys) if path is not None]
@@ -52,6 +56,19 @@ def _read(settings: ServeSettings, measuring: Callable[[str], Telemetry]) -> Ser
     ]
     groups = {group: name for name, profile in reversed(list(profiles.items())) for group in profile.groups}
     return ServedConfiguration(options, servers, groups, tuple(dict.fromkeys([*own, *of_servers])))
+
+
+def _options(settings: ServeSettings) -> ServerOptions:
+    """With the token of each caller, where they bring their own: the server itself then has none."""
+    options = build_options(settings, http=True)
+    if not settings.caller_tokens:
+        return options
+    of_callers = hugging_face_of_callers(settings.endpoint_hosts)
+
+    async def open_backend(_: AsyncExitStack) -> Backend:
+        return of_callers(None)
+
+    return replace(options, open_backend=open_backend, reconnect=None, caller_backend=of_callers)
 
 
 def _telemetry(settings: ServeSettings) -> Callable[[str], Telemetry]:
@@ -75,7 +92,8 @@ def _telemetry(settings: ServeSettings) -> Callable[[str], Telemetry]:
 def _http_options(settings: ServeSettings, groups: Mapping[str, str]) -> HttpOptions:
     """Raises `UnprotectedServerError` if others could use the server without protection."""
     has_source = settings.token_file or settings.token_variable or settings.token_command
-    uses_token = not settings.local and bool(has_source or hugging_face_token() is not None)
+    of_operator = not (settings.local or settings.caller_tokens)
+    uses_token = of_operator and bool(has_source or hugging_face_token() is not None)
     exposure = ServerExposure(
         address=None if settings.uds else settings.host,
         has_secrets=uses_token or bool(settings.lend or settings.lend_file),
@@ -90,6 +108,7 @@ def _http_options(settings: ServeSettings, groups: Mapping[str, str]) -> HttpOpt
         trusted_proxies=settings.trusted_proxies,
         max_sessions=settings.max_sessions,
         max_connections=settings.max_connections,
+        max_accounts=settings.max_accounts,
         grace_s=settings.grace,
         has_broker=settings.broker is not None,
         log_format=settings.log_format,

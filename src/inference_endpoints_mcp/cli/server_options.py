@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from inference_endpoints_mcp.server.backends.local_plane import LocalPlaneConnector
 
 
-_OF_NEW_SERVER = {"namespace", "token_file", "token_variable", "token_command", "answer_within", "subscriptions"}
+_OF_NEW_SERVER = {
+    *("namespace", "token_file", "token_variable", "token_command", "caller_tokens"),
+    *("answer_within", "subscriptions"),
+}
 """Of what a profile can set, what a server cannot take while it runs."""
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Caller:
     """The caller of a request: the name its host gives itself, its address (None over stdio), our own id of the
-    request, and who signed in (the name of a key), if anybody had to."""
+    request, and who signed in (the name of a key), if anybody had to. `account` stands for a token of its own, and
+    tells nothing of it; None where the operator's token is used."""
 
     name: str | None
     address: str | None
     request_id: str
     signed_in: str | None = None
+    account: str | None = None
 
 
 current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)

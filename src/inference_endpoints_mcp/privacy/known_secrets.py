@@ -9,8 +9,10 @@ import base64
 import codecs
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 MASK = "***"
 MIN_SECRET_LENGTH = 8
@@ -19,7 +21,7 @@ SHORTEST_REST, LONGEST_REST = 6, 12
 """Characters of a value at the end of a text that was cut: half of it, within these bounds. Fewer could be anything."""
 _BLOCK = 8
 """Letters and digits of a block. A trace of 15 or more has a whole block wherever it stands in a text, so one look-up
-for each block of a text finds out whether any trace can be there, however many secrets there are."""
+for each block of a text finds out whether any trace of a secret can be there."""
 _STYLED_LETTERS = (range(0x80, 0x3400), range(0xA700, 0xA800), range(0xFF00, 0x10000), range(0x1D400, 0x1D800),
                    range(0x1F100, 0x1F200))  # fmt: skip
 """Where Unicode has the letters and digits of ASCII again: full width, mathematical, circled, raised."""
@@ -37,42 +39,66 @@ def mask_lines(text: str) -> str:
     return "\n".join([MASK] * (text.count("\n") + 1))
 
 
+class _Secret:
+    """A value, and the forms in which it is looked for."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        traces = {trace for trace in _traces(value) if len(trace) >= MIN_SECRET_LENGTH}
+        self.traces = tuple(trace for trace in traces if len(trace) >= 2 * _BLOCK - 1)
+        self.short_traces = tuple(traces.difference(self.traces))
+        self.blocks = frozenset(
+            trace[at : at + _BLOCK] for trace in self.traces for at in range(len(trace) - _BLOCK + 1)
+        )
+
+    def traces_in(self, letters: bytes, blocks: set[bytes]) -> list[bytes]:
+        """Those that are in a text with these letters and digits, and these blocks of them."""
+        likely = self.short_traces if self.blocks.isdisjoint(blocks) else self.short_traces + self.traces
+        return [trace for trace in likely if trace in letters]
+
+
+_secrets = WeakValueDictionary[str, _Secret]()
+"""Each for as long as somebody knows it. Its forms take 2 ms and 170 KB."""
+
+
 class KnownSecrets:
     """Finds and masks known values in text."""
 
     def __init__(self) -> None:
-        self._values: list[str] = []
-        self._traces: tuple[bytes, ...] = ()
-        self._short_traces: tuple[bytes, ...] = ()
-        self._blocks: set[bytes] = set()
+        self._times_added: Counter[str] = Counter()
+        self._secrets: list[_Secret] = []
+        """The longest first."""
 
     def add(self, value: str) -> None:
         """Mask this value from now on. One shorter than `MIN_SECRET_LENGTH` is not masked."""
-        if len(value) < MIN_SECRET_LENGTH or value in self._values:
+        if len(value) < MIN_SECRET_LENGTH:
             return
-        self._values = sorted([*self._values, value], key=len, reverse=True)
-        traces = {trace for trace in _traces(value) if len(trace) >= MIN_SECRET_LENGTH}
-        long = {trace for trace in traces if len(trace) >= 2 * _BLOCK - 1}
-        self._traces += tuple(long)
-        self._short_traces += tuple(traces - long)
-        self._blocks |= {trace[at : at + _BLOCK] for trace in long for at in range(len(trace) - _BLOCK + 1)}
+        self._times_added[value] += 1
+        if self._times_added[value] == 1:
+            known = _secrets.get(value) or _secrets.setdefault(value, _Secret(value))
+            self._secrets = sorted([*self._secrets, known], key=lambda secret: len(secret.value), reverse=True)
+
+    def forget(self, value: str) -> None:
+        """Take back one `add`. A value is masked for as long as another one stands."""
+        self._times_added -= Counter([value])
+        if value not in self._times_added:
+            self._secrets = [secret for secret in self._secrets if secret.value != value]
 
     def mask(self, text: str) -> str:
         """The text without the values, in whatever form."""
-        if not self._values:
+        if not self._secrets:
             return text
-        for value in self._values:
-            text = text.replace(value, mask_lines(value))
+        for secret in self._secrets:
+            text = text.replace(secret.value, mask_lines(secret.value))
         plain = text if text.isascii() else text.translate(_PLAIN_LETTERS)  # of the same length
         letters = _letters(plain)
         blocks = {letters[at : at + _BLOCK] for at in range(0, len(letters), _BLOCK)}
-        likely = self._short_traces if self._blocks.isdisjoint(blocks) else self._short_traces + self._traces
-        found = [trace for trace in likely if trace in letters]
+        found = [trace for secret in self._secrets for trace in secret.traces_in(letters, blocks)]
         return self._mask_ends(_mask_traces(text, plain, letters, found) if found else text)
 
     def _mask_ends(self, text: str) -> str:
         """A value that was cut in two leaves its first part at the end, or its last part at the beginning."""
-        for value in self._values:
+        for value in (secret.value for secret in self._secrets):
             shortest = max(SHORTEST_REST, min(LONGEST_REST, len(value) // 2))
             head, tail = value[:shortest], value[-shortest:]
             if head in text[-len(value) :] or tail in text[: len(value)]:

@@ -23,10 +23,14 @@ class Redactor:
 
     Most short texts come again with every answer: names of fields, states, rows that did not change. One in which
     nothing was found is searched once, until another secret is known. No text that has a secret is remembered.
+
+    With `beyond`, what that one masks is masked too, and what it learns later. The secrets of one caller are in a
+    redactor of their own: what is masked for another tells nothing of them.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, beyond: "Redactor | None" = None) -> None:
         self._known = KnownSecrets()
+        self._beyond = beyond
         self._harmless = set[str]()
         for value in secrets:
             self.add(value)
@@ -37,7 +41,13 @@ class Redactor:
             self._known.add(value)
             self._harmless = set()
 
+    def forget(self, value: str) -> None:
+        """Take back one `add` of this value."""
+        self._known.forget(value)
+
     def text(self, text: str) -> str:
+        if self._beyond is not None:
+            return self._beyond.text(self._known.mask(text))
         harmless = self._harmless  # a search that began before another secret was known adds to the set of that time
         if text in harmless:
             return text

@@ -36,6 +36,7 @@ from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 if TYPE_CHECKING:
     from inference_endpoints.transport.http import Reconnect
+    from inference_endpoints_mcp.server.backends.caller_tokens import CallerBackend
     from inference_endpoints_mcp.server.clients import Clients
 
 MAX_SUBSCRIPTIONS = 20
@@ -56,12 +57,14 @@ class ServerOptions:
     audit trail. `clock` gives seconds since the epoch, and with it how long plans and questions are valid. Servers with
     the same `data_folder` redeem each other's plan tokens and share what they learnt of hosts; without one, each is on
     its own. Replicas have the same `sealing_keys`, the newest first, and `open_shared` opens what they share.
+    With `caller_backend`, each caller acts with a token of its own: it gives the backend for one.
     `of_new_server` are the settings, by the names of flags, that a server which runs cannot take: they name the
     account, or are part of what it promised its hosts.
     """
 
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
     reconnect: "Reconnect | None" = None
+    caller_backend: "CallerBackend | None" = None
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
@@ -94,6 +97,16 @@ class ServerOptions:
             max_waits=new.max_waits,
             sealing_keys=new.sealing_keys,
         )
+
+    def for_token(self, token: str) -> "ServerOptions":
+        """These options for a caller with this token."""
+        assert self.caller_backend is not None, "callers have tokens of their own"
+        backend = self.caller_backend(token)
+
+        async def open_backend(_: AsyncExitStack) -> Backend:
+            return backend
+
+        return replace(self, open_backend=open_backend, reconnect=None)
 
     def needs_new_server(self, new: "ServerOptions") -> bool:
         return self.of_new_server != new.of_new_server
@@ -157,6 +170,11 @@ class RunningApplication:
         """Let each wait that runs answer now, with how to go on."""
         if self._clients is not None:
             self._clients.watcher.end_waits()
+
+    @property
+    def has_running_calls(self) -> bool:
+        """Whether a call goes on whose host has its first answer already."""
+        return self._running_calls.has_unfinished
 
     async def is_ready(self) -> bool:
         """Whether the control plane can be reached. It is asked at most every `READY_VALID_S`."""

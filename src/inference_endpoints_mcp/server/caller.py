@@ -14,12 +14,16 @@ from inference_endpoints_mcp.policy.caller import Caller, current_caller, new_re
 from inference_endpoints_mcp.privacy.untrusted_text import clean_line
 from inference_endpoints_mcp.server.mcp_host import host_name
 
+ACCOUNT = "inference_endpoints_mcp.account"
+"""Where the scope of an HTTP request has its account, where callers bring their own token."""
+
 
 async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Middleware: record the caller for the duration of the request."""
     host, client = host_name(ctx.session), getattr(ctx.request, "client", None)
     name = clean_line(host, 100) if host is not None else None
-    caller = Caller(name, client.host if client else None, new_request_id(), _signed_in())
+    account = getattr(getattr(ctx.request, "scope", {}).get(ACCOUNT), "name", None)
+    caller = Caller(name, client.host if client else None, new_request_id(), _signed_in(), account)
     token = current_caller.set(caller)
     try:
         return await call_next(ctx)

@@ -53,7 +53,7 @@ async def open_clients(
     for each in (reader, client):
         stack.push_async_callback(each.aclose)
     watcher = Watcher(client, poll_interval=options.poll_interval)
-    options.telemetry.watch("polled_endpoints", lambda: len(watcher.polled))
+    stack.callback(options.telemetry.watch("polled_endpoints", lambda: len(watcher.polled)))
     cache = hardware_cache.for_client(client)
     return Clients(client, watcher, AsyncInference(client), cache, HubReader(client), StartHistory(client), guard)
 

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
+from weakref import WeakSet
 
 from mcp import MCPError
 from mcp.server.caching import CacheHint
@@ -35,15 +37,15 @@ from inference_endpoints.errors import InferenceEndpointError
 from inference_endpoints_mcp import __version__
 from inference_endpoints_mcp.approval.approvals import Approvals
 from inference_endpoints_mcp.approval.plan_ledger import PlanLedger, ReplicaLedger, open_ledger
-from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.caller import caller_id, request_id
-from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
+from inference_endpoints_mcp.replicas.account_state import AccountState
 from inference_endpoints_mcp.server.answers import rendering
 from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions
 from inference_endpoints_mcp.server.caller import track_caller
+from inference_endpoints_mcp.server.common_parts import CommonParts
 from inference_endpoints_mcp.server.features.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.features.mcp_app import APP_URI, AppExtension, read_app, shows_app
 from inference_endpoints_mcp.server.features.prompts import Prompts
@@ -67,6 +69,8 @@ from inference_endpoints_mcp.tools.call_context import Application
 log = logging.getLogger(__name__)
 
 LIST_TTL_MS = 60_000
+_ACCOUNT_NAME = 12
+"""Characters of an account's name."""
 NOT_COUNTED = frozenset({"initialize", "server/discover", "ping", "tools/call", "subscriptions/listen"})
 """Requests that use nothing, and two that are counted elsewhere: calls of tools with their waits, and subscriptions."""
 
@@ -83,12 +87,15 @@ nothing: show the plan to the user, and only if they agree make the same call wi
 
 
 class EndpointsServer(MCPServer[Application]):
-    """Serves what policy allows. Raises `AuditError` if the audit file cannot be written."""
+    """Serves what policy allows. `common` is of the server that this one is an account of.
 
-    def __init__(self, options: ServerOptions, redactor: Redactor) -> None:
-        audit = self.audit = AuditTrail(options.audit_file, redactor, options.profile, options.telemetry.record_event)
+    Raises `AuditError` if the audit file cannot be written.
+    """
+
+    def __init__(self, options: ServerOptions, redactor: Redactor, common: CommonParts | None = None) -> None:
+        common = self._common = common or CommonParts.of(options, redactor)
+        audit, shared = self.audit, self._shared = common.audit, common.shared
         policy = Policy(options.limits, audit)
-        shared = self._shared = options.open_shared()
 
         def ledger() -> PlanLedger:
             if not options.sealing_keys:
@@ -102,9 +109,9 @@ class EndpointsServer(MCPServer[Application]):
         self.before_request: Callable[[], None] = lambda: None
         self._application: RunningApplication | None = None
         self._redactor, self._policy = redactor, policy
-        self._concurrency = ConcurrencyLimits(options.max_calls, options.max_waits, shared)
-        for measure, read in self._concurrency.running.items():
-            options.telemetry.watch(measure, read)
+        self._concurrency = common.concurrency
+        self._requests = 0
+        self._accounts = WeakSet[EndpointsServer]()
         self._tool_calls = ToolCalls(policy, self._concurrency, redactor, options.telemetry)
         self._endpoint_resources = EndpointResources(policy, redactor)
         self._prompts = Prompts(policy, redactor)
@@ -168,6 +175,31 @@ class EndpointsServer(MCPServer[Application]):
         self._concurrency.max_calls, self._concurrency.max_waits = new.max_calls, new.max_waits
         if self._application is not None:
             self._application.take(self._options, self._approvals)
+        for account in self._accounts:
+            account.take(new)
+
+    def name_of(self, account: str) -> str:
+        """A name for an account under which log and audit trail have it. It tells nothing of a token."""
+        return self._approvals.tokens.names_of(account)[0][:_ACCOUNT_NAME]
+
+    def for_account(self, account: str, token: str) -> "EndpointsServer":
+        """A server for this account alone, with this token. It has clients, caches, sessions and plans of its own,
+        takes what this one takes, and counts a caller's calls with it. `account` may hold the token: it is never shown.
+        """
+        redactor = Redactor([token], beyond=self._redactor)
+        common = replace(
+            self._common,
+            audit=self.audit.masked_by(redactor),
+            shared=AccountState(self._shared, lambda: self._approvals.tokens.names_of(account)),
+        )
+        server = EndpointsServer(self._options.for_token(token), redactor, common)
+        self._accounts.add(server)
+        return server
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs here, also no call that goes on without its host."""
+        return not self._requests and not (self._application and self._application.has_running_calls)
 
     def end_waits(self) -> None:
         """Let each wait that runs answer now, with how to go on: the server is about to end."""
@@ -250,8 +282,12 @@ class EndpointsServer(MCPServer[Application]):
     async def _keep_limits(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Middleware: a request has the operator's limits of its begin until it ends."""
         self.before_request()
-        with self._policy.kept():
-            return await call_next(ctx)
+        self._requests += 1
+        try:
+            with self._policy.kept():
+                return await call_next(ctx)
+        finally:
+            self._requests -= 1
 
     async def _count_request(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Middleware: count a request against its caller's limit. Raises `RateLimited`."""

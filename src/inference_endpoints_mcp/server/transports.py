@@ -14,7 +14,7 @@ import anyio
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles
-from inference_endpoints_mcp.server.configuration.profile_servers import ProfileServers
+from inference_endpoints_mcp.server.configuration.profile_servers import OneServer, ProfileServers
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.observability.json_log import LogFormat
 from inference_endpoints_mcp.server.observability.stderr_log import log_to_stderr
@@ -41,7 +41,9 @@ class HttpOptions:
     Without any of them nobody signs in.
     With `links`, the page of the app is served as well, to whoever opens one of them.
     `trusted_proxies` are addresses and networks whose `X-Forwarded-For` names the caller; from others it is ignored.
-    `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all.
+    `max_sessions` limits the sessions of one caller in the older protocol, `max_connections` the connections of all,
+    `max_accounts` the pairs of a caller and a token of its own. After `account_idle_s` seconds without a request such a
+    pair is forgotten: its sessions and kept outputs have ended by then.
     With `has_broker`, probes learn whether it answers.
     `grace_s` are the seconds that running calls have to end after SIGTERM.
     """
@@ -54,6 +56,8 @@ class HttpOptions:
     trusted_proxies: tuple[str, ...] = ()
     max_sessions: int = 64
     max_connections: int = 2_000
+    max_accounts: int = 128
+    account_idle_s: float = 30 * 60.0
     grace_s: int = 2
     links: "OneTimeLinks | None" = None
     has_broker: bool = False
@@ -92,13 +96,14 @@ def serve_http(
 
     _import_everything()
     redactor = Redactor()
-    log_to_stderr(redactor, http.log_format)
+    log = Redactor(beyond=redactor)
+    log_to_stderr(log, http.log_format)
 
     def create(options: ServerOptions) -> EndpointsServer:
         return create_server(options, redactor)
 
     profiles = ProfileServers(files.current.profiles, create)
-    return run_until_stopped(create(files.current.options), http, announce, profiles, files)
+    return run_until_stopped(create(files.current.options), http, announce, profiles, files, log)
 
 
 def _import_everything() -> None:
@@ -121,6 +126,7 @@ def run_until_stopped(
     announce: Callable[[str], None],
     profiles: ProfileServers | None = None,
     files: ConfigurationFiles | None = None,
+    log: Redactor | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; `announce` gets the address of `/mcp`. Returns the exit code.
 
@@ -128,7 +134,7 @@ def run_until_stopped(
     """
     from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 
-    config, end_waits = build_http_config(server, http, profiles, files)
+    config, end_waits = build_http_config(server, http, profiles, files, log)
     with http.listening.listen() as (listener, address):
         announce(address)
         with contextlib.suppress(KeyboardInterrupt):
@@ -141,34 +147,35 @@ def build_http_config(
     http: HttpOptions,
     profiles: ProfileServers | None = None,
     files: ConfigurationFiles | None = None,
+    log: Redactor | None = None,
 ) -> "tuple[uvicorn.Config, Callable[[], None]]":
     """The application behind its checks, with the deadlines of its connections, and what ends its waits. Raises
     `KeyFileError`.
 
     With `profiles`, whose callers must sign in, `server` only keeps the audit trail of what belongs to none of them.
-    With `files`, a request finds what they hold by then.
+    With `files`, a request finds what they hold by then. `log` masks what must not be in the log: with tokens of
+    callers, it learns each.
     """
     import uvicorn
 
     from inference_endpoints_mcp.server.holding.departures import NoteDepartures
     from inference_endpoints_mcp.server.http.access import AccessMiddleware
     from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
+    from inference_endpoints_mcp.server.http.routing.accounts import Accounts
+    from inference_endpoints_mcp.server.http.routing.caller_tokens import CallerTokensMiddleware
+    from inference_endpoints_mcp.server.http.routing.server_router import ServerRouter
     from inference_endpoints_mcp.server.http.session_limits import SessionLimits
     from inference_endpoints_mcp.server.http.sign_in.authentication import AuthenticationMiddleware
 
-    app: ASGIApp
-    if profiles and profiles.current:
-        from inference_endpoints_mcp.server.http.sign_in.profiles import ProfileRouter
-
-        app = router = ProfileRouter(profiles, _mcp_app)
-        end_waits = router.end_waits
-    else:
+    if not (profiles and profiles.current):
         profiles = None
-        app, end_waits = _mcp_app(server), server.end_waits
-    limited = SessionLimits(NoteDepartures(app), http.max_sessions)
+    servers = profiles or OneServer(server)
+    accounts = Accounts(http.max_accounts, http.account_idle_s, log or Redactor())
+    router = ServerRouter(servers, accounts, _mcp_app)
+    limited = SessionLimits(NoteDepartures(router), http.max_sessions)
     verifiers = _verifiers(server, http, profiles)
     assert verifiers or not profiles, "callers without a sign-in have no profile"
-    whole: ASGIApp = limited
+    whole: ASGIApp = CallerTokensMiddleware(limited, servers, accounts)
     if http.oauth is not None:
         from inference_endpoints_mcp.server.http.sign_in.step_up import StepUpMiddleware
 
@@ -182,7 +189,7 @@ def build_http_config(
     from inference_endpoints_mcp.server.http.health import HealthRoutes
 
     async def is_ready() -> bool:
-        return all([await each.is_ready() for each in (profiles.current if profiles else {"": server}).values()])
+        return all([await each.is_ready() for each in servers.current.values()])
 
     if files is not None:
         from inference_endpoints_mcp.server.http.reconfiguration import ReconfigurationMiddleware
@@ -204,7 +211,7 @@ def build_http_config(
         server_header=False,
         timeout_graceful_shutdown=http.grace_s,
     )
-    return config, end_waits
+    return config, router.end_waits
 
 
 def _mcp_app(server: EndpointsServer) -> "Starlette":

@@ -84,6 +84,10 @@ class RunningCalls:
     def __init__(self) -> None:
         self._calls: dict[str, RunningCall[Any]] = {}
 
+    @property
+    def has_unfinished(self) -> bool:
+        return any(not kept.task.done() for kept in self._calls.values())
+
     def keep(self, call: RunningCall[Any]) -> bool:
         """Whether the call may go on: a caller with too many loses its oldest answer, but no running call."""
         for kept in [kept for kept in self._calls.values() if kept.is_obsolete]:

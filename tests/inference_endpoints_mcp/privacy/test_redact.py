@@ -58,6 +58,27 @@ def test_masking_is_the_same_however_many_texts_came_before() -> None:
         assert redactor.text(f"token {TOKEN}") == f"token {MASK}"
 
 
+def test_the_secret_of_one_caller_is_masked_for_that_caller_and_what_all_know_for_each() -> None:
+    common = Redactor()
+    one, other = Redactor(["first caller's canary"], beyond=common), Redactor(["second caller's canary"], beyond=common)
+    text = "first caller's canary, second caller's canary, common canary"
+    assert one.text(text) == "***, second caller's canary, common canary"
+    common.add("common canary")
+    assert one.text(text) == "***, second caller's canary, ***"
+    assert other.text(text) == "first caller's canary, ***, ***"
+
+
+def test_a_value_is_forgotten_when_nobody_needs_it_masked_any_more() -> None:
+    redactor = Redactor(["another canary"])
+    for _ in range(2):
+        redactor.add("a canary of two")
+    redactor.forget("a canary of two")
+    assert redactor.text("a canary of two, another canary") == "***, ***"
+    redactor.forget("a canary of two")
+    redactor.forget("never known at all")
+    assert redactor.text("a canary of two, another canary") == "a canary of two, ***"
+
+
 def test_a_value_too_short_to_be_a_secret_is_not_masked_in_any_text() -> None:
     assert Redactor(["local"]).text("local is local") == "local is local"
 

@@ -60,6 +60,17 @@ class ServeSettings(ServerSettings):
         description="TOML file of profiles: a table for each, with a token, limits and approval by the names of these "
         "flags. A key names its profile, and groups of the identity provider have one.",
     )
+    caller_tokens: bool = Field(
+        default=False,
+        description="Each caller acts with a Hugging Face token of its own, which it sends in the header X-HF-Token, "
+        "and none with yours. Without this flag that header is refused.",
+    )
+    max_accounts: int = Field(
+        default=128,
+        ge=2,
+        description="With --caller-tokens: most pairs of a caller and a token that are served at the same time. One "
+        "caller has at most half of them.",
+    )
     allow_local_users: bool = Field(
         default=False, description="Without a key, let every user of this machine act with your token."
     )
@@ -115,6 +126,15 @@ class ServeSettings(ServerSettings):
     def _profiles_need_callers_with_names(self) -> Self:
         if self.profiles and not (self.keys or self.oauth_issuer):
             raise PydanticCustomError("profiles", "--profiles needs callers who sign in: --keys or --oauth-issuer.")
+        return self
+
+    @model_validator(mode="after")
+    def _callers_or_the_operator_have_the_token(self) -> Self:
+        for name in ("token_file", "token_variable", "token_command", "local"):
+            if self.caller_tokens and getattr(self, name):
+                raise PydanticCustomError(
+                    "caller_tokens", "{flag} and --caller-tokens exclude each other.", {"flag": flag(name)}
+                )
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,16 @@ class AuditTrail:
         profile: str | None = None,
         on_event: Callable[[str, str], None] = lambda event, outcome: None,
     ) -> None:
-        self._redactor = redactor
+        self.redactor = redactor
         self._on_event = on_event
         self._profile = profile
         self._sink = _open(path) if path is not None else None
+
+    def masked_by(self, redactor: Redactor) -> "AuditTrail":
+        """The same trail, for lines in which this redactor masks secrets."""
+        other = copy(self)
+        other.redactor = redactor
+        return other
 
     @property
     def enabled(self) -> bool:
@@ -59,7 +66,7 @@ class AuditTrail:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         entry = {"time": now, "event": event, **_caller(), "profile": self._profile, **facts}
-        masked = self._redactor.data({key: value for key, value in entry.items() if value is not None})
+        masked = self.redactor.data({key: value for key, value in entry.items() if value is not None})
         try:
             self._sink.append(masked)
         except OSError as error:
@@ -74,6 +81,7 @@ def _caller() -> Mapping[str, str | None]:
     return {
         "caller": caller.name,
         "signed_in": caller.signed_in,
+        "account": caller.account,
         "address": caller.address,
         "request_id": caller.request_id,
     }

@@ -1,9 +1,27 @@
 """A server for each profile, as the configuration has them now."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
+
+DEFAULT_PROFILE = "default"
+"""The profile of a caller who has none. Without it such a caller is refused."""
+
+
+class Servers(Protocol):
+    """The servers that are current, by profile."""
+
+    @property
+    def current(self) -> Mapping[str, EndpointsServer]: ...
+
+
+class OneServer:
+    """A server without profiles: one for all."""
+
+    def __init__(self, server: EndpointsServer) -> None:
+        self.current = {DEFAULT_PROFILE: server}
 
 
 class ProfileServers:

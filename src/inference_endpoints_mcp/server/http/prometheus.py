@@ -49,7 +49,7 @@ class PrometheusMetrics:
         )
         self.current = Gauge(
             "inference_endpoints_mcp_current",
-            "Calls and waits that run, endpoints that are polled",
+            "Calls and waits that run, endpoints that are polled, accounts of callers with tokens of their own",
             ("profile", "measure"),
             registry=self.registry,
         )
@@ -66,6 +66,7 @@ class PrometheusTelemetry:
     def __init__(self, metrics: PrometheusMetrics, profile: str = "") -> None:
         self._metrics = metrics
         self._profile = profile
+        self._readers: dict[str, list[Callable[[], float]]] = {}
 
     def record_call(self, tool: str, outcome: str, duration: float, characters: int) -> None:
         self._metrics.calls.labels(self._profile, tool, outcome).inc()
@@ -79,5 +80,9 @@ class PrometheusTelemetry:
     def record_event(self, event: str, outcome: str) -> None:
         self._metrics.events.labels(self._profile, event, outcome).inc()
 
-    def watch(self, measure: str, read: Callable[[], float]) -> None:
-        self._metrics.current.labels(self._profile, measure).set_function(read)
+    def watch(self, measure: str, read: Callable[[], float]) -> Callable[[], None]:
+        readers = self._readers.setdefault(measure, [])
+        readers.append(read)
+        # Another thread reads it.
+        self._metrics.current.labels(self._profile, measure).set_function(lambda: sum(each() for each in list(readers)))
+        return lambda: readers.remove(read)

@@ -13,6 +13,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from inference_endpoints_mcp.server.caller import ACCOUNT
+from inference_endpoints_mcp.server.http.refusal import refusal
+
 MCP_PATH = "/mcp"
 SESSION_IDLE_S = 30 * 60.0
 """Seconds without a request after which the SDK ends a session."""
@@ -21,6 +24,8 @@ SESSION_IDLE_S = 30 * 60.0
 @dataclass
 class _Session:
     caller: str
+    account: object
+    """That of its caller and token, where callers bring their own."""
     running: int
     """Requests in progress; the stream of notifications is one."""
     last_used: float
@@ -51,6 +56,11 @@ class SessionLimits:
 
     async def _continue_session(self, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         session = self._sessions[session_id]
+        if session.account is not scope.get(ACCOUNT):
+            await refusal("This session has ended, or is of another token: open one for this.", 404)(
+                scope, receive, send
+            )
+            return
 
         async def watch(message: Message) -> None:
             ended = scope["method"] == "DELETE" and message.get("status") == 200
@@ -67,7 +77,7 @@ class SessionLimits:
 
     async def _open_session(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = f"opening {uuid4().hex}"
-        session = self._sessions[key] = _Session(_caller_of(scope), 1, time.monotonic())
+        session = self._sessions[key] = _Session(caller_of(scope), scope.get(ACCOUNT), 1, time.monotonic())
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 400:
@@ -97,8 +107,8 @@ class SessionLimits:
         if surplus > len(idle):
             return False
         for key in idle[: max(0, surplus)]:
-            del self._sessions[key]
-            await self._end(key, scope)
+            session = self._sessions.pop(key)
+            await self._end(key, {**scope, ACCOUNT: session.account})
         return True
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +134,7 @@ def _is_older_protocol(headers: Headers) -> bool:
     return headers.get(MCP_PROTOCOL_VERSION_HEADER, HANDSHAKE_PROTOCOL_VERSIONS[0]) in HANDSHAKE_PROTOCOL_VERSIONS
 
 
-def _caller_of(scope: Scope) -> str:
+def caller_of(scope: Scope) -> str:
     """Who signed in, else the network address."""
     if "user" in scope:
         # Not the client alone: at an identity provider, many people use one.

@@ -40,7 +40,12 @@ def _request() -> Mapping[str, str | None]:
     caller = current_caller.get()
     if caller is None:
         return {}
-    return {"request_id": caller.request_id, "caller": caller.name, "signed_in": caller.signed_in}
+    return {
+        "request_id": caller.request_id,
+        "caller": caller.name,
+        "signed_in": caller.signed_in,
+        "account": caller.account,
+    }
 
 
 def _span() -> Mapping[str, str]:

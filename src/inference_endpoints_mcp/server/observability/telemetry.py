@@ -34,8 +34,9 @@ class Telemetry(Protocol):
     def record_event(self, event: str, outcome: str) -> None:
         """Something that the audit trail has as well: a plan, an approval, a refusal, a change."""
 
-    def watch(self, measure: str, read: Callable[[], float]) -> None:
-        """`read` gives the current value: calls or waits that run, endpoints that are polled."""
+    def watch(self, measure: str, read: Callable[[], float]) -> Callable[[], None]:
+        """`read` gives the current value: calls or waits that run, endpoints that are polled, accounts. Several readers
+        of one measure add up. Returns what ends this one."""
 
 
 class NoTelemetry:
@@ -47,7 +48,8 @@ class NoTelemetry:
 
     def record_event(self, event: str, outcome: str) -> None: ...
 
-    def watch(self, measure: str, read: Callable[[], float]) -> None: ...
+    def watch(self, measure: str, read: Callable[[], float]) -> Callable[[], None]:
+        return lambda: None
 
 
 class MeasuredGuard:

@@ -1,0 +1,28 @@
+"""What servers have in common that stand for one profile: one for each account, where callers bring their own token."""
+
+from dataclasses import dataclass
+
+from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
+from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
+from inference_endpoints_mcp.privacy.redact import Redactor
+from inference_endpoints_mcp.replicas.shared_state import SharedState
+from inference_endpoints_mcp.server.application import ServerOptions
+
+
+@dataclass(frozen=True)
+class CommonParts:
+    """The audit trail is one, and a caller's calls count together, whatever tokens it sends."""
+
+    audit: AuditTrail
+    shared: SharedState
+    concurrency: ConcurrencyLimits
+
+    @classmethod
+    def of(cls, options: ServerOptions, redactor: Redactor) -> "CommonParts":
+        """Raises `AuditError` if the audit file cannot be written."""
+        shared = options.open_shared()
+        concurrency = ConcurrencyLimits(options.max_calls, options.max_waits, shared)
+        for measure, read in concurrency.running.items():
+            options.telemetry.watch(measure, read)
+        audit = AuditTrail(options.audit_file, redactor, options.profile, options.telemetry.record_event)
+        return cls(audit, shared, concurrency)
