@@ -1,5 +1,7 @@
-"""Parts of a cluster are killed at random points while an endpoint is changed. `CLUSTER_KILLS` says how often, and
-`CLUSTER_SEED` repeats a run."""
+"""Parts of a cluster, and the plane with each of them, are killed at random points while an endpoint is changed.
+
+`CLUSTER_KILLS` says how often, and `CLUSTER_SEED` repeats a run.
+"""
 
 import os
 import random
@@ -24,6 +26,7 @@ LATEST_S = 3.0
 """After a change, the latest time at which something is killed."""
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60 * KILLS + 300), pytest.mark.skipif(bool(REASON), reason=REASON)]
 
+VICTIMS = ("plane", "worker", "replica", "node", "head")
 CHANGES: dict[str, Callable[[InferenceEndpoint], InferenceEndpoint]] = {
     "paused": InferenceEndpoint.pause,
     "scaledToZero": InferenceEndpoint.scale_to_zero,
@@ -49,12 +52,16 @@ async def test_nothing_acknowledged_is_lost_and_nothing_stays_behind(cluster: Tw
             hub.create_inference_endpoint("lang", min_replica=0, **ON_CLUSTER)
         await plane.until("lang", is_running)
         for number in range(KILLS):
-            state, victim = chance.choice(list(CHANGES)), chance.choice(["plane", "worker", "replica", "node"])
-            print(f"{SEED} {number}: {state}, {victim}")
+            state, victim, with_plane = (
+                chance.choice(list(CHANGES)),
+                chance.choice(VICTIMS),
+                chance.choice([True, False]),
+            )
+            print(f"{SEED} {number}: {state}, {victim}{' and the plane' if with_plane else ''}")
             with plane.hub() as hub:
                 CHANGES[state](hub.get_inference_endpoint("lang"))
             time.sleep(chance.uniform(0, LATEST_S))  # noqa: ASYNC251 - the point in time is the test
-            kill(victim, plane, cluster)
+            kill(victim, plane, cluster, with_plane=with_plane)
             if state == "running":
                 await plane.until("lang", is_running)
             else:
@@ -77,18 +84,23 @@ async def is_served(plane: ClusterPlane) -> bool:
     return says_german(response)
 
 
-def kill(victim: str, plane: ClusterPlane, cluster: TwoMachines) -> None:
-    """Kill it. A plane and a node start again."""
-    if victim == "plane":
+def kill(victim: str, plane: ClusterPlane, cluster: TwoMachines, *, with_plane: bool) -> None:
+    """Kill it. The plane, a node and the head start again; a node does not outlive its head."""
+    if victim == "plane" or with_plane:
         plane.stop(signal.SIGKILL)
-        plane.start()
-    elif victim == "node":
+    if victim in {"node", "head"}:
         cluster.node.lose_power()
+    if victim == "head":
+        cluster.head.lose_power()
+        cluster.start_head()
+    if victim in {"node", "head"}:
         cluster.start_node()
-    else:
+    elif victim != "plane":
         word = WORKER if victim == "worker" else "ray::ServeReplica"
         for machine in (cluster.head, cluster.node):
             machine.kill(machine.pids_of(word))
+    if victim == "plane" or with_plane:
+        plane.start()
 
 
 def workers(cluster: TwoMachines) -> list[int]:
