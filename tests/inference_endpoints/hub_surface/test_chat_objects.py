@@ -222,7 +222,7 @@ async def test_fields_that_an_engine_adds_to_a_part_are_kept(call: CallStyle, de
     assert parts[-1].service_tier == "flex"
 
 
-@pytest.mark.parametrize("name", ["keys", "get", "with_extra", "__class__", "choices", "content"])
+@pytest.mark.parametrize("name", ["keys", "get", "__class__", "choices", "content"])
 async def test_a_field_that_an_engine_adds_never_takes_the_place_of_another(
     call: CallStyle, default_upstream: Upstream, name: str
 ) -> None:

@@ -223,7 +223,10 @@ async def test_few_of_very_many_are_read_by_gets_once_a_list_has_cost_more(ticks
     assert (len(fleet.gets), fleet.pages) == (20, 10)
 
 
-async def test_the_health_of_each_running_endpoint_is_checked_once_in_an_interval(ticks: Ticks) -> None:
+async def test_the_health_of_each_running_endpoint_is_checked_once_in_an_interval(
+    ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference_endpoints.watching.request_limits.MAX_REQUESTS_PER_S", 0.1)  # one lasts half an hour
     fleet = Fleet(200)
     async with subscribed(fleet, ticks, fleet.states, health=True) as subscribers:
         assert fleet.checks == []

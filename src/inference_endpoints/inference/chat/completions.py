@@ -9,7 +9,7 @@ from typing import Any
 
 from inference_endpoints.inference.chat.answer import AnswerId, ChatChoice, ChatDelta, ChatResponse, Usage
 from inference_endpoints.inference.chat.messages import arguments_to_text
-from inference_endpoints.inference.tasks.outputs import Output
+from inference_endpoints.inference.tasks.outputs import Output, keep_extra
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class TokenLogprob(Output):
     def of(cls, item: Mapping[str, Any]) -> "TokenLogprob":
         listed = item.get("top_logprobs")
         rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
-        others = [TopLogprob(str(row.get("token", "")), row.get("logprob")).with_extra(row) for row in rows]
-        return cls(str(item.get("token", "")), item.get("logprob"), others).with_extra(item)
+        others = [keep_extra(TopLogprob(str(row.get("token", "")), row.get("logprob")), row) for row in rows]
+        return keep_extra(cls(str(item.get("token", "")), item.get("logprob"), others), item)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ChatCompletionMessage(Output):
             tool_calls=[ToolCall.of(call) for call in part.tool_calls] or None,
             refusal=part.refusal or None,
         )
-        return message.with_extra(part.extra.message)
+        return keep_extra(message, part.extra.message)
 
 
 @dataclass(frozen=True)
@@ -114,15 +114,18 @@ class ChatCompletion(Output):
     @classmethod
     def of(cls, response: ChatResponse) -> "ChatCompletion":
         choices = [
-            ChatCompletionChoice(
-                ChatCompletionMessage.of(each),
-                each.finish_reason,
-                each.index,
-                ChatCompletionLogprobs.of(each.logprobs),
-            ).with_extra(each.extra.choice)
+            keep_extra(
+                ChatCompletionChoice(
+                    ChatCompletionMessage.of(each),
+                    each.finish_reason,
+                    each.index,
+                    ChatCompletionLogprobs.of(each.logprobs),
+                ),
+                each.extra.choice,
+            )
             for each in response.choices
         ]
-        return cls(choices, response.usage, *_named(response.answer)).with_extra(response.extra.answer)
+        return keep_extra(cls(choices, response.usage, *_named(response.answer)), response.extra.answer)
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,8 @@ class ChatCompletionChunk(Output):
             delta.index,
             ChatCompletionLogprobs.of(delta.logprobs),
         )
-        choices = [choice.with_extra(delta.extra.choice)]
-        return cls(choices, delta.usage, *_named(delta.answer)).with_extra(delta.extra.answer)
+        choices = [keep_extra(choice, delta.extra.choice)]
+        return keep_extra(cls(choices, delta.usage, *_named(delta.answer)), delta.extra.answer)
 
 
 def _named(answer: AnswerId) -> tuple[str, int | None, str, str | None]:

@@ -15,6 +15,7 @@ from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenRes
 from inference_endpoints.inference.chat.answer import AnswerId, ChatDelta, ExtraFields, Usage
 from inference_endpoints.inference.chat.messages import SETTINGS, Messages, check_messages
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
+from inference_endpoints.inference.tasks.outputs import keep_extra
 from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
 
@@ -105,7 +106,7 @@ class _Usage(_Open):
     completion_tokens_details: dict[str, Any] | None = None
 
     def output(self) -> Usage:
-        return Usage(**self.model_dump(include=set(_Usage.model_fields))).with_extra(self.extra)
+        return keep_extra(Usage(**self.model_dump(include=set(_Usage.model_fields))), self.extra)
 
 
 class _Chunk(_Open):

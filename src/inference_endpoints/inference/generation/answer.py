@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_endpoints.inference.tasks.outputs import Output
+from inference_endpoints.inference.tasks.outputs import Output, keep_extra
 from inference_endpoints.inference.tasks.readers import as_text, in_order, one_each
 
 
@@ -72,9 +72,10 @@ def read_generations(payload: Any, count: int) -> list[TextGenerationOutput]:
 
 
 def token_of(row: Any) -> TextGenerationOutputToken:
-    return TextGenerationOutputToken(
+    token = TextGenerationOutputToken(
         row.get("id"), row.get("logprob"), bool(row.get("special")), as_text(row.get("text") or "")
-    ).with_extra(row)
+    )
+    return keep_extra(token, row)
 
 
 def finish_reason_of(choice: Any) -> str | None:
@@ -88,20 +89,18 @@ def finish_reason_of(choice: Any) -> str | None:
 def _of_row(row: Any) -> TextGenerationOutput:
     text, details = as_text(row["generated_text"]), row.get("details")
     if not details:
-        return TextGenerationOutput(text).with_extra(row)
+        return keep_extra(TextGenerationOutput(text), row)
     top = details.get("top_tokens")
-    return TextGenerationOutput(
-        text,
-        TextGenerationOutputDetails(
-            details.get("finish_reason"),
-            details.get("generated_tokens"),
-            [token_of(token) for token in details.get("prefill") or ()],
-            [token_of(token) for token in details.get("tokens") or ()],
-            details.get("best_of_sequences"),
-            details.get("seed"),
-            [[token_of(token) for token in tokens] for tokens in top] if top else None,
-        ).with_extra(details),
-    ).with_extra(row)
+    known = TextGenerationOutputDetails(
+        details.get("finish_reason"),
+        details.get("generated_tokens"),
+        [token_of(token) for token in details.get("prefill") or ()],
+        [token_of(token) for token in details.get("tokens") or ()],
+        details.get("best_of_sequences"),
+        details.get("seed"),
+        [[token_of(token) for token in tokens] for tokens in top] if top else None,
+    )
+    return keep_extra(TextGenerationOutput(text, keep_extra(known, details)), row)
 
 
 _CHOICE_FIELDS = {"text", "index", "logprobs"}
@@ -112,8 +111,9 @@ def _of_choice(choice: Any, usage: Any) -> TextGenerationOutput:
         finish_reason_of(choice),
         usage.get("completion_tokens"),
         tokens=tokens_of_logprobs(choice.get("logprobs")),
-    ).with_extra({name: value for name, value in choice.items() if name not in _CHOICE_FIELDS})
-    return TextGenerationOutput(as_text(choice["text"]), details)
+    )
+    extra = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS}
+    return TextGenerationOutput(as_text(choice["text"]), keep_extra(details, extra))
 
 
 def tokens_of_logprobs(logprobs: Any) -> list[TextGenerationOutputToken]:

@@ -18,6 +18,7 @@ from inference_endpoints.inference.generation.answer import (
     tokens_of_logprobs,
 )
 from inference_endpoints.inference.tasks.engine_request import EngineRequest
+from inference_endpoints.inference.tasks.outputs import keep_extra
 from inference_endpoints.inference.tasks.readers import NOT_OF_THIS_TASK, as_text
 from inference_endpoints.inference.tasks.table import TASKS
 from inference_endpoints.models import Endpoint
@@ -114,20 +115,20 @@ def _of_event(event: Any) -> TextGenerationStreamOutput:
     """An event of TGI."""
     details, top = event.get("details"), event.get("top_tokens")
     text = event.get("generated_text")
-    return TextGenerationStreamOutput(
+    known = details and TextGenerationStreamOutputStreamDetails(
+        details.get("finish_reason"),
+        details.get("generated_tokens"),
+        details.get("input_length"),
+        details.get("seed"),
+    )
+    output = TextGenerationStreamOutput(
         int(event.get("index") or 0),
         token_of(event["token"]),
-        TextGenerationStreamOutputStreamDetails(
-            details.get("finish_reason"),
-            details.get("generated_tokens"),
-            details.get("input_length"),
-            details.get("seed"),
-        ).with_extra(details)
-        if details
-        else None,
+        keep_extra(known, details) if known else None,
         None if text is None else str(text),
         [token_of(token) for token in top] if top else None,
-    ).with_extra(event)
+    )
+    return keep_extra(output, event)
 
 
 def _whole(content: bytes, who: str) -> TextGenerationStreamOutput:

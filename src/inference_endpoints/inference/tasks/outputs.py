@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 Vector = list[float]
 TokenVectors = list[list[float]]
@@ -22,11 +22,6 @@ class Output:
 
     What an engine sends beside the published fields is read in the same ways. `dataclasses.asdict` leaves it out.
     """
-
-    def with_extra(self, extra: Mapping[str, Any]) -> Self:
-        """This output, with further fields. One that has the name of an attribute is left out."""
-        self.__dict__.update({name: value for name, value in extra.items() if not hasattr(self, name)})
-        return self
 
     def keys(self) -> list[str]:
         """The names of the fields, as a mapping has them.
@@ -54,6 +49,15 @@ class Output:
         (0.9, 1)
         """
         return getattr(self, name) if name in self else default
+
+
+AnOutput = TypeVar("AnOutput", bound=Output)
+
+
+def keep_extra(output: AnOutput, extra: Mapping[str, Any]) -> AnOutput:
+    """The output, with further fields. One that has the name of an attribute is left out."""
+    output.__dict__.update({name: value for name, value in extra.items() if not hasattr(output, name)})
+    return output
 
 
 @dataclass(frozen=True)
