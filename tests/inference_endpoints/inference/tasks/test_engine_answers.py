@@ -182,3 +182,9 @@ def test_an_answer_of_another_task_is_none_of_this(task: str, answer: Any) -> No
             continue
         # An empty list is an answer: nothing was found.
         assert outputs in ([[]], [[], []])
+
+
+@pytest.mark.parametrize("answer", ["", [""], [[]], {"data": [{"embedding": ""}]}, {"data": [{"embedding": []}]}])
+def test_an_empty_vector_is_no_embedding(answer: Any) -> None:
+    with pytest.raises(NOT_OF_THIS_TASK):
+        TASKS["feature-extraction"].read(answer, 1)

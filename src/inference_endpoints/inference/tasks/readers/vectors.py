@@ -55,6 +55,8 @@ def _sparse(row: list[Any]) -> SparseVector:
 
 def _from_base64(text: str) -> list[float]:
     content = b64decode(text, validate=True)
+    if not content:
+        raise ValueError("an empty vector")
     return list(struct.unpack(f"<{len(content) // _FLOAT_BYTES}f", content))
 
 
