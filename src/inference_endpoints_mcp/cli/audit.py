@@ -3,6 +3,7 @@
 import sys
 
 from inference_endpoints_mcp.cli.settings.commands import AuditSettings
+from inference_endpoints_mcp.policy.audit.collected import Collected, is_collected, verify_collected
 from inference_endpoints_mcp.policy.audit.verification import TamperedError, verify
 
 TAMPERED = 1
@@ -11,6 +12,9 @@ UNREADABLE = 2
 
 def run_verify(settings: AuditSettings) -> int:
     try:
+        if is_collected(settings.audit_file):
+            _print_collected(verify_collected(settings.audit_file, settings.expect))
+            return 0
         found = verify(settings.audit_file, settings.expect)
     except TamperedError as error:
         print(error, file=sys.stderr)
@@ -24,3 +28,10 @@ def run_verify(settings: AuditSettings) -> int:
     if found.torn:
         print(f"{found.torn} line(s) were not written to their end: their process was killed.")
     return 0
+
+
+def _print_collected(found: Collected) -> None:
+    ends = ", ".join(found.last) or "none"
+    print(f"{found.lines} record(s) in {found.chains} chain(s), each as it was sent. The last hashes: {ends}")
+    if found.unchained:
+        print(f"{found.unchained} record(s) have no hash: the audit file could not be written then.")

@@ -7,6 +7,7 @@ from inference_endpoints.confined_files import ConfinedFolders
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.cli.settings.server import ServerSettings, absolute, merge_limits
 from inference_endpoints_mcp.policy.audit.audit_trail import STANDARD_OUTPUT, AuditError
+from inference_endpoints_mcp.policy.audit.collector import AuditCollector
 from inference_endpoints_mcp.policy.limits import Limits, LimitsError
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
 from inference_endpoints_mcp.server.application import MAX_SUBSCRIPTIONS, ServerOptions
@@ -48,6 +49,7 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         namespace=settings.namespace,
         limits=resolve_limits(settings),
         audit_file=settings.audit_file,
+        audit_collector=_collector(settings.audit_otlp) if settings.audit_otlp else None,
         data_folder=settings.folder,
         approval=ApprovalPolicy(
             method=ApprovalMethod(settings.confirm),
@@ -68,6 +70,15 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         max_subscriptions=default_subscriptions if settings.subscriptions is None else settings.subscriptions,
         of_new_server=settings.model_dump(include=_OF_NEW_SERVER),
     )
+
+
+def _collector(url: str) -> AuditCollector:
+    """Raises `AuditError` without the extra."""
+    try:
+        from inference_endpoints_mcp.server.observability.otlp_logs import otlp_logs
+    except ImportError as error:
+        raise AuditError("--audit-otlp needs the extra otel: pip install inference-endpoints-mcp[otel]") from error
+    return otlp_logs(url)
 
 
 def configuration_of(settings: ServerSettings, *, http: bool = False) -> ConfigurationFiles:

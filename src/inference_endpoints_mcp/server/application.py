@@ -16,6 +16,7 @@ from inference_endpoints.transport.backend import Backend
 from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
 from inference_endpoints_mcp.approval.approval_policy import ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import Approvals
+from inference_endpoints_mcp.policy.audit.collector import AuditCollector
 from inference_endpoints_mcp.policy.limits import Limits
 from inference_endpoints_mcp.policy.policy import Policy
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets
@@ -71,6 +72,7 @@ class ServerOptions:
     lent: LentSecrets = field(default_factory=LentSecrets)
     media: MediaAccess = field(default_factory=MediaAccess)
     audit_file: Path | None = None
+    audit_collector: AuditCollector | None = None
     host_timeout_s: float | None = None
     first_hold_s: float = FIRST_HOLD_S
     poll_interval: float = STREAMED_INTERVAL_S

@@ -24,5 +24,7 @@ class CommonParts:
         concurrency = ConcurrencyLimits(options.max_calls, options.max_waits, shared)
         for measure, read in concurrency.running.items():
             options.telemetry.watch(measure, read)
-        audit = AuditTrail(options.audit_file, redactor, options.profile, options.telemetry.record_event)
+        audit = AuditTrail(
+            options.audit_file, redactor, options.profile, options.telemetry.record_event, options.audit_collector
+        )
         return cls(audit, shared, concurrency)

@@ -138,7 +138,7 @@ def run_until_stopped(
     with http.listening.listen() as (listener, address):
         announce(address)
         with contextlib.suppress(KeyboardInterrupt):
-            GracefulServer(config, end_waits).run(sockets=[listener])
+            GracefulServer(config, end_waits, server.audit.close).run(sockets=[listener])
     return 0
 
 

@@ -49,7 +49,10 @@ class AuditSettings(CommandSettings):
 
     model_config = SettingsConfigDict(cli_prog_name="inference-endpoints-mcp audit verify")
 
-    audit_file: Path = Field(description="The file; those before it (.1, .2, …) are checked too.")
+    audit_file: Path = Field(
+        description="The file; those before it (.1, .2, …) are checked too. Or the copy of a collector of "
+        "OpenTelemetry, as its `file` exporter writes it."
+    )
     expect: str | None = Field(default=None, description="A hash of a line that must be in the trail.")
 
 

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from inference_endpoints_mcp.cli.settings.base import PlaneSettings
-from inference_endpoints_mcp.cli.settings.values import Effects, validate_hosts
+from inference_endpoints_mcp.cli.settings.values import Effects, validate_collector, validate_hosts
 from inference_endpoints_mcp.policy.effects import ASKED_BY_DEFAULT, EFFECTS, gravest_first
 from inference_endpoints_mcp.policy.limits import CommaSeparated, Limits, read_limits
 from inference_endpoints_mcp.policy.owned_limits import flag
@@ -91,6 +91,11 @@ class ServerSettings(PlaneSettings, Limits):
         default=None,
         description="Append a line of JSON for each plan, approval, refusal and change, with a hash of all before it. "
         "Over HTTP, - is standard output.",
+    )
+    audit_otlp: Annotated[str, AfterValidator(validate_collector)] | None = Field(
+        default=None,
+        description="Send each of these lines as a log record of OpenTelemetry too, or only so, to this address (OTLP "
+        "over HTTP, extra otel): http://127.0.0.1:4318/v1/logs.",
     )
     hold: float | None = Field(
         default=None,

@@ -75,6 +75,18 @@ def validate_broker(url: str) -> str:
     return url
 
 
+def validate_collector(url: str) -> str:
+    """The address of a collector's logs, without a secret: other users see the arguments of a process."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise PydanticCustomError(
+            "collector",
+            "The collector's address is http:// or https:// with a host and its path, /v1/logs, and nothing secret: "
+            "headers are in OTEL_EXPORTER_OTLP_HEADERS.",
+        )
+    return url
+
+
 def validate_address(address: str) -> str:
     """A host and a port."""
     host, _, port = address.rpartition(":")

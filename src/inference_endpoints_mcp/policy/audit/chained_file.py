@@ -1,47 +1,24 @@
-"""A file of lines of JSON, each of which carries a hash of itself and of all before it.
+"""A file of lines of a chain (`chain.py`), or a stream of them.
 
 So a line that is changed, moved, added or left out later is found (`verification.py`). Several processes may append: a
 lock beside the file orders them. The file rotates, and the chain continues in the new one.
 """
 
-import hashlib
-import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock
+
+from inference_endpoints_mcp.policy.audit.chain import ChainedLine, unchained
 
 LARGEST_FILE = 10 * 1024 * 1024
 """Bytes after which a new file is begun."""
 KEPT_FILES = 5
 LOCK_TIMEOUT_S = 2.0
 _LONGEST_LINE = 1024 * 1024
-
-_CHAINED = re.compile(rb'(\{.*),"chain":"([0-9a-f]{64})"\}')
-
-
-class LineSink(Protocol):
-    """Where lines go."""
-
-    def append(self, entry: Mapping[str, Any]) -> None:
-        """Raises OSError if the line cannot be written; then none of it is."""
-
-
-def chained(entry: Mapping[str, Any], previous: str) -> tuple[bytes, str]:
-    """A line, and the hash that it ends with. `previous` is that of the line before, empty for the first."""
-    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), default=str).encode()
-    chain = hashlib.sha256(previous.encode() + b"\n" + text).hexdigest()
-    return text[:-1] + f',"chain":"{chain}"}}\n'.encode(), chain
-
-
-def unchained(line: bytes) -> tuple[bytes, str] | None:
-    """The entry of a line as it was hashed, and the line's hash. None for what is no line of a chain."""
-    found = _CHAINED.fullmatch(line)
-    return (found[1] + b"}", found[2].decode()) if found else None
 
 
 class Stream:
@@ -51,10 +28,11 @@ class Stream:
         self._descriptor = descriptor
         self._chain = ""
 
-    def append(self, entry: Mapping[str, Any]) -> None:
-        line, chain = chained(entry, self._chain)
-        _write_all(self._descriptor, line)
-        self._chain = chain
+    def append(self, entry: Mapping[str, Any]) -> ChainedLine:
+        line = ChainedLine.of(entry, self._chain)
+        _write_all(self._descriptor, line.line + b"\n")
+        self._chain = line.chain
+        return line
 
 
 class ChainedFile:
@@ -69,19 +47,19 @@ class ChainedFile:
         with self._opened():
             pass
 
-    def append(self, entry: Mapping[str, Any]) -> None:
+    def append(self, entry: Mapping[str, Any]) -> ChainedLine:
         with self._lock:
             with self._opened() as (descriptor, previous):
                 size = os.fstat(descriptor).st_size
-                line, chain = chained(entry, previous)
-                if size and size + len(line) <= LARGEST_FILE:
-                    self._write(descriptor, line, chain)
-                    return
+                line = ChainedLine.of(entry, previous)
+                if size and size + len(line.line) < LARGEST_FILE:
+                    self._write(descriptor, line)
+                    return line
             if size:
                 self._rotate()
-            self._begin(entry)
+            return self._begin(entry)
 
-    def _begin(self, entry: Mapping[str, Any]) -> None:
+    def _begin(self, entry: Mapping[str, Any]) -> ChainedLine:
         """The first line of a file. The chain goes on from the file before, also where no line could be written here
         when the file was new."""
         before = rotated(self._path, 1)
@@ -89,9 +67,10 @@ class ChainedFile:
         if before.exists():
             with before.open("rb") as file:
                 previous = _last_chain(file.fileno(), before.stat().st_size)
-        line, chain = chained({**entry, "previous": previous} if previous else entry, previous)
+        line = ChainedLine.of({**entry, "previous": previous} if previous else entry, previous)
         with self._opened() as (descriptor, _):
-            self._write(descriptor, line, chain)
+            self._write(descriptor, line)
+        return line
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[int, str]]:
@@ -106,17 +85,17 @@ class ChainedFile:
         finally:
             os.close(descriptor)
 
-    def _write(self, descriptor: int, line: bytes, chain: str) -> None:
-        size = os.fstat(descriptor).st_size
+    def _write(self, descriptor: int, line: ChainedLine) -> None:
+        size, text = os.fstat(descriptor).st_size, line.line + b"\n"
         try:
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = b"\n" + line  # after a line whose process was killed
-            _write_all(descriptor, line)
+                text = b"\n" + text  # after a line whose process was killed
+            _write_all(descriptor, text)
         except OSError:
             os.ftruncate(descriptor, size)
             raise
         found = os.fstat(descriptor)
-        self._known = (found.st_ino, found.st_size, chain)
+        self._known = (found.st_ino, found.st_size, line.chain)
 
     def _rotate(self) -> None:
         for number in range(KEPT_FILES - 1, 0, -1):

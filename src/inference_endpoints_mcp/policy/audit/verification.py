@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_endpoints_mcp.policy.audit.chained_file import KEPT_FILES, rotated, unchained
+from inference_endpoints_mcp.policy.audit.chain import unchained
+from inference_endpoints_mcp.policy.audit.chained_file import KEPT_FILES, rotated
 
 
 class TamperedError(Exception):

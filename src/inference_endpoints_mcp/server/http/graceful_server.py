@@ -1,5 +1,6 @@
 """An HTTP server that ends gracefully: waits answer before their connections are cut."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 
@@ -9,11 +10,17 @@ from inference_endpoints_mcp.server.http.listening import WAITING_CONNECTIONS
 
 
 class GracefulServer(uvicorn.Server):
-    """After SIGTERM or SIGINT it calls `on_shutdown`, takes no new connection, and gives running calls some time."""
+    """After SIGTERM or SIGINT it calls `on_shutdown`, takes no new connection, and gives running calls some time.
 
-    def __init__(self, config: uvicorn.Config, on_shutdown: Callable[[], None]) -> None:
+    `at_end`, which may take some seconds, is called when nothing runs any more: then the signal ends the process.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, on_shutdown: Callable[[], None], at_end: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
         self._on_shutdown = on_shutdown
+        self._at_end = at_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -24,3 +31,4 @@ class GracefulServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_shutdown()
         await super().shutdown(sockets)
+        await asyncio.to_thread(self._at_end)

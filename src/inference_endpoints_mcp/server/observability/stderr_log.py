@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 
+from inference_endpoints_mcp.policy.audit.lost_lines import LOG as AUDIT_LOG
 from inference_endpoints_mcp.privacy.redact import RedactingFilter, Redactor
 from inference_endpoints_mcp.server.observability.json_log import JsonFormatter, LogFormat
 
@@ -29,7 +30,8 @@ def log_to_stderr(redactor: Redactor, log_format: LogFormat = "text") -> None:
 class RepetitionFilter(logging.Filter):
     """Lets a text through twenty times a minute: what a caller can cause as often as it likes must not fill a disk.
 
-    Lines that the operator asked for, one for each call, all pass.
+    Lines that the operator asked for, one for each call, all pass, and so do lines of the audit trail that are nowhere
+    else.
     """
 
     def __init__(self) -> None:
@@ -38,7 +40,7 @@ class RepetitionFilter(logging.Filter):
         self._lines: Counter[str] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.WARNING or record.name == AUDIT_LOG:
             return True
         period = time.monotonic() // PERIOD_S
         if period != self._period:
