@@ -38,8 +38,8 @@ MAX_TOGETHER = 20
 """Endpoints in one proposed call."""
 MAX_MEASURED, MAX_READS_AT_ONCE, READ_TIMEOUT_S = 20, 8, 5.0
 """Endpoints whose metrics are read to find their last request: how many, how many at once, seconds for each."""
-AT_ONCE = 50
-"""Endpoints whose cost is computed before others get their turn."""
+AT_ONCE = 5
+"""Endpoints whose cost is computed before others get their turn. A call over HTTP needs some forty turns."""
 MEASURED = timedelta(days=7)
 """How far back."""
 COMPUTED_FROM = (

@@ -1,15 +1,21 @@
 """Costs: what each endpoint costs, how long it is idle, and the call that saves most."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.host import Host, serving
+from mcp.client.streamable_http import streamable_http_client
+from tests.support.host import Host, Mode, connected, serving
+from tests.support.http_server import http_server
+from tests.support.options import options_for
 from tests.support.plane_driver import TOKEN, Driver
+from tests.support.scripted_fleet import script_fleet
 from tests.support.scripted_upstream import Answer, Upstream
 
+from inference_endpoints.deploy.costs import Costs, EndpointCost
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.server.application import ServerOptions
 
@@ -201,3 +207,36 @@ async def test_a_wide_window_of_metrics_makes_no_new_endpoint_idle(upstream: Ups
     facts, savings = await costs(fleet, upstream, new)
     assert savings == {}
     assert facts["endpoints"][0]["idle_minutes"] <= 3
+
+
+async def test_the_call_of_another_is_answered_in_the_middle_of_the_costs_of_a_thousand(
+    upstream: Upstream, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script_fleet(upstream, 1_000)
+    computed = 0
+    begun = asyncio.Event()
+    compute = Costs.of
+
+    def counted(costs: Costs, *arguments: Any) -> EndpointCost:
+        nonlocal computed
+        computed += 1
+        begun.set()
+        return compute(costs, *arguments)
+
+    monkeypatch.setattr(Costs, "of", counted)
+    async with (
+        http_server(options_for(local(upstream.url, TOKEN))) as address,
+        connected(streamable_http_client(address), mode) as one,
+        connected(streamable_http_client(address), mode) as other,
+    ):
+        for host in (one, other):  # a first call loads and opens what it needs, and asks for the list of tools
+            await host.call("whoami")
+
+        async def call_once_begun() -> int:
+            await begun.wait()
+            await other.call("whoami")
+            return computed
+
+        answered = asyncio.create_task(call_once_begun())
+        assert (await one.call("get_costs"))["total"] == 1_000
+        assert 0 < await answered < computed == 1_000
