@@ -21,11 +21,18 @@ async def download(url: str, max_bytes: int) -> bytes:
         ):
             if not response.is_success:
                 raise Unavailable(f"The file cannot be fetched: its host answered {response.status_code}.")
+            announced = response.headers.get("content-length", "")
+            if announced.isdecimal() and (len(announced) > 18 or int(announced) > max_bytes):
+                raise _too_large(max_bytes)
             content = await read_up_to(response, max_bytes + 1)
     except httpx.InvalidURL as error:
         raise BadRequest("The file's URL is not valid. Nothing was sent to the endpoint.") from error
     except httpx.RequestError as error:
         raise Unavailable("The file cannot be fetched: its host cannot be reached.", hint="Try again.") from error
     if len(content) > max_bytes:
-        raise BadRequest(f"The file is larger than {max_bytes // 1024 // 1024} MiB.", hint="Use a smaller one.")
+        raise _too_large(max_bytes)
     return content
+
+
+def _too_large(max_bytes: int) -> BadRequest:
+    return BadRequest(f"The file is larger than {max_bytes // 1024 // 1024} MiB.", hint="Use a smaller one.")

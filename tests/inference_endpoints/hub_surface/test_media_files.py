@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
+from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.scripted_upstream import DROPPED, SILENT, Answer, Upstream
 
 from inference_endpoints import BadRequest, InferenceEndpointTimeoutError, Unavailable
@@ -78,6 +79,21 @@ async def test_a_file_that_cannot_be_read_is_an_error_of_ours_and_nothing_is_sen
     for image, kind, said in wrong:
         with pytest.raises(kind, match=said):
             await call(client.object_detection, image)
+    assert default_upstream.calls() == []
+
+
+async def test_a_file_that_is_too_large_is_not_read_to_its_end(
+    call: CallStyle, default_upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(call, default_upstream)
+    default_upstream.answers("GET", "/announced.png", Answer(headers={"content-length": str(256 * 1024**2 + 1)}))
+    with pytest.raises(BadRequest, match="The file is larger than 256 MiB"):
+        await call(client.image_to_text, f"{default_upstream.url}/announced.png")
+    monkeypatch.setattr("inference_endpoints.inference.hub_client.media_files.MAX_FILE_BYTES", 2 * 1024**2)
+    endless = Answer(parts=[bytes(1024**2)] * 3, end="silent")
+    default_upstream.answers("GET", "/endless.png", endless)
+    with pytest.raises(BadRequest, match="The file is larger than 2 MiB"):
+        await call(client.image_to_text, f"{default_upstream.url}/endless.png", timeout=HANG_TIMEOUT_S)
     assert default_upstream.calls() == []
 
 
