@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from inference_endpoints.garbage_collection import make_full_collections_rare
 from inference_endpoints_local import loopback, own_version
 from inference_endpoints_local.daemon.cluster.ray_options import RayOptions
 from inference_endpoints_local.daemon.connect import StartOptions
@@ -134,6 +135,7 @@ async def _serve_plane(
         raise StoreUnusable(str(error)) from error
     except ClusterRefused as error:
         raise ClusterUnusable(str(error)) from error
+    make_full_collections_rare()
     plane.url = "http://127.0.0.1:{1}".format(*listener.getsockname())
     connection = RunningPlane(
         url=plane.url,

@@ -1,7 +1,6 @@
 """Run a server over stdio for one host, or over streamable HTTP for many."""
 
 import contextlib
-import gc
 import logging
 import signal
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from inference_endpoints.garbage_collection import make_full_collections_rare
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles
@@ -96,7 +96,7 @@ def serve_http(
         sys.stderr.flush()
 
     _import_everything()
-    _make_collections_rare()
+    make_full_collections_rare()
     redactor = Redactor()
     log = Redactor(beyond=redactor)
     log_to_stderr(log, http.log_format)
@@ -120,18 +120,6 @@ def _import_everything() -> None:
     app_tool_specs()
     published_names()
     Redactor(["the secret of nobody"]).text("a text without secrets")
-
-
-def _make_collections_rare() -> None:
-    """A full garbage collection answers nobody while it goes through all objects: a fifth of a second for 500 waits.
-
-    What is loaded now stays, and need not be gone through. What a call leaves behind is nearly always found by the
-    collections of young objects, so a full one can follow after half a thousand of these instead of ten.
-    """
-    gc.collect()
-    gc.freeze()
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, 500)
 
 
 def run_until_stopped(
