@@ -45,13 +45,13 @@ class Replicas:
     def processes(self, *flags: str, count: int = 2) -> list[Any]:
         return [self.one(f"{OLD}\n", *flags) for _ in range(count)]
 
-    def one(self, keys: str, *flags: str) -> Any:
-        """One replica with these sealing keys."""
+    def one(self, keys: str, *flags: str, plane: Path | None = None) -> Any:
+        """One replica with these sealing keys, on the plane of this folder."""
         file = write_private(self.folder / f"keys-{keys[:1]}{len(keys)}", keys)
         password = write_private(self.folder / "password", PASSWORD)
         shared = ["--broker", self.broker.url, "--broker-password-file", str(password), "--sealing-keys", str(file)]
-        plane = ["--local", "--simulated", "--data-dir", str(self.folder / "plane"), "--confirm-simulated"]
-        return self.start("serve", "--http", "--port", "0", *plane, *shared, *flags)
+        local = ["--local", "--simulated", "--data-dir", str(plane or self.folder / "plane"), "--confirm-simulated"]
+        return self.start("serve", "--http", "--port", "0", *local, *shared, *flags)
 
 
 @pytest.fixture

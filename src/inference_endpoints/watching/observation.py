@@ -14,12 +14,14 @@ log = logging.getLogger(__name__)
 class Observation:
     """An endpoint at one moment. `endpoint` is None if it does not exist, or if reading it failed with `error`.
 
-    `healthy` is None where the health route was not called.
+    `healthy` is None where the health route was not called. `began_at` is when a poller began to read it, in seconds of
+    its event loop's clock.
     """
 
     endpoint: Endpoint | None
     healthy: bool | None = None
     error: InferenceEndpointError | None = None
+    began_at: float = field(default=0.0, compare=False)
 
     @classmethod
     def failed(cls, error: Exception, subject: str) -> "Observation":

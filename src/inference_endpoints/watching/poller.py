@@ -45,6 +45,10 @@ class Poller:
         self._woken.set()
         return subscription
 
+    def observe_again(self) -> None:
+        """Observe it now. An observation that is under way may have begun too early."""
+        self._woken.set()
+
     def close(self) -> None:
         self._task.cancel()
         self._listener.close()
@@ -56,14 +60,16 @@ class Poller:
         except Exception as error:
             self._on_failure(self)
             self._listener.close()
+            failed = replace(Observation.failed(error, self._label), began_at=anyio.current_time())
             for subscription in self.subscriptions:
-                subscription.publish(Observation.failed(error, self._label))
+                subscription.publish(failed)
 
     async def _poll(self) -> None:
         """One observation, and the pause after it."""
         self._woken.clear()
         subscribers = tuple(self.subscriptions)  # a later subscriber waits for a later observation
-        observation = await self._observe()
+        began_at = anyio.current_time()
+        observation = replace(await self._observe(), began_at=began_at)
         for subscription in subscribers:
             subscription.publish(observation)
         self._listener.start()

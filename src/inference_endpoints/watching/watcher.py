@@ -1,14 +1,10 @@
-"""Watches endpoints for many callers at once, with one poller for each endpoint.
-
-Polling finds every change. Event streams only make it earlier.
-"""
+"""Watches endpoints for many callers at once: goals, changes and time limits on shared observations."""
 
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 import anyio
 
@@ -24,20 +20,18 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.http import Sleep
 from inference_endpoints.transport.state_errors import error_for_state
 from inference_endpoints.watching.goals import Goal, Reachability, evaluate
-from inference_endpoints.watching.namespace_reader import NamespaceReader
 from inference_endpoints.watching.observation import Observation, StatusChange, Subscription
-from inference_endpoints.watching.poller import Poller
-from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S, RequestLimits
-
-Key = tuple[str, str]
-"""Namespace and name of an endpoint."""
+from inference_endpoints.watching.observation_source import Key, ObservationSource
+from inference_endpoints.watching.polling import Polling
+from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
 
 
 class Watcher:
     """Shares the observations of endpoints among all who watch them.
 
     `poll_interval` is the longest time between two observations of an endpoint, in seconds, unless so many endpoints
-    are watched that requests would come too fast. `sleep` is for tests.
+    are watched that requests would come too fast. `share` may put something between the pollers and all who watch, such
+    as what shares observations with other processes. `sleep` is for tests.
 
     >>> client = AsyncEndpointsClient()
     >>> watcher = Watcher(client)
@@ -48,12 +42,10 @@ class Watcher:
         client: AsyncEndpointsClient,
         *,
         poll_interval: float = STREAMED_INTERVAL_S,
+        share: Callable[[ObservationSource], ObservationSource] = lambda pollers: pollers,
         sleep: Sleep = anyio.sleep,
     ) -> None:
-        self._client = client
-        self._sleep = sleep
-        self._limits = RequestLimits(poll_interval)
-        self._pollers: dict[Key, Poller] = {}
+        self._source = share(Polling(client, poll_interval, sleep))
         self._changed_at: dict[Key, datetime] = {}
         self._waits: set[anyio.CancelScope] = set()
         self._ended = False
@@ -61,15 +53,24 @@ class Watcher:
     @property
     def polled(self) -> set[Key]:
         """The endpoints that have a poller."""
-        return set(self._pollers)
+        return self._source.polled
 
     def record_change(self, namespace: str, endpoint: Endpoint) -> None:
-        """Record the answer to a change of ours, so that no older state is taken for its outcome.
+        """Record the answer to a change of ours, so that no older state is taken for its outcome. Whoever watches the
+        endpoint sees it at once.
 
         >>> watcher.record_change("acme", await client.pause("chat"))
         """
         if endpoint.status.updated_at is not None:
             self._changed_at[namespace, endpoint.name] = endpoint.status.updated_at
+        self._source.observe_again(endpoint.name, namespace)
+
+    def record_deletion(self, namespace: str, name: str) -> None:
+        """Whoever watches the endpoint sees at once that it is deleted.
+
+        >>> watcher.record_deletion("acme", "chat")
+        """
+        self._source.observe_again(name, namespace)
 
     @asynccontextmanager
     async def watch(self, name: str, namespace: str, *, health: bool = True) -> AsyncIterator[Subscription]:
@@ -82,16 +83,8 @@ class Watcher:
         >>> print(observation.endpoint.state, observation.healthy)
         running True
         """
-        key = (namespace, name)
-        poller = self._pollers.get(key) or self._start(key)
-        subscription = poller.subscribe(health=health)
-        try:
+        async with self._source.watch(name, namespace, health=health) as subscription:
             yield subscription
-        finally:
-            poller.subscriptions.discard(subscription)
-            if not poller.subscriptions:
-                poller.close()
-                self._forget(key, poller)
 
     async def changes(self, name: str, namespace: str) -> AsyncGenerator[StatusChange]:
         """The status of an endpoint, and then every change of it, until the endpoint is deleted.
@@ -189,26 +182,6 @@ class Watcher:
             raise NotFound(f"Endpoint {label} does not exist.", hint="list_endpoints shows which exist.")
         message = f"Endpoint {label} will not become {goal.value.replace('_', ' ')}: {result.reason}."
         raise error_for_state(endpoint, message)
-
-    def _start(self, key: Key) -> Poller:
-        namespace, name = key
-        reader = self._limits.readers.get(namespace)
-        if reader is None:
-            reader = NamespaceReader(self._client, namespace, self._limits.gets, self._sleep)
-            self._limits.readers[namespace] = reader
-        reader.poller_count += 1
-        self._pollers[key] = Poller(reader, name, self._limits, on_failure=partial(self._forget, key))
-        return self._pollers[key]
-
-    def _forget(self, key: Key, poller: Poller) -> None:
-        """Drop a poller that ended; a later subscriber gets a new one."""
-        if self._pollers.get(key) is not poller:
-            return
-        del self._pollers[key]
-        poller.reader.poller_count -= 1
-        if not poller.reader.poller_count:
-            poller.reader.close()
-            del self._limits.readers[poller.reader.namespace]
 
 
 def wait_timeout_error(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from inference_endpoints_mcp.replicas.channel import Channel
 from inference_endpoints_mcp.replicas.shared_state import SharedState
 
 
@@ -40,6 +41,11 @@ class AccountState:
     async def members(self, group: str) -> list[str]:
         found = [member for each in self._own(group) for member in await self._shared.members(each)]
         return list(dict.fromkeys(found))
+
+    @property
+    def open_channel(self) -> Callable[[str], Channel] | None:
+        """As it is: the names of channels depend on the token."""
+        return self._shared.open_channel
 
     async def is_reachable(self) -> bool:
         return await self._shared.is_reachable()

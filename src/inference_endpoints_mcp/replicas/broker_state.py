@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import LockError, RedisError
 
+from inference_endpoints_mcp.replicas.broker_channel import BrokerChannel
 from inference_endpoints_mcp.replicas.shared_state import GroupFull, SharedStateUnavailable
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,9 @@ class BrokerState:
     async def members(self, group: str) -> list[str]:
         found = await self._send("EVAL", _MEMBERS, 1, _key("group", group))
         return [own.partition("|")[2] for own in found]
+
+    def open_channel(self, name: str) -> BrokerChannel:
+        return BrokerChannel(self._redis, self._send, _key("leader", name), _key("channel", name))
 
     async def is_reachable(self) -> bool:
         try:

@@ -11,6 +11,8 @@ from inference_endpoints_mcp.replicas.shared_state import GroupFull
 class ProcessState:
     """Implements `SharedState` for a server that is alone."""
 
+    open_channel = None
+
     def __init__(self) -> None:
         self._claims: dict[str, float] = {}
         self._locks: dict[str, asyncio.Lock] = {}

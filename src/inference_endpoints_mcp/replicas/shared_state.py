@@ -1,9 +1,11 @@
 """What replicas of one server share: names that are claimed once, places in groups, and locks."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from inference_endpoints.errors import Unavailable
+from inference_endpoints_mcp.replicas.channel import Channel
 
 
 class GroupFull(Exception):
@@ -31,6 +33,10 @@ class SharedState(Protocol):
 
     async def members(self, group: str) -> list[str]:
         """What has a place in a group now."""
+
+    @property
+    def open_channel(self) -> Callable[[str], Channel] | None:
+        """Opens a channel to the others by its name; None where there are no others."""
 
     async def is_reachable(self) -> bool: ...
 

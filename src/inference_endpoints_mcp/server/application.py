@@ -199,7 +199,12 @@ class RunningApplication:
                 from inference_endpoints_mcp.server.clients import open_clients  # most of the model layer
 
                 self._clients = await open_clients(
-                    self._options, self._policy, self._redactor, self._stack, self._shared
+                    self._options,
+                    self._policy,
+                    self._redactor,
+                    self._stack,
+                    self._shared,
+                    sealing_keys=lambda: self._options.sealing_keys,
                 )
             return self._clients
 

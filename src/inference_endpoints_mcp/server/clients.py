@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.clients.hardware_cache import HardwareCache
@@ -10,6 +11,8 @@ from inference_endpoints.clients.hub_reader import HubReader
 from inference_endpoints.diagnosis.start_times import StartHistory
 from inference_endpoints.inference.async_inference import AsyncInference
 from inference_endpoints.transport.backend import Backend
+from inference_endpoints.transport.effect import Effect
+from inference_endpoints.watching.observation_source import ObservationSource
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.policy.connection_shares import ConnectionShares
 from inference_endpoints_mcp.policy.policy import Policy
@@ -34,9 +37,14 @@ class Clients:
 
 
 async def open_clients(
-    options: ServerOptions, policy: Policy, redactor: Redactor, stack: AsyncExitStack, shared: SharedState
+    options: ServerOptions,
+    policy: Policy,
+    redactor: Redactor,
+    stack: AsyncExitStack,
+    shared: SharedState,
+    sealing_keys: Callable[[], tuple[bytes, ...]],
 ) -> Clients:
-    """Connect to the backend. What is opened closes with the stack."""
+    """Connect to the backend. What is opened closes with the stack. `sealing_keys` gives those of now."""
     backend = await options.open_backend(stack)
     redactor.add(backend.token)
     namespace, reconnect = options.namespace, _masking_token(options.reconnect, redactor)
@@ -52,7 +60,25 @@ async def open_clients(
     client = AsyncEndpointsClient(backend, namespace=namespace, guard=measured, reconnect=reconnect)
     for each in (reader, client):
         stack.push_async_callback(each.aclose)
-    watcher = Watcher(client, poll_interval=options.poll_interval)
+
+    def share(pollers: ObservationSource) -> ObservationSource:
+        if shared.open_channel is None:
+            return pollers
+        from inference_endpoints_mcp.replicas.shared_observations import SharedObservations
+
+        observations = SharedObservations(
+            pollers,
+            shared.open_channel,
+            scope=lambda: (
+                sealing_keys()[0],
+                (options.profile or "", client.backend.control_plane, client.backend.token or ""),
+            ),
+            permit=partial(policy.check_effect, Effect.READS),
+        )
+        stack.push_async_callback(observations.aclose)
+        return observations
+
+    watcher = Watcher(client, poll_interval=options.poll_interval, share=share)
     stack.callback(options.telemetry.watch("polled_endpoints", lambda: len(watcher.polled)))
     cache = hardware_cache.for_client(client)
     return Clients(client, watcher, AsyncInference(client), cache, HubReader(client), StartHistory(client), guard)

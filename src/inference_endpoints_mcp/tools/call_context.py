@@ -95,6 +95,11 @@ class CallContext:
         self.watcher.record_change(namespace, endpoint)
         self.hardware_cache.record_change(namespace)
 
+    def record_deletion(self, namespace: str, name: str) -> None:
+        """Note that we deleted an endpoint."""
+        self.watcher.record_deletion(namespace, name)
+        self.hardware_cache.record_change(namespace)
+
     async def resolve_endpoint(self, endpoint_name: str, namespace: str = "") -> tuple[str, str]:
         """The (namespace, name) meant by `name` or `namespace/name`. Raises `BadRequest` if the two disagree."""
         before, slash, name = endpoint_name.rpartition("/")

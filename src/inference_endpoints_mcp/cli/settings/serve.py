@@ -106,7 +106,8 @@ class ServeSettings(ServerSettings):
     broker: Annotated[str, AfterValidator(validate_broker)] | None = Field(
         default=None,
         description="Redis or Valkey that the replicas of this server share: redis://host:6379/0, rediss:// with TLS, "
-        "unix:///path. So a plan is carried out once, and limits hold for all together. Needs --sealing-keys.",
+        "unix:///path. So a plan is carried out once, limits hold for all together, and one of them polls for all. "
+        "Needs --sealing-keys.",
     )
     broker_password_file: Path | None = Field(
         default=None, description="Private file with the password for the broker, which its address must not hold."

@@ -51,7 +51,7 @@ async def _delete(call: CallContext, namespace: str, name: str, backend: Backend
         await call.endpoints.delete(name, namespace)
     except NotFound:
         return _not_found_output(call, namespace, name)
-    call.hardware_cache.record_change(namespace)
+    call.record_deletion(namespace, name)
     return EndpointOutput(
         endpoint_name=name,
         namespace=namespace,

@@ -1,0 +1,92 @@
+"""A channel between replicas in a broker that speaks the Redis protocol."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import anyio
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from inference_endpoints_mcp.replicas.channel import Heard
+from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
+
+_LEADER = "leader "
+"""Begins what the broker itself tells: who leads. No message begins so."""
+_ANSWER_S = 2.0
+
+_LEAD = """
+local leader = redis.call('GET', KEYS[1])
+if not leader then
+    leader = ARGV[1]
+    redis.call('SET', KEYS[1], leader, 'PX', ARGV[2])
+elseif leader == ARGV[1] then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+redis.call('PUBLISH', KEYS[2], ARGV[3] .. leader)
+return leader
+"""
+_RESIGN = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+return redis.call('PUBLISH', KEYS[2], ARGV[2])
+"""
+_TELL_AS_LEADER = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PUBLISH', KEYS[2], ARGV[2])
+"""
+
+
+class BrokerChannel:
+    """Implements `Channel`. `send` sends a command to the broker, and may do so twice; the lease is at `lease_key`."""
+
+    def __init__(self, redis: Redis, send: Callable[..., Awaitable[Any]], lease_key: str, channel: str) -> None:
+        self._redis = redis
+        self._send = send
+        self._keys = (lease_key, channel)
+
+    async def lead(self, replica: str, lease_s: float) -> str:
+        return str(await self._send("EVAL", _LEAD, 2, *self._keys, replica, round(lease_s * 1000), _LEADER))
+
+    async def leader(self) -> str:
+        return str(await self._send("GET", self._keys[0]) or "")
+
+    async def resign(self, replica: str) -> None:
+        await self._send("EVAL", _RESIGN, 2, *self._keys, replica, _LEADER)
+
+    async def tell(self, message: str) -> None:
+        await self._send("PUBLISH", self._keys[1], message)
+
+    async def tell_as_leader(self, message: str, replica: str) -> None:
+        await self._send("EVAL", _TELL_AS_LEADER, 2, *self._keys, replica, message)
+
+    @asynccontextmanager
+    async def listen(self, silence_s: float) -> AsyncIterator[AsyncIterator[Heard]]:
+        pubsub = self._redis.pubsub()
+        try:
+            try:
+                await pubsub.subscribe(self._keys[1])
+            except (RedisError, OSError) as error:
+                raise SharedStateUnavailable from error
+            await _next(pubsub, _ANSWER_S)  # the broker confirms it: nothing is missed from here
+            yield _heard(pubsub, silence_s)
+        finally:
+            with anyio.CancelScope(shield=True), suppress(RedisError, OSError):
+                await pubsub.aclose()
+
+
+async def _heard(pubsub: PubSub, silence_s: float) -> AsyncIterator[Heard]:
+    while True:
+        text = str((await _next(pubsub, silence_s))["data"])
+        yield Heard(leader=text.removeprefix(_LEADER)) if text.startswith(_LEADER) else Heard(message=text)
+
+
+async def _next(pubsub: PubSub, within_s: float) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] | None = await pubsub.get_message(timeout=within_s)
+    except (RedisError, OSError) as error:
+        raise SharedStateUnavailable from error
+    if found is None:
+        raise SharedStateUnavailable
+    return found

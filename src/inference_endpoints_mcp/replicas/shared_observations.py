@@ -1,0 +1,318 @@
+"""Observations that replicas share: one of them reads each watched endpoint, and tells the others."""
+
+import asyncio
+import contextvars
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from enum import Enum
+
+import anyio
+
+from inference_endpoints.watching.observation import Observation, Subscription
+from inference_endpoints.watching.observation_source import Key, ObservationSource
+from inference_endpoints_mcp.replicas.channel import Channel, Heard
+from inference_endpoints_mcp.replicas.observation_messages import MessageSeal, Told, Wish, Wishes, observed
+from inference_endpoints_mcp.replicas.shared_endpoint import SharedEndpoint
+from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 4.0
+"""Seconds after which another replica leads where the one that did no longer says so."""
+_BEATS = 4
+"""How often within the lease a replica says that it leads, or asks who does."""
+_RESIGN_S = 2.0
+_TO_ALL = "*"
+
+Scope = tuple[bytes, tuple[str, ...]]
+"""The newest sealing key, and whose observations are shared: the control plane, its token, and the profile."""
+
+
+class Role(Enum):
+    JOINING = "It does not know yet who leads."
+    ALONE = "It cannot reach the others, and polls what is watched here."
+    LEADING = "It polls what is watched anywhere."
+    FOLLOWING = "Another one polls."
+
+
+class SharedObservations:
+    """Implements `ObservationSource` for one of several replicas, on top of its own `pollers`.
+
+    The replica that holds the lease leads: it reads what any of them watches, and tells the others. `scope` gives the
+    scope of now: replicas with another one share nothing. `open_channel` opens a channel by its name. `permit` raises
+    `Refused` where nothing of a namespace may be read here.
+    """
+
+    def __init__(
+        self,
+        pollers: ObservationSource,
+        open_channel: Callable[[str], Channel],
+        scope: Callable[[], Scope],
+        permit: Callable[[str], None],
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self._pollers = pollers
+        self._open_channel = open_channel
+        self._scope = scope
+        self._permit = permit
+        self._lease_s = lease_s
+        self._own_id = secrets.token_hex(8)
+        self._role, self._leader = Role.JOINING, ""
+        self._endpoints: dict[Key, SharedEndpoint] = {}
+        self._untold: dict[Key, Told] = {}
+        """What was observed and not told yet, without its number."""
+        self._changed: dict[Key, Wish] = {}
+        """What was changed here and is watched elsewhere, if anywhere."""
+        self._wishes_differ = False
+        self._asked = self._number = 0
+        """How often this replica asked for an observation, and how many messages it told."""
+        self._numbers: dict[str, int] = {}
+        """The highest number of a message of each other replica: none is taken twice."""
+        self._beat_at = 0.0
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def polled(self) -> set[Key]:
+        return self._pollers.polled
+
+    @property
+    def longest_interval_s(self) -> float:
+        return self._pollers.longest_interval_s
+
+    @asynccontextmanager
+    async def watch(self, name: str, namespace: str, *, health: bool) -> AsyncIterator[Subscription]:
+        endpoint = self._endpoint((namespace, name))
+        if self._role is Role.FOLLOWING:
+            self._ask(endpoint)
+        subscription = endpoint.subscribe(health=health)
+        if self._role in {Role.ALONE, Role.LEADING} or endpoint.is_polled:
+            endpoint.observe_now()
+        self._wake()
+        try:
+            yield subscription
+        finally:
+            endpoint.unsubscribe(subscription)
+            self._wishes_differ = True
+            self._drop_unwatched()
+            self._wake()
+
+    def observe_again(self, name: str, namespace: str) -> None:
+        endpoint = self._endpoints.get((namespace, name))
+        if endpoint is None:
+            self._changed[namespace, name] = Wish(namespace, name, health=False, asked=0)
+        elif self._role is Role.FOLLOWING:
+            self._ask(endpoint)
+        else:
+            endpoint.observe_now()
+        self._wake()
+
+    async def aclose(self) -> None:
+        """Another replica leads at once, if this one did."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        for endpoint in self._endpoints.values():
+            endpoint.stop_polling()
+
+    def _endpoint(self, key: Key) -> SharedEndpoint:
+        endpoint = self._endpoints.get(key)
+        if endpoint is None:
+            endpoint = SharedEndpoint(key, self._pollers, self._permit, self._note_observed)
+            self._endpoints[key] = endpoint
+        return endpoint
+
+    def _drop_unwatched(self) -> None:
+        for key, endpoint in list(self._endpoints.items()):
+            if not endpoint.is_watched and not endpoint.wanted:
+                endpoint.stop_polling()
+                del self._endpoints[key]
+                self._untold.pop(key, None)
+
+    def _ask(self, endpoint: SharedEndpoint) -> None:
+        """Ask the replica that leads for an observation that begins later than now."""
+        self._asked += 1
+        endpoint.asked = self._asked
+        endpoint.least = endpoint.least or self._asked
+        lost_at = anyio.current_time() + self._pollers.longest_interval_s + self._lease_s
+        endpoint.lost_at = min(endpoint.lost_at, lost_at)
+        self._wishes_differ = True
+
+    def _note_observed(self, endpoint: SharedEndpoint, observation: Observation) -> None:
+        """Tell the others what this replica observed, if it leads and one of them wants it."""
+        if self._role is not Role.LEADING or not endpoint.wanted:
+            return
+        answers = {replica: wanted.answered for replica, wanted in endpoint.wanted.items() if wanted.answered}
+        within_s = self._pollers.longest_interval_s
+        self._untold[endpoint.key] = Told(
+            self._own_id, 0, *endpoint.key, within_s=within_s, answers=answers, observed=observed(observation)
+        )
+        self._woken.set()
+
+    def _wake(self) -> None:
+        self._woken.set()
+        if self._task is None and (self._endpoints or self._changed):
+            # It works for all subscribers, so it inherits no context of the first.
+            context = contextvars.Context()
+            self._task = asyncio.create_task(self._run(), name="share observations", context=context)
+
+    async def _run(self) -> None:
+        """While there is something to watch or to tell."""
+        while self._endpoints or self._changed:
+            scope = self._scope()
+            seal = MessageSeal(*scope)
+            channel = self._open_channel(seal.channel_name)
+            try:
+                await self._tell_changes(channel, seal)
+                if self._endpoints:
+                    await self._take_part(channel, seal, scope)
+                continue
+            except SharedStateUnavailable:
+                pass
+            except Exception:
+                log.exception("sharing observations failed")
+            self._be_alone()
+            await anyio.sleep(self._lease_s / _BEATS)
+        self._task = None
+
+    async def _take_part(self, channel: Channel, seal: MessageSeal, scope: Scope) -> None:
+        """Lead or follow, as long as there is something to watch and the scope is the same."""
+        async with channel.listen(self._lease_s) as heard:
+            listening = asyncio.create_task(self._listen(heard, seal), name="listen to replicas")
+            self._beat_at = 0.0
+            try:
+                while self._endpoints and self._scope() == scope:
+                    await self._take_turn(channel, seal, listening)
+                if self._role is Role.FOLLOWING:
+                    await self._tell_wishes(channel, seal)
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+                if self._role is Role.LEADING:
+                    with anyio.move_on_after(_RESIGN_S, shield=True), suppress(SharedStateUnavailable):
+                        await channel.resign(self._own_id)
+                if self._role is not Role.ALONE:
+                    self._role, self._leader = Role.JOINING, ""
+
+    async def _take_turn(self, channel: Channel, seal: MessageSeal, listening: "asyncio.Task[None]") -> None:
+        """Find out who leads, if it is time; tell what there is to tell; wait for more."""
+        self._woken.clear()
+        if anyio.current_time() >= self._beat_at:
+            self._follow(await channel.lead(self._own_id, self._lease_s))
+            self._beat_at = anyio.current_time() + self._lease_s / _BEATS
+        await self._tell_changes(channel, seal)
+        if self._role is Role.FOLLOWING and self._wishes_differ:
+            await self._tell_wishes(channel, seal)
+        while self._untold:
+            told = self._untold.pop(next(iter(self._untold)))
+            message = f"{_TO_ALL} {seal.seal(replace(told, number=self._next_number()))}"
+            await channel.tell_as_leader(message, self._own_id)
+        woken = asyncio.ensure_future(self._woken.wait())
+        pause = max(0.0, self._beat_at - anyio.current_time())
+        try:
+            await asyncio.wait([woken, listening], timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+        if listening.done():
+            listening.result()
+
+    def _follow(self, leader: str) -> None:
+        role = Role.LEADING if leader == self._own_id else Role.FOLLOWING
+        is_another = (role, leader) != (self._role, self._leader)
+        self._role, self._leader = role, leader
+        now = anyio.current_time()
+        for endpoint in self._endpoints.values():
+            endpoint.keep_wishes(lambda _, wanted: wanted.until > now)
+            if role is Role.LEADING:
+                endpoint.poll()
+            elif is_another:
+                endpoint.keep_wishes(lambda *_: False)
+                endpoint.least, endpoint.lost_at = 0, float("inf")
+                self._ask(endpoint)
+            elif now >= endpoint.lost_at:
+                endpoint.poll()
+                self._ask(endpoint)
+        self._drop_unwatched()
+        self._wishes_differ = True  # they are told again: else whoever leads would forget them
+
+    def _be_alone(self) -> None:
+        self._role, self._leader = Role.ALONE, ""
+        self._untold.clear()
+        self._changed.clear()
+        for endpoint in self._endpoints.values():
+            endpoint.keep_wishes(lambda *_: False)
+            endpoint.poll()
+        self._drop_unwatched()
+
+    async def _tell_changes(self, channel: Channel, seal: MessageSeal) -> None:
+        changed, self._changed = self._changed, {}
+        leader = await channel.leader() if changed else ""
+        if leader and leader != self._own_id:
+            await self._tell(channel, seal, leader, tuple(changed.values()), complete=False)
+
+    async def _tell_wishes(self, channel: Channel, seal: MessageSeal) -> None:
+        self._wishes_differ = False
+        watched = [endpoint for endpoint in self._endpoints.values() if endpoint.is_watched]
+        wishes = tuple(Wish(*each.key, health=each.needs_health, asked=each.asked) for each in watched)
+        await self._tell(channel, seal, self._leader, wishes, complete=True)
+
+    async def _tell(
+        self, channel: Channel, seal: MessageSeal, leader: str, wishes: tuple[Wish, ...], *, complete: bool
+    ) -> None:
+        message = Wishes(self._own_id, self._next_number(), leader, complete, wishes)
+        await channel.tell(f"{leader} {seal.seal(message)}")
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    async def _listen(self, heard: AsyncIterator[Heard], seal: MessageSeal) -> None:
+        async for each in heard:
+            if each.leader is not None:
+                if each.leader != self._leader:
+                    self._beat_at = 0.0
+                    self._woken.set()
+                continue
+            receiver, _, sealed = each.message.partition(" ")
+            if receiver == self._own_id or (receiver == _TO_ALL and self._role is Role.FOLLOWING):
+                self._take(seal.unseal(sealed))
+
+    def _take(self, message: Wishes | Told | None) -> None:
+        if message is None or message.number <= self._numbers.get(message.sender, 0):
+            return
+        self._numbers[message.sender] = message.number
+        if isinstance(message, Wishes):
+            if message.receiver == self._own_id:
+                self._take_wishes(message)
+        elif self._role is Role.FOLLOWING and message.sender == self._leader:
+            self._take_told(message)
+
+    def _take_wishes(self, message: Wishes) -> None:
+        for wish in message.wishes:
+            key = (wish.namespace, wish.name)
+            if message.complete:
+                self._endpoint(key).want(message.sender, health=wish.health, asked=wish.asked, valid_s=self._lease_s)
+            elif key in self._endpoints:
+                self._endpoints[key].observe_now()
+        if message.complete:
+            wanted = {(wish.namespace, wish.name) for wish in message.wishes}
+            for key in self._endpoints.keys() - wanted:
+                self._endpoints[key].keep_wishes(lambda replica, _: replica != message.sender)
+            self._drop_unwatched()
+
+    def _take_told(self, message: Told) -> None:
+        endpoint = self._endpoints.get((message.namespace, message.name))
+        answered = message.answers.get(self._own_id, 0)
+        if endpoint is None or answered < endpoint.least:
+            return
+        endpoint.lost_at = anyio.current_time() + message.within_s + self._lease_s
+        observation = message.observation
+        if observation is None:
+            endpoint.poll()
+        else:
+            endpoint.stop_polling()
+            endpoint.take(observation, answered)
