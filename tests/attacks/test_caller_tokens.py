@@ -22,6 +22,7 @@ from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, App
 from inference_endpoints_mcp.replicas.account_state import AccountState
 from inference_endpoints_mcp.replicas.process_state import ProcessState
 from inference_endpoints_mcp.replicas.shared_state import GroupFull
+from inference_endpoints_mcp.tools import kept_outputs
 
 pytestmark = pytest.mark.anyio
 
@@ -140,6 +141,24 @@ async def test_what_an_endpoint_returned_is_kept_for_its_token_alone_and_shows_n
             with pytest.raises(MCPError, match="not for you"):
                 await other.client.read_resource(kept.uri)
         assert (await alice.client.read_resource(kept.uri)).contents
+
+
+async def test_outputs_under_one_token_leave_room_for_those_of_other_callers_and_not_for_more_of_the_same(
+    upstream: Upstream, keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_outputs, "MAX_BYTES_OF_CALLER", 300_000)
+    shows_running(upstream)
+    upstream.runs("huggingface", task="text-generation")
+    upstream.serves("/", Answer(body={"generated_text": "word " * 40_000}))
+    async with (
+        http_server(options_of_callers(upstream), replace(ON_LOOPBACK, keys_file=tmp_path / "keys")) as address,
+        acting(address, keys["bob"], FIRST, "auto") as bob,
+        acting(address, keys["alice"], FIRST, "auto") as alice,
+        acting(address, keys["alice"], SECOND, "auto") as alice_elsewhere,
+    ):
+        for host in (bob, alice, alice_elsewhere):
+            await host.call("call_endpoint", endpoint_name="chat", text="a")
+        assert [len(await host.list_outputs()) for host in (bob, alice, alice_elsewhere)] == [1, 0, 1]
 
 
 async def test_a_change_is_told_to_subscribers_of_its_token_alone(

@@ -118,20 +118,27 @@ class RunningApplication:
     """Opens a context for each call. It connects to the backend on the first call, not before."""
 
     def __init__(
-        self, options: ServerOptions, redactor: Redactor, policy: Policy, approvals: Approvals, shared: SharedState
+        self,
+        options: ServerOptions,
+        redactor: Redactor,
+        policy: Policy,
+        approvals: Approvals,
+        shared: SharedState,
+        outputs: KeptOutputs,
+        running_calls: RunningCalls,
     ) -> None:
         self._options = options
         self._shared = shared
         self._redactor = redactor
         self._approvals = approvals
         self._policy = policy
-        self._outputs = KeptOutputs(options.clock)
+        self._outputs = outputs
         self._stack = AsyncExitStack()
         self._clients: Clients | None = None
         self._opening = asyncio.Lock()
         self._is_ready, self._ready_at = False, float("-inf")
         self._holds = LearnedHolds(options.data_folder, options.clock)
-        self._running_calls = RunningCalls()
+        self._running_calls = running_calls
 
     async def open_call(self, context: Context[Any, Any]) -> CallContext:
         clients = await self._get_clients()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -18,12 +18,23 @@ ACCOUNT = "inference_endpoints_mcp.account"
 """Where the scope of an HTTP request has its account, where callers bring their own token."""
 
 
+class AccountFacts(Protocol):
+    """A caller with a token of its own: who calls, and a name that tells nothing of either."""
+
+    @property
+    def caller(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
 async def track_caller(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Middleware: record the caller for the duration of the request."""
     host, client = host_name(ctx.session), getattr(ctx.request, "client", None)
     name = clean_line(host, 100) if host is not None else None
-    account = getattr(getattr(ctx.request, "scope", {}).get(ACCOUNT), "name", None)
-    caller = Caller(name, client.host if client else None, new_request_id(), _signed_in(), account)
+    account = _account(ctx)
+    address, own = client.host if client else None, account.name if account else None
+    caller = Caller(name, address, new_request_id(), _signed_in(), own)
     token = current_caller.set(caller)
     try:
         return await call_next(ctx)
@@ -38,12 +49,18 @@ def identify_caller(context: Context[Any, Any], backend: Backend) -> str:
     clients open one for each call. Callers of two servers are the same only if both act for one account.
     """
     headers = context.headers or {}
+    account = _account(context.request_context)
     known = [
-        authenticated_principal(context.request_context) or headers.get("authorization"),
+        account.caller if account else authenticated_principal(context.request_context) or headers.get("authorization"),
         backend.control_plane,
         backend.token,
     ]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def _account(ctx: ServerRequestContext[Any, Any]) -> AccountFacts | None:
+    found: AccountFacts | None = getattr(ctx.request, "scope", {}).get(ACCOUNT)
+    return found
 
 
 def _signed_in() -> str | None:

@@ -1,21 +1,29 @@
 """What servers have in common that stand for one profile: one for each account, where callers bring their own token."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
 from inference_endpoints_mcp.policy.audit.audit_trail import AuditTrail
 from inference_endpoints_mcp.policy.concurrency import ConcurrencyLimits
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.replicas.shared_state import SharedState
 from inference_endpoints_mcp.server.application import ServerOptions
+from inference_endpoints_mcp.tools.kept_outputs import KeptOutputs
+from inference_endpoints_mcp.tools.running_calls import RunningCall
 
 
 @dataclass(frozen=True)
 class CommonParts:
-    """The audit trail is one, and a caller's calls count together, whatever tokens it sends."""
+    """The audit trail is one, and what one caller may have counts together, whatever tokens it sends: calls and waits,
+    those that go on without their host, subscriptions by caller, and the bytes of kept outputs."""
 
     audit: AuditTrail
     shared: SharedState
     concurrency: ConcurrencyLimits
+    outputs: KeptOutputs
+    running_calls: dict[str, RunningCall[Any]] = field(default_factory=dict)
+    subscriptions: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, options: ServerOptions, redactor: Redactor) -> "CommonParts":
@@ -27,4 +35,4 @@ class CommonParts:
         audit = AuditTrail(
             options.audit_file, redactor, options.profile, options.telemetry.record_event, options.audit_collector
         )
-        return cls(audit, shared, concurrency)
+        return cls(audit, shared, concurrency, KeptOutputs(options.clock))

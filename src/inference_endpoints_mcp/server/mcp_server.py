@@ -65,6 +65,7 @@ from inference_endpoints_mcp.server.scopes import apply_scopes
 from inference_endpoints_mcp.server.stdio import stdio_messages
 from inference_endpoints_mcp.server.tool_calls import ToolCalls
 from inference_endpoints_mcp.tools.call_context import Application
+from inference_endpoints_mcp.tools.running_calls import RunningCalls
 
 log = logging.getLogger(__name__)
 
@@ -118,10 +119,9 @@ class EndpointsServer(MCPServer[Application]):
 
         @asynccontextmanager
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
-            async with (
-                aclosing(shared),
-                aclosing(RunningApplication(self._options, redactor, policy, self._approvals, shared)) as application,
-            ):
+            outputs, calls = common.outputs, RunningCalls(common.running_calls)
+            application = RunningApplication(self._options, redactor, policy, self._approvals, shared, outputs, calls)
+            async with aclosing(shared), aclosing(application):
                 self._application = application
                 yield application
 
@@ -273,7 +273,13 @@ class EndpointsServer(MCPServer[Application]):
         return page
 
     def _serve_subscriptions(self, bus: InMemorySubscriptionBus, options: ServerOptions) -> None:
-        subscriptions = Subscriptions(bus, self._endpoint_resources, options.max_subscriptions, options.poll_interval)
+        subscriptions = Subscriptions(
+            bus,
+            self._endpoint_resources,
+            self._common.subscriptions,
+            options.max_subscriptions,
+            options.poll_interval,
+        )
         add_handler = self._lowlevel_server.add_request_handler
         add_handler("subscriptions/listen", SubscriptionsListenRequestParams, subscriptions.listen)
         add_handler("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)

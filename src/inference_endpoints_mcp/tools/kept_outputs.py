@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from inference_endpoints_mcp.policy.caller import caller_id
+
 SCHEME = "endpoint-output://"
 LIFETIME_S = 1_800.0
 MINUTES_KEPT = round(LIFETIME_S / 60)
@@ -19,10 +21,12 @@ TEXT = "text/plain"
 
 @dataclass(frozen=True)
 class KeptOutput:
-    """A text, cleaned and masked, or the content of a file. `expires` is in seconds of the clock."""
+    """A text, cleaned and masked, or the content of a file. `expires` is in seconds of the clock. `counted_for` may be
+    more than one caller: whoever signed in, with each of its tokens."""
 
     uri: str
     caller: str
+    counted_for: str
     content: str | bytes
     media_type: str
     name: str
@@ -45,7 +49,7 @@ class KeptOutputs:
         if len(content) > MAX_BYTES_OF_CALLER:
             return None
         uri = SCHEME + secrets.token_hex(8)
-        self._kept[uri] = KeptOutput(uri, caller, content, media_type, name, self._clock() + LIFETIME_S)
+        self._kept[uri] = KeptOutput(uri, caller, caller_id(), content, media_type, name, self._clock() + LIFETIME_S)
         self._forget()
         return uri
 
@@ -64,9 +68,9 @@ class KeptOutputs:
         now, total, totals = self._clock(), 0, dict[str, int]()
         for kept in reversed(list(self._kept.values())):
             total += kept.size
-            totals[kept.caller] = totals.get(kept.caller, 0) + kept.size
-            too_much = total > MAX_BYTES or totals[kept.caller] > MAX_BYTES_OF_CALLER
+            totals[kept.counted_for] = totals.get(kept.counted_for, 0) + kept.size
+            too_much = total > MAX_BYTES or totals[kept.counted_for] > MAX_BYTES_OF_CALLER
             if kept.expires <= now or too_much:
                 del self._kept[kept.uri]
                 total -= kept.size
-                totals[kept.caller] -= kept.size
+                totals[kept.counted_for] -= kept.size

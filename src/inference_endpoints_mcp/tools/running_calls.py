@@ -37,6 +37,7 @@ class RunningCall(Generic[Output]):
         it. `output` makes an output of that tool."""
         self.caller, self.key, self.again, self.output = caller, key, again, output
         self.counted_for = caller_id()
+        self.kept_by: RunningCalls | None = None
         self.id = secrets.token_hex(4)
         self.answers = 0
         """Answers to the host so far, none of which had the result."""
@@ -79,14 +80,19 @@ class RunningCall(Generic[Output]):
 
 
 class RunningCalls:
-    """The calls that go on in this process, and the answers that they had."""
+    """The calls that go on in this process, and the answers that they had. A caller's calls count together with those
+    of other such objects that have the same `calls`, and none finds what another has."""
 
-    def __init__(self) -> None:
-        self._calls: dict[str, RunningCall[Any]] = {}
+    def __init__(self, calls: dict[str, RunningCall[Any]]) -> None:
+        self._calls = calls
 
     @property
     def has_unfinished(self) -> bool:
-        return any(not kept.task.done() for kept in self._calls.values())
+        return any(not kept.task.done() for kept in self._own)
+
+    @property
+    def _own(self) -> "list[RunningCall[Any]]":
+        return [kept for kept in self._calls.values() if kept.kept_by is self]
 
     def keep(self, call: RunningCall[Any]) -> bool:
         """Whether the call may go on: a caller with too many loses its oldest answer, but no running call."""
@@ -98,17 +104,18 @@ class RunningCalls:
             if not answered:
                 return False
             self.end(answered[0])
+        call.kept_by = self
         self._calls[call.id] = call
         return True
 
     def find(self, caller: str, call_id: str) -> RunningCall[Any] | None:
         """A call of this caller; None if there is none, for example because another process has it."""
         call = self._calls.get(call_id)
-        return call if call is not None and call.caller == caller else None
+        return call if call is not None and (call.kept_by, call.caller) == (self, caller) else None
 
     def find_same(self, caller: str, again: object) -> RunningCall[Any] | None:
         """A call of this caller that is the same, and whose result is still to come or was not taken."""
-        same = (call for call in self._calls.values() if (call.caller, call.again) == (caller, again))
+        same = (call for call in self._own if (call.caller, call.again) == (caller, again))
         return next((call for call in same if not call.is_taken and not call.is_obsolete), None)
 
     def end(self, call: RunningCall[Any]) -> None:
@@ -117,7 +124,7 @@ class RunningCalls:
         call.task.cancel()
 
     async def aclose(self) -> None:
-        calls = list(self._calls.values())
+        calls = self._own
         for call in calls:
             self.end(call)
         await asyncio.gather(*(call.task for call in calls), return_exceptions=True)

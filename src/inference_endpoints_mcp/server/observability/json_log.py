@@ -9,6 +9,7 @@ from typing import Any, Literal
 from opentelemetry.trace import get_current_span
 
 from inference_endpoints_mcp.policy.caller import current_caller
+from inference_endpoints_mcp.privacy.redact import Redactor
 
 LogFormat = Literal["text", "json"]
 
@@ -19,7 +20,12 @@ def with_facts(**facts: Any) -> Mapping[str, Any]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, message, the request and its caller, and the span that it belongs to."""
+    """One object a line: time, level, logger, message, the request and its caller, and the span that it belongs to. A
+    caller chooses its name, so that is masked."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -27,7 +33,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **_request(),
+            **self._redactor.data(_request()),
             **_span(),
             **getattr(record, "facts", {}),
             "exception": record.exc_text or (self.formatException(record.exc_info) if record.exc_info else None),

@@ -20,7 +20,7 @@ def log_to_stderr(redactor: Redactor, log_format: LogFormat = "text") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     if log_format == "json":
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(JsonFormatter(redactor))
     for each in (_is_not_cancellation, RepetitionFilter(), RedactingFilter(redactor)):
         handler.addFilter(each)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -47,13 +47,15 @@ MAX_STREAMS = 16
 class Subscriptions:
     """Serves `subscriptions/listen`, and `resources/subscribe` of the older protocol. Publishes changes on the bus.
 
-    `max_subscriptions` is the limit for each caller, `poll_interval` the longest time between two reads in seconds.
+    `counts` are the subscriptions of each caller, at most `max_subscriptions`; `poll_interval` is the longest time
+    between two reads in seconds.
     """
 
     def __init__(
         self,
         bus: InMemorySubscriptionBus,
         resources: EndpointResources,
+        counts: Counter[str],
         max_subscriptions: int,
         poll_interval: float,
     ) -> None:
@@ -62,7 +64,7 @@ class Subscriptions:
         self._poll_interval = min(poll_interval, POLL_INTERVAL_S)
         self._bus = bus
         self._listen = ListenHandler(bus)
-        self._counts: Counter[str] = Counter()
+        self._counts = counts
         self._open_streams = anyio.Semaphore(MAX_STREAMS)
         self._detectors: dict[ServerEvent, ChangeDetector] = {}
 

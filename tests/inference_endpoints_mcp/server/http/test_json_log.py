@@ -16,6 +16,7 @@ from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
 
 from inference_endpoints_mcp.policy.caller import Caller, current_caller
+from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.observability.json_log import JsonFormatter
 
 pytestmark = pytest.mark.anyio
@@ -60,7 +61,7 @@ def test_a_line_has_the_span_and_the_exception_of_its_request() -> None:
                 raise ValueError("as it was")
             except ValueError:
                 record = logging.LogRecord("log", logging.ERROR, __file__, 1, "%s\nfailed", ("it",), sys.exc_info())
-            (line,) = JsonFormatter().format(record).splitlines()
+            (line,) = JsonFormatter(Redactor()).format(record).splitlines()
     finally:
         current_caller.reset(caller)
     shown = json.loads(line)

@@ -1,5 +1,6 @@
 """The servers of this process that run: each starts with its first request, and ends when it is told to."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(eq=False)
 class _RunningServer:
@@ -21,9 +24,14 @@ class _RunningServer:
     may_end: anyio.Event = field(default_factory=anyio.Event)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
-        async with self.app.router.lifespan_context(self.app):
-            task_status.started()
-            await self.may_end.wait()
+        try:
+            async with self.app.router.lifespan_context(self.app):
+                task_status.started()
+                await self.may_end.wait()
+        except Exception:
+            if not self.may_end.is_set():
+                raise
+            log.exception("a server did not end as it should")  # the others go on
 
 
 class RunningServers:

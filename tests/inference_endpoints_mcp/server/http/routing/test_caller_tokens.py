@@ -179,6 +179,22 @@ async def test_calls_count_for_the_caller_whatever_token_it_sends(
         reading.cancel()
 
 
+async def test_subscriptions_count_for_the_caller_whatever_token_it_sends(upstream: Upstream, tmp_path: Path) -> None:
+    keys = write_keys(tmp_path / "keys", {"alice": None})
+    shows_running(upstream)
+    options = options_of_callers(upstream, max_subscriptions=1)
+    chat = ["endpoint://acme/chat"]
+    async with (
+        http_server(options, replace(ON_LOOPBACK, keys_file=tmp_path / "keys")) as address,
+        acting(address, keys["alice"], FIRST, "auto") as alice,
+        acting(address, keys["alice"], SECOND, "auto") as alice_elsewhere,
+        alice.client.listen(resource_subscriptions=chat),
+    ):
+        with pytest.raises(MCPError, match="at most 1 resources"):
+            async with alice_elsewhere.client.listen(resource_subscriptions=chat):
+                pass
+
+
 @asynccontextmanager
 async def measured(
     upstream: Upstream, tmp_path: Path, http: HttpOptions
@@ -292,7 +308,7 @@ async def test_the_command_takes_tokens_by_profile_and_shows_them_nowhere(
     metrics = process.stderr.readline().removeprefix("Metrics at ").strip()
     address = address_of(process)
     shown = ""
-    async with acting(address, keys["alice"], FIRST, mode) as alice, client_of(keys["bob"], FIRST) as bob:
+    async with acting(address, keys["alice"], FIRST, mode, name=FIRST) as alice, client_of(keys["bob"], FIRST) as bob:
         refused = await alice.send("pause_endpoint", endpoint_name=FIRST, namespace="acme")
         assert refused.is_error
         shown += str(refused)
