@@ -106,7 +106,8 @@ test-broker: $(READY)  ## try several replicas of the server that share a broker
 	@$(BIN)/python -m tests.broker.broker
 	@$(BIN)/python -m pytest tests/broker -rs
 
-test-load: $(READY)  ## hundreds of callers of one server, with figures (LOAD=20 takes twenty times as long)
+test-load: $(READY)  ## hundreds of callers of one server, and of replicas, with figures (LOAD=20 takes twenty times as long)
+	@$(BIN)/python -m tests.broker.broker
 	@$(BIN)/python -m pytest tests/load -s
 
 screenshot: $(VENV)/page/.ready  ## take the README's picture of the dashboard again, with a real model

@@ -53,9 +53,9 @@ class Caller:
         assert not result.get("isError"), result["content"]
         return dict(result["structuredContent"])
 
-    async def wait(self, endpoint_name: str, opened: Callable[[], None]) -> None:
-        """Wait until an endpoint runs. `opened` is called when the server shows that it waits, at least once."""
-        arguments: dict[str, Any] = {"endpoint_name": endpoint_name}
+    async def wait(self, endpoint_name: str, opened: Callable[[], None], until: str = "running") -> None:
+        """Wait until an endpoint is so. `opened` is called when the server shows that it waits, at least once."""
+        arguments: dict[str, Any] = {"endpoint_name": endpoint_name, "until": until}
         while not (answer := await self.call("wait_for_endpoint", opened, **arguments))["reached"]:
             arguments = answer["next"][0]["arguments"]
 

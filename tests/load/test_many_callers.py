@@ -42,15 +42,17 @@ async def read(caller: Caller, tool: str, endpoint: str) -> None:
         await caller.call(tool, namespace="bench")
 
 
-async def open_waits(callers: Sequence[Caller], names: Sequence[str]) -> "list[asyncio.Task[float]]":
-    """As many as there shall be, of all callers on all endpoints. Each is open, and returns when it was told."""
-    opened = [asyncio.Event() for _ in range(WAITS)]
+async def open_waits(
+    callers: Sequence[Caller], names: Sequence[str], count: int = WAITS, until: str = "running"
+) -> "list[asyncio.Task[float]]":
+    """So many waits, of all callers on all endpoints. Each is open, and returns when it was told."""
+    opened = [asyncio.Event() for _ in range(count)]
 
     async def wait(number: int) -> float:
-        await callers[number % len(callers)].wait(names[number % len(names)], opened[number].set)
+        await callers[number % len(callers)].wait(names[number % len(names)], opened[number].set, until)
         return time.monotonic()
 
-    waits = [asyncio.create_task(wait(number)) for number in range(WAITS)]
+    waits = [asyncio.create_task(wait(number)) for number in range(count)]
     async with asyncio.timeout(HANG_TIMEOUT_S):
         for is_open, waiting in zip(opened, waits, strict=True):
             opening = asyncio.create_task(is_open.wait())
