@@ -134,18 +134,20 @@ async def test_another_reads_on_when_the_one_that_polls_is_killed_or_stands_stil
             await asyncio.gather(*waits[polls], return_exceptions=True)
 
 
+@pytest.mark.parametrize("away", ["killed", "stopped"])
 async def test_each_reads_for_itself_while_the_broker_is_away_and_one_for_all_when_it_is_back(
-    replicas: Replicas, plane: Plane
+    replicas: Replicas, plane: Plane, away: str
 ) -> None:
     async with site(replicas, plane, 3) as site_:
         waits = await site_.wait_everywhere()
         await site_.plane.one_that_polls(range(3))
-        replicas.broker.kill()
+        broker = replicas.broker
+        (broker.kill if away == "killed" else broker.stand_still)()
         before = site_.plane.reads
         await eventually(
             lambda: all(now >= then + 3 for now, then in zip(site_.plane.reads, before, strict=True)), "each reads"
         )
-        replicas.broker.start()
+        (broker.start if away == "killed" else broker.go_on)()
         await site_.plane.one_that_polls(range(3))
         await site_.plane.pause()
         assert all([await reached(each) for each in waits])

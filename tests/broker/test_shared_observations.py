@@ -42,6 +42,7 @@ class Replica:
     """What a replica watches with, and what it read itself."""
 
     broker: BrokerState
+    key: str
     watcher: Watcher = field(init=False)
     shared: SharedObservations = field(init=False)
     client: AsyncEndpointsClient = field(init=False)
@@ -93,15 +94,18 @@ class Replicas:
         profile: str = OWN,
         lease_s: float = LEASE_S,
         poll_interval: float = STREAMED_INTERVAL_S,
-        permit: Callable[[str], None] = lambda _: None,
+        permit: Callable[[str], None] | None = None,
     ) -> Replica:
-        replica = Replica(BrokerState(self.broker.url, PASSWORD))
+        replica = Replica(BrokerState(self.broker.url, PASSWORD), key)
         client = AsyncEndpointsClient(local(self.driver.plane.url, TOKEN), namespace="acme", guard=replica)
 
         def share(pollers: ObservationSource) -> ObservationSource:
-            scope = (key.encode(), (profile, client.backend.control_plane, token))
             replica.shared = SharedObservations(
-                pollers, replica.broker.open_channel, lambda: scope, permit, lease_s=lease_s
+                pollers,
+                replica.broker.open_channel,
+                lambda: (replica.key.encode(), (profile, client.backend.control_plane, token)),
+                permit or replica.check,
+                lease_s=lease_s,
             )
             return replica.shared
 
@@ -267,27 +271,47 @@ async def test_only_those_with_the_same_control_plane_token_profile_and_key_shar
     wait.cancel()
 
 
-async def test_what_the_operator_refuses_one_replica_is_not_told_to_others(replicas: Replicas) -> None:
-    leader, follower = replicas.one(), replicas.one()
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_what_the_operator_refuses_one_replica_is_not_told_to_others(replicas: Replicas, is_known: bool) -> None:
+    """It is known before anything is sent, or only found out then."""
+    leader = replicas.one(permit=None if is_known else lambda _: None)
+    follower = replicas.one()
     async with leader.watcher.watch("chat", "acme", health=False) as subscription:
         await subscription.next()
         leader.refused.add("acme")
         assert await observed(follower) == "pending"
-        assert follower.reads == 1
+        assert (leader.reads, follower.reads) == (1, 1)
+        leader.refused.clear()
+        assert await observed(follower) == "pending"
+
+
+async def test_while_a_key_is_replaced_those_with_the_same_one_share(replicas: Replicas) -> None:
+    first, other = replicas.one(), replicas.one()
+    wait = await leading(first)
+    assert await observed(other) == "pending"
+    assert other.reads == 0
+    waiting = other.waits()
+    other.key = NEW
+    assert await observed(other) == "pending"
+    assert other.reads > 0
+    first.key = NEW
+
+    async def is_told() -> bool:
+        reads = first.reads
+        assert await observed(first) == "pending"
+        return first.reads == reads
+
+    await eventually(is_told, "the other one reads for it again")
+    await replicas.driver.advance(200)
+    for each in (wait, waiting):
+        assert await asyncio.wait_for(each, HANG_TIMEOUT_S)
 
 
 async def test_a_namespace_that_was_taken_away_here_is_not_shown_though_another_reads_it(replicas: Replicas) -> None:
-    leader = replicas.one()
-    refused = set[str]()
-
-    def permit(namespace: str) -> None:
-        if namespace in refused:
-            raise Refused("Not this namespace.")
-
-    follower = replicas.one(permit=permit)
+    leader, follower = replicas.one(), replicas.one()
     wait = await leading(leader)
     assert await observed(follower) == "pending"
-    refused.add("acme")
+    follower.refused.add("acme")
     with pytest.raises(Refused):
         await observed(follower)
     wait.cancel()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
@@ -34,10 +34,10 @@ class Wishes:
     Each has a higher number than the ones before."""
 
     sender: str
-    number: int
     receiver: str
     complete: bool
     wishes: tuple[Wish, ...]
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,27 @@ class Told:
     """
 
     sender: str
-    number: int
     namespace: str
     name: str
     within_s: float
-    answers: Mapping[str, int] = field(default_factory=dict)
-    observed: Mapping[str, Any] | None = None
+    answers: Mapping[str, int]
+    observed: Mapping[str, Any] | None
+    number: int = 0
 
     @property
     def observation(self) -> Observation | None:
+        """None too where another version of this server told what is not understood here."""
         if self.observed is None:
             return None
-        document, error = self.observed["endpoint"], self.observed["error"]
-        return Observation(
-            endpoint=None if document is None else Endpoint.model_validate(document),
-            healthy=self.observed["healthy"],
-            error=None if error is None else _ERRORS[error["code"]](**error["facts"]),
-        )
+        try:
+            document, error = self.observed["endpoint"], self.observed["error"]
+            return Observation(
+                endpoint=None if document is None else Endpoint.model_validate(document),
+                healthy=self.observed["healthy"],
+                error=None if error is None else _ERRORS[error["code"]](**error["facts"]),
+            )
+        except (KeyError, TypeError, ValidationError):
+            return None
 
 
 def observed(observation: Observation) -> Mapping[str, Any] | None:

@@ -4,16 +4,18 @@ import asyncio
 import contextvars
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from enum import Enum
+from typing import Any
 
 import anyio
 
+from inference_endpoints.errors import Refused
 from inference_endpoints.watching.observation import Observation, Subscription
 from inference_endpoints.watching.observation_source import Key, ObservationSource
 from inference_endpoints_mcp.replicas.channel import Channel, Heard
+from inference_endpoints_mcp.replicas.message_exchange import MessageExchange
 from inference_endpoints_mcp.replicas.observation_messages import MessageSeal, Told, Wish, Wishes, observed
 from inference_endpoints_mcp.replicas.shared_endpoint import SharedEndpoint
 from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
@@ -25,7 +27,6 @@ LEASE_S = 4.0
 _BEATS = 4
 """How often within the lease a replica says that it leads, or asks who does."""
 _RESIGN_S = 2.0
-_TO_ALL = "*"
 
 Scope = tuple[bytes, tuple[str, ...]]
 """The newest sealing key, and whose observations are shared: the control plane, its token, and the profile."""
@@ -59,18 +60,16 @@ class SharedObservations:
         self._scope = scope
         self._permit = permit
         self._lease_s = lease_s
-        self._own_id = secrets.token_hex(8)
+        self._messages = MessageExchange(secrets.token_hex(8))
         self._role, self._leader = Role.JOINING, ""
         self._endpoints: dict[Key, SharedEndpoint] = {}
         self._untold: dict[Key, Told] = {}
-        """What was observed and not told yet, without its number."""
+        """What was observed and not told yet."""
         self._changed: dict[Key, Wish] = {}
         """What was changed here and is watched elsewhere, if anywhere."""
         self._wishes_differ = False
-        self._asked = self._number = 0
-        """How often this replica asked for an observation, and how many messages it told."""
-        self._numbers: dict[str, int] = {}
-        """The highest number of a message of each other replica: none is taken twice."""
+        self._asked = 0
+        """How often this replica asked for an observation."""
         self._beat_at = 0.0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -147,11 +146,19 @@ class SharedObservations:
         if self._role is not Role.LEADING or not endpoint.wanted:
             return
         answers = {replica: wanted.answered for replica, wanted in endpoint.wanted.items() if wanted.answered}
+        self._tell_later(endpoint.key, answers, observed(observation))
+
+    def _tell_later(self, key: Key, answers: Mapping[str, int], seen: Mapping[str, Any] | None) -> None:
         within_s = self._pollers.longest_interval_s
-        self._untold[endpoint.key] = Told(
-            self._own_id, 0, *endpoint.key, within_s=within_s, answers=answers, observed=observed(observation)
-        )
+        self._untold[key] = Told(self._messages.own_id, *key, within_s, answers, seen)
         self._woken.set()
+
+    def _may_read(self, namespace: str) -> bool:
+        try:
+            self._permit(namespace)
+        except Refused:
+            return False
+        return True
 
     def _wake(self) -> None:
         self._woken.set()
@@ -165,11 +172,11 @@ class SharedObservations:
         while self._endpoints or self._changed:
             scope = self._scope()
             seal = MessageSeal(*scope)
-            channel = self._open_channel(seal.channel_name)
+            self._messages.use(self._open_channel(seal.channel_name), seal)
             try:
-                await self._tell_changes(channel, seal)
+                await self._tell_changes()
                 if self._endpoints:
-                    await self._take_part(channel, seal, scope)
+                    await self._take_part(scope)
                 continue
             except SharedStateUnavailable:
                 pass
@@ -179,38 +186,37 @@ class SharedObservations:
             await anyio.sleep(self._lease_s / _BEATS)
         self._task = None
 
-    async def _take_part(self, channel: Channel, seal: MessageSeal, scope: Scope) -> None:
+    async def _take_part(self, scope: Scope) -> None:
         """Lead or follow, as long as there is something to watch and the scope is the same."""
+        channel = self._messages.channel
         async with channel.listen(self._lease_s) as heard:
-            listening = asyncio.create_task(self._listen(heard, seal), name="listen to replicas")
+            listening = asyncio.create_task(self._listen(heard), name="listen to replicas")
             self._beat_at = 0.0
             try:
                 while self._endpoints and self._scope() == scope:
-                    await self._take_turn(channel, seal, listening)
-                if self._role is Role.FOLLOWING:
-                    await self._tell_wishes(channel, seal)
+                    await self._take_turn(listening)
+                if self._role is Role.FOLLOWING and not self._endpoints:
+                    await self._tell_wishes()
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
                 if self._role is Role.LEADING:
                     with anyio.move_on_after(_RESIGN_S, shield=True), suppress(SharedStateUnavailable):
-                        await channel.resign(self._own_id)
+                        await channel.resign(self._messages.own_id)
                 if self._role is not Role.ALONE:
                     self._role, self._leader = Role.JOINING, ""
 
-    async def _take_turn(self, channel: Channel, seal: MessageSeal, listening: "asyncio.Task[None]") -> None:
+    async def _take_turn(self, listening: "asyncio.Task[None]") -> None:
         """Find out who leads, if it is time; tell what there is to tell; wait for more."""
         self._woken.clear()
         if anyio.current_time() >= self._beat_at:
-            self._follow(await channel.lead(self._own_id, self._lease_s))
+            self._follow(await self._messages.channel.lead(self._messages.own_id, self._lease_s))
             self._beat_at = anyio.current_time() + self._lease_s / _BEATS
-        await self._tell_changes(channel, seal)
+        await self._tell_changes()
         if self._role is Role.FOLLOWING and self._wishes_differ:
-            await self._tell_wishes(channel, seal)
+            await self._tell_wishes()
         while self._untold:
-            told = self._untold.pop(next(iter(self._untold)))
-            message = f"{_TO_ALL} {seal.seal(replace(told, number=self._next_number()))}"
-            await channel.tell_as_leader(message, self._own_id)
+            await self._messages.tell_all(self._untold.pop(next(iter(self._untold))))
         woken = asyncio.ensure_future(self._woken.wait())
         pause = max(0.0, self._beat_at - anyio.current_time())
         try:
@@ -221,7 +227,7 @@ class SharedObservations:
             listening.result()
 
     def _follow(self, leader: str) -> None:
-        role = Role.LEADING if leader == self._own_id else Role.FOLLOWING
+        role = Role.LEADING if leader == self._messages.own_id else Role.FOLLOWING
         is_another = (role, leader) != (self._role, self._leader)
         self._role, self._leader = role, leader
         now = anyio.current_time()
@@ -248,65 +254,53 @@ class SharedObservations:
             endpoint.poll()
         self._drop_unwatched()
 
-    async def _tell_changes(self, channel: Channel, seal: MessageSeal) -> None:
+    async def _tell_changes(self) -> None:
+        """Whoever leads reads at once what was changed here, if somebody watches it."""
         changed, self._changed = self._changed, {}
-        leader = await channel.leader() if changed else ""
-        if leader and leader != self._own_id:
-            await self._tell(channel, seal, leader, tuple(changed.values()), complete=False)
+        leader = await self._messages.channel.leader() if changed else ""
+        if leader and leader != self._messages.own_id:
+            wishes = tuple(changed.values())
+            await self._messages.tell(Wishes(self._messages.own_id, leader, complete=False, wishes=wishes))
 
-    async def _tell_wishes(self, channel: Channel, seal: MessageSeal) -> None:
+    async def _tell_wishes(self) -> None:
         self._wishes_differ = False
         watched = [endpoint for endpoint in self._endpoints.values() if endpoint.is_watched]
         wishes = tuple(Wish(*each.key, health=each.needs_health, asked=each.asked) for each in watched)
-        await self._tell(channel, seal, self._leader, wishes, complete=True)
+        await self._messages.tell(Wishes(self._messages.own_id, self._leader, complete=True, wishes=wishes))
 
-    async def _tell(
-        self, channel: Channel, seal: MessageSeal, leader: str, wishes: tuple[Wish, ...], *, complete: bool
-    ) -> None:
-        message = Wishes(self._own_id, self._next_number(), leader, complete, wishes)
-        await channel.tell(f"{leader} {seal.seal(message)}")
-
-    def _next_number(self) -> int:
-        self._number += 1
-        return self._number
-
-    async def _listen(self, heard: AsyncIterator[Heard], seal: MessageSeal) -> None:
+    async def _listen(self, heard: AsyncIterator[Heard]) -> None:
         async for each in heard:
             if each.leader is not None:
                 if each.leader != self._leader:
                     self._beat_at = 0.0
                     self._woken.set()
                 continue
-            receiver, _, sealed = each.message.partition(" ")
-            if receiver == self._own_id or (receiver == _TO_ALL and self._role is Role.FOLLOWING):
-                self._take(seal.unseal(sealed))
-
-    def _take(self, message: Wishes | Told | None) -> None:
-        if message is None or message.number <= self._numbers.get(message.sender, 0):
-            return
-        self._numbers[message.sender] = message.number
-        if isinstance(message, Wishes):
-            if message.receiver == self._own_id:
+            message = self._messages.take(each.message, follows=self._role is Role.FOLLOWING)
+            if isinstance(message, Wishes):
                 self._take_wishes(message)
-        elif self._role is Role.FOLLOWING and message.sender == self._leader:
-            self._take_told(message)
+            elif message is not None and message.sender == self._leader:
+                self._take_told(message)
 
     def _take_wishes(self, message: Wishes) -> None:
+        wanted = set[Key]()
         for wish in message.wishes:
             key = (wish.namespace, wish.name)
+            if not self._may_read(wish.namespace):
+                self._tell_later(key, {message.sender: wish.asked}, None)
+                continue
+            wanted.add(key)
             if message.complete:
                 self._endpoint(key).want(message.sender, health=wish.health, asked=wish.asked, valid_s=self._lease_s)
             elif key in self._endpoints:
                 self._endpoints[key].observe_now()
         if message.complete:
-            wanted = {(wish.namespace, wish.name) for wish in message.wishes}
             for key in self._endpoints.keys() - wanted:
                 self._endpoints[key].keep_wishes(lambda replica, _: replica != message.sender)
             self._drop_unwatched()
 
     def _take_told(self, message: Told) -> None:
         endpoint = self._endpoints.get((message.namespace, message.name))
-        answered = message.answers.get(self._own_id, 0)
+        answered = message.answers.get(self._messages.own_id, 0)
         if endpoint is None or answered < endpoint.least:
             return
         endpoint.lost_at = anyio.current_time() + message.within_s + self._lease_s
