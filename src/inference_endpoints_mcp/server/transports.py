@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inference_endpoints.garbage_collection import make_full_collections_rare
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles
@@ -90,6 +89,8 @@ def serve_http(
 
     With profiles, each caller has the settings of its own, and the options of the process are those of its audit trail.
     """
+
+    from inference_endpoints.garbage_collection import make_full_collections_rare
 
     def announce(address: str) -> None:
         sys.stderr.write(f"Serving {address}\n")
