@@ -1,6 +1,7 @@
 """Attacks of a caller with a token of its own on what another token, of another caller or its own, has there."""
 
 import asyncio
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.server.http.sign_in.test_profiles import write_keys
 from tests.support.accounts import FIRST, HEADER, SECOND, acting, client_of, options_of_callers, shows_running
+from tests.support.every_tool import EVERY_TOOL
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.host import Mode, connected
 from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
@@ -117,6 +119,45 @@ async def test_sessions_left_behind_under_one_token_make_room_for_those_of_anoth
             session = ACCEPT | {"Mcp-Session-Id": each.headers["mcp-session-id"]}
             statuses.append((await client.post(address, json=PING, headers=session)).status_code)
     assert statuses == [404, 200, 200]
+
+
+async def test_every_tool_side_by_side_shows_each_token_its_own_account_alone(
+    plane_of: PlaneOf, keys: dict[str, str], tmp_path: Path, mode: Mode
+) -> None:
+    async with (
+        plane_of(token=FIRST, data_dir=tmp_path / "first", namespace="firsts-team") as first,
+        plane_of(token=SECOND, data_dir=tmp_path / "second", namespace="seconds-team") as second,
+    ):
+        options = options_of_callers(
+            {FIRST: first.plane.url, SECOND: second.plane.url},
+            namespace=None,
+            approval=ApprovalPolicy(method=ApprovalMethod.OFF),
+            host_timeout_s=2,
+            audit_file=tmp_path / "audit",
+        )
+        async with (
+            http_server(options, replace(ON_LOOPBACK, keys_file=tmp_path / "keys")) as address,
+            acting(address, keys["alice"], FIRST, mode) as alice,
+            acting(address, keys["alice"], SECOND, mode) as alice_elsewhere,
+        ):
+            for tool, arguments in EVERY_TOOL.items():
+                if tool in {"call_endpoint", "chat_with_endpoint"}:  # the planes run no model
+                    continue
+                one, two = await asyncio.gather(
+                    alice.send(tool, **own(tool, arguments, "firsts")),
+                    alice_elsewhere.send(tool, **own(tool, arguments, "seconds")),
+                )
+                assert "seconds-" not in str(one), tool
+                assert "firsts-" not in str(two), tool
+                assert not any(token in str(answer) for token in (FIRST, SECOND) for answer in (one, two)), tool
+    changes = [json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()]
+    assert {line["endpoint"]: line["account"] for line in changes}.keys() == {"firsts-team/chat", "seconds-team/chat"}
+    assert len({(line["endpoint"], line["account"]) for line in changes}) == 2
+
+
+def own(tool: str, arguments: dict[str, Any], owner: str) -> dict[str, Any]:
+    """With a value that only this account may see."""
+    return arguments | ({"env": {"OWNER": f"{owner}-canary"}} if tool == "create_endpoint" else {})
 
 
 async def test_what_an_endpoint_returned_is_kept_for_its_token_alone_and_shows_no_token(
