@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.benchmarks.plane import Plane, running_plane
 from tests.broker.conftest import OLD, Replicas, host_at
 from tests.broker.counted_plane import CountedPlane, counted
+from tests.broker.test_replicas import wish
 from tests.inference_endpoints_mcp.server.resources.test_subscriptions import Subscriber
 from tests.support.command import address_of
 from tests.support.hang import HANG_TIMEOUT_S
@@ -101,17 +102,34 @@ async def test_one_replica_reads_for_the_waits_and_subscriptions_of_all(
 
 
 @asynccontextmanager
-async def subscriber(address: str, mode: Mode) -> AsyncIterator[Subscriber]:
+async def subscriber(address: str, mode: Mode, uri: str = "endpoint://bench/chat") -> AsyncIterator[Subscriber]:
     async def on_message(message: Any) -> None:
         await subscribed.on_message(message)
 
     async with Client(streamable_http_client(address), mode=mode, message_handler=on_message) as client:
         subscribed = Subscriber(client, mode)
-        await subscribed.subscribe("endpoint://bench/chat")
+        await subscribed.subscribe(uri)
         try:
             yield subscribed
         finally:
             await subscribed.close()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_wait_that_begins_after_a_change_at_another_replica_sees_no_older_state(
+    replicas: Replicas, mode: Mode
+) -> None:
+    """Else it would end, because the endpoint was paused when it was read last."""
+    flags = ("--confirm", "off", "--subscriptions", "9", "--simulated-speed", "1000")
+    polls, changes, waits = replicas.addresses(*flags, count=3)
+    async with host_at(changes, mode) as changer, host_at(waits, mode) as waiter:
+        created = await changer.call("create_endpoint", **wish("chat"))
+        async with subscriber(polls, mode, f"endpoint://{created['namespace']}/chat"):
+            for _ in range(3):
+                for change, until in (("pause", "paused"), ("resume", "running")):
+                    assert (await changer.call(f"{change}_endpoint", endpoint_name="chat"))["changed"] is True
+                    waited = await waiter.call("wait_for_endpoint", endpoint_name="chat", until=until)
+                    assert waited["reached"] is True
 
 
 @pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])

@@ -303,6 +303,7 @@ async def test_while_a_key_is_replaced_those_with_the_same_one_share(replicas: R
 
     await eventually(is_told, "the other one reads for it again")
     await replicas.driver.advance(200)
+    assert await observed(first) == "running"
     for each in (wait, waiting):
         assert await asyncio.wait_for(each, HANG_TIMEOUT_S)
 

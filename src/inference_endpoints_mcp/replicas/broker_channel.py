@@ -24,17 +24,17 @@ if not leader then
 elseif leader == ARGV[1] then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
-redis.call('PUBLISH', KEYS[2], ARGV[3] .. leader)
+redis.call('PUBLISH', ARGV[3], ARGV[4] .. leader)
 return leader
 """
 _RESIGN = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
-return redis.call('PUBLISH', KEYS[2], ARGV[2])
+return redis.call('PUBLISH', ARGV[2], ARGV[3])
 """
 _TELL_AS_LEADER = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PUBLISH', KEYS[2], ARGV[2])
+return redis.call('PUBLISH', ARGV[2], ARGV[3])
 """
 
 
@@ -44,29 +44,32 @@ class BrokerChannel:
     def __init__(self, redis: Redis, send: Callable[..., Awaitable[Any]], lease_key: str, channel: str) -> None:
         self._redis = redis
         self._send = send
-        self._keys = (lease_key, channel)
+        self._lease_key = lease_key
+        self._channel = channel
 
     async def lead(self, replica: str, lease_s: float) -> str:
-        return str(await self._send("EVAL", _LEAD, 2, *self._keys, replica, round(lease_s * 1000), _LEADER))
+        milliseconds = round(lease_s * 1000)
+        told = (self._channel, _LEADER)
+        return str(await self._send("EVAL", _LEAD, 1, self._lease_key, replica, milliseconds, *told))
 
     async def leader(self) -> str:
-        return str(await self._send("GET", self._keys[0]) or "")
+        return str(await self._send("GET", self._lease_key) or "")
 
     async def resign(self, replica: str) -> None:
-        await self._send("EVAL", _RESIGN, 2, *self._keys, replica, _LEADER)
+        await self._send("EVAL", _RESIGN, 1, self._lease_key, replica, self._channel, _LEADER)
 
     async def tell(self, message: str) -> None:
-        await self._send("PUBLISH", self._keys[1], message)
+        await self._send("PUBLISH", self._channel, message)
 
     async def tell_as_leader(self, message: str, replica: str) -> None:
-        await self._send("EVAL", _TELL_AS_LEADER, 2, *self._keys, replica, message)
+        await self._send("EVAL", _TELL_AS_LEADER, 1, self._lease_key, replica, self._channel, message)
 
     @asynccontextmanager
     async def listen(self, silence_s: float) -> AsyncIterator[AsyncIterator[Heard]]:
         pubsub = self._redis.pubsub()
         try:
             try:
-                await pubsub.subscribe(self._keys[1])
+                await pubsub.subscribe(self._channel)
             except (RedisError, OSError) as error:
                 raise SharedStateUnavailable from error
             await _next(pubsub, _ANSWER_S)  # the broker confirms it: nothing is missed from here
