@@ -33,5 +33,7 @@ def run_verify(settings: AuditSettings) -> int:
 def _print_collected(found: Collected) -> None:
     ends = ", ".join(found.last) or "none"
     print(f"{found.lines} record(s) in {found.chains} chain(s), each as it was sent. The last hashes: {ends}")
+    if not found.begins_at_first:
+        print("The copy does not begin with the first record: what is older was written before, or is elsewhere.")
     if found.unchained:
         print(f"{found.unchained} record(s) have no hash: the audit file could not be written then.")

@@ -6,7 +6,6 @@ and there more than once, as exports are repeated.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,13 @@ PREVIOUS, CHAIN = "audit.previous", "audit.chain"
 
 @dataclass(frozen=True)
 class Collected:
-    """What was found in order. `chains` begin at their first line; `unchained` records were sent while the file could
-    not be written. `last` are the hashes with which nothing goes on."""
+    """What was found in order. `chains` begin at their first line, unless the copy begins in the middle of one.
+    `unchained` records were sent while the file could not be written. `last` are the hashes with which nothing goes on.
+    """
 
     lines: int
     chains: int
+    begins_at_first: bool
     unchained: int
     last: tuple[str, ...]
 
@@ -44,6 +45,7 @@ def verify_collected(path: Path, expected: str | None = None) -> Collected:
     Raises `TamperedError` with the hash that is wrong or missing, and OSError if the file cannot be read.
     """
     before: dict[str, str] = {}
+    times: dict[str, str] = {}
     without_chain = set[str]()
     for body, attributes in _records(path):
         chain, previous = attributes.get(CHAIN), attributes.get(PREVIOUS)
@@ -53,18 +55,43 @@ def verify_collected(path: Path, expected: str | None = None) -> Collected:
         parts = unchained(body.encode())
         if parts is None or previous is None or not _follows(parts[0], previous, chain) or parts[1] != chain:
             raise TamperedError(f"The record with the hash {chain[:64]} is not as it was sent.")
-        before[chain] = previous
+        before[chain], times[chain] = previous, _time_of(parts[0])
+    after: dict[str, str] = {}
     for chain, previous in before.items():
-        if previous and previous not in before:
-            raise TamperedError(f"The record before {chain} is missing: its hash is {previous}.")
-    followed = Counter(previous for previous in before.values() if previous)
-    for previous, number in followed.items():
-        if number > 1:
+        if previous in after:
             raise TamperedError(f"More than one record follows {previous}: one of them was added.")
+        if previous:
+            after[previous] = chain
+    cut = _check_beginnings(before, after, times)
     if expected is not None and expected not in before:
         raise TamperedError("The expected record is not in the copy: it was left out, or never arrived.")
-    last = tuple(chain for chain in before if chain not in followed)
-    return Collected(len(before), sum(not previous for previous in before.values()), len(without_chain), last)
+    last = tuple(chain for chain in before if chain not in after)
+    chains = sum(not previous for previous in before.values()) + cut
+    return Collected(len(before), chains, not cut, len(without_chain), last)
+
+
+def _check_beginnings(before: Mapping[str, str], after: Mapping[str, str], times: Mapping[str, str]) -> bool:
+    """Whether the copy begins in the middle of a chain: then nothing else in it is as old. Raises `TamperedError`."""
+    cut = [chain for chain, previous in before.items() if previous and previous not in before]
+    if not cut:
+        return False
+    following = set[str]()
+    chain: str | None = cut[0]
+    while chain is not None:
+        following.add(chain)
+        chain = after.get(chain)
+    for chain in cut:
+        if len(cut) > 1 or any(times[other] <= times[chain] for other in before if other not in following):
+            raise TamperedError(f"The record before {chain} is missing: its hash is {before[chain]}.")
+    return True
+
+
+def _time_of(text: bytes) -> str:
+    """When the line was written: as it was hashed. Raises `TamperedError` for what none of us wrote."""
+    try:
+        return str(json.loads(text)["time"])
+    except (ValueError, KeyError, RecursionError) as error:
+        raise TamperedError("A record is no line of an audit trail.") from error
 
 
 def _follows(text: bytes, previous: str, chain: str) -> bool:

@@ -59,6 +59,7 @@ class OtlpLogs:
         self._scope = InstrumentationScope(SCOPE, __version__)
         self._waiting: deque[_Waiting] = deque()
         self._sending: Sequence[_Waiting] = ()
+        self._is_busy = False
         self._changed = threading.Condition()
         self._has_ended = False
         self._thread = threading.Thread(target=self._send_all, name="audit to OTLP", daemon=True)
@@ -81,7 +82,7 @@ class OtlpLogs:
         with self._changed:
             if self._has_ended:
                 return
-            self._changed.wait_for(lambda: not self._waiting and not self._sending, FLUSH_S)
+            self._changed.wait_for(lambda: not self._waiting and not self._is_busy, FLUSH_S)
             self._has_ended = True
             left = [*self._sending, *self._waiting]
             self._waiting.clear()
@@ -97,13 +98,16 @@ class OtlpLogs:
                 if self._has_ended:
                     return
                 self._sending = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+                self._is_busy = True
             delivered = self._export([waiting.record for waiting in self._sending])
             with self._changed:
                 lost = () if delivered or self._has_ended else self._sending
                 self._sending = ()
-                self._changed.notify_all()
             for waiting in lost:
                 waiting.lose("the audit line could not be delivered")
+            with self._changed:
+                self._is_busy = False
+                self._changed.notify_all()
 
     def _export(self, records: Sequence[ReadableLogRecord]) -> bool:
         try:

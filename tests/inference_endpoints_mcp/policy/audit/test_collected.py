@@ -121,7 +121,7 @@ def without_hash(records: Exports) -> Exports:
         (beside, "More than one record follows"),
         (without_hash, "is missing"),
         (lambda records: [records[0], *records[2:]], "is missing"),
-        (lambda records: records[1:], "is missing"),
+        (lambda records: [records[1], records[3]], "is missing"),
         (lambda records: [*records, {"body": {"kvlistValue": {}}}], "is no export"),
     ],
 )
@@ -149,6 +149,9 @@ def test_what_was_changed_or_left_out_of_a_copy_is_found(
     in_order = write(tmp_path / "in order", [*reversed(records), records[2]])
     assert main(["audit", "verify", "--audit-file", in_order]) == 0
     assert "4 record(s) in 1 chain(s), each as it was sent" in capsys.readouterr().out
+    later = write(tmp_path / "later", records[1:])
+    assert main(["audit", "verify", "--audit-file", later]) == 0
+    assert "does not begin with the first record" in capsys.readouterr().out
     assert main(["audit", "verify", "--audit-file", write(tmp_path / "tampered", tamper(records))]) == 1
     assert why in capsys.readouterr().err
 
