@@ -1,6 +1,7 @@
 """Chat over real sockets: streams as they really come."""
 
 import json
+import time
 from contextlib import aclosing
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from inference_endpoints.errors import (
     Unavailable,
 )
 from inference_endpoints.inference.async_inference import AsyncInference
-from inference_endpoints.inference.chat.answer import ChatAccumulator, ChatDelta
+from inference_endpoints.inference.chat.answer import ChatAccumulator, ChatDelta, ExtraFields
 from inference_endpoints.inference.chat.completions import ChatCompletion
 from inference_endpoints.inference.chat.messages import ChatMessage
 
@@ -257,3 +258,42 @@ async def test_what_was_written_before_an_error_is_kept(upstream: Upstream, infe
         await inference.chat("chat", HELLO, accumulator=accumulator)
     assert accumulator.began
     assert accumulator.response().text == "Gr"
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize("usage", [{"completion_tokens": HUGE}, {"prompt_tokens": -HUGE}, {"total_tokens": HUGE}])
+async def test_a_count_that_no_engine_can_have_makes_no_answer(
+    upstream: Upstream, inference: AsyncInference, usage: dict[str, int]
+) -> None:
+    upstream.shows("running")
+    upstream.serves(CHAT, events(*STREAM[:3], {"choices": [], "usage": usage}, DONE))
+    with pytest.raises(InvalidResponse):
+        await inference.chat("chat", HELLO)
+
+
+async def test_what_has_another_form_than_documented_is_left_out(upstream: Upstream, inference: AsyncInference) -> None:
+    call = {"index": 0, "id": "a", "function": {"name": 7, "arguments": "{}"}}
+    odd = {"created": HUGE, "choices": [{"index": 0, "delta": {"content": "a", "tool_calls": [call]}}]}
+    upstream.shows("running")
+    upstream.serves(CHAT, events(odd, *STREAM[2:]))
+    answer = await inference.chat("chat", HELLO)
+    assert (answer.text, answer.answer.created) == ("a", None)
+    assert answer.tool_calls == [{"id": "a", "function": {"name": "", "arguments": "{}"}}]
+
+
+def test_each_part_of_a_long_stream_takes_time_for_itself_alone() -> None:
+    """The engine decides how many there are. Where each took time for all before it, these took a minute."""
+    text, number = "a" * 500, 20_000
+    call = {"index": 0, "function": {"name": "look", "arguments": text}}
+    extra = ExtraFields({"own": 1}, {"token_ids": [1] * 100}, {"audio": {"transcript": text}})
+    part = ChatDelta(tool_calls=[call], extra=extra)
+    accumulator, started = ChatAccumulator(), time.process_time()
+    for _ in range(number):
+        accumulator.add(part, 1.0)
+    (choice,) = accumulator.response().choices
+    assert time.process_time() - started < 10
+    assert choice.extra.message == {"audio": {"transcript": text * number}}
+    assert len(choice.extra.choice["token_ids"]) == 100 * number
+    assert choice.tool_calls[0]["function"]["arguments"] == text * number

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from inference_endpoints.inference.chat.growing_fields import GrowingFields
 from inference_endpoints.inference.chat.messages import arguments_to_text
 from inference_endpoints.inference.tasks.outputs import Output
 
@@ -36,31 +37,6 @@ class ExtraFields:
     answer: Mapping[str, Any] = field(default_factory=dict)
     choice: Mapping[str, Any] = field(default_factory=dict)
     message: Mapping[str, Any] = field(default_factory=dict)
-
-    def followed_by(self, later: "ExtraFields") -> "ExtraFields":
-        """Both, as parts of one answer: what a message and a choice list grows, a message's texts too; of all else
-        the later value stands."""
-        return ExtraFields(
-            _merge(self.answer, later.answer, grows=()),
-            _merge(self.choice, later.choice, grows=(list,)),
-            _merge(self.message, later.message, grows=(list, str)),
-        )
-
-
-def _merge(earlier: Mapping[str, Any], later: Mapping[str, Any], *, grows: tuple[type, ...]) -> Mapping[str, Any]:
-    if not later:
-        return earlier
-    merged: dict[str, Any] = dict(earlier)
-    for name, value in later.items():
-        before: Any = merged.get(name)
-        alike = type(before) is type(value)
-        if alike and isinstance(value, dict):
-            merged[name] = _merge(before, value, grows=grows)
-        elif alike and isinstance(value, grows):
-            merged[name] = before + value
-        elif value is not None or name not in merged:
-            merged[name] = value
-    return merged
 
 
 @dataclass(frozen=True)
@@ -139,19 +115,41 @@ class ChatResponse:
 
 
 @dataclass
+class _GrowingCall:
+    """One call of a tool while its fragments arrive. Each has a piece of the arguments."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    name: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+
+    def add(self, fragment: Mapping[str, Any]) -> None:
+        self.fields |= {key: value for key, value in fragment.items() if value and key not in {"index", "function"}}
+        function = fragment.get("function")
+        if isinstance(function, dict):
+            name = function.get("name")
+            self.name.append(name if isinstance(name, str) else "")
+            self.arguments.append(arguments_to_text(function.get("arguments")))
+
+    def whole(self) -> dict[str, Any]:
+        return self.fields | {"function": {"name": "".join(self.name), "arguments": "".join(self.arguments)}}
+
+
+@dataclass
 class _Growing:
     """One choice while its parts arrive."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     refusal: list[str] = field(default_factory=list)
-    tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    tool_calls: dict[int, _GrowingCall] = field(default_factory=dict)
     logprobs: list[Mapping[str, Any]] = field(default_factory=list)
     finish_reason: str | None = None
-    extra: ExtraFields = ExtraFields()
+    fields: GrowingFields = field(default_factory=lambda: GrowingFields(list))
+    message: GrowingFields = field(default_factory=lambda: GrowingFields(list, str))
 
     def add(self, delta: ChatDelta) -> None:
-        self.extra = self.extra.followed_by(delta.extra)
+        self.fields.add(delta.extra.choice)
+        self.message.add(delta.extra.message)
         self.text.append(delta.text)
         self.reasoning.append(delta.reasoning)
         self.refusal.append(delta.refusal)
@@ -161,25 +159,21 @@ class _Growing:
             self._add_tool_call(fragment)
 
     def _add_tool_call(self, fragment: Mapping[str, Any]) -> None:
-        """Merge a fragment. All fragments of a call have one `index`; each has a piece of the arguments."""
-        index, part = fragment.get("index"), fragment.get("function")
-        call = self.tool_calls.setdefault(index if isinstance(index, int) else len(self.tool_calls), {})
-        call |= {key: value for key, value in fragment.items() if value and key not in {"index", "function"}}
-        function = call.setdefault("function", {"name": "", "arguments": ""})
-        if isinstance(part, dict):
-            function["name"] += part.get("name") or ""
-            function["arguments"] += arguments_to_text(part.get("arguments"))
+        """All fragments of a call have one `index`."""
+        index = fragment.get("index")
+        index = index if isinstance(index, int) else len(self.tool_calls)
+        self.tool_calls.setdefault(index, _GrowingCall()).add(fragment)
 
     def choice(self, index: int) -> ChatChoice:
         return ChatChoice(
             index,
             "".join(self.text),
             "".join(self.reasoning),
-            [call for _, call in sorted(self.tool_calls.items())],
+            [call.whole() for _, call in sorted(self.tool_calls.items())],
             self.finish_reason,
             "".join(self.refusal),
             self.logprobs,
-            self.extra,
+            ExtraFields(choice=self.fields.whole(), message=self.message.whole()),
         )
 
 
@@ -190,7 +184,7 @@ class ChatAccumulator:
     choices: dict[int, _Growing] = field(default_factory=dict)
     usage: Usage = Usage()
     answer: AnswerId = AnswerId()
-    extra: ExtraFields = ExtraFields()
+    fields: GrowingFields = field(default_factory=GrowingFields)
     seconds: float = 0.0
     seconds_to_first_token: float | None = None
     woke: bool = False
@@ -206,7 +200,7 @@ class ChatAccumulator:
             self.seconds_to_first_token = elapsed
         self.usage = delta.usage or self.usage
         self.answer = delta.answer if self.answer == AnswerId() else self.answer
-        self.extra = self.extra.followed_by(ExtraFields(answer=delta.extra.answer))
+        self.fields.add(delta.extra.answer)
         self.choices.setdefault(delta.index, _Growing()).add(delta)
 
     def response(self) -> ChatResponse:
@@ -217,5 +211,5 @@ class ChatAccumulator:
             seconds_to_first_token=self.seconds_to_first_token,
             woke=self.woke,
             answer=self.answer,
-            extra=self.extra,
+            extra=ExtraFields(answer=self.fields.whole()),
         )

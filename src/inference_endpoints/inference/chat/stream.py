@@ -3,11 +3,10 @@
 Sources: the published chat-completion schemas of huggingface.js, and the servers of llama.cpp, vLLM and TGI.
 """
 
-import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from inference_endpoints.errors import BadRequest, InvalidResponse, Unavailable
 from inference_endpoints.inference.calls.answer_stream import stream_answer
@@ -20,6 +19,9 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.transport.error_response import SEE_UPSTREAM, error_text
 
 ROUTE = "/v1/chat/completions"
+_MOST = 2**63 - 1
+"""JSON has integers of any size, but nothing counts further, and a larger one may be no float."""
+_Count = Annotated[int, Field(ge=-_MOST, le=_MOST)]
 
 
 def build_chat_request(messages: Messages, settings: Mapping[str, Any]) -> Callable[[Endpoint, str], EngineRequest]:
@@ -91,7 +93,7 @@ class _Logprobs(BaseModel, defer_build=True):
 
 
 class _Choice(_Open):
-    index: int = 0
+    index: _Count = 0
     delta: _ChatMessage | None = None
     message: _ChatMessage | None = None
     finish_reason: str | None = None
@@ -99,9 +101,9 @@ class _Choice(_Open):
 
 
 class _Usage(_Open):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
+    total_tokens: _Count | None = None
     prompt_tokens_details: dict[str, Any] | None = None
     completion_tokens_details: dict[str, Any] | None = None
 
@@ -125,7 +127,7 @@ class _Chunk(_Open):
         """What has another type than documented is left out: nothing depends on it."""
         return AnswerId(
             self.id if isinstance(self.id, str) else None,
-            int(self.created) if isinstance(self.created, int | float) and math.isfinite(self.created) else None,
+            int(self.created) if isinstance(self.created, int | float) and abs(self.created) <= _MOST else None,
             self.model if isinstance(self.model, str) else None,
             self.system_fingerprint if isinstance(self.system_fingerprint, str) else None,
         )

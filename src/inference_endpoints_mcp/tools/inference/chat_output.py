@@ -118,8 +118,9 @@ def share_out(parts: Mapping[str, str], total: int) -> dict[str, int]:
 
 def _logprob_line(item: Mapping[str, Any]) -> str:
     """A token with its log probability, and those of the other candidates."""
-    others = item.get("top_logprobs")
-    top = {str(one.get("token")): one.get("logprob") for one in others if isinstance(one, dict)} if others else None
+    listed = item.get("top_logprobs")
+    others = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    top = {str(one.get("token")): one.get("logprob") for one in others}
     line = {"token": item.get("token"), "logprob": item.get("logprob")}
     return to_line(line | ({"top": top} if top else {}))
 

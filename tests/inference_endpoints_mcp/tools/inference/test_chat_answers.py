@@ -82,6 +82,14 @@ async def test_every_choice_and_the_log_probabilities_are_returned(upstream: Ups
     assert "It reached max_tokens (5) and stopped in the middle" in facts["now"]
 
 
+@pytest.mark.parametrize("top", [7, "a", {"a": 1}, [7]])
+async def test_log_probabilities_of_no_known_form_are_left_out(upstream: Upstream, asked: Host, top: Any) -> None:
+    said = {"content": [{"token": "a", "logprob": -0.5, "top_logprobs": top}]}
+    upstream.serves(CHAT, events(chunk("a", logprobs=said, finish_reason="stop")))
+    facts = await asked.call("chat_with_endpoint", **HELLO)
+    assert '{"token":"a","logprob":-0.5}' in facts["logprobs"]
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
