@@ -9,7 +9,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     if dataclasses.is_dataclass(value):
-        value = {known.name: getattr(value, known.name) for known in dataclasses.fields(value)}
+        value = vars(value)  # what an engine adds is not among the fields
     if isinstance(value, dict):
         return {name: plain(each) for name, each in value.items() if each is not None}
     return [plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -103,17 +103,13 @@ def _of_row(row: Any) -> TextGenerationOutput:
     return keep_extra(TextGenerationOutput(text, keep_extra(known, details)), row)
 
 
-_CHOICE_FIELDS = {"text", "index", "logprobs"}
-
-
 def _of_choice(choice: Any, usage: Any) -> TextGenerationOutput:
     details = TextGenerationOutputDetails(
         finish_reason_of(choice),
         usage.get("completion_tokens"),
         tokens=tokens_of_logprobs(choice.get("logprobs")),
     )
-    extra = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS}
-    return TextGenerationOutput(as_text(choice["text"]), keep_extra(details, extra))
+    return TextGenerationOutput(as_text(choice["text"]), keep_extra(details, choice, {"text", "index", "logprobs"}))
 
 
 def tokens_of_logprobs(logprobs: Any) -> list[TextGenerationOutputToken]:

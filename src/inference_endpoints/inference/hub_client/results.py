@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
 from inference_endpoints.inference.hub_client.media_files import as_image
-from inference_endpoints.inference.tasks.outputs import LabelledSound, Output, Segment
+from inference_endpoints.inference.tasks.outputs import LabelledSound, Output, Segment, keep_extra
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -36,7 +36,8 @@ class ImageSegmentationOutputElement(Output):
 
     @classmethod
     def of(cls, segment: Segment) -> "ImageSegmentationOutputElement":
-        return cls(segment.label, segment.score, None if segment.mask is None else as_image(segment.mask))
+        mask = None if segment.mask is None else as_image(segment.mask)
+        return keep_extra(cls(segment.label, segment.score, mask), vars(segment))
 
 
 @dataclass(frozen=True)

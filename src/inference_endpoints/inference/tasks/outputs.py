@@ -3,7 +3,7 @@
 The names are those of the published task schemas of huggingface.js. What an engine leaves out is None.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -54,9 +54,10 @@ class Output:
 AnOutput = TypeVar("AnOutput", bound=Output)
 
 
-def keep_extra(output: AnOutput, extra: Mapping[str, Any]) -> AnOutput:
-    """The output, with further fields. One that has the name of an attribute is left out."""
-    output.__dict__.update({name: value for name, value in extra.items() if not hasattr(output, name)})
+def keep_extra(output: AnOutput, row: Mapping[str, Any], read: Collection[str] = ()) -> AnOutput:
+    """The output, with the further fields of its row. Those that were `read` under another name are left out, and one
+    that has the name of an attribute."""
+    output.__dict__.update({name: row[name] for name in row if name not in read and not hasattr(output, name)})
     return output
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inference_endpoints.inference.tasks.outputs import Answer, Entity, MaskCandidate, TableAnswer
+from inference_endpoints.inference.tasks.outputs import Answer, Entity, MaskCandidate, TableAnswer, keep_extra
 from inference_endpoints.inference.tasks.readers import lists_of_objects, one_each, unwrap
 
 
@@ -13,7 +13,8 @@ def read_answers(payload: Any, count: int) -> list[list[Answer]]:
 
 
 def _answer(row: Any) -> Answer:
-    return Answer(str(row["answer"]), _number(row, "score"), _integer(row, "start"), _integer(row, "end"))
+    answer = Answer(str(row["answer"]), _number(row, "score"), _integer(row, "start"), _integer(row, "end"))
+    return keep_extra(answer, row)
 
 
 def read_table_answer(payload: Any, count: int) -> list[TableAnswer]:
@@ -23,7 +24,7 @@ def read_table_answer(payload: Any, count: int) -> list[TableAnswer]:
 def _table_answer(row: Any) -> TableAnswer:
     cells = [str(cell) for cell in row.get("cells") or []]
     coordinates = [[int(number) for number in pair] for pair in row.get("coordinates") or []]
-    return TableAnswer(str(row["answer"]), cells, coordinates, row.get("aggregator"))
+    return keep_extra(TableAnswer(str(row["answer"]), cells, coordinates, row.get("aggregator")), row)
 
 
 def read_entities(payload: Any, count: int) -> list[list[Entity]]:
@@ -33,7 +34,7 @@ def read_entities(payload: Any, count: int) -> list[list[Entity]]:
 
 def _entity(row: Any) -> Entity:
     group, entity = row.get("entity_group"), row.get("entity", row.get("label"))
-    return Entity(
+    known = Entity(
         str(row["word"] if "word" in row else row["text"]),
         _number(row, "score"),
         _integer(row, "start"),
@@ -41,6 +42,7 @@ def _entity(row: Any) -> Entity:
         None if group is None else str(group),
         None if entity is None else str(entity),
     )
+    return keep_extra(known, row, {"text", "label"})
 
 
 def read_candidates(payload: Any, count: int) -> list[list[MaskCandidate]]:
@@ -52,7 +54,8 @@ def read_candidates(payload: Any, count: int) -> list[list[MaskCandidate]]:
 
 def _candidate(row: Any) -> MaskCandidate:
     token = row["token_str"] if "token_str" in row else row["tokenStr"]
-    return MaskCandidate(str(token), _number(row, "score"), _integer(row, "token"), row.get("sequence"))
+    candidate = MaskCandidate(str(token), _number(row, "score"), _integer(row, "token"), row.get("sequence"))
+    return keep_extra(candidate, row, {"tokenStr"})
 
 
 def _number(row: Any, name: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inference_endpoints.inference.tasks.outputs import Label, Rank
+from inference_endpoints.inference.tasks.outputs import Label, Rank, keep_extra
 from inference_endpoints.inference.tasks.readers import as_number, as_text, lists_of_objects, one_each, unwrap
 
 
@@ -20,13 +20,13 @@ def _labels(rows: list[Any]) -> list[Label]:
         pairs = zip(rows[0]["labels"], rows[0]["scores"], strict=True)
         labels = [Label(as_text(label), as_number(score)) for label, score in pairs]
     else:
-        labels = [Label(as_text(row["label"]), as_number(row["score"])) for row in rows]
+        labels = [keep_extra(Label(as_text(row["label"]), as_number(row["score"])), row) for row in rows]
     return sorted(labels, key=lambda label: label.score, reverse=True)
 
 
 def _vllm_label(row: Any) -> Label:
     """A class with the probabilities of all, of which the largest is its own."""
-    return Label(as_text(row["label"]), as_number(max(row["probs"])))
+    return keep_extra(Label(as_text(row["label"]), as_number(max(row["probs"]))), row, {"index"})
 
 
 def read_classes(payload: Any, count: int) -> list[list[Any]]:
@@ -52,4 +52,5 @@ def _rank(row: Any, place: int) -> Rank:
     score = row["relevance_score"] if "relevance_score" in row else row["score"]
     text = unwrap(row.get("document"), "text") or row.get("text")
     index = int(row["index"] if "index" in row else row.get("corpus_id", place))
-    return Rank(index, as_number(score), None if text is None else str(text))
+    rank = Rank(index, as_number(score), None if text is None else str(text))
+    return keep_extra(rank, row, {"relevance_score", "corpus_id", "document"})

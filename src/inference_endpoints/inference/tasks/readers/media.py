@@ -5,7 +5,14 @@ from base64 import b64decode
 from typing import Any
 
 from inference_endpoints.inference.media import media_type_of
-from inference_endpoints.inference.tasks.outputs import BoundingBox, DetectedObject, LabelledSound, Media, Segment
+from inference_endpoints.inference.tasks.outputs import (
+    BoundingBox,
+    DetectedObject,
+    LabelledSound,
+    Media,
+    Segment,
+    keep_extra,
+)
 from inference_endpoints.inference.tasks.readers import Reader, as_text, lists_of_objects, unwrap
 
 _NAMES = ("image", "audio", "video", "b64_json", "blob", "generated_image", "content", "url", "data", "output")
@@ -102,7 +109,7 @@ def _object(row: Any) -> DetectedObject:
     sides = [box[name] for name in ("xmin", "ymin", "xmax", "ymax")] if isinstance(box, dict) else list(box)
     xmin, ymin, xmax, ymax = (float(side) for side in sides)
     score = None if row.get("score") is None else float(row["score"])
-    return DetectedObject(as_text(row["label"]), score, BoundingBox(xmin, ymin, xmax, ymax))
+    return keep_extra(DetectedObject(as_text(row["label"]), score, BoundingBox(xmin, ymin, xmax, ymax)), row, {"bbox"})
 
 
 def read_segments(payload: Any, count: int) -> list[list[Segment]]:
@@ -113,4 +120,4 @@ def read_segments(payload: Any, count: int) -> list[list[Segment]]:
 def _segment(row: Any) -> Segment:
     mask = media_of_text(row["mask"]) if row.get("mask") else None
     score = None if row.get("score") is None else float(row["score"])
-    return Segment(as_text(row["label"]), score, mask)
+    return keep_extra(Segment(as_text(row["label"]), score, mask), row)

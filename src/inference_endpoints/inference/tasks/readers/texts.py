@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inference_endpoints.inference.tasks.outputs import Transcript, TranscriptChunk
+from inference_endpoints.inference.tasks.outputs import Transcript, TranscriptChunk, keep_extra
 from inference_endpoints.inference.tasks.readers import Reader, as_text, in_order, one_each, unwrap
 
 
@@ -51,14 +51,14 @@ def _transcript(row: Any) -> Transcript:
     text = as_text(row["text"]).strip()
     chunks = unwrap(row, "chunks", "segments", "words")
     if chunks is row or chunks is None:
-        return Transcript(text)
-    return Transcript(text, [_chunk(chunk) for chunk in chunks])
+        return keep_extra(Transcript(text), row)
+    return keep_extra(Transcript(text, [_chunk(chunk) for chunk in chunks]), row, {"segments", "words"})
 
 
 def _chunk(chunk: Any) -> TranscriptChunk:
     start, end = chunk["timestamp"] if "timestamp" in chunk else (chunk["start"], chunk["end"])
     text = chunk["text"] if "text" in chunk else chunk["word"]
-    return TranscriptChunk(str(text), (_seconds(start), _seconds(end)))
+    return keep_extra(TranscriptChunk(str(text), (_seconds(start), _seconds(end))), chunk, {"word", "start", "end"})
 
 
 def _seconds(value: Any) -> float | None:
