@@ -210,8 +210,10 @@ class SharedObservations:
         """Find out who leads, if it is time; tell what there is to tell; wait for more."""
         self._woken.clear()
         if anyio.current_time() >= self._beat_at:
+            self._beat_at = (
+                anyio.current_time() + self._lease_s / _BEATS
+            )  # sooner, if another answer is heard meanwhile
             self._follow(await self._messages.channel.lead(self._messages.own_id, self._lease_s))
-            self._beat_at = anyio.current_time() + self._lease_s / _BEATS
         await self._tell_changes()
         if self._role is Role.FOLLOWING and self._wishes_differ:
             await self._tell_wishes()
