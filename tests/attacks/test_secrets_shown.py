@@ -2,7 +2,9 @@
 
 import base64
 import time
+from collections.abc import Callable
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import quote
 
 import pytest
@@ -86,6 +88,11 @@ DISGUISES = {
     "full width": "".join(chr(ord(letter) + 0xFEE0) for letter in LENT),
     "mathematical letters": "".join(chr(0x1D41A + ord(it) - ord("a")) if it.isalpha() else it for it in LENT),
     "circled": "".join(chr(0x24D0 + ord(letter) - ord("a")) if letter.isalpha() else letter for letter in LENT),
+    "white on black": "".join(chr(0x1F150 + ord(it) - ord("a")) if it.isalpha() else it for it in LENT),
+    "letters of flags": "".join(chr(0x1F1E6 + ord(it) - ord("a")) if it.isalpha() else it for it in LENT),
+    "accents": "".join(normalize("NFC", f"{letter}\u0301") for letter in LENT),
+    "invisible tags": "".join(chr(0xE0000 + ord(letter)) for letter in LENT),
+    "variation selectors": "".join(chr(0xE0100 + ord(letter) - 16) for letter in LENT),
     "spelled": " ".join(LENT),
     "a list of characters": str([*LENT]),
     "two lines": f"{LENT[:9]}\n{LENT[9:]}",
@@ -108,6 +115,20 @@ def test_a_lent_secret_is_masked_in_every_disguise(disguise: str) -> None:
     text = DISGUISES[disguise]
     assert MASK in Redactor([LENT]).text(text)
     assert MASK not in Redactor().text(text)
+
+
+@pytest.mark.parametrize("zero", [0x0660, 0xFF10, 0x1D7CE, 0x1FBF0])
+def test_a_lent_secret_is_masked_in_digits_of_any_form(zero: int) -> None:
+    secret = "canary-9876543210"
+    text = "".join(chr(zero + int(letter)) if letter.isdigit() else letter for letter in secret)
+    assert Redactor([secret]).text(f"it is {text}.") == f"it is {MASK}."
+    assert Redactor([secret]).text("in ٢٠٢٦, ①②③ and naïve 🇩🇪 text") == "in ٢٠٢٦, ①②③ and naïve 🇩🇪 text"
+
+
+@pytest.mark.parametrize("form", [str.upper, " ".join, lambda secret: secret.replace("ü", "u").replace("ä", "a")])
+def test_a_lent_secret_with_letters_beyond_ascii_is_masked_in_another_form(form: Callable[[str], str]) -> None:
+    secret = "geheimes-schlüsselwörtchen-für-später"
+    assert MASK in Redactor([secret]).text(f"it is {form(secret)}.")
 
 
 def test_ordinary_logs_of_engines_are_shown_unchanged() -> None:

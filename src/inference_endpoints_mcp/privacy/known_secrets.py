@@ -2,17 +2,18 @@
 
 Whoever can print a secret can also disguise it. So a value is found as it is, and without regard to case and to
 anything between its letters and digits: reversed, in hexadecimal, in base 85, 64 or 32, as character codes, rotated by
-13, in letters of another width or style.
+13, in letters of another width or style, with accents, and in characters that nobody sees and models read.
 """
 
 import base64
 import codecs
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 from weakref import WeakValueDictionary
+
+from inference_endpoints_mcp.privacy.plain_letters import plain_letters
 
 MASK = "***"
 MIN_SECRET_LENGTH = 8
@@ -22,15 +23,6 @@ SHORTEST_REST, LONGEST_REST = 6, 12
 _BLOCK = 8
 """Letters and digits of a block. A trace of 15 or more has a whole block wherever it stands in a text, so one look-up
 for each block of a text finds out whether any trace of a secret can be there."""
-_STYLED_LETTERS = (range(0x80, 0x3400), range(0xA700, 0xA800), range(0xFF00, 0x10000), range(0x1D400, 0x1D800),
-                   range(0x1F100, 0x1F200))  # fmt: skip
-"""Where Unicode has the letters and digits of ASCII again: full width, mathematical, circled, raised."""
-_PLAIN_LETTERS = {
-    code: plain
-    for codes in _STYLED_LETTERS
-    for code in codes
-    if len(plain := unicodedata.normalize("NFKC", chr(code)).strip("()")) == 1 and plain.isascii() and plain.isalnum()
-}
 _SEPARATORS = bytes(code for code in range(256) if not chr(code).isalnum() or code > 127)
 
 
@@ -90,7 +82,7 @@ class KnownSecrets:
             return text
         for secret in self._secrets:
             text = text.replace(secret.value, mask_lines(secret.value))
-        plain = text if text.isascii() else text.translate(_PLAIN_LETTERS)  # of the same length
+        plain = _plain(text)
         letters = _letters(plain)
         blocks = {letters[at : at + _BLOCK] for at in range(0, len(letters), _BLOCK)}
         found = [trace for secret in self._secrets for trace in secret.traces_in(letters, blocks)]
@@ -113,6 +105,11 @@ def _mask_end(text: str, value: str, shortest: int) -> str:
         if text.startswith(value[-length:]):
             return MASK + text[length:]
     return text
+
+
+def _plain(text: str) -> str:
+    """A text of the same length, with letters and digits of ASCII for those that look like them."""
+    return text if text.isascii() else text.translate(plain_letters())
 
 
 def _letters(text: str) -> bytes:
@@ -143,8 +140,9 @@ def _traces(value: str) -> Iterator[bytes]:
     forms += [*_aligned(plain, base64.b64encode, 6, 3), *_aligned(plain, base64.b32encode, 5, 5)]
     forms += [*_in_base_85(plain, base64.b85encode), *_in_base_85(plain, base64.a85encode)]
     for form in (*forms, reversed_value.hex(), *_aligned(reversed_value, base64.b64encode, 6, 3)):
-        yield _letters(form)
-        yield _letters(form)[::-1]
+        letters = _letters(_plain(form))
+        yield letters
+        yield letters[::-1]
 
 
 def _aligned(value: bytes, encode: Callable[[bytes], bytes], bits: int, group: int) -> Iterator[str]:
