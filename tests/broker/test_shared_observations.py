@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from tests.broker.broker import PASSWORD, Broker
 from tests.broker.conftest import NEW, OLD
 from tests.support.hang import HANG_TIMEOUT_S
@@ -258,6 +259,59 @@ async def test_one_that_leads_and_tells_nothing_counts_as_lost(replicas: Replica
     assert await replicas.channel().lead("silent", FOR_EVER_S) == "silent"
     assert await asyncio.wait_for(observed(follower), HANG_TIMEOUT_S) == "pending"
     assert follower.reads == 1
+
+
+async def test_leaders_that_follow_each_other_and_tell_nothing_count_as_lost(replicas: Replicas) -> None:
+    """Whoever has the broker can write another name each time that a replica asks who leads."""
+    redis = Redis.from_url(replicas.broker.url, password=PASSWORD, decode_responses=True)
+    replicas.stack.push_async_callback(redis.aclose)
+    channel, follower = replicas.channel(), replicas.one(lease_s=0.5, poll_interval=0.1)
+    assert await channel.lead("stranger 0", FOR_EVER_S) == "stranger 0"
+    (lease,) = await redis.keys("*")
+
+    async def lead_by_turns(heard: AsyncIterator[Heard]) -> None:
+        number = 0
+        async for each in heard:
+            if each.leader is not None:
+                number += 1
+                await redis.set(lease, f"stranger {number}")
+
+    async with channel.listen(FOR_EVER_S) as heard:
+        strangers = asyncio.create_task(lead_by_turns(heard))
+        assert await asyncio.wait_for(observed(follower), HANG_TIMEOUT_S) == "pending"
+        assert follower.reads
+        strangers.cancel()
+        await asyncio.wait([strangers])
+
+
+GARBAGE = {
+    "no UTF-8": b"\xff\xfe",
+    "no ASCII": "* \u00e9 \ud7ff".encode(),
+    "half a notice": b"leader",
+    "nobody leads": b"leader ",
+    "a megabyte": b"* v1." + b"A" * 2**20,
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+async def test_a_message_that_nobody_can_read_ends_no_wait(
+    replicas: Replicas, garbage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis = Redis.from_url(replicas.broker.url, password=PASSWORD)
+    replicas.stack.push_async_callback(redis.aclose)
+    leader, follower = replicas.one(), replicas.one()
+    wait = await leading(leader)
+    waiting = follower.waits()
+    assert await observed(follower) == "pending"
+    (channel,) = await redis.pubsub_channels()
+    for _ in range(20):
+        await redis.publish(channel, garbage)
+    await replicas.driver.advance(200)
+    for replica in (follower, leader):
+        assert await asyncio.wait_for(observed(replica), HANG_TIMEOUT_S) == "running"
+    for each in (wait, waiting):
+        assert await asyncio.wait_for(each, HANG_TIMEOUT_S)
+    assert "sharing observations failed" not in caplog.text
 
 
 @pytest.mark.parametrize("differs", [{"token": "another"}, {"key": NEW}, {"profile": "another"}])

@@ -15,6 +15,8 @@ from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
 _LEADER = "leader "
 """Begins what the broker itself tells: who leads. No message begins so."""
 _ANSWER_S = 2.0
+BROKER_FAILED = (RedisError, OSError, UnicodeError)
+"""The broker cannot be reached, refuses, or has what is no text: others may write to it."""
 
 _LEAD = """
 local leader = redis.call('GET', KEYS[1])
@@ -70,12 +72,12 @@ class BrokerChannel:
         try:
             try:
                 await pubsub.subscribe(self._channel)
-            except (RedisError, OSError) as error:
+            except BROKER_FAILED as error:
                 raise SharedStateUnavailable from error
             await _next(pubsub, _ANSWER_S)  # the broker confirms it: nothing is missed from here
             yield _heard(pubsub, silence_s)
         finally:
-            with anyio.CancelScope(shield=True), suppress(RedisError, OSError):
+            with anyio.CancelScope(shield=True), suppress(*BROKER_FAILED):
                 await pubsub.aclose()
 
 
@@ -88,7 +90,7 @@ async def _heard(pubsub: PubSub, silence_s: float) -> AsyncIterator[Heard]:
 async def _next(pubsub: PubSub, within_s: float) -> dict[str, Any]:
     try:
         found: dict[str, Any] | None = await pubsub.get_message(timeout=within_s)
-    except (RedisError, OSError) as error:
+    except BROKER_FAILED as error:
         raise SharedStateUnavailable from error
     if found is None:
         raise SharedStateUnavailable

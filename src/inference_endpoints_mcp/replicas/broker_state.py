@@ -12,9 +12,9 @@ from typing import Any
 import anyio
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import LockError, RedisError
+from redis.exceptions import LockError
 
-from inference_endpoints_mcp.replicas.broker_channel import BrokerChannel
+from inference_endpoints_mcp.replicas.broker_channel import BROKER_FAILED, BrokerChannel
 from inference_endpoints_mcp.replicas.shared_state import GroupFull, SharedStateUnavailable
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class BrokerState:
             lock = self._redis.lock(_key("lock", name), timeout=_LOCK_S, sleep=0.02, blocking_timeout=_LOCK_S)
             try:
                 held = await lock.acquire()
-            except (RedisError, OSError) as error:
+            except BROKER_FAILED as error:
                 raise self._failure(error) from error
             if not held:
                 raise SharedStateUnavailable
@@ -101,7 +101,7 @@ class BrokerState:
                     raise SharedStateUnavailable from error
                 raise
             finally:
-                with anyio.CancelScope(shield=True), suppress(LockError, RedisError, OSError):
+                with anyio.CancelScope(shield=True), suppress(LockError, *BROKER_FAILED):
                     await lock.release()
 
     @asynccontextmanager
@@ -138,7 +138,7 @@ class BrokerState:
             self._renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._renewing
-        with suppress(RedisError, OSError):
+        with suppress(*BROKER_FAILED):
             await self._redis.aclose()
 
     async def _enter(self, key: str, own: str, most: int | None) -> bool:
@@ -166,7 +166,7 @@ class BrokerState:
                 # It was kept, and died meanwhile, as the others did. Every command may be sent twice.
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
                 answer = await self._redis.execute_command(*command)
-        except (RedisError, OSError) as error:
+        except BROKER_FAILED as error:
             raise self._failure(error) from error
         if self._failed_at > float("-inf"):
             self._failed_at = float("-inf")

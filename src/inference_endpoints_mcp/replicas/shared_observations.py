@@ -230,6 +230,7 @@ class SharedObservations:
 
     def _follow(self, leader: str) -> None:
         role = Role.LEADING if leader == self._messages.own_id else Role.FOLLOWING
+        has_followed = self._role is Role.FOLLOWING
         is_another = (role, leader) != (self._role, self._leader)
         self._role, self._leader = role, leader
         now = anyio.current_time()
@@ -237,12 +238,16 @@ class SharedObservations:
             endpoint.keep_wishes(lambda _, wanted: wanted.until > now)
             if role is Role.LEADING:
                 endpoint.poll()
-            elif is_another:
+                continue
+            if is_another:
                 endpoint.keep_wishes(lambda *_: False)
-                endpoint.least, endpoint.lost_at = 0, float("inf")
-                self._ask(endpoint)
-            elif now >= endpoint.lost_at:
+                endpoint.least = 0
+            if not has_followed:
+                endpoint.lost_at = float("inf")
+            is_lost = now >= endpoint.lost_at  # also where another one leads again and again, and none tells anything
+            if is_lost:
                 endpoint.poll()
+            if is_another or is_lost:
                 self._ask(endpoint)
         self._drop_unwatched()
         self._wishes_differ = True  # they are told again: else whoever leads would forget them
