@@ -72,6 +72,8 @@ async def seen_by(broker: Broker) -> AsyncIterator[list[str]]:
         await redis.echo(END)
         await eventually(lambda: any(END in command for command in seen))
         listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    await redis.connection_pool.disconnect()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -104,6 +106,36 @@ async def test_a_plan_of_an_account_is_carried_out_at_any_replica_under_its_own_
         assert (await elsewhere.call("list_endpoints"))["total"] == 0
     assert len(seen) > 5
     assert not any(token in command for command in seen for token in (FIRST, SECOND, plan))
+
+
+async def test_replicas_tell_each_other_what_they_observe_for_one_account_and_not_for_another_with_the_same_token(
+    broker: Broker, plane_of: PlaneOf, tmp_path: Path
+) -> None:
+    approval = ApprovalPolicy(method=ApprovalMethod.OFF)
+    async with (
+        seen_by(broker) as seen,
+        plane_of(token=FIRST, data_dir=tmp_path / "first") as first,
+        replicas(broker, {FIRST: first.plane.url}, tmp_path, (OLD,), (OLD,), approval=approval) as ((one, other), keys),
+        acting(one, keys["alice"], FIRST, "auto") as alice,
+        acting(other, keys["alice"], FIRST, "auto") as at_the_other,
+        acting(other, keys["bob"], FIRST, "auto") as bob,
+    ):
+        await alice.call("create_endpoint", **wish("chat"))
+        hosts = (alice, at_the_other, bob)
+        waits = [
+            asyncio.create_task(host.call("wait_for_endpoint", endpoint_name="chat", until="paused")) for host in hosts
+        ]
+        for host in hosts:
+            await host.wait_for_progress("0/1 replicas")
+        await eventually(lambda: len(channels(seen)) == 3)
+        await alice.call("pause_endpoint", endpoint_name="chat")
+        assert all([(await wait)["reached"] for wait in waits])
+    assert [len(set(channels(seen))), len(channels(seen))] == [2, 3]
+
+
+def channels(seen: list[str]) -> list[str]:
+    """The channels that a replica began to listen to."""
+    return [command.split()[1] for command in seen if command.startswith("SUBSCRIBE ")]
 
 
 async def test_a_start_of_an_account_counts_for_it_alone_in_all_replicas_while_a_sealing_key_is_replaced(

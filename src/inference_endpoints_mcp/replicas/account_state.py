@@ -44,7 +44,7 @@ class AccountState:
 
     @property
     def open_channel(self) -> Callable[[str], Channel] | None:
-        """As it is: the names of channels depend on the token."""
+        """As it is: the names of channels depend on the caller and the token."""
         return self._shared.open_channel
 
     async def is_reachable(self) -> bool:

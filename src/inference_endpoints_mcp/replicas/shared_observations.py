@@ -29,7 +29,8 @@ _BEATS = 4
 _RESIGN_S = 2.0
 
 Scope = tuple[bytes, tuple[str, ...]]
-"""The newest sealing key, and whose observations are shared: the control plane, its token, and the profile."""
+"""The newest sealing key, and whose observations are shared: the profile, the caller where it brings its own token, the
+control plane, and its token."""
 
 
 class Role(Enum):

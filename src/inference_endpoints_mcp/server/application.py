@@ -58,7 +58,8 @@ class ServerOptions:
     audit trail. `clock` gives seconds since the epoch, and with it how long plans and questions are valid. Servers with
     the same `data_folder` redeem each other's plan tokens and share what they learnt of hosts; without one, each is on
     its own. Replicas have the same `sealing_keys`, the newest first, and `open_shared` opens what they share.
-    With `caller_backend`, each caller acts with a token of its own: it gives the backend for one.
+    With `caller_backend`, each caller acts with a token of its own: it gives the backend for one. `caller` is whose
+    token it is where the options are those of one account.
     `of_new_server` are the settings, by the names of flags, that a server which runs cannot take: they name the
     account, or are part of what it promised its hosts.
     """
@@ -66,6 +67,7 @@ class ServerOptions:
     open_backend: Callable[[AsyncExitStack], Awaitable[Backend]]
     reconnect: "Reconnect | None" = None
     caller_backend: "CallerBackend | None" = None
+    caller: str | None = None
     namespace: str | None = None
     limits: Limits = field(default_factory=Limits)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
@@ -100,15 +102,15 @@ class ServerOptions:
             sealing_keys=new.sealing_keys,
         )
 
-    def for_token(self, token: str) -> "ServerOptions":
-        """These options for a caller with this token."""
+    def for_account(self, caller: str, token: str) -> "ServerOptions":
+        """These options for this caller with this token."""
         assert self.caller_backend is not None, "callers have tokens of their own"
         backend = self.caller_backend(token)
 
         async def open_backend(_: AsyncExitStack) -> Backend:
             return backend
 
-        return replace(self, open_backend=open_backend, reconnect=None)
+        return replace(self, open_backend=open_backend, reconnect=None, caller=caller)
 
     def needs_new_server(self, new: "ServerOptions") -> bool:
         return self.of_new_server != new.of_new_server

@@ -71,7 +71,12 @@ async def open_clients(
             shared.open_channel,
             scope=lambda: (
                 sealing_keys()[0],
-                (options.profile or "", client.backend.control_plane, client.backend.token or ""),
+                (
+                    options.profile or "",
+                    options.caller or "",
+                    client.backend.control_plane,
+                    client.backend.token or "",
+                ),
             ),
             permit=partial(policy.check_effect, Effect.READS),
         )

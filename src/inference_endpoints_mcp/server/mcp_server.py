@@ -1,5 +1,6 @@
 """The MCP server: connects the tools, prompts, resources and subscriptions to the SDK."""
 
+import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
@@ -121,7 +122,7 @@ class EndpointsServer(MCPServer[Application]):
         async def lifespan(_: MCPServer[Application]) -> AsyncIterator[RunningApplication]:
             outputs, calls = common.outputs, RunningCalls(common.running_calls)
             application = RunningApplication(self._options, redactor, policy, self._approvals, shared, outputs, calls)
-            async with aclosing(shared), aclosing(application):
+            async with common.lifetime.used(), aclosing(application):
                 self._application = application
                 yield application
 
@@ -178,21 +179,21 @@ class EndpointsServer(MCPServer[Application]):
         for account in self._accounts:
             account.take(new)
 
-    def name_of(self, account: str) -> str:
+    def name_of(self, caller: str, token: str) -> str:
         """A name for an account under which log and audit trail have it. It tells nothing of a token."""
-        return self._approvals.tokens.names_of(account)[0][:_ACCOUNT_NAME]
+        return self._approvals.tokens.names_of(json.dumps([caller, token]))[0][:_ACCOUNT_NAME]
 
-    def for_account(self, account: str, token: str) -> "EndpointsServer":
-        """A server for this account alone, with this token. It has clients, caches, sessions and plans of its own,
-        takes what this one takes, and counts a caller's calls with it. `account` may hold the token: it is never shown.
-        """
+    def for_account(self, caller: str, token: str) -> "EndpointsServer":
+        """A server for this caller with this token alone. It has clients, caches, sessions and plans of its own, takes
+        what this one takes, and counts a caller's calls with it."""
+        account = json.dumps([caller, token])
         redactor = Redactor([token], beyond=self._redactor)
         common = replace(
             self._common,
             audit=self.audit.masked_by(redactor),
             shared=AccountState(self._shared, lambda: self._approvals.tokens.names_of(account)),
         )
-        server = EndpointsServer(self._options.for_token(token), redactor, common)
+        server = EndpointsServer(self._options.for_account(caller, token), redactor, common)
         self._accounts.add(server)
         return server
 

@@ -71,11 +71,10 @@ class Accounts:
 
     def open(self, of: EndpointsServer, caller: str, token: str) -> Account:
         """The account of a caller with this token. Raises `AccountsFull`."""
-        own = json.dumps([caller, token])
-        key = hmac.digest(self._key, f"{id(of)} {own}".encode(), "sha256")
+        key = hmac.digest(self._key, json.dumps([id(of), caller, token]).encode(), "sha256")
         if key not in self._open:
             self._make_room(caller)
-            account = self._open[key] = Account(of, caller, of.name_of(own), of.for_account(own, token))
+            account = self._open[key] = Account(of, caller, of.name_of(caller, token), of.for_account(caller, token))
             self._tokens[account] = token
             self._log.add(token)
             if of not in self._unwatch:
