@@ -15,6 +15,10 @@ _constants: Any = import_module("re._constants")
 MAX_REPEATED = 1000
 """How often a part can be repeated, with the repetitions around it: the engine writes each of them out."""
 
+MAX_IN_A_ROW = 20
+"""How many parts in a row may be empty, each repetition counted: the engine follows every choice among them, and twice
+as many take it ten times as long, for each token."""
+
 _SETS = {"DIGIT": "0-9", "WORD": "A-Za-z0-9_", "SPACE": r" \t\n\r\x0B\x0C"}
 
 
@@ -39,6 +43,12 @@ def _without_anchors(items: list[Any]) -> list[Any]:
 
 
 def _sequence(items: Any, times: int) -> str:
+    in_a_row = 0
+    for item in items:
+        may_be_empty = _may_be_empty(*item)
+        in_a_row = in_a_row + may_be_empty if may_be_empty else 0
+        if in_a_row > MAX_IN_A_ROW:
+            raise ValueError(f"has more than {MAX_IN_A_ROW} parts in a row that may be empty")
     return " ".join(_element(str(kind), value, times) for kind, value in items) or '""'
 
 
@@ -60,6 +70,27 @@ def _element(kind: str, value: Any, times: int) -> str:
             low, high, repeated = value
             return _repeat(low, high, repeated, times)
     raise ValueError(f"has a part that no grammar can say: {kind.lower().replace('_', ' ')}")
+
+
+def _may_be_empty(kind: Any, value: Any) -> int:
+    """How many parts that may be empty an element is, written out; 0 if it cannot be empty."""
+    match str(kind):
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            low, high, repeated = value
+            inside = _all_may_be_empty(repeated)
+            return max(1, int(low + 1 if high is _constants.MAXREPEAT else high) * inside) if inside or not low else 0
+        case "SUBPATTERN":
+            return _all_may_be_empty(value[3])
+        case "BRANCH":
+            empty = [number for branch in value[1] if (number := _all_may_be_empty(branch))]
+            return 1 + sum(empty) if empty else 0
+    return 0
+
+
+def _all_may_be_empty(items: Any) -> int:
+    """The same for elements one after another: 1 if there are none."""
+    numbers = [_may_be_empty(kind, value) for kind, value in items]
+    return (sum(numbers) or 1) if all(numbers) else 0
 
 
 def _repeat(low: Any, high: Any, repeated: Any, times: int) -> str:

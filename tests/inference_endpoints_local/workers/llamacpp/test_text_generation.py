@@ -41,12 +41,34 @@ def test_a_text_is_of_the_pattern_that_huggingface_hub_sends(hub: InferenceClien
     assert re.fullmatch(pattern["value"], hub.text_generation("Code: ", max_new_tokens=20, grammar=pattern))
 
 
+TOO_MANY = [
+    "(a?){500}b",
+    "a?" * 500,
+    "(a|){500}b",
+    "((a?){5}){5}",
+    "(a?b?){25}c",
+    "(a*){30}",
+    "(a?){500,}b",
+    "(()a?){30}",
+]
+"""With each of the first two, the engine was busy for minutes, and answered nobody else."""
+FEW_ENOUGH = [r"(\s*[a-z]+\s*){30}", "((a?){20}b){50}", "(a*)*b", "(|a)*b", "a{0,1000}b", "(a?){20}b", "a{1000}" * 50]
+
+
+@pytest.mark.parametrize("pattern", FEW_ENOUGH)
+def test_a_pattern_with_parts_that_may_be_empty_is_enforced_at_once(chat_worker: Any, pattern: str) -> None:
+    parameters = {"max_new_tokens": 8, "grammar": {"type": "regex", "value": pattern}}
+    status, answer = chat_worker.post("/", {"inputs": "a", "parameters": parameters})
+    assert (status, list(answer[0])) == (200, ["generated_text"])
+
+
 @pytest.mark.parametrize(
     ("grammar", "complaint"),
     [
         ({"type": "regex", "value": ""}, "`parameters.grammar` must be"),
         ({"type": "regex", "value": {}}, "`parameters.grammar` must be"),
         ({"type": "regex", "value": "(?=a)b"}, "`parameters.grammar.value` "),
+        *(({"type": "regex", "value": each}, "`parameters.grammar.value` has more than 20 parts") for each in TOO_MANY),
         ({"type": "json", "value": "a"}, "`parameters.grammar` must be"),
         ({"type": "gbnf", "value": "a"}, "`parameters.grammar` must be"),
         ("a+", "`parameters.grammar` must be"),
