@@ -226,7 +226,11 @@ class RayEngine:
         except ClusterFailed as failure:
             self._set_problem(self._described(failure))
             return
-        self._hardware.lack, self._silent_since = "", None
+        self._silent_since = None
+        if self._hardware.nodes:
+            self._hardware.lack = ""
+        else:  # a head that just began answers before it has any
+            self._set_problem(f"the Ray cluster at {self._client.place} has no node yet")
 
     async def _look(self) -> None:
         documents = await asyncio.gather(*(self._client.get(path) for path in (APPLICATIONS, NODES, USAGE)))

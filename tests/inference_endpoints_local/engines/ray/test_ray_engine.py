@@ -240,6 +240,20 @@ async def test_while_the_cluster_does_not_answer_its_endpoints_do_not_serve_and_
     await serves(driver, "late")
 
 
+async def test_a_head_that_has_no_node_yet_makes_no_request_wrong(driver: Driver, ray: RayStandIn) -> None:
+    await deploy(driver)
+    await driver.do("tiny", "pause")
+    ray.nodes = {}
+    hardware = driver.plane.lifecycle.instances.own
+    await eventually(lambda: hardware.lack)
+    refused = await driver.do("tiny", "resume")
+    assert (refused.status, "has no node yet" in str(refused.body)) == (503, True)
+    ray.nodes = {"n1": 2.0}
+    await eventually(lambda: not hardware.lack)
+    assert (await driver.do("tiny", "resume")).status == 200
+    await serves(driver)
+
+
 async def test_a_head_that_is_lost_for_good_is_told_of_and_another_cluster_gets_everything(
     plane_on: OnCluster, ray: RayStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
