@@ -107,7 +107,8 @@ class Site:
     def clear(self) -> None:
         self.kill_plane()
         for worker in self.workers():
-            worker.kill()
+            with suppress(psutil.NoSuchProcess):  # it may end by itself
+                worker.kill()
 
     def _store(self) -> "closing[sqlite3.Connection]":
         return closing(sqlite3.connect(f"file:{self.data_dir / 'plane.sqlite3'}?mode=ro", uri=True))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ CREATE = CAPTURES / "create-minimal-hub-2.4.0.json"
 
 HOST = """
 import asyncio, sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, take_lease
 
@@ -67,7 +68,8 @@ class Machine:
         for process in self._started:
             self.kill(process)
         for left in self.processes():
-            left.kill()
+            with suppress(psutil.NoSuchProcess):  # it may end by itself
+                left.kill()
 
     def processes(self) -> list[psutil.Process]:
         """Every process for this data folder."""
