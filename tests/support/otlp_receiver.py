@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 
 class Receiver:
-    """`status` is what it answers. While `is_open` is not set, it reads exports and answers none of them."""
+    """`status` is what it answers: it keeps what it answers with 200. `refused` is how many records it says that it did
+    not take. With `is_endless` its answer has no end. While `is_open` is not set, it reads exports and answers none.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.status = 200
+        self.refused = 0
+        self.is_endless = False
         self.is_open = threading.Event()
         self.is_open.set()
         self.asked = threading.Event()
@@ -57,9 +61,17 @@ def receiving() -> Iterator[Receiver]:
             if receiver.status == 200 and self.path == "/v1/logs":
                 receiver.exports.append(MessageToDict(ExportLogsServiceRequest.FromString(body)))
             self.send_response(receiver.status)
-            self.send_header("content-length", "0")
+            answer = ExportLogsServiceResponse()
+            answer.partial_success.rejected_log_records = receiver.refused
+            content = answer.SerializeToString()
+            self.send_header("content-type", "application/x-protobuf")
+            if not receiver.is_endless:
+                self.send_header("content-length", str(len(content)))
             self.end_headers()
-            self.wfile.write(ExportLogsServiceResponse().SerializeToString())
+            with suppress(ConnectionError):
+                self.wfile.write(content)
+                while receiver.is_endless:
+                    self.wfile.write(bytes(65_536))
 
         def log_message(self, *arguments: Any) -> None:
             pass

@@ -1,9 +1,9 @@
 """The audit trail as log records of OpenTelemetry, sent as OTLP over HTTP. Needs the extra `otel`.
 
-The part of its SDK that has logs is public by its documentation and private by its name (`_logs`), so it may change
-with any version: no other module imports it. Records go to the exporter from here, not through a `LoggerProvider`: the
-SDK's own queue drops what it has no room for or cannot deliver, `OTEL_SDK_DISABLED` would switch the trail off without
-a word, and limits of attributes would cut a hash.
+The part of its SDK that has logs is public by its documentation and private by its name (`_logs`), as is what finds the
+operator's session, so they may change with any version: no other module imports them. Records go to the exporter from
+here, not through a `LoggerProvider`: the SDK's own queue drops what it has no room for or cannot deliver,
+`OTEL_SDK_DISABLED` would switch the trail off without a word, and limits of attributes would cut a hash.
 """
 
 import atexit
@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import requests
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.proto.http._common import _load_session_from_envvar
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.resources import Resource
@@ -34,6 +37,8 @@ EXPORT_S = 10.0
 """Seconds in which the exporter tries to deliver, again and again where that may help."""
 FLUSH_S = 5.0
 """Seconds for what is left at the end of the process."""
+_MOST_READ = 64 * 1024
+"""Bytes of a collector's answer."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,10 @@ class OtlpLogs:
 
     def __init__(self, url: str) -> None:
         self.chain = ChainOfProcess()
-        self._exporter: LogRecordExporter = OTLPLogExporter(endpoint=url, timeout=EXPORT_S)
+        session = _load_session_from_envvar("OTEL_PYTHON_EXPORTER_OTLP_HTTP_LOGS_CREDENTIAL_PROVIDER")
+        session = session or requests.Session()
+        session.hooks["response"].append(_check)
+        self._exporter: LogRecordExporter = OTLPLogExporter(endpoint=url, timeout=EXPORT_S, session=session)
         service = {"service.name": "inference-endpoints-mcp", "service.version": __version__}
         self._resource = Resource.create(service)
         self._scope = InstrumentationScope(SCOPE, __version__)
@@ -127,6 +135,20 @@ class OtlpLogs:
             event_name=f"{SCOPE}.{entry['event']}",
         )
         return ReadableLogRecord(record, self._resource, self._scope)
+
+
+def _check(response: requests.Response, **_: Any) -> None:
+    """Raises OSError for what the exporter would take for delivered and is not: a redirect, which it does not follow,
+    and an answer that refuses some of the lines. No more of an answer is read than it can need."""
+    answer = response.raw.read(_MOST_READ + 1, decode_content=True)
+    if len(answer) > _MOST_READ:
+        response.close()
+        raise OSError("the collector's answer has no end")
+    if 300 <= response.status_code < 400:
+        raise OSError("the collector redirects")
+    is_message = response.headers.get("content-type", "").startswith("application/x-protobuf")
+    if response.ok and is_message and ExportLogsServiceResponse.FromString(answer).partial_success.rejected_log_records:
+        raise OSError("the collector refused some lines")
 
 
 @cache

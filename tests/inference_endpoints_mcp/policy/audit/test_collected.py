@@ -161,10 +161,14 @@ def undelivered(log: str, problem: str) -> list[int]:
     return [int(found) for found in re.findall(rf'{problem}: {{.*?"number":(\d+)', log)]
 
 
+@pytest.mark.parametrize(
+    "answer", [{"status": 400}, {"status": 302}, {"status": 308}, {"refused": 1}, {"is_endless": True}]
+)
 def test_what_the_collector_refuses_is_in_the_log_and_counted(
-    receiver: Receiver, collector: OtlpLogs, caplog: pytest.LogCaptureFixture
+    receiver: Receiver, collector: OtlpLogs, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
 ) -> None:
-    receiver.status = 400
+    for name, value in answer.items():
+        setattr(receiver, name, value)
     events: list[tuple[str, str]] = []
     trail = AuditTrail(None, Redactor(), on_event=lambda *event: events.append(event), collector=collector)
     for number in range(30):
