@@ -57,7 +57,10 @@ class ChatModel:
             return await _openai(request, body, as_calls(chunks) if is_required else chunks, "chat.completion")
         except HTTPException as error:
             if "grammar" in body and "parse grammar" in error.detail:
-                raise malformed("`response_format` or `grammar` is not a grammar in GBNF", "response_format") from error
+                raise malformed(
+                    "`response_format` or `grammar` is not a grammar in GBNF, or more than the engine can read",
+                    "response_format",
+                ) from error
             raise
 
     async def completions(self, request: Request) -> Response:
@@ -88,11 +91,15 @@ class ChatModel:
         body = await read_json(request)
         generation = text_generation.read_request(body)
         chunks = _with_token_counts(request, self._llama.complete(generation.request))
-        if body.get("stream"):
-            return await _sse(request, text_generation.event_stream(generation, chunks))
-        return JSONResponse(
-            [text_generation.response_body(generation, await cancel_on_disconnect(request, _collect(chunks)))]
-        )
+        try:
+            if body.get("stream"):
+                return await _sse(request, text_generation.event_stream(generation, chunks))
+            collected = await cancel_on_disconnect(request, _collect(chunks))
+        except HTTPException as error:
+            if "parse grammar" in error.detail:
+                raise unprocessable("`parameters.grammar` is more than the engine can read") from error
+            raise
+        return JSONResponse([text_generation.response_body(generation, collected)])
 
     async def image_text_to_text(self, request: Request) -> Response:
         """`POST /` of an endpoint for images: the answer to a text, with or without an image."""

@@ -69,11 +69,14 @@ def test_a_pattern_with_parts_that_may_be_empty_is_enforced_at_once(chat_worker:
         ({"type": "regex", "value": {}}, "`parameters.grammar` must be"),
         ({"type": "regex", "value": "(?=a)b"}, "`parameters.grammar.value` "),
         *(({"type": "regex", "value": each}, "`parameters.grammar.value` has more than 20 parts") for each in TOO_MANY),
+        ({"type": "regex", "value": "(a|b|ab){0,1000}c"}, "`parameters.grammar` is more than the engine can read"),
         ({"type": "json", "value": "a"}, "`parameters.grammar` must be"),
         ({"type": "gbnf", "value": "a"}, "`parameters.grammar` must be"),
         ("a+", "`parameters.grammar` must be"),
     ],
 )
 def test_a_grammar_that_cannot_be_enforced_is_refused(chat_worker: Any, grammar: Any, complaint: str) -> None:
-    status, answer = chat_worker.post("/", {"inputs": "a", "parameters": {"grammar": grammar}})
-    assert (status, answer["error"].startswith(complaint)) == (422, True)
+    for stream in (False, True):
+        request = {"inputs": "a", "parameters": {"grammar": grammar}, "stream": stream}
+        status, answer = chat_worker.post("/", request)
+        assert (status, answer["error"].startswith(complaint)) == (422, True)
