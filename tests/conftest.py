@@ -20,11 +20,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
-    "tests.support.scripted_upstream",
-    "tests.support.plane",
+    "tests.support.service.scripted_upstream",
+    "tests.support.planes.plane",
     "tests.support.command",
-    "tests.support.scenarios",
-    "tests.support.service_requests",
+    "tests.support.planes.scenarios",
+    "tests.support.service.service_requests",
 ]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from tests.agents.chat_model import ChatModel
 from tests.agents.jobs import JOBS
 from tests.agents.trial import Score, try_job
-from tests.support import plane
-from tests.support.plane_driver import TOKEN
+from tests.support.planes import plane
+from tests.support.planes.plane_driver import TOKEN
 
 from inference_endpoints_local.daemon.plane import PlaneOptions
 

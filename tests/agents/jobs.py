@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tests.support.plane_driver import CAN_SLEEP, Driver
-from tests.support.scenarios import L4, VLLM, age, finish_all_attempts, finish_starts
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver
+from tests.support.planes.scenarios import L4, VLLM, age, finish_all_attempts, finish_starts
 
 SMALL, LARGE = "Qwen/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-72B-Instruct"
 

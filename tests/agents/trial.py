@@ -12,9 +12,9 @@ from mcp import MCPError
 from mcp.types import ElicitResult, Tool
 from tests.agents.chat_model import Message, Turn
 from tests.agents.jobs import Job
-from tests.support import plane
-from tests.support.host import Host, serving, text_of
-from tests.support.plane_driver import TOKEN, Driver, tiny_programs
+from tests.support.hosts.host import Host, serving, text_of
+from tests.support.planes import plane
+from tests.support.planes.plane_driver import TOKEN, Driver, tiny_programs
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.daemon.plane import PlaneOptions

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.app.browser import find_browser
-from tests.support.http_server import http_server
-from tests.support.options import options_for
-from tests.support.plane_driver import TOKEN
+from tests.support.hosts.http_server import http_server
+from tests.support.hosts.options import options_for
+from tests.support.planes.plane_driver import TOKEN
 
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.server.http.access import AccessRules

@@ -3,7 +3,7 @@
 import pytest
 from tests.app.conftest import Dashboard, Open
 from tests.app.test_endpoint import open_endpoint
-from tests.support.plane_driver import CAN_SLEEP, Driver
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits

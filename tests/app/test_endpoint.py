@@ -5,10 +5,10 @@ import re
 
 import pytest
 from tests.app.conftest import Dashboard, Open
-from tests.support.captures import CAPTURES
-from tests.support.plane_driver import Driver
-from tests.support.scripted_fleet import script_fleet
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.captures import CAPTURES
+from tests.support.service.scripted_fleet import script_fleet
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 pytest.importorskip("playwright.async_api", reason="`make test-app` installs Playwright")
 from playwright.async_api import Page, expect

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.app.conftest import Dashboard, Open
 from tests.support.command import Run, Start
-from tests.support.scripted_fleet import script_fleet
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.service.scripted_fleet import script_fleet
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 pytest.importorskip("playwright.async_api", reason="`make test-app` installs Playwright")
 from playwright.async_api import Page, expect

@@ -15,8 +15,8 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextResourceContents
 from tests.app.conftest import Open
-from tests.support.app_host import app_host
-from tests.support.plane_driver import Driver
+from tests.support.hosts.app_host import app_host
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.server.features.mcp_app import APP_URI

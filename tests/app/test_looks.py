@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.app.conftest import Dashboard, Open
 from tests.app.test_endpoint import open_endpoint
-from tests.support.plane_driver import Driver
+from tests.support.planes.plane_driver import Driver
 
 pytest.importorskip("playwright.async_api", reason="`make test-app` installs Playwright")
 from playwright.async_api import expect

@@ -11,13 +11,13 @@ import pytest
 from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.server.http.sign_in.test_profiles import write_keys
-from tests.support.accounts import FIRST, HEADER, SECOND, acting, client_of, options_of_callers, shows_running
-from tests.support.every_tool import EVERY_TOOL
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
-from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
-from tests.support.plane_driver import PlaneOf
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.accounts import FIRST, HEADER, SECOND, acting, client_of, options_of_callers, shows_running
+from tests.support.hosts.every_tool import EVERY_TOOL
+from tests.support.hosts.host import Mode, connected
+from tests.support.hosts.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
+from tests.support.planes.plane_driver import PlaneOf
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

@@ -13,8 +13,8 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import COMMAND, address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
-from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
+from tests.support.hosts.host import Mode, connected
+from tests.support.hosts.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
 
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import httpx

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Mode
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Mode
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints.deploy.exposure import find_exposures
 from inference_endpoints.models import Endpoint, UpdateRequest

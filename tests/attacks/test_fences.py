@@ -16,10 +16,10 @@ import pytest
 from mcp.types import TextContent
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from tests.support.every_tool import CHAT
-from tests.support.host import Host, serving, text_of
-from tests.support.plane_driver import TOKEN
-from tests.support.scripted_upstream import Answer, Upstream, events
+from tests.support.hosts.every_tool import CHAT
+from tests.support.hosts.host import Host, serving, text_of
+from tests.support.planes.plane_driver import TOKEN
+from tests.support.service.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.privacy.answer_text import FencedMark, Line, Lines, UnchangedMark

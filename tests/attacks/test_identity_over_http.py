@@ -18,13 +18,13 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import PromptReference
 from starlette.datastructures import Headers
 from tests.support.command import write_private
-from tests.support.guarded_client import guarded
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected, serving
-from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
-from tests.support.options import options_for
+from tests.support.hosts.guarded_client import guarded
+from tests.support.hosts.host import Host, Mode, connected, serving
+from tests.support.hosts.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
+from tests.support.hosts.options import options_for
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, Answer, Upstream
+from tests.support.service.scripted_upstream import SILENT, Answer, Upstream
 
 from inference_endpoints.errors import RateLimited
 from inference_endpoints.transport.backend import Backend

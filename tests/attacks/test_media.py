@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from mcp.types import AudioContent, EmbeddedResource, ImageContent
-from tests.support.host import serving
-from tests.support.options import options_for
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream
+from tests.support.hosts.host import serving
+from tests.support.hosts.options import options_for
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream
 
 from inference_endpoints.confined_files import ConfinedFolders
 from inference_endpoints.inference.media_facts import read_media_facts

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.inference_endpoints_local.models.test_catalogue import gguf
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.transport.backend import local
 from inference_endpoints_local.engines.engine import CannotRun

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.plane_driver import CAN_SLEEP, Driver
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver
 
 from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.captures import CAPTURES
-from tests.support.host import serving, text_of
-from tests.support.log_lines import write_log
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import serving, text_of
+from tests.support.planes.log_lines import write_log
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.captures import CAPTURES
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.privacy.lent_secrets import LentSecrets

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.plane_driver import CAN_SLEEP, Driver
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits

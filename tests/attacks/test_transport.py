@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.transport.conftest import ALL, CREATION, ONE, call
-from tests.support.captures import CAPTURES
-from tests.support.host import serving, text_of
-from tests.support.plane_driver import cloud
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream
+from tests.support.hosts.host import serving, text_of
+from tests.support.planes.plane_driver import cloud
+from tests.support.service.captures import CAPTURES
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import (

@@ -2,7 +2,7 @@
 answers."""
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.engines.programs import Program
 from inference_endpoints_local.isolated_python import isolated
@@ -52,7 +52,7 @@ async def test_a_person_a_program_and_a_page_of_this_machine_may_call_it(
 
 async def test_no_header_of_a_model_reaches_a_browser_but_those_that_describe_its_answer(plane_of: PlaneOf) -> None:
     def programs(spec: Spec) -> Program:
-        return Program(isolated("tests.support.hostile_headers_worker"), "text-generation", lambda *_: {})
+        return Program(isolated("tests.support.planes.hostile_headers_worker"), "text-generation", lambda *_: {})
 
     async with plane_of(programs=programs) as driver:
         await driver.create_local()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.confinement import CONNECTIONS, FILES, PROGRAMS, SIGNALS, WRITING
 from inference_endpoints_local.daemon import connect
@@ -32,7 +32,7 @@ async def prying(plane_of: PlaneOf, tmp_path: Path, anyio_backend: str) -> Async
 
     def programs(spec: Spec) -> Program:
         return Program(
-            isolated("tests.support.prying_worker"),
+            isolated("tests.support.planes.prying_worker"),
             "text-generation",
             lambda *_: {"model": ModelFolders.of((tmp_path,)).open(weights)},
         )

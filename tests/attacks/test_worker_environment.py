@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
 
 from inference_endpoints_local.engines.programs import Program, from_catalogue
 from inference_endpoints_local.models import catalogue

@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any
 
 from tests.benchmarks.measure import Figure, Report, in_turns
-from tests.benchmarks.peer import OUR_SERVER, Peer
-from tests.benchmarks.plane import Plane, running_plane
+from tests.benchmarks.peers.peer import OUR_SERVER, Peer
+from tests.benchmarks.peers.plane import Plane, running_plane
 
 from inference_endpoints.transport.http import httpx
 

@@ -1,8 +1,8 @@
 """What `get_endpoint` through the tool costs beyond its parts: an empty tool, and the same GET sent plainly."""
 
 from tests.benchmarks.measure import AtMost, Figure, Report, in_turns, milliseconds
-from tests.benchmarks.peer import BARE_SERVER, OUR_SERVER, Peer
-from tests.benchmarks.plane import running_plane
+from tests.benchmarks.peers.peer import BARE_SERVER, OUR_SERVER, Peer
+from tests.benchmarks.peers.plane import running_plane
 
 NAME = "chat"
 

@@ -7,9 +7,9 @@ from functools import partial
 from itertools import count
 from multiprocessing import get_context
 
-from tests.benchmarks.clients import Client, Hub, Ours, both_clients, counted_requests
 from tests.benchmarks.measure import Figure, Report, in_turns, milliseconds
-from tests.benchmarks.plane import running_plane
+from tests.benchmarks.peers.clients import Client, Hub, Ours, both_clients, counted_requests
+from tests.benchmarks.peers.plane import running_plane
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 

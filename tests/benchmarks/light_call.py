@@ -3,11 +3,11 @@
 import os
 
 from tests.benchmarks.measure import AtMost, Figure, Report, in_turns, milliseconds
-from tests.benchmarks.peer import OUR_SERVER, Peer
-from tests.benchmarks.plane import running_plane
+from tests.benchmarks.peers.peer import OUR_SERVER, Peer
+from tests.benchmarks.peers.plane import running_plane
 
 MODEL, NAME, TEXT = "fasttext/lid.176-ftz", "language", "Wo ist der Bahnhof?"
-BARE_CALLER = ("-m", "tests.benchmarks.bare_caller")
+BARE_CALLER = ("-m", "tests.benchmarks.peers.bare_caller")
 
 
 def run(rounds: int = 300) -> Report:

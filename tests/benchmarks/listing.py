@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
-from tests.benchmarks.clients import Hub, Requests, counted_requests
 from tests.benchmarks.measure import Figure, Report, in_turns, milliseconds
-from tests.benchmarks.peer import OUR_SERVER, Peer
-from tests.benchmarks.plane import running_plane
-from tests.support.host import serving
+from tests.benchmarks.peers.clients import Hub, Requests, counted_requests
+from tests.benchmarks.peers.peer import OUR_SERVER, Peer
+from tests.benchmarks.peers.plane import running_plane
+from tests.support.hosts.host import serving
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import Backend, local

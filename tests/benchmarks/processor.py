@@ -9,8 +9,8 @@ from typing import Any
 
 import psutil
 from tests.benchmarks.measure import AtMost, Figure, Report, in_turns
-from tests.benchmarks.peer import BARE_SERVER, OUR_SERVER, Peer
-from tests.benchmarks.plane import running_plane
+from tests.benchmarks.peers.peer import BARE_SERVER, OUR_SERVER, Peer
+from tests.benchmarks.peers.plane import running_plane
 
 FLEET, CALLS = 16, 100
 TOOLS: dict[str, tuple[dict[str, Any], float]] = {

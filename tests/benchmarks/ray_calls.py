@@ -12,7 +12,7 @@ from typing import Any
 from tests.benchmarks.first_token import MODEL as CHAT
 from tests.benchmarks.first_token import stopwatch, until_first_token
 from tests.benchmarks.measure import Figure, Report, in_turns, milliseconds
-from tests.benchmarks.plane import running_plane
+from tests.benchmarks.peers.plane import running_plane
 from tests.cluster.machines import TwoMachines, two_machines
 from tests.cluster.plane import GERMAN, MODEL, REGION, ClusterPlane
 from tests.support.hang import HANG_TIMEOUT_S

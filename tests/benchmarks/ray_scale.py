@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 from tests.benchmarks.measure import Figure, Report
-from tests.support.plane_driver import RawClient, local, tiny_programs
+from tests.support.planes.plane_driver import RawClient, local, tiny_programs
 from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
@@ -125,7 +125,7 @@ async def _delay_s(plane: Plane, client: RawClient, number: int) -> float:
 @contextmanager
 def _fleet(cpus: int) -> Iterator[int]:
     """The port of a cluster with so many CPUs."""
-    command = [sys.executable, "-m", "tests.benchmarks.ray_fleet", str(cpus)]
+    command = [sys.executable, "-m", "tests.benchmarks.peers.ray_fleet", str(cpus)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

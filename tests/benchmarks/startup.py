@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from tests.benchmarks.measure import AtMost, Figure, Report, in_turns
-from tests.benchmarks.peer import BARE_SERVER, OUR_SERVER, Era, Peer
+from tests.benchmarks.peers.peer import BARE_SERVER, OUR_SERVER, Era, Peer
 
 
 def run(rounds: int = 21) -> Report:

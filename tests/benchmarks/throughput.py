@@ -3,9 +3,9 @@
 import time
 from functools import partial
 
-from tests.benchmarks.clients import Client, both_clients
 from tests.benchmarks.measure import Figure, Report, in_turns
-from tests.benchmarks.plane import running_plane
+from tests.benchmarks.peers.clients import Client, both_clients
+from tests.benchmarks.peers.plane import running_plane
 
 NAME = "chat"
 REQUESTS = {1: 200, 50: 500}

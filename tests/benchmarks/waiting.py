@@ -12,9 +12,9 @@ from statistics import quantiles
 from threading import Thread
 
 import psutil
-from tests.benchmarks.clients import Hub, counted_requests
 from tests.benchmarks.measure import Figure, Report
-from tests.benchmarks.plane import running_plane
+from tests.benchmarks.peers.clients import Hub, counted_requests
+from tests.benchmarks.peers.plane import running_plane
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport import backend

@@ -12,7 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.broker.broker import PASSWORD, PROGRAM, Broker
 from tests.support.command import Run, Start, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Answer, Host, Mode, connected
+from tests.support.hosts.host import Answer, Host, Mode, connected
 
 from inference_endpoints.transport.http import httpx
 

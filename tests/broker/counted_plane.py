@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.benchmarks.plane import Plane
+from tests.benchmarks.peers.plane import Plane
 from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.data_folder import DataFolder

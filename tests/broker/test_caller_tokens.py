@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 from tests.broker.broker import PASSWORD, Broker
 from tests.broker.conftest import NEW, OLD
 from tests.inference_endpoints_mcp.server.http.sign_in.test_profiles import write_keys
-from tests.support.accounts import FIRST, SECOND, acting, options_of_callers
-from tests.support.host import Mode
-from tests.support.http_server import ON_LOOPBACK, http_server
-from tests.support.plane_driver import PlaneOf
+from tests.support.hosts.accounts import FIRST, SECOND, acting, options_of_callers
+from tests.support.hosts.host import Mode
+from tests.support.hosts.http_server import ON_LOOPBACK, http_server
+from tests.support.planes.plane_driver import PlaneOf
 from tests.support.polling import eventually
-from tests.support.scripted_fleet import script_fleet
-from tests.support.scripted_upstream import SILENT, Upstream
+from tests.support.service.scripted_fleet import script_fleet
+from tests.support.service.scripted_upstream import SILENT, Upstream
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits

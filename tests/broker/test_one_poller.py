@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from tests.benchmarks.plane import Plane, running_plane
+from tests.benchmarks.peers.plane import Plane, running_plane
 from tests.broker.conftest import OLD, Replicas, host_at
 from tests.broker.counted_plane import CountedPlane, counted
 from tests.broker.test_replicas import wish
 from tests.inference_endpoints_mcp.server.resources.test_subscriptions import Subscriber
 from tests.support.command import address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode
+from tests.support.hosts.host import Host, Mode
 from tests.support.polling import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources.(un)?subscribe is removed")]

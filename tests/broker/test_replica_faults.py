@@ -9,7 +9,7 @@ from tests.broker.conftest import OLD, Replicas, host_at
 from tests.broker.test_replicas import wish
 from tests.support.command import address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode
+from tests.support.hosts.host import Mode
 
 pytestmark = pytest.mark.anyio
 

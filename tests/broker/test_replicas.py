@@ -9,9 +9,9 @@ import pytest
 from tests.broker.conftest import NEW, OLD, Replicas, host_at
 from tests.support.command import Run, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, text_of
+from tests.support.hosts.host import Mode, text_of
+from tests.support.hosts.round_robin import round_robin
 from tests.support.polling import eventually
-from tests.support.round_robin import round_robin
 
 from inference_endpoints.transport.http import httpx
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from tests.broker.broker import PASSWORD, Broker
 from tests.broker.conftest import NEW, OLD
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.planes.plane_driver import TOKEN, Driver
 from tests.support.polling import eventually
 
 from inference_endpoints.clients.client import AsyncEndpointsClient

@@ -24,7 +24,7 @@ from inference_endpoints_local.engines.child_process import process_identity
 NODE_BIN = Path(sys.prefix) / "cluster" / "bin"
 """Of the environment with Ray."""
 _OBJECT_STORE_BYTES = "80000000"
-VLLM_STAND_IN = Path(__file__).parents[1] / "support" / "vllm_stand_in.py"
+VLLM_STAND_IN = Path(__file__).parents[1] / "support" / "planes" / "vllm_stand_in.py"
 _TIMES = itertools.count()
 
 

@@ -17,8 +17,8 @@ import pytest
 from huggingface_hub import HfApi, constants
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import PATIENT, Host, connected
-from tests.support.plane_driver import RawClient, RawResponse
+from tests.support.hosts.host import PATIENT, Host, connected
+from tests.support.planes.plane_driver import RawClient, RawResponse
 from tests.support.polling import eventually
 
 REGION = "rack"

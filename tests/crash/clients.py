@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.crash.account import Account, Change, Wanted, called, created, deleted, turned, updated
 from tests.crash.site import MARK, Site
-from tests.support.plane_driver import RawResponse, cloud, local
+from tests.support.planes.plane_driver import RawResponse, cloud, local
 
 ENDPOINTS = "/v2/endpoint/acme"
 CHOICES = {"update": 4, "break": 1, "pause": 2, "resume": 3, "scale-to-zero": 2, "delete": 1, "call": 8}

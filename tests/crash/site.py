@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.support.plane_driver import RawClient, RawResponse
+from tests.support.planes.plane_driver import RawClient, RawResponse
 
 from inference_endpoints_local.daemon.connect import RunningPlane, connect_plane
 
@@ -33,7 +33,7 @@ class Site:
         """Start a plane, without waiting until it serves."""
         command = [sys.executable, "-m", "inference_endpoints_local.daemon", f"--data-dir={self.data_dir}"]
         command += ["--namespace=acme", "--simulated", "--simulated-speed=2000", "--json"]
-        command += ["--programs=tests.support.plane_driver:tiny_programs"]
+        command += ["--programs=tests.support.planes.plane_driver:tiny_programs"]
         with self._log.open("a") as log:
             self._daemon = subprocess.Popen(
                 command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True

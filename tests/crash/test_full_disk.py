@@ -13,7 +13,7 @@ import pytest
 from tests.crash.clients import ENDPOINTS
 from tests.crash.site import Site
 from tests.inference_endpoints_local.state.test_durability import RECORD
-from tests.support.plane_driver import cloud, local
+from tests.support.planes.plane_driver import cloud, local
 from tests.support.polling import eventually
 
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions

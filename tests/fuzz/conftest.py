@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.support.scripted_upstream import TOKEN, Upstream
+from tests.support.service.scripted_upstream import TOKEN, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import local

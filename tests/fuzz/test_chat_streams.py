@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.test_service_answers import ANYTHING
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Start, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import connected
+from tests.support.hosts.host import connected
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.tools.registry import TOOLS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.clients.plane import running_plane
-from tests.support.captures import CAPTURES
 from tests.support.hang import HANG_TIMEOUT_S
+from tests.support.service.captures import CAPTURES
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_local.daemon.connect import RunningPlane

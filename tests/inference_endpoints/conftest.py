@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import anyio.lowlevel
 import pytest
-from tests.support.scripted_upstream import TOKEN, Upstream
+from tests.support.service.scripted_upstream import TOKEN, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.inference.async_inference import AsyncInference

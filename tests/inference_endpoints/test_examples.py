@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.manifests.python_api import PublicName, public_names
 from tests.support.examples import ExampleRunner
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
 
 import inference_endpoints
 from inference_endpoints import aio

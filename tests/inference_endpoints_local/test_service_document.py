@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import CAN_SLEEP, Driver, cloud
-from tests.support.service_document import document, needs_document, validate
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver, cloud
+from tests.support.service.service_document import document, needs_document, validate
 
 from inference_endpoints_local.wire import openapi
 

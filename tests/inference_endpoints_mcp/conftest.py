@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support.host import PATIENT, Answer, Host, Mode, serving
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.hosts.host import PATIENT, Answer, Host, Mode, serving
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.server.application import ServerOptions

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from tests.support.service_document import PATH, service_document
+from tests.support.service.service_document import PATH, service_document
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import default_backend

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints_mcp.live.walk import READING
 

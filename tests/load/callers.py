@@ -5,10 +5,10 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from tests.benchmarks.peer import Era
+from tests.benchmarks.peers.peer import Era
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import PATIENT
-from tests.support.http_server import ACCEPT
+from tests.support.hosts.host import PATIENT
+from tests.support.hosts.http_server import ACCEPT
 
 from inference_endpoints.transport.http import httpx
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen
 
 import psutil
-from tests.benchmarks.peer import OUR_SERVER, Era
-from tests.benchmarks.plane import Plane, running_plane
+from tests.benchmarks.peers.peer import OUR_SERVER, Era
+from tests.benchmarks.peers.plane import Plane, running_plane
 from tests.load.callers import Caller
 from tests.support.command import write_private
 from tests.support.hang import HANG_TIMEOUT_S

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import quantiles
 
 import pytest
-from tests.benchmarks.peer import Era
+from tests.benchmarks.peers.peer import Era
 from tests.load.callers import Caller
 from tests.load.served import Served, serving_many
 from tests.support.hang import HANG_TIMEOUT_S

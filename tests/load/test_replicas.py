@@ -7,16 +7,16 @@ from contextlib import AsyncExitStack
 from itertools import cycle
 
 import pytest
-from tests.benchmarks.peer import Era
-from tests.benchmarks.plane import Plane, running_plane
+from tests.benchmarks.peers.peer import Era
+from tests.benchmarks.peers.plane import Plane, running_plane
 from tests.broker.conftest import OLD, Replicas
 from tests.broker.counted_plane import CountedPlane, counted
 from tests.load.callers import Caller
 from tests.load.test_many_callers import in_words, open_waits
 from tests.support.command import address_of
 from tests.support.hang import HANG_TIMEOUT_S
+from tests.support.hosts.round_robin import round_robin
 from tests.support.polling import eventually
-from tests.support.round_robin import round_robin
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.mcpb.__main__ import BUNDLE
-from tests.support.host import connected
+from tests.support.hosts.host import connected
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 

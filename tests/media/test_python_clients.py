@@ -11,7 +11,7 @@ import huggingface_hub
 import pytest
 from PIL import Image
 from tests.inference_endpoints.hub_surface.plain_data import plain
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream, listening
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream, listening
 
 from inference_endpoints import AsyncInferenceClient, AsyncInferenceEndpoint, EndpointsClient, InferenceEndpoint, local
 from inference_endpoints.inference.hub_client.media_files import UnreadableImage

@@ -5,8 +5,8 @@ import gc
 import sys
 
 import pytest
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Upstream
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Upstream
 
 from inference_endpoints import EndpointsClient
 from inference_endpoints.clients.client import AsyncEndpointsClient

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.scripted_upstream import SILENT, TOKEN, Answer, Upstream
+from tests.support.service.scripted_upstream import SILENT, TOKEN, Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.clients.hub_reader import MAX_AGE_S, MAX_SILENCE_AGE_S, HubReader

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.offers import instance, offers_at
+from tests.support.service.offers import instance, offers_at
 
 from inference_endpoints.deploy.offers import (
     choose_default_hardware,

@@ -1,7 +1,7 @@
 """What endpoints cost now."""
 
 import pytest
-from tests.support.offers import instance
+from tests.support.service.offers import instance
 
 from inference_endpoints.deploy.prices import Prices
 from inference_endpoints.models import Endpoint, HardwareListing

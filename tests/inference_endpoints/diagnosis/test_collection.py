@@ -1,10 +1,10 @@
 """What a diagnosis reads of an endpoint."""
 
 import pytest
-from tests.support.diagnosis import create_broken
-from tests.support.log_lines import write_log
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.planes.diagnosis import create_broken
+from tests.support.planes.log_lines import write_log
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.collection import LOG_LINES, collect_evidence

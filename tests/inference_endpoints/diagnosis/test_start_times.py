@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.diagnosis.test_diagnosis import NOW, endpoint, found
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.diagnosis.evidence import Evidence

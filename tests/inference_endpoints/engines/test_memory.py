@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support import model_configs as configs
+from tests.support.service import model_configs as configs
 
 from inference_endpoints.engines.memory import ModelMemory
 from inference_endpoints.engines.model_config import KvShape, ModelConfig, Unknown, kv_shape

@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
-from tests.support.scripted_upstream import Upstream
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import TOKEN as UPSTREAM_TOKEN
+from tests.support.service.scripted_upstream import Upstream
 
 from inference_endpoints import AsyncInferenceEndpoint, InferenceEndpoint, aio, sync
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import Driver
-from tests.support.scripted_upstream import SILENT, Answer, Upstream
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.scripted_upstream import SILENT, Answer, Upstream
 
 from inference_endpoints import InferenceEndpoint, get_inference_endpoint, sync
 from inference_endpoints.blocking import _portal, blocking

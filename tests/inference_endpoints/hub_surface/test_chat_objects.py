@@ -8,7 +8,7 @@ import huggingface_hub
 import openai
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of, collected
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream, events
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream, events
 
 from inference_endpoints import Unavailable
 

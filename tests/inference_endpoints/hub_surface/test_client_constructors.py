@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints import (
     AsyncEndpointsClient,

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import assert_type
 
 import pytest
-from tests.support.scripted_upstream import Answer, Upstream, events
+from tests.support.service.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints import AsyncInferenceEndpoint, BadRequest, InferenceEndpoint, Label
 from inference_endpoints.inference.chat.completions import ChatCompletion, ChatCompletionChunk

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, CallStyle
-from tests.support.captures import CAPTURES
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.planes.plane_driver import TOKEN, Driver
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, Answer, Upstream
-from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
+from tests.support.service.captures import CAPTURES
+from tests.support.service.scripted_upstream import SILENT, Answer, Upstream
+from tests.support.service.scripted_upstream import TOKEN as UPSTREAM_TOKEN
 
 from inference_endpoints import (
     AsyncEndpointsClient,

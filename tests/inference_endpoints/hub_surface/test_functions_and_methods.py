@@ -9,8 +9,8 @@ import huggingface_hub
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, LOCAL, READY_S, CallStyle
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import Driver
-from tests.support.scripted_upstream import Upstream
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.scripted_upstream import Upstream
 
 from inference_endpoints import (
     AlreadyExists,

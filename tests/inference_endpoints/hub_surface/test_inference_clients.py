@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
-from tests.support.scripted_upstream import TOKEN as UPSTREAM_TOKEN
+from tests.support.service.scripted_upstream import SILENT, Answer, Upstream, events
+from tests.support.service.scripted_upstream import TOKEN as UPSTREAM_TOKEN
 
 from inference_endpoints import (
     AsyncEndpointsClient,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.scripted_upstream import DROPPED, SILENT, Answer, Upstream
+from tests.support.service.scripted_upstream import DROPPED, SILENT, Answer, Upstream
 
 from inference_endpoints import BadRequest, InferenceEndpointTimeoutError, Unavailable
 from inference_endpoints.inference.tasks.outputs import Media

@@ -10,7 +10,7 @@ import pytest
 from tests.inference_endpoints.hub_surface.conftest import LOCAL, collected, set_default_control_plane
 from tests.inference_endpoints.hub_surface.plain_data import plain
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, PlaneOf
+from tests.support.planes.plane_driver import TOKEN, PlaneOf
 
 from inference_endpoints import AsyncInferenceEndpoint, aio, get_inference_endpoint
 from inference_endpoints_local.engines.programs import from_catalogue

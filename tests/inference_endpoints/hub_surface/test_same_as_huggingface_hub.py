@@ -9,7 +9,7 @@ import huggingface_hub
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of
 from tests.inference_endpoints.hub_surface.plain_data import plain
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream
 
 pytestmark = pytest.mark.anyio
 

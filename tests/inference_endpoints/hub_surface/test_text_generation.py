@@ -6,7 +6,7 @@ from typing import Any, Literal
 import huggingface_hub
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CallStyle, client_of, collected
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream, events
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream, events
 
 from inference_endpoints import InferenceEndpointTimeoutError, InvalidResponse, Unavailable
 from inference_endpoints.inference.generation.answer import (

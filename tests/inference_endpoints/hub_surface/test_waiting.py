@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints.hub_surface.conftest import CLOUD, READY_S, CallStyle
-from tests.support.plane_driver import Driver
-from tests.support.scripted_upstream import DROPPED, SILENT, Answer, Upstream
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.scripted_upstream import DROPPED, SILENT, Answer, Upstream
 
 from inference_endpoints import (
     DeploymentFailed,

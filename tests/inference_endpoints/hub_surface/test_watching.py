@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import Driver
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints import AsyncInferenceEndpoint, InferenceEndpoint, StatusChange, Unauthorized, aio
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.errors import (
     BadRequest,

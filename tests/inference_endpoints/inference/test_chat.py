@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Any, Literal
 
 import pytest
-from tests.support.scripted_upstream import SILENT, Answer, Upstream, events
+from tests.support.service.scripted_upstream import SILENT, Answer, Upstream, events
 
 from inference_endpoints.errors import (
     BadRequest,

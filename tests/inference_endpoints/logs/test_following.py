@@ -5,8 +5,8 @@ from contextlib import aclosing
 
 import pytest
 from tests.inference_endpoints.logs.test_reading import V2, V3, entry, queries
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream, events
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound, Unavailable

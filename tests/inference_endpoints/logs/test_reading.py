@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.support.log_lines import write_log
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.planes.log_lines import write_log
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound

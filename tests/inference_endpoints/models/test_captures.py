@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.support.captures import CAPTURES
+from tests.support.service.captures import CAPTURES
 
 from inference_endpoints import errors
 from inference_endpoints.deploy.specs import EndpointSpec, Hardware

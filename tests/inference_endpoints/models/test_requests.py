@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.support.schema_facts import facts_of
-from tests.support.service_document import needs_document, service_document
+from tests.support.service.schema_facts import facts_of
+from tests.support.service.service_document import needs_document, service_document
 
 from inference_endpoints.deploy.request_validation import validated
 from inference_endpoints.errors import BadRequest

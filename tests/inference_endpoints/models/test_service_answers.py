@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.support.service_answers import answers
-from tests.support.service_document import documented_operations, needs_document, service_document
+from tests.support.service.service_answers import answers
+from tests.support.service.service_document import documented_operations, needs_document, service_document
 
 from inference_endpoints.models import ApiModel, ApiModelWithRaw, EndpointPage
 from inference_endpoints.transport.operations import JSON, Operation

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.service_document import needs_document
-from tests.support.service_requests import problems_of
+from tests.support.service.service_document import needs_document
+from tests.support.service.service_requests import problems_of
 
 pytestmark = needs_document
 

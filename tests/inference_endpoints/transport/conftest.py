@@ -4,8 +4,8 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.support.plane_driver import cloud
-from tests.support.scripted_upstream import Upstream
+from tests.support.planes.plane_driver import cloud
+from tests.support.service.scripted_upstream import Upstream
 
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import CreateRequest, Endpoint

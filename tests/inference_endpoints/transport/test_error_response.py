@@ -2,7 +2,7 @@
 
 import pytest
 from tests.inference_endpoints.transport.conftest import ALL, CREATE_CHAT, ONE, READ_CHAT
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.errors import (
     AlreadyExists,

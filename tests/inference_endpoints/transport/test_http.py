@@ -2,7 +2,7 @@
 
 import pytest
 from tests.inference_endpoints.transport.conftest import CREATE_CHAT, ONE, READ_CHAT, Recorder, call
-from tests.support.scripted_upstream import DROPPED, SILENT, Answer, Upstream
+from tests.support.service.scripted_upstream import DROPPED, SILENT, Answer, Upstream
 
 from inference_endpoints.errors import BadRequest, InferenceEndpointTimeoutError, NotDeployed, Refused, Unavailable
 from inference_endpoints.models import Endpoint

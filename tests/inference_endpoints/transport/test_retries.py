@@ -2,7 +2,7 @@
 
 import pytest
 from tests.inference_endpoints.transport.conftest import ALL, CREATE_CHAT, ONE, READ_CHAT, call, closed_port
-from tests.support.scripted_upstream import DROPPED, SILENT, TOKEN, Answer, Upstream
+from tests.support.service.scripted_upstream import DROPPED, SILENT, TOKEN, Answer, Upstream
 
 from inference_endpoints.errors import BadRequest, InferenceEndpointError, OutcomeUnknown, RateLimited, Unavailable
 from inference_endpoints.transport.backend import Backend, local

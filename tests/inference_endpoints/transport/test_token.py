@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.inference_endpoints.transport.conftest import READ_CHAT, Recorder, call
-from tests.support.scripted_upstream import TOKEN, Upstream
+from tests.support.service.scripted_upstream import TOKEN, Upstream
 
 from inference_endpoints.errors import NotConfigured, Unauthorized
 from inference_endpoints.transport.backend import Backend, hugging_face

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import RUNNING, TOKEN
+from tests.support.service.scripted_upstream import RUNNING, TOKEN
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import NotFound

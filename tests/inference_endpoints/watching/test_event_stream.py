@@ -6,10 +6,10 @@ from contextlib import aclosing
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN as PLANE_TOKEN
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import TOKEN as PLANE_TOKEN
+from tests.support.planes.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import DROPPED, TOKEN, Answer, Upstream, events
+from tests.support.service.scripted_upstream import DROPPED, TOKEN, Answer, Upstream, events
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, NotFound, Unavailable

@@ -9,7 +9,7 @@ from datetime import timedelta
 import anyio
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError, InferenceEndpointTimeoutError, Paused, Unauthorized

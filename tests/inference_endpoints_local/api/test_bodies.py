@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import Driver, cloud, merged
+from tests.support.planes.plane_driver import Driver, cloud, merged
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,7 @@
 """Lists of endpoints: their order, filters, pages, and the search for names."""
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,7 @@
 """The Hub's pages that a plane serves: of the models that run here, and with the simulation of some of the Hub."""
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.models import catalogue
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.captures import CAPTURES
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
+from tests.support.service.captures import CAPTURES
 
 pytestmark = pytest.mark.anyio
 ONE = "/v2/endpoint/acme/chat"

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 

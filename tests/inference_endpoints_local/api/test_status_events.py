@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.api import status_events
 

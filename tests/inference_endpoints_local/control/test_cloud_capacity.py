@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4, finish_all_attempts, finish_starts
+from tests.support.planes.plane_driver import Driver
+from tests.support.planes.scenarios import L4, finish_all_attempts, finish_starts
 
 pytestmark = pytest.mark.anyio
 

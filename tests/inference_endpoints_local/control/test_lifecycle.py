@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.support.plane_driver import CAN_SLEEP, Driver, PlaneOf
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 READY_S = 200

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.inference_endpoints_local.models.test_catalogue import gguf
-from tests.support.plane_driver import PlaneOf
+from tests.support.planes.plane_driver import PlaneOf
 
 from inference_endpoints_local.engines.programs import from_catalogue
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf, tiny_programs
+from tests.support.planes.plane_driver import Driver, PlaneOf, tiny_programs
 from tests.support.polling import until_ended
 
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from tests.support.captures import CAPTURES
 from tests.support.hang import HANG_TIMEOUT_S
+from tests.support.service.captures import CAPTURES
 
 from inference_endpoints_local.daemon.connect import RunningPlane, find_plane
 

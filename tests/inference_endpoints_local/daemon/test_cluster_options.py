@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.command import Run
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
+from tests.support.planes.ray_stand_in import RayStandIn, standing_in
 from tests.support.polling import eventually
-from tests.support.ray_stand_in import RayStandIn, standing_in
 
 from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
 from inference_endpoints_local.daemon.cluster.ray_options import RayOptions

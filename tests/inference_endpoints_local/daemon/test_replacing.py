@@ -4,7 +4,7 @@ import json
 from contextlib import aclosing
 
 import pytest
-from tests.support.plane_driver import local
+from tests.support.planes.plane_driver import local
 
 from inference_endpoints_local.daemon.connect import StartOptions, connect_plane, take_lease
 from inference_endpoints_local.daemon.plane_errors import NotSimulated
@@ -48,7 +48,7 @@ async def test_an_older_plane_whose_simulation_is_leased_is_joined_and_shows_its
 
 
 async def test_an_older_plane_with_a_worker_is_joined_even_without_a_lease(machine: Machine) -> None:
-    await line_of(machine.serve("--linger=60", "--programs=tests.support.plane_driver:tiny_programs"))
+    await line_of(machine.serve("--linger=60", "--programs=tests.support.planes.plane_driver:tiny_programs"))
     await create_endpoint(machine.plane, json.dumps(local("e")).encode())
     age(machine)
     assert await connect_plane(machine.data_dir, REAL) == machine.plane

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually, until_ended
 
 from inference_endpoints_local.engines.worker_proxy import WorkerFailed

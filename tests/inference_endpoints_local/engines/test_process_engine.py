@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
 from tests.support.polling import until_ended
 
 from inference_endpoints_local.engines.child_process import process_identity

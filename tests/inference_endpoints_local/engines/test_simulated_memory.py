@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import Driver
+from tests.support.planes.plane_driver import Driver
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub._inference_endpoints import InferenceCatalogModel
 from tests.inference_endpoints_local.models.test_catalogue import gguf
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_local.models import catalogue

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import Driver, PlaneOf, RawClient
+from tests.support.planes.plane_driver import Driver, PlaneOf, RawClient
 from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.child_process import end_leftovers, process_identity
@@ -87,7 +87,7 @@ sys.path.insert(0, sys.argv[2])
 import uvicorn
 from inference_endpoints_local import loopback
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions
-from tests.support.plane_driver import TOKEN, tiny_programs
+from tests.support.planes.plane_driver import TOKEN, tiny_programs
 
 async def main():
     plane = Plane(PlaneOptions(data_dir=Path(sys.argv[1]), token=TOKEN, namespace="acme", simulated=True, cores=4,

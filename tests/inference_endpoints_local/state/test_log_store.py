@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
 
 pytestmark = pytest.mark.anyio
 ONE = "/v2/endpoint/acme/chat"

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from starlette.routing import Route
 from tests.clients.plane import running_plane
-from tests.support.captures import CAPTURES
 from tests.support.hang import HANG_TIMEOUT_S
+from tests.support.service.captures import CAPTURES
 
 from inference_endpoints_local.daemon.connect import RunningPlane
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions

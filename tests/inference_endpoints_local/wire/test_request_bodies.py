@@ -1,8 +1,8 @@
 """Every body that the service's document describes, compared name by name with the bodies that the plane accepts."""
 
 import pytest
-from tests.support.schema_facts import Facts, facts_of
-from tests.support.service_document import needs_document, service_document
+from tests.support.service.schema_facts import Facts, facts_of
+from tests.support.service.service_document import needs_document, service_document
 
 from inference_endpoints_local.wire import openapi
 from inference_endpoints_mcp.live.service_document import ServiceDocument

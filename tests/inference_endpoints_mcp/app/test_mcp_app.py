@@ -13,11 +13,11 @@ from pydantic import BaseModel
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.inference_endpoints_mcp.tools.test_contract import nodes
 from tests.manifests.__main__ import PACKAGE, generate
-from tests.support.app_host import MIME_TYPE, UI, app_host
-from tests.support.host import Host, Mode, text_of
-from tests.support.plane_driver import Driver
-from tests.support.scripted_fleet import script_fleet
-from tests.support.scripted_upstream import Upstream
+from tests.support.hosts.app_host import MIME_TYPE, UI, app_host
+from tests.support.hosts.host import Host, Mode, text_of
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.scripted_fleet import script_fleet
+from tests.support.service.scripted_upstream import Upstream
 
 from inference_endpoints_mcp.app.page import page_for_hosts
 from inference_endpoints_mcp.policy.limits import Limits

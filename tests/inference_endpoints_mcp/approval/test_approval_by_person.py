@@ -12,8 +12,8 @@ import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Answer, Mode
-from tests.support.plane_driver import CAN_SLEEP, TOKEN, Driver
+from tests.support.hosts.host import Answer, Mode
+from tests.support.planes.plane_driver import CAN_SLEEP, TOKEN, Driver
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints.transport.effect import Effect

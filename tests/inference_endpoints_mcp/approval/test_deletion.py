@@ -7,8 +7,8 @@ import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Answer, Mode
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Answer, Mode
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.policy.limits import Limits

@@ -19,8 +19,8 @@ from tests.inference_endpoints_mcp.approval.test_approval_by_person import (
     world,
 )
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, Mode, parts_of, text_of
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Host, Mode, parts_of, text_of
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.approval.approvals import PLAN_VALID_S

@@ -12,7 +12,7 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Run, Start
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import connected
+from tests.support.hosts.host import connected
 
 from inference_endpoints.transport.http import httpx
 

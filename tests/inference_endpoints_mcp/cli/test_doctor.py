@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from tests.support.command import Run, Start
-from tests.support.plane_driver import TOKEN, PlaneOf
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.planes.plane_driver import TOKEN, PlaneOf
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport.backend import local

@@ -12,8 +12,8 @@ from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Run, Start, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
-from tests.support.round_robin import round_robin
+from tests.support.hosts.host import Mode, connected
+from tests.support.hosts.round_robin import round_robin
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.tools.registry import TOOLS

@@ -14,7 +14,7 @@ import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.support.command import INHERITED
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
+from tests.support.hosts.host import Mode, connected
 
 from inference_endpoints_local.daemon import connect
 from inference_endpoints_mcp.server.tool_calls import published_tools

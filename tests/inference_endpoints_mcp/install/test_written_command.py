@@ -12,7 +12,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.inference_endpoints_mcp.install.host_files import entry_in, put
 from tests.support.command import INHERITED, Run
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import connected
+from tests.support.hosts.host import connected
 
 from inference_endpoints_mcp.install.hosts import HOSTS
 from inference_endpoints_mcp.install.machine import Machine

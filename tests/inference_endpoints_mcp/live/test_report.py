@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import TOKEN
-from tests.support.scripted_upstream import Answer, Upstream, events
-from tests.support.service_document import needs_document, service_document
+from tests.support.planes.plane_driver import TOKEN
+from tests.support.service.scripted_upstream import Answer, Upstream, events
+from tests.support.service.service_document import needs_document, service_document
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport import operations

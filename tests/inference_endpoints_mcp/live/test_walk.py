@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from tests.support.log_lines import write_log
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream, events
-from tests.support.service_document import document, needs_document, service_document
+from tests.support.planes.log_lines import write_log
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Answer, Upstream, events
+from tests.support.service.service_document import document, needs_document, service_document
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.transport import operations

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.guarded_client import guarded
-from tests.support.host import Mode, text_of
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.hosts.guarded_client import guarded
+from tests.support.hosts.host import Mode, text_of
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import CreateRequest

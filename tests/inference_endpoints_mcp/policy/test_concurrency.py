@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import pollers
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import pollers
+from tests.support.planes.plane_driver import Driver
 from tests.support.polling import eventually
 
 pytestmark = pytest.mark.anyio

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.guarded_client import guarded
-from tests.support.host import Host, Mode
-from tests.support.plane_driver import TOKEN, Driver, cloud
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.guarded_client import guarded
+from tests.support.hosts.host import Host, Mode
+from tests.support.planes.plane_driver import TOKEN, Driver, cloud
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.errors import Refused
 from inference_endpoints.models import CreateRequest

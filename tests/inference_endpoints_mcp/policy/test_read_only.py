@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.guarded_client import guarded
-from tests.support.plane_driver import TOKEN, Driver, cloud
+from tests.support.hosts.guarded_client import guarded
+from tests.support.planes.plane_driver import TOKEN, Driver, cloud
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import Refused

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from tests.inference_endpoints.conftest import backend, foreign
-from tests.support.host import Host, serving
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream, listening
+from tests.support.hosts.host import Host, serving
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream, listening
 
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints_mcp.server.application import ServerOptions

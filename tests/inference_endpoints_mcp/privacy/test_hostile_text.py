@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from mcp.types import TextContent, TextResourceContents
-from tests.support.every_tool import CHAT, EVERY_TOOL, L4
-from tests.support.host import Host, Mode, serving, text_of
-from tests.support.plane_driver import TOKEN
-from tests.support.scripted_upstream import Answer, Upstream, events
-from tests.support.tables import without_tables
+from tests.support.hosts.every_tool import CHAT, EVERY_TOOL, L4
+from tests.support.hosts.host import Host, Mode, serving, text_of
+from tests.support.hosts.tables import without_tables
+from tests.support.planes.plane_driver import TOKEN
+from tests.support.service.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

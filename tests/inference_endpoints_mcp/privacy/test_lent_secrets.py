@@ -9,8 +9,8 @@ import pytest
 from tests.inference_endpoints_mcp.approval.test_approval_by_person import EVERYTHING, NEW, never, world
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.command import Run
-from tests.support.host import Mode
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.hosts.host import Mode
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints.errors import BadRequest
 from inference_endpoints_local.state.faults import Fault

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.every_tool import EVERY_TOOL
-from tests.support.host import Mode
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.hosts.every_tool import EVERY_TOOL
+from tests.support.hosts.host import Mode
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

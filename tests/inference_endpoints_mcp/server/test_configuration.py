@@ -16,12 +16,12 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.server.http.sign_in.test_profiles import signed_in, write_keys
 from tests.support.command import Run, Start, address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected, pollers
-from tests.support.http_server import ON_LOOPBACK, http_server
-from tests.support.identity_provider import identity_provider
-from tests.support.in_process import InMemoryTransport
-from tests.support.options import options_for
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.hosts.host import Host, Mode, connected, pollers
+from tests.support.hosts.http_server import ON_LOOPBACK, http_server
+from tests.support.hosts.identity_provider import identity_provider
+from tests.support.hosts.in_process import InMemoryTransport
+from tests.support.hosts.options import options_for
+from tests.support.planes.plane_driver import TOKEN, Driver
 from tests.support.polling import eventually
 
 from inference_endpoints.transport.backend import hugging_face, local

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.benchmarks.peer import OUR_SERVER, Era, Peer
+from tests.benchmarks.peers.peer import OUR_SERVER, Era, Peer
 
 OF_THE_MODEL_LAYER = {
     "confined_files",

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.host import Host
+from tests.support.hosts.host import Host
 
 from inference_endpoints_mcp.skills.library import Skill
 

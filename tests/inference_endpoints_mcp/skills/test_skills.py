@@ -15,8 +15,8 @@ from mcp.types import INVALID_PARAMS, PaginatedRequestParams, Request, RequestPa
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.inference_endpoints_mcp.skills.scripted_agent import ScriptedAgent, filled
 from tests.support.command import Run
-from tests.support.host import Host, Mode
-from tests.support.plane_driver import CAN_SLEEP, Driver, PlaneOf
+from tests.support.hosts.host import Host, Mode
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver, PlaneOf
 
 from inference_endpoints_local.engines.programs import from_catalogue
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

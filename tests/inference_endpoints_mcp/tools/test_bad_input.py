@@ -4,8 +4,8 @@ import sys
 from typing import Any
 
 import pytest
-from tests.support.host import Host, parts_of, text_of
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Host, parts_of, text_of
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_mcp.server.tool_calls import tool_specs
 

@@ -8,9 +8,9 @@ import pytest
 from mcp import MCPError
 from tests.manifests.__main__ import PACKAGE, generate
 from tests.manifests.tools_page import count_model_characters
-from tests.support.every_tool import EVERY_TOOL
-from tests.support.host import Host
-from tests.support.plane_driver import Driver
+from tests.support.hosts.every_tool import EVERY_TOOL
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.tools.registry import TOOLS

@@ -5,9 +5,9 @@ from typing import Any
 import jsonschema
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.every_tool import EVERY_TOOL
-from tests.support.host import Mode
-from tests.support.plane_driver import Driver
+from tests.support.hosts.every_tool import EVERY_TOOL
+from tests.support.hosts.host import Mode
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 
@@ -33,7 +33,7 @@ async def test_outputs_and_next_calls_match_the_schemas(driver: Driver, host_of:
     await driver.reach("tiny", "running")
     async with host_of(mode, host_timeout_s=2, approval=ApprovalPolicy(method=ApprovalMethod.OFF)) as host:
         tools = {tool.name: tool for tool in (await host.client.list_tools()).tools}
-        assert set(EVERY_TOOL) == set(tools), "tests/support/every_tool.py needs one call of each tool"
+        assert set(EVERY_TOOL) == set(tools), "tests/support/hosts/every_tool.py needs one call of each tool"
         calls = list(OTHER_CALLS)
         for tool, arguments in EVERY_TOOL.items():
             if "dry_run" in tools[tool].input_schema["properties"]:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.budgeted_agent import at_work
-from tests.support.host import Host
-from tests.support.plane_driver import CAN_SLEEP, Driver, PlaneOf
-from tests.support.scenarios import HOUR, L4, LENDS_A_TOKEN, configuration, finish_all_attempts, finish_starts
+from tests.support.hosts.budgeted_agent import at_work
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver, PlaneOf
+from tests.support.planes.scenarios import HOUR, L4, LENDS_A_TOKEN, configuration, finish_all_attempts, finish_starts
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, text_of
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Host, text_of
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_mcp.server.answers.rendering import ERROR_META
 from inference_endpoints_mcp.server.tool_calls import published_tools

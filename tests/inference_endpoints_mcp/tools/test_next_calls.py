@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, text_of
-from tests.support.plane_driver import CAN_SLEEP, Driver, PlaneOf
-from tests.support.scenarios import L4, finish_all_attempts, finish_starts
+from tests.support.hosts.host import Host, text_of
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver, PlaneOf
+from tests.support.planes.scenarios import L4, finish_all_attempts, finish_starts
 
 pytestmark = pytest.mark.anyio
 

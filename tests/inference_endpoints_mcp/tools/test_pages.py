@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.support.host import Host
-from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver
+from tests.support.planes.scenarios import L4
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.host import serving
-from tests.support.options import options_for
+from tests.support.hosts.host import serving
+from tests.support.hosts.options import options_for
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, TOKEN, Answer, Upstream
+from tests.support.service.scripted_upstream import SILENT, TOKEN, Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, local
 

@@ -8,11 +8,19 @@ from datetime import timedelta
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.budgeted_agent import at_work
-from tests.support.host import Host
-from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4, LENDS_A_TOKEN, VLLM, age, configuration, finish_all_attempts, finish_starts
-from tests.support.scripted_upstream import Upstream
+from tests.support.hosts.budgeted_agent import at_work
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver
+from tests.support.planes.scenarios import (
+    L4,
+    LENDS_A_TOKEN,
+    VLLM,
+    age,
+    configuration,
+    finish_all_attempts,
+    finish_starts,
+)
+from tests.support.service.scripted_upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

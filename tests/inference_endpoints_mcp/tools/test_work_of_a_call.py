@@ -4,7 +4,7 @@ import gc
 
 import pytest
 from mcp.server.elicitation import AcceptedElicitation
-from tests.support.host import Host
+from tests.support.hosts.host import Host
 
 pytestmark = pytest.mark.anyio
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.support.model_configs import LLAMA_3_1_8B
-from tests.support.offers import instance, offers_at
+from tests.support.service.model_configs import LLAMA_3_1_8B
+from tests.support.service.offers import instance, offers_at
 
 from inference_endpoints.deploy.offers import require_offer
 from inference_endpoints.deploy.sizing.known_model import HubFacts, KnownModel

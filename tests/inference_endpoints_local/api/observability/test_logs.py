@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.log_lines import REPLICA, write_log
-from tests.support.plane_driver import Driver, RawResponse
+from tests.support.planes.log_lines import REPLICA, write_log
+from tests.support.planes.plane_driver import Driver, RawResponse
 
 pytestmark = pytest.mark.anyio
 LOGS = "/v3/endpoint/acme/chat/logs"

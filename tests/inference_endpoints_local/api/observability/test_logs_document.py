@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_local.state.test_log_store import event, following
-from tests.support.log_lines import write_log
-from tests.support.plane_driver import Driver
-from tests.support.service_document import document, needs_document, validate
+from tests.support.planes.log_lines import write_log
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.service_document import document, needs_document, validate
 
 from inference_endpoints_local.wire import openapi, routes
 from inference_endpoints_local.wire.routes import RouteContract

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.programs import from_catalogue

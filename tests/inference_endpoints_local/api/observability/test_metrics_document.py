@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 from tests.support.polling import eventually
-from tests.support.service_document import document, needs_document, validate
+from tests.support.service.service_document import document, needs_document, validate
 
 from inference_endpoints_local.engines.programs import from_catalogue
 

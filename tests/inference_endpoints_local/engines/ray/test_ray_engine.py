@@ -8,9 +8,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import CAN_SLEEP, Driver, PlaneOf
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver, PlaneOf
+from tests.support.planes.ray_stand_in import RayStandIn, standing_in
 from tests.support.polling import eventually, until_ended
-from tests.support.ray_stand_in import RayStandIn, standing_in
 
 from inference_endpoints_local.control.managed_endpoint import ManagedEndpoint
 from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
+from tests.support.planes.ray_stand_in import RayStandIn, standing_in
 from tests.support.polling import eventually, until_ended
-from tests.support.ray_stand_in import RayStandIn, standing_in
 
 from inference_endpoints_local.daemon.cluster.cluster_engine import Cluster
 from inference_endpoints_local.engines.programs import from_catalogue
@@ -20,7 +20,7 @@ from inference_endpoints_local.engines.serving_engines.exposition import VLLM, E
 
 pytestmark = pytest.mark.anyio
 
-STAND_IN = Path(__file__).parents[3] / "support" / "vllm_stand_in.py"
+STAND_IN = Path(__file__).parents[3] / "support" / "planes" / "vllm_stand_in.py"
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
 PRICES = ClusterPrices(region="rack", accelerators={"A100-80G": AcceleratorFacts(per_hour=2.5, memory_gb=80)})
 IMAGE: dict[str, Any] = {"url": "vllm/vllm-openai", "tensorParallelSize": 2, "kvCacheDtype": "fp8-e4-m3"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from huggingface_hub import InferenceClient
 from tests.inference_endpoints_local.workers.conftest import WorkerProcess, start_worker
-from tests.support import gguf_files
+from tests.support.planes import gguf_files
 
 from inference_endpoints_local.models import catalogue
 

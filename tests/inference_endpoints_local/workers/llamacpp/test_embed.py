@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import InferenceClient
 from openai import OpenAI
 from tests.inference_endpoints_local.workers.llamacpp.conftest import serving
-from tests.support import gguf_files
+from tests.support.planes import gguf_files
 
 pytestmark = pytest.mark.models
 

@@ -11,10 +11,10 @@ import anyio
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.command import Run
-from tests.support.guarded_client import guarded
-from tests.support.host import Mode
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.guarded_client import guarded
+from tests.support.hosts.host import Mode
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import InferenceEndpointError

@@ -16,9 +16,9 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.command import COMMAND, Start, address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
-from tests.support.http_server import INITIALIZE
-from tests.support.otlp_receiver import Receiver, receiving
+from tests.support.hosts.host import Mode, connected
+from tests.support.hosts.http_server import INITIALIZE
+from tests.support.hosts.otlp_receiver import Receiver, receiving
 from tests.support.polling import eventually
 
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.host import Host, text_of
-from tests.support.plane_driver import Driver
-from tests.support.scenarios import L4
-from tests.support.tables import without_tables
+from tests.support.hosts.host import Host, text_of
+from tests.support.hosts.tables import without_tables
+from tests.support.planes.plane_driver import Driver
+from tests.support.planes.scenarios import L4
 
 from inference_endpoints_mcp.server.answers.tables import with_tables
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.command import write_private
-from tests.support.host import serving, text_of
-from tests.support.options import options_for
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import serving, text_of
+from tests.support.hosts.options import options_for
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.errors import NotConfigured
 from inference_endpoints.transport.backend import Backend, local

@@ -11,9 +11,9 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected
-from tests.support.http_server import http_server
-from tests.support.plane_driver import TOKEN, Driver
+from tests.support.hosts.host import Host, Mode, connected
+from tests.support.hosts.http_server import http_server
+from tests.support.planes.plane_driver import TOKEN, Driver
 from tests.support.polling import eventually
 
 from inference_endpoints.transport.backend import Backend, local

@@ -10,7 +10,7 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.inference_endpoints_mcp.server.http.sign_in.test_keys import add_key, signed_in, status_of
 from tests.support.command import Run, Start, address_of
-from tests.support.host import Mode, connected
+from tests.support.hosts.host import Mode, connected
 
 from inference_endpoints_local.daemon.data_folder import DataFolder
 

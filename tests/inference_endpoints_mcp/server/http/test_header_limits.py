@@ -12,7 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from starlette.datastructures import Headers
 from tests.support.command import Run, Start, address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected
+from tests.support.hosts.host import Host, Mode, connected
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_mcp.server.http.header_limits import parse_header_limits

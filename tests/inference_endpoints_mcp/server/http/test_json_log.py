@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from tests.support.command import Start
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
+from tests.support.hosts.host import Mode, connected
 
 from inference_endpoints_mcp.policy.caller import Caller, current_caller
 from inference_endpoints_mcp.privacy.redact import Redactor

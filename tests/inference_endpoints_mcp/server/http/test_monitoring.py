@@ -11,10 +11,10 @@ import yaml
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Start
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
-from tests.support.http_server import ON_LOOPBACK, http_server
-from tests.support.options import options_for
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Mode, connected
+from tests.support.hosts.http_server import ON_LOOPBACK, http_server
+from tests.support.hosts.options import options_for
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints.transport.http import httpx

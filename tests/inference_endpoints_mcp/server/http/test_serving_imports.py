@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from mcp.client.streamable_http import streamable_http_client
-from tests.benchmarks.peer import OUR_SERVER
+from tests.benchmarks.peers.peer import OUR_SERVER
 from tests.support.command import Run
-from tests.support.every_tool import EVERY_TOOL
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, connected
+from tests.support.hosts.every_tool import EVERY_TOOL
+from tests.support.hosts.host import Mode, connected
 from tests.support.polling import eventually
 
 from inference_endpoints.transport.http import httpx

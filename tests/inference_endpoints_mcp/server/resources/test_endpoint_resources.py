@@ -7,8 +7,8 @@ import pytest
 from mcp import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference, TextResourceContents
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_mcp.policy.limits import Limits
 

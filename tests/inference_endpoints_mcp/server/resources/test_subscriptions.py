@@ -9,9 +9,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import Implementation, ResourceUpdatedNotification
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode, pollers
-from tests.support.in_process import InMemoryTransport
-from tests.support.plane_driver import CAN_SLEEP, TOKEN, Driver
+from tests.support.hosts.host import Mode, pollers
+from tests.support.hosts.in_process import InMemoryTransport
+from tests.support.planes.plane_driver import CAN_SLEEP, TOKEN, Driver
 from tests.support.polling import eventually
 
 from inference_endpoints.transport.backend import Backend, local

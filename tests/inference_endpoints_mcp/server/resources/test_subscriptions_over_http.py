@@ -14,7 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ResourceUpdatedNotification
 from tests.support.command import Run, Start, address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode
+from tests.support.hosts.host import Mode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:resources.(un)?subscribe is removed")]
 

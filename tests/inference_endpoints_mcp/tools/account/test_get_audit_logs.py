@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.captures import CAPTURES
-from tests.support.host import Host, serving
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.service.captures import CAPTURES
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_local.state import audit_event

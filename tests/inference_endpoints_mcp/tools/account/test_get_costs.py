@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from mcp.client.streamable_http import streamable_http_client
-from tests.support.host import Host, Mode, connected, serving
-from tests.support.http_server import http_server
-from tests.support.options import options_for
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_fleet import script_fleet
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Host, Mode, connected, serving
+from tests.support.hosts.http_server import http_server
+from tests.support.hosts.options import options_for
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_fleet import script_fleet
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.deploy.costs import Costs, EndpointCost
 from inference_endpoints.transport.backend import Backend, local

@@ -3,8 +3,8 @@
 from contextlib import AsyncExitStack
 
 import pytest
-from tests.support.host import serving
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf, cloud
+from tests.support.hosts.host import serving
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf, cloud
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support.host import Host, serving
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream
+from tests.support.hosts.host import Host, serving
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.server.application import ServerOptions

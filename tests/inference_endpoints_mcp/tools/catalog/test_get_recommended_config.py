@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, serving
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
-from tests.support.scenarios import LENDS_A_TOKEN
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.planes.scenarios import LENDS_A_TOKEN
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_local.engines.programs import from_catalogue

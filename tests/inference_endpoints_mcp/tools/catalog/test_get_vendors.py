@@ -1,7 +1,7 @@
 """Listing hardware: sorted by price, filtered, paged."""
 
 import pytest
-from tests.support.host import OUTPUT_LIMIT, Host, size_of
+from tests.support.hosts.host import OUTPUT_LIMIT, Host, size_of
 
 pytestmark = pytest.mark.anyio
 

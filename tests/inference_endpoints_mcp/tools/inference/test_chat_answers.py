@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from mcp.types import TextResourceContents
-from tests.support.host import Host, serving, tokens_of
-from tests.support.plane_driver import TOKEN
+from tests.support.hosts.host import Host, serving, tokens_of
+from tests.support.planes.plane_driver import TOKEN
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import Answer, Upstream, events
+from tests.support.service.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS

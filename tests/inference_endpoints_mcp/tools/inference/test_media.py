@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from mcp.types import AudioContent, BlobResourceContents, CallToolResult, ImageContent
-from tests.support.host import Host, serving
-from tests.support.plane_driver import TOKEN
-from tests.support.scripted_upstream import Answer, Upstream, events
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import TOKEN
+from tests.support.service.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.confined_files import ConfinedFolders
 from inference_endpoints.inference.tasks.readers.media import wave_file

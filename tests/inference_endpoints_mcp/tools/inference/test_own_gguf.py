@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_local.workers.llamacpp.test_images import RED, png
-from tests.support import gguf_files
-from tests.support.host import Host, parts_of
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Host, parts_of
+from tests.support.planes import gguf_files
+from tests.support.planes.plane_driver import Driver
 
 pytestmark = [pytest.mark.anyio, pytest.mark.models]
 

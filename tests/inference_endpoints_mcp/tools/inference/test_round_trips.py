@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.host import Host, serving
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream, events
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.scripted_upstream import Answer, Upstream, events
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.policy.limits import Limits

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from mcp import MCPError
 from mcp.types import TextResourceContents
-from tests.support.host import Host, serving, size_of, tokens_of
-from tests.support.plane_driver import TOKEN
-from tests.support.scripted_upstream import SILENT, Answer, Upstream
+from tests.support.hosts.host import Host, serving, size_of, tokens_of
+from tests.support.planes.plane_driver import TOKEN
+from tests.support.service.scripted_upstream import SILENT, Answer, Upstream
 
 from inference_endpoints.inference.tasks.table import TASKS
 from inference_endpoints.transport.backend import Backend, local

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.host import Host, serving
-from tests.support.plane_driver import CAN_SLEEP, TOKEN, Driver
-from tests.support.priced_cloud import script_cloud
-from tests.support.scripted_upstream import Upstream
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import CAN_SLEEP, TOKEN, Driver
+from tests.support.service.priced_cloud import script_cloud
+from tests.support.service.scripted_upstream import Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

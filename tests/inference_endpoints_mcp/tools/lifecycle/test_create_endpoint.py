@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, Mode
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Host, Mode
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.policy.limits import Limits

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import OUTPUT_LIMIT, Host, size_of
-from tests.support.plane_driver import Driver
-from tests.support.scenarios import configuration
+from tests.support.hosts.host import OUTPUT_LIMIT, Host, size_of
+from tests.support.planes.plane_driver import Driver
+from tests.support.planes.scenarios import configuration
 
 pytestmark = pytest.mark.anyio
 

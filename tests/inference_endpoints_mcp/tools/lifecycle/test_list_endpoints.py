@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.support.host import OUTPUT_LIMIT, Host, size_of
-from tests.support.plane_driver import Driver, PlaneOf, cloud
+from tests.support.hosts.host import OUTPUT_LIMIT, Host, size_of
+from tests.support.planes.plane_driver import Driver, PlaneOf, cloud
 
 from inference_endpoints_local.state.audit_event import Actor
 

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.host import Host
-from tests.support.model_configs import LLAMA_3_1_8B
-from tests.support.plane_driver import Driver
-from tests.support.priced_cloud import A100, L4, LLAMA, T4, WEIGHTS
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.model_configs import LLAMA_3_1_8B
+from tests.support.service.priced_cloud import A100, L4, LLAMA, T4, WEIGHTS
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 pytestmark = pytest.mark.anyio
 

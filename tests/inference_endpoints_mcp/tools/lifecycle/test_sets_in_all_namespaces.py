@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from mcp.types import ElicitResult
-from tests.support.host import Answer as PersonsAnswer
-from tests.support.host import Host, serving
-from tests.support.plane_driver import TOKEN
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Answer as PersonsAnswer
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import TOKEN
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.policy.limits import Limits

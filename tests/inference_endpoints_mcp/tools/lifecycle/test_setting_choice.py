@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.support.host import Host
-from tests.support.plane_driver import Driver
-from tests.support.priced_cloud import A100, L4, LLAMA, T4
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.priced_cloud import A100, L4, LLAMA, T4
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.host import Host, Mode
-from tests.support.plane_driver import CAN_SLEEP, Driver
-from tests.support.scenarios import L4, finish_starts
+from tests.support.hosts.host import Host, Mode
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver
+from tests.support.planes.scenarios import L4, finish_starts
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy

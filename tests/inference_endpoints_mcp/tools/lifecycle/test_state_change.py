@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.support.host import Host
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_local.state.faults import Fault
 

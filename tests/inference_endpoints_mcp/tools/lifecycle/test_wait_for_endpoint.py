@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, parts_of, pollers
-from tests.support.plane_driver import CAN_SLEEP, Driver
+from tests.support.hosts.host import Host, parts_of, pollers
+from tests.support.planes.plane_driver import CAN_SLEEP, Driver
 from tests.support.polling import eventually
 
 from inference_endpoints_local.state.faults import Fault

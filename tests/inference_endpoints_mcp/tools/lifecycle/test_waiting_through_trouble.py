@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, parts_of, pollers, serving
-from tests.support.options import options_for
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.hosts.host import Host, Mode, parts_of, pollers, serving
+from tests.support.hosts.options import options_for
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, Answer, Upstream
+from tests.support.service.scripted_upstream import SILENT, Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.clients.hardware_cache import MAX_OFFER_AGE_S, HardwareCache

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.inference_endpoints_mcp.conftest import HostOf
-from tests.support.diagnosis import (
+from tests.support.hosts.host import Host
+from tests.support.planes.diagnosis import (
     FOUR,
     GPU,
     LONG_S,
@@ -18,8 +19,7 @@ from tests.support.diagnosis import (
     tiny_or_real,
     wait_for_log,
 )
-from tests.support.host import Host
-from tests.support.plane_driver import Driver, PlaneOf
+from tests.support.planes.plane_driver import Driver, PlaneOf
 
 from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Fault

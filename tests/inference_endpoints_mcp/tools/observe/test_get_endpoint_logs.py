@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.host import OUTPUT_LIMIT, Host
-from tests.support.log_lines import write_log
-from tests.support.plane_driver import Driver
+from tests.support.hosts.host import OUTPUT_LIMIT, Host
+from tests.support.planes.log_lines import write_log
+from tests.support.planes.plane_driver import Driver
 
 from inference_endpoints_local.state.faults import Fault
 

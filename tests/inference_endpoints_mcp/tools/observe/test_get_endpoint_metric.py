@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from tests.support.captures import CAPTURES
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, serving
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import TOKEN, Driver
+from tests.support.service.captures import CAPTURES
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 from inference_endpoints.transport.backend import HUGGING_FACE, Backend, local
 from inference_endpoints_local.control.endpoint_metrics import EndpointMetrics

@@ -4,9 +4,9 @@ import json
 from contextlib import AsyncExitStack
 
 import pytest
-from tests.support.captures import CAPTURES
-from tests.support.host import serving
-from tests.support.scripted_upstream import TOKEN, Answer, Upstream
+from tests.support.hosts.host import serving
+from tests.support.service.captures import CAPTURES
+from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.server.application import ServerOptions

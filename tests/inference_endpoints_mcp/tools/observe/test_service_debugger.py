@@ -4,9 +4,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support.host import Host, serving
-from tests.support.plane_driver import Driver
-from tests.support.scripted_upstream import SILENT, TOKEN, Answer, Upstream
+from tests.support.hosts.host import Host, serving
+from tests.support.planes.plane_driver import Driver
+from tests.support.service.scripted_upstream import SILENT, TOKEN, Answer, Upstream
 
 from inference_endpoints.transport.backend import Backend, local
 from inference_endpoints_mcp.server.application import ServerOptions

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.plane_driver import Driver, PlaneOf, tiny_programs
+from tests.support.planes.plane_driver import Driver, PlaneOf, tiny_programs
 
 from inference_endpoints_local.engines.programs import Program, from_catalogue
 from inference_endpoints_local.state.record import Spec

@@ -11,9 +11,9 @@ from mcp.types import TextContent
 from tests.inference_endpoints_mcp.conftest import HostOf
 from tests.inference_endpoints_mcp.privacy.test_secrets import HUB, LENT, NAMED, clean, deployed
 from tests.inference_endpoints_mcp.tools.observe.test_diagnose_endpoint import HOSTILE
-from tests.support.host import Host, Mode
-from tests.support.plane_driver import TOKEN, Driver
-from tests.support.tables import without_tables
+from tests.support.hosts.host import Host, Mode
+from tests.support.hosts.tables import without_tables
+from tests.support.planes.plane_driver import TOKEN, Driver
 
 from inference_endpoints_local.state.faults import Fault
 from inference_endpoints_mcp.policy.limits import Limits

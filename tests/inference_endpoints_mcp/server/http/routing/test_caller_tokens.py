@@ -12,15 +12,24 @@ import pytest
 from mcp import MCPError
 from tests.inference_endpoints_mcp.server.http.sign_in.test_profiles import write_keys
 from tests.inference_endpoints_mcp.server.test_configuration import put
-from tests.support.accounts import FIRST, HEADER, SECOND, THIRD, acting, client_of, options_of_callers, shows_running
 from tests.support.command import Run, Start, address_of
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Mode
-from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
-from tests.support.options import options_for
-from tests.support.plane_driver import PlaneOf
+from tests.support.hosts.accounts import (
+    FIRST,
+    HEADER,
+    SECOND,
+    THIRD,
+    acting,
+    client_of,
+    options_of_callers,
+    shows_running,
+)
+from tests.support.hosts.host import Mode
+from tests.support.hosts.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
+from tests.support.hosts.options import options_for
+from tests.support.planes.plane_driver import PlaneOf
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, Upstream
+from tests.support.service.scripted_upstream import SILENT, Upstream
 
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.http import httpx

@@ -13,11 +13,11 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Run
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected
-from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
-from tests.support.options import options_for
+from tests.support.hosts.host import Host, Mode, connected
+from tests.support.hosts.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
+from tests.support.hosts.options import options_for
 from tests.support.polling import eventually
-from tests.support.scripted_upstream import SILENT, Upstream
+from tests.support.service.scripted_upstream import SILENT, Upstream
 
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import httpx

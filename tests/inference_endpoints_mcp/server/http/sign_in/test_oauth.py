@@ -16,10 +16,10 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from pydantic import AnyUrl
 from tests.support.command import Run
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected
-from tests.support.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
-from tests.support.identity_provider import IdentityProvider, identity_provider
-from tests.support.options import options_for
+from tests.support.hosts.host import Host, Mode, connected
+from tests.support.hosts.http_server import ACCEPT, INITIALIZE, ON_LOOPBACK, http_server
+from tests.support.hosts.identity_provider import IdentityProvider, identity_provider
+from tests.support.hosts.options import options_for
 
 from inference_endpoints.transport.backend import Backend
 from inference_endpoints.transport.http import httpx

@@ -11,10 +11,10 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Run, Start, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import Host, Mode, connected
-from tests.support.http_server import ON_LOOPBACK, http_server
-from tests.support.options import options_for
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf
+from tests.support.hosts.host import Host, Mode, connected
+from tests.support.hosts.http_server import ON_LOOPBACK, http_server
+from tests.support.hosts.options import options_for
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf
 
 from inference_endpoints.transport.backend import local
 from inference_endpoints.transport.http import httpx

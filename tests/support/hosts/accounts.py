@@ -6,10 +6,10 @@ from typing import Any
 
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.host import PATIENT, Answer, Host, Mode, connected
-from tests.support.options import options_for
-from tests.support.scripted_upstream import Answer as Scripted
-from tests.support.scripted_upstream import Upstream
+from tests.support.hosts.host import PATIENT, Answer, Host, Mode, connected
+from tests.support.hosts.options import options_for
+from tests.support.service.scripted_upstream import Answer as Scripted
+from tests.support.service.scripted_upstream import Upstream
 
 from inference_endpoints.transport.backend import hugging_face, local
 from inference_endpoints.transport.http import httpx

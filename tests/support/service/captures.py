@@ -2,4 +2,4 @@
 
 from pathlib import Path
 
-CAPTURES = Path(__file__).parents[1] / "captures"
+CAPTURES = Path(__file__).parents[2] / "captures"

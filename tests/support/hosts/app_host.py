@@ -6,10 +6,10 @@ from typing import Any
 
 from mcp import Client
 from mcp.client.extension import advertise
-from tests.support.host import Mode
-from tests.support.in_process import InMemoryTransport
-from tests.support.options import options_for
-from tests.support.plane_driver import TOKEN
+from tests.support.hosts.host import Mode
+from tests.support.hosts.in_process import InMemoryTransport
+from tests.support.hosts.options import options_for
+from tests.support.planes.plane_driver import TOKEN
 
 from inference_endpoints.transport.backend import local
 from inference_endpoints_mcp.privacy.redact import Redactor

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
-from tests.support.captures import CAPTURES
+from tests.support.service.captures import CAPTURES
 
 TOKEN = "hf_test_token"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 T4, L4, A100 = "aws-us-east-1-nvidia-t4-x1", "aws-us-east-1-nvidia-l4-x1", "aws-us-east-1-nvidia-a100-x4"
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"

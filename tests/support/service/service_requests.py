@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import jsonschema
 import pytest
 from jsonschema.exceptions import best_match
-from tests.support.service_document import PATH, document, service_document
+from tests.support.service.service_document import PATH, document, service_document
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints.transport.operations import PREFIXES

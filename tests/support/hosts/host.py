@@ -19,8 +19,8 @@ from mcp.types import (
     TextContent,
 )
 from tests.support.hang import HANG_TIMEOUT_S
-from tests.support.in_process import InMemoryTransport, Transport
-from tests.support.tables import without_tables
+from tests.support.hosts.in_process import InMemoryTransport, Transport
+from tests.support.hosts.tables import without_tables
 
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.token_bound import token_bound

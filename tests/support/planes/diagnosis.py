@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import jsonschema
-from tests.support.host import Host
-from tests.support.plane_driver import Driver, tiny_programs
+from tests.support.hosts.host import Host
+from tests.support.planes.plane_driver import Driver, tiny_programs
 from tests.support.polling import eventually
 
 from inference_endpoints_local.engines.programs import Program, from_catalogue

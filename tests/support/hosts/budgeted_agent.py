@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp.types import CallToolResult
-from tests.support.host import Host
+from tests.support.hosts.host import Host
 
 
 class Agent:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.support.priced_cloud import script_cloud
-from tests.support.scripted_upstream import Answer, Upstream
+from tests.support.service.priced_cloud import script_cloud
+from tests.support.service.scripted_upstream import Answer, Upstream
 
 STATES = ("running", "paused", "scaledToZero", "failed")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from tests.support.service_document import service_document
+from tests.support.service.service_document import service_document
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 INT32 = 2**31 - 1

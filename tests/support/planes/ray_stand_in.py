@@ -11,7 +11,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
-from tests.support.plane_driver import tiny_programs
+from tests.support.planes.plane_driver import tiny_programs
 from tests.support.polling import eventually
 
 from inference_endpoints_local import loopback

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.support.plane_driver import Driver
+from tests.support.planes.plane_driver import Driver
 
 REPLICA = "aaaaaaaa-bbbbb"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from tests.support.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
+from tests.support.planes.plane_driver import TOKEN, Driver, PlaneOf, tiny_programs
 
 from inference_endpoints_local import loopback
 from inference_endpoints_local.daemon.plane import Plane, PlaneOptions

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.support.captures import CAPTURES
+from tests.support.service.captures import CAPTURES
 
 from inference_endpoints.transport.http import httpx
 from inference_endpoints_local.daemon.connect import RunningPlane, StartOptions, connect_plane, stop_plane, take_lease

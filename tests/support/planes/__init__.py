@@ -1,0 +1,1 @@
+"""Control planes of tests, what drives them, and what they run."""

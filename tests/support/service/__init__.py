@@ -1,0 +1,1 @@
+"""What stands for the service: scripted answers, recorded ones, and its own document."""
