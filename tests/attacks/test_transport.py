@@ -14,6 +14,7 @@ from tests.support.service.scripted_upstream import TOKEN, Answer, Upstream
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.errors import (
     BadRequest,
+    InvalidResponse,
     NotConfigured,
     OutcomeUnknown,
     PaymentRequired,
@@ -82,13 +83,13 @@ async def test_an_error_without_a_floor_keeps_the_meaning_of_its_status(
         await endpoints.get("chat")
 
 
-async def test_an_endpoint_that_answers_without_a_floor_gets_a_bad_request(
+async def test_an_endpoint_that_answers_without_a_floor_gave_no_valid_response(
     upstream: Upstream, endpoints: AsyncEndpointsClient
 ) -> None:
     upstream.shows("running")
     upstream.serves("/", Answer(body=BOTTOMLESS, headers=JSON))
     response = await AsyncInference(endpoints).call("chat", "acme", body={"inputs": "hi"})
-    with pytest.raises(BadRequest, match="not JSON"):
+    with pytest.raises(InvalidResponse, match="not JSON"):
         response.json()
 
 
