@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import anyio
 import pytest
 from redis.asyncio import Redis
 from tests.broker.broker import PASSWORD, Broker
@@ -276,12 +277,11 @@ async def test_leaders_that_follow_each_other_and_tell_nothing_count_as_lost(rep
                 number += 1
                 await redis.set(lease, f"stranger {number}")
 
-    async with channel.listen(FOR_EVER_S) as heard:
-        strangers = asyncio.create_task(lead_by_turns(heard))
+    async with channel.listen(FOR_EVER_S) as heard, anyio.create_task_group() as strangers:
+        strangers.start_soon(lead_by_turns, heard)
         assert await asyncio.wait_for(observed(follower), HANG_TIMEOUT_S) == "pending"
         assert follower.reads
-        strangers.cancel()
-        await asyncio.wait([strangers])
+        strangers.cancel_scope.cancel()
 
 
 GARBAGE = {

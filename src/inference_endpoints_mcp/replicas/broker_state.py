@@ -70,6 +70,7 @@ class BrokerState:
         self._held: dict[str, str] = {}
         """The groups of the places that this replica holds, by member."""
         self._renewing: asyncio.Task[None] | None = None
+        self._ended = False
         self._locks: dict[str, asyncio.Lock] = {}
         self._failed_at = float("-inf")
 
@@ -134,6 +135,7 @@ class BrokerState:
         return True
 
     async def aclose(self) -> None:
+        self._ended = True  # until Python 3.12 a cancellation is lost that comes while a command is sent
         if self._renewing is not None:
             self._renewing.cancel()
             with suppress(asyncio.CancelledError):
@@ -146,7 +148,7 @@ class BrokerState:
 
     async def _renew(self) -> None:
         """Keep the places of this replica; a broker that came back empty gets them again."""
-        while True:
+        while not self._ended:
             await asyncio.sleep(self._lease_s / 3)
             for own, key in list(self._held.items()):
                 with suppress(SharedStateUnavailable):

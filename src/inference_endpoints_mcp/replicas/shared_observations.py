@@ -74,6 +74,7 @@ class SharedObservations:
         self._beat_at = 0.0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._ended = False
 
     @property
     def polled(self) -> set[Key]:
@@ -112,6 +113,7 @@ class SharedObservations:
 
     async def aclose(self) -> None:
         """Another replica leads at once, if this one did."""
+        self._ended = True  # until Python 3.12 a cancellation is lost that comes while a command is sent to the broker
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -170,7 +172,7 @@ class SharedObservations:
 
     async def _run(self) -> None:
         """While there is something to watch or to tell."""
-        while self._endpoints or self._changed:
+        while (self._endpoints or self._changed) and not self._ended:
             scope = self._scope()
             seal = MessageSeal(*scope)
             self._messages.use(self._open_channel(seal.channel_name), seal)
@@ -194,7 +196,7 @@ class SharedObservations:
             listening = asyncio.create_task(self._listen(heard), name="listen to replicas")
             self._beat_at = 0.0
             try:
-                while self._endpoints and self._scope() == scope:
+                while self._endpoints and self._scope() == scope and not self._ended:
                     await self._take_turn(listening)
                 if self._role is Role.FOLLOWING and not self._endpoints:
                     await self._tell_wishes()
