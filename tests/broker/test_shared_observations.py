@@ -271,11 +271,9 @@ async def test_leaders_that_follow_each_other_and_tell_nothing_count_as_lost(rep
     (lease,) = await redis.keys("*")
 
     async def lead_by_turns(heard: AsyncIterator[Heard]) -> None:
-        number = 0
         async for each in heard:
             if each.leader is not None:
-                number += 1
-                await redis.set(lease, f"stranger {number}")
+                await redis.set(lease, f"{each.leader}+")
 
     async with channel.listen(FOR_EVER_S) as heard, anyio.create_task_group() as strangers:
         strangers.start_soon(lead_by_turns, heard)
