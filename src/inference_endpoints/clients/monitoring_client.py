@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from inference_endpoints.models import AllGraphs, AuditLogs, Endpoint, MetricsRequest, Replica, RequestPart, rfc3339
@@ -52,21 +52,22 @@ class MonitoringClient(ABC):
         name: str,
         namespace: str | None = None,
         *,
-        start: datetime,
+        start: datetime | timedelta,
         stop: datetime | None = None,
         replica: str | None = None,
     ) -> AllGraphs:
         """Read every graph of an endpoint, or of one replica, between two moments, which need a time zone; by default
-        until now.
+        until now. `start` may be the time before `stop`.
 
-        >>> from datetime import UTC, datetime, timedelta
-        >>> graphs = await client.metrics("chat", start=datetime.now(UTC) - timedelta(hours=1))
+        >>> from datetime import timedelta
+        >>> graphs = await client.metrics("chat", start=timedelta(hours=1))
         >>> len(graphs.replica_ids)
         1
         """
         namespace = await self.resolve_namespace(namespace)
-        span = (start, stop or self.http.clock.now())
-        first, last = (rfc3339(moment, "milliseconds") for moment in span)
+        until = stop or self.http.clock.now()
+        since = until - start if isinstance(start, timedelta) else start
+        first, last = (rfc3339(moment, "milliseconds") for moment in (since, until))
         which = {"replica_id": replica} if replica else {}
         body = MetricsRequest(start=first, stop=last, **which)
         return await self._send(operations.METRICS, body=body, namespace=namespace, name=name)

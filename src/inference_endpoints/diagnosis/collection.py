@@ -79,7 +79,7 @@ async def collect_evidence(
         asyncio.gather(
             attempt(EvidenceSource.REPLICAS, lambda: client.replicas(name, namespace)),
             attempt(EvidenceSource.LOGS, lambda: client.logs(name, namespace, tail=LOG_LINES)),
-            attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since)),
+            attempt(EvidenceSource.METRICS, lambda: client.metrics(name, namespace, start=since, stop=now)),
         ),
         asyncio.gather(
             attempt(EvidenceSource.HARDWARE, lambda: hardware.listing(namespace)),

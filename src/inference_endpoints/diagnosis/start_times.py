@@ -116,7 +116,7 @@ def _kind(endpoint: Endpoint) -> tuple[str, object]:
 
 async def read_start_durations(client: AsyncEndpointsClient, name: str, namespace: str) -> list[float]:
     """Seconds that the starts of an endpoint took in the last days, newest first, by the service's clock."""
-    graphs = await client.metrics(name, namespace, start=client.http.clock.now() - HISTORY)
+    graphs = await client.metrics(name, namespace, start=HISTORY)
     return start_durations(graphs.replicas_status)
 
 

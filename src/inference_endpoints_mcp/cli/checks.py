@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.offers import QUOTAS_WITHOUT_PAYMENT_METHOD, lack_payment_method, list_offers
@@ -97,7 +97,7 @@ async def _read_endpoints(client: AsyncEndpointsClient) -> str:
     name = found[0].name
     await client.get(name)
     replicas, logs = await client.replicas(name), await client.logs(name, tail=10)
-    await client.metrics(name, start=datetime.now(UTC) - timedelta(hours=1))
+    await client.metrics(name, start=timedelta(hours=1))
     return (
         f"{len(found)}; read {clean_line(name)}: {len(replicas)} replica(s), {len(logs)} log line(s), and its metrics"
     )

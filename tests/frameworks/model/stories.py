@@ -9,7 +9,7 @@ import re
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from tests.support.polling import eventually
@@ -63,7 +63,7 @@ class World:
 
     def has_generated(self, name: str) -> bool:
         """Whether its engine has written anything, as of some seconds ago."""
-        graphs = self._client.metrics(name, start=datetime.now(UTC) - timedelta(hours=1))
+        graphs = self._client.metrics(name, start=timedelta(hours=1))
         series = graphs.inference.ttft.series if graphs.inference else []
         return any(point.y for each in series for point in each.data)
 

@@ -1,8 +1,11 @@
 """The client of a control plane: lost answers, pages of lists, and the caller's own namespace."""
 
 import asyncio
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.support.service.captures import CAPTURES
 from tests.support.service.scripted_upstream import DROPPED, Answer, Upstream
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
@@ -124,3 +127,15 @@ async def test_resuming_does_not_mistake_its_own_success_for_another(
     upstream.answers("POST", f"{ONE}/resume", DROPPED, running)
     upstream.shows("running")
     assert (await endpoints.resume("chat", running_ok=False)).state == "running"
+
+
+@pytest.mark.parametrize("stop", [None, datetime(2026, 9, 14, 8, 0, 0, 999_999, UTC)])
+async def test_metrics_of_the_last_hour_ask_for_one_hour_to_the_millisecond(
+    upstream: Upstream, endpoints: AsyncEndpointsClient, stop: datetime | None
+) -> None:
+    graphs = json.loads((CAPTURES / "all-graphs.json").read_text())
+    upstream.answers("POST", f"{ONE}/metrics", Answer(body=graphs))
+    await endpoints.metrics("chat", start=timedelta(hours=1), stop=stop)
+    start, last = (datetime.fromisoformat(upstream.seen[-1].json[key]) for key in ("start", "stop"))
+    assert last - start == timedelta(hours=1)
+    assert stop is None or last == stop.replace(microsecond=999_000)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def fingerprint_metrics(client: "AsyncEndpointsClient", namespace: str, na
     """The newest value of each series, without its time: the passing of time is no change."""
     from inference_endpoints.models import Graph  # the handshake does not need the models
 
-    graphs = await client.metrics(name, namespace, start=datetime.now(UTC) - METRICS_WINDOW)
+    graphs = await client.metrics(name, namespace, start=METRICS_WINDOW)
     return tuple(
         (kind, number, series.data[-1].y)
         for kind, graph in graphs

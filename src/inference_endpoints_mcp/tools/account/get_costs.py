@@ -150,7 +150,7 @@ async def _measure_requests(
     async def read(namespace: str, name: str) -> MeasuredRequests | None:
         with suppress(InferenceEndpointError, TimeoutError):
             async with reading, asyncio.timeout(READ_TIMEOUT_S):
-                return _last_request(await call.endpoints.metrics(name, namespace, start=at - MEASURED), at)
+                return _last_request(await call.endpoints.metrics(name, namespace, start=MEASURED, stop=at), at)
         return None
 
     chosen = [(namespace, endpoint.name) for namespace, endpoint in running[:MAX_MEASURED]]

@@ -52,7 +52,7 @@ async def get_endpoint_graphs(
     backend = backend_of(endpoint, call.endpoints.backend.name)
     until = datetime.now(UTC)
     since = until - timedelta(minutes=minutes)
-    graphs = await call.endpoints.metrics(name, namespace, start=since)
+    graphs = await call.endpoints.metrics(name, namespace, start=since, stop=until)
     series = []
     for kind, of, one in list_series(graphs, "all"):
         points = [(int(point.x.timestamp()), point.y) for point in one.data[-MAX_POINTS:] if point.y is not None]

@@ -96,8 +96,7 @@ async def get_endpoint_metric(
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     backend = backend_of(endpoint, call.endpoints.backend.name)
-    start = call.endpoints.http.clock.now() - timedelta(minutes=minutes)
-    graphs = await call.endpoints.metrics(name, namespace, start=start, replica=replica or None)
+    graphs = await call.endpoints.metrics(name, namespace, start=timedelta(minutes=minutes), replica=replica or None)
     found = [(kind, of, one) for kind, of, one in list_series(graphs, metric) if any(p.y is not None for p in one.data)]
     shown = MAX_POINTS // max(1, len(found)) if series else 0
     measured = [_row(kind, of, one, shown, backend) for kind, of, one in found]
