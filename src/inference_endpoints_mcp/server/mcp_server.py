@@ -159,6 +159,7 @@ class EndpointsServer(MCPServer[Application]):
         self._lowlevel_server.add_request_handler(
             "completion/complete", CompleteRequestParams, ArgumentCompleter(policy).complete
         )
+        self._endpoint_subscriptions: Subscriptions | None = None
         if options.max_subscriptions:
             self._serve_subscriptions(bus, options)
 
@@ -203,7 +204,9 @@ class EndpointsServer(MCPServer[Application]):
         return not self._requests and not (self._application and self._application.has_running_calls)
 
     def end_waits(self) -> None:
-        """Let each wait that runs answer now, with how to go on: the server is about to end."""
+        """Let each wait that runs answer now, with how to go on, and end subscriptions: the server is about to end."""
+        if self._endpoint_subscriptions is not None:
+            self._endpoint_subscriptions.end()
         if self._application is not None:
             self._application.end_waits()
 
@@ -274,7 +277,7 @@ class EndpointsServer(MCPServer[Application]):
         return page
 
     def _serve_subscriptions(self, bus: InMemorySubscriptionBus, options: ServerOptions) -> None:
-        subscriptions = Subscriptions(
+        self._endpoint_subscriptions = subscriptions = Subscriptions(
             bus,
             self._endpoint_resources,
             self._common.subscriptions,

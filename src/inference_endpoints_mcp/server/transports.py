@@ -152,8 +152,8 @@ def build_http_config(
     files: ConfigurationFiles | None = None,
     log: Redactor | None = None,
 ) -> "tuple[uvicorn.Config, Callable[[], None]]":
-    """The application behind its checks, with the deadlines of its connections, and what ends its waits. Raises
-    `KeyFileError`.
+    """The application behind its checks, with the deadlines of its connections, and what ends its waits and streams.
+    Raises `KeyFileError`.
 
     With `profiles`, whose callers must sign in, `server` only keeps the audit trail of what belongs to none of them.
     With `files`, a request finds what they hold by then. `log` masks what must not be in the log: with tokens of
@@ -164,6 +164,7 @@ def build_http_config(
     from inference_endpoints_mcp.server.holding.departures import NoteDepartures
     from inference_endpoints_mcp.server.http.access import AccessMiddleware
     from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
+    from inference_endpoints_mcp.server.http.event_streams import EventStreams
     from inference_endpoints_mcp.server.http.routing.accounts import Accounts
     from inference_endpoints_mcp.server.http.routing.caller_tokens import CallerTokensMiddleware
     from inference_endpoints_mcp.server.http.routing.server_router import ServerRouter
@@ -175,7 +176,8 @@ def build_http_config(
     servers = profiles or OneServer(server)
     accounts = Accounts(http.max_accounts, http.account_idle_s, log or Redactor())
     router = ServerRouter(servers, accounts, _mcp_app)
-    limited = SessionLimits(NoteDepartures(router), http.max_sessions)
+    streams = EventStreams(router)
+    limited = SessionLimits(NoteDepartures(streams), http.max_sessions)
     verifiers = _verifiers(server, http, profiles)
     assert verifiers or not profiles, "callers without a sign-in have no profile"
     whole: ASGIApp = CallerTokensMiddleware(limited, servers, accounts)
@@ -214,7 +216,12 @@ def build_http_config(
         server_header=False,
         timeout_graceful_shutdown=http.grace_s,
     )
-    return config, router.end_waits
+
+    def end_what_waits() -> None:
+        router.end_waits()
+        streams.end()
+
+    return config, end_what_waits
 
 
 def _mcp_app(server: EndpointsServer) -> "Starlette":

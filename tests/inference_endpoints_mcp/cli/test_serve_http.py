@@ -1,14 +1,11 @@
 """`serve --http`: many hosts over streamable HTTP, and no others."""
 
 import asyncio
-import json
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
 from tests.support.command import Run, Start, address_of, write_private
 from tests.support.hang import HANG_TIMEOUT_S
@@ -98,60 +95,6 @@ def test_another_host_or_origin_is_refused_on_every_route(server: tuple[object, 
     assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
     assert httpx.get(address, headers={"Origin": "https://evil.example"}).status_code == 403
     assert httpx.get(address, headers={"Origin": "http://localhost.evil.example:80"}).status_code == 403
-
-
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_sigterm_lets_each_wait_answer_how_to_go_on(start: Start, run: Run, tmp_path: Path, mode: Mode) -> None:
-    flags = ["--local", "--simulated", "--data-dir", str(tmp_path), "--grace", str(round(HANG_TIMEOUT_S))]
-    process = start("serve", "--http", "--port", "0", *flags)
-    async with connected(streamable_http_client(address_of(process)), mode) as host:
-        for name in ("x", "y"):
-            await host.call("create_endpoint", endpoint_name=name, repository="a/b", hardware=CLOUD)
-        one = asyncio.create_task(host.call("wait_for_endpoint", endpoint_name="x", timeout_s=600))
-        all_of = asyncio.create_task(host.call("wait_for_endpoint", names=["x", "y"], timeout_s=600))
-        await host.wait_for_progress("0/1 replicas")
-        await host.wait_for_progress("0/2 running")
-        process.terminate()
-        for waited in (await one, await all_of):
-            assert waited["reached"] is False
-            assert waited["next"][0]["tool"] == "wait_for_endpoint"
-        await asyncio.to_thread(process.wait, HANG_TIMEOUT_S)
-    await asyncio.to_thread(run, "control-plane", "stop", "--data-dir", str(tmp_path))
-    assert "Traceback" not in (process.stderr.read() if process.stderr else "")
-
-
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_sigterm_ends_it_though_a_person_is_asked_and_an_answer_after_that_spends_nothing(
-    start: Start, run: Run, tmp_path: Path, mode: Mode
-) -> None:
-    plane = ["--local", "--simulated", "--confirm-simulated", "--data-dir", str(tmp_path / "plane")]
-    trail = tmp_path / "audit"
-    process = start("serve", "--http", "--port", "0", "--grace", "1", "--audit-file", str(trail), *plane)
-    asked, has_ended = asyncio.Event(), asyncio.Event()
-
-    async def approve_too_late(question: str) -> bool:
-        asked.set()
-        await has_ended.wait()
-        return True
-
-    lost = pytest.RaisesGroup(pytest.RaisesExc((MCPError, httpx.ConnectError)), flatten_subgroups=True)
-    address = address_of(process)
-    with lost:
-        async with connected(streamable_http_client(address), mode, answer=approve_too_late) as host:
-            wish = {"endpoint_name": "asked", "repository": "a/b", "hardware": CLOUD}
-            creating = asyncio.create_task(host.send("create_endpoint", **wish))
-            async with asyncio.timeout(HANG_TIMEOUT_S):
-                await asked.wait()
-            process.terminate()
-            assert await asyncio.to_thread(process.wait, HANG_TIMEOUT_S) == -signal.SIGTERM
-            has_ended.set()
-            await creating
-    assert [line["event"] for line in map(json.loads, trail.read_text().splitlines())] == ["plan"]
-    address = address_of(start("serve", "--http", "--port", "0", *plane))
-    async with connected(streamable_http_client(address), mode) as host:
-        assert (await host.call("list_endpoints"))["total"] == 0
-    await asyncio.to_thread(run, "control-plane", "stop", "--data-dir", str(tmp_path / "plane"))
-    assert "Traceback" not in (process.stderr.read() if process.stderr else "")
 
 
 @pytest.mark.parametrize("key", ["", "wrong-key-of-some-length", "0123456789abcdef0123456789abcde"])

@@ -6,7 +6,7 @@ request was read, never begun, broken off, or split in the middle of a character
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -35,13 +35,14 @@ class Seen:
 @dataclass(frozen=True)
 class Answer:
     """A scripted answer. `body` is bytes, or anything else as JSON; `parts` are sent instead, one packet each, and
-    then end properly, break off, or are followed by silence."""
+    then end properly, break off, or are followed by silence. Nothing is sent before `after` returns."""
 
     status: int = 200
     body: Any = b""
     headers: dict[str, str] = field(default_factory=dict)
     parts: Sequence[bytes] | None = None
     end: Literal["proper", "broken", "silent"] = "proper"
+    after: Callable[[], Awaitable[object]] | None = None
 
     def head(self) -> bytes:
         lines = [f"HTTP/1.1 {self.status} scripted", "connection: close"]
@@ -127,6 +128,8 @@ class Upstream:
             if answer is SILENT:
                 await reader.read()
             elif answer is not DROPPED:
+                if answer.after is not None:
+                    await answer.after()
                 await _send(answer, writer)
                 if answer.end == "silent":
                     await reader.read()

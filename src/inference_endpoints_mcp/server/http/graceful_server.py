@@ -1,10 +1,11 @@
-"""An HTTP server that ends gracefully: waits answer before their connections are cut."""
+"""An HTTP server that ends gracefully: calls answer before their connections are cut."""
 
 import asyncio
 import socket
 from collections.abc import Callable
 
 import uvicorn
+from sse_starlette.sse import AppStatus
 
 from inference_endpoints_mcp.server.http.listening import WAITING_CONNECTIONS
 
@@ -23,6 +24,8 @@ class GracefulServer(uvicorn.Server):
         self._at_end = at_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # It would cut every stream within 0.5 s after a signal, those of calls too: their answers come on streams.
+        AppStatus.enable_automatic_graceful_drain = False
         await super().startup(sockets)
         for listener in sockets or ():
             # asyncio takes one number for how many may wait and for how many it accepts at once, which is small.

@@ -81,6 +81,10 @@ class Subscriptions:
             await asyncio.gather(*(detector.wait_started() for detector in detectors if detector is not None))
             return await self._listen(ctx, params)
 
+    def end(self) -> None:
+        """End each stream of `subscriptions/listen` with its result: the server is about to end."""
+        self._listen.close()
+
     async def subscribe(self, ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
         """Send changes on the connection itself, until the caller unsubscribes or the connection ends."""
         subscribed, uri = self._connection(ctx).subscribed, params.uri
