@@ -43,7 +43,8 @@ KEEP_ALIVE_TIMEOUT_S = 75  # longer than clients keep idle connections, so that 
 class WorkerConfig:
     """The configuration on stdin. Each of `parallel` requests at a time has a context of `context` tokens.
 
-    `confined` may be false only where a developer measures a worker, which then has to write a file.
+    `confined` may be false only where a developer measures a worker, which then has to write a file. After
+    `stall_s` without a token a language model's worker ends, see `llamacpp.stall_watch`.
     """
 
     endpoint: str
@@ -55,6 +56,7 @@ class WorkerConfig:
     context: int = 4096
     parallel: int = 2
     confined: bool = True
+    stall_s: float = 60.0
 
     @classmethod
     def read(cls, line: bytes) -> "WorkerConfig":

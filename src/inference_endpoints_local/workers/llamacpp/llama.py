@@ -4,6 +4,8 @@ Requests reach it by function call. The HTTP server that it always starts is on 
 """
 
 import asyncio
+import logging
+import os
 import platform
 import secrets
 import sys
@@ -18,13 +20,20 @@ from typing import Any, Literal
 from starlette.exceptions import HTTPException
 
 from inference_endpoints_local.workers.engine_metrics import EngineMetrics, MeasuredRequest
+from inference_endpoints_local.workers.llamacpp.stall_watch import StallWatch
 from inference_endpoints_local.workers.worker_server import WorkerConfig
 
 Chunk = dict[str, Any]
 OnChunk = Callable[[Chunk], bool]
+Handle = Callable[[dict[str, Any], OnChunk], None]
+
+logger = logging.getLogger("worker")
 
 CPU_FEATURES = {"avx2", "fma", "f16c"}
 ERRORS_ONLY = 1
+STALLED = 70
+"""The exit code of a worker whose engine does not come to the end of a token."""
+
 _STREAM_OPTIONS = {
     "stream": True,
     "stream_options": {"include_usage": True},
@@ -76,6 +85,7 @@ class Llama:
         self._server = start_engine(config)
         self._threads = ThreadPoolExecutor(config.parallel, thread_name_prefix="generate")
         self.metrics = EngineMetrics(kv_cache_tokens=config.context * config.parallel)
+        self._watch = StallWatch(_exit_stalled, config.stall_s)
 
     def chat(self, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
         """The chunks of a chat completion, with the token counts. Raises HTTPException for a bad body."""
@@ -85,9 +95,7 @@ class Llama:
         """The chunks of a text completion, with the token counts. Raises HTTPException for a bad body."""
         return self._stream(self._server.handle_completions, body)
 
-    async def _stream(
-        self, handle: Callable[[dict[str, Any], OnChunk], None], body: dict[str, Any]
-    ) -> AsyncGenerator[Chunk, None]:
+    async def _stream(self, handle: Handle, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
         """Always streams, whatever the caller requested: a generation can be cancelled only between chunks."""
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[Chunk | None] = asyncio.Queue()
@@ -108,7 +116,7 @@ class Llama:
 
         def generate() -> None:
             try:
-                handle(body | _STREAM_OPTIONS, put)
+                self._generate(handle, body | _STREAM_OPTIONS, put)
             except Exception as error:
                 code = HTTPStatus.BAD_REQUEST if isinstance(error, ValueError) else HTTPStatus.INTERNAL_SERVER_ERROR
                 put({"error": {"code": code, "message": str(error)}})
@@ -126,6 +134,19 @@ class Llama:
             if running.cancel():
                 self.metrics.end(measured)
 
+    def _generate(self, handle: Handle, body: dict[str, Any], put: OnChunk) -> None:
+        request = object()
+
+        def receive(chunk: Chunk) -> bool:
+            self._watch.note(request, is_writing=_prompt_is_read(chunk))
+            return put(chunk)
+
+        self._watch.note(request, is_writing=False)
+        try:
+            handle(body, receive)
+        finally:
+            self._watch.end(request)
+
 
 def _measure(measured: MeasuredRequest, chunk: Chunk, at: float, *, with_timings: bool) -> bool:
     """Count what a chunk reports. Returns whether it is for the caller: one that reports progress of a prompt is not.
@@ -138,6 +159,16 @@ def _measure(measured: MeasuredRequest, chunk: Chunk, at: float, *, with_timings
     if not with_timings and "usage" not in chunk:
         chunk.pop("timings", None)
     return "prompt_progress" not in chunk
+
+
+def _prompt_is_read(chunk: Chunk) -> bool:
+    progress = chunk.get("prompt_progress")
+    return not progress or progress["processed"] >= progress["total"]
+
+
+def _exit_stalled() -> None:
+    logger.error("the engine does not come to the end of a token: the grammar of a request has too many choices")
+    os._exit(STALLED)
 
 
 def _require_cpu_features() -> None:
