@@ -77,6 +77,13 @@ class Host:
         assert isinstance(result, CallToolResult)
         return result
 
+    async def wait_on(self, **arguments: Any) -> dict[str, Any]:
+        """Wait for endpoints, and again as each output says, however short this host's limit is."""
+        waited = await self.call("wait_for_endpoint", **arguments)
+        while waited["next"] and (again := waited["next"][0])["tool"] == "wait_for_endpoint":
+            waited = await self.call("wait_for_endpoint", **again["arguments"])
+        return waited
+
     async def wait_for_progress(self, text: str) -> None:
         """Return once a notification contains this text."""
         async with asyncio.timeout(HANG_TIMEOUT_S), self.received:

@@ -149,7 +149,7 @@ async def test_continuing_after_each_host_limit_loses_no_time(
             assert left - math.ceil(time.monotonic() - started) <= again["arguments"]["timeout_s"] <= left
             left = again["arguments"]["timeout_s"]
         await driver.advance(READY_S)
-        assert (await host.call(again["tool"], **again["arguments"]))["reached"] is True
+        assert (await host.wait_on(**again["arguments"]))["reached"] is True
 
 
 async def test_a_wait_whose_time_is_up_answers_though_the_prices_do_not_come(upstream: Upstream, mode: Mode) -> None:
