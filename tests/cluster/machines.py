@@ -110,15 +110,18 @@ class TwoMachines:
 
     @property
     def address(self) -> str:
-        return f"http://{self.head.address}:8265"
+        return self.address_of(self.head)
+
+    def address_of(self, head: Machine) -> str:
+        return f"http://{head.address}:8265"
 
     @property
     def token_file(self) -> Path:
         return self.folder / "token"
 
-    def start_head(self) -> None:
+    def start_head(self, machine: Machine | None = None) -> None:
         sessions = f"--temp-dir={self.folder / secrets.token_hex(2)}"
-        self.head.ray(
+        (machine or self.head).ray(
             "--head", "--port=6379", "--dashboard-host=0.0.0.0", "--num-cpus=1", sessions, log=self.folder / "head.log"
         )
 
