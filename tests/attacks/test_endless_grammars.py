@@ -21,7 +21,7 @@ def test_a_worker_ends_that_does_not_come_to_the_end_of_a_token(tmp_path: Path) 
     found = catalogue.resolve_model(CHAT)
     files = {"gguf": str(gguf_files.shipped_file(CHAT, "gguf"))}
     command = ["-m", found.model.worker.module]
-    worker = start_worker(command, tmp_path, model=CHAT, task=found.task, files=files, threads=2, stall_s=8.0)
+    worker = start_worker(command, tmp_path, model=CHAT, task=found.task, files=files, stall_s=8.0)
     try:
         question = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4, "grammar": ENDLESS}
         with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):

@@ -29,7 +29,7 @@ def serving(path: Path, **files: Path) -> Iterator[WorkerProcess]:
     with tempfile.TemporaryDirectory() as own:
         named = {"gguf": str(path)} | {role: str(file) for role, file in files.items()}
         command = ["-m", found.model.worker.module]
-        worker = start_worker(command, Path(own), model="own", task=task, files=named, threads=2)
+        worker = start_worker(command, Path(own), model="own", task=task, files=named)
         try:
             yield worker.ready()
         finally:
