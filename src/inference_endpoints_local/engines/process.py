@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 class ProcessEngine:
     """Runs replicas on this machine's `cores`. A replica has as many threads as the size of its instance.
-    Those of llama.cpp wait for each other by spinning: where fewer cores are free, it is many times as slow.
+    Threads of llama.cpp wait for each other by spinning: with fewer free cores such a replica is many times as slow.
 
     Those of light models share a core: they work for milliseconds at a time.
     """

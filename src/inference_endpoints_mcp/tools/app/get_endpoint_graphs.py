@@ -1,6 +1,6 @@
 """Every point of an endpoint's metrics: for the plots of the app."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -50,7 +50,7 @@ async def get_endpoint_graphs(
     namespace, name = await call.resolve_endpoint(endpoint_name, namespace)
     endpoint = await call.endpoints.get(name, namespace)
     backend = backend_of(endpoint, call.endpoints.backend.name)
-    until = datetime.now(UTC)
+    until = call.endpoints.http.clock.now()
     since = until - timedelta(minutes=minutes)
     graphs = await call.endpoints.metrics(name, namespace, start=since, stop=until)
     series = []
