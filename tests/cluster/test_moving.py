@@ -1,14 +1,9 @@
 """A cluster that is lost for good, and another one in its place."""
 
-from collections.abc import Iterator
-
 import pytest
-from tests.cluster.machines import Machine, TwoMachines, two_machines, why_no_machines
-from tests.cluster.plane import MODEL, ON_CLUSTER, WORKER, ClusterPlane, is_running, says_german
+from tests.cluster.machines import Machine, TwoMachines, why_no_machines
+from tests.cluster.plane import ON_CLUSTER, WORKER, ClusterPlane, is_running, says_german
 from tests.support.hang import HANG_TIMEOUT_S
-
-from inference_endpoints_local.models import weights
-from inference_endpoints_local.models.catalogue import resolve_model
 
 REASON = why_no_machines()
 pytestmark = [
@@ -16,13 +11,6 @@ pytestmark = [
     pytest.mark.timeout(2 * HANG_TIMEOUT_S),
     pytest.mark.skipif(bool(REASON), reason=REASON),
 ]
-
-
-@pytest.fixture
-def cluster() -> Iterator[TwoMachines]:
-    resolve_model(MODEL).files(weights.default_cache_dir())  # the machines have no way out
-    with two_machines() as cluster:
-        yield cluster
 
 
 async def test_what_a_lost_cluster_ran_is_deployed_on_another_one(cluster: TwoMachines) -> None:

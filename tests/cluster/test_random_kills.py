@@ -8,17 +8,14 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from huggingface_hub import InferenceEndpoint
 from huggingface_hub.errors import HfHubHTTPError
-from tests.cluster.machines import TwoMachines, two_machines, why_no_machines
-from tests.cluster.plane import MODEL, ON_CLUSTER, WORKER, ClusterPlane, is_running, says_german
+from tests.cluster.machines import TwoMachines, why_no_machines
+from tests.cluster.plane import ON_CLUSTER, WORKER, ClusterPlane, is_running, says_german
 from tests.support.polling import eventually
-
-from inference_endpoints_local.models import weights
-from inference_endpoints_local.models.catalogue import resolve_model
 
 REASON = why_no_machines()
 KILLS = int(os.environ.get("CLUSTER_KILLS", "3"))
@@ -34,13 +31,6 @@ CHANGES: dict[str, Callable[[InferenceEndpoint], InferenceEndpoint]] = {
     "running": InferenceEndpoint.resume,
 }
 """By the state that the endpoint is in once that was acknowledged, whatever happens next."""
-
-
-@pytest.fixture
-def cluster() -> Iterator[TwoMachines]:
-    resolve_model(MODEL).files(weights.default_cache_dir())  # the machines have no way out
-    with two_machines() as cluster:
-        yield cluster
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_stays_behind(cluster: TwoMachines) -> None:
