@@ -131,3 +131,31 @@ async def test_sigterm_does_not_wait_for_subscribers(
             await stack.enter_async_context(client.listen(resource_subscriptions=[CHAT]))
         on_upstream.terminate()
         assert await asyncio.to_thread(on_upstream.wait, HANG_TIMEOUT_S) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_sigterm_refuses_a_subscription_that_is_not_open_yet(
+    on_upstream: "subprocess.Popen[str]", upstream: Upstream, mode: Mode
+) -> None:
+    has_arrived, never = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        has_arrived.set()
+        await never.wait()
+
+    upstream.answers("GET", "/v2/endpoint/acme/chat", Answer(after=hold))
+    async with Client(streamable_http_client(address_of(on_upstream)), mode=mode) as client:
+
+        async def subscribe() -> None:
+            if mode == "legacy":
+                await client.session.subscribe_resource(CHAT)
+            else:
+                async with client.listen(resource_subscriptions=[CHAT]):
+                    pass
+
+        subscribing = asyncio.create_task(subscribe())
+        await has_arrived.wait()
+        on_upstream.terminate()
+        with pytest.raises(MCPError, match="about to end"):
+            await subscribing
+        assert await asyncio.to_thread(on_upstream.wait, HANG_TIMEOUT_S) == -signal.SIGTERM

@@ -18,6 +18,7 @@ from mcp.server.subscriptions import (
     ServerEvent,
 )
 from mcp.types import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     EmptyResult,
     SubscribeRequestParams,
@@ -67,23 +68,32 @@ class Subscriptions:
         self._counts = counts
         self._open_streams = anyio.Semaphore(MAX_STREAMS)
         self._detectors: dict[ServerEvent, ChangeDetector] = {}
+        self._opening: set[anyio.CancelScope] = set()
+        self._has_ended = False
 
     async def listen(self, ctx: RequestContext, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         """Send changes on the stream of the response, until the caller closes it."""
         requested = params.notifications
         with ExitStack() as stack:
-            uris = dict.fromkeys(requested.resource_subscriptions or ())
-            detectors = [await self._subscribe_resource(stack, ctx, uri) for uri in uris]
-            if requested.resources_list_changed:
-                detectors.append(await self._subscribe_list(stack, ctx))
-            if not detectors:  # a stream for nothing of ours is still a stream
-                stack.enter_context(self._count_subscription(caller_id()))
-            await asyncio.gather(*(detector.wait_started() for detector in detectors if detector is not None))
+            with self._refuse_at_end():
+                uris = dict.fromkeys(requested.resource_subscriptions or ())
+                detectors = [await self._subscribe_resource(stack, ctx, uri) for uri in uris]
+                if requested.resources_list_changed:
+                    detectors.append(await self._subscribe_list(stack, ctx))
+                if not detectors:  # a stream for nothing of ours is still a stream
+                    stack.enter_context(self._count_subscription(caller_id()))
+                await asyncio.gather(*(detector.wait_started() for detector in detectors if detector is not None))
             return await self._listen(ctx, params)
 
     def end(self) -> None:
-        """End each stream of `subscriptions/listen` with its result: the server is about to end."""
+        """End each stream of `subscriptions/listen` with its result: the server is about to end.
+
+        Refuses each subscription that is not open yet: it would hold the end until the service has answered.
+        """
+        self._has_ended = True
         self._listen.close()
+        for opening in self._opening:
+            opening.cancel()
 
     async def subscribe(self, ctx: RequestContext, params: SubscribeRequestParams) -> EmptyResult:
         """Send changes on the connection itself, until the caller unsubscribes or the connection ends."""
@@ -92,9 +102,10 @@ class Subscriptions:
             return EmptyResult()
         stack = subscribed[uri] = ExitStack()
         try:
-            detector = await self._subscribe_resource(stack, ctx, uri)
-            if detector is not None:
-                await detector.wait_started()
+            with self._refuse_at_end():
+                detector = await self._subscribe_resource(stack, ctx, uri)
+                if detector is not None:
+                    await detector.wait_started()
         except BaseException:
             if subscribed.get(uri) is stack:
                 del subscribed[uri]
@@ -136,6 +147,17 @@ class Subscriptions:
         call = await self._resources.open_resource_call(ctx, None)
         fingerprints = partial(poll_fingerprint, partial(self._resources.read_names, call), self._poll_interval)
         return stack.enter_context(self._share_detector(ResourcesListChanged(), fingerprints))
+
+    @contextmanager
+    def _refuse_at_end(self) -> Iterator[None]:
+        with anyio.CancelScope() as opening:
+            self._opening.add(opening)
+            try:
+                yield
+            finally:
+                self._opening.discard(opening)
+        if self._has_ended:
+            raise MCPError(INTERNAL_ERROR, "The server is about to end. Subscribe again when it runs.")
 
     @contextmanager
     def _count_subscription(self, caller: str) -> Iterator[None]:
