@@ -1,12 +1,13 @@
 """Draws the tree in `.github/ARCHITECTURE.md` from the imports: `python -m tests.architecture`.
 
-`--check` writes nothing. It fails if the drawing is not what the imports are, or if a document names a file that is
-not there.
+`--check` writes nothing. It fails if the drawing is not what the imports are, if a document names a file that is not
+there, or if two classes have the same name.
 """
 
 import re
 import sys
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -48,6 +49,17 @@ def stale_paths() -> Iterator[str]:
                 yield f"{document.name}: {path}"
 
 
+def repeated_names() -> Iterator[str]:
+    """`Name: files` for each class name that the packages use twice, whether it is private or not."""
+    files = defaultdict[str, list[str]](list)
+    for path in sorted((REPOSITORY / "src").rglob("*.py")):
+        for name in re.findall(r"^ *class _?(\w+)", path.read_text("utf-8"), re.MULTILINE):
+            files[name].append(str(path.relative_to(REPOSITORY / "src")))
+    for name, places in files.items():
+        if len(places) > 1:
+            yield f"{name}: {' '.join(places)}"
+
+
 def _package(graph: grimp.ImportGraph, package: str) -> Iterator[str]:
     members = graph.find_children(package)
     imports = {module: graph.find_modules_directly_imported_by(module) - {module} for module in members}
@@ -81,6 +93,7 @@ def main(arguments: list[str]) -> int:
         ARCHITECTURE.write_text(now, "utf-8")
         return 0
     problems = [f"A document names a file that is not there: {path}" for path in stale_paths()]
+    problems += [f"Two classes have one name: {name}" for name in repeated_names()]
     if now != page:
         problems.append(f"{ARCHITECTURE.name} does not draw the imports as they are: run `make manifests`.")
     for problem in problems:

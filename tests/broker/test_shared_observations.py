@@ -29,7 +29,7 @@ from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
 from inference_endpoints.watching.watcher import Watcher
 from inference_endpoints_mcp.replicas.broker_channel import BrokerChannel
 from inference_endpoints_mcp.replicas.broker_state import BrokerState
-from inference_endpoints_mcp.replicas.channel import Heard
+from inference_endpoints_mcp.replicas.channel import ChannelEvent
 from inference_endpoints_mcp.replicas.observation_messages import MessageSeal
 from inference_endpoints_mcp.replicas.shared_observations import LEASE_S, SharedObservations
 
@@ -128,12 +128,12 @@ class Replicas:
         """The messages that replicas send during this block."""
         told = list[str]()
 
-        async def listen(heard: AsyncIterator[Heard]) -> None:
-            async for each in heard:
-                told.extend([each.message] if each.message else [])
+        async def listen(events: AsyncIterator[ChannelEvent]) -> None:
+            async for event in events:
+                told.extend([event.message] if event.message else [])
 
-        async with self.channel().listen(FOR_EVER_S) as heard:
-            listening = asyncio.create_task(listen(heard))
+        async with self.channel().listen(FOR_EVER_S) as events:
+            listening = asyncio.create_task(listen(events))
             yield told
             listening.cancel()
             await asyncio.wait([listening])
@@ -270,13 +270,13 @@ async def test_leaders_that_follow_each_other_and_tell_nothing_count_as_lost(rep
     assert await channel.lead("stranger 0", FOR_EVER_S) == "stranger 0"
     (lease,) = await redis.keys("*")
 
-    async def lead_by_turns(heard: AsyncIterator[Heard]) -> None:
-        async for each in heard:
-            if each.leader is not None:
-                await redis.set(lease, f"{each.leader}+")
+    async def lead_by_turns(events: AsyncIterator[ChannelEvent]) -> None:
+        async for event in events:
+            if event.leader is not None:
+                await redis.set(lease, f"{event.leader}+")
 
-    async with channel.listen(FOR_EVER_S) as heard, anyio.create_task_group() as strangers:
-        strangers.start_soon(lead_by_turns, heard)
+    async with channel.listen(FOR_EVER_S) as events, anyio.create_task_group() as strangers:
+        strangers.start_soon(lead_by_turns, events)
         assert await asyncio.wait_for(observed(follower), HANG_TIMEOUT_S) == "pending"
         assert follower.reads
         strangers.cancel_scope.cancel()

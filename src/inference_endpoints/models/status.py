@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Self
 
 
-class _Open(StrEnum):
+class _OpenEnum(StrEnum):
     """Values of the API. An unknown value of a newer API becomes a member of its own, never an error."""
 
     @classmethod
@@ -17,7 +17,7 @@ class _Open(StrEnum):
         return member
 
 
-class InferenceEndpointStatus(_Open):
+class InferenceEndpointStatus(_OpenEnum):
     """The state of an endpoint.
 
     >>> status = InferenceEndpointStatus("initializing")
@@ -71,7 +71,7 @@ _CHANGING = frozenset(
 )
 
 
-class InferenceEndpointType(_Open):
+class InferenceEndpointType(_OpenEnum):
     """Who may call an endpoint. `protected` is historic: it is read, and refused on create.
 
     >>> get_inference_endpoint("chat").type == InferenceEndpointType.AUTHENTICATED

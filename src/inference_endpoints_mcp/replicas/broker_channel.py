@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from inference_endpoints_mcp.replicas.channel import Heard
+from inference_endpoints_mcp.replicas.channel import ChannelEvent
 from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
 
 _LEADER = "leader "
@@ -67,7 +67,7 @@ class BrokerChannel:
         await self._send("EVAL", _TELL_AS_LEADER, 1, self._lease_key, replica, self._channel, message)
 
     @asynccontextmanager
-    async def listen(self, silence_s: float) -> AsyncIterator[AsyncIterator[Heard]]:
+    async def listen(self, silence_s: float) -> AsyncIterator[AsyncIterator[ChannelEvent]]:
         pubsub = self._redis.pubsub()
         try:
             try:
@@ -75,16 +75,18 @@ class BrokerChannel:
             except BROKER_FAILED as error:
                 raise SharedStateUnavailable from error
             await _next(pubsub, _ANSWER_S)  # the broker confirms it: nothing is missed from here
-            yield _heard(pubsub, silence_s)
+            yield _events(pubsub, silence_s)
         finally:
             with anyio.CancelScope(shield=True), suppress(*BROKER_FAILED):
                 await pubsub.aclose()
 
 
-async def _heard(pubsub: PubSub, silence_s: float) -> AsyncIterator[Heard]:
+async def _events(pubsub: PubSub, silence_s: float) -> AsyncIterator[ChannelEvent]:
     while True:
         text = str((await _next(pubsub, silence_s))["data"])
-        yield Heard(leader=text.removeprefix(_LEADER)) if text.startswith(_LEADER) else Heard(message=text)
+        yield (
+            ChannelEvent(leader=text.removeprefix(_LEADER)) if text.startswith(_LEADER) else ChannelEvent(message=text)
+        )
 
 
 async def _next(pubsub: PubSub, within_s: float) -> dict[str, Any]:

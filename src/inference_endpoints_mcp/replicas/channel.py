@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Heard:
+class ChannelEvent:
     """What came on a channel: who leads now, empty where nobody does, or else a message."""
 
     leader: str | None = None
@@ -34,5 +34,5 @@ class Channel(Protocol):
     async def tell_as_leader(self, message: str, replica: str) -> None:
         """Tell this unless another replica leads by now."""
 
-    def listen(self, silence_s: float) -> AbstractAsyncContextManager[AsyncIterator[Heard]]:
+    def listen(self, silence_s: float) -> AbstractAsyncContextManager[AsyncIterator[ChannelEvent]]:
         """What is told from now on. After so many seconds in which nothing is, the channel counts as lost."""

@@ -14,7 +14,7 @@ import anyio
 from inference_endpoints.errors import Refused
 from inference_endpoints.watching.observation import Observation, Subscription
 from inference_endpoints.watching.observation_source import Key, ObservationSource
-from inference_endpoints_mcp.replicas.channel import Channel, Heard
+from inference_endpoints_mcp.replicas.channel import Channel, ChannelEvent
 from inference_endpoints_mcp.replicas.message_exchange import MessageExchange
 from inference_endpoints_mcp.replicas.observation_messages import MessageSeal, Told, Wish, Wishes, observed
 from inference_endpoints_mcp.replicas.shared_endpoint import SharedEndpoint
@@ -192,8 +192,8 @@ class SharedObservations:
     async def _take_part(self, scope: Scope) -> None:
         """Lead or follow, as long as there is something to watch and the scope is the same."""
         channel = self._messages.channel
-        async with channel.listen(self._lease_s) as heard:
-            listening = asyncio.create_task(self._listen(heard), name="listen to replicas")
+        async with channel.listen(self._lease_s) as events:
+            listening = asyncio.create_task(self._listen(events), name="listen to replicas")
             self._beat_at = 0.0
             try:
                 while self._endpoints and self._scope() == scope and not self._ended:
@@ -213,9 +213,7 @@ class SharedObservations:
         """Find out who leads, if it is time; tell what there is to tell; wait for more."""
         self._woken.clear()
         if anyio.current_time() >= self._beat_at:
-            self._beat_at = (
-                anyio.current_time() + self._lease_s / _BEATS
-            )  # sooner, if another answer is heard meanwhile
+            self._beat_at = anyio.current_time() + self._lease_s / _BEATS  # sooner, if another answer comes meanwhile
             self._follow(await self._messages.channel.lead(self._messages.own_id, self._lease_s))
         await self._tell_changes()
         if self._role is Role.FOLLOWING and self._wishes_differ:
@@ -278,14 +276,14 @@ class SharedObservations:
         wishes = tuple(Wish(*each.key, health=each.needs_health, asked=each.asked) for each in watched)
         await self._messages.tell(Wishes(self._messages.own_id, self._leader, complete=True, wishes=wishes))
 
-    async def _listen(self, heard: AsyncIterator[Heard]) -> None:
-        async for each in heard:
-            if each.leader is not None:
-                if each.leader != self._leader:
+    async def _listen(self, events: AsyncIterator[ChannelEvent]) -> None:
+        async for event in events:
+            if event.leader is not None:
+                if event.leader != self._leader:
                     self._beat_at = 0.0
                     self._woken.set()
                 continue
-            message = self._messages.take(each.message, follows=self._role is Role.FOLLOWING)
+            message = self._messages.take(event.message, follows=self._role is Role.FOLLOWING)
             if isinstance(message, Wishes):
                 self._take_wishes(message)
             elif message is not None and message.sender == self._leader:

@@ -24,7 +24,7 @@ from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.untrusted_text import Fence
 from inference_endpoints_mcp.replicas.process_state import ProcessState
 from inference_endpoints_mcp.replicas.shared_state import SharedState
-from inference_endpoints_mcp.server.caller import identify_caller
+from inference_endpoints_mcp.server.caller_identity import identify_caller
 from inference_endpoints_mcp.server.holding.held_call import HeldCall
 from inference_endpoints_mcp.server.holding.hold import FIRST_HOLD_S
 from inference_endpoints_mcp.server.holding.learned_holds import LearnedHolds

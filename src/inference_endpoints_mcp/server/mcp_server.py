@@ -45,7 +45,7 @@ from inference_endpoints_mcp.privacy.untrusted_text import FENCE_NOTICE
 from inference_endpoints_mcp.replicas.account_state import AccountState
 from inference_endpoints_mcp.server.answers import rendering
 from inference_endpoints_mcp.server.application import RunningApplication, ServerOptions
-from inference_endpoints_mcp.server.caller import track_caller
+from inference_endpoints_mcp.server.caller_identity import track_caller
 from inference_endpoints_mcp.server.common_parts import CommonParts
 from inference_endpoints_mcp.server.features.completion import ArgumentCompleter
 from inference_endpoints_mcp.server.features.mcp_app import APP_URI, AppExtension, read_app, shows_app

@@ -166,8 +166,8 @@ def build_http_config(
     from inference_endpoints_mcp.server.http.connections import KEEP_ALIVE_S, OpenConnections, connections_possible
     from inference_endpoints_mcp.server.http.event_streams import EventStreams
     from inference_endpoints_mcp.server.http.routing.accounts import Accounts
-    from inference_endpoints_mcp.server.http.routing.caller_tokens import CallerTokensMiddleware
     from inference_endpoints_mcp.server.http.routing.server_router import ServerRouter
+    from inference_endpoints_mcp.server.http.routing.token_header import CallerTokensMiddleware
     from inference_endpoints_mcp.server.http.session_limits import SessionLimits
     from inference_endpoints_mcp.server.http.sign_in.authentication import AuthenticationMiddleware
 

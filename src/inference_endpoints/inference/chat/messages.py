@@ -57,53 +57,60 @@ def _check_arguments(text: str) -> str:
     return text
 
 
-class _Open(BaseModel, defer_build=True):
+class _MessagePart(BaseModel, defer_build=True):
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
 
 
-class _Function(_Open):
+class _Function(_MessagePart):
     name: Text
     arguments: Annotated[Text, BeforeValidator(arguments_to_text), AfterValidator(_check_arguments)] = "{}"
 
 
-class _ToolCall(_Open):
+class _CallPart(_MessagePart):
     id: Text | None = None
     function: _Function
 
 
-class _ImageUrl(_Open):
+class _ImageUrl(_MessagePart):
     url: Text
 
 
-class _InputAudio(_Open):
+class _InputAudio(_MessagePart):
     data: Text
 
 
-class _Part(_Open):
+class _Part(_MessagePart):
     type: Text
     text: Text | None = None
     image_url: _ImageUrl | None = None
     input_audio: _InputAudio | None = None
 
 
-class _Message(_Open):
+class _Message(_MessagePart):
     role: Annotated[Text, Field(min_length=1)]
     content: Text | list[_Part] | None = None
-    tool_calls: list[_ToolCall] | None = None
+    tool_calls: list[_CallPart] | None = None
     tool_call_id: Text | None = None
 
 
-class _ToolFunction(_Open):
+class _ToolFunction(_MessagePart):
     name: Text
 
 
-class _Tool(_Open):
+class _Tool(_MessagePart):
     type: Text
     function: _ToolFunction | None = None
 
 
 _MEMBERS = frozenset(
-    {*_Message.model_fields, *_Part.model_fields, *_ToolCall.model_fields, *_Function.model_fields, "url", "data"}
+    {
+        *_Message.model_fields,
+        *_Part.model_fields,
+        *_CallPart.model_fields,
+        *_Function.model_fields,
+        "url",
+        "data",
+    }
 )
 
 

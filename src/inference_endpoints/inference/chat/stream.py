@@ -71,7 +71,7 @@ class _DeltaReader:
         return []
 
 
-class _Open(BaseModel, extra="allow", defer_build=True):
+class _ChunkPart(BaseModel, extra="allow", defer_build=True):
     """An object of the API, in which an engine may have fields of its own."""
 
     @property
@@ -79,7 +79,7 @@ class _Open(BaseModel, extra="allow", defer_build=True):
         return self.model_extra or {}
 
 
-class _ChatMessage(_Open):
+class _ChunkMessage(_ChunkPart):
     role: Any = None
     content: str | None = None
     reasoning_content: str | None = None
@@ -92,15 +92,15 @@ class _Logprobs(BaseModel, defer_build=True):
     content: list[dict[str, Any]] | None = None
 
 
-class _Choice(_Open):
+class _ChunkChoice(_ChunkPart):
     index: _Count = 0
-    delta: _ChatMessage | None = None
-    message: _ChatMessage | None = None
+    delta: _ChunkMessage | None = None
+    message: _ChunkMessage | None = None
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
 
-class _Usage(_Open):
+class _ChunkUsage(_ChunkPart):
     prompt_tokens: _Count | None = None
     completion_tokens: _Count | None = None
     total_tokens: _Count | None = None
@@ -108,10 +108,10 @@ class _Usage(_Open):
     completion_tokens_details: dict[str, Any] | None = None
 
     def output(self) -> Usage:
-        return keep_extra(Usage(**self.model_dump(include=set(_Usage.model_fields))), self.extra)
+        return keep_extra(Usage(**self.model_dump(include=set(_ChunkUsage.model_fields))), self.extra)
 
 
-class _Chunk(_Open):
+class _Chunk(_ChunkPart):
     """One chunk of a stream, or a whole answer that an engine did not stream."""
 
     object: Any = None
@@ -119,8 +119,8 @@ class _Chunk(_Open):
     created: Any = None
     model: Any = None
     system_fingerprint: Any = None
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    choices: list[_ChunkChoice] | None = None
+    usage: _ChunkUsage | None = None
     error: Any = None
 
     def answer_id(self) -> AnswerId:
@@ -146,11 +146,11 @@ def parse_deltas(data: bytes, who: str) -> Sequence[ChatDelta]:
         ) from error
     if chunk.error:
         raise Unavailable(f"{who} failed while answering.", hint=SEE_UPSTREAM, upstream=error_text(data))
-    return [_delta(chunk, choice) for choice in chunk.choices or [_Choice()]]
+    return [_delta(chunk, choice) for choice in chunk.choices or [_ChunkChoice()]]
 
 
-def _delta(chunk: _Chunk, choice: _Choice) -> ChatDelta:
-    message = choice.delta or choice.message or _ChatMessage()
+def _delta(chunk: _Chunk, choice: _ChunkChoice) -> ChatDelta:
+    message = choice.delta or choice.message or _ChunkMessage()
     return ChatDelta(
         text=message.content or "",
         reasoning=message.reasoning_content or message.reasoning or "",

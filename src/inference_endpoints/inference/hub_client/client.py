@@ -10,7 +10,7 @@ from inference_endpoints.inference.generation.answer import TextGenerationOutput
 from inference_endpoints.inference.hub_client.async_client import AsyncInferenceClient
 from inference_endpoints.inference.hub_client.endpoint_calls import EndpointCalls
 from inference_endpoints.inference.hub_client.generation import No
-from inference_endpoints.inference.tasks.parameters import Generated
+from inference_endpoints.inference.tasks.parameters import TextGenerationParameters
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,15 +69,30 @@ class InferenceClient(EndpointCalls):
 
     @overload
     def text_generation(
-        self: EndpointCalls, prompt: str, *, details: No = None, stream: No = None, **parameters: Unpack[Generated]
+        self: EndpointCalls,
+        prompt: str,
+        *,
+        details: No = None,
+        stream: No = None,
+        **parameters: Unpack[TextGenerationParameters],
     ) -> str: ...
     @overload
     def text_generation(
-        self: EndpointCalls, prompt: str, *, details: Literal[True], stream: No = None, **parameters: Unpack[Generated]
+        self: EndpointCalls,
+        prompt: str,
+        *,
+        details: Literal[True],
+        stream: No = None,
+        **parameters: Unpack[TextGenerationParameters],
     ) -> TextGenerationOutput: ...
     @overload
     def text_generation(
-        self: EndpointCalls, prompt: str, *, details: No = None, stream: Literal[True], **parameters: Unpack[Generated]
+        self: EndpointCalls,
+        prompt: str,
+        *,
+        details: No = None,
+        stream: Literal[True],
+        **parameters: Unpack[TextGenerationParameters],
     ) -> Generator[str]: ...
     @overload
     def text_generation(
@@ -86,7 +101,7 @@ class InferenceClient(EndpointCalls):
         *,
         details: Literal[True],
         stream: Literal[True],
-        **parameters: Unpack[Generated],
+        **parameters: Unpack[TextGenerationParameters],
     ) -> Generator[TextGenerationStreamOutput]: ...
     @_typed_as(AsyncInferenceClient.text_generation)
     def text_generation(self: EndpointCalls, prompt: str, **parameters: Any) -> Any: ...

@@ -12,7 +12,7 @@ from inference_endpoints.inference.generation.answer import (
 )
 from inference_endpoints.inference.hub_client.endpoint_calls import EndpointCalls
 from inference_endpoints.inference.hub_client.signatures import named_parameters
-from inference_endpoints.inference.tasks.parameters import Generated
+from inference_endpoints.inference.tasks.parameters import TextGenerationParameters
 from inference_endpoints.inference.tasks.table import TASKS
 
 _PLAIN = TASKS["text-generation"]
@@ -26,15 +26,30 @@ class GenerationMethods(EndpointCalls):
 
     @overload
     async def text_generation(
-        self: EndpointCalls, prompt: str, *, details: No = None, stream: No = None, **parameters: Unpack[Generated]
+        self: EndpointCalls,
+        prompt: str,
+        *,
+        details: No = None,
+        stream: No = None,
+        **parameters: Unpack[TextGenerationParameters],
     ) -> str: ...
     @overload
     async def text_generation(
-        self: EndpointCalls, prompt: str, *, details: Literal[True], stream: No = None, **parameters: Unpack[Generated]
+        self: EndpointCalls,
+        prompt: str,
+        *,
+        details: Literal[True],
+        stream: No = None,
+        **parameters: Unpack[TextGenerationParameters],
     ) -> TextGenerationOutput: ...
     @overload
     async def text_generation(
-        self: EndpointCalls, prompt: str, *, details: No = None, stream: Literal[True], **parameters: Unpack[Generated]
+        self: EndpointCalls,
+        prompt: str,
+        *,
+        details: No = None,
+        stream: Literal[True],
+        **parameters: Unpack[TextGenerationParameters],
     ) -> AsyncGenerator[str]: ...
     @overload
     async def text_generation(
@@ -43,7 +58,7 @@ class GenerationMethods(EndpointCalls):
         *,
         details: Literal[True],
         stream: Literal[True],
-        **parameters: Unpack[Generated],
+        **parameters: Unpack[TextGenerationParameters],
     ) -> AsyncGenerator[TextGenerationStreamOutput]: ...
     @named_parameters
     async def text_generation(
@@ -52,7 +67,7 @@ class GenerationMethods(EndpointCalls):
         *,
         details: bool | None = None,
         stream: bool | None = None,
-        **parameters: Unpack[Generated],
+        **parameters: Unpack[TextGenerationParameters],
     ) -> str | TextGenerationOutput | AsyncGenerator[str] | AsyncGenerator[TextGenerationStreamOutput]:
         """Continue a text. With `stream`, as tokens when they arrive; with `details`, with what is known of each token.
 

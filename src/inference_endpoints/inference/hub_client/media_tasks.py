@@ -14,17 +14,17 @@ from inference_endpoints.inference.hub_client.signatures import named_parameters
 from inference_endpoints.inference.tasks.outputs import Answer, DetectedObject, Label, Media, Transcript
 from inference_endpoints.inference.tasks.parameters import (
     CallParameters,
-    Classified,
-    Described,
-    Detected,
-    Drawn,
-    Heard,
-    InDocument,
-    InImage,
-    Redrawn,
-    Segmented,
-    Spoken,
-    ZeroShot,
+    ClassificationParameters,
+    DocumentQuestionAnsweringParameters,
+    ImageSegmentationParameters,
+    ImageToImageParameters,
+    ImageToTextParameters,
+    ObjectDetectionParameters,
+    SpeechRecognitionParameters,
+    TextToImageParameters,
+    TextToSpeechParameters,
+    VisualQuestionAnsweringParameters,
+    ZeroShotParameters,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def automatic_speech_recognition(
-        self: EndpointCalls, audio: MediaFile, **parameters: Unpack[Heard]
+        self: EndpointCalls, audio: MediaFile, **parameters: Unpack[SpeechRecognitionParameters]
     ) -> Transcript:
         """Transcribe a recording. With `return_timestamps`, `chunks` of the answer says when.
 
@@ -49,7 +49,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def audio_classification(
-        self: EndpointCalls, audio: MediaFile, **parameters: Unpack[Classified]
+        self: EndpointCalls, audio: MediaFile, **parameters: Unpack[ClassificationParameters]
     ) -> list[Label]:
         """Classify a recording: labels with scores, best first.
 
@@ -72,7 +72,7 @@ class MediaTasks(EndpointCalls):
         return [AudioToAudioOutputElement.of(part) for part in parts]
 
     @named_parameters
-    async def text_to_speech(self: EndpointCalls, text: str, **parameters: Unpack[Spoken]) -> bytes:
+    async def text_to_speech(self: EndpointCalls, text: str, **parameters: Unpack[TextToSpeechParameters]) -> bytes:
         """Generate a sound file with speech.
 
         >>> sound = await client.text_to_speech("It rains.")
@@ -83,7 +83,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def image_classification(
-        self: EndpointCalls, image: MediaFile, **parameters: Unpack[Classified]
+        self: EndpointCalls, image: MediaFile, **parameters: Unpack[ClassificationParameters]
     ) -> list[Label]:
         """Classify an image: labels with scores, best first.
 
@@ -94,7 +94,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def zero_shot_image_classification(
-        self: EndpointCalls, image: MediaFile, candidate_labels: Sequence[str], **parameters: Unpack[ZeroShot]
+        self: EndpointCalls, image: MediaFile, candidate_labels: Sequence[str], **parameters: Unpack[ZeroShotParameters]
     ) -> list[Label]:
         """Score how well each label fits an image.
 
@@ -107,7 +107,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def image_segmentation(
-        self: EndpointCalls, image: MediaFile, **parameters: Unpack[Segmented]
+        self: EndpointCalls, image: MediaFile, **parameters: Unpack[ImageSegmentationParameters]
     ) -> list[ImageSegmentationOutputElement]:
         """Find the segments of an image, with their masks as images of Pillow, where it is installed.
 
@@ -119,7 +119,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def object_detection(
-        self: EndpointCalls, image: MediaFile, **parameters: Unpack[Detected]
+        self: EndpointCalls, image: MediaFile, **parameters: Unpack[ObjectDetectionParameters]
     ) -> list[DetectedObject]:
         """Find the objects in an image, with their boxes in pixels, surest first.
 
@@ -131,7 +131,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def image_to_text(
-        self: EndpointCalls, image: MediaFile, **parameters: Unpack[Described]
+        self: EndpointCalls, image: MediaFile, **parameters: Unpack[ImageToTextParameters]
     ) -> ImageToTextOutput:
         """Describe an image.
 
@@ -143,7 +143,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def visual_question_answering(
-        self: EndpointCalls, image: MediaFile, question: str, **parameters: Unpack[InImage]
+        self: EndpointCalls, image: MediaFile, question: str, **parameters: Unpack[VisualQuestionAnsweringParameters]
     ) -> list[Answer]:
         """Answer a question about an image: answers, best first.
 
@@ -156,7 +156,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def document_question_answering(
-        self: EndpointCalls, image: MediaFile, question: str, **parameters: Unpack[InDocument]
+        self: EndpointCalls, image: MediaFile, question: str, **parameters: Unpack[DocumentQuestionAnsweringParameters]
     ) -> list[Answer]:
         """Answer a question about the image of a document: answers, best first. They count the document's words.
 
@@ -168,7 +168,7 @@ class MediaTasks(EndpointCalls):
         return cast("list[Answer]", await self._run("document-question-answering", asked, parameters))
 
     @named_parameters
-    async def text_to_image(self: EndpointCalls, prompt: str, **parameters: Unpack[Drawn]) -> "Image":
+    async def text_to_image(self: EndpointCalls, prompt: str, **parameters: Unpack[TextToImageParameters]) -> "Image":
         """Generate an image of Pillow; a `Media` where Pillow is not installed. `height` and `width` are in pixels.
 
         >>> image = await client.text_to_image("a cat", seed=1)
@@ -178,7 +178,7 @@ class MediaTasks(EndpointCalls):
 
     @named_parameters
     async def image_to_image(
-        self: EndpointCalls, image: MediaFile, prompt: str | None = None, **parameters: Unpack[Redrawn]
+        self: EndpointCalls, image: MediaFile, prompt: str | None = None, **parameters: Unpack[ImageToImageParameters]
     ) -> "Image":
         """Change an image as the prompt says: an image of Pillow, or a `Media` where Pillow is not installed.
 

@@ -10,15 +10,15 @@ from inference_endpoints.inference.hub_client.signatures import named_parameters
 from inference_endpoints.inference.tasks.outputs import Answer, Entity, Label, MaskCandidate, TableAnswer
 from inference_endpoints.inference.tasks.parameters import (
     CallParameters,
-    Classified,
-    Embedded,
-    Entities,
-    InTable,
-    InText,
-    Masked,
-    Rewritten,
-    Translated,
-    ZeroShot,
+    ClassificationParameters,
+    FeatureExtractionParameters,
+    FillMaskParameters,
+    QuestionAnsweringParameters,
+    SummarizationParameters,
+    TableQuestionAnsweringParameters,
+    TokenClassificationParameters,
+    TranslationParameters,
+    ZeroShotParameters,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class TextTasks(EndpointCalls):
 
     @named_parameters
     async def feature_extraction(
-        self: EndpointCalls, text: str | Sequence[str], **parameters: Unpack[Embedded]
+        self: EndpointCalls, text: str | Sequence[str], **parameters: Unpack[FeatureExtractionParameters]
     ) -> "ndarray[Any, Any]":
         """Embed texts: an array with a row for each text, also for one. `dimensions` is the length of a row.
 
@@ -58,7 +58,9 @@ class TextTasks(EndpointCalls):
         return cast("list[float]", await self._run("sentence-similarity", pair, parameters))
 
     @named_parameters
-    async def text_classification(self: EndpointCalls, text: str, **parameters: Unpack[Classified]) -> list[Label]:
+    async def text_classification(
+        self: EndpointCalls, text: str, **parameters: Unpack[ClassificationParameters]
+    ) -> list[Label]:
         """Classify a text: labels with scores, best first.
 
         >>> await client.text_classification("I like it.", top_k=1)
@@ -73,7 +75,7 @@ class TextTasks(EndpointCalls):
         candidate_labels: Sequence[str],
         *,
         multi_label: bool | None = False,
-        **parameters: Unpack[ZeroShot],
+        **parameters: Unpack[ZeroShotParameters],
     ) -> list[Label]:
         """Score how well each label fits a text. `multi_label`: the scores are independent of each other.
 
@@ -86,7 +88,9 @@ class TextTasks(EndpointCalls):
         return cast("list[Label]", found)
 
     @named_parameters
-    async def token_classification(self: EndpointCalls, text: str, **parameters: Unpack[Entities]) -> list[Entity]:
+    async def token_classification(
+        self: EndpointCalls, text: str, **parameters: Unpack[TokenClassificationParameters]
+    ) -> list[Entity]:
         """Find the entities of a text, in its order.
 
         >>> entities = await client.token_classification("I live in Paris.")
@@ -96,7 +100,9 @@ class TextTasks(EndpointCalls):
         return cast("list[Entity]", await self._run("token-classification", {"text": text}, parameters))
 
     @named_parameters
-    async def fill_mask(self: EndpointCalls, text: str, **parameters: Unpack[Masked]) -> list[MaskCandidate]:
+    async def fill_mask(
+        self: EndpointCalls, text: str, **parameters: Unpack[FillMaskParameters]
+    ) -> list[MaskCandidate]:
         """Fill the mask in a text: candidates, best first.
 
         >>> candidates = await client.fill_mask("It [MASK].")
@@ -107,7 +113,7 @@ class TextTasks(EndpointCalls):
 
     @named_parameters
     async def question_answering(
-        self: EndpointCalls, question: str, context: str, **parameters: Unpack[InText]
+        self: EndpointCalls, question: str, context: str, **parameters: Unpack[QuestionAnsweringParameters]
     ) -> Answer | list[Answer]:
         """Find the part of the context that answers the question. A list of answers with a `top_k` above 1.
 
@@ -121,7 +127,10 @@ class TextTasks(EndpointCalls):
 
     @named_parameters
     async def table_question_answering(
-        self: EndpointCalls, table: Mapping[str, Any], query: str, **parameters: Unpack[InTable]
+        self: EndpointCalls,
+        table: Mapping[str, Any],
+        query: str,
+        **parameters: Unpack[TableQuestionAnsweringParameters],
     ) -> TableAnswer:
         """Find the cells of a table that answer the query. The table has each column by its name.
 
@@ -144,7 +153,9 @@ class TextTasks(EndpointCalls):
         return cast("list[str]", await self._run("tabular-classification", {"table": table}, parameters))
 
     @named_parameters
-    async def summarization(self: EndpointCalls, text: str, **parameters: Unpack[Rewritten]) -> SummarizationOutput:
+    async def summarization(
+        self: EndpointCalls, text: str, **parameters: Unpack[SummarizationParameters]
+    ) -> SummarizationOutput:
         """Summarize a text.
 
         >>> summary = await client.summarization("Water falls from the sky, and has done so all day.")
@@ -154,7 +165,9 @@ class TextTasks(EndpointCalls):
         return SummarizationOutput(await self._run("summarization", {"text": text}, parameters))
 
     @named_parameters
-    async def translation(self: EndpointCalls, text: str, **parameters: Unpack[Translated]) -> TranslationOutput:
+    async def translation(
+        self: EndpointCalls, text: str, **parameters: Unpack[TranslationParameters]
+    ) -> TranslationOutput:
         """Translate a text. Raises `BadRequest` for one language without the other.
 
         >>> translation = await client.translation("It rains.", src_lang="en", tgt_lang="de")

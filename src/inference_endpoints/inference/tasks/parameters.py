@@ -23,12 +23,12 @@ class CallParameters(TypedDict, total=False):
     timeout: float | None
 
 
-class Classified(CallParameters, total=False):
+class ClassificationParameters(CallParameters, total=False):
     top_k: int | None
     function_to_apply: Literal["sigmoid", "softmax", "none"] | None
 
 
-class Generated(CallParameters, total=False):
+class TextGenerationParameters(CallParameters, total=False):
     adapter_id: str | None
     best_of: int | None
     decoder_input_details: bool | None
@@ -49,11 +49,11 @@ class Generated(CallParameters, total=False):
     watermark: bool | None
 
 
-class ZeroShot(CallParameters, total=False):
+class ZeroShotParameters(CallParameters, total=False):
     hypothesis_template: str | None
 
 
-class Embedded(CallParameters, total=False):
+class FeatureExtractionParameters(CallParameters, total=False):
     normalize: bool | None
     prompt_name: str | None
     truncate: bool | None
@@ -62,13 +62,13 @@ class Embedded(CallParameters, total=False):
     encoding_format: Literal["float", "base64"] | None
 
 
-class Entities(CallParameters, total=False):
+class TokenClassificationParameters(CallParameters, total=False):
     aggregation_strategy: Literal["none", "simple", "first", "average", "max"] | None
     ignore_labels: list[str] | None
     stride: int | None
 
 
-class InText(CallParameters, total=False):
+class QuestionAnsweringParameters(CallParameters, total=False):
     align_to_words: bool | None
     doc_stride: int | None
     handle_impossible_answer: bool | None
@@ -78,7 +78,7 @@ class InText(CallParameters, total=False):
     top_k: int | None
 
 
-class InDocument(CallParameters, total=False):
+class DocumentQuestionAnsweringParameters(CallParameters, total=False):
     doc_stride: int | None
     handle_impossible_answer: bool | None
     lang: str | None
@@ -89,17 +89,17 @@ class InDocument(CallParameters, total=False):
     word_boxes: Sequence[list[float] | str] | None
 
 
-class InImage(CallParameters, total=False):
+class VisualQuestionAnsweringParameters(CallParameters, total=False):
     top_k: int | None
 
 
-class InTable(CallParameters, total=False):
+class TableQuestionAnsweringParameters(CallParameters, total=False):
     padding: Literal["do_not_pad", "longest", "max_length"] | None
     sequential: bool | None
     truncation: bool | None
 
 
-class Masked(CallParameters, total=False):
+class FillMaskParameters(CallParameters, total=False):
     targets: list[str] | None
     top_k: int | None
 
@@ -107,7 +107,7 @@ class Masked(CallParameters, total=False):
 Truncation = Literal["do_not_truncate", "longest_first", "only_first", "only_second"]
 
 
-class Rewritten(CallParameters, total=False):
+class SummarizationParameters(CallParameters, total=False):
     clean_up_tokenization_spaces: bool | None
     generate_parameters: dict[str, Any] | None
     truncation: Truncation | None
@@ -115,7 +115,7 @@ class Rewritten(CallParameters, total=False):
     min_length: int | None
 
 
-class Translated(CallParameters, total=False):
+class TranslationParameters(CallParameters, total=False):
     src_lang: str | None
     tgt_lang: str | None
     clean_up_tokenization_spaces: bool | None
@@ -125,14 +125,14 @@ class Translated(CallParameters, total=False):
     min_length: int | None
 
 
-class Heard(CallParameters, total=False):
+class SpeechRecognitionParameters(CallParameters, total=False):
     return_timestamps: bool | str | None
     generation_parameters: dict[str, Any] | None
     language: str | None
     temperature: float | None
 
 
-class Spoken(CallParameters, total=False):
+class TextToSpeechParameters(CallParameters, total=False):
     do_sample: bool | None
     early_stopping: bool | Literal["never"] | None
     epsilon_cutoff: float | None
@@ -155,23 +155,23 @@ class Spoken(CallParameters, total=False):
     response_format: str | None
 
 
-class Described(CallParameters, total=False):
+class ImageToTextParameters(CallParameters, total=False):
     max_new_tokens: int | None
     generation_parameters: dict[str, Any] | None
 
 
-class Detected(CallParameters, total=False):
+class ObjectDetectionParameters(CallParameters, total=False):
     threshold: float | None
 
 
-class Segmented(CallParameters, total=False):
+class ImageSegmentationParameters(CallParameters, total=False):
     mask_threshold: float | None
     overlap_mask_area_threshold: float | None
     subtask: Literal["instance", "panoptic", "semantic"] | None
     threshold: float | None
 
 
-class Drawn(CallParameters, total=False):
+class TextToImageParameters(CallParameters, total=False):
     negative_prompt: str | None
     height: int | None
     width: int | None
@@ -182,7 +182,7 @@ class Drawn(CallParameters, total=False):
     num_images_per_prompt: int | None
 
 
-class Redrawn(CallParameters, total=False):
+class ImageToImageParameters(CallParameters, total=False):
     negative_prompt: str | None
     num_inference_steps: int | None
     guidance_scale: float | None
@@ -196,24 +196,24 @@ def types_of(kind: type[Any]) -> Types:
     return {name: shown for name, shown in kind.__annotations__.items() if name not in CallParameters.__annotations__}
 
 
-CLASSIFIED = types_of(Classified)
-GENERATED = types_of(Generated) | {"max_tokens": int, "n": int, "details": bool}
-CANDIDATES: Types = {"candidate_labels": list[str]} | types_of(ZeroShot)
-ZERO_SHOT = CANDIDATES | {"multi_label": bool}
-EMBEDDED = types_of(Embedded)
-RANKED: Types = {"raw_scores": bool, "return_text": bool, "truncate": bool, "top_n": int}
-ENTITIES = types_of(Entities)
-IN_TEXT = types_of(InText)
-IN_DOCUMENT = types_of(InDocument)
-IN_IMAGE = types_of(InImage)
-IN_TABLE = types_of(InTable)
-MASKED = types_of(Masked)
-REWRITTEN = types_of(Rewritten)
-TRANSLATED = types_of(Translated)
-HEARD = types_of(Heard)
-SPOKEN = types_of(Spoken)
-DESCRIBED = types_of(Described)
-DETECTED = types_of(Detected)
-SEGMENTED = types_of(Segmented)
-DRAWN = types_of(Drawn)
-REDRAWN: Types = {"prompt": str} | types_of(Redrawn)
+CLASSIFICATION = types_of(ClassificationParameters)
+TEXT_GENERATION = types_of(TextGenerationParameters) | {"max_tokens": int, "n": int, "details": bool}
+IMAGE_ZERO_SHOT: Types = {"candidate_labels": list[str]} | types_of(ZeroShotParameters)
+TEXT_ZERO_SHOT = IMAGE_ZERO_SHOT | {"multi_label": bool}
+FEATURE_EXTRACTION = types_of(FeatureExtractionParameters)
+RERANKING: Types = {"raw_scores": bool, "return_text": bool, "truncate": bool, "top_n": int}
+TOKEN_CLASSIFICATION = types_of(TokenClassificationParameters)
+QUESTION_ANSWERING = types_of(QuestionAnsweringParameters)
+DOCUMENT_QUESTION_ANSWERING = types_of(DocumentQuestionAnsweringParameters)
+VISUAL_QUESTION_ANSWERING = types_of(VisualQuestionAnsweringParameters)
+TABLE_QUESTION_ANSWERING = types_of(TableQuestionAnsweringParameters)
+FILL_MASK = types_of(FillMaskParameters)
+SUMMARIZATION = types_of(SummarizationParameters)
+TRANSLATION = types_of(TranslationParameters)
+SPEECH_RECOGNITION = types_of(SpeechRecognitionParameters)
+TEXT_TO_SPEECH = types_of(TextToSpeechParameters)
+IMAGE_TO_TEXT = types_of(ImageToTextParameters)
+OBJECT_DETECTION = types_of(ObjectDetectionParameters)
+IMAGE_SEGMENTATION = types_of(ImageSegmentationParameters)
+TEXT_TO_IMAGE = types_of(TextToImageParameters)
+IMAGE_TO_IMAGE: Types = {"prompt": str} | types_of(ImageToImageParameters)

@@ -41,7 +41,7 @@ _ALL = (
         _GENERATED,
         {"text": "Once upon a time"},
         _GENERATION,
-        parameters.GENERATED,
+        parameters.TEXT_GENERATION,
         routes=_on_openai("/v1/completions", routes.completion, takes_many=True),
     ),
     Task(
@@ -51,7 +51,7 @@ _ALL = (
         _GENERATED,
         {"text": "What is in this image?", **_IMAGE},
         _GENERATION,
-        parameters.GENERATED,
+        parameters.TEXT_GENERATION,
         routes=dict.fromkeys((*OPENAI_ENGINES, "tgi", "tgineuron"), _CHAT),
     ),
     Task(
@@ -61,7 +61,7 @@ _ALL = (
         read_embeddings,
         _TEXT,
         EngineRoute("/", routes.merged, takes_many=True),
-        parameters.EMBEDDED,
+        parameters.FEATURE_EXTRACTION,
         routes=_on_openai("/v1/embeddings", routes.openai_input, takes_many=True),
     ),
     Task(
@@ -81,7 +81,7 @@ _ALL = (
         read_ranks,
         {"query": "What falls from the sky?", "texts": ["I like cats.", "Rain."]},
         EngineRoute("/", routes.tei_rerank),
-        parameters.RANKED,
+        parameters.RERANKING,
         routes=dict.fromkeys(OPENAI_ENGINES, _RERANK),
     ),
     Task(
@@ -91,7 +91,7 @@ _ALL = (
         read_labels,
         {"text": "I like it."},
         ROOT_NESTED,
-        parameters.CLASSIFIED,
+        parameters.CLASSIFICATION,
         routes={
             "tei": EngineRoute("/predict", routes.pairs, takes_many=True),
             "vllm": EngineRoute("/classify", routes.openai_input, takes_many=True),
@@ -105,7 +105,7 @@ _ALL = (
         read_labels,
         {"text": "I love football.", "parameters": {"candidate_labels": ["sport", "cooking"]}},
         ROOT_NESTED,
-        parameters.ZERO_SHOT,
+        parameters.TEXT_ZERO_SHOT,
         required=("candidate_labels",),
     ),
     Task(
@@ -115,7 +115,7 @@ _ALL = (
         read_entities,
         {"text": "Ada lives in Paris."},
         ROOT_NESTED,
-        parameters.ENTITIES,
+        parameters.TOKEN_CLASSIFICATION,
     ),
     Task(
         "text2text-generation",
@@ -124,7 +124,7 @@ _ALL = (
         _GENERATED,
         {"text": "translate English to German: It rains."},
         ROOT_NESTED,
-        parameters.GENERATED,
+        parameters.TEXT_GENERATION,
     ),
     Task(
         "summarization",
@@ -133,7 +133,7 @@ _ALL = (
         read_texts("summary_text", "generated_text"),
         {"text": "Water fell from the sky, and did so all day long."},
         ROOT_NESTED,
-        parameters.REWRITTEN,
+        parameters.SUMMARIZATION,
     ),
     Task(
         "translation",
@@ -142,7 +142,7 @@ _ALL = (
         read_texts("translation_text", "generated_text"),
         _TEXT,
         ROOT_NESTED,
-        parameters.TRANSLATED,
+        parameters.TRANSLATION,
     ),
     Task(
         "fill-mask",
@@ -151,7 +151,7 @@ _ALL = (
         read_candidates,
         {"text": "It [MASK] today."},
         ROOT_NESTED,
-        parameters.MASKED,
+        parameters.FILL_MASK,
     ),
     Task(
         "question-answering",
@@ -160,7 +160,7 @@ _ALL = (
         read_answers,
         {"question": "Where does Ada live?", "context": "Ada lives in Paris."},
         ROOT_NESTED,
-        parameters.IN_TEXT,
+        parameters.QUESTION_ANSWERING,
     ),
     Task(
         "table-question-answering",
@@ -169,7 +169,7 @@ _ALL = (
         read_table_answer,
         {"question": "Who is 36?", "table": {"name": ["Ada", "Bob"], "age": ["36", "24"]}},
         ROOT_NESTED,
-        parameters.IN_TABLE,
+        parameters.TABLE_QUESTION_ANSWERING,
     ),
     Task(
         "tabular-classification",
@@ -186,7 +186,7 @@ _ALL = (
         read_answers,
         {"question": "Which animal is this?", **_IMAGE},
         ROOT_NESTED,
-        parameters.IN_IMAGE,
+        parameters.VISUAL_QUESTION_ANSWERING,
     ),
     Task(
         "document-question-answering",
@@ -195,7 +195,7 @@ _ALL = (
         read_answers,
         {"question": "What is the total?", "image": "/path/to/invoice.png"},
         ROOT_NESTED,
-        parameters.IN_DOCUMENT,
+        parameters.DOCUMENT_QUESTION_ANSWERING,
     ),
     Task(
         "zero-shot-image-classification",
@@ -204,7 +204,7 @@ _ALL = (
         read_labels,
         {**_IMAGE, "parameters": {"candidate_labels": ["cat", "dog"]}},
         ROOT_MEDIA,
-        parameters.CANDIDATES,
+        parameters.IMAGE_ZERO_SHOT,
         required=("candidate_labels",),
     ),
     Task(
@@ -214,7 +214,7 @@ _ALL = (
         read_transcript,
         _AUDIO,
         ROOT_MEDIA,
-        parameters.HEARD,
+        parameters.SPEECH_RECOGNITION,
         routes=_on_openai("/v1/audio/transcriptions", routes.transcription),
     ),
     Task(
@@ -224,7 +224,7 @@ _ALL = (
         read_labels,
         _AUDIO,
         ROOT_MEDIA,
-        parameters.CLASSIFIED,
+        parameters.CLASSIFICATION,
     ),
     Task(
         "audio-to-audio",
@@ -241,7 +241,7 @@ _ALL = (
         read_labels,
         _IMAGE,
         ROOT_MEDIA,
-        parameters.CLASSIFIED,
+        parameters.CLASSIFICATION,
     ),
     Task(
         "image-segmentation",
@@ -250,7 +250,7 @@ _ALL = (
         read_segments,
         _IMAGE,
         ROOT_MEDIA,
-        parameters.SEGMENTED,
+        parameters.IMAGE_SEGMENTATION,
     ),
     Task(
         "object-detection",
@@ -259,7 +259,7 @@ _ALL = (
         read_objects,
         _IMAGE,
         ROOT_MEDIA,
-        parameters.DETECTED,
+        parameters.OBJECT_DETECTION,
     ),
     Task(
         "image-to-text",
@@ -268,7 +268,7 @@ _ALL = (
         _GENERATED,
         _IMAGE,
         ROOT_MEDIA,
-        parameters.DESCRIBED,
+        parameters.IMAGE_TO_TEXT,
         routes=dict.fromkeys(OPENAI_ENGINES, _CHAT),
     ),
     Task(
@@ -278,7 +278,7 @@ _ALL = (
         read_media("image"),
         {"text": "a cat"},
         ROOT_NESTED,
-        parameters.DRAWN,
+        parameters.TEXT_TO_IMAGE,
         routes=_on_openai("/v1/images/generations", routes.openai_image),
         media="image",
     ),
@@ -289,7 +289,7 @@ _ALL = (
         read_media("image"),
         {**_IMAGE, "parameters": {"prompt": "a cat with a hat"}},
         ROOT_MEDIA,
-        parameters.REDRAWN,
+        parameters.IMAGE_TO_IMAGE,
         media="image",
     ),
     Task(
@@ -299,7 +299,7 @@ _ALL = (
         read_media("audio"),
         _TEXT,
         ROOT_NESTED,
-        parameters.SPOKEN,
+        parameters.TEXT_TO_SPEECH,
         routes=_on_openai("/v1/audio/speech", routes.openai_input),
         media="audio",
     ),

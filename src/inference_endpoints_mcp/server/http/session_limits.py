@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference_endpoints_mcp.server.caller import ACCOUNT
+from inference_endpoints_mcp.server.caller_identity import ACCOUNT
 from inference_endpoints_mcp.server.http.refusal import refusal
 
 MCP_PATH = "/mcp"

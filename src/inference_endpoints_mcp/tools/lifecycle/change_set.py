@@ -55,7 +55,7 @@ async def carry_out_on(
 
 
 @dataclass(frozen=True)
-class _Member:
+class _MemberChange:
     """An endpoint of a set, and what is proposed for it: a change, nothing to do, or why it is not possible."""
 
     target: Target
@@ -73,7 +73,7 @@ class _ChangeSet:
         """The set as one change; an output where nothing is to do. Raises the first error if there is nothing else."""
         chosen = await self.choice.find_all(self.call)
         members = [
-            _Member(*each) for each in zip(chosen.targets, await self._propose_each(chosen.targets), strict=True)
+            _MemberChange(*each) for each in zip(chosen.targets, await self._propose_each(chosen.targets), strict=True)
         ]
         missing = [each.target for each in members if isinstance(each.proposed, NotFound)]
         if missing:
@@ -119,12 +119,12 @@ class _ChangeSet:
 
         return list(await asyncio.gather(*map(one, targets)))
 
-    async def _apply(self, members: Sequence[_Member], backend: BackendName, not_covered: str) -> EndpointOutput:
+    async def _apply(self, members: Sequence[_MemberChange], backend: BackendName, not_covered: str) -> EndpointOutput:
         """Make every change, a few at a time. One that fails stops no other, and each is told."""
         running, done = asyncio.Semaphore(MOST_SENT_AT_ONCE), 0
         wanted = sum(isinstance(each.proposed, ProposedChange) for each in members)
 
-        async def one(member: _Member, progress: Progress) -> EndpointOutcome:
+        async def one(member: _MemberChange, progress: Progress) -> EndpointOutcome:
             nonlocal done
             if not isinstance(member.proposed, ProposedChange):
                 return _row(member)
@@ -171,7 +171,7 @@ def naming(rows: Sequence[EndpointOutcome], namespace: str) -> dict[str, Any]:
     return {"names": [f"{row.namespace}/{row.endpoint_names[0]}" for row in rows]}
 
 
-def _row(member: _Member) -> EndpointOutcome:
+def _row(member: _MemberChange) -> EndpointOutcome:
     """What is planned for an endpoint, or why nothing is."""
     target, proposed = member.target, member.proposed
     row = EndpointOutcome(
@@ -192,7 +192,7 @@ def _row(member: _Member) -> EndpointOutcome:
     return row.model_copy(update={"outcome": "planned", **costs, "changes": _changes(plan)})
 
 
-def _row_after(member: _Member, output: EndpointOutput) -> EndpointOutcome:
+def _row_after(member: _MemberChange, output: EndpointOutput) -> EndpointOutcome:
     """What was done to an endpoint: its state now."""
     outcome = "changed" if output.changed else "unchanged"
     return _row(member).model_copy(update={"outcome": outcome, "state": output.state, "why": None})

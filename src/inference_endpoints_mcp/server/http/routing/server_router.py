@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from inference_endpoints_mcp.server.caller import ACCOUNT
+from inference_endpoints_mcp.server.caller_identity import ACCOUNT
 from inference_endpoints_mcp.server.configuration.profile_servers import DEFAULT_PROFILE, Servers
 from inference_endpoints_mcp.server.http.refusal import refusal
 from inference_endpoints_mcp.server.http.routing.accounts import Account, Accounts

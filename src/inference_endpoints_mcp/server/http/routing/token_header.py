@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference_endpoints_mcp.server.backends.caller_tokens import HEADER, TokenRefused, read_token, refuse_token
-from inference_endpoints_mcp.server.caller import ACCOUNT
+from inference_endpoints_mcp.server.caller_identity import ACCOUNT
 from inference_endpoints_mcp.server.configuration.profile_servers import Servers
 from inference_endpoints_mcp.server.http.refusal import refusal
 from inference_endpoints_mcp.server.http.routing.accounts import Accounts, AccountsFull
