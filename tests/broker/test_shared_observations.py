@@ -126,15 +126,15 @@ class Replicas:
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[list[str]]:
         """The messages that replicas send during this block."""
-        told = list[str]()
+        published = list[str]()
 
         async def listen(events: AsyncIterator[ChannelEvent]) -> None:
             async for event in events:
-                told.extend([event.message] if event.message else [])
+                published.extend([event.message] if event.message else [])
 
         async with self.channel().listen(FOR_EVER_S) as events:
             listening = asyncio.create_task(listen(events))
-            yield told
+            yield published
             listening.cancel()
             await asyncio.wait([listening])
 
@@ -190,15 +190,15 @@ async def test_one_reads_for_all_and_each_new_subscriber_gets_what_was_read_afte
 async def test_a_read_that_began_before_a_subscriber_came_does_not_answer_it(replicas: Replicas) -> None:
     leader, follower = replicas.one(), replicas.one()
     wait = await leading(leader)
-    async with replicas.recorded() as told, follower.watcher.watch("chat", "acme", health=False) as earlier:
+    async with replicas.recorded() as published, follower.watcher.watch("chat", "acme", health=False) as earlier:
         await earlier.next()
         leader.holds = asyncio.Event()
         reading = asyncio.create_task(observed(leader))
         await eventually(lambda: leader.held, "the state before is read")
         await replicas.driver.advance(200)
-        number = len(told)
+        number = len(published)
         late = asyncio.create_task(observed(follower))
-        await eventually(lambda: len(told) > number, "it asks")
+        await eventually(lambda: len(published) > number, "it asks")
         leader.holds.set()
         assert await late == "running"
         assert await reading == "pending"
@@ -376,13 +376,13 @@ async def test_what_is_told_can_be_neither_read_nor_repeated_nor_made_by_who_has
     await replicas.driver.create("other")
     leader, follower = replicas.one(), replicas.one()
     wait = await leading(leader)
-    async with replicas.recorded() as told, follower.watcher.watch("chat", "acme", health=False) as subscription:
+    async with replicas.recorded() as published, follower.watcher.watch("chat", "acme", health=False) as subscription:
         assert state_of(await subscription.next()) == "pending"
         await replicas.driver.advance(200)
         assert await observed(follower) == "running"
         assert state_of(await subscription.next()) == "running"
-        assert not any(word in message for message in told for word in ("chat", "acme", "running", TOKEN))
-        channel, strange, reads, messages = replicas.channel(), replicas.seal(NEW), leader.reads, list(told)
+        assert not any(word in message for message in published for word in ("chat", "acme", "running", TOKEN))
+        channel, strange, reads, messages = replicas.channel(), replicas.seal(NEW), leader.reads, list(published)
         for message in messages:
             receiver, _, sealed = message.partition(" ")
             known = replicas.seal(OLD).unseal(sealed)
@@ -390,7 +390,7 @@ async def test_what_is_told_can_be_neither_read_nor_repeated_nor_made_by_who_has
             assert strange.unseal(sealed) is None
             made = strange.seal(replace(known, number=10_000))
             for forged in (sealed, f"{sealed[:-8]}AAAAAAAA", made, "v1.", ""):
-                await channel.tell(f"{receiver} {forged}")
+                await channel.publish(f"{receiver} {forged}")
         assert await observed(follower, "other") == "running"  # it comes after them
         anew = asyncio.create_task(subscription.next())
         assert not (await asyncio.wait([anew], timeout=0))[0]

@@ -13,7 +13,7 @@ from inference_endpoints_mcp.replicas.channel import ChannelEvent
 from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
 
 _LEADER = "leader "
-"""Begins what the broker itself tells: who leads. No message begins so."""
+"""Begins what the broker itself publishes: who leads. No message begins so."""
 _ANSWER_S = 2.0
 BROKER_FAILED = (RedisError, OSError, UnicodeError)
 """The broker cannot be reached, refuses, or has what is no text: others may write to it."""
@@ -34,7 +34,7 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return redis.call('PUBLISH', ARGV[2], ARGV[3])
 """
-_TELL_AS_LEADER = """
+_PUBLISH_AS_LEADER = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PUBLISH', ARGV[2], ARGV[3])
 """
@@ -51,8 +51,8 @@ class BrokerChannel:
 
     async def lead(self, replica: str, lease_s: float) -> str:
         milliseconds = round(lease_s * 1000)
-        told = (self._channel, _LEADER)
-        return str(await self._send("EVAL", _LEAD, 1, self._lease_key, replica, milliseconds, *told))
+        arguments = (replica, milliseconds, self._channel, _LEADER)
+        return str(await self._send("EVAL", _LEAD, 1, self._lease_key, *arguments))
 
     async def leader(self) -> str:
         return str(await self._send("GET", self._lease_key) or "")
@@ -60,11 +60,11 @@ class BrokerChannel:
     async def resign(self, replica: str) -> None:
         await self._send("EVAL", _RESIGN, 1, self._lease_key, replica, self._channel, _LEADER)
 
-    async def tell(self, message: str) -> None:
+    async def publish(self, message: str) -> None:
         await self._send("PUBLISH", self._channel, message)
 
-    async def tell_as_leader(self, message: str, replica: str) -> None:
-        await self._send("EVAL", _TELL_AS_LEADER, 1, self._lease_key, replica, self._channel, message)
+    async def publish_as_leader(self, message: str, replica: str) -> None:
+        await self._send("EVAL", _PUBLISH_AS_LEADER, 1, self._lease_key, replica, self._channel, message)
 
     @asynccontextmanager
     async def listen(self, silence_s: float) -> AsyncIterator[AsyncIterator[ChannelEvent]]:

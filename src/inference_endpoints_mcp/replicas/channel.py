@@ -1,4 +1,4 @@
-"""What replicas tell each other, and which of them leads."""
+"""The channel on which replicas publish, and which of them leads."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +15,7 @@ class ChannelEvent:
 
 
 class Channel(Protocol):
-    """One of the channels between replicas. What is told while a replica does not listen, it misses.
+    """One of the channels between replicas. What is published while a replica does not listen, it misses.
 
     Every method raises `SharedStateUnavailable` where the channel cannot be used now.
     """
@@ -29,10 +29,10 @@ class Channel(Protocol):
     async def resign(self, replica: str) -> None:
         """Lead no longer. All hear it."""
 
-    async def tell(self, message: str) -> None: ...
+    async def publish(self, message: str) -> None: ...
 
-    async def tell_as_leader(self, message: str, replica: str) -> None:
-        """Tell this unless another replica leads by now."""
+    async def publish_as_leader(self, message: str, replica: str) -> None:
+        """Publish this unless another replica leads by now."""
 
     def listen(self, silence_s: float) -> AbstractAsyncContextManager[AsyncIterator[ChannelEvent]]:
-        """What is told from now on. After so many seconds in which nothing is, the channel counts as lost."""
+        """What is published from now on. After `silence_s` seconds without a message the channel counts as lost."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from inference_endpoints_mcp.replicas.channel import Channel
-from inference_endpoints_mcp.replicas.observation_messages import MessageSeal, Told, Wishes
+from inference_endpoints_mcp.replicas.observation_messages import MessageSeal, PublishedObservation, WatchRequests
 
 _TO_ALL = "*"
 
@@ -20,14 +20,14 @@ class MessageExchange:
     def use(self, channel: Channel, seal: MessageSeal) -> None:
         self.channel, self._seal = channel, seal
 
-    async def tell(self, message: Wishes) -> None:
-        await self.channel.tell(f"{message.receiver} {self._sealed(message)}")
+    async def send(self, message: WatchRequests) -> None:
+        await self.channel.publish(f"{message.receiver} {self._sealed(message)}")
 
-    async def tell_all(self, message: Told) -> None:
+    async def publish(self, message: PublishedObservation) -> None:
         """Unless another replica leads by now."""
-        await self.channel.tell_as_leader(f"{_TO_ALL} {self._sealed(message)}", self.own_id)
+        await self.channel.publish_as_leader(f"{_TO_ALL} {self._sealed(message)}", self.own_id)
 
-    def take(self, text: str, *, follows: bool) -> Wishes | Told | None:
+    def take(self, text: str, *, follows: bool) -> WatchRequests | PublishedObservation | None:
         """The message, if it is for this replica and was not taken before. What is for all is for those that follow."""
         receiver, _, sealed = text.partition(" ")
         if receiver != self.own_id and not (follows and receiver == _TO_ALL):
@@ -36,8 +36,8 @@ class MessageExchange:
         if message is None or message.number <= self._numbers.get(message.sender, 0):
             return None
         self._numbers[message.sender] = message.number
-        return None if isinstance(message, Wishes) and message.receiver != self.own_id else message
+        return None if isinstance(message, WatchRequests) and message.receiver != self.own_id else message
 
-    def _sealed(self, message: Wishes | Told) -> str:
+    def _sealed(self, message: WatchRequests | PublishedObservation) -> str:
         self._number += 1
         return self._seal.seal(replace(message, number=self._number))

@@ -1,4 +1,4 @@
-"""What replicas tell each other of endpoints: sealed for those with the same control plane and the same token."""
+"""The messages between replicas about endpoints: sealed for those with the same control plane and the same token."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints.watching.observation import Observation
 
 _ERRORS = {error.code: error for error in (RateLimited, Unavailable, InferenceEndpointTimeoutError)}
-"""What may pass, and so is told to others. What the service or the operator refuses, each finds out for itself."""
+"""Errors that may pass: they are published. What the service or the operator refuses, each replica finds out itself."""
 _FACTS = ("message", "hint", "status", "upstream", "request_id", "retry_after")
 
 
 @dataclass(frozen=True)
-class Wish:
+class WatchRequest:
     """One endpoint that a replica watches. `asked` counts how often it asked for an observation that begins later."""
 
     namespace: str
@@ -29,19 +29,19 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class WatchRequests:
     """From a replica to the one that leads: all that it watches (`complete`), or only what it knows to have changed.
     Each has a higher number than the ones before."""
 
     sender: str
     receiver: str
     complete: bool
-    wishes: tuple[Wish, ...]
+    requests: tuple[WatchRequest, ...]
     number: int = 0
 
 
 @dataclass(frozen=True)
-class Told:
+class PublishedObservation:
     """From the one that leads to all: an observation, or None where they have to read the endpoint themselves.
 
     `answers` has the `asked` of each replica after which the observation began; the next one comes within `within_s`
@@ -58,7 +58,7 @@ class Told:
 
     @property
     def observation(self) -> Observation | None:
-        """None too where another version of this server told what is not understood here."""
+        """None too where another version of this server published what is not understood here."""
         if self.observed is None:
             return None
         try:
@@ -86,7 +86,7 @@ def observed(observation: Observation) -> Mapping[str, Any] | None:
     }
 
 
-_MESSAGES: TypeAdapter[Wishes | Told] = TypeAdapter(Wishes | Told)
+_MESSAGES: TypeAdapter[WatchRequests | PublishedObservation] = TypeAdapter(WatchRequests | PublishedObservation)
 
 
 class MessageSeal:
@@ -103,10 +103,10 @@ class MessageSeal:
             [hashlib.blake2b(named, key=secret, person=b"seal", digest_size=32).digest()]
         )
 
-    def seal(self, message: Wishes | Told) -> str:
+    def seal(self, message: WatchRequests | PublishedObservation) -> str:
         return self._codec.seal(json.dumps(asdict(message)).encode())
 
-    def unseal(self, text: str) -> Wishes | Told | None:
+    def unseal(self, text: str) -> WatchRequests | PublishedObservation | None:
         """None for what nobody of the same scope has sealed, and for what another version has."""
         try:
             return _MESSAGES.validate_python(json.loads(self._codec.unseal(text)))

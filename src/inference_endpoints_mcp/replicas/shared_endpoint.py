@@ -12,7 +12,7 @@ from inference_endpoints.watching.observation import Observation, Subscription
 from inference_endpoints.watching.observation_source import Key, ObservationSource
 
 _PAUSE_S = 1.0
-"""Seconds after an error that will not pass, before an endpoint is watched anew for those who still want it."""
+"""Seconds after an error that will not pass, before an endpoint is watched anew for those who still watch it."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class _Subscriber:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What another replica wants: observations that begin after it asked for the `asked`th time, at `since`. It has to
-    say so again before `until`. `answered` is the last time it asked before an observation began."""
+class ReplicaRequest:
+    """Another replica requests observations that begin after it asked for the `asked`th time, at `since`. It has to
+    repeat that before `until`. `answered` is the last time it asked before an observation began."""
 
     health: bool
     asked: int
@@ -38,7 +38,7 @@ class Wanted:
 
 
 class SharedEndpoint:
-    """Its subscribers in this replica get the observations of its own poller, or those that another replica tells.
+    """Its subscribers in this replica get the observations of its own poller, or those that another replica publishes.
 
     `pollers` are this replica's own, `on_observed` gets what they observe. `permit` raises `Refused` where nothing of a
     namespace may be read here. Times are those of the event loop's clock.
@@ -52,12 +52,12 @@ class SharedEndpoint:
         on_observed: Callable[["SharedEndpoint", Observation], None],
     ) -> None:
         self.key = key
-        self.wanted: dict[str, Wanted] = {}
+        self.requests: dict[str, ReplicaRequest] = {}
         """By other replicas, of this one."""
         self.asked = self.least = 0
         """How often this replica had asked when it asked for this last, and when it began to follow who leads."""
         self.lost_at = float("inf")
-        """When the replica that leads counts as lost unless it tells something."""
+        """When the replica that leads counts as lost unless it publishes something."""
         self._pollers = pollers
         self._permit = permit
         self._on_observed = on_observed
@@ -109,21 +109,21 @@ class SharedEndpoint:
             self._polling.cancel()
         self._polling = self._own = None
 
-    def want(self, replica: str, *, health: bool, asked: int, valid_s: float) -> None:
-        """Another replica wants observations of it."""
+    def take_request(self, replica: str, *, health: bool, asked: int, valid_s: float) -> None:
+        """Another replica requests observations of it."""
         now = anyio.current_time()
-        before = self.wanted.get(replica)
+        before = self.requests.get(replica)
         if before is not None and before.asked >= asked:
-            self.wanted[replica] = replace(before, health=health, until=now + valid_s)
+            self.requests[replica] = replace(before, health=health, until=now + valid_s)
             self._note_health()
             return
         answered = before.answered if before else 0
-        self.wanted[replica] = Wanted(health, asked, since=now, until=now + valid_s, answered=answered)
+        self.requests[replica] = ReplicaRequest(health, asked, since=now, until=now + valid_s, answered=answered)
         self.observe_now()
 
-    def keep_wishes(self, keeps: Callable[[str, Wanted], bool]) -> None:
-        """Forget what others want, but for those that this says of."""
-        self.wanted = {replica: wanted for replica, wanted in self.wanted.items() if keeps(replica, wanted)}
+    def keep_requests(self, keeps: Callable[[str, ReplicaRequest], bool]) -> None:
+        """Forget the requests of others, except those for which `keeps` is true."""
+        self.requests = {replica: request for replica, request in self.requests.items() if keeps(replica, request)}
         self._note_health()
 
     def take(self, observation: Observation, answered: int) -> None:
@@ -138,9 +138,9 @@ class SharedEndpoint:
                 while True:
                     observation = await self._own.next()
                     began_at = observation.began_at
-                    for replica, wanted in self.wanted.items():
-                        if wanted.since <= began_at:
-                            self.wanted[replica] = replace(wanted, answered=wanted.asked)
+                    for replica, request in self.requests.items():
+                        if request.since <= began_at:
+                            self.requests[replica] = replace(request, answered=request.asked)
                     self._publish(observation, [each for each in self._subscribers if each.since <= began_at])
                     self._on_observed(self, observation)
                     if observation.error is not None and not observation.error.retryable:
@@ -161,7 +161,7 @@ class SharedEndpoint:
 
     @property
     def _health(self) -> bool:
-        return self.needs_health or any(each.health for each in self.wanted.values())
+        return self.needs_health or any(each.health for each in self.requests.values())
 
     def _note_health(self) -> None:
         if self._own is not None:

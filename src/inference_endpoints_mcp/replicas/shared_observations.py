@@ -1,4 +1,4 @@
-"""Observations that replicas share: one of them reads each watched endpoint, and tells the others."""
+"""Observations that replicas share: one of them reads each watched endpoint, and publishes what it reads."""
 
 import asyncio
 import contextvars
@@ -16,7 +16,13 @@ from inference_endpoints.watching.observation import Observation, Subscription
 from inference_endpoints.watching.observation_source import Key, ObservationSource
 from inference_endpoints_mcp.replicas.channel import Channel, ChannelEvent
 from inference_endpoints_mcp.replicas.message_exchange import MessageExchange
-from inference_endpoints_mcp.replicas.observation_messages import MessageSeal, Told, Wish, Wishes, observed
+from inference_endpoints_mcp.replicas.observation_messages import (
+    MessageSeal,
+    PublishedObservation,
+    WatchRequest,
+    WatchRequests,
+    observed,
+)
 from inference_endpoints_mcp.replicas.shared_endpoint import SharedEndpoint
 from inference_endpoints_mcp.replicas.shared_state import SharedStateUnavailable
 
@@ -43,7 +49,7 @@ class Role(Enum):
 class SharedObservations:
     """Implements `ObservationSource` for one of several replicas, on top of its own `pollers`.
 
-    The replica that holds the lease leads: it reads what any of them watches, and tells the others. `scope` gives the
+    The replica that holds the lease leads: it reads what any of them watches, and publishes it. `scope` gives the
     scope of now: replicas with another one share nothing. `open_channel` opens a channel by its name. `permit` raises
     `Refused` where nothing of a namespace may be read here.
     """
@@ -64,11 +70,11 @@ class SharedObservations:
         self._messages = MessageExchange(secrets.token_hex(8))
         self._role, self._leader = Role.JOINING, ""
         self._endpoints: dict[Key, SharedEndpoint] = {}
-        self._untold: dict[Key, Told] = {}
-        """What was observed and not told yet."""
-        self._changed: dict[Key, Wish] = {}
+        self._unpublished: dict[Key, PublishedObservation] = {}
+        """What was observed and not published yet."""
+        self._changed: dict[Key, WatchRequest] = {}
         """What was changed here and is watched elsewhere, if anywhere."""
-        self._wishes_differ = False
+        self._requests_differ = False
         self._asked = 0
         """How often this replica asked for an observation."""
         self._beat_at = 0.0
@@ -97,14 +103,14 @@ class SharedObservations:
             yield subscription
         finally:
             endpoint.unsubscribe(subscription)
-            self._wishes_differ = True
+            self._requests_differ = True
             self._drop_unwatched()
             self._wake()
 
     def observe_again(self, name: str, namespace: str) -> None:
         endpoint = self._endpoints.get((namespace, name))
         if endpoint is None:
-            self._changed[namespace, name] = Wish(namespace, name, health=False, asked=0)
+            self._changed[namespace, name] = WatchRequest(namespace, name, health=False, asked=0)
         elif self._role is Role.FOLLOWING:
             self._ask(endpoint)
         else:
@@ -130,10 +136,10 @@ class SharedObservations:
 
     def _drop_unwatched(self) -> None:
         for key, endpoint in list(self._endpoints.items()):
-            if not endpoint.is_watched and not endpoint.wanted:
+            if not endpoint.is_watched and not endpoint.requests:
                 endpoint.stop_polling()
                 del self._endpoints[key]
-                self._untold.pop(key, None)
+                self._unpublished.pop(key, None)
 
     def _ask(self, endpoint: SharedEndpoint) -> None:
         """Ask the replica that leads for an observation that begins later than now."""
@@ -142,18 +148,18 @@ class SharedObservations:
         endpoint.least = endpoint.least or self._asked
         lost_at = anyio.current_time() + self._pollers.longest_interval_s + self._lease_s
         endpoint.lost_at = min(endpoint.lost_at, lost_at)
-        self._wishes_differ = True
+        self._requests_differ = True
 
     def _note_observed(self, endpoint: SharedEndpoint, observation: Observation) -> None:
-        """Tell the others what this replica observed, if it leads and one of them wants it."""
-        if self._role is not Role.LEADING or not endpoint.wanted:
+        """Publish what this replica observed, if it leads and another one requested it."""
+        if self._role is not Role.LEADING or not endpoint.requests:
             return
-        answers = {replica: wanted.answered for replica, wanted in endpoint.wanted.items() if wanted.answered}
-        self._tell_later(endpoint.key, answers, observed(observation))
+        answers = {replica: request.answered for replica, request in endpoint.requests.items() if request.answered}
+        self._publish_later(endpoint.key, answers, observed(observation))
 
-    def _tell_later(self, key: Key, answers: Mapping[str, int], seen: Mapping[str, Any] | None) -> None:
+    def _publish_later(self, key: Key, answers: Mapping[str, int], seen: Mapping[str, Any] | None) -> None:
         within_s = self._pollers.longest_interval_s
-        self._untold[key] = Told(self._messages.own_id, *key, within_s, answers, seen)
+        self._unpublished[key] = PublishedObservation(self._messages.own_id, *key, within_s, answers, seen)
         self._woken.set()
 
     def _may_read(self, namespace: str) -> bool:
@@ -171,13 +177,13 @@ class SharedObservations:
             self._task = asyncio.create_task(self._run(), name="share observations", context=context)
 
     async def _run(self) -> None:
-        """While there is something to watch or to tell."""
+        """While there is something to watch or to send."""
         while (self._endpoints or self._changed) and not self._ended:
             scope = self._scope()
             seal = MessageSeal(*scope)
             self._messages.use(self._open_channel(seal.channel_name), seal)
             try:
-                await self._tell_changes()
+                await self._send_changes()
                 if self._endpoints:
                     await self._take_part(scope)
                 continue
@@ -199,7 +205,7 @@ class SharedObservations:
                 while self._endpoints and self._scope() == scope and not self._ended:
                     await self._take_turn(listening)
                 if self._role is Role.FOLLOWING and not self._endpoints:
-                    await self._tell_wishes()
+                    await self._send_requests()
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
@@ -210,16 +216,16 @@ class SharedObservations:
                     self._role, self._leader = Role.JOINING, ""
 
     async def _take_turn(self, listening: "asyncio.Task[None]") -> None:
-        """Find out who leads, if it is time; tell what there is to tell; wait for more."""
+        """Find out who leads, if it is time; send what there is to send; wait for more."""
         self._woken.clear()
         if anyio.current_time() >= self._beat_at:
             self._beat_at = anyio.current_time() + self._lease_s / _BEATS  # sooner, if another answer comes meanwhile
             self._follow(await self._messages.channel.lead(self._messages.own_id, self._lease_s))
-        await self._tell_changes()
-        if self._role is Role.FOLLOWING and self._wishes_differ:
-            await self._tell_wishes()
-        while self._untold:
-            await self._messages.tell_all(self._untold.pop(next(iter(self._untold))))
+        await self._send_changes()
+        if self._role is Role.FOLLOWING and self._requests_differ:
+            await self._send_requests()
+        while self._unpublished:
+            await self._messages.publish(self._unpublished.pop(next(iter(self._unpublished))))
         woken = asyncio.ensure_future(self._woken.wait())
         pause = max(0.0, self._beat_at - anyio.current_time())
         try:
@@ -236,45 +242,47 @@ class SharedObservations:
         self._role, self._leader = role, leader
         now = anyio.current_time()
         for endpoint in self._endpoints.values():
-            endpoint.keep_wishes(lambda _, wanted: wanted.until > now)
+            endpoint.keep_requests(lambda _, request: request.until > now)
             if role is Role.LEADING:
                 endpoint.poll()
                 continue
             if is_another:
-                endpoint.keep_wishes(lambda *_: False)
+                endpoint.keep_requests(lambda *_: False)
                 endpoint.least = 0
             if not has_followed:
                 endpoint.lost_at = float("inf")
-            is_lost = now >= endpoint.lost_at  # also where another one leads again and again, and none tells anything
+            is_lost = (
+                now >= endpoint.lost_at
+            )  # also where another one leads again and again, and none publishes anything
             if is_lost:
                 endpoint.poll()
             if is_another or is_lost:
                 self._ask(endpoint)
         self._drop_unwatched()
-        self._wishes_differ = True  # they are told again: else whoever leads would forget them
+        self._requests_differ = True  # they are sent again: else whoever leads would forget them
 
     def _be_alone(self) -> None:
         self._role, self._leader = Role.ALONE, ""
-        self._untold.clear()
+        self._unpublished.clear()
         self._changed.clear()
         for endpoint in self._endpoints.values():
-            endpoint.keep_wishes(lambda *_: False)
+            endpoint.keep_requests(lambda *_: False)
             endpoint.poll()
         self._drop_unwatched()
 
-    async def _tell_changes(self) -> None:
+    async def _send_changes(self) -> None:
         """Whoever leads reads at once what was changed here, if somebody watches it."""
         changed, self._changed = self._changed, {}
         leader = await self._messages.channel.leader() if changed else ""
         if leader and leader != self._messages.own_id:
-            wishes = tuple(changed.values())
-            await self._messages.tell(Wishes(self._messages.own_id, leader, complete=False, wishes=wishes))
+            requests = tuple(changed.values())
+            await self._messages.send(WatchRequests(self._messages.own_id, leader, complete=False, requests=requests))
 
-    async def _tell_wishes(self) -> None:
-        self._wishes_differ = False
+    async def _send_requests(self) -> None:
+        self._requests_differ = False
         watched = [endpoint for endpoint in self._endpoints.values() if endpoint.is_watched]
-        wishes = tuple(Wish(*each.key, health=each.needs_health, asked=each.asked) for each in watched)
-        await self._messages.tell(Wishes(self._messages.own_id, self._leader, complete=True, wishes=wishes))
+        requests = tuple(WatchRequest(*each.key, health=each.needs_health, asked=each.asked) for each in watched)
+        await self._messages.send(WatchRequests(self._messages.own_id, self._leader, complete=True, requests=requests))
 
     async def _listen(self, events: AsyncIterator[ChannelEvent]) -> None:
         async for event in events:
@@ -284,29 +292,31 @@ class SharedObservations:
                     self._woken.set()
                 continue
             message = self._messages.take(event.message, follows=self._role is Role.FOLLOWING)
-            if isinstance(message, Wishes):
-                self._take_wishes(message)
+            if isinstance(message, WatchRequests):
+                self._take_requests(message)
             elif message is not None and message.sender == self._leader:
-                self._take_told(message)
+                self._take_published(message)
 
-    def _take_wishes(self, message: Wishes) -> None:
-        wanted = set[Key]()
-        for wish in message.wishes:
-            key = (wish.namespace, wish.name)
-            if not self._may_read(wish.namespace):
-                self._tell_later(key, {message.sender: wish.asked}, None)
+    def _take_requests(self, message: WatchRequests) -> None:
+        requested = set[Key]()
+        for request in message.requests:
+            key = (request.namespace, request.name)
+            if not self._may_read(request.namespace):
+                self._publish_later(key, {message.sender: request.asked}, None)
                 continue
-            wanted.add(key)
+            requested.add(key)
             if message.complete:
-                self._endpoint(key).want(message.sender, health=wish.health, asked=wish.asked, valid_s=self._lease_s)
+                self._endpoint(key).take_request(
+                    message.sender, health=request.health, asked=request.asked, valid_s=self._lease_s
+                )
             elif key in self._endpoints:
                 self._endpoints[key].observe_now()
         if message.complete:
-            for key in self._endpoints.keys() - wanted:
-                self._endpoints[key].keep_wishes(lambda replica, _: replica != message.sender)
+            for key in self._endpoints.keys() - requested:
+                self._endpoints[key].keep_requests(lambda replica, _: replica != message.sender)
             self._drop_unwatched()
 
-    def _take_told(self, message: Told) -> None:
+    def _take_published(self, message: PublishedObservation) -> None:
         endpoint = self._endpoints.get((message.namespace, message.name))
         answered = message.answers.get(self._messages.own_id, 0)
         if endpoint is None or answered < endpoint.least:
