@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.sizing.known_model import HubFacts
-from inference_endpoints.engines.model_config import ModelConfig, Unknown
+from inference_endpoints.engines.model_config import ModelConfig, NotComputable
 from inference_endpoints.errors import Forbidden, InferenceEndpointError, NotFound, Unauthorized
 from inference_endpoints.transport.backend import LOCAL
 
@@ -41,7 +41,7 @@ class HubReader:
     async def read(self, repository: str, revision: str | None = None) -> HubFacts:
         """What the Hub knows of a model now. It never raises for the Hub: what it does not answer is unknown."""
         if not _REPOSITORY.fullmatch(repository):
-            return HubFacts(config=Unknown("its files are not on the Hub"))
+            return HubFacts(config=NotComputable("its files are not on the Hub"))
         key = repository, revision
         cached = self._cached.get(key)
         if cached is not None and self.now() < cached[0]:
@@ -50,7 +50,7 @@ class HubReader:
             async with asyncio.timeout(self.deadline):
                 facts = await self._read(repository, revision)
         except TimeoutError:
-            facts = HubFacts(config=Unknown("the Hub did not answer in time"))
+            facts = HubFacts(config=NotComputable("the Hub did not answer in time"))
         self._cached[key] = self.now() + (MAX_SILENCE_AGE_S if facts.exists is None else MAX_AGE_S), facts
         while len(self._cached) > MAX_MODELS:
             self._cached.popitem(last=False)
@@ -91,12 +91,12 @@ async def _result_or_error(answer: Awaitable[Result]) -> Result | InferenceEndpo
         return error
 
 
-def _unread(error: InferenceEndpointError) -> Unknown:
+def _unread(error: InferenceEndpointError) -> NotComputable:
     if isinstance(error, NotFound):
-        return Unknown("it has no config.json that can be read")
+        return NotComputable("it has no config.json that can be read")
     if isinstance(error, (Forbidden, Unauthorized)):
-        return Unknown("the token of this server may not read its config.json")
-    return Unknown("the Hub did not answer for its config.json")
+        return NotComputable("the token of this server may not read its config.json")
+    return NotComputable("the Hub did not answer for its config.json")
 
 
 def _is_readable(config: ModelConfig | InferenceEndpointError) -> bool | None:

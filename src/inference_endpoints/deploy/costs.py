@@ -12,7 +12,7 @@ from typing import Any, Literal
 from inference_endpoints.deploy.offers import Offer, comparable_offers, find_offer, list_offers
 from inference_endpoints.deploy.prices import Prices, to_money
 from inference_endpoints.deploy.sizing.known_model import KnownModel
-from inference_endpoints.engines.model_config import Unknown
+from inference_endpoints.engines.model_config import NotComputable
 from inference_endpoints.models import (
     DEFAULT_SCALE_TO_ZERO_TIMEOUT_MIN,
     Endpoint,
@@ -202,7 +202,7 @@ def _smaller_hardware(endpoint: Endpoint, listed: Sequence[Offer]) -> Saving | N
     if own is None:
         return None
     memory = KnownModel(endpoint.model.repository).memory(endpoint.model, own.accelerators)
-    if isinstance(memory, Unknown) or endpoint.state is not State.RUNNING or not own.price:
+    if isinstance(memory, NotComputable) or endpoint.state is not State.RUNNING or not own.price:
         return None
     need = memory.to_choose_gb
     cheaper = [

@@ -12,7 +12,7 @@ from inference_endpoints.deploy.sizing.known_model import HubFacts, KnownModel
 from inference_endpoints.deploy.sizing.memory_check import MemoryCheck, check_memory
 from inference_endpoints.diagnosis.finding import EvidenceSource
 from inference_endpoints.diagnosis.start_times import EarlierStarts
-from inference_endpoints.engines.model_config import Unknown
+from inference_endpoints.engines.model_config import NotComputable
 from inference_endpoints.errors import cut_text
 from inference_endpoints.models import AllGraphs, AuditChange, AuditEntry, Endpoint, LogEntry, Replica
 from inference_endpoints.models.status import InferenceEndpointStatus as State
@@ -114,7 +114,7 @@ class Evidence:
     def fits_for_certain(self) -> bool:
         """Whether the model fits by computation, its KV cache included."""
         check = self.memory_check
-        return check is not None and check.fits and not isinstance(check.need.kv_gb, Unknown)
+        return check is not None and check.fits and not isinstance(check.need.kv_gb, NotComputable)
 
     @cached_property
     def exit_codes(self) -> Counter[int]:

@@ -11,7 +11,7 @@ from inference_endpoints.engines.engine_settings import (
     weights_are_as_stored,
 )
 from inference_endpoints.engines.memory import USED_SHARE, MemoryNeed, ModelMemory
-from inference_endpoints.engines.model_config import ModelConfig, Unknown, kv_shape
+from inference_endpoints.engines.model_config import ModelConfig, NotComputable, kv_shape
 from inference_endpoints.models import ModelSettings
 
 GENERATING = frozenset({"text-generation", "image-text-to-text", "any-to-any"})
@@ -20,21 +20,21 @@ _LANGUAGE_ENGINES = frozenset({"vllm", "sglang", "tgi", "llamacpp"})
 
 
 def memory_with_engine(
-    settings: ModelSettings, weights_gb: float | None, config: ModelConfig | Unknown, accelerators: int
-) -> ModelMemory | Unknown:
+    settings: ModelSettings, weights_gb: float | None, config: ModelConfig | NotComputable, accelerators: int
+) -> ModelMemory | NotComputable:
     """The memory of a model with an engine set like this, on a replica with so many accelerators."""
     if not weights_are_as_stored(settings):
-        return Unknown("the engine changes the weights while it loads them")
+        return NotComputable("the engine changes the weights while it loads them")
     if weights_gb is None:
-        return Unknown("the size of its weights is not known")
+        return NotComputable("the size of its weights is not known")
     generates = settings.task in GENERATING if settings.task else engine_name(settings) in _LANGUAGE_ENGINES
     copies = model_copies(settings)
     used = accelerators_used(settings) or (accelerators if generates else 1)
-    shape = config if isinstance(config, Unknown) else kv_shape(config, kv_value_bytes(settings))
+    shape = config if isinstance(config, NotComputable) else kv_shape(config, kv_value_bytes(settings))
     return ModelMemory(
         weights_gb=weights_gb,
         kv=shape if generates else None,
-        max_context=None if isinstance(config, Unknown) else config.max_context,
+        max_context=None if isinstance(config, NotComputable) else config.max_context,
         accelerators=max(1, used // copies),
         copies=copies,
         used_share=used_share(settings) or USED_SHARE,

@@ -7,7 +7,7 @@ reads the Hub by itself: with this machine's token, past the guard that every re
 from dataclasses import dataclass
 from math import floor
 
-from inference_endpoints.engines.model_config import KvShape, Unknown
+from inference_endpoints.engines.model_config import KvShape, NotComputable
 
 GB = 1e9
 USED_SHARE = 0.9
@@ -28,12 +28,11 @@ SHORTEST_CONTEXT = 2_048
 class MemoryNeed:
     """What one replica needs, in GB, to serve `requests` at once of `context` tokens each.
 
-    `kv_gb` is None for a model without a KV cache. It is `Unknown` where it cannot be computed: then `total_gb` is
-    without it.
+    `kv_gb` is None for a model without a KV cache. Where it is `NotComputable`, `total_gb` is without it.
     """
 
     weights_gb: float
-    kv_gb: float | Unknown | None
+    kv_gb: float | NotComputable | None
     engine_gb: float
     context: int
     requests: int = 1
@@ -52,7 +51,7 @@ class MemoryNeed:
             requests = "1 request" if self.requests == 1 else f"{self.requests} requests"
             parts.append(f"{self.kv_gb:.3g} GB of KV cache for {requests} of {self.context:,} tokens")
         parts.append(f"{self.engine_gb:g} GB for the engine, which uses {self.used_share:.0%} of the memory")
-        unknown = f"; the KV cache is not known: {self.kv_gb.reason}" if isinstance(self.kv_gb, Unknown) else ""
+        unknown = f"; the KV cache is not known: {self.kv_gb.reason}" if isinstance(self.kv_gb, NotComputable) else ""
         return f"{'at least ' if unknown else ''}{self.total_gb:.3g} GB ({', '.join(parts)}{unknown})"
 
 
@@ -64,7 +63,7 @@ class ModelMemory:
     """
 
     weights_gb: float
-    kv: KvShape | Unknown | None
+    kv: KvShape | NotComputable | None
     max_context: int | None = None
     accelerators: int = 1
     copies: int = 1
@@ -91,7 +90,7 @@ class ModelMemory:
     @property
     def to_choose_gb(self) -> float:
         """The memory of hardware to choose: for the usual context, or with a reserve for an unknown cache."""
-        reserve = UNKNOWN_KV_GB if isinstance(self.kv, Unknown) else 0.0
+        reserve = UNKNOWN_KV_GB if isinstance(self.kv, NotComputable) else 0.0
         return self.need().total_gb + reserve * self.copies / self.used_share
 
     @property

@@ -100,37 +100,37 @@ class KvShape:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class NotComputable:
     """Why something cannot be computed: a clause in plain words."""
 
     reason: str
 
 
-def kv_shape(config: ModelConfig, value_bytes: float | None = None) -> KvShape | Unknown:
+def kv_shape(config: ModelConfig, value_bytes: float | None = None) -> KvShape | NotComputable:
     """The shape of a model's KV cache. `value_bytes` is the size of a number that the engine is set to, if it is."""
     part = config.text_part
     kind = str(part.get("model_type") or config.model_type)
     latent = kind in _MLA_TYPES
     if config.raw.get("is_encoder_decoder"):
-        return Unknown("the model has an encoder and a decoder")
+        return NotComputable("the model has an encoder and a decoder")
     if strange := _other_state(part, latent):
-        return Unknown(f"its layers keep more than keys and values ({_shown(strange)})")
+        return NotComputable(f"its layers keep more than keys and values ({_shown(strange)})")
     layers, heads = _positive(part, "num_hidden_layers", "n_layer"), _positive(part, "num_attention_heads", "n_head")
     if layers is None or heads is None:
-        return Unknown("config.json leaves out layers or heads")
+        return NotComputable("config.json leaves out layers or heads")
     sliding = _sliding_layers(part, kind, layers)
-    if isinstance(sliding, Unknown):
+    if isinstance(sliding, NotComputable):
         return sliding
     size = value_bytes or _stored_value_bytes(config.raw)
     window = _positive(part, "sliding_window") or 0
     if latent:
         rank, rope = _positive(part, "kv_lora_rank"), _positive(part, "qk_rope_head_dim")
         if rank is None or rope is None:
-            return Unknown("config.json leaves out the size of the latent vectors")
+            return NotComputable("config.json leaves out the size of the latent vectors")
         return KvShape(layers, 0, 0, heads=1, values=rank + rope, value_bytes=size)
     head_size = _head_size(part, heads)
     if head_size is None:
-        return Unknown("config.json leaves out the size of a head")
+        return NotComputable("config.json leaves out the size of a head")
     return KvShape(layers - sliding, sliding, window, _kv_heads(part, heads), 2 * head_size, size)
 
 
@@ -145,12 +145,12 @@ def _other_state(part: Mapping[str, Any], latent: bool) -> str:
     return next(iter(names), "")
 
 
-def _sliding_layers(part: Mapping[str, Any], kind: str, layers: int) -> int | Unknown:
+def _sliding_layers(part: Mapping[str, Any], kind: str, layers: int) -> int | NotComputable:
     """How many layers keep only a window."""
     types = part.get("layer_types")
     if isinstance(types, list) and types:
         if other := next((str(each) for each in types if str(each) not in _LAYER_TYPES), None):
-            return Unknown(f"its layers keep more than keys and values ({_shown(other)})")
+            return NotComputable(f"its layers keep more than keys and values ({_shown(other)})")
         return sum(_LAYER_TYPES[str(each)] for each in types) if _positive(part, "sliding_window") else 0
     if not _positive(part, "sliding_window") or part.get("use_sliding_window") is False:
         return 0
@@ -159,7 +159,7 @@ def _sliding_layers(part: Mapping[str, Any], kind: str, layers: int) -> int | Un
         return layers - layers // every
     if kind in _ALL_LAYERS_SLIDE:
         return layers
-    return Unknown("config.json leaves out which layers keep a window alone")
+    return NotComputable("config.json leaves out which layers keep a window alone")
 
 
 def _kv_heads(part: Mapping[str, Any], heads: int) -> int:

@@ -7,7 +7,7 @@ not known fits.
 from inference_endpoints.engines.engine_memory import memory_with_engine, need_to_start, shorter_context, usable_gb
 from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.engines.memory import GB, MemoryNeed, ModelMemory
-from inference_endpoints.engines.model_config import Unknown
+from inference_endpoints.engines.model_config import NotComputable
 from inference_endpoints.models import ModelSettings
 from inference_endpoints_local.models.hub_models import size_and_config
 from inference_endpoints_local.models.instances import cloud_instance
@@ -26,7 +26,7 @@ def memory_failure(spec: Spec) -> str:
         return ""
     accelerators = 1 if instance.accelerator == "cpu" else instance.num_accelerators
     memory = memory_with_engine(settings, *size_and_config(settings.repository), accelerators)
-    if isinstance(memory, Unknown):
+    if isinstance(memory, NotComputable):
         return ""
     usable = usable_gb(memory, has, accelerators)
     need = need_to_start(memory, settings)

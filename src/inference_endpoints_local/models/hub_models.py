@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 
 from inference_endpoints.engines.memory import GB, ModelMemory
-from inference_endpoints.engines.model_config import KvShape, ModelConfig, Unknown, kv_shape
+from inference_endpoints.engines.model_config import KvShape, ModelConfig, NotComputable, kv_shape
 from inference_endpoints.models import weight_bytes_by_name
 from inference_endpoints_local.wire import responses
 
@@ -35,7 +35,7 @@ class HubModel:
         return ModelMemory(self.parameters_b * 2e9 / GB, self._kv, self.config.max_context, accelerators)
 
     @cached_property
-    def _kv(self) -> KvShape | Unknown | None:
+    def _kv(self) -> KvShape | NotComputable | None:
         return kv_shape(self.config) if self.task == GENERATING else None
 
     @property
@@ -58,12 +58,12 @@ def find(repository: str) -> HubModel | None:
     return next((model for model in all_models() if model.repository.lower() == repository.lower()), None)
 
 
-def size_and_config(repository: str) -> tuple[float | None, ModelConfig | Unknown]:
+def size_and_config(repository: str) -> tuple[float | None, ModelConfig | NotComputable]:
     """GB of the weights and the configuration, as far as the model is known or its name shows its size."""
     if (model := find(repository)) is not None:
         return model.parameters_b * 2e9 / GB, model.config
     weights = weight_bytes_by_name(repository)
-    return weights / GB if weights else None, Unknown("only the model's name is known")
+    return weights / GB if weights else None, NotComputable("only the model's name is known")
 
 
 @cache

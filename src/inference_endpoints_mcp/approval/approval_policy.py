@@ -88,7 +88,7 @@ _REASONS = {
 }
 
 
-class NotAsPlanned(Refused):
+class InvalidPlanToken(Refused):
     """A plan token is not valid. `plan` is the current plan, with a new token."""
 
     def __init__(self, message: str, plan: BaseModel) -> None:
@@ -96,12 +96,12 @@ class NotAsPlanned(Refused):
         self.plan = plan
 
 
-class Drifted(Refused):
+class PlanDrifted(Refused):
     """What was approved is not what would be done now."""
 
 
 def not_approved(outcome: ApprovalOutcome, proposal: "AnyProposal", because: str) -> Refused:
-    kind = Drifted if outcome is ApprovalOutcome.DRIFTED else Refused
+    kind = PlanDrifted if outcome is ApprovalOutcome.DRIFTED else Refused
     return kind(
         f"{_REASONS[outcome]}: {nothing_done(proposal)}.",
         hint=f"A person is asked because it {because}. Ask the user what they want.",

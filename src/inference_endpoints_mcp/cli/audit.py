@@ -3,7 +3,7 @@
 import sys
 
 from inference_endpoints_mcp.cli.settings.commands import AuditSettings
-from inference_endpoints_mcp.policy.audit.collected import Collected, is_collected, verify_collected
+from inference_endpoints_mcp.policy.audit.collected import CollectedTrail, is_collected, verify_collected
 from inference_endpoints_mcp.policy.audit.verification import TamperedError, verify
 
 TAMPERED = 1
@@ -30,7 +30,7 @@ def run_verify(settings: AuditSettings) -> int:
     return 0
 
 
-def _print_collected(found: Collected) -> None:
+def _print_collected(found: CollectedTrail) -> None:
     ends = ", ".join(found.last) or "none"
     print(f"{found.lines} record(s) in {found.chains} chain(s), each as it was sent. The last hashes: {ends}")
     if not found.begins_at_first:

@@ -31,7 +31,7 @@ class Line:
         return clean_line(text, self.limit)
 
 
-class OurOwn(Line):
+class OwnSentence(Line):
     """Marks a sentence of ours. Names in it are cleaned as lines, and so is the whole."""
 
 
@@ -65,7 +65,7 @@ def _check_fence(text: str) -> str:
 
 _FENCE = re.compile(r'<(untrusted-[0-9a-f]{12}) source="[^"<>]*">\n.*\n</\1>', re.DOTALL)
 
-Ours = Annotated[str, OurOwn(LONGEST_OF_OURS)]
+Ours = Annotated[str, OwnSentence(LONGEST_OF_OURS)]
 Word = Annotated[str, Line(64)]
 Name = Annotated[str, Line(130)]
 Cursor = Annotated[str, Line(500)]

@@ -14,7 +14,7 @@ import anyio
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.server.application import ServerOptions
 from inference_endpoints_mcp.server.configuration.configuration_files import ConfigurationFiles
-from inference_endpoints_mcp.server.configuration.profile_servers import OneServer, ProfileServers
+from inference_endpoints_mcp.server.configuration.profile_servers import ProfileServers, SingleServer
 from inference_endpoints_mcp.server.mcp_server import EndpointsServer
 from inference_endpoints_mcp.server.observability.json_log import LogFormat
 from inference_endpoints_mcp.server.observability.stderr_log import log_to_stderr
@@ -173,7 +173,7 @@ def build_http_config(
 
     if not (profiles and profiles.current):
         profiles = None
-    servers = profiles or OneServer(server)
+    servers = profiles or SingleServer(server)
     accounts = Accounts(http.max_accounts, http.account_idle_s, log or Redactor())
     router = ServerRouter(servers, accounts, _mcp_app)
     streams = EventStreams(router)

@@ -13,8 +13,8 @@ from inference_endpoints.models import Endpoint
 from inference_endpoints_mcp.approval.approval_policy import (
     ApprovalMethod,
     ApprovalOutcome,
-    Drifted,
-    NotAsPlanned,
+    InvalidPlanToken,
+    PlanDrifted,
     cannot_ask,
     not_approved,
     nothing_done,
@@ -80,8 +80,8 @@ async def carry_out(
 
     try:
         approved = await approve_without_token(call, change.proposal, proposed_now)
-    except Drifted as drifted:
-        raise NotAsPlanned(drifted.message, _shown(latest)) from drifted
+    except PlanDrifted as drifted:
+        raise InvalidPlanToken(drifted.message, _shown(latest)) from drifted
     if approved:
         return _with_approval(await change.apply(), how_approved(call, change.proposal))
     token = str((call.mcp.request_context.meta or {}).get(PLAN_META) or "") if by_host else plan_token
@@ -135,7 +135,7 @@ async def _by_token(call: CallContext, change: ProposedChange, token: str) -> En
         how = f"Its plan's token approved it; that was needed because it {reasons(needed)}."
         return _with_approval(await change.apply(), how)
     message = f"{rejection.reason}: {nothing_done(proposal)}."
-    raise NotAsPlanned(message, _planned(call, change, message))
+    raise InvalidPlanToken(message, _planned(call, change, message))
 
 
 def _with_approval(output: EndpointOutput, how: str) -> EndpointOutput:

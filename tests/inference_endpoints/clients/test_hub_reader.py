@@ -7,7 +7,7 @@ from tests.support.service.scripted_upstream import SILENT, TOKEN, Answer, Upstr
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.clients.hub_reader import MAX_AGE_S, MAX_SILENCE_AGE_S, HubReader
-from inference_endpoints.engines.model_config import Unknown
+from inference_endpoints.engines.model_config import NotComputable
 from inference_endpoints.transport.backend import HUGGING_FACE, local
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ async def test_a_silent_hub_is_left_alone_for_a_minute(upstream: Upstream) -> No
     clock = Clock()
     hub = reader(upstream, clock, deadline=0.05)
     facts = await hub.read(MODEL)
-    assert (facts.exists, facts.config) == (None, Unknown("the Hub did not answer in time"))
+    assert (facts.exists, facts.config) == (None, NotComputable("the Hub did not answer in time"))
     seen = len(upstream.seen)
     assert await hub.read(MODEL) is facts
     assert len(upstream.seen) == seen
@@ -62,10 +62,10 @@ async def test_a_configuration_that_is_none_is_unknown(upstream: Upstream, body:
     upstream.answers("GET", CONFIG, Answer(body=body, headers={"content-type": "text/plain"}))
     hub = reader(upstream, deadline=0.5)
     facts = await hub.read(MODEL)
-    assert isinstance(facts.config, Unknown)
+    assert isinstance(facts.config, NotComputable)
 
 
 async def test_names_that_are_not_of_the_hub_are_not_sent(upstream: Upstream) -> None:
     for name in ("/models/own.gguf", "gpt2", "a/b/c", "../etc/passwd", "file:///a", ""):
-        assert (await reader(upstream).read(name)).config == Unknown("its files are not on the Hub")
+        assert (await reader(upstream).read(name)).config == NotComputable("its files are not on the Hub")
     assert upstream.seen == []

@@ -6,7 +6,7 @@ import pytest
 from tests.support.service import model_configs as configs
 
 from inference_endpoints.engines.memory import ModelMemory
-from inference_endpoints.engines.model_config import KvShape, ModelConfig, Unknown, kv_shape
+from inference_endpoints.engines.model_config import KvShape, ModelConfig, NotComputable, kv_shape
 
 GIB = 2**30
 
@@ -69,7 +69,7 @@ def test_a_long_context_takes_what_engines_reserve(config: dict[str, Any], token
 )
 def test_a_cache_that_is_not_understood_is_unknown_with_its_reason(config: dict[str, Any], reason: str) -> None:
     found = kv_shape(ModelConfig.model_validate(config))
-    assert isinstance(found, Unknown)
+    assert isinstance(found, NotComputable)
     assert reason in found.reason
 
 
@@ -121,7 +121,7 @@ def test_a_context_that_fits_is_proposed_and_the_models_own_where_it_fits() -> N
 
 
 def test_without_a_known_cache_no_context_is_proposed() -> None:
-    unknown = ModelMemory(16.06, Unknown("config.json cannot be read"), max_context=8_192)
+    unknown = ModelMemory(16.06, NotComputable("config.json cannot be read"), max_context=8_192)
     assert unknown.need().total_gb == pytest.approx(18.96, abs=0.01)
     assert unknown.longest_context(80) is None
     assert unknown.requests_at_once(80, 8_192) is None

@@ -6,7 +6,7 @@ from typing import get_args
 from inference_endpoints.engines.engine_memory import memory_with_engine
 from inference_endpoints.engines.engine_settings import engine_name
 from inference_endpoints.engines.memory import GB, ModelMemory
-from inference_endpoints.engines.model_config import ModelConfig, Unknown
+from inference_endpoints.engines.model_config import ModelConfig, NotComputable
 from inference_endpoints.models import CatalogueModel, ModelInfo, ModelSettings, Suggestion, weight_bytes_by_name
 from inference_endpoints.models.settings.literals import EndpointTask
 
@@ -20,7 +20,7 @@ class HubFacts:
     """
 
     info: ModelInfo | None = None
-    config: ModelConfig | Unknown = field(default_factory=lambda: Unknown("the Hub was not read"))
+    config: ModelConfig | NotComputable = field(default_factory=lambda: NotComputable("the Hub was not read"))
     exists: bool | None = None
     readable: bool | None = None
     near: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class KnownModel:
         """Whether the size is from the Hub, and not from the model's name."""
         return bool(self.hub.info and self.hub.info.weight_bytes)
 
-    def memory(self, settings: ModelSettings, accelerators: int) -> ModelMemory | Unknown:
+    def memory(self, settings: ModelSettings, accelerators: int) -> ModelMemory | NotComputable:
         """The memory that it takes with an engine set like this, on a replica with so many accelerators."""
         return memory_with_engine(settings, self._weights_of(settings), self.hub.config, accelerators)
 

@@ -8,7 +8,7 @@ from inference_endpoints.deploy.sizing.known_model import KnownModel
 from inference_endpoints.engines.engine_memory import need_to_start, shorter_context, usable_gb
 from inference_endpoints.engines.engine_settings import CONTEXT_FLAG, context_length, engine_name
 from inference_endpoints.engines.memory import MemoryNeed, ModelMemory
-from inference_endpoints.engines.model_config import Unknown
+from inference_endpoints.engines.model_config import NotComputable
 from inference_endpoints.models import ModelSettings
 
 
@@ -39,13 +39,13 @@ class MemoryCheck:
         return f"It needs {self.need}; {self.offer.id} has {self.has_gb:g} GB{room}."
 
 
-def check_memory(known: KnownModel, settings: ModelSettings, offer: Offer) -> MemoryCheck | Unknown:
+def check_memory(known: KnownModel, settings: ModelSettings, offer: Offer) -> MemoryCheck | NotComputable:
     """Compare what a model needs with the memory that its engine uses on this hardware."""
     memory = known.memory(settings, offer.accelerators)
-    if isinstance(memory, Unknown):
+    if isinstance(memory, NotComputable):
         return memory
     if not offer.memory_gb:
-        return Unknown("the memory of this hardware is not listed")
+        return NotComputable("the memory of this hardware is not listed")
     need, has = need_to_start(memory, settings), usable_gb(memory, offer.memory_gb, offer.accelerators)
     return MemoryCheck(
         offer=offer,

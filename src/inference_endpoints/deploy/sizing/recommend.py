@@ -21,7 +21,7 @@ from inference_endpoints.deploy.sizing.known_model import KnownModel
 from inference_endpoints.deploy.sizing.memory_check import context_arguments
 from inference_endpoints.engines.engine_memory import GENERATING
 from inference_endpoints.engines.memory import ModelMemory
-from inference_endpoints.engines.model_config import Unknown
+from inference_endpoints.engines.model_config import NotComputable
 from inference_endpoints.errors import NoCapacity, NotFound
 from inference_endpoints.models import PARALLELISM_SETTINGS, Image, ModelSettings
 
@@ -135,7 +135,7 @@ def _choose_by_memory(available: Sequence[Offer], known: KnownModel, task: str |
 def holds(offer: Offer, known: KnownModel, task: str | None) -> bool:
     """Whether hardware holds a model that a new engine serves with its usual context; on a CPU only a small one."""
     instance, memory = offer.instance, known.memory(_settings(task), offer.accelerators)
-    if isinstance(memory, Unknown):
+    if isinstance(memory, NotComputable):
         return False
     if instance.accelerator == "gpu":
         return (instance.gpu_memory_gb or 0) >= memory.to_choose_gb
@@ -152,7 +152,7 @@ def _choose_context(known: KnownModel, offer: Offer, task: str | None, image: di
     """The arguments for the longest context that fits, and the reason."""
     settings = _settings(task, image)
     memory = known.memory(settings, offer.accelerators)
-    if isinstance(memory, Unknown) or not (args := context_arguments(memory, settings, offer.memory_gb)):
+    if isinstance(memory, NotComputable) or not (args := context_arguments(memory, settings, offer.memory_gb)):
         return [], ""
     whole = memory.need(memory.max_context)
     reason = (

@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Given:
+class CallArguments:
     """The parameters of one call that were set, and the options of the call."""
 
     parameters: dict[str, Any]
@@ -78,7 +78,7 @@ class EndpointCalls:
             **given.options,
         )
 
-    def _given(self, what: str, parameters: Mapping[str, Any], known: Mapping[str, Any]) -> Given:
+    def _given(self, what: str, parameters: Mapping[str, Any], known: Mapping[str, Any]) -> CallArguments:
         """What was set of the parameters. Raises `BadRequest` for a name that `what` does not know."""
         given = {name: value for name, value in parameters.items() if value is not None}
         for name in given.keys() - known.keys() - CallParameters.__annotations__.keys():
@@ -96,7 +96,7 @@ class EndpointCalls:
         if "model" not in known:
             self._require_own(model)
         given |= {name: value for name, value in own.items() if value is not None}
-        return Given(given, options, model)
+        return CallArguments(given, options, model)
 
     def _require_own(self, model: str | None) -> None:
         """Raise if another model than the endpoint's is meant."""

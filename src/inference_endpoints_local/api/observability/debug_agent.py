@@ -8,7 +8,7 @@ from inference_endpoints.deploy.offers import list_offers
 from inference_endpoints.deploy.sizing.known_model import HubFacts
 from inference_endpoints.diagnosis.evidence import Evidence
 from inference_endpoints.diagnosis.ranking import diagnose
-from inference_endpoints.engines.model_config import Unknown
+from inference_endpoints.engines.model_config import NotComputable
 from inference_endpoints.models import Endpoint, HardwareListing, LogEntry, ModelInfo, Replicas
 from inference_endpoints_local.api import documents
 from inference_endpoints_local.control.lifecycle import Lifecycle
@@ -37,6 +37,6 @@ def diagnosis_of(endpoint: ManagedEndpoint, lifecycle: Lifecycle, plane_url: str
 def _hub_facts(repository: str) -> HubFacts:
     model = hub_models.find(repository)
     if model is None:
-        return HubFacts(config=Unknown("only the model's name is known"))
+        return HubFacts(config=NotComputable("only the model's name is known"))
     config = model.config
     return HubFacts(ModelInfo.model_validate(model.info), config, exists=True)

@@ -23,7 +23,7 @@ _UNSTRESSED = {"a": "ɐ", "an": "ɐn", "i": "ˌI", "am": "ɐm"}
 
 
 @dataclass(frozen=True)
-class Pronounced:
+class PronouncedText:
     """The sounds of a text, and how many of its words were spelled."""
 
     sounds: str
@@ -41,7 +41,7 @@ class Pronunciation:
                 if usual:
                     self._words[word] = usual
 
-    def pronounce(self, text: str) -> Pronounced:
+    def pronounce(self, text: str) -> PronouncedText:
         """The sounds of a text, with its punctuation."""
         plain = unicodedata.normalize("NFKD", text.translate(_PLAIN)).encode("ascii", "ignore").decode()
         tokens = _TOKEN.findall(in_words(plain))
@@ -56,7 +56,7 @@ class Pronunciation:
                 spoken, spelled = self._spell(token), spelled + 1
             sounds.append(f" {spoken}")
             following = spoken.lstrip("ˈˌ")[:1]
-        return Pronounced("".join(reversed(sounds)).strip(), spelled)
+        return PronouncedText("".join(reversed(sounds)).strip(), spelled)
 
     def word(self, word: str) -> str | None:
         """The sounds of a word; None if it is not known."""

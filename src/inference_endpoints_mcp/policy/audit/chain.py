@@ -46,7 +46,7 @@ class LineSink(Protocol):
         """The line as it was written. Raises OSError if it cannot be; then none of it is."""
 
 
-class ChainOfProcess:
+class ProcessChain:
     """The chain of a trail that no file has: it begins anew with each process."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ PREVIOUS, CHAIN = "audit.previous", "audit.chain"
 
 
 @dataclass(frozen=True)
-class Collected:
+class CollectedTrail:
     """What was found in order. `chains` begin at their first line, unless the copy begins in the middle of one.
     `unchained` records were sent while the file could not be written. `last` are the hashes with which nothing goes on.
     """
@@ -39,7 +39,7 @@ def is_collected(path: Path) -> bool:
         return b'"resourceLogs"' in file.readline(4096)
 
 
-def verify_collected(path: Path, expected: str | None = None) -> Collected:
+def verify_collected(path: Path, expected: str | None = None) -> CollectedTrail:
     """Check a collector's copy. `expected` is a hash that must be in it.
 
     Raises `TamperedError` with the hash that is wrong or missing, and OSError if the file cannot be read.
@@ -67,7 +67,7 @@ def verify_collected(path: Path, expected: str | None = None) -> Collected:
         raise TamperedError("The expected record is not in the copy: it was left out, or never arrived.")
     last = tuple(chain for chain in before if chain not in after)
     chains = sum(not previous for previous in before.values()) + cut
-    return Collected(len(before), chains, not cut, len(without_chain), last)
+    return CollectedTrail(len(before), chains, not cut, len(without_chain), last)
 
 
 def _check_beginnings(before: Mapping[str, str], after: Mapping[str, str], times: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ class TamperedError(Exception):
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedTrail:
     """What was found in order.
 
     `last` is the hash of the last line: kept elsewhere, it shows later that no line up to it was cut off. `torn` lines
@@ -28,7 +28,7 @@ class Verified:
     begins_at_first: bool
 
 
-def verify(path: Path, expected: str | None = None) -> Verified:
+def verify(path: Path, expected: str | None = None) -> VerifiedTrail:
     """Check a trail with its rotated files. `expected` is a hash that must be in it.
 
     Raises `TamperedError` with the place, and OSError if the file cannot be read.
@@ -53,7 +53,7 @@ def verify(path: Path, expected: str | None = None) -> Verified:
         seen = seen or stated == expected
     if not seen:
         raise TamperedError("The expected line is not in the trail: it was cut off, or its file has been deleted.")
-    return Verified(count, chain or "", torn, begins_at_first)
+    return VerifiedTrail(count, chain or "", torn, begins_at_first)
 
 
 def _is_whole(line: bytes) -> bool:

@@ -9,7 +9,7 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, ContentBlo
 from pydantic import BaseModel, ValidationError
 
 from inference_endpoints.errors import InferenceEndpointError, describe
-from inference_endpoints_mcp.approval.approval_policy import NotAsPlanned
+from inference_endpoints_mcp.approval.approval_policy import InvalidPlanToken
 from inference_endpoints_mcp.privacy.answer_text import is_plain
 from inference_endpoints_mcp.privacy.redact import Redactor
 from inference_endpoints_mcp.privacy.token_bound import MAX_ANSWER_TOKENS
@@ -49,7 +49,7 @@ def render_error(error: InferenceEndpointError, redactor: Redactor) -> CallToolR
     """
     parts = [_describe(error, redactor)]
     meta: dict[str, Any] = {ERROR_META: redactor.data(describe(error))}
-    if isinstance(error, NotAsPlanned):
+    if isinstance(error, InvalidPlanToken):
         parts.append(to_text(to_answer(error.plan, redactor, MAX_PLAN_TOKENS)))
         meta |= _host_metadata(error.plan) or {}
     if error.upstream:

@@ -17,7 +17,7 @@ class Servers(Protocol):
     def current(self) -> Mapping[str, EndpointsServer]: ...
 
 
-class OneServer:
+class SingleServer:
     """A server without profiles: one for all."""
 
     def __init__(self, server: EndpointsServer) -> None:

@@ -26,7 +26,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from inference_endpoints_mcp import __version__
-from inference_endpoints_mcp.policy.audit.chain import ChainedLine, ChainOfProcess
+from inference_endpoints_mcp.policy.audit.chain import ChainedLine, ProcessChain
 from inference_endpoints_mcp.policy.audit.collected import CHAIN, PREVIOUS, SCOPE
 from inference_endpoints_mcp.policy.audit.lost_lines import log_lost_line
 
@@ -57,7 +57,7 @@ class OtlpLogs:
     hold, but its address and time are ours."""
 
     def __init__(self, url: str) -> None:
-        self.chain = ChainOfProcess()
+        self.chain = ProcessChain()
         session = _load_session_from_envvar("OTEL_PYTHON_EXPORTER_OTLP_HTTP_LOGS_CREDENTIAL_PROVIDER")
         session = session or requests.Session()
         session.hooks["response"].append(_check)

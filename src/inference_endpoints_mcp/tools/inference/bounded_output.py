@@ -5,14 +5,14 @@ from pydantic import BaseModel, Field
 from inference_endpoints_mcp.privacy.answer_text import Fenced, Ours, Word
 from inference_endpoints_mcp.privacy.token_bound import head_length
 from inference_endpoints_mcp.tools.call_context import CallContext
-from inference_endpoints_mcp.tools.inference.shown_output import Shown
+from inference_endpoints_mcp.tools.inference.shown_output import ShownOutput
 from inference_endpoints_mcp.tools.kept_outputs import MINUTES_KEPT, TEXT
 from inference_endpoints_mcp.tools.outputs import MAX_MODEL_OUTPUT_TOKENS
 
 JSON = "application/json"
 
 
-class KeptRest(BaseModel):
+class KeptRemainder(BaseModel):
     """What an answer has no room for."""
 
     what: Ours
@@ -22,7 +22,7 @@ class KeptRest(BaseModel):
 
 def fence_output(
     call: CallContext, text: str, what: str = "the rest of the text", tokens: int = MAX_MODEL_OUTPUT_TOKENS
-) -> tuple[Fenced, list[KeptRest]]:
+) -> tuple[Fenced, list[KeptRemainder]]:
     """The beginning of a model's text in a fence, and where the rest is read, if there is one."""
     prepared = call.fence.prepare(text)
     length = head_length(prepared, tokens)
@@ -30,10 +30,10 @@ def fence_output(
     if length >= len(prepared):
         return fenced, []
     uri = call.outputs.keep(call.caller, prepared, TEXT, what)
-    return fenced, [KeptRest(what=what, uri=f"{uri}/{length}")] if uri else []
+    return fenced, [KeptRemainder(what=what, uri=f"{uri}/{length}")] if uri else []
 
 
-def keep_whole(call: CallContext, shown: Shown, endpoint_name: str) -> list[KeptRest]:
+def keep_whole(call: CallContext, shown: ShownOutput, endpoint_name: str) -> list[KeptRemainder]:
     """Where all of an output is read of which the answer shows a part; nothing if it shows all.
 
     Vectors are a file, as no model can read their numbers; other JSON is text, page by page.
@@ -47,4 +47,4 @@ def keep_whole(call: CallContext, shown: Shown, endpoint_name: str) -> list[Kept
         content = shown.whole.encode()
         path = call.media.write(f"{endpoint_name}.json", content)
         uri = call.outputs.keep(call.caller, content, JSON, what)
-    return [KeptRest(what=what, uri=uri, path=str(path) if path else None)] if uri else []
+    return [KeptRemainder(what=what, uri=uri, path=str(path) if path else None)] if uri else []

@@ -12,7 +12,7 @@ from inference_endpoints.inference.tasks.readers.media import media_of_text
 from inference_endpoints.inference.tasks.task import Task
 from inference_endpoints.transport.file_fetcher import FileFetcher
 from inference_endpoints_mcp.tools.call_context import CallContext
-from inference_endpoints_mcp.tools.inference.task_arguments import GivenInputs
+from inference_endpoints_mcp.tools.inference.task_arguments import InputArguments
 from inference_endpoints_mcp.tools.kept_outputs import SCHEME
 from inference_endpoints_mcp.tools.media_access import MAX_FILE_BYTES, too_large
 
@@ -102,7 +102,7 @@ class MediaReader:
         return part
 
 
-async def read_media(reader: MediaReader, task: Task | None, given: GivenInputs) -> GivenInputs:
+async def read_media(reader: MediaReader, task: Task | None, given: InputArguments) -> InputArguments:
     """The inputs with the content of their files. A container of its own can get one, as `{file: …}`."""
     if given.body:
         return given

@@ -26,7 +26,7 @@ _DIGITS = 5
 
 
 @dataclass
-class Shown:
+class ShownOutput:
     """What is shown. `whole` is all of it as JSON, where the text has less. Counts are of embeddings."""
 
     text: str
@@ -37,9 +37,9 @@ class Shown:
     dimensions: int | None = None
 
 
-def show_outputs(task: Task, outputs: Sequence[Any]) -> Shown:
+def show_outputs(task: Task, outputs: Sequence[Any]) -> ShownOutput:
     """The outputs of the inputs; of one that failed its error."""
-    shown = Shown("")
+    shown = ShownOutput("")
     if len(outputs) == 1:
         shown.text = _show_one(task, outputs[0], shown)
     else:
@@ -49,22 +49,22 @@ def show_outputs(task: Task, outputs: Sequence[Any]) -> Shown:
     return shown
 
 
-def show_response(response: InferenceResponse) -> Shown:
+def show_response(response: InferenceResponse) -> ShownOutput:
     """A response of an unknown form."""
     kind = response.content_type.partition(";")[0].strip().lower()
     if not response.content:
-        return Shown("The answer is empty.")
+        return ShownOutput("The answer is empty.")
     if "json" not in kind and not kind.startswith("text/") and kind != "":
         file = Media(response.content, media_type_of(response.content, kind))
-        return Shown(describe_file(file), [file])
+        return ShownOutput(describe_file(file), [file])
     text = response.content.decode("utf-8", "replace")
     files: list[Media] = []
     try:
         value = response.json()
     except InvalidResponse:  # e.g. lines of JSON. It is then shown as text: it is paid for.
-        return Shown(text)
+        return ShownOutput(text)
     brief = shortened(value, files)
-    return Shown(text, files) if brief == value else Shown(to_line(brief), files, whole=text)
+    return ShownOutput(text, files) if brief == value else ShownOutput(to_line(brief), files, whole=text)
 
 
 def describe_file(file: Media) -> str:
@@ -77,7 +77,7 @@ def describe_file(file: Media) -> str:
     return f"{len(file.content):,} bytes of {what}"
 
 
-def _show_one(task: Task, output: Any, shown: Shown) -> str:
+def _show_one(task: Task, output: Any, shown: ShownOutput) -> str:
     if isinstance(output, str):
         return output
     if isinstance(output, Transcript):
@@ -88,7 +88,7 @@ def _show_one(task: Task, output: Any, shown: Shown) -> str:
     return "\n".join(map(to_line, brief if isinstance(brief, list) else [brief])) or "Nothing was found."
 
 
-def _show_among_many(task: Task, place: int, output: Any, shown: Shown) -> str:
+def _show_among_many(task: Task, place: int, output: Any, shown: ShownOutput) -> str:
     if isinstance(output, AnswerOfAnotherTask):
         return to_line({"input": place, "output": show_response(output.response).text})
     if isinstance(output, InferenceEndpointError):
@@ -100,7 +100,7 @@ def _show_among_many(task: Task, place: int, output: Any, shown: Shown) -> str:
     return to_line({"input": place, "output": brief, **more})
 
 
-def _brief_output(task: Task, output: Any, shown: Shown) -> Any:
+def _brief_output(task: Task, output: Any, shown: ShownOutput) -> Any:
     """Plain data without vectors and files, which are counted and added to `shown`."""
     if task.name == "feature-extraction":
         return _describe_embedding(output, shown)
@@ -113,7 +113,7 @@ def _ranked(similarities: list[float]) -> list[dict[str, Any]]:
     return [{"index": place, "similarity": _rounded(number)} for place, number in ranked]
 
 
-def _briefly(output: Any, shown: Shown) -> Any:
+def _briefly(output: Any, shown: ShownOutput) -> Any:
     if isinstance(output, Media):
         shown.files.append(output)
         return describe_file(output)
@@ -130,7 +130,7 @@ def _fields(output: Output) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _describe_embedding(output: Any, shown: Shown) -> dict[str, Any]:
+def _describe_embedding(output: Any, shown: ShownOutput) -> dict[str, Any]:
     shown.vectors, shown.shortened = (shown.vectors or 0) + 1, True
     if isinstance(output, dict):
         best = sorted(output.items(), key=lambda pair: pair[1], reverse=True)[:FIRST_NUMBERS]

@@ -22,7 +22,7 @@ _ROUTE_BY_MEMBER = {
 
 
 @dataclass(frozen=True)
-class GivenInputs:
+class InputArguments:
     """The arguments of a call that say what the model gets."""
 
     text: str

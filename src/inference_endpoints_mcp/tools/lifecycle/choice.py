@@ -73,12 +73,12 @@ class Choice:
         similar = "" if current else await similar_names(call, namespace, name)
         return Target(namespace, name, current, listing, similar)
 
-    async def find_all(self, call: CallContext) -> "Chosen":
+    async def find_all(self, call: CallContext) -> "ChosenEndpoints":
         """All that are meant, by namespace and name; those that are named may not exist.
 
         Raises `BadRequest` for more than `MOST_AT_ONCE`.
         """
-        return await self._find_matching(call) if self.where else Chosen(await self._find_named(call))
+        return await self._find_matching(call) if self.where else ChosenEndpoints(await self._find_named(call))
 
     async def _find_named(self, call: CallContext) -> list[Target]:
         names = {await call.resolve_endpoint(name, self.namespace) for name in self.names}
@@ -94,7 +94,7 @@ class Choice:
             for namespace, name in sorted(names)
         ]
 
-    async def _find_matching(self, call: CallContext) -> "Chosen":
+    async def _find_matching(self, call: CallContext) -> "ChosenEndpoints":
         wanted = EndpointFilter.parse(self.where)
 
         async def find(namespace: str) -> list[Endpoint]:
@@ -111,11 +111,13 @@ class Choice:
             for namespace, endpoints in found.items()
             for one in endpoints
         ]
-        return Chosen(sorted(targets, key=lambda one: (one.namespace, one.name)), refused_note(queried.errors).strip())
+        return ChosenEndpoints(
+            sorted(targets, key=lambda one: (one.namespace, one.name)), refused_note(queried.errors).strip()
+        )
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenEndpoints:
     """The endpoints that a call for several means. `not_covered` names the namespaces that could not be searched."""
 
     targets: Sequence[Target]

@@ -34,7 +34,7 @@ from inference_endpoints_mcp.tools.catalog.known_models import ModelLookup
 from inference_endpoints_mcp.tools.lifecycle.choice import find_endpoint
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
-    GivenSettings,
+    SettingArguments,
     check_planned_model,
     choose_settings,
     local_run_warnings,
@@ -99,7 +99,7 @@ async def create_endpoint(
         where, name = await call.resolve_endpoint(endpoint_name, namespace)
         check_name(name)
         engine = "" if framework == "auto" else framework
-        given = GivenSettings(repository, hardware, task, engine, own_engine=names_engine(config))
+        given = SettingArguments(repository, hardware, task, engine, own_engine=names_engine(config))
         if call.endpoints.backend.name != LOCAL and not given.is_complete:
             model.begin()
         current, listing = await read_together(

@@ -28,7 +28,7 @@ from inference_endpoints_mcp.tools.catalog.known_models import ModelLookup, gath
 
 
 @dataclass(frozen=True)
-class GivenSettings:
+class SettingArguments:
     """Settings from the caller; empty where not given. `own_engine`: `config` has its own image or framework."""
 
     repository: str
@@ -62,7 +62,7 @@ class ChosenSettings:
 
 
 async def choose_settings(
-    given: GivenSettings, model: ModelLookup, current: Endpoint | None, listing: HardwareListing
+    given: SettingArguments, model: ModelLookup, current: Endpoint | None, listing: HardwareListing
 ) -> ChosenSettings:
     """Choose the settings that are not given. An existing endpoint keeps its own, even where they are sold out.
 
@@ -186,7 +186,7 @@ def _who_has_the_quota(offer: Offer) -> str:
     )
 
 
-def _settings_of(endpoint: Endpoint, given: GivenSettings, listing: HardwareListing) -> ChosenSettings:
+def _settings_of(endpoint: Endpoint, given: SettingArguments, listing: HardwareListing) -> ChosenSettings:
     provider, compute, model = endpoint.provider, endpoint.compute, endpoint.model
     hardware = Hardware(
         vendor=provider.vendor,

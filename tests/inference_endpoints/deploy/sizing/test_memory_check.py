@@ -14,7 +14,7 @@ from inference_endpoints.deploy.sizing.memory_check import (
     check_memory,
     host_memory_is_short,
 )
-from inference_endpoints.engines.model_config import ModelConfig, Unknown
+from inference_endpoints.engines.model_config import ModelConfig, NotComputable
 from inference_endpoints.models import ModelInfo, ModelSettings
 
 OFFERS = offers_at(
@@ -92,7 +92,7 @@ def test_weights_that_pass_through_too_little_main_memory_are_noticed() -> None:
 )
 def test_what_cannot_be_known_is_named(model: ModelSettings, hardware: str, reason: str) -> None:
     found = check_memory(LLAMA, model, require_offer(OFFERS, hardware))
-    assert isinstance(found, Unknown)
+    assert isinstance(found, NotComputable)
     assert reason in found.reason
 
 

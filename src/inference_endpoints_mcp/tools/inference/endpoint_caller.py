@@ -11,17 +11,17 @@ from inference_endpoints.inference.tasks.routes import EngineRoute
 from inference_endpoints.inference.tasks.task import Task
 from inference_endpoints.models import Endpoint
 from inference_endpoints_mcp.tools.call_context import CallContext, Progress
-from inference_endpoints_mcp.tools.inference.shown_output import Shown, show_outputs, show_response
-from inference_endpoints_mcp.tools.inference.task_arguments import GivenInputs
+from inference_endpoints_mcp.tools.inference.shown_output import ShownOutput, show_outputs, show_response
+from inference_endpoints_mcp.tools.inference.task_arguments import InputArguments
 from inference_endpoints_mcp.tools.inference.waking import report_waking
 
 
 @dataclass(frozen=True)
-class Answered:
+class EndpointAnswer:
     """What an endpoint answered. `task` is None where its answer is of no form that is known. `failures` has the error
     of each input that failed, by its place."""
 
-    shown: Shown
+    shown: ShownOutput
     content_type: str
     seconds: float
     woke: bool
@@ -32,7 +32,7 @@ class Answered:
     @classmethod
     def of_response(
         cls, response: InferenceResponse, meant: tuple[Task, EngineRoute] | None, inputs: int = 1
-    ) -> "Answered":
+    ) -> "EndpointAnswer":
         """The outputs of a task, if the response has the form of one of its answers; else the response as it is."""
         shown, task = None, meant[0] if meant else None
         if meant is not None:
@@ -53,15 +53,15 @@ class EndpointCaller:
     endpoint: Endpoint
     namespace: str
     meant: tuple[Task, EngineRoute] | None
-    given: GivenInputs
+    given: InputArguments
     options: CallOptions
 
-    async def call(self, progress: Progress) -> Answered:
+    async def call(self, progress: Progress) -> EndpointAnswer:
         if self.meant is None or self.given.body:
             return await self._send_body(progress)
         return await self._run_task(progress, *self.meant)
 
-    async def _run_task(self, progress: Progress, task: Task, route: EngineRoute) -> Answered:
+    async def _run_task(self, progress: Progress, task: Task, route: EngineRoute) -> EndpointAnswer:
         """Run a task for all inputs. An answer of another form is shown as it is: it was paid for."""
         inputs = self.given.each()
 
@@ -82,12 +82,12 @@ class EndpointCaller:
                 **self._options(progress),
             )
         except AnswerOfAnotherTask as error:
-            return Answered.of_response(error.response, None)
+            return EndpointAnswer.of_response(error.response, None)
         failures = {place: each for place, each in enumerate(ran.outputs) if isinstance(each, InferenceEndpointError)}
         shown = show_outputs(task, ran.outputs)
-        return Answered(shown, ran.content_type, ran.seconds, ran.woke, task, len(inputs), failures)
+        return EndpointAnswer(shown, ran.content_type, ran.seconds, ran.woke, task, len(inputs), failures)
 
-    async def _send_body(self, progress: Progress) -> Answered:
+    async def _send_body(self, progress: Progress) -> EndpointAnswer:
         response = await self.context.inference.call(
             self.endpoint.name,
             self.namespace,
@@ -98,7 +98,7 @@ class EndpointCaller:
             known=self.endpoint,
             **self._options(progress),
         )
-        return Answered.of_response(response, self.meant, self.given.inputs_in_body())
+        return EndpointAnswer.of_response(response, self.meant, self.given.inputs_in_body())
 
     def _options(self, progress: Progress) -> CallOptions:
         return self.options | {"on_wait": report_waking(progress, self.endpoint.name)}
