@@ -1,11 +1,13 @@
 """How long a start takes: by the earlier starts of the endpoint, else by measured starts of models of its size."""
 
 import asyncio
+import contextvars
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from inference_endpoints.clients.client import AsyncEndpointsClient
 from inference_endpoints.deploy.sizing.known_model import KnownModel
@@ -23,6 +25,7 @@ MAX_READS, MAX_ALIKE = 64, 3
 _STARTING = frozenset({"pending", "downloading", "pulling", "initializing"})
 _GAP_S = 5.0
 """Two stages of one start follow each other within this time."""
+Found = TypeVar("Found")
 # Measured on the service in October 2026: 157 s with small weights on a T4, 458 s with 15.2 GB on an A10G, 36 to 42 s
 # to wake. Larger models are not measured: in proportion, up to the 20 minutes that its documentation names.
 _SMALL_S, _SECONDS_PER_GB, _LONGEST_S, _WAKE_S, _UNKNOWN_S = 157.0, 19.8, 1_200.0, 40.0, 300.0
@@ -90,8 +93,7 @@ class StartHistory:
     async def _list(self, namespace: str) -> Sequence[Endpoint]:
         """The endpoints of a namespace. Hundreds can begin to wait at once, and the answer grows with the fleet."""
         if namespace not in self._lists:
-            reading = asyncio.create_task(self._client.list(namespace))
-            reading.add_done_callback(lambda task: task.cancelled() or task.exception())
+            reading = _start_shared(self._client.list(namespace))
             reading.add_done_callback(lambda _: self._lists.pop(namespace))
             self._lists[namespace] = reading
         return await asyncio.shield(self._lists[namespace])
@@ -102,10 +104,15 @@ class StartHistory:
         if at not in self._reads:
             if len(self._reads) >= MAX_READS:
                 return ()
-            reading = asyncio.create_task(read_start_durations(self._client, name, namespace))
-            reading.add_done_callback(lambda task: task.cancelled() or task.exception())
-            self._reads[at] = now, reading
+            self._reads[at] = now, _start_shared(read_start_durations(self._client, name, namespace))
         return await asyncio.shield(self._reads[at][1])
+
+
+def _start_shared(reading: Coroutine[Any, Any, Found]) -> asyncio.Task[Found]:
+    # Many callers share the task, so it inherits no context of the first.
+    task = asyncio.create_task(reading, context=contextvars.Context())
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())
+    return task
 
 
 def _kind(endpoint: Endpoint) -> tuple[str, object]:
@@ -138,4 +145,4 @@ def start_durations(stages: StageGraph) -> list[float]:
 
 
 def _middle(durations: Sequence[float]) -> str:
-    return " (the middle one)" if len(durations) > 1 else ""
+    return " (median)" if len(durations) > 1 else ""

@@ -7,7 +7,7 @@ class Effect(StrEnum):
     """The worst an operation can do, mildest first."""
 
     READS = "reads"
-    SPENDS = "spends"
     DISRUPTS = "disrupts"
+    SPENDS = "spends"
     EXPOSES = "exposes"
     DESTROYS = "destroys"

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import AbstractAsyncContextManager, nullcontext
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -79,14 +80,19 @@ async def test_an_endpoint_without_starts_is_estimated_by_others_alike(driver: D
     assert "Models of its size on the same hardware started in" in estimate_start(new, found).basis
 
 
+CALLER: ContextVar[str | None] = ContextVar("caller", default=None)
+
+
 class Counting:
-    """A guard that counts what is read of the control plane."""
+    """A guard that counts what is read of the control plane, and notes for whom."""
 
     def __init__(self) -> None:
         self.sent = Counter[str]()
+        self.callers = set[str | None]()
 
     def guard_request(self, request: Request) -> AbstractAsyncContextManager[None]:
         self.sent[request.operation.name] += 1
+        self.callers.add(CALLER.get())
         return nullcontext()
 
     def guard_call(self, call: EndpointCall) -> AbstractAsyncContextManager[None]:
@@ -103,3 +109,16 @@ async def test_many_who_wait_at_once_read_the_fleet_once(driver: Driver) -> None
         assert guard.sent[operations.LIST.name] == 1
         await history.earlier(new, "acme")
         assert guard.sent[operations.LIST.name] == 2, "what is shown later is read anew"
+
+
+@pytest.mark.anyio
+async def test_what_is_read_for_all_callers_is_read_under_the_limits_of_none(driver: Driver) -> None:
+    await driver.create("new", model={"repository": "org/a-7B"}, compute=L40S)
+    guard = Counting()
+    async with AsyncEndpointsClient(local(driver.plane.url, TOKEN), guard=guard) as client:
+        new, history = await client.get("new", "acme"), StartHistory(client)
+        token = CALLER.set("the first to ask")
+        await history.earlier(new, "acme")
+        CALLER.reset(token)
+    assert guard.sent[operations.LIST.name] == 1
+    assert guard.callers == {None}

@@ -216,6 +216,15 @@ async def test_an_answer_that_is_too_large_is_refused(upstream: Upstream, infere
         await inference.call("chat", body={})
 
 
+async def test_a_chat_that_is_too_large_is_refused_though_it_was_not_streamed(
+    upstream: Upstream, inference: AsyncInference
+) -> None:
+    upstream.shows("running")
+    upstream.serves("/v1/chat/completions", Answer(body=b" " * (MAX_RESPONSE_BYTES + 1)))
+    with pytest.raises(InvalidResponse, match="larger than 32 MiB"):
+        await inference.chat("chat", [{"role": "user", "content": "Hello"}])
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [

@@ -6,10 +6,11 @@ from typing import Protocol, TypeVar
 
 from inference_endpoints.errors import Unavailable
 from inference_endpoints.inference.calls.cold_start import CallDeadline, OpenResponse
-from inference_endpoints.transport.http import httpx, read_up_to, server_sent_events
+from inference_endpoints.inference.calls.responses import read_content
+from inference_endpoints.transport.http import httpx, server_sent_events
 
 MAX_STREAM_CHARACTERS = 32 * 1024 * 1024
-"""What an endpoint can make us read for one answer."""
+"""The most that is read of one stream."""
 Part = TypeVar("Part", covariant=True)
 
 
@@ -40,19 +41,17 @@ async def stream_answer(
 ) -> AsyncGenerator[Part]:
     """Yield the parts of an answer as they arrive, within the deadline.
 
-    Raises `Unavailable` if the engine reports an error in the stream, or ends the stream too early.
+    Raises `Unavailable` if the engine reports an error in the stream, or ends the stream too early, and
+    `InvalidResponse` if an answer that is not streamed is too large.
     """
     who = opened.call.label
-    failing = f"{who} did not finish its answer"
     if "text/event-stream" not in opened.response.headers.get("content-type", ""):
-        with deadline.limit(failing):
-            content = await read_up_to(opened.response, MAX_STREAM_CHARACTERS)
-        for part in reader.read_whole(content):
+        for part in reader.read_whole(await read_content(opened, deadline)):
             yield part
         return
     async with (
         aclosing(_read_stream(opened.response, who, reader)) as parts,
-        aclosing(deadline.limit_each(parts, failing)) as timed,
+        aclosing(deadline.limit_each(parts, f"{who} did not finish its answer")) as timed,
     ):
         async for part in timed:
             yield part

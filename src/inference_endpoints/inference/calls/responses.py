@@ -39,12 +39,17 @@ class InferenceResponse:
             raise InvalidResponse("The endpoint's answer is not JSON.", hint="Check its content type.") from error
 
 
-async def read_response(opened: OpenResponse, deadline: CallDeadline) -> InferenceResponse:
-    """The whole response. Raises `InvalidResponse` if it is larger than `MAX_RESPONSE_BYTES`."""
-    response = opened.response
+async def read_content(opened: OpenResponse, deadline: CallDeadline) -> bytes:
+    """The whole content. Raises `InvalidResponse` if it is larger than `MAX_RESPONSE_BYTES`."""
     with deadline.limit(f"{opened.call.label} did not finish its answer"):
-        content = await read_up_to(response, MAX_RESPONSE_BYTES + 1)
+        content = await read_up_to(opened.response, MAX_RESPONSE_BYTES + 1)
     if len(content) > MAX_RESPONSE_BYTES:
         raise InvalidResponse("The endpoint's answer is larger than 32 MiB.", hint="Request less at a time.")
+    return content
+
+
+async def read_response(opened: OpenResponse, deadline: CallDeadline) -> InferenceResponse:
+    """The whole response. Raises `InvalidResponse` if it is larger than `MAX_RESPONSE_BYTES`."""
+    response, content = opened.response, await read_content(opened, deadline)
     content_type = response.headers.get("content-type", "")
     return InferenceResponse(response.status_code, content_type, content, deadline.elapsed, opened.woke)
