@@ -23,7 +23,7 @@ from inference_endpoints.transport.effect import Effect
 from inference_endpoints_mcp.approval.approval_policy import ApprovalMethod, ApprovalPolicy
 from inference_endpoints_mcp.replicas.account_state import AccountState
 from inference_endpoints_mcp.replicas.process_state import ProcessState
-from inference_endpoints_mcp.replicas.shared_state import GroupFull
+from inference_endpoints_mcp.replicas.shared_state import NoFreeSlot
 from inference_endpoints_mcp.tools import kept_outputs
 
 pytestmark = pytest.mark.anyio
@@ -238,14 +238,14 @@ async def test_a_start_of_one_account_takes_nothing_of_the_price_limit_of_anothe
     shared = ProcessState()
     keys = {"before": ["a1", "a2"], "after": ["a2", "a3"], "other": ["b1", "b2"]}
     before, after, other = (AccountState(shared, partial(keys.__getitem__, name)) for name in keys)
-    async with before.lock("starts"), before.place("starts", "mine"):
+    async with before.lock("starts"), before.slot("starts", "mine"):
         assert await after.members("starts") == ["mine"]
         assert not await other.members("starts")
         assert not await shared.members("starts")
-        async with other.lock("starts"), other.place("starts", "theirs", most=1):
+        async with other.lock("starts"), other.slot("starts", "theirs", limit=1):
             assert await before.members("starts") == ["mine"]
-        with pytest.raises(GroupFull):
-            async with after.place("starts", most=1):
+        with pytest.raises(NoFreeSlot):
+            async with after.slot("starts", limit=1):
                 pass
     assert not await after.members("starts")
     assert await before.claim("plan 1", 60)

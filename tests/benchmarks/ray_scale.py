@@ -78,7 +78,7 @@ async def _plane(folder: Path, port: int) -> AsyncIterator[Plane]:
     plane = Plane(PlaneOptions(folder, "token", "bench", programs=tiny_programs, cluster=cluster))
     await plane.start()
     try:
-        await eventually(lambda: not plane.lifecycle.instances.own.lack)
+        await eventually(lambda: not plane.lifecycle.instances.own.unavailable_reason)
         yield plane
     finally:
         await plane.stop()

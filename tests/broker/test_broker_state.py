@@ -1,4 +1,4 @@
-"""What a broker shares by itself: places that a dead process gives back, and locks."""
+"""What a broker shares by itself: slots that a dead process gives back, and locks."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ from tests.broker.broker import PASSWORD, Broker
 from tests.support.polling import eventually
 
 from inference_endpoints_mcp.replicas.broker_state import BrokerState
-from inference_endpoints_mcp.replicas.shared_state import GroupFull
+from inference_endpoints_mcp.replicas.shared_state import NoFreeSlot
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ HOLDS_A_PLACE = """
 import asyncio, sys
 from inference_endpoints_mcp.replicas.broker_state import BrokerState
 async def main():
-    async with BrokerState(sys.argv[1], sys.argv[2], float(sys.argv[3])).place(sys.argv[4], most=1):
+    async with BrokerState(sys.argv[1], sys.argv[2], float(sys.argv[3])).slot(sys.argv[4], limit=1):
         print("held", flush=True)
         await asyncio.Event().wait()
 asyncio.run(main())
@@ -45,12 +45,12 @@ async def test_a_place_is_kept_while_its_process_lives_and_given_back_when_it_di
         return not await state.members("of the dying")
 
     await eventually(is_given_back)
-    with pytest.raises(GroupFull):  # it is the older one: only renewals kept it
-        async with state.place("of the living", most=1):
+    with pytest.raises(NoFreeSlot):  # it is the older one: only renewals kept it
+        async with state.slot("of the living", limit=1):
             pass
     living.kill()
     await living.wait()
-    async with state.place("of the dying", "another", most=1):
+    async with state.slot("of the dying", "another", limit=1):
         assert await state.members("of the dying") == ["another"]
     assert await state.members("of the dying") == []
     await state.aclose()
@@ -58,7 +58,7 @@ async def test_a_place_is_kept_while_its_process_lives_and_given_back_when_it_di
 
 async def test_a_broker_that_lost_everything_gets_the_places_again(broker: Broker) -> None:
     state = BrokerState(broker.url, PASSWORD, LEASE_S)
-    async with state.place("starts", "one"):
+    async with state.slot("starts", "one"):
         broker.kill()
         assert not await state.is_reachable()
         broker.start()

@@ -112,7 +112,7 @@ class Replicas:
             return replica.shared
 
         replica.client = client
-        replica.watcher = Watcher(client, poll_interval=poll_interval, share=share, sleep=no_tick)
+        replica.watcher = Watcher(client, poll_interval=poll_interval, wrap_source=share, sleep=no_tick)
         for close in (client.aclose, replica.broker.aclose, replica.shared.aclose):
             self.stack.push_async_callback(close)
         return replica

@@ -1,6 +1,6 @@
 """Pure: what a request would open to others: who may call an endpoint, and what its secrets are given to.
 
-A setting exposes unless it is known not to, so that one of a newer service is never overlooked.
+Every setting that is not known to be safe exposes, so that none of a newer service is overlooked.
 """
 
 from collections.abc import Iterable

@@ -55,7 +55,7 @@ class PlannedCost(BaseModel, defer_build=True):
 
     @classmethod
     def of(cls, hardware_id: str, replica: float | None, after: int, most: int, now: float | None) -> "PlannedCost":
-        """The cost of so many replicas after the change, and at most. What has none costs nothing at any price."""
+        """The cost of so many replicas after the change, and at most. No replicas cost 0, also at an unknown price."""
         at_most = replica * most if replica is not None else None if most else 0.0
         at_once = replica * after if replica is not None else None if after else 0.0
         return cls(
@@ -172,8 +172,11 @@ def plan_update(request: UpdateRequest, current: Endpoint, namespace: str, listi
 
 
 def plan_state_change(operation: Operation[Any], current: Endpoint, namespace: str, listing: HardwareListing) -> Plan:
-    """Plan pausing, resuming, scaling to zero or deleting. Raises `BadRequest` for what the service would refuse, and
-    for scaling a paused or failed endpoint to zero: a paused one, any call could start again."""
+    """Plan pausing, resuming, scaling to zero or deleting.
+
+    Raises `BadRequest` for what the service would refuse, and for scaling a paused or failed endpoint to zero: any call
+    could then start an endpoint that was paused.
+    """
     if operation is operations.SCALE_TO_ZERO:
         _check_scale_to_zero(current, f"{namespace}/{current.name}")
     if operation is operations.RESUME:
@@ -252,8 +255,8 @@ def _replicas_after(after: EndpointConfiguration, current: Endpoint) -> int:
     """Replicas as soon as an update is made: a paused endpoint stays paused, one without replicas may start one."""
     if current.state is State.PAUSED:
         return 0
-    held, scaling = max(current.status.target_replica, current.status.ready_replica, 1), after.compute.scaling
-    return max(scaling.min_replica, min(held, scaling.most_replicas))
+    replicas, scaling = max(current.status.target_replica, current.status.ready_replica, 1), after.compute.scaling
+    return max(scaling.min_replica, min(replicas, scaling.most_replicas))
 
 
 def may_cost_more(after: EndpointConfiguration, current: Endpoint, known: Sequence[Offer]) -> bool:

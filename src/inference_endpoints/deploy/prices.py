@@ -31,8 +31,8 @@ class Prices:
         if not endpoint.state.billed:
             return 0.0
         replica = self.replica(endpoint)
-        held = max(endpoint.status.target_replica, endpoint.status.ready_replica)
-        return to_money(None if replica is None else replica * held)
+        billed_replicas = max(endpoint.status.target_replica, endpoint.status.ready_replica)
+        return to_money(None if replica is None else replica * billed_replicas)
 
     def at_most(self, endpoint: Endpoint) -> float | None:
         """USD per hour that an endpoint may grow to: at least one replica, whatever its status counts. A paused, failed

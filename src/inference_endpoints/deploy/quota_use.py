@@ -33,8 +33,8 @@ def quota_taken(
     if current is None or before is None or current.state is State.PAUSED or _quota_of(before) != _quota_of(offer):
         return wanted
     scaling, status = current.compute.scaling, current.status
-    held = status.target_replica if before.is_this_machine else scaling.most_replicas
-    return wanted - held * before.instance.num_accelerators
+    current_replicas = status.target_replica if before.is_this_machine else scaling.most_replicas
+    return wanted - current_replicas * before.instance.num_accelerators
 
 
 def _quota_of(offer: Offer) -> tuple[str, str]:

@@ -12,7 +12,7 @@ CONNECT_TIMEOUT_S = 10.0
 async def download(url: str, max_bytes: int) -> bytes:
     """The content at a URL, behind redirects too. The caller limits the time.
 
-    Raises `BadRequest` for a URL that is none and for a larger file, `Unavailable` if it cannot be read.
+    Raises `BadRequest` for an invalid URL and for a larger file, `Unavailable` if it cannot be read.
     """
     try:
         async with (

@@ -22,7 +22,7 @@ from inference_endpoints.transport.state_errors import error_for_state
 from inference_endpoints.watching.goals import Goal, Reachability, evaluate
 from inference_endpoints.watching.observation import Observation, StatusChange, Subscription
 from inference_endpoints.watching.observation_source import Key, ObservationSource
-from inference_endpoints.watching.polling import Polling
+from inference_endpoints.watching.poller_pool import PollerPool
 from inference_endpoints.watching.request_limits import STREAMED_INTERVAL_S
 
 
@@ -42,10 +42,10 @@ class Watcher:
         client: AsyncEndpointsClient,
         *,
         poll_interval: float = STREAMED_INTERVAL_S,
-        share: Callable[[ObservationSource], ObservationSource] = lambda pollers: pollers,
+        wrap_source: Callable[[ObservationSource], ObservationSource] = lambda pollers: pollers,
         sleep: Sleep = anyio.sleep,
     ) -> None:
-        self._source = share(Polling(client, poll_interval, sleep))
+        self._source = wrap_source(PollerPool(client, poll_interval, sleep))
         self._changed_at: dict[Key, datetime] = {}
         self._waits: set[anyio.CancelScope] = set()
         self._ended = False

@@ -151,7 +151,7 @@ def _not_ready(endpoint: ManagedEndpoint) -> Response:
 
 def _retry_after_s(endpoint: ManagedEndpoint) -> int:
     """Seconds until a replica is ready, as far as that is known."""
-    if endpoint.starved:
+    if endpoint.lacks_capacity:
         return NO_ROOM_RETRY_S
     clock = endpoint.engine.clock
     ready_at = endpoint.measured_starts.ready_at(endpoint.replicas, clock.now())

@@ -12,7 +12,7 @@ from inference_endpoints_local.state.clock import ControllableClock
 from inference_endpoints_local.state.faults import Faults
 from inference_endpoints_local.wire import responses, routes
 from inference_endpoints_local.wire.parsing import parse_as
-from inference_endpoints_local.wire.requests import AdvanceClockBody, ArmFaultBody, SimulateLoadBody, StateCapacityBody
+from inference_endpoints_local.wire.requests import AdvanceClockBody, ArmFaultBody, SetCapacityBody, SimulateLoadBody
 from inference_endpoints_local.wire.routes import RouteContract
 
 
@@ -37,7 +37,7 @@ class SimulationHandlers:
         return [
             (routes.ADVANCE_CLOCK, self._advance_clock),
             (routes.SIMULATE_LOAD, self._simulate_load),
-            (routes.STATE_CAPACITY, self._state_capacity),
+            (routes.SET_CAPACITY, self._set_capacity),
             (routes.ARM_FAULT, self._arm_fault),
             (routes.CLEAR_FAULTS, self._clear_faults),
         ]
@@ -59,13 +59,13 @@ class SimulationHandlers:
         self._executor.simulate_load(endpoint, body.requests)
         return {}
 
-    async def _state_capacity(self, request: Request) -> responses.EmptyDocument:
+    async def _set_capacity(self, request: Request) -> responses.EmptyDocument:
         """Let hardware be scarce, or plentiful again. What waits for it starts if there is room now."""
-        body = parse_as(StateCapacityBody, await read_body(request))
+        body = parse_as(SetCapacityBody, await read_body(request))
         if cloud_instance(body.hardware) is None:
             raise RequestRefused(400, f"VALIDATION_FAILED: hardware: there is no cloud hardware {body.hardware}")
-        self._instances.capacity.state(body.hardware, body.replicas)
-        self._executor.retry_starved()
+        self._instances.capacity.set_limit(body.hardware, body.replicas)
+        self._executor.retry_waiting()
         return {}
 
     async def _arm_fault(self, request: Request) -> responses.EmptyDocument:

@@ -198,9 +198,11 @@ class Executor:
         endpoint.status = decision.status
         endpoint.measured_starts.observe(endpoint.replicas)
         endpoint.measure()
-        endpoint.starved = decision.starved
-        room = endpoint.engine.room_interval_s
-        look_at = endpoint.engine.clock.now() + room if decision.starved and room is not None else None
+        endpoint.lacks_capacity = decision.lacks_capacity
+        interval_s = endpoint.engine.capacity_check_interval_s
+        look_at = None
+        if decision.lacks_capacity and interval_s is not None:
+            look_at = endpoint.engine.clock.now() + interval_s
         endpoint.recheck_at = _earliest(decision.recheck_at, measured_at, look_at)
         if endpoint.record.power is PowerState.DELETED and not endpoint.replicas:
             del self._endpoints[endpoint.record.id]
@@ -221,7 +223,7 @@ class Executor:
         others = (
             other for other in self._endpoints.values() if other is not endpoint and other.engine is endpoint.engine
         )
-        if not any(other.starved for other in others):
+        if not any(other.lacks_capacity for other in others):
             live = sum(replica.observe().stage in ALIVE for replica in endpoint.replicas)
             capacity = live + endpoint.engine.free_replicas(version.spec)
         return endpoint.load.update(
@@ -249,7 +251,7 @@ class Executor:
             case Reap(replica_id, attempts, at):
                 endpoint.reap(replica_id)
                 endpoint.attempts, endpoint.failed_at = attempts, at
-                self.retry_starved()
+                self.retry_waiting()
             case GiveUp(generation, message):
                 endpoint.attempts = 0
                 self._save_outcome(endpoint, record.failed(generation, message))
@@ -258,10 +260,10 @@ class Executor:
             case ScaleToZero():
                 self._save_outcome(endpoint, record.with_power(PowerState.SCALED_TO_ZERO, record.updated_ns))
 
-    def retry_starved(self) -> None:
-        """Look again whether there is room for the endpoints that lack it."""
+    def retry_waiting(self) -> None:
+        """Look again whether there is capacity for the endpoints that lack it."""
         for endpoint in self._endpoints.values():
-            if endpoint.starved:
+            if endpoint.lacks_capacity:
                 self.enqueue(endpoint.record.id)
 
     def _save_outcome(self, endpoint: ManagedEndpoint, record: EndpointRecord) -> None:

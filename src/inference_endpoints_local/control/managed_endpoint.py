@@ -31,7 +31,7 @@ class ManagedEndpoint:
     """An endpoint and everything the executor knows about it. Times are seconds of its engine's clock.
 
     `last_used_ns` is nanoseconds since 1970. `simulated_requests` is the number of requests in flight that a simulation
-    adds. `starved`: there is no capacity for a wanted replica. `agent_message` is the last diagnosis, if any.
+    adds. `lacks_capacity`: there is no capacity for a wanted replica. `agent_message` is the last diagnosis, if any.
     """
 
     record: EndpointRecord
@@ -48,7 +48,7 @@ class ManagedEndpoint:
     last_request_at: float = 0.0
     last_used_ns: int | None = None
     recheck_at: float | None = None
-    starved: bool = False
+    lacks_capacity: bool = False
     agent_message: str = ""
     waiters: list["asyncio.Future[None]"] = field(default_factory=list)
 
@@ -87,7 +87,7 @@ class ManagedEndpoint:
                 ObservedReplica(replica.id, replica.generation, replica.observe()) for replica in self.replicas
             ),
             free_replicas=free,
-            lack_of_room=self.engine.lack_of_room(version.spec) if version and free <= 0 else "",
+            no_capacity_reason=self.engine.no_capacity_reason(version.spec) if version and free <= 0 else "",
             replicas_for_load=self.load.scale.replicas,
             attempts=self.attempts,
             failed_at=self.failed_at,

@@ -57,8 +57,8 @@ class Placement:
             provider["vendor"], provider["region"], compute["instanceType"], compute["instanceSize"]
         )
         own = self._instances.own
-        if found is None and provider == {"vendor": LOCAL_VENDOR, "region": own.region} and own.lack:
-            raise RequestRefused(503, f"Service Unavailable: {own.lack}")
+        if found is None and provider == {"vendor": LOCAL_VENDOR, "region": own.region} and own.unavailable_reason:
+            raise RequestRefused(503, f"Service Unavailable: {own.unavailable_reason}")
         if found is None:
             offered = sorted(
                 {

@@ -40,13 +40,13 @@ class ObservedReplica:
 class ObservedState:
     """The observed facts. `attempts` are consecutive failures, the last at `failed_at`; `requests` are in flight.
 
-    `free_replicas` is how many further replicas could start, `lack_of_room` why none can; `replicas_for_load` is how
-    many the load requires.
+    `free_replicas` is how many further replicas could start, `no_capacity_reason` why none can; `replicas_for_load` is
+    how many the load requires.
     """
 
     replicas: tuple[ObservedReplica, ...] = ()
     free_replicas: int = 1
-    lack_of_room: str = ""
+    no_capacity_reason: str = ""
     replicas_for_load: int = 1
     attempts: int = 0
     failed_at: float = 0.0
@@ -106,13 +106,13 @@ class ReportedStatus:
 class Reconciliation:
     """What to do now, what to show, and when to reconcile again if nothing happens before.
 
-    `starved`: there is no room for a wanted replica.
+    `lacks_capacity`: no further wanted replica can start.
     """
 
     status: ReportedStatus
     actions: tuple[ReconcileAction, ...] = ()
     recheck_at: float | None = None
-    starved: bool = False
+    lacks_capacity: bool = False
 
 
 def reconcile(wanted: EndpointRecord, observed: ObservedState, now: float) -> Reconciliation:
@@ -174,8 +174,8 @@ def _launch_missing(
     leaving = any(replica.state.stage is ReplicaStage.STOPPING for replica in observed.replicas)
     if others and not leaving and all(replica.ready for replica in current):
         # No room for old and new replicas side by side: stop the old ones, one at a time.
-        return Reconciliation(status, (Stop(others[0].id, drain=True),), starved=True)
-    return Reconciliation(status, starved=True)
+        return Reconciliation(status, (Stop(others[0].id, drain=True),), lacks_capacity=True)
+    return Reconciliation(status, lacks_capacity=True)
 
 
 def _maintain(
@@ -239,7 +239,7 @@ def _progress(
     elif observed.attempts:
         state, message = State.INITIALIZING, f"Starting again (attempt {observed.attempts + 1} of {MAX_ATTEMPTS})"
     elif observed.free_replicas <= 0 and not current:
-        state, message = State.PENDING, f"{NOT_SCHEDULED}: {observed.lack_of_room}"
+        state, message = State.PENDING, f"{NOT_SCHEDULED}: {observed.no_capacity_reason}"
     else:
         waiting = (replica.state.message for replica in current)
         state, message = State.PENDING, next(filter(None, waiting), NOT_SCHEDULED)

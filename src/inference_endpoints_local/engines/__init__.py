@@ -1,1 +1,1 @@
-"""What runs replicas: worker processes of this machine, or a simulation."""
+"""What runs replicas: worker processes of this machine, a Ray cluster, or a simulation."""

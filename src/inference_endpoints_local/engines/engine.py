@@ -1,7 +1,7 @@
 """The interface between the control plane and what runs replicas: this machine's processes, a simulation, a cluster.
 
-Everything but `resolve_task` returns at once. An engine works in the background and calls `changed` when the state of a
-replica changes. The plane then observes, decides and requests the next step.
+All methods except `resolve_task`, `start` and `close` return at once. An engine works in the background and calls
+`changed` when the state of a replica changes. The plane then observes, decides and requests the next step.
 """
 
 import secrets
@@ -148,8 +148,8 @@ class Engine(Protocol):
     clock: Clock
 
     @property
-    def room_interval_s(self) -> float | None:
-        """How often to look again for room, where others take and give it too. None: when one of its replicas ends."""
+    def capacity_check_interval_s(self) -> float | None:
+        """How often to look again for capacity, where others use it too. None: when one of its replicas ends."""
 
     async def resolve_task(self, spec: Spec) -> str | None:
         """The task that this configuration serves, if it is known. May read files. Raises CannotRun."""
@@ -160,7 +160,7 @@ class Engine(Protocol):
     def free_replicas(self, spec: Spec) -> int:
         """The number of further replicas of this configuration that could start now."""
 
-    def lack_of_room(self, spec: Spec) -> str:
+    def no_capacity_reason(self, spec: Spec) -> str:
         """Why no further replica of this configuration can start now, for a person: "no core is free"."""
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> EngineReplica: ...

@@ -26,7 +26,7 @@ class ProcessEngine:
     """
 
     name: EngineName = "process"
-    room_interval_s = None
+    capacity_check_interval_s = None
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class ProcessEngine:
         used = sum(cores_of_replica(replica.request.spec) for replica in running)
         return int(max(0, self._cores - used) / cores_of_replica(spec))
 
-    def lack_of_room(self, spec: Spec) -> str:
+    def no_capacity_reason(self, spec: Spec) -> str:
         del spec
         return "no core is free"
 

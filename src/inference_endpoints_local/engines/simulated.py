@@ -141,7 +141,7 @@ class SimulatedEngine:
     """Starts no process, and has room for as many replicas as `capacity` says."""
 
     name: EngineName = "simulated"
-    room_interval_s = None
+    capacity_check_interval_s = None
 
     def __init__(self, clock: Clock, logs: LogStore, capacity: CloudCapacity) -> None:
         self.clock = clock
@@ -166,7 +166,7 @@ class SimulatedEngine:
     def free_replicas(self, spec: Spec) -> int:
         return self._capacity.free(spec["compute"]["id"])
 
-    def lack_of_room(self, spec: Spec) -> str:
+    def no_capacity_reason(self, spec: Spec) -> str:
         return f"no {spec['compute']['id']} is free"
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> SimulatedReplica:

@@ -11,7 +11,7 @@ class CloudCapacity:
         self._stated: dict[str, int] = {}
         self._occupied: Counter[str] = Counter()
 
-    def state(self, hardware_id: str, replicas: int | None) -> None:
+    def set_limit(self, hardware_id: str, replicas: int | None) -> None:
         """There is room for so many replicas in all, None: for any number. Those that run now stay."""
         if replicas is None:
             self._stated.pop(hardware_id, None)

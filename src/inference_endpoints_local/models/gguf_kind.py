@@ -33,7 +33,7 @@ _NO_LANGUAGE_MODELS = {
 }
 _PARTS_OF_MODELS = {
     b"adapter": "is an adapter for a model (LoRA), and no model by itself",
-    b"imatrix": "has statistics for quantizing a model, and is none",
+    b"imatrix": "has statistics for quantizing a model, and no model",
     b"vocab": "has a vocabulary alone, and no model",
 }
 _PROJECTOR, _PROJECTOR_TYPE = b"clip", b"mmproj"

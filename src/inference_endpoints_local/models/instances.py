@@ -62,7 +62,7 @@ class OwnHardware(Protocol):
         """What it offers now, the smallest first; none while it is not known."""
 
     @property
-    def lack(self) -> str:
+    def unavailable_reason(self) -> str:
         """Why it cannot be used now, for a person; empty if it can."""
 
     def quota(self, instance_type: str) -> int:
@@ -78,7 +78,7 @@ class ThisMachine:
     engine: EngineName = "process"
     region = LOCAL_REGION
     label = "This machine"
-    lack = ""
+    unavailable_reason = ""
 
     def __init__(self, cores: int) -> None:
         self._cores = cores

@@ -8,7 +8,7 @@ CALL_ENDPOINT = "call_endpoint"
 
 
 class Fault(StrEnum):
-    """What can go wrong with a request. All but the last happen instead of it; that happens after it took effect.
+    """What can go wrong with a request. Each happens instead of it, but `DROP_ANSWER` loses its answer alone.
 
     A call of an endpoint that is scaled to zero wakes it, whatever its answer.
     """

@@ -82,7 +82,7 @@ class SimulateLoadBody(StrictObject):
     requests: Annotated[int, Field(ge=0, le=1_000_000), accept_integral_float]
 
 
-class StateCapacityBody(StrictObject):
+class SetCapacityBody(StrictObject):
     """For how many replicas there is room on this simulated hardware; without `replicas` for any number."""
 
     hardware: str

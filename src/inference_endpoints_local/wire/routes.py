@@ -192,13 +192,13 @@ SIMULATE_LOAD = RouteContract(
     errors=frozenset({404}),
     simulated=True,
 )
-STATE_CAPACITY = RouteContract(
-    "state_capacity",
+SET_CAPACITY = RouteContract(
+    "set_capacity",
     "POST",
     "/local/capacity",
     "State for how many replicas simulated hardware has room",
     responses.EmptyDocument,
-    body=requests.StateCapacityBody,
+    body=requests.SetCapacityBody,
     simulated=True,
 )
 ARM_FAULT = RouteContract(
@@ -237,7 +237,7 @@ PLANE_API = (
     STOP,
     ADVANCE_CLOCK,
     SIMULATE_LOAD,
-    STATE_CAPACITY,
+    SET_CAPACITY,
     ARM_FAULT,
     CLEAR_FAULTS,
 )

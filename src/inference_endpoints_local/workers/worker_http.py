@@ -97,7 +97,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def parse_json(body: bytes | bytearray) -> dict[str, Any]:
-    """A body as a JSON object. Raises 400, and 422 for text that is none."""
+    """A body as a JSON object. Raises 400, and 422 for invalid text."""
     try:
         value = json.loads(body)
         # Python accepts NaN and half of a surrogate pair, which JSON cannot express and engines fail on.

@@ -34,7 +34,7 @@ class Approvals:
         self.tokens = PlanTokens(open_ledger, now)
         self._audit = audit
 
-    def under(self, policy: ApprovalPolicy) -> "Approvals":
+    def with_policy(self, policy: ApprovalPolicy) -> "Approvals":
         """The same under another policy: plans that are open stay so."""
         other = copy(self)
         other.policy = policy

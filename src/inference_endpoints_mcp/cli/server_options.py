@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inference_endpoints_mcp.server.backends.local_plane import LocalPlaneConnector
 
 
-_OF_NEW_SERVER = {
+_RESTART_SETTINGS = {
     *("namespace", "token_file", "token_variable", "token_command", "caller_tokens"),
     *("answer_within", "subscriptions"),
 }
@@ -68,7 +68,7 @@ def build_options(settings: ServerSettings, *, http: bool = False) -> ServerOpti
         max_calls=settings.max_calls,
         max_waits=settings.max_waits,
         max_subscriptions=default_subscriptions if settings.subscriptions is None else settings.subscriptions,
-        of_new_server=settings.model_dump(include=_OF_NEW_SERVER),
+        restart_settings=settings.model_dump(include=_RESTART_SETTINGS),
     )
 
 

@@ -17,8 +17,8 @@ from inference_endpoints_mcp.policy.owned_limits import OwnedLimits
 from inference_endpoints_mcp.policy.planned_start import PlannedStart
 from inference_endpoints_mcp.replicas.shared_state import SharedState, SharedStateUnavailable
 
-_UNDER_WAY = "starts under way"
-"""Starts of all replicas that were allowed and are being sent. No list of endpoints shows them yet."""
+_PENDING_STARTS = "pending starts"
+"""Starts of endpoints that any server process has allowed and is sending. No list of endpoints shows them yet."""
 
 
 @dataclass(frozen=True)
@@ -62,31 +62,31 @@ class Budget:
         """
         (spending,) = _spendings([start])
         async with AsyncExitStack() as sending:
-            async with self._shared.lock(_UNDER_WAY):
-                warnings = [warning for owned in owned_limits for warning in await self._check(owned, [spending])]
-                await sending.enter_async_context(self._shared.place(_UNDER_WAY, spending.to_text()))
+            async with self._shared.lock(_PENDING_STARTS):
+                warnings = [warning for owned in owned_limits for warning in await self._check(owned, spending, [])]
+                await sending.enter_async_context(self._shared.slot(_PENDING_STARTS, spending.to_text()))
             yield warnings
 
     async def refusals(self, starts: Sequence[PlannedStart], owned_limits: Sequence[OwnedLimits]) -> list[Refused]:
         """Every refusal these starts would meet now, all of them together. Nothing is counted."""
         found, spendings = [], _spendings(starts)
-        for owned, first in itertools.product(owned_limits, spendings):
+        for owned, spending in itertools.product(owned_limits, spendings):
             try:
-                await self._check(owned, [first, *(other for other in spendings if other is not first)])
+                await self._check(owned, spending, [other for other in spendings if other is not spending])
             except Refused as refusal:
                 found.append(refusal)
         return found
 
-    async def _check(self, owned: OwnedLimits, together: Sequence[Spending]) -> list[str]:
-        """Check the first of what starts together. Returns the warnings of limits that only warn.
+    async def _check(self, owned: OwnedLimits, spending: Spending, others: Sequence[Spending]) -> list[str]:
+        """Check a spending that starts together with others. Returns the warnings of limits that only warn.
 
         Raises `Refused` if an enforced limit would be exceeded.
         """
-        warnings, spending = [], together[0]
+        warnings = []
         for rule, limit in owned.limits.price_limits.items():
             elsewhere = (await self._client.whoami()).namespaces if rule == TOTAL_PRICE_LIMIT else []
             try:
-                running = await self._running({spending.namespace, *elsewhere}, together)
+                running = await self._running({spending.namespace, *elsewhere}, spending, others)
                 reason = _reason_if_exceeded(limit, spending, running)
             except (Unauthorized, Forbidden):
                 reason = (
@@ -100,17 +100,16 @@ class Budget:
             warnings.append(reason)
         return warnings
 
-    async def _running(self, namespaces: set[str], together: Sequence[Spending]) -> tuple[float, int]:
-        """USD per hour that everything but the first may come to cost there, and how many endpoints have no known
-        price."""
-        totals = await asyncio.gather(*(self._running_in(namespace, together) for namespace in namespaces))
+    async def _running(self, namespaces: set[str], spending: Spending, others: Sequence[Spending]) -> tuple[float, int]:
+        """USD per hour that these namespaces may come to cost without `spending`, and how many endpoints have no known
+        price. Others that start together with it count as running."""
+        totals = await asyncio.gather(*(self._running_in(namespace, spending, others) for namespace in namespaces))
         return sum(cost for cost, _ in totals), sum(unpriced for _, unpriced in totals)
 
-    async def _running_in(self, namespace: str, together: Sequence[Spending]) -> tuple[float, int]:
-        here = [each for each in together if each.namespace == namespace]
-        starting = {name for each in here for name in each.names}
+    async def _running_in(self, namespace: str, spending: Spending, others: Sequence[Spending]) -> tuple[float, int]:
+        starting = {name for each in (spending, *others) if each.namespace == namespace for name in each.names}
         # Before the list is read: what is no longer under way by then is in it.
-        sent = map(Spending.of_text, await self._shared.members(_UNDER_WAY))
+        sent = map(Spending.of_text, await self._shared.members(_PENDING_STARTS))
         under_way = {
             name: each.per_hour
             for each in sent
@@ -118,17 +117,17 @@ class Budget:
             if each.namespace == namespace and name not in starting
         }
         try:
-            others = await self._client.list(namespace)
+            endpoints = await self._client.list(namespace)
         except NotFound:
             return 0.0, 0  # the service has no such namespace, so nothing runs there
-        running = [other for other in others if other.state.may_be_billed and other.name not in starting]
+        running = [each for each in endpoints if each.state.may_be_billed and each.name not in starting]
         prices = Prices(await self._hardware_cache.fresh_listing(namespace)) if running else None
         # What is being changed counts as what it is or what it becomes, whichever costs more.
-        costs = {other.name: prices.at_most(other) for other in running} if prices else {}
+        costs = {each.name: prices.at_most(each) for each in running} if prices else {}
         unpriced = [name for name, cost in costs.items() if cost is None and name not in under_way]
         known = {name: max(costs.get(name) or 0.0, under_way.get(name, 0.0)) for name in {*costs, *under_way}}
-        together_with = sum(each.per_hour for each in here if each is not together[0])
-        return sum(known.values()) + together_with, len(unpriced)
+        started_too = sum(each.per_hour for each in others if each.namespace == namespace)
+        return sum(known.values()) + started_too, len(unpriced)
 
 
 def _spendings(starts: Sequence[PlannedStart]) -> list[Spending]:

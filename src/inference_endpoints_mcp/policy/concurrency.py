@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from inference_endpoints.errors import RateLimited
 from inference_endpoints_mcp.replicas.process_state import ProcessState
-from inference_endpoints_mcp.replicas.shared_state import GroupFull, SharedState, SharedStateUnavailable
+from inference_endpoints_mcp.replicas.shared_state import NoFreeSlot, SharedState, SharedStateUnavailable
 
 RETRY_AFTER_S = 5.0
 
 
 @dataclass
 class ConcurrencyLimits:
-    """Counts the calls of each caller, and those among them that wait: in all replicas, and where what these share
-    cannot be reached, in each."""
+    """Counts the calls of each caller, and those among them that wait, over all replicas of this server. Where the
+    broker cannot be reached, each replica counts its own."""
 
     max_calls: int
     max_waits: int
@@ -32,14 +32,14 @@ class ConcurrencyLimits:
     async def counted(self, caller: str, *, waits: bool) -> AsyncIterator[None]:
         """Count a call for as long as the context lasts. Raises `RateLimited` where the caller has too many."""
         kinds = [("calls", self.max_calls), *([("waits", self.max_waits)] if waits else [])]
-        async with AsyncExitStack() as places:
-            for kind, most in kinds:
+        async with AsyncExitStack() as slots:
+            for kind, limit in kinds:
                 try:
-                    await places.enter_async_context(self._here.place(f"{kind} {caller}", most=most))
-                    await self._count_everywhere(places, f"{kind} {caller}", most)
-                except GroupFull:
+                    await slots.enter_async_context(self._here.slot(f"{kind} {caller}", limit=limit))
+                    await self._count_everywhere(slots, f"{kind} {caller}", limit)
+                except NoFreeSlot:
                     raise RateLimited(
-                        f"This caller already has {most} {kind} running: nothing was done.",
+                        f"This caller already has {limit} {kind} running: nothing was done.",
                         hint="Try again when one has ended. Only the operator of this server can allow more "
                         f"(--max-{kind}).",
                         retry_after=RETRY_AFTER_S,
@@ -50,8 +50,8 @@ class ConcurrencyLimits:
             finally:
                 self._running.subtract(kind for kind, _ in kinds)
 
-    async def _count_everywhere(self, places: AsyncExitStack, group: str, most: int) -> None:
+    async def _count_everywhere(self, slots: AsyncExitStack, group: str, limit: int) -> None:
         try:
-            await places.enter_async_context(self.shared.place(group, most=most))
+            await slots.enter_async_context(self.shared.slot(group, limit=limit))
         except SharedStateUnavailable:
             return

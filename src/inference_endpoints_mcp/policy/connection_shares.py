@@ -18,14 +18,14 @@ MAX_WAIT_S = 20.0
 """Seconds that a request waits until its own caller's requests leave it a connection."""
 
 _FOR_ALL_CALLERS = {operations.HARDWARE.name}
-"""Reads whose answer is cached for all callers: they wait for it together, so it belongs to none."""
+"""Reads whose answer is cached for all callers. They count for no caller."""
 
 
 class ConnectionShares:
     """A guard that refuses nothing and counts connections by caller.
 
-    A caller may have as many as are free. So one alone gets half of them, each of two a third, and whoever comes next
-    always finds some.
+    A caller gets another connection only while it uses fewer than are free: one caller can use half of them, each of
+    two a third, and a new caller always finds one.
     """
 
     def __init__(self, total: int = MAX_CONNECTIONS) -> None:

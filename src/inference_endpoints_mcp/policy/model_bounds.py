@@ -1,7 +1,7 @@
 """Pure: whether an endpoint runs nothing but models and containers that match patterns.
 
 Besides its repository, a container, command, argument or variable can name what runs. Each is refused unless it
-certainly names nothing else: where models are bounded, what runs must be decidable.
+provably cannot name another model.
 """
 
 import posixpath
@@ -31,9 +31,11 @@ _IMAGE = re.compile(
 )
 _FLAG = re.compile(r"(?:-[A-Za-z]{1,3}|--[A-Za-z0-9][\w.-]*)", re.ASCII)
 _CHOICES = frozenset({"kvCacheDtype", "pooling", "quantize", "mode", "hfAutoCastType"})
+"""Settings of an image that accept fixed words."""
 _FILES = frozenset({"modelPath", "mmprojModelPath"})
+"""Settings of an image that name a file of the repository."""
 _NO_MODEL = frozenset({"url", "port", "healthRoute", "credentials"})
-"""Settings of an image that choose one of the service's words, a file of the repository, or nothing that is loaded."""
+"""Settings of an image that load nothing."""
 
 
 def find_violation(model: ModelSettings, repositories: Iterable[str], images: Iterable[str]) -> str | None:

@@ -63,7 +63,7 @@ class SendGuard:
 
     @asynccontextmanager
     async def guard_call(self, call: EndpointCall) -> AsyncIterator[None]:
-        """Raises `Refused` if this call may not be made: one that wakes an endpoint has it billed."""
+        """Raises `Refused` if this call may not be made. A call that wakes an endpoint is checked as its start."""
         subject = f"{call.namespace}/{call.endpoint.name}"
         wakes = call.effect is not Effect.READS
         async with self._audited("call_endpoint", subject, call.effect) as facts, AsyncExitStack() as stack:
@@ -75,9 +75,8 @@ class SendGuard:
                 await self._check_start(stack, await self._planned_start(call), facts)
             yield
 
-    def bounds_waking(self, endpoint: Endpoint) -> bool:
-        """Whether a limit could refuse that this endpoint is woken, or the audit trail wants it written: then its state
-        must be read for each call."""
+    def must_check_waking(self, endpoint: Endpoint) -> bool:
+        """Whether waking this endpoint may be refused or must be audited. Its state is then read before each call."""
         limits = [owned.limits for owned in self._policy.all_limits()]
         outside = any(rules.outside_model_folders(each, endpoint.model.repository) for each in limits)
         return outside or self._needs_planned_start or not all(each.allows(CALL_EFFECT) for each in limits)
@@ -166,7 +165,7 @@ class SendGuard:
             return []  # the audit trail then leaves the price out
 
     def _price_limits(self, start: PlannedStart) -> list[OwnedLimits]:
-        """The limits on prices that a start has to keep."""
+        """The limits whose prices apply to this start."""
         return (
             []
             if start.cannot_cost_more

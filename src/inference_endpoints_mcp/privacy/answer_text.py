@@ -1,4 +1,4 @@
-"""The types of all text in answers: each field says which door its text came through.
+"""The types of all text in answers: each type says where its text comes from, and how it was made safe.
 
 Text that a service, a container or a model chose is either a short line, cleaned and cut here, or fenced. What we wrote
 ourselves is `Ours`. A test walks all outputs and fails on any other string.

@@ -32,7 +32,7 @@ def is_private(found: os.stat_result, user: int) -> bool:
 
 
 def write_private_file(path: Path, text: str) -> None:
-    """Replace a file in one step: its owner reads the old text or the new one, nobody else either. Raises OSError."""
+    """Replace a file in one step. Its owner alone can read it, before and after. Raises OSError."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # private from its first moment
     new = Path(name)
     try:

@@ -24,13 +24,13 @@ class Redactor:
     Most short texts come again with every answer: names of fields, states, rows that did not change. One in which
     nothing was found is searched once, until another secret is known. No text that has a secret is remembered.
 
-    With `beyond`, what that one masks is masked too, and what it learns later. The secrets of one caller are in a
+    What `parent` masks is masked too, also secrets that are added to it later. The secrets of one caller are in a
     redactor of their own: what is masked for another tells nothing of them.
     """
 
-    def __init__(self, secrets: Iterable[str] = (), *, beyond: "Redactor | None" = None) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, parent: "Redactor | None" = None) -> None:
         self._known = KnownSecrets()
-        self._beyond = beyond
+        self._parent = parent
         self._harmless = set[str]()
         for value in secrets:
             self.add(value)
@@ -46,8 +46,8 @@ class Redactor:
         self._known.forget(value)
 
     def text(self, text: str) -> str:
-        if self._beyond is not None:
-            return self._beyond.text(self._known.mask(text))
+        if self._parent is not None:
+            return self._parent.text(self._known.mask(text))
         harmless = self._harmless  # a search that began before another secret was known adds to the set of that time
         if text in harmless:
             return text

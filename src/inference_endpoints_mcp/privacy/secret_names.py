@@ -1,7 +1,7 @@
 """What is a secret by its name: a variable, a flag, a header, a part of a URL, a member of a document.
 
 A setting with the name of a secret always counts as one. In free text, such as a log, the names of engines are full of
-keys and tokens that are none, so there a weaker name counts only with a value that could be a secret.
+keys and tokens that are no secrets, so there a weaker name counts only with a value that could be a secret.
 """
 
 import re

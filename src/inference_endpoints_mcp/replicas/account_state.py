@@ -32,10 +32,10 @@ class AccountState:
             yield
 
     @asynccontextmanager
-    async def place(self, group: str, member: str = "", most: int | None = None) -> AsyncIterator[None]:
+    async def slot(self, group: str, member: str = "", limit: int | None = None) -> AsyncIterator[None]:
         async with AsyncExitStack() as held:
             for each in self._own(group):
-                await held.enter_async_context(self._shared.place(each, member, most))
+                await held.enter_async_context(self._shared.slot(each, member, limit))
             yield
 
     async def members(self, group: str) -> list[str]:

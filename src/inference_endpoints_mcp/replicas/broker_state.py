@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import LockError
 
 from inference_endpoints_mcp.replicas.broker_channel import BROKER_FAILED, BrokerChannel
-from inference_endpoints_mcp.replicas.shared_state import GroupFull, SharedStateUnavailable
+from inference_endpoints_mcp.replicas.shared_state import NoFreeSlot, SharedStateUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _ANSWER_S = 2.0
 _PAUSE_S = 1.0
 """Seconds after a failure in which the broker is not asked again: a dead one must not slow every call."""
 LEASE_S = 30.0
-"""Seconds after which a place is given back whose replica no longer renews it."""
+"""Seconds after which a slot is given back whose replica no longer renews it."""
 _LOCK_S = 30.0
 _LOCKED_AT_MOST_S = 25.0
 """Whoever holds a lock gives up before the broker would give it to another."""
@@ -68,7 +68,7 @@ class BrokerState:
         )
         self._lease_s = lease_s
         self._held: dict[str, str] = {}
-        """The groups of the places that this replica holds, by member."""
+        """The groups of the slots that this replica holds, by member."""
         self._renewing: asyncio.Task[None] | None = None
         self._ended = False
         self._locks: dict[str, asyncio.Lock] = {}
@@ -106,13 +106,13 @@ class BrokerState:
                     await lock.release()
 
     @asynccontextmanager
-    async def place(self, group: str, member: str = "", most: int | None = None) -> AsyncIterator[None]:
+    async def slot(self, group: str, member: str = "", limit: int | None = None) -> AsyncIterator[None]:
         key, own = _key("group", group), f"{secrets.token_hex(8)}|{member}"
-        if not await self._enter(key, own, most):
-            raise GroupFull
+        if not await self._enter(key, own, limit):
+            raise NoFreeSlot
         self._held[own] = key
         if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew(), name="renew places at the broker")
+            self._renewing = asyncio.create_task(self._renew(), name="renew slots at the broker")
         try:
             yield
         finally:
@@ -143,11 +143,11 @@ class BrokerState:
         with suppress(*BROKER_FAILED):
             await self._redis.aclose()
 
-    async def _enter(self, key: str, own: str, most: int | None) -> bool:
-        return bool(await self._send("EVAL", _ENTER, 1, key, own, self._lease_s, -1 if most is None else most))
+    async def _enter(self, key: str, own: str, limit: int | None) -> bool:
+        return bool(await self._send("EVAL", _ENTER, 1, key, own, self._lease_s, -1 if limit is None else limit))
 
     async def _renew(self) -> None:
-        """Keep the places of this replica; a broker that came back empty gets them again."""
+        """Keep the slots of this replica; a broker that came back empty gets them again."""
         while not self._ended:
             await asyncio.sleep(self._lease_s / 3)
             for own, key in list(self._held.items()):

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from inference_endpoints_mcp.replicas.shared_state import GroupFull
+from inference_endpoints_mcp.replicas.shared_state import NoFreeSlot
 
 
 class ProcessState:
@@ -33,10 +33,10 @@ class ProcessState:
         return self._locks.setdefault(name, asyncio.Lock())
 
     @asynccontextmanager
-    async def place(self, group: str, member: str = "", most: int | None = None) -> AsyncIterator[None]:
+    async def slot(self, group: str, member: str = "", limit: int | None = None) -> AsyncIterator[None]:
         members = self._groups.setdefault(group, [])
-        if most is not None and len(members) >= most:
-            raise GroupFull
+        if limit is not None and len(members) >= limit:
+            raise NoFreeSlot
         members.append(member)
         try:
             yield

@@ -1,4 +1,4 @@
-"""What replicas of one server share: names that are claimed once, places in groups, and locks."""
+"""What replicas of one server share: names that are claimed once, slots in groups, and locks."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -8,7 +8,7 @@ from inference_endpoints.errors import Unavailable
 from inference_endpoints_mcp.replicas.channel import Channel
 
 
-class GroupFull(Exception):
+class NoFreeSlot(Exception):
     """A group has as many members as it may have."""
 
 
@@ -25,14 +25,14 @@ class SharedState(Protocol):
     def lock(self, name: str) -> AbstractAsyncContextManager[None]:
         """Only one at a time is in this block, in all replicas. It may take a few seconds, not longer."""
 
-    def place(self, group: str, member: str = "", most: int | None = None) -> AbstractAsyncContextManager[None]:
-        """A place in a group during a block. It is given back too when this process dies.
+    def slot(self, group: str, member: str = "", limit: int | None = None) -> AbstractAsyncContextManager[None]:
+        """Hold a slot of a group during a block. It is given back too when this process dies.
 
-        Raises `GroupFull` if the group has `most` members already.
+        Raises `NoFreeSlot` if the group has `limit` members already.
         """
 
     async def members(self, group: str) -> list[str]:
-        """What has a place in a group now."""
+        """The members that hold a slot of a group now."""
 
     @property
     def open_channel(self) -> Callable[[str], Channel] | None:

@@ -60,7 +60,7 @@ class ServerOptions:
     its own. Replicas have the same `sealing_keys`, the newest first, and `open_shared` opens what they share.
     With `caller_backend`, each caller acts with a token of its own: it gives the backend for one. `caller` is whose
     token it is where the options are those of one account.
-    `of_new_server` are the settings, by the names of flags, that a server which runs cannot take: they name the
+    `restart_settings` are the settings, by the names of flags, that a running server cannot apply: they name the
     account, or are part of what it promised its hosts.
     """
 
@@ -87,7 +87,7 @@ class ServerOptions:
     telemetry: Telemetry = field(default_factory=NoTelemetry)
     sealing_keys: tuple[bytes, ...] = ()
     open_shared: Callable[[], SharedState] = ProcessState
-    of_new_server: dict[str, Any] = field(default_factory=dict)
+    restart_settings: dict[str, Any] = field(default_factory=dict)
 
     def taking(self, new: "ServerOptions") -> "ServerOptions":
         """These options with all of the new ones that a server can take while it runs."""
@@ -113,7 +113,7 @@ class ServerOptions:
         return replace(self, open_backend=open_backend, reconnect=None, caller=caller)
 
     def needs_new_server(self, new: "ServerOptions") -> bool:
-        return self.of_new_server != new.of_new_server
+        return self.restart_settings != new.restart_settings
 
 
 class RunningApplication:

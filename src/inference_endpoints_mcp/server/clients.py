@@ -83,7 +83,7 @@ async def open_clients(
         stack.push_async_callback(observations.aclose)
         return observations
 
-    watcher = Watcher(client, poll_interval=options.poll_interval, share=share)
+    watcher = Watcher(client, poll_interval=options.poll_interval, wrap_source=share)
     stack.callback(options.telemetry.watch("polled_endpoints", lambda: len(watcher.polled)))
     cache = hardware_cache.for_client(client)
     return Clients(client, watcher, AsyncInference(client), cache, HubReader(client), StartHistory(client), guard)

@@ -173,7 +173,7 @@ class EndpointsServer(MCPServer[Application]):
             self._redactor.add(value)
         self._options = self._options.taking(new)
         self._policy.take(new.limits)
-        self._approvals = self._approvals.under(new.approval)
+        self._approvals = self._approvals.with_policy(new.approval)
         self._concurrency.max_calls, self._concurrency.max_waits = new.max_calls, new.max_waits
         if self._application is not None:
             self._application.take(self._options, self._approvals)
@@ -188,7 +188,7 @@ class EndpointsServer(MCPServer[Application]):
         """A server for this caller with this token alone. It has clients, caches, sessions and plans of its own, takes
         what this one takes, and counts a caller's calls with it."""
         account = json.dumps([caller, token])
-        redactor = Redactor([token], beyond=self._redactor)
+        redactor = Redactor([token], parent=self._redactor)
         common = replace(
             self._common,
             audit=self.audit.masked_by(redactor),

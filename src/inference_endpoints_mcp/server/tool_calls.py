@@ -149,7 +149,7 @@ class ToolCalls:
                 self._policy.check_tool(allowed)
             async with self._concurrency.counted(caller_id(), waits=spec.waits):
                 given = given_arguments(arguments)
-                result = _lead_on(name, given, await _build(spec).run(given, context))
+                result = _with_next_page(name, given, await _build(spec).run(given, context))
         except InferenceEndpointError as error:
             return rendering.render_error(error, self._redactor)
         except ToolError as error:
@@ -184,10 +184,10 @@ def _measure(result: CallToolResult | InputRequiredResult | None, duration: floa
     return outcome, duration, sum(len(part.text) for part in result.content if isinstance(part, TextContent))
 
 
-def _lead_on(name: str, arguments: Mapping[str, Any], result: Any) -> Any:
+def _with_next_page(name: str, arguments: Mapping[str, Any], result: Any) -> Any:
     from inference_endpoints_mcp.tools.outputs import PagedOutput  # loaded with the tool that just ran
 
-    return result.proposing_next_page(name, arguments) if isinstance(result, PagedOutput) else result
+    return result.add_next_page_call(name, arguments) if isinstance(result, PagedOutput) else result
 
 
 def _build(spec: ToolSpec) -> Tool:

@@ -99,14 +99,14 @@ def serve_http(
     _import_everything()
     make_full_collections_rare()
     redactor = Redactor()
-    log = Redactor(beyond=redactor)
-    log_to_stderr(log, http.log_format)
+    log_redactor = Redactor(parent=redactor)
+    log_to_stderr(log_redactor, http.log_format)
 
     def create(options: ServerOptions) -> EndpointsServer:
         return create_server(options, redactor)
 
     profiles = ProfileServers(files.current.profiles, create)
-    return run_until_stopped(create(files.current.options), http, announce, profiles, files, log)
+    return run_until_stopped(create(files.current.options), http, announce, profiles, files, log_redactor)
 
 
 def _import_everything() -> None:
@@ -129,7 +129,7 @@ def run_until_stopped(
     announce: Callable[[str], None],
     profiles: ProfileServers | None = None,
     files: ConfigurationFiles | None = None,
-    log: Redactor | None = None,
+    log_redactor: Redactor | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; `announce` gets the address of `/mcp`. Returns the exit code.
 
@@ -137,7 +137,7 @@ def run_until_stopped(
     """
     from inference_endpoints_mcp.server.http.graceful_server import GracefulServer
 
-    config, end_waits = build_http_config(server, http, profiles, files, log)
+    config, end_waits = build_http_config(server, http, profiles, files, log_redactor)
     with http.listening.listen() as (listener, address):
         announce(address)
         with contextlib.suppress(KeyboardInterrupt):
@@ -150,14 +150,14 @@ def build_http_config(
     http: HttpOptions,
     profiles: ProfileServers | None = None,
     files: ConfigurationFiles | None = None,
-    log: Redactor | None = None,
+    log_redactor: Redactor | None = None,
 ) -> "tuple[uvicorn.Config, Callable[[], None]]":
     """The application behind its checks, with the deadlines of its connections, and what ends its waits and streams.
     Raises `KeyFileError`.
 
     With `profiles`, whose callers must sign in, `server` only keeps the audit trail of what belongs to none of them.
-    With `files`, a request finds what they hold by then. `log` masks what must not be in the log: with tokens of
-    callers, it learns each.
+    With `files`, a request finds what they hold by then. `log_redactor` masks what must not be in the log. With tokens
+    of callers, each is added to it.
     """
     import uvicorn
 
@@ -174,7 +174,7 @@ def build_http_config(
     if not (profiles and profiles.current):
         profiles = None
     servers = profiles or SingleServer(server)
-    accounts = Accounts(http.max_accounts, http.account_idle_s, log or Redactor())
+    accounts = Accounts(http.max_accounts, http.account_idle_s, log_redactor or Redactor())
     router = ServerRouter(servers, accounts, _mcp_app)
     streams = EventStreams(router)
     limited = SessionLimits(NoteDepartures(streams), http.max_sessions)

@@ -49,15 +49,15 @@ class Hold(Protocol):
     def remaining_s(self) -> float:
         """Seconds until the answer must be sent."""
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """The host has just answered a question: its time runs from now on."""
 
-    def holding(self, *, again: object, proof: object) -> AbstractContextManager[None]:
-        """While the call is held. `proof`: what only an earlier answer can have told the host. `again`: what a
-        repetition of the call has in common with it. Both are JSON."""
+    def holding(self, *, request_key: object, receipt: object) -> AbstractContextManager[None]:
+        """While the call is held. `receipt` can only be known from an earlier answer. `request_key` is equal for
+        repetitions of the call. Both are JSON."""
 
-    def cut_short(self, *, again: object, proof: object) -> None:
-        """The answer is sent before the call is done, and proposes a call with `proof`."""
+    def cut_short(self, *, request_key: object, receipt: object) -> None:
+        """The answer is sent before the call is done, and proposes a call with `receipt`."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ async def ask_person(
     if call.mcp.protocol_version == _MODERN:
         return await _ask_between_calls(call, proposal, question)
     outcome = await _ask_within_call(call, proposal, question)
-    call.hold.begin_anew()
+    call.hold.restart()
     if outcome is ApprovalOutcome.APPROVED:
         now = await proposed_now()
         return outcome if now is not None and now.id == proposal.id else ApprovalOutcome.DRIFTED

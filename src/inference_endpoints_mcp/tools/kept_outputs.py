@@ -21,12 +21,12 @@ TEXT = "text/plain"
 
 @dataclass(frozen=True)
 class KeptOutput:
-    """A text, cleaned and masked, or the content of a file. `expires` is in seconds of the clock. `counted_for` may be
+    """A text, cleaned and masked, or the content of a file. `expires` is in seconds of the clock. `quota_owner` may be
     more than one caller: whoever signed in, with each of its tokens."""
 
     uri: str
     caller: str
-    counted_for: str
+    quota_owner: str
     content: str | bytes
     media_type: str
     name: str
@@ -68,9 +68,9 @@ class KeptOutputs:
         now, total, totals = self._clock(), 0, dict[str, int]()
         for kept in reversed(list(self._kept.values())):
             total += kept.size
-            totals[kept.counted_for] = totals.get(kept.counted_for, 0) + kept.size
-            too_much = total > MAX_BYTES or totals[kept.counted_for] > MAX_BYTES_OF_CALLER
+            totals[kept.quota_owner] = totals.get(kept.quota_owner, 0) + kept.size
+            too_much = total > MAX_BYTES or totals[kept.quota_owner] > MAX_BYTES_OF_CALLER
             if kept.expires <= now or too_much:
                 del self._kept[kept.uri]
                 total -= kept.size
-                totals[kept.counted_for] -= kept.size
+                totals[kept.quota_owner] -= kept.size

@@ -94,7 +94,7 @@ class PagedOutput(ToolOutput):
     total: int
     next_offset: int | None = None
 
-    def proposing_next_page(self, tool: str, arguments: Mapping[str, Any]) -> Self:
+    def add_next_page_call(self, tool: str, arguments: Mapping[str, Any]) -> Self:
         """Where rows are left, the same call for the next page comes first in `next`."""
         if self.next_offset is not None:
             page = NextCall(tool=tool, arguments={**arguments, "offset": self.next_offset})
@@ -113,10 +113,10 @@ RefusedNamespaces = Annotated[list[RefusedNamespace] | None, Field(description="
 
 
 class EndpointOutcome(BaseModel):
-    """Of several endpoints those alike: their state, what is done to them, and what each costs in USD per hour."""
+    """Endpoints with the same state, outcome and costs, as one row. Costs are in USD per hour and for each endpoint."""
 
     endpoint_names: list[Name]
-    namespace: Name | None = Field(default=None, description="Where they are in several.")
+    namespace: Name | None = Field(default=None, description="Only if the endpoints are in several namespaces.")
     state: Word | None = None
     outcome: Literal["planned", "changed", "unchanged", "refused", "failed", "reached", "waiting"]
     cost_now_usd: float | None = None
@@ -127,7 +127,7 @@ class EndpointOutcome(BaseModel):
 
 
 class EndpointOutput(ToolOutput):
-    endpoint_name: Name | None = Field(default=None, description="Left out of an answer about several.")
+    endpoint_name: Name | None = Field(default=None, description="Missing if the call was for several endpoints.")
     namespace: Name
     state: Word | None = None
     changed: bool | None = Field(default=None, description="Whether this call changed anything.")
@@ -147,7 +147,7 @@ class EndpointOutput(ToolOutput):
     chosen: list[Ours] | None = Field(default=None, description="What the server chose, and why.")
     model_facts: list[Ours] | None = Field(default=None, description="The model on the Hub, and the memory it needs.")
     endpoints: list[EndpointOutcome] | None = Field(
-        default=None, description="Of a call for several: each of them, those alike together."
+        default=None, description="For a call with several endpoints. Those with equal values share a row."
     )
     plan: PlanSummary | None = None
     plan_token: Ours | None = Field(
@@ -162,8 +162,8 @@ class WaitOutput(EndpointOutput):
     states_seen: list[Name] = Field(default_factory=list)
 
 
-def alike_together(rows: Sequence[EndpointOutcome]) -> list[EndpointOutcome]:
-    """Rows of one endpoint each as rows of those alike, in the order of the first of them."""
+def merge_equal_rows(rows: Sequence[EndpointOutcome]) -> list[EndpointOutcome]:
+    """Merge rows with equal values. Each merged row has the place of its first."""
     groups: dict[str, list[EndpointOutcome]] = {}
     for row in rows:
         groups.setdefault(row.model_dump_json(exclude={"endpoint_names"}), []).append(row)

@@ -29,19 +29,19 @@ class RunningCall(Generic[Output]):
         self,
         caller: str,
         key: tuple[str, str, str],
-        again: object,
+        request_key: object,
         work: Callable[["Progress"], Coroutine[Any, Any, Output]],
         output: Callable[..., Output],
     ) -> None:
-        """`key`: the tool, the namespace and the name of the endpoint. `again`: what a repetition has in common with
-        it. `output` makes an output of that tool."""
-        self.caller, self.key, self.again, self.output = caller, key, again, output
-        self.counted_for = caller_id()
-        self.kept_by: RunningCalls | None = None
+        """`key`: the tool, the namespace and the name of the endpoint. `request_key`: equal for repetitions of the
+        call. `output` makes an output of that tool."""
+        self.caller, self.key, self.request_key, self.output = caller, key, request_key, output
+        self.quota_owner = caller_id()
+        self.owner: RunningCalls | None = None
         self.id = secrets.token_hex(4)
-        self.answers = 0
+        self.unfinished_answers = 0
         """Answers to the host so far, none of which had the result."""
-        self.is_taken = False
+        self.is_delivered = False
         """Whether an answer had the result."""
         self._began = time.monotonic()
         self._ended: float | None = None
@@ -80,8 +80,8 @@ class RunningCall(Generic[Output]):
 
 
 class RunningCalls:
-    """The calls that go on in this process, and the answers that they had. A caller's calls count together with those
-    of other such objects that have the same `calls`, and none finds what another has."""
+    """Calls that go on after their request ended, and their answers. Objects with the same `calls` count a caller's
+    calls together, but each finds its own alone."""
 
     def __init__(self, calls: dict[str, RunningCall[Any]]) -> None:
         self._calls = calls
@@ -92,31 +92,31 @@ class RunningCalls:
 
     @property
     def _own(self) -> "list[RunningCall[Any]]":
-        return [kept for kept in self._calls.values() if kept.kept_by is self]
+        return [kept for kept in self._calls.values() if kept.owner is self]
 
     def keep(self, call: RunningCall[Any]) -> bool:
         """Whether the call may go on: a caller with too many loses its oldest answer, but no running call."""
         for kept in [kept for kept in self._calls.values() if kept.is_obsolete]:
             self.end(kept)
-        own = [kept for kept in self._calls.values() if kept.counted_for == call.counted_for and kept is not call]
+        own = [kept for kept in self._calls.values() if kept.quota_owner == call.quota_owner and kept is not call]
         if len(own) >= MAX_CALLS:
             answered = [kept for kept in own if kept.task.done()]
             if not answered:
                 return False
             self.end(answered[0])
-        call.kept_by = self
+        call.owner = self
         self._calls[call.id] = call
         return True
 
     def find(self, caller: str, call_id: str) -> RunningCall[Any] | None:
         """A call of this caller; None if there is none, for example because another process has it."""
         call = self._calls.get(call_id)
-        return call if call is not None and (call.kept_by, call.caller) == (self, caller) else None
+        return call if call is not None and (call.owner, call.caller) == (self, caller) else None
 
-    def find_same(self, caller: str, again: object) -> RunningCall[Any] | None:
+    def find_same(self, caller: str, request_key: object) -> RunningCall[Any] | None:
         """A call of this caller that is the same, and whose result is still to come or was not taken."""
-        same = (call for call in self._own if (call.caller, call.again) == (caller, again))
-        return next((call for call in same if not call.is_taken and not call.is_obsolete), None)
+        same = (call for call in self._own if (call.caller, call.request_key) == (caller, request_key))
+        return next((call for call in same if not call.is_delivered and not call.is_obsolete), None)
 
     def end(self, call: RunningCall[Any]) -> None:
         """End a call if it still runs, and forget it."""

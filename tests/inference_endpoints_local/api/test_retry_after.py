@@ -57,5 +57,5 @@ async def test_without_room_it_is_longer(driver: Driver) -> None:
     none = {"hardware": "aws-us-east-1-intel-spr-x1", "replicas": 0}
     assert (await driver.call("POST", "/local/capacity", none)).status == 200
     await driver.do("chat", "resume")
-    await driver.wait_until(driver.endpoint("chat"), lambda endpoint: endpoint.starved)
+    await driver.wait_until(driver.endpoint("chat"), lambda endpoint: endpoint.lacks_capacity)
     assert await retry_after(driver) == 15

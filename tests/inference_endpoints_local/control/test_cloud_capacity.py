@@ -12,7 +12,7 @@ L4_ID = "aws-us-east-1-nvidia-l4-x1"
 NONE_FREE = f"Simulated: Endpoint waiting to be scheduled: no {L4_ID} is free"
 
 
-async def state_capacity(driver: Driver, replicas: int | None, hardware: str = L4_ID) -> int:
+async def set_capacity(driver: Driver, replicas: int | None, hardware: str = L4_ID) -> int:
     return (await driver.call("POST", "/local/capacity", {"hardware": hardware, "replicas": replicas})).status
 
 
@@ -27,7 +27,7 @@ async def listed(driver: Driver) -> str:
 
 
 async def test_who_comes_later_waits_until_another_gives_its_hardware_back(driver: Driver) -> None:
-    assert await state_capacity(driver, 1) == 200
+    assert await set_capacity(driver, 1) == 200
     for name in ("first", "second"):
         assert (await driver.create(name, compute=L4)).status == 200
     await finish_starts(driver)
@@ -48,17 +48,17 @@ async def test_who_comes_later_waits_until_another_gives_its_hardware_back(drive
 async def test_capacity_that_comes_back_is_used_at_once(driver: Driver) -> None:
     await driver.create(compute=L4)
     await driver.do("chat", "pause")
-    await state_capacity(driver, 0)
+    await set_capacity(driver, 0)
     await driver.do("chat", "resume")
     await finish_starts(driver)
     assert await driver.state("chat") == "pending"
-    await state_capacity(driver, None)
+    await set_capacity(driver, None)
     await finish_starts(driver)
     assert await driver.state("chat") == "running"
 
 
 async def test_a_replica_that_ended_by_itself_gives_its_hardware_back(driver: Driver) -> None:
-    await state_capacity(driver, 1)
+    await set_capacity(driver, 1)
     await driver.create("broken", compute=L4, model={"env": {"SIMULATED_FAULT": "crash_on_start"}})
     await finish_all_attempts(driver)
     assert await driver.state("broken") == "failed"
@@ -68,7 +68,7 @@ async def test_a_replica_that_ended_by_itself_gives_its_hardware_back(driver: Dr
 
 
 async def test_an_endpoint_gets_as_many_replicas_as_there_is_room_for(driver: Driver) -> None:
-    await state_capacity(driver, 2)
+    await set_capacity(driver, 2)
     await driver.create(compute=L4 | {"scaling": {"minReplica": 3, "maxReplica": 3}})
     await finish_starts(driver)
     found = await status(driver, "chat")
@@ -79,11 +79,11 @@ async def test_the_list_of_hardware_says_what_is_scarce_and_nothing_is_created_w
     driver: Driver,
 ) -> None:
     assert await listed(driver) == "available"
-    await state_capacity(driver, 1)
+    await set_capacity(driver, 1)
     assert await listed(driver) == "available"
     await driver.create(compute=L4)
     assert await listed(driver) == "low_availability"
-    await state_capacity(driver, 0)
+    await set_capacity(driver, 0)
     assert await listed(driver) == "not_available"
     refused = await driver.create("other", compute=L4)
     assert (refused.status, refused.body["error"]) == (400, "Bad Request: Compute instance not available yet")
@@ -93,4 +93,4 @@ async def test_the_list_of_hardware_says_what_is_scarce_and_nothing_is_created_w
 
 @pytest.mark.parametrize(("hardware", "replicas"), [("aws-us-east-1-nvidia-l4-x3", 1), ("local", 1), (L4_ID, -1)])
 async def test_what_is_no_cloud_hardware_or_no_number_is_refused(driver: Driver, hardware: str, replicas: int) -> None:
-    assert await state_capacity(driver, replicas, hardware) == 400
+    assert await set_capacity(driver, replicas, hardware) == 400

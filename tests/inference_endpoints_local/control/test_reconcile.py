@@ -49,9 +49,9 @@ def test_as_many_replicas_are_launched_as_there_is_room_for() -> None:
 
 
 def test_without_room_nothing_is_launched_and_the_message_states_why() -> None:
-    decision = reconcile(wanted(), ObservedState(free_replicas=0, lack_of_room="no core is free"), 0)
+    decision = reconcile(wanted(), ObservedState(free_replicas=0, no_capacity_reason="no core is free"), 0)
     assert decision.actions == ()
-    assert decision.starved
+    assert decision.lacks_capacity
     assert "no core is free" in decision.status.message
 
 

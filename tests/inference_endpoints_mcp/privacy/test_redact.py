@@ -60,7 +60,7 @@ def test_masking_is_the_same_however_many_texts_came_before() -> None:
 
 def test_the_secret_of_one_caller_is_masked_for_that_caller_and_what_all_know_for_each() -> None:
     common = Redactor()
-    one, other = Redactor(["first caller's canary"], beyond=common), Redactor(["second caller's canary"], beyond=common)
+    one, other = Redactor(["first caller's canary"], parent=common), Redactor(["second caller's canary"], parent=common)
     text = "first caller's canary, second caller's canary, common canary"
     assert one.text(text) == "***, second caller's canary, common canary"
     common.add("common canary")

@@ -207,7 +207,7 @@ async def test_profiles_come_go_and_change_while_their_callers_are_connected(
         "readers.read_only": {"before": True, "now": False},
         "third": "added",
     }
-    assert second["changed"] == {"ops": "removed", "readers.new_server_for": ["namespace"]}
+    assert second["changed"] == {"ops": "removed", "readers.restarted_for": ["namespace"]}
 
 
 async def test_a_call_of_a_profile_that_gets_a_new_server_goes_on_to_its_end(
@@ -219,7 +219,7 @@ async def test_a_call_of_a_profile_that_gets_a_new_server_goes_on_to_its_end(
     await driver.create()
 
     def read() -> ServedConfiguration:
-        ops = options_for(account, poll_interval=0.05, of_new_server={"token_file": source.read_text()})
+        ops = options_for(account, poll_interval=0.05, restart_settings={"token_file": source.read_text()})
         return ServedConfiguration(options_for(NOWHERE), {"ops": ops}, files=(source,))
 
     files = ConfigurationFiles(read)
@@ -312,9 +312,9 @@ def test_what_changed_names_no_secret() -> None:
 
     before = served(SECRET, b"first")
     assert changed_settings(before, served(SECRET, b"first")) == {}
-    after = served(ANOTHER, b"second", b"first", of_new_server={"token_command": "print my-token"})
+    after = served(ANOTHER, b"second", b"first", restart_settings={"token_command": "print my-token"})
     assert changed_settings(before, after) == {
         "lend": {"added": [], "removed": [], "changed": ["HF_TOKEN"]},
         "sealing_keys": {"before": 1, "now": 2, "newest": "another"},
-        "new_server_for": ["token_command"],
+        "restarted_for": ["token_command"],
     }

@@ -16,8 +16,8 @@ OVERLOADED_RETRY_AFTER_S = 5.0
 _UNKNOWN_MODEL = re.compile(r"\bmodel\b.{0,300}?\b(?:does not exist|not found)\b", re.IGNORECASE | re.DOTALL)
 """ "The model `X` does not exist." (vLLM), "model 'X' not found" (Ollama)."""
 _HOST_NOT_TRUSTED = (
-    "requires a token, but the token is not sent to this host",
-    "If this host is yours, the operator can allow it with --endpoint-hosts.",
+    "requires a token, but the token is not sent to this domain",
+    "If this domain is yours, the operator can allow it with --endpoint-hosts.",
 )
 _BY_STATUS: Mapping[int, tuple[str, str]] = {
     400: ("did not accept the request", SEE_UPSTREAM),

@@ -180,7 +180,7 @@ class TextTasks(EndpointCalls):
 
 
 def _listed(texts: Sequence[str], name: str) -> list[str]:
-    """The texts as a list. Raises `BadRequest` for what is none: of one text it would be the characters."""
+    """The texts as a list. Raises `BadRequest` for anything but a list: of one text it would be the characters."""
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise BadRequest(f"{name} is not a list of texts. Nothing was sent.", hint='Valid is for example ["a", "b"].')
     return list(texts)

@@ -43,7 +43,7 @@ class Output:
         return getattr(self, name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A field, or the default for a name that is none.
+        """A field, or the default for an unknown name.
 
         >>> labels[0].get("score"), labels[0].get("rank", 1)
         (0.9, 1)

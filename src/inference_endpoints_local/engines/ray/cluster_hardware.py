@@ -103,7 +103,7 @@ def read_nodes(nodes: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[Node
 class ClusterHardware:
     """A cluster as hardware: its CPUs, and its accelerators by type, in the sizes that fit the largest node of each.
 
-    `nodes` is what it had when last seen, and `lack` why it cannot be used now.
+    `nodes` is what it had when last seen, and `unavailable_reason` why it cannot be used now.
     """
 
     engine: EngineName = "ray"
@@ -113,7 +113,7 @@ class ClusterHardware:
         self.region = prices.region
         self.label = prices.label
         self.nodes: tuple[Node, ...] = ()
-        self.lack = ""
+        self.unavailable_reason = ""
 
     def instances(self) -> Sequence[OfferedInstance]:
         kinds = sorted({node.has.kind for node in self.nodes if node.has.accelerators})

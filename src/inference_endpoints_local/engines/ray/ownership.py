@@ -59,15 +59,15 @@ class PlaneKey:
         return ReplicaName(self.plane, endpoint_id, generation, secrets.token_hex(3)[:5])
 
     def call_secret(self, name: str) -> str:
-        """With which calls of the endpoint reach this replica."""
+        """The bearer token of calls of the endpoint to this replica."""
         return self._secret("call", name)
 
     def control_secret(self, name: str) -> str:
-        """With which the plane gives this replica its order and reads its report."""
+        """The bearer token with which the plane gives this replica its order and reads its report."""
         return self._secret("control", name)
 
     def secret_hashes(self, name: str) -> dict[str, str]:
-        """What the replica recognizes both by. Ray shows it to whoever has its token; no secret follows from it."""
+        """SHA-256 of both, by which the replica checks them. Ray shows it to whoever has Ray's token."""
         both = {"call_sha256": self.call_secret(name), "control_sha256": self.control_secret(name)}
         return {kind: hashlib.sha256(secret.encode()).hexdigest() for kind, secret in both.items()}
 

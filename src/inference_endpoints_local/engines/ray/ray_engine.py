@@ -17,7 +17,7 @@ from inference_endpoints_local.engines.ray.applications import RayApplication, S
 from inference_endpoints_local.engines.ray.cluster_hardware import ClusterHardware, read_nodes
 from inference_endpoints_local.engines.ray.ownership import PlaneKey, ReplicaName
 from inference_endpoints_local.engines.ray.ray_replica import RayReplica
-from inference_endpoints_local.engines.ray.resources import NOTHING, Resources, count_room
+from inference_endpoints_local.engines.ray.resources import NOTHING, Resources, count_fitting
 from inference_endpoints_local.engines.ray.rest_client import APPLICATIONS, NODES, USAGE, ClusterFailed, RayRestClient
 from inference_endpoints_local.state.clock import Clock
 from inference_endpoints_local.state.log_store import LogStore
@@ -44,7 +44,7 @@ class ClusterRefused(Exception):
 
 
 @dataclass(frozen=True)
-class _Room:
+class _FreeCapacity:
     """What is free on each node, and what is wanted and not placed yet."""
 
     free: list[Resources]
@@ -55,7 +55,7 @@ class RayEngine:
     """Runs replicas on a Ray cluster, and keeps its hardware up to date. `serve_port` is for a Serve that it starts."""
 
     name: EngineName = "ray"
-    room_interval_s = 2.0
+    capacity_check_interval_s = 2.0
 
     def __init__(
         self,
@@ -82,8 +82,8 @@ class RayEngine:
         self._serve: ServeState | None = None
         self._settled_at: float | None = None
         self._silent_since: float | None = None
-        self._room: _Room | None = None
-        self._hardware.lack = f"the Ray cluster at {client.place} has not answered yet"
+        self._free_capacity: _FreeCapacity | None = None
+        self._hardware.unavailable_reason = f"the Ray cluster at {client.place} has not answered yet"
         self._look_again = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -96,18 +96,18 @@ class RayEngine:
 
     def free_replicas(self, spec: Spec) -> int:
         needed = self._hardware.needed(spec)
-        if self._hardware.lack or needed is None:
+        if self._hardware.unavailable_reason or needed is None:
             return 0
-        room = self._find_room()
-        return count_room(room.free, room.waiting, needed)
+        capacity = self._find_capacity()
+        return count_fitting(capacity.free, capacity.waiting, needed)
 
-    def lack_of_room(self, spec: Spec) -> str:
-        if self._hardware.lack:
-            return self._hardware.lack
+    def no_capacity_reason(self, spec: Spec) -> str:
+        if self._hardware.unavailable_reason:
+            return self._hardware.unavailable_reason
         needed = self._hardware.needed(spec)
         if needed is None:
             return f"no node of the cluster has accelerators of type {spec['compute']['instanceType']}"
-        free = [each for each in self._find_room().free if needed.kind in ("", each.kind)]
+        free = [each for each in self._find_capacity().free if needed.kind in ("", each.kind)]
         nodes = [node.has for node in self._hardware.nodes if needed.kind in ("", node.has.kind)]
         if needed.accelerators:
             there = sum(each.accelerators for each in free), sum(each.accelerators for each in nodes)
@@ -116,16 +116,16 @@ class RayEngine:
         found = f"{there[0]:g} of {there[1]:g} are free, on {len(nodes)} nodes"
         return f"no node of the cluster has {needed} ({found})"
 
-    def _find_room(self) -> "_Room":
+    def _find_capacity(self) -> "_FreeCapacity":
         """Counted once for each look at the cluster: every endpoint asks, and a count reads every replica."""
-        if self._room is None:
+        if self._free_capacity is None:
             waiting = [
                 replica.resources
                 for replica in self._replicas.values()
                 if replica.wanted and (replica.application is None or replica.application.node is None)
             ]
-            self._room = _Room(self._free(), waiting)
-        return self._room
+            self._free_capacity = _FreeCapacity(self._free(), waiting)
+        return self._free_capacity
 
     def _free(self) -> list[Resources]:
         """Of each node. What an earlier run left counts as free: its endpoints take it over, or it ends."""
@@ -142,12 +142,12 @@ class RayEngine:
 
     def launch(self, request: LaunchRequest, changed: Callable[[], None]) -> RayReplica:
         resources = self._hardware.needed(request.spec)
-        assert resources is not None, "there was room a moment ago"
+        assert resources is not None, "there was capacity a moment ago"
         name = self._adopted(request) or self._key.new_name(request.endpoint_id, request.generation)
 
         def notice() -> None:
             if not replica.wanted:
-                self._room = None
+                self._free_capacity = None
             self._look_again.set()
             changed()
 
@@ -164,8 +164,8 @@ class RayEngine:
             least_interval_s=lambda: len(self._replicas) / REPORTS_PER_S,
         )
         self._replicas[replica.name] = replica
-        if self._room is not None:
-            self._room.waiting.append(resources)
+        if self._free_capacity is not None:
+            self._free_capacity.waiting.append(resources)
         self._spawn(replica.watch(), f"replica {replica.id}")
         self._look_again.set()
         return replica
@@ -176,7 +176,7 @@ class RayEngine:
             parsed = ReplicaName.parse(name)
             if parsed and (parsed.endpoint_id, parsed.generation) == (request.endpoint_id, request.generation):
                 del self._leftovers[name]
-                self._room = None
+                self._free_capacity = None
                 return parsed
         return None
 
@@ -189,7 +189,7 @@ class RayEngine:
 
     async def close(self) -> None:
         for replica in self._replicas.values():
-            replica.let_go()
+            replica.detach()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -217,32 +217,36 @@ class RayEngine:
 
     async def _look_at_cluster(self) -> None:
         try:
-            if self._hardware.lack and not self._allow_open and await self._client.answers_without_token():
+            if (
+                self._hardware.unavailable_reason
+                and not self._allow_open
+                and await self._client.answers_without_token()
+            ):
                 raise ClusterRefused(
                     f"the Ray cluster at {self._client.place} answers without a token, so whoever reaches it can run "
                     "code on it. Start it with RAY_AUTH_MODE=token, or accept that with --ray-allow-open"
                 )
-            await self._look()
+            await self._refresh()
         except ClusterFailed as failure:
-            self._set_problem(self._described(failure))
+            self._set_problem(self._describe_outage(failure))
             return
         self._silent_since = None
         if self._hardware.nodes:
-            self._hardware.lack = ""
+            self._hardware.unavailable_reason = ""
         else:  # a head that just began answers before it has any
             self._set_problem(f"the Ray cluster at {self._client.place} has no node yet")
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         documents = await asyncio.gather(*(self._client.get(path) for path in (APPLICATIONS, NODES, USAGE)))
         serve = self._read(documents[0])
         self._hardware.nodes = read_nodes(documents[1], documents[2])
-        self._take_stock(serve)
+        self._adopt_leftovers(serve)
         for replica in list(self._replicas.values()):
             removed = self._was_removed(replica, serve)
-            replica.saw(serve.ours.get(replica.name), self._client.address.host, serve.port, removed)
+            replica.update_from_cluster(serve.ours.get(replica.name), self._client.address.host, serve.port, removed)
             if replica.observe().stage is ReplicaStage.EXITED:
                 del self._replicas[replica.name]
-        self._serve, self._room = serve, None
+        self._serve, self._free_capacity = serve, None
         wanted = self._wanted()
         if {each.name for each in wanted} != serve.present:
             await self._client.put(APPLICATIONS, serve.body(wanted))
@@ -254,7 +258,7 @@ class RayEngine:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ClusterFailed("what answers at the address of the Ray cluster is not Ray's REST API") from error
 
-    def _take_stock(self, serve: ServeState) -> None:
+    def _adopt_leftovers(self, serve: ServeState) -> None:
         """At the first look, keep what an earlier run left; some seconds later, let go what nobody took over."""
         now = self.clock.now()
         if self._settled_at is None:
@@ -285,7 +289,7 @@ class RayEngine:
         )
         return [*running, *self._leftovers.values()]
 
-    def _described(self, failure: ClusterFailed) -> str:
+    def _describe_outage(self, failure: ClusterFailed) -> str:
         """With what is left to do if the cluster does not come back."""
         now = self.clock.now()
         self._silent_since = now if self._silent_since is None else self._silent_since
@@ -297,11 +301,11 @@ class RayEngine:
         )
 
     def _set_problem(self, problem: str) -> None:
-        if problem != self._hardware.lack:
+        if problem != self._hardware.unavailable_reason:
             logger.warning("%s", problem)
-        self._hardware.lack = problem
+        self._hardware.unavailable_reason = problem
         for replica in self._replicas.values():
-            replica.is_out_of_sight(problem)
+            replica.mark_unreachable(problem)
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from inference_endpoints_local.engines.engine import LaunchRequest, ReplicaStage, ReplicaState, WorkerAddress
+from inference_endpoints_local.engines.engine import (
+    NOT_SCHEDULED,
+    LaunchRequest,
+    ReplicaStage,
+    ReplicaState,
+    WorkerAddress,
+)
 from inference_endpoints_local.engines.engine_counters import EngineCounters
 from inference_endpoints_local.engines.ray.applications import ApplicationState
 from inference_endpoints_local.engines.ray.replica_messages import (
@@ -56,9 +62,7 @@ class RayReplica:
     application: ApplicationState | None = None
     wanted: bool = True
     """Whether its application is to be on the cluster."""
-    _state: ReplicaState = field(
-        default_factory=lambda: ReplicaState(ReplicaStage.WAITING, "Endpoint waiting to be scheduled")
-    )
+    _state: ReplicaState = field(default_factory=lambda: ReplicaState(ReplicaStage.WAITING, NOT_SCHEDULED))
     _control: WorkerAddress | None = None
     _report: ReplicaReport | None = None
     _unanswered: int = 0
@@ -107,7 +111,7 @@ class RayReplica:
         self.wanted = False
         self.changed()
 
-    def saw(self, application: ApplicationState | None, host: str, port: int, removed: bool) -> None:
+    def update_from_cluster(self, application: ApplicationState | None, host: str, port: int, removed: bool) -> None:
         """What Ray says of its application now. `removed`: it was there, and someone else ended it."""
         self.application = application
         self._control = WorkerAddress(host, port, self.control_secret, f"/{self.name}")
@@ -125,11 +129,11 @@ class RayReplica:
             self._fail_to_deploy(application.message)
         elif application is None or application.node is None:
             place = f"a node with {self.resources}"
-            self._start_over(ReplicaStage.WAITING, f"Endpoint waiting to be scheduled: Ray looks for {place}")
+            self._start_over(ReplicaStage.WAITING, f"{NOT_SCHEDULED}: Ray looks for {place}")
         elif application.status != "RUNNING" and self._state.stage is not ReplicaStage.READY:
             self._start_over(ReplicaStage.STARTING, f"Starting on node {application.node_ip}")
 
-    def is_out_of_sight(self, reason: str) -> None:
+    def mark_unreachable(self, reason: str) -> None:
         """The cluster cannot be asked. A replica that still answers goes on serving."""
         if self._state.stage is not ReplicaStage.READY and self._state.stage not in _ENDING:
             self._start_over(self._state.stage, reason)
@@ -140,7 +144,7 @@ class RayReplica:
         hint = "Every node needs this version of inference-endpoints-mcp with the extra ray-node."
         self._end(f"Ray could not start the replica. {hint}\n{last}", fatal=True)
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         """The plane ends: nothing of this replica goes on here."""
         if self._leaving is not None:
             self._leaving.cancel()

@@ -60,7 +60,7 @@ def _free_cpus(resources: Resources) -> str:
     return f"{resources.cpus:g} free CPUs"
 
 
-def count_room(free: Iterable[Resources], waiting: Iterable[Resources], needed: Resources) -> int:
+def count_fitting(free: Iterable[Resources], waiting: Iterable[Resources], needed: Resources) -> int:
     """How many further replicas fit on nodes with so much free, after those that wait."""
     left = sorted(free, key=lambda node: node.cpus, reverse=True)
     for each in sorted(waiting, key=lambda waiting: waiting.cpus, reverse=True):

@@ -177,7 +177,7 @@ def _arguments_of_caller(engine: ServingEngine, words: Sequence[str]) -> list[st
             checked.append(flag)
         elif flag not in engine.arguments:
             known = ", ".join(sorted(engine.arguments | engine.switches))
-            raise CannotRun(f"model.args: {word} is none of the arguments that {engine.title} takes here: {known}")
+            raise CannotRun(f"model.args: {word} is not among the arguments that {engine.title} takes here: {known}")
         elif equals:
             checked.append(flag + word[len(flag) :])
         elif not left or left[0].startswith("--"):

@@ -1,7 +1,7 @@
 """Calls of tools, where the engine alone does not do what was requested.
 
 A required call is enforced as JSON here, and returned as a call: the engine leaves it to the model whether it calls
-one. What looks like a call and is none is an answer in text: the engine fails on it.
+one. What only looks like a call is an answer in text: the engine fails on it.
 """
 
 import json

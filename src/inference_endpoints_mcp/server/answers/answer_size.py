@@ -1,4 +1,4 @@
-"""Keeps an answer to its promised size: shortens what is fenced, then lists; and says so first."""
+"""Keeps an answer to its promised size: shortens what is fenced, then lists, and adds a note if lists were cut."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def fit(data: dict[str, Any], limit: int = MAX_ANSWER_TOKENS) -> dict[str, Any]:
     """The answer, changed in place so that it has at most `limit` tokens."""
     if fits(to_compact_json(data), limit):
         return data
-    left_out = 0
+    is_list_cut = False
     while (excess := token_bound(to_compact_json(data)) - limit) > 0:
         texts = sorted(_fenced(data), key=lambda place: len(place[0][place[1]]), reverse=True)
         if texts and (shorter := _shortened(texts[0][0][texts[0][1]], excess)) is not None:
@@ -36,11 +36,10 @@ def fit(data: dict[str, Any], limit: int = MAX_ANSWER_TOKENS) -> dict[str, Any]:
         longest = max(_lists(data), key=lambda items: len(to_compact_json(items)), default=None)
         if longest is None:
             break
-        dropped = (len(longest) + 1) // 2
-        del longest[-dropped:]
-        if not left_out:
+        del longest[len(longest) // 2 :]
+        if not is_list_cut:
             data["now"] = f"Parts of this answer were too long and are left out. {data.get('now', '')}".strip()
-        left_out += dropped
+        is_list_cut = True
     return data
 
 

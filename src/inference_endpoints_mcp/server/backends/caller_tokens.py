@@ -17,7 +17,7 @@ CallerBackend = Callable[[str | None], Backend]
 
 
 class TokenRefused(ValueError):
-    """A caller's token is missing, or is none. The message says what to send, and nothing of what was sent."""
+    """A caller's token is missing or invalid. The message says what to send, and nothing of what was sent."""
 
 
 def hugging_face_of_callers(extra_hosts: tuple[str, ...] = ()) -> CallerBackend:

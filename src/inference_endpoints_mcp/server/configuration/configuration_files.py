@@ -108,10 +108,10 @@ def _changes(old: ServerOptions, new: ServerOptions) -> dict[str, Any]:
             "newest": "the same" if is_newest else "another",
         }
     if old.needs_new_server(new):
-        changed["new_server_for"] = sorted(
+        changed["restarted_for"] = sorted(
             name
-            for name in old.of_new_server | new.of_new_server
-            if old.of_new_server.get(name) != new.of_new_server.get(name)
+            for name in old.restart_settings | new.restart_settings
+            if old.restart_settings.get(name) != new.restart_settings.get(name)
         )
     return changed
 

@@ -78,15 +78,15 @@ class HeldCall:
         """Seconds until the answer must be sent."""
         return max(0.0, self._began + self._allowed() - time.monotonic())
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """The host has just answered a question: its time runs from now on."""
         self._began = time.monotonic()
 
     @contextmanager
-    def holding(self, *, again: object, proof: object) -> Iterator[None]:
-        """While the call is held. `proof`: what only an earlier answer can have told the host. `again`: what a
-        repetition of the call has in common with it."""
-        self._learn(again, proof)
+    def holding(self, *, request_key: object, receipt: object) -> Iterator[None]:
+        """While the call is held. `receipt` can only be known from an earlier answer. `request_key` is equal for
+        repetitions of the call."""
+        self._learn(request_key, receipt)
         cancelled = False
         try:
             yield
@@ -97,18 +97,18 @@ class HeldCall:
             if cancelled or has_left(self._request):
                 self._note_loss()
 
-    def cut_short(self, *, again: object, proof: object) -> None:
-        """The answer is sent before the call is done, and proposes a call with `proof`."""
+    def cut_short(self, *, request_key: object, receipt: object) -> None:
+        """The answer is sent before the call is done, and proposes a call with `receipt`."""
         if self._operator_s is None and not has_left(self._request):
             allowed = self._allowed()
             # A server that ends answers all waits at once.
             if is_near(time.monotonic() - self._began, allowed):
-                self._holds.propose(self._digest(proof), self._digest(again), allowed)
+                self._holds.propose(self._digest(receipt), self._digest(request_key), allowed)
 
-    def _learn(self, again: object, proof: object) -> None:
+    def _learn(self, request_key: object, receipt: object) -> None:
         if self._operator_s is not None:
             return
-        outcome = self._holds.take(self._digest(proof), self._digest(again))
+        outcome = self._holds.take(self._digest(receipt), self._digest(request_key))
         if outcome is None:
             return
         if outcome.arrived:

@@ -57,7 +57,7 @@ class SessionLimits:
     async def _continue_session(self, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         session = self._sessions[session_id]
         if session.account is not scope.get(ACCOUNT):
-            await refusal("This session has ended, or is of another token: open one for this.", 404)(
+            await refusal("This session has ended or belongs to another token. Open a new one with this token.", 404)(
                 scope, receive, send
             )
             return

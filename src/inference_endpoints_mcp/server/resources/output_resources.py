@@ -44,7 +44,8 @@ async def read_output(context: Context[Any, Any], uri: str) -> ReadResourceConte
     if kept is None or (offset and not (offset.isascii() and offset.isdecimal() and len(offset) < 10)):
         raise MCPError(
             INVALID_PARAMS,
-            f"This output is not kept, or not for you: it is for {MINUTES_KEPT} minutes. Make the call again.",
+            f"This output has expired or belongs to another caller: outputs are kept for {MINUTES_KEPT} minutes. "
+            "Make the call again.",
             {"uri": uri},
         )
     if isinstance(kept.content, bytes):

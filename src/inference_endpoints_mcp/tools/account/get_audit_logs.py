@@ -64,7 +64,7 @@ async def get_audit_logs(
     more = arguments | {"limit": limit, "cursor": cursor_after} if cursor_after else None
     now = f"{len(rows)} shown, newest first{'; there are more' if more else ''}." if rows else "There are no entries."
     if page.next_cursor and not cursor_after:
-        now += " There are more, but the service's cursor to them is none that can be shown."
+        now += " There are more, but the service's cursor to them cannot be shown."
     if len(rows) < len(page.items):
         more = arguments | {"limit": len(rows), "cursor": cursor}  # a cursor points between pages only
         now = f"{len(rows)} of the {len(page.items)} entries of this page fit: continue with limit={len(rows)}."

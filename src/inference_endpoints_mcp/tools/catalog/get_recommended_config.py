@@ -1,6 +1,6 @@
 """Recommend a configuration for a model."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import Field
 
@@ -20,8 +20,6 @@ from inference_endpoints_mcp.tools.catalog.known_models import gather_known
 from inference_endpoints_mcp.tools.outputs import BackendName, NextCall, ToolOutput, backend_of_hardware
 from inference_endpoints_mcp.tools.reading import read_together
 from inference_endpoints_mcp.tools.spec import Toolset, tool
-
-Result = TypeVar("Result")
 
 LONGEST_SETTING = 200
 MAX_NAME_ATTEMPTS = 10

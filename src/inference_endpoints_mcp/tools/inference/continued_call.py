@@ -20,17 +20,19 @@ Output = TypeVar("Output", bound=ToolOutput)
 async def hold_call(
     call: CallContext,
     key: tuple[str, str, str],
-    again: object,
+    request_key: object,
     work: Callable[[Progress], Coroutine[Any, Any, Output]],
     output: Callable[..., Output],
 ) -> Output:
     """Do the work. Returns its output; where the host's time is up before, one that is not finished.
 
-    `key`: the tool, the namespace and the name of the endpoint. `again`: what a repetition of the call has in common
-    with it, as JSON. A repetition gets the answer of a call that still goes on. `output` makes an output of this tool.
+    `key`: the tool, the namespace and the name of the endpoint. `request_key`: equal for repetitions of the
+    call, as JSON. A repetition gets the answer of a call that still goes on. `output` makes an output of this tool.
     """
-    running = call.running_calls.find_same(call.caller, again)
-    return await _hold(call, running or RunningCall(call.caller, key, again, work, output), again, proof=None)
+    running = call.running_calls.find_same(call.caller, request_key)
+    return await _hold(
+        call, running or RunningCall(call.caller, key, request_key, work, output), request_key, receipt=None
+    )
 
 
 async def continue_call(call: CallContext, tool: str, endpoint_name: str, call_id: str, kind: type[Output]) -> Output:
@@ -41,29 +43,29 @@ async def continue_call(call: CallContext, tool: str, endpoint_name: str, call_i
         output = await _hold(call, running, ["goes on", call_id], ["goes on", call_id])
         assert isinstance(output, kind)
         return output
-    with call.hold.holding(again=["goes on", call_id], proof=["goes on", call_id]):
+    with call.hold.holding(request_key=["goes on", call_id], receipt=["goes on", call_id]):
         raise NotFound("This call does not go on here.", hint="Make the whole call again, without call_id.")
 
 
-async def _hold(call: CallContext, running: RunningCall[Output], again: object, proof: object) -> Output:
-    with call.hold.holding(again=again, proof=proof):
+async def _hold(call: CallContext, running: RunningCall[Output], request_key: object, receipt: object) -> Output:
+    with call.hold.holding(request_key=request_key, receipt=receipt):
         async with call.report_progress() as progress:
             running.report_to(progress)
             try:
                 await asyncio.wait({running.task}, timeout=call.hold.remaining_s)
             except asyncio.CancelledError:
                 # A host that knows the call's id may have given up this request only, and come back.
-                if not running.answers:
+                if not running.unfinished_answers:
                     call.running_calls.end(running)
                 raise
     if running.task.done():
         # A host that knows the call's id can get it again: this answer may be lost too.
-        running.is_taken = True
+        running.is_delivered = True
         return running.task.result()
-    return _unfinished(call, running, again)
+    return _unfinished(call, running, request_key)
 
 
-def _unfinished(call: CallContext, running: RunningCall[Output], again: object) -> Output:
+def _unfinished(call: CallContext, running: RunningCall[Output], request_key: object) -> Output:
     if not call.running_calls.keep(running):
         call.running_calls.end(running)
         raise InferenceEndpointTimeoutError(
@@ -71,9 +73,9 @@ def _unfinished(call: CallContext, running: RunningCall[Output], again: object) 
             hint="Take the answers of the others first: their call_id gets them.",
         )
     # A new id each time: its use shows that this answer has arrived.
-    running.answers += 1
-    call_id = f"{running.id}.{running.answers}"
-    call.hold.cut_short(again=again, proof=["goes on", call_id])
+    running.unfinished_answers += 1
+    call_id = f"{running.id}.{running.unfinished_answers}"
+    call.hold.cut_short(request_key=request_key, receipt=["goes on", call_id])
     now = f"No answer yet after {format_duration(running.elapsed_s)}; it goes on. The host's time limit for one call "
     now += "is reached: make the call under `next` to get the answer."
     tool, namespace, name = running.key

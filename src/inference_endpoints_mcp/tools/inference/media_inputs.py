@@ -50,7 +50,7 @@ class MediaReader:
         if len(content) > MAX_FILE_BYTES or self._read > MAX_BYTES_OF_CALL:
             raise too_large()
         if not detect_media_type(content).startswith(_KINDS[kind]):
-            raise BadRequest(f"A file that was named as {kind} is none by its first bytes: nothing was sent.")
+            raise BadRequest(f"A file that was named as {kind} has other content by its first bytes: nothing was sent.")
         return content
 
     async def _content(self, reference: str) -> bytes:
@@ -62,7 +62,7 @@ class MediaReader:
         if reference.startswith(SCHEME):
             kept = self._call.outputs.find(reference, self._call.caller)
             if kept is None or not isinstance(kept.content, bytes):
-                raise BadRequest("This output is not kept, or is no file.", hint="Make the call again that made it.")
+                raise BadRequest("This output has expired, or is not a file.", hint="Make the call again that made it.")
             return kept.content
         if "://" in reference:
             return await FileFetcher(self._call.media.hosts).fetch(reference, MAX_FILE_BYTES)

@@ -38,7 +38,7 @@ async def find_endpoint(call: CallContext, namespace: str, name: str) -> Endpoin
 
 def _wake_matters(call: CallContext, endpoint: Endpoint) -> bool:
     backend = backend_of(endpoint, call.endpoints.backend.name)
-    return call.approvals.policy.charges_need_approval(backend) or call.guard.bounds_waking(endpoint)
+    return call.approvals.policy.charges_need_approval(backend) or call.guard.must_check_waking(endpoint)
 
 
 async def may_wake(call: CallContext, endpoint: Endpoint, namespace: str) -> WakePermission:

@@ -1,4 +1,4 @@
-"""One operation on one endpoint or on several: proposed for each, approved together, and told for each."""
+"""One operation on one endpoint or on several: proposed for each, approved together, and reported for each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,9 +19,9 @@ from inference_endpoints_mcp.tools.outputs import (
     EndpointOutcome,
     EndpointOutput,
     NextCall,
-    alike_together,
     backend_of,
     fit_rows,
+    merge_equal_rows,
     state_word,
 )
 
@@ -33,7 +33,7 @@ ProposeOne = Callable[[Target], Awaitable[ProposedChange | EndpointOutput]]
 
 
 @dataclass(frozen=True)
-class SetWords:
+class SummaryWords:
     """How a change of several is told: `done` completes "3 endpoints …", `follow_up` is a tool for those changed."""
 
     done: str
@@ -41,7 +41,7 @@ class SetWords:
 
 
 async def carry_out_on(
-    call: CallContext, choice: Choice, propose: ProposeOne, words: SetWords, *, dry_run: bool, plan_token: str
+    call: CallContext, choice: Choice, propose: ProposeOne, words: SummaryWords, *, dry_run: bool, plan_token: str
 ) -> EndpointOutput:
     """Change what the call means, with the approval it needs; or show the plan. Raises as `carry_out` does."""
     several = choice.is_several
@@ -67,7 +67,7 @@ class _ChangeSet:
     call: CallContext
     choice: Choice
     propose_one: ProposeOne
-    words: SetWords
+    words: SummaryWords
 
     async def propose(self) -> ProposedChange | EndpointOutput:
         """The set as one change; an output where nothing is to do. Raises the first error if there is nothing else."""
@@ -84,7 +84,7 @@ class _ChangeSet:
             )
         changes = [each for each in members if isinstance(each.proposed, ProposedChange)]
         rows = [_row(each) for each in members]
-        shown = alike_together(rows)
+        shown = merge_equal_rows(rows)
         if len(fit_rows(shown)) < len(shown):
             raise BadRequest("These are too many to show at once: nothing was done.", hint="Narrow the choice.")
         if not changes:
@@ -160,7 +160,7 @@ class _ChangeSet:
         shown = [row.model_copy(update={"namespace": None}) for row in rows] if single else rows
         namespace = single or ("*" if namespaces else self.choice.namespace)
         return EndpointOutput(
-            namespace=namespace, backend=backend, changed=False, endpoints=alike_together(shown), now=now
+            namespace=namespace, backend=backend, changed=False, endpoints=merge_equal_rows(shown), now=now
         )
 
 

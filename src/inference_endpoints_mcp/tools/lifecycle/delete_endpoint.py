@@ -11,7 +11,7 @@ from inference_endpoints.transport import operations
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
 from inference_endpoints_mcp.tools.arguments import DryRun, Names, NamespaceOfSet, OneName, PlanToken, Where
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
+from inference_endpoints_mcp.tools.lifecycle.change_set import SummaryWords, carry_out_on
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
 from inference_endpoints_mcp.tools.outputs import BackendName, EndpointOutput, NextCall, backend_of, describe_endpoint
 from inference_endpoints_mcp.tools.spec import Toolset, tool
@@ -29,7 +29,7 @@ async def delete_endpoint(
     plan_token: PlanToken = "",
 ) -> EndpointOutput:
     """Delete endpoints permanently. To only stop their billing, pause them."""
-    choice, words = Choice(endpoint_name, names, where, namespace), SetWords("are deleted")
+    choice, words = Choice(endpoint_name, names, where, namespace), SummaryWords("are deleted")
     propose = partial(_propose, call)
     return await carry_out_on(call, choice, propose, words, dry_run=dry_run, plan_token=plan_token)
 

@@ -14,7 +14,7 @@ from inference_endpoints.transport.operations import Operation
 from inference_endpoints_mcp.tools.approved_change import ProposedChange, proposal_of
 from inference_endpoints_mcp.tools.arguments import DryRun, Names, NamespaceOfSet, OneName, PlanToken, Where
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
+from inference_endpoints_mcp.tools.lifecycle.change_set import SummaryWords, carry_out_on
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
 from inference_endpoints_mcp.tools.outputs import (
     STATE_SENTENCES,
@@ -47,7 +47,7 @@ async def pause_endpoint(
         call.endpoints.pause,
         unchanged_in={State.PAUSED},
         done=STATE_SENTENCES[State.PAUSED],
-        words=SetWords("are paused"),
+        words=SummaryWords("are paused"),
         reaches=State.PAUSED,
     )
     return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
@@ -71,7 +71,7 @@ async def resume_endpoint(
         call.endpoints.resume,
         unchanged_in={State.RUNNING, State.PENDING, State.INITIALIZING, State.UPDATING, State.UPDATE_FAILED},
         done="Accepted: it is starting.",
-        words=SetWords("are starting", "wait_for_endpoint"),
+        words=SummaryWords("are starting", "wait_for_endpoint"),
         next_tool="wait_for_endpoint",
     )
     return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
@@ -94,7 +94,7 @@ async def scale_endpoint_to_zero(
         call.endpoints.scale_to_zero,
         unchanged_in={State.SCALED_TO_ZERO},
         done=STATE_SENTENCES[State.SCALED_TO_ZERO],
-        words=SetWords("are scaled to zero"),
+        words=SummaryWords("are scaled to zero"),
         reaches=State.SCALED_TO_ZERO,
     )
     return await change.carry_out(Choice(endpoint_name, names, where, namespace), dry_run, plan_token)
@@ -113,7 +113,7 @@ class _StateChange:
     send: Callable[[str, str], Awaitable[Endpoint]]
     unchanged_in: set[State]
     done: str
-    words: SetWords
+    words: SummaryWords
     reaches: State | None = None
     next_tool: str = ""
 

@@ -32,7 +32,7 @@ from inference_endpoints_mcp.tools.arguments import (
     object_or_text,
 )
 from inference_endpoints_mcp.tools.call_context import Call, CallContext
-from inference_endpoints_mcp.tools.lifecycle.change_set import SetWords, carry_out_on
+from inference_endpoints_mcp.tools.lifecycle.change_set import SummaryWords, carry_out_on
 from inference_endpoints_mcp.tools.lifecycle.choice import Choice, Target
 from inference_endpoints_mcp.tools.lifecycle.request_body import complete
 from inference_endpoints_mcp.tools.lifecycle.setting_choice import (
@@ -133,7 +133,7 @@ async def update_endpoint(
 
     choice = Choice(endpoint_name, names, where, namespace)
     show_unchanged = dry_run and not choice.is_several
-    words = SetWords("are updated", "wait_for_endpoint")
+    words = SummaryWords("are updated", "wait_for_endpoint")
     return await carry_out_on(call, choice, propose, words, dry_run=dry_run, plan_token=plan_token)
 
 

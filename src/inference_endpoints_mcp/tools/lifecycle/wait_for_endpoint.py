@@ -35,7 +35,7 @@ from inference_endpoints_mcp.tools.outputs import (
 from inference_endpoints_mcp.tools.spec import Toolset, tool
 
 PRICES_WITHIN_S = 1.0
-"""An answer whose time is up waits no longer for them: the host waits no longer for the answer."""
+"""Seconds that an answer whose time is up waits for prices: the host waits no longer for the answer."""
 UNSEEN_S = 25.0
 """Seconds without an observation that progress mentions. An endpoint is read every 15 s."""
 
@@ -61,9 +61,9 @@ async def wait_for_endpoint(
     history = _WaitHistory(clean_line(endpoint_name, 64), call.fence)
     estimating: asyncio.Task[None] | None = None
     goal = Goal(until)
-    again = _again(endpoint_name, goal)
+    request_key = _request_key(endpoint_name, goal)
     try:
-        with call.hold.holding(again=again, proof=[*again, timeout_s]):
+        with call.hold.holding(request_key=request_key, receipt=[*request_key, timeout_s]):
             async with call.report_progress() as progress:
 
                 def on_observation(observation: Observation) -> None:
@@ -192,19 +192,19 @@ async def _timed_out_output(call: CallContext, history: _WaitHistory, goal: Goal
         now += f" No such change is in progress: call {starter}."
     elif left:
         now += " The host's time limit for one call is reached: make the call under `next` to continue."
-        again = _again(history.name, goal)
-        call.hold.cut_short(again=again, proof=[*again, left])
+        request_key = _request_key(history.name, goal)
+        call.hold.cut_short(request_key=request_key, receipt=[*request_key, left])
     if starter is None and history.expected is not None and history.error is None:
         left_s = history.left_s
         now += f" {history.expected.basis}"
-        now += f" About {format_duration(left_s)} are left." if left_s else " This one takes longer."
+        now += f" About {format_duration(left_s)} are left." if left_s else " This start takes longer."
     output = await _output(call, history, history.last, reached=False, now=now)
     more = {"until": goal.value, "timeout_s": left or timeout_s} if starter is None else {}
     following = next_call(starter or "wait_for_endpoint", history.namespace, history.name, **more)
     return output.model_copy(update={"next": [following], "expected_left_s": history.left_s})
 
 
-def _again(name: str, goal: Goal) -> list[str]:
+def _request_key(name: str, goal: Goal) -> list[str]:
     """What the waits for one goal of an endpoint have in common."""
     return ["wait_for_endpoint", name.rpartition("/")[2], goal.value]
 

@@ -18,8 +18,8 @@ from inference_endpoints_mcp.tools.outputs import (
     EndpointOutcome,
     NextCall,
     WaitOutput,
-    alike_together,
     backend_of,
+    merge_equal_rows,
     state_word,
 )
 
@@ -29,8 +29,8 @@ async def wait_for_several(call: CallContext, choice: Choice, goal: Goal, *, fir
     chosen = await choice.find_all(call)
     targets = chosen.targets
     waits = _Waits(call, goal, first, targets)
-    again = [goal.value, *(sorted(choice.names) or [choice.where])]
-    with call.hold.holding(again=again, proof=[*again, timeout_s]):
+    request_key = [goal.value, *(sorted(choice.names) or [choice.where])]
+    with call.hold.holding(request_key=request_key, receipt=[*request_key, timeout_s]):
         await waits.run(targets, min(float(timeout_s), call.hold.remaining_s))
     output = waits.output(timeout_s)
     if chosen.not_covered:
@@ -38,7 +38,7 @@ async def wait_for_several(call: CallContext, choice: Choice, goal: Goal, *, fir
     for following in output.next:
         if following.tool == "wait_for_endpoint" and waits.elapsed < timeout_s:
             names = sorted(following.arguments["names"])
-            call.hold.cut_short(again=again, proof=[goal.value, *names, following.arguments["timeout_s"]])
+            call.hold.cut_short(request_key=request_key, receipt=[goal.value, *names, following.arguments["timeout_s"]])
     return output
 
 
@@ -135,7 +135,7 @@ class _Waits:
         failed = [row for row in rows if row.outcome == "failed"]
         waiting = [row for row in rows if row.outcome == "waiting"]
         now = f"{self._counted} after {format_duration(elapsed)}"
-        now += f"; {len(failed)} cannot become so: see why." if failed else "."
+        now += f"; {len(failed)} cannot reach this: see why." if failed else "."
         following = []
         if failed and not self.reached:
             following += [NextCall(tool="diagnose_endpoint", arguments=_one(failed[0]))]
@@ -150,7 +150,7 @@ class _Waits:
             backend=self._backend,
             reached=self.reached,
             waited_s=round(elapsed, 1),
-            endpoints=alike_together(shown),
+            endpoints=merge_equal_rows(shown),
             now=now if rows else "No endpoint matches: there is nothing to wait for.",
             next=following,
         )

@@ -36,7 +36,9 @@ def plane_on(plane_of: PlaneOf) -> OnCluster:
     @asynccontextmanager
     async def serving(ray: RayStandIn, **choices: Any) -> AsyncIterator[Driver]:
         async with plane_of(cluster=Cluster(ray.address, PRICES, **choices)) as driver:
-            await eventually(lambda: not driver.plane.lifecycle.instances.own.lack, "the cluster is known")
+            await eventually(
+                lambda: not driver.plane.lifecycle.instances.own.unavailable_reason, "the cluster is known"
+            )
             yield driver
 
     return serving
@@ -245,11 +247,11 @@ async def test_a_head_that_has_no_node_yet_makes_no_request_wrong(driver: Driver
     await driver.do("tiny", "pause")
     ray.nodes = {}
     hardware = driver.plane.lifecycle.instances.own
-    await eventually(lambda: hardware.lack)
+    await eventually(lambda: hardware.unavailable_reason)
     refused = await driver.do("tiny", "resume")
     assert (refused.status, "has no node yet" in str(refused.body)) == (503, True)
     ray.nodes = {"n1": 2.0}
-    await eventually(lambda: not hardware.lack)
+    await eventually(lambda: not hardware.unavailable_reason)
     assert (await driver.do("tiny", "resume")).status == 200
     await serves(driver)
 

@@ -49,7 +49,7 @@ async def ray(anyio_backend: str) -> AsyncIterator[RayStandIn]:
 @pytest.fixture
 async def driver(ray: RayStandIn, plane_of: PlaneOf) -> AsyncIterator[Driver]:
     async with plane_of(cluster=Cluster(ray.address, PRICES), programs=None) as driver:
-        await eventually(lambda: not driver.plane.lifecycle.instances.own.lack, "the cluster is known")
+        await eventually(lambda: not driver.plane.lifecycle.instances.own.unavailable_reason, "the cluster is known")
         yield driver
 
 

@@ -46,16 +46,16 @@ class Account:
 
 
 class Accounts:
-    """The accounts of all profiles. `log` masks secrets in the log of this process.
+    """The accounts of all profiles. `log_redactor` masks secrets in the log of this process.
 
     One caller has at most half of the places, so that another finds one. An account is let go after `idle_s` seconds
     without a request.
     """
 
-    def __init__(self, most: int, idle_s: float, log: Redactor) -> None:
+    def __init__(self, most: int, idle_s: float, log_redactor: Redactor) -> None:
         self._most = most
         self.idle_s = idle_s
-        self._log = log
+        self._log_redactor = log_redactor
         self._key = secrets.token_bytes(32)
         self._open: dict[bytes, Account] = {}
         self._tokens: dict[Account, str] = {}
@@ -76,40 +76,40 @@ class Accounts:
             self._make_room(caller)
             account = self._open[key] = Account(of, caller, of.name_of(caller, token), of.for_account(caller, token))
             self._tokens[account] = token
-            self._log.add(token)
+            self._log_redactor.add(token)
             if of not in self._unwatch:
                 self._unwatch[of] = of.options.telemetry.watch("accounts", lambda: self._number_of(of))
         return self._open[key]
 
-    def let_go_unused(self, profiles: Collection[EndpointsServer]) -> None:
+    def evict_unused(self, profiles: Collection[EndpointsServer]) -> None:
         """Let go what nobody used for long, and what is of none of these profiles."""
         now = time.monotonic()
         for account in list(self._open.values()):
             if account.is_idle and (now - account.last_used >= self.idle_s or account.of not in profiles):
-                self._let_go(account)
+                self._evict(account)
 
     def _make_room(self, caller: str) -> None:
         accounts = list(self._open.values())
         own = [account for account in accounts if account.caller == caller]
         if len(own) >= max(1, self._most // 2):
-            self._let_go_one(own, "You use as many tokens at the same time as one caller can")
+            self._evict_one(own, "You use as many tokens at the same time as one caller can")
         elif len(accounts) >= self._most:
             idle = Counter(account.caller for account in accounts if account.is_idle)
             most = {caller for caller, number in idle.items() if number == max(idle.values())}
             others = [account for account in accounts if account.caller in most]
-            self._let_go_one(others, "This server has as many callers with tokens of their own as it can")
+            self._evict_one(others, "This server has as many callers with tokens of their own as it can")
 
-    def _let_go_one(self, accounts: list[Account], refusal: str) -> None:
+    def _evict_one(self, accounts: list[Account], refusal: str) -> None:
         """The one of these that nobody used for longest. Raises `AccountsFull` if all are in use."""
         idle = [account for account in accounts if account.is_idle]
         if not idle:
             hint = "Try again later. Only the operator of this server can allow more (--max-accounts)."
             raise AccountsFull(f"{refusal}: nothing was done. {hint}")
-        self._let_go(min(idle, key=lambda account: account.last_used))
+        self._evict(min(idle, key=lambda account: account.last_used))
 
-    def _let_go(self, account: Account) -> None:
+    def _evict(self, account: Account) -> None:
         self._open = {key: each for key, each in self._open.items() if each is not account}
-        self._log.forget(self._tokens.pop(account))
+        self._log_redactor.forget(self._tokens.pop(account))
         if not self._number_of(account.of):
             self._unwatch.pop(account.of)()
 

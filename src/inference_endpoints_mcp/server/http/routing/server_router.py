@@ -57,7 +57,7 @@ class ServerRouter:
     def _end_unused(self) -> None:
         """End what no configuration and no caller needs any more."""
         profiles = self._servers.current.values()
-        self._accounts.let_go_unused(profiles)
+        self._accounts.evict_unused(profiles)
         self._running.end_unused({*profiles, *self._accounts.servers})
 
     async def _look_for_unused(self) -> None:

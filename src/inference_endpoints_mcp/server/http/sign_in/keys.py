@@ -49,7 +49,7 @@ class NamedKey:
 
     @classmethod
     def create(cls, name: str, expires: date | None, profile: str | None = None) -> tuple["NamedKey", str]:
-        """A new key, and the secret that its caller sends. Raises ValueError for a name that is none."""
+        """A new key, and the secret that its caller sends. Raises ValueError for an invalid name."""
         if not all(map(_NAME.fullmatch, [name, profile or name])):
             raise ValueError(name)
         key = f"iemcp_{secrets.token_urlsafe(32)}"

@@ -267,7 +267,7 @@ async def test_a_profile_begins_to_take_tokens_and_its_limits_change_under_them(
 
     def read() -> ServedConfiguration:
         takes, limits = source.read_text() != "off", Limits(read_only="read-only" in source.read_text())
-        common = {"limits": limits, "of_new_server": {"caller_tokens": takes}}
+        common = {"limits": limits, "restart_settings": {"caller_tokens": takes}}
         shared = options_for(local(upstream.url, "operators-token"))
         own = options_of_callers(upstream, **common) if takes else options_for(local(upstream.url, "own"), **common)
         return ServedConfiguration(shared, {"own": own, "shared": shared}, files=(source,))

@@ -16,7 +16,7 @@ from inference_endpoints.watching.poller import Poller
 from inference_endpoints.watching.request_limits import RequestLimits
 
 
-class Polling:
+class PollerPool:
     """Implements `ObservationSource` by requests of this process. `poll_interval` is in seconds."""
 
     def __init__(self, client: AsyncEndpointsClient, poll_interval: float, sleep: Sleep) -> None:
