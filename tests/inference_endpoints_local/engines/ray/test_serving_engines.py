@@ -133,8 +133,8 @@ async def test_a_node_without_the_engine_is_named_as_the_cause(
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ({"args": ["--trust-remote-code"]}, "--trust-remote-code is none of the arguments"),
-        ({"args": ["--api-key", "mine"]}, "--api-key is none of the arguments"),
+        ({"args": ["--trust-remote-code"]}, "--trust-remote-code is not among the arguments"),
+        ({"args": ["--api-key", "mine"]}, "--api-key is not among the arguments"),
         ({"args": ["--max-model-len"]}, "--max-model-len has no value"),
         ({"command": ["sh", "-c", "id"]}, "Leave the command out"),
         ({"repository": "--config=/etc/x"}, "no repository of the Hub"),

@@ -222,7 +222,7 @@ async def test_an_answer_is_bounded_from_its_end_and_the_rest_is_a_resource(
     assert page.text.startswith("<untrusted-")
     assert token_bound(page.text) <= MAX_ANSWER_TOKENS
     clock.now += LIFETIME_S
-    with pytest.raises(MCPError, match="not kept"):
+    with pytest.raises(MCPError, match="has expired"):
         await asked.client.read_resource(rest["uri"])
 
 
