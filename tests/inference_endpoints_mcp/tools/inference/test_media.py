@@ -189,8 +189,8 @@ async def test_a_file_is_sent_by_its_path_with_its_type(upstream: Upstream, serv
         ("nothing.png", "no such file"),
         ("link.png", "no such file"),
         ("../outside.png", "no such file"),
-        ("secret.png", "none by its first bytes"),
-        ("speech.wav", "none by its first bytes"),
+        ("secret.png", "other content by its first bytes"),
+        ("speech.wav", "other content by its first bytes"),
     ],
 )
 async def test_no_other_file_is_sent(upstream: Upstream, serve: Serve, folder: Path, name: str, said: str) -> None:
