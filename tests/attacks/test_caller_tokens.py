@@ -179,7 +179,7 @@ async def test_what_an_endpoint_returned_is_kept_for_its_token_alone_and_shows_n
         (kept,) = await alice.list_outputs()
         for other in (alice_elsewhere, bob):
             assert not await other.list_outputs()
-            with pytest.raises(MCPError, match="not for you"):
+            with pytest.raises(MCPError, match="belongs to another caller"):
                 await other.client.read_resource(kept.uri)
         assert (await alice.client.read_resource(kept.uri)).contents
 
