@@ -16,7 +16,7 @@ MAX_CONCURRENT_NAMESPACES = 8
 
 @dataclass(frozen=True)
 class NamespaceResults(Generic[T]):
-    """The results and errors by namespace. `own` is the first one: of all, that of the token's owner."""
+    """The results and errors by namespace. `own` is the one that was requested, or that of the token's owner."""
 
     own: str
     results: dict[str, T]

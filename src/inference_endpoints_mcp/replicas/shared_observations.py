@@ -251,9 +251,8 @@ class SharedObservations:
                 endpoint.least = 0
             if not has_followed:
                 endpoint.lost_at = float("inf")
-            is_lost = (
-                now >= endpoint.lost_at
-            )  # also where another one leads again and again, and none publishes anything
+            # Also where another one leads again and again, and none publishes anything.
+            is_lost = now >= endpoint.lost_at
             if is_lost:
                 endpoint.poll()
             if is_another or is_lost:

@@ -152,6 +152,8 @@ class Subscriptions:
     def _refuse_at_end(self) -> Iterator[None]:
         with anyio.CancelScope() as opening:
             self._opening.add(opening)
+            if self._has_ended:
+                opening.cancel()
             try:
                 yield
             finally:
